@@ -1,0 +1,66 @@
+"""ChartMogul CRM: Opportunity, the deals of a subscription business.
+
+`record.py` is the record, `client.py` the fetching.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import ClassVar, Final
+
+from resolvers.chartmogul.client import ChartMogulClient
+from resolvers.chartmogul.record import SOURCE, MinorUnits
+from resolvers.settings import Secret, check_secret, check_url
+from resolvers.source import Source, SourceSettings, Wiring
+from resolvers.transport import Transport
+
+CONCURRENCY: Final = 10
+"""Requests at once: half of the 20 connections beyond which ChartMogul answers 503."""
+
+# Any 8-4-4-4-12 hexadecimal text: the vendor's own example is no valid variant of RFC 4122.
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+
+
+class ChartMogulSettings(SourceSettings, frozen=True, kw_only=True):
+    """The API key of a user with a CRM seat; a read-only one is enough."""
+
+    prefix: ClassVar[str] = f"{SOURCE}_"
+
+    url: str = "https://api.chartmogul.com"
+    api_key: Secret | None = None
+    minor_units: MinorUnits = "hundred"
+
+    @property
+    def is_configured(self) -> bool:
+        """Whether there is a key."""
+        return self.api_key is not None
+
+    def problems(self) -> Iterable[str]:
+        """Yield a malformed URL or key."""
+        if fault := check_url(self.url):
+            yield f"CHARTMOGUL_URL: {fault}"
+        if fault := check_secret(self.api_key):
+            yield f"CHARTMOGUL_API_KEY: {fault}"
+
+
+def canonical_id(text: str) -> str | None:
+    """Return an opportunity's `uuid` in lower case; None for what has another shape."""
+    lower = text.lower() if text.isascii() else ""
+    return lower if _UUID.fullmatch(lower) else None
+
+
+def open_client(settings: ChartMogulSettings, wiring: Wiring) -> ChartMogulClient:
+    """Return the client."""
+    assert settings.api_key
+    transport = Transport(SOURCE, wiring.session, wiring.transport, wiring.telemetry, concurrency=CONCURRENCY)
+    base_url = settings.url.rstrip("/")
+    return ChartMogulClient(base_url, settings.api_key, transport, wiring.telemetry, minor_units=settings.minor_units)
+
+
+CHARTMOGUL: Final = Source(
+    name=SOURCE,
+    title="ChartMogul",
+    id_shape="it is a UUID like 4ee13ca4-e7fe-11ee-fa7f-f303abf41acc",
+    canonical_id=canonical_id,
+    settings=ChartMogulSettings,
+    open=open_client,
+)

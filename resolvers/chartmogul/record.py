@@ -1,0 +1,80 @@
+"""A ChartMogul opportunity as `GET /v1/opportunities/{uuid}` documents it, field by field. Pure.
+
+Nullability is not documented: `uuid`, `customer_uuid`, `created_at` and `updated_at` are taken to be always there.
+"""
+
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Any, ClassVar, Final, Literal
+
+import msgspec
+from msgspec import Meta
+
+from resolvers.reply import Timestamp, decode, decoder
+
+SOURCE: Final = "chartmogul"
+
+FORECAST_CATEGORIES: Final = frozenset({"pipeline", "best_case", "committed", "lost", "won"})
+TYPES: Final = frozenset({"recurring", "arr", "one-time"})
+
+MinorUnits = Literal["hundred", "iso4217"]
+
+# ISO 4217, currencies whose minor unit is not a hundredth.
+_EXPONENTS: Final[dict[str, int]] = (
+    dict.fromkeys("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split(), 0)
+    | dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3)
+    | dict.fromkeys("CLF UYW".split(), 4)
+)
+
+
+class ChartMogulRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One record, in the order of the vendor's page."""
+
+    uuid: str
+    customer_uuid: str
+    owner: str | None = None
+    pipeline: str | None = None
+    pipeline_stage: str | None = None
+    estimated_close_date: date | None = None
+    currency: str | None = None
+    amount_in_cents: int | None = None
+    type: str | None = None
+    forecast_category: str | None = None
+    win_likelihood: Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)] | None = None
+    custom: dict[str, Any] | None = None
+    created_at: Timestamp
+    updated_at: Timestamp
+
+    minor_units: ClassVar[MinorUnits] = "hundred"
+
+    @property
+    def amount(self) -> Decimal | None:
+        """The amount in the currency's major unit, exactly; None if the amount or the currency is not recorded.
+
+        Whether ChartMogul counts yen in hundredths is not documented. `hundred` follows the field's name and the
+        vendor's own tool, which divides by 100 whatever the currency; `iso4217` follows the currency's minor unit.
+        """
+        if self.amount_in_cents is None or not self.currency:
+            return None
+        exponent = 2 if self.minor_units == "hundred" else _EXPONENTS.get(self.currency.upper(), 2)
+        return Decimal(self.amount_in_cents).scaleb(-exponent)
+
+    def unknown_codes(self) -> list[tuple[str, str]]:
+        """Return (field, code) for each code that the vendor's pages do not list."""
+        codes = (("type", TYPES, self.type), ("forecast_category", FORECAST_CATEGORIES, self.forecast_category))
+        return [(name, code) for name, known, code in codes if code is not None and code not in known]
+
+
+class _Iso4217Record(ChartMogulRecord, frozen=True, kw_only=True):
+    minor_units: ClassVar[MinorUnits] = "iso4217"
+
+
+_DECODERS: Final[dict[MinorUnits, msgspec.json.Decoder[ChartMogulRecord]]] = {
+    "hundred": decoder(ChartMogulRecord),
+    "iso4217": decoder(_Iso4217Record),
+}
+
+
+def parse(body: bytes, minor_units: MinorUnits = "hundred") -> ChartMogulRecord:
+    """Return the record of a JSON object; raises `UpstreamBadResponse` for anything that is not an opportunity."""
+    return decode(SOURCE, _DECODERS[minor_units], body)

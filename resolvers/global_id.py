@@ -1,0 +1,44 @@
+"""Global ids: base64url (RFC 4648 5, without padding) of `source:id`. Opaque to clients; the format never changes."""
+
+import base64
+import binascii
+
+from resolvers.errors import BadUserInput
+from resolvers.registry import SOURCES
+from resolvers.source import Source
+
+_BY_NAME = {source.name: source for source in SOURCES}
+_LONGEST = 200
+_MALFORMED = "This is not the id of an opportunity. Pass back an `id` that this graph gave out, unchanged."
+
+
+def encode(source: str, source_id: str) -> str:
+    """Return the global id of a source's record."""
+    return base64.urlsafe_b64encode(f"{source}:{source_id}".encode()).rstrip(b"=").decode()
+
+
+def decode(global_id: str) -> tuple[Source, str]:
+    """Return the source and the canonical source id; raises `BadUserInput`. Padding is tolerated."""
+    text = global_id.rstrip("=")
+    try:
+        if len(text) > _LONGEST:
+            raise ValueError
+        raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        name, _, source_id = raw.decode("ascii").partition(":")
+    except (binascii.Error, ValueError):
+        raise BadUserInput(_MALFORMED) from None
+    source = _BY_NAME.get(name)
+    canonical = source.canonical_id(source_id) if source else None
+    if source is None or canonical is None:
+        raise BadUserInput(_MALFORMED)
+    return source, canonical
+
+
+def canonical_id(source: Source, source_id: str) -> str:
+    """Return the one spelling of a source's own id; raises `BadUserInput`."""
+    canonical = source.canonical_id(source_id)
+    if canonical is None:
+        raise BadUserInput(
+            f"This is not the id of a {source.title} opportunity: {source.id_shape}.", source=source.name
+        )
+    return canonical

@@ -1,0 +1,82 @@
+"""Nexudus: CrmOpportunity, the deals on the CRM boards of a coworking operator.
+
+`record.py` is the record, `page.py` what a list of records proves, `tokens.py` the sign-in, `client.py` the fetching.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import ClassVar, Final
+
+from resolvers.nexudus.client import NexudusClient
+from resolvers.nexudus.record import SOURCE
+from resolvers.nexudus.tokens import GivenToken, PasswordTokens
+from resolvers.settings import Secret, check_secret, check_url
+from resolvers.source import Source, SourceSettings, Wiring
+from resolvers.transport import Transport
+
+CONCURRENCY: Final = 4
+"""Requests at once: with the documented 120 a minute, more would only queue at the vendor."""
+
+_ID = re.compile(r"0*([1-9][0-9]{0,18})", re.ASCII)
+
+
+class NexudusSettings(SourceSettings, frozen=True, kw_only=True):
+    """Credentials: user name and password, or an access token alone."""
+
+    prefix: ClassVar[str] = f"{SOURCE}_"
+
+    url: str = "https://spaces.nexudus.com"
+    username: str | None = None
+    password: Secret | None = None
+    client_id: str | None = None
+    access_token: Secret | None = None
+    confirm_missing: bool = False
+
+    @property
+    def is_configured(self) -> bool:
+        """Whether there is a way to sign in."""
+        return bool(self.access_token or (self.username and self.password))
+
+    def problems(self) -> Iterable[str]:
+        """Yield half-given credentials and a malformed URL."""
+        if fault := check_url(self.url):
+            yield f"NEXUDUS_URL: {fault}"
+        if fault := check_secret(self.access_token):
+            yield f"NEXUDUS_ACCESS_TOKEN: {fault}"
+        if self.client_id and not re.fullmatch(r"[\x21-\x7e]+", self.client_id):
+            yield "NEXUDUS_CLIENT_ID: must be printable ASCII without spaces"
+        if self.access_token and (self.username or self.password):
+            yield "NEXUDUS_ACCESS_TOKEN: set either this or NEXUDUS_USERNAME and NEXUDUS_PASSWORD, not both"
+        elif bool(self.username) != bool(self.password):
+            missing, given = ("PASSWORD", "USERNAME") if self.username else ("USERNAME", "PASSWORD")
+            yield f"NEXUDUS_{missing}: must be set too, since NEXUDUS_{given} is"
+
+
+def canonical_id(text: str) -> str | None:
+    """Return a CrmOpportunity `Id` without leading zeros; None for what is not 1 to 19 ASCII digits or is zero."""
+    found = _ID.fullmatch(text)
+    return found[1] if found else None
+
+
+def open_client(settings: NexudusSettings, wiring: Wiring) -> NexudusClient:
+    """Return the client, which signs in when it is first asked for a record."""
+    base_url = settings.url.rstrip("/")
+    transport = Transport(SOURCE, wiring.session, wiring.transport, wiring.telemetry, concurrency=CONCURRENCY)
+    tokens: GivenToken | PasswordTokens
+    if settings.access_token:
+        tokens = GivenToken(settings.access_token)
+    else:
+        assert settings.username
+        assert settings.password
+        tokens = PasswordTokens(base_url, settings.username, settings.password, transport, client_id=settings.client_id)
+    return NexudusClient(base_url, tokens, transport, wiring.telemetry, confirm_missing=settings.confirm_missing)
+
+
+NEXUDUS: Final = Source(
+    name=SOURCE,
+    title="Nexudus",
+    id_shape="it is a whole number like 1427000501",
+    canonical_id=canonical_id,
+    settings=NexudusSettings,
+    open=open_client,
+)

@@ -1,0 +1,83 @@
+"""What a reply to list-by-ids proves about each id that was asked for. Pure.
+
+`GET /api/crm/crmopportunities?CrmOpportunity_Id=[1,2]` ("List by Ids") answers with a page of rows. Nexudus silently
+ignores parameters that it does not know, cuts a page at `size`, and may leave fields out of rows, so nothing is
+believed unchecked: an id counts as missing only where the page is whole and holds nothing that was not asked for.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+from resolvers.errors import UpstreamBadResponse
+from resolvers.nexudus.record import SOURCE, NexudusRecord, is_complete, parse
+from resolvers.reply import decode, decoder
+
+
+@dataclass(slots=True)
+class Page:
+    """The verdict: records by id, ids that have none, ids to ask for singly, and whether the filter was ignored."""
+
+    records: dict[str, NexudusRecord] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
+    unsure: list[str] = field(default_factory=list)
+    filter_ignored: bool = False
+
+
+class _Envelope(msgspec.Struct, rename="pascal"):
+    records: list[msgspec.Raw]
+    total_items: int | None = None
+    has_next_page: bool | None = None
+    was_successful: bool | None = None
+
+
+class _RowId(msgspec.Struct, rename="pascal"):
+    id: int
+
+
+_ENVELOPE = decoder(_Envelope)
+_ROW_ID = decoder(_RowId)
+
+
+def read_page(body: bytes, ids: Sequence[str], *, never_sent: frozenset[str] = frozenset()) -> Page:
+    """Return what the page proves about `ids`; raises `UpstreamBadResponse` if it is not a page of records."""
+    envelope = decode(SOURCE, _ENVELOPE, body)
+    if envelope.was_successful is False:
+        raise UpstreamBadResponse(SOURCE, detail="WasSuccessful is false")
+    page = Page()
+    asked = frozenset(ids)
+    unproven = set(ids)
+    whole = not envelope.has_next_page and (envelope.total_items or 0) <= len(envelope.records)
+    for row in envelope.records:
+        source_id = _id_of(row)
+        if source_id is None:
+            whole = False
+        elif source_id not in asked:
+            page.filter_ignored = True
+        elif source_id not in unproven:
+            continue  # a row that came twice
+        elif (record := _record_of(row, never_sent)) is not None:
+            page.records[source_id] = record
+            unproven.discard(source_id)
+        else:
+            page.unsure.append(source_id)
+            unproven.discard(source_id)
+    left = page.missing if whole and not page.filter_ignored else page.unsure
+    left.extend(source_id for source_id in ids if source_id in unproven)
+    return page
+
+
+def _id_of(row: msgspec.Raw) -> str | None:
+    try:
+        return str(decode(SOURCE, _ROW_ID, row).id)
+    except UpstreamBadResponse:
+        return None
+
+
+def _record_of(row: msgspec.Raw, never_sent: frozenset[str]) -> NexudusRecord | None:
+    try:
+        record, absent = parse(row)
+    except UpstreamBadResponse:
+        return None
+    return record if is_complete(record, absent, never_sent=never_sent) else None

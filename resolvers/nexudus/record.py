@@ -1,0 +1,188 @@
+"""A Nexudus CrmOpportunity as `GET /api/crm/crmopportunities/{id}` documents it, field by field. Pure.
+
+Names are the vendor's, in Python's spelling (`CrmBoardColumnId` is `crm_board_column_id`). Only `Id` and `Status` can
+never be missing from a record that is used; every other field may be null, whatever the documentation promises.
+"""
+
+from decimal import Decimal
+from enum import IntEnum
+from typing import Annotated, Any, Final
+
+import msgspec
+from msgspec import Meta
+from msgspec.structs import astuple
+
+from resolvers.reply import Timestamp, decode, decoder
+
+SOURCE: Final = "nexudus"
+
+Int32 = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
+
+_ABSENT: Any = object()
+
+
+class Status(IntEnum):
+    """Nexudus' eCrmOpportunityStatus."""
+
+    IN_PROGRESS = 1
+    WON = 2
+    LOST = 3
+
+
+class LeadSource(IntEnum):
+    """Nexudus' eCrmOpportunitySource: how an opportunity was acquired. There is no 3."""
+
+    WEB = 1
+    PHONE = 2
+    WEBINAR = 4
+    REFERRAL = 5
+    PRINT_ADVERT = 6
+    PURCHASED_LIST = 7
+    WORD_OF_MOUTH = 8
+    DIRECT_EMAIL = 9
+    EMAIL_MARKETING = 10
+    BROKER = 11
+    PROPERTY_AGENT = 12
+    FACEBOOK = 13
+    LINKEDIN = 14
+    INSTAGRAM = 15
+    TWITTER = 16
+    HUBBLE_HQ = 17
+    LIQUID_SPACE = 18
+    GOOGLE_SEARCH = 19
+    SPACE_POOL = 20
+    INSTANT_OFFICES = 21
+    OFFICE_FREEDOM = 22
+    FLEXI_OFFICES = 23
+    WORKTHERE = 24
+    KONTOR = 25
+    VALVE = 26
+    OTHER_SOCIAL_NETWORK = 98
+    OTHER = 99
+
+
+class LossReason(IntEnum):
+    """Nexudus' eCrmOpportunityLossReason: why an opportunity was lost."""
+
+    TIMING = 1
+    NEED = 2
+    POOR_QUALIFICATION = 3
+    PRICE = 4
+    FEATURE = 5
+    LOST_MOMENTUM = 6
+    COMPETITION = 7
+    CONTRACT_TERM = 8
+    DUPLICATE = 9
+    WAITLIST = 10
+    NOT_RETURNING_CALLS = 11
+    LACK_OF_FACILITIES = 12
+    NO_PET_POLICY = 13
+    NO_RIGHT_FIT = 14
+    LOCATION = 15
+    ENTRANCE = 16
+    ERRORS = 17
+    ARCHIVED = 18
+    SEARCH_ON_HOLD = 19
+    RELOCATION_ON_HOLD = 20
+    OTHER = 99
+
+
+class NexudusRecord(msgspec.Struct, rename="pascal", frozen=True, kw_only=True):
+    """One record, in the order of the vendor's page. Amounts are in major units, times in UTC."""
+
+    name: str | None = _ABSENT
+    crm_board_column_id: int | None = _ABSENT
+    crm_board_column_name: str | None = _ABSENT
+    crm_board_column_crm_board_id: int | None = _ABSENT
+    crm_board_column_crm_board_name: str | None = _ABSENT
+    crm_board_column_crm_board_business_id: int | None = _ABSENT
+    crm_board_column_crm_board_business_name: str | None = _ABSENT
+    crm_board_column_crm_board_business_currency_id: int | None = _ABSENT
+    crm_board_column_crm_board_business_currency_code: str | None = _ABSENT
+    coworker_id: int | None = _ABSENT
+    coworker_full_name: str | None = _ABSENT
+    coworker_coworker_type: str | int | None = _ABSENT
+    coworker_company_name: str | None = _ABSENT
+    coworker_email: str | None = _ABSENT
+    team_id: int | None = _ABSENT
+    team_name: str | None = _ABSENT
+    team_description: str | None = _ABSENT
+    team_profile_website: str | None = _ABSENT
+    opportunity_type_id: int | None = _ABSENT
+    opportunity_type_name: str | None = _ABSENT
+    responsible_id: int | None = _ABSENT
+    responsible_full_name: str | None = _ABSENT
+    referrer_id: int | None = _ABSENT
+    agent_id: int | None = _ABSENT
+    notes: str | None = _ABSENT
+    completed: bool | None = _ABSENT
+    due_date: Timestamp | None = _ABSENT
+    value: Decimal | None = _ABSENT
+    reminded: bool | None = _ABSENT
+    lead_source: Int32 | None = _ABSENT
+    loss_reason: Int32 | None = _ABSENT
+    status: Int32
+    won_on: Timestamp | None = _ABSENT
+    lost_on: Timestamp | None = _ABSENT
+    crm_updated_on: Timestamp | None = _ABSENT
+    position: Int32 | None = _ABSENT
+    utm_source: str | None = _ABSENT
+    utm_medium: str | None = _ABSENT
+    utm_campaign: str | None = _ABSENT
+    utm_content: str | None = _ABSENT
+    utm_term: str | None = _ABSENT
+    id: int
+    unique_id: str | None = _ABSENT
+    created_on: Timestamp | None = _ABSENT
+    updated_on: Timestamp | None = _ABSENT
+    updated_by: str | None = _ABSENT
+    is_new: bool | None = _ABSENT
+    system_id: str | None = _ABSENT
+
+    def __post_init__(self) -> None:
+        """Refuse amounts that are no amounts: NaN, infinity, and exponents that would print as megabytes of zeros."""
+        if isinstance(self.value, Decimal) and not (self.value.is_finite() and abs(self.value.adjusted()) < 40):
+            raise ValueError("not an amount")
+
+    @property
+    def coworker_type(self) -> str | None:
+        """The customer's record type by name; Nexudus sends `"Company"`, and was seen to send `2` and `"2"`."""
+        sent = self.coworker_coworker_type
+        return None if sent is None else _COWORKER_TYPES.get(str(sent), str(sent))
+
+    def unknown_codes(self) -> list[tuple[str, str]]:
+        """Return (field, code) for each code that the vendor's pages do not list."""
+        codes = {"Status": self.status, "LeadSource": self.lead_source, "LossReason": self.loss_reason}
+        return [(field, str(code)) for field, code in codes.items() if code is not None and code not in _KNOWN[field]]
+
+
+_COWORKER_TYPES = {"1": "Individual", "2": "Company"}
+"""Nexudus' eCoworkerRecordType."""
+
+_KNOWN: dict[str, frozenset[int]] = {
+    "Status": frozenset(Status),
+    "LeadSource": frozenset(LeadSource),
+    "LossReason": frozenset(LossReason),
+}
+_DECODER = decoder(NexudusRecord)
+_NEVER_NULL = ("crm_board_column_id", "coworker_id", "position", "completed", "unique_id", "created_on")
+
+
+def parse(body: bytes | msgspec.Raw) -> tuple[NexudusRecord, frozenset[str]]:
+    """Return the record of a JSON object, and which documented fields the object does not have (null in the record).
+
+    Raises `UpstreamBadResponse` for anything that is not a CrmOpportunity.
+    """
+    record = decode(SOURCE, _DECODER, body)
+    if _ABSENT not in astuple(record):
+        return record, frozenset()
+    absent = frozenset(f for f in record.__struct_fields__ if getattr(record, f) is _ABSENT)
+    return msgspec.structs.replace(record, **dict.fromkeys(absent)), absent
+
+
+def is_complete(record: NexudusRecord, absent: frozenset[str], *, never_sent: frozenset[str]) -> bool:
+    """Whether a list's row may stand for the record: nothing absent or null that a record of its own would have.
+
+    `never_sent` are fields that this account's single records lack as well, so that their absence says nothing.
+    """
+    return absent <= never_sent and all(getattr(record, f) is not None or f in never_sent for f in _NEVER_NULL)

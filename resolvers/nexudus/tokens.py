@@ -1,0 +1,151 @@
+"""The bearer token of this process: got by password, renewed by refresh token, never by two callers at once.
+
+Follows Nexudus' page on token authentication: a refresh token is good for one use, and each use gives a new one; one
+client id has one refresh token, so every process needs a client id of its own.
+"""
+
+import asyncio
+import uuid
+from collections.abc import Callable
+from time import monotonic
+
+import msgspec
+
+from resolvers.errors import UpstreamBadResponse, UpstreamUnauthorized
+from resolvers.nexudus.record import SOURCE
+from resolvers.reply import Reply, decipher, decode, decoder
+from resolvers.settings import Secret
+from resolvers.transport import Request, Transport
+
+_RENEW_AT = 0.8
+"""The part of a token's documented life after which it is renewed without waiting for a refusal."""
+
+_PAUSE_SECONDS = 30.0
+"""How long a refusal is believed: a wrong password sent with every query would lock the account."""
+
+
+class _Grant(msgspec.Struct):
+    access_token: str
+    expires_in: float = 1200.0
+    refresh_token: str | None = None
+
+
+_GRANT = decoder(_Grant)
+
+
+class GivenToken:
+    """An access token from the settings. Nothing can renew it."""
+
+    def __init__(self, token: Secret) -> None:
+        self._token = token.reveal()
+
+    async def current(self) -> str:
+        """Return the token."""
+        return self._token
+
+    async def renew(self, stale: str) -> str:
+        """Raise `UpstreamUnauthorized`."""
+        raise UpstreamUnauthorized(SOURCE, detail="NEXUDUS_ACCESS_TOKEN was refused")
+
+    def accepted(self, token: str) -> None:
+        """Nothing to remember."""
+
+
+class PasswordTokens:
+    """Tokens granted for a user name and a password."""
+
+    def __init__(
+        self,
+        base_url: str,
+        username: str,
+        password: Secret,
+        transport: Transport,
+        *,
+        client_id: str | None = None,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self._url = f"{base_url}/api/token"
+        self._username = username
+        self._password = password
+        self._transport = transport
+        self._client_id = client_id or str(uuid.uuid4())
+        self._clock = clock
+        self._access: str | None = None
+        self._refresh: str | None = None
+        self._renew_at = 0.0
+        self._unproven: str | None = None
+        self._refused_until = 0.0
+        self._renewal: asyncio.Task[str] | None = None
+
+    async def current(self) -> str:
+        """Return a token that should be good; gets one first if need be. Raises an `UpstreamError`."""
+        if self._access is not None and self._clock() < self._renew_at:
+            return self._access
+        return await self._shared_renewal()
+
+    async def renew(self, stale: str) -> str:
+        """Return a token other than `stale`, which was refused; raises an `UpstreamError`.
+
+        Nexudus answers 401 to a missing role as well. So if the token that a renewal gave was refused too, no further
+        one is asked for during the next 30 seconds.
+        """
+        if self._access not in (None, stale):
+            return await self.current()
+        if stale == self._unproven:
+            self._refused_until = self._clock() + _PAUSE_SECONDS
+            self._unproven = None
+        if self._clock() < self._refused_until:
+            raise UpstreamUnauthorized(SOURCE, detail="a renewed token was refused too: is the role missing?")
+        token = await self._shared_renewal()
+        self._unproven = token
+        return token
+
+    def accepted(self, token: str) -> None:
+        """Remember that the source took this token."""
+        if token == self._unproven:
+            self._unproven = None
+
+    async def _shared_renewal(self) -> str:
+        # A task of its own, shielded: a caller that gives up must not spoil the one use of the refresh token.
+        if self._renewal is None:
+            self._renewal = asyncio.create_task(self._renew())
+            self._renewal.add_done_callback(self._renewed)
+        return await asyncio.shield(self._renewal)
+
+    def _renewed(self, task: asyncio.Task[str]) -> None:
+        self._renewal = None
+        if not task.cancelled():
+            task.exception()  # marks it as seen, should every caller have given up
+
+    async def _renew(self) -> str:
+        if self._access is None and self._clock() < self._refused_until:
+            raise UpstreamUnauthorized(SOURCE, detail="the password was refused a moment ago")
+        self._access = None
+        if self._refresh is not None:
+            form = {"grant_type": "refresh_token", "refresh_token": self._refresh}
+            self._refresh = None
+            reply = await self._ask(form, "token-refresh")
+            if reply.status == 200:
+                return self._take(reply)
+        password = self._password.reveal()
+        form = {"grant_type": "password", "username": self._username, "password": password}
+        return self._take(await self._ask(form, "token-password"))
+
+    async def _ask(self, form: dict[str, str], kind: str) -> Reply:
+        headers = {"client_id": self._client_id}
+        return await self._transport.exchange(Request(self._url, kind, "POST", headers=headers, form=form, keys=0))
+
+    def _take(self, reply: Reply) -> str:
+        try:
+            if reply.status == 400:
+                raise UpstreamUnauthorized(SOURCE, detail="the user name or password was refused")
+            body = decipher(SOURCE, reply)
+        except UpstreamUnauthorized:
+            self._refused_until = self._clock() + _PAUSE_SECONDS
+            raise
+        if body is None:
+            raise UpstreamBadResponse(SOURCE, detail="no token endpoint there: is the base URL right?")
+        grant = decode(SOURCE, _GRANT, body)
+        self._access, self._refresh = grant.access_token, grant.refresh_token
+        self._renew_at = self._clock() + grant.expires_in * _RENEW_AT
+        return grant.access_token

@@ -1,0 +1,146 @@
+"""Settings: typed structs read from environment variables, with every problem reported at once.
+
+A struct's field `attempt_timeout_seconds` is the variable `ATTEMPT_TIMEOUT_SECONDS`, with the struct's prefix before
+it. A `Secret` may also come from a file named by `<VARIABLE>_FILE`. An empty variable counts as not set. Problems
+name the variable and what it must be, never its value.
+"""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, TypeVar, get_args
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Meta
+
+Seconds = Annotated[float, Meta(gt=0, le=3600)]
+Count = Annotated[int, Meta(ge=1, le=100_000)]
+
+
+class Secret:
+    """A credential that no repr, log line or traceback shows; `reveal()` gives the text."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """Return the secret itself, for the one place that sends it to its own upstream."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "Secret('***')"
+
+
+class BadSettings(ValueError):
+    """The environment does not make valid settings; `problems` has one line for each fault."""
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(self.problems))
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of all settings structs: `prefix` is put before each variable's name."""
+
+    prefix: ClassVar[str] = ""
+
+    def problems(self) -> Iterable[str]:
+        """Yield what is wrong between fields, one line each."""
+        return ()
+
+
+SettingsT = TypeVar("SettingsT", bound=Settings)
+
+
+def variables(struct: type[Settings]) -> dict[str, msgspec.structs.FieldInfo]:
+    """Return the struct's fields by the name of the environment variable that sets each."""
+    return {(struct.prefix + field.name).upper(): field for field in msgspec.structs.fields(struct)}
+
+
+def read(struct: type[SettingsT], environ: Mapping[str, str]) -> SettingsT:
+    """Return the struct made from `environ`; raises `BadSettings` with every problem found."""
+    values: dict[str, Any] = {}
+    problems: list[str] = []
+    for name, field in variables(struct).items():
+        secret = _is_secret(field)
+        try:
+            text = _text(name, environ, secret=secret)
+            if text is not None:
+                values[field.name] = Secret(text) if secret else _convert(text, field.type)
+        except ValueError as error:
+            problems.append(f"{name}: {error}")
+    if not problems:
+        found = struct(**values)
+        problems.extend(found.problems())
+        if not problems:
+            return found
+    raise BadSettings(problems)
+
+
+def misspelt(structs: Iterable[type[Settings]], environ: Mapping[str, str]) -> list[str]:
+    """Return one line for each variable that has a struct's prefix but is none of its settings."""
+    lines = []
+    for struct in structs:
+        known = [v for name, field in variables(struct).items() for v in _spellings(name, field)]
+        for name in environ:
+            if struct.prefix and name.startswith(struct.prefix) and name not in known:
+                close = difflib.get_close_matches(name, known, n=1)
+                lines.append(f"{name}: no such setting" + (f"; did you mean {close[0]}?" if close else ""))
+    return lines
+
+
+def check_url(text: str) -> str | None:
+    """Return what is wrong with a base URL, or None: http or https, a host, perhaps a path, and nothing else."""
+    try:
+        parts = urlsplit(text)
+        bad = parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0
+    except ValueError:
+        bad = True
+    if bad or not text.isascii() or any(c <= " " for c in text):
+        return "must be a URL like https://host or https://host/path"
+    if parts.username or parts.password or parts.query or parts.fragment:
+        return "must have no credentials, query or fragment in it"
+    return None
+
+
+def check_secret(secret: Secret | None) -> str | None:
+    """Return what is wrong with a credential that goes into an HTTP header, or None."""
+    if secret and not all(" " < c < "\x7f" for c in secret.reveal()):
+        return "must be printable ASCII without spaces"
+    return None
+
+
+def _is_secret(field: msgspec.structs.FieldInfo) -> bool:
+    return Secret in get_args(field.type)
+
+
+def _spellings(name: str, field: msgspec.structs.FieldInfo) -> tuple[str, ...]:
+    return (name, f"{name}_FILE") if _is_secret(field) else (name,)
+
+
+def _text(name: str, environ: Mapping[str, str], *, secret: bool) -> str | None:
+    text = environ.get(name) or None
+    path = (environ.get(f"{name}_FILE") or None) if secret else None
+    if path is None:
+        return text
+    if text is not None:
+        raise ValueError(f"set either {name} or {name}_FILE, not both")
+    try:
+        return Path(path).read_text(encoding="utf-8").strip() or None
+    except (OSError, UnicodeDecodeError):
+        raise ValueError(f"the file named by {name}_FILE cannot be read") from None
+
+
+def _convert(text: str, type_: Any) -> Any:
+    try:
+        return msgspec.convert(text.strip(), type_, strict=False)
+    except msgspec.ValidationError as error:
+        raise ValueError(_plain(str(error))) from None
+
+
+def _plain(message: str) -> str:
+    """Turn msgspec's "Expected `int` >= 1" into "must be `int` >= 1"; what was given is left out."""
+    return message.split(", got ")[0].replace("Expected ", "must be ", 1)

@@ -1,0 +1,72 @@
+"""What happened upstream, told to whoever listens, without a dependency on any monitoring library.
+
+An event is one frozen value; a `Telemetry` is any callable that takes one. `log_events` is the listener that ships.
+Events carry no id, name, address or credential of anybody.
+"""
+
+import logging
+from dataclasses import dataclass
+from typing import Protocol
+
+logger = logging.getLogger("opportunity_graph.upstream")
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamCall:
+    """One HTTP exchange with a source ended."""
+
+    source: str
+    kind: str
+    keys: int
+    status: int | None
+    milliseconds: float
+    code: str | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownCode:
+    """A record carries a code that the vendor's documentation does not list."""
+
+    source: str
+    field: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListByIdsSwitchedOff:
+    """Several ids in one call do not work on this account; from now on each record is asked for singly."""
+
+    source: str
+    reason: str
+
+
+Event = UpstreamCall | UnknownCode | ListByIdsSwitchedOff
+
+
+class Telemetry(Protocol):
+    """Takes every event, at once and without raising."""
+
+    def __call__(self, event: Event) -> None:
+        """Take one event."""
+
+
+def log_events(event: Event) -> None:
+    """Log failures and surprises as one warning line each, ordinary calls at debug level."""
+    match event:
+        case UpstreamCall(code=None):
+            logger.debug("%s", event)
+        case UpstreamCall():
+            logger.warning(
+                "%s %s failed: %s %s(status %s, %.0f ms)",
+                event.source,
+                event.kind,
+                event.code,
+                f"{event.detail} " if event.detail else "",
+                event.status,
+                event.milliseconds,
+            )
+        case UnknownCode():
+            logger.warning("%s sent an unknown %s: %.40r", event.source, event.field, event.value)
+        case ListByIdsSwitchedOff():
+            logger.warning("%s: list-by-ids is switched off: %s", event.source, event.reason)

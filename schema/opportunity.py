@@ -1,0 +1,107 @@
+"""What every source can say about an opportunity: `Node`, the interface `Opportunity`, and its value types.
+
+The interface speaks neutral words; a source's own words stand on the source's own type.
+"""
+
+from datetime import datetime
+from decimal import Decimal
+from enum import Enum
+from typing import Annotated
+
+import strawberry
+
+
+@strawberry.enum(description="The system that owns a record.")
+class OpportunitySource(Enum):
+    """The value is the source's name in `resolvers.registry`."""
+
+    NEXUDUS = strawberry.enum_value("nexudus", description="Nexudus, CrmOpportunity.")
+    CHARTMOGUL = strawberry.enum_value("chartmogul", description="ChartMogul CRM, Opportunity.")
+
+
+@strawberry.enum(description="Outcome of a deal, in the words both sources share.")
+class OpportunityStatus(Enum):
+    """The three outcomes."""
+
+    OPEN = strawberry.enum_value(
+        "open", description="Nexudus `InProgress`; ChartMogul's forecast categories other than `won` and `lost`."
+    )
+    WON = strawberry.enum_value("won", description="The deal led to a sale.")
+    LOST = strawberry.enum_value("lost", description="The deal did not lead to a sale.")
+
+
+@strawberry.federation.type(shareable=True, description="An amount of money in one currency.")
+class Money:
+    """An exact amount; only made where both the amount and its currency are known."""
+
+    amount: Decimal = strawberry.field(
+        description='Amount in the currency\'s major unit, exact, for example `"100.00"`.'
+    )
+    currency_code: str = strawberry.field(description="ISO 4217 code, for example `USD`.")
+
+
+@strawberry.type(
+    description="The salesperson or admin responsible for a deal. Nexudus knows the name, ChartMogul the email address."
+)
+class OpportunityOwner:
+    """The owner, as far as the record tells."""
+
+    name: str | None = strawberry.field(description="The owner's full name; Nexudus tells it.")
+    email: str | None = strawberry.field(description="The owner's email address; ChartMogul tells it.")
+
+
+@strawberry.type(description="The customer of a deal, as far as the opportunity itself tells.")
+class OpportunityCustomer:
+    """The customer, as far as the record tells."""
+
+    source_id: strawberry.ID = strawberry.field(
+        description="The customer's id in the same source: Nexudus' `CoworkerId`, ChartMogul's `customer_uuid`."
+    )
+    name: str | None = strawberry.field(description="The customer's full name; Nexudus tells it.")
+    company_name: str | None = strawberry.field(description="The customer's company; Nexudus tells it.")
+    email: str | None = strawberry.field(description="The customer's email address; Nexudus tells it.")
+
+
+@strawberry.interface(description="An object that can be fetched again with nothing but its `id` (Relay's Node).")
+class Node:
+    """Relay's Global Object Identification."""
+
+    id: strawberry.ID = strawberry.field(
+        description="Globally unique and opaque: store it and pass it back, don't take it apart."
+    )
+
+
+@strawberry.federation.interface(keys=["id"], description="A sales opportunity: what every source can say about one.")
+class Opportunity(Node):
+    """The interface that each source's type implements, and the union of what is known of both."""
+
+    source: OpportunitySource = strawberry.field(description="The system that owns the record.")
+    source_id: strawberry.ID = strawberry.field(
+        description="The record's id in its own system: Nexudus' `Id`, ChartMogul's `uuid`."
+    )
+    status: OpportunityStatus | None = strawberry.field(
+        description="Whether the deal is still open, won or lost; "
+        "null if the source reports a status that this service does not know."
+    )
+    value: Money | None = strawberry.field(
+        description="Revenue expected if the deal is won; null if no amount, or no currency, was recorded."
+    )
+    pipeline_name: str | None = strawberry.field(
+        description="Name of the pipeline (ChartMogul) or board (Nexudus) the deal is on."
+    )
+    stage_name: str | None = strawberry.field(
+        description="Name of the stage (ChartMogul) or board column (Nexudus) the deal is in."
+    )
+    owner: OpportunityOwner | None = strawberry.field(description="The person responsible for the deal.")
+    customer: OpportunityCustomer | None = strawberry.field(description="The customer the deal is with.")
+    created_at: datetime | None = strawberry.field(description="When the record was created in its source.")
+    updated_at: datetime | None = strawberry.field(description="When the record last changed in its source.")
+
+
+GlobalId = Annotated[strawberry.ID, strawberry.argument(description="An `id` that this graph gave out.")]
+GlobalIds = Annotated[list[strawberry.ID], strawberry.argument(description="At least one `id`, at most 100.")]
+
+
+def money(amount: Decimal | None, currency_code: str | None) -> Money | None:
+    """Return the amount, or None if it, or its currency, is not recorded."""
+    return Money(amount=amount, currency_code=currency_code) if amount is not None and currency_code else None

@@ -1,0 +1,49 @@
+"""The custom scalars. All but `JSON` travel as strings, so that no JavaScript client rounds them."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any, NewType
+
+import strawberry
+from strawberry.types.scalar import ScalarDefinition
+
+BigInt = NewType("BigInt", int)
+Json = NewType("Json", object)
+
+
+def _decimal_text(value: Decimal) -> str:
+    return format(value, "f")
+
+
+def _utc_text(value: datetime) -> str:
+    return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+SCALARS: dict[object, ScalarDefinition] = {
+    BigInt: strawberry.scalar(name="BigInt", description="An integer of any size, as a string.", serialize=str),
+    date: strawberry.scalar(
+        name="Date",
+        description="A calendar date, ISO 8601, for example `2024-04-21`.",
+        specified_by_url="https://scalars.graphql.org/andimarek/local-date.html",
+        serialize=date.isoformat,
+        parse_value=date.fromisoformat,
+    ),
+    datetime: strawberry.scalar(
+        name="DateTime",
+        description="A point in time with its UTC offset, RFC 3339.",
+        specified_by_url="https://scalars.graphql.org/andimarek/date-time.html",
+        serialize=_utc_text,
+        parse_value=datetime.fromisoformat,
+    ),
+    Decimal: strawberry.scalar(
+        name="Decimal",
+        description="An exact decimal number, as a string.",
+        serialize=_decimal_text,
+        parse_value=Decimal,
+    ),
+    Json: strawberry.scalar(name="JSON", description="Any JSON value.", serialize=_same, parse_value=_same),
+}

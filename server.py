@@ -1,0 +1,227 @@
+"""The only file that knows all parts: settings to app, lifespan, routes, command line.
+
+Run `python server.py`, or `uvicorn --app-dir . --factory server:create_app`.
+"""
+
+import argparse
+import logging
+import re
+import socket
+import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from os import environ
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import uvicorn
+from asgi_correlation_id import CorrelationIdFilter, CorrelationIdMiddleware
+from dotenv import dotenv_values
+from msgspec import Meta
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import Route
+
+from resolvers.errors import BadUserInput
+from resolvers.loaders import Loaders
+from resolvers.operation import Operation
+from resolvers.registry import SOURCES
+from resolvers.settings import BadSettings, Settings, misspelt, read
+from resolvers.source import Client, SourceSettings, Wiring
+from resolvers.telemetry import log_events
+from resolvers.transport import TransportSettings, open_session
+from schema import build_schema
+from schema.context import Context
+from schema.execution import Answer, Engine
+from web.graphiql_page import GraphiQL, Sample
+from web.graphql_http import GraphQLEndpoint, GraphQLParams, GraphQLReply
+from web.health import Health
+
+SAMPLES = Path(__file__).parent / "examples" / "queries"
+
+NOTHING_CONFIGURED = (
+    "No source is configured. Set NEXUDUS_USERNAME and NEXUDUS_PASSWORD (or NEXUDUS_ACCESS_TOKEN), or "
+    "CHARTMOGUL_API_KEY, or both. To look around without credentials: python server.py --demo"
+)
+
+
+class ServerSettings(Settings, frozen=True, kw_only=True):
+    """Where and how this server listens."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535)] = 8000
+    graphiql: bool = True
+    upstream_cost: bool = False
+    max_request_bytes: Annotated[int, Meta(ge=1_000, le=10_000_000)] = 256_000
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class AllSettings:
+    """Every setting, read and checked. Raises `BadSettings` with one line for each problem."""
+
+    def __init__(self, variables: Mapping[str, str], *, demo: bool = False) -> None:
+        problems: list[str] = []
+        self.demo = demo
+        self.server = _read(ServerSettings, variables, problems)
+        self.transport = _read(TransportSettings, variables, problems)
+        self.sources: dict[str, SourceSettings] = {}
+        if not demo:
+            for source in SOURCES:
+                self.sources[source.name] = _read(source.settings, variables, problems)
+            problems += misspelt((source.settings for source in SOURCES), variables)
+            if not problems and not any(settings.is_configured for settings in self.sources.values()):
+                problems.append(NOTHING_CONFIGURED)
+        if problems:
+            raise BadSettings(problems)
+
+
+def variables() -> dict[str, str]:
+    """Return the environment, on top of what `.env` in the working directory says."""
+    file = dotenv_values(".env", interpolate=False)
+    return {name: text for name, text in {**file, **environ}.items() if text is not None}
+
+
+def samples() -> list[Sample]:
+    """Return the sample queries: the tabs of GraphiQL, and what the demo prints."""
+    found = []
+    for file in sorted(SAMPLES.glob("*.graphql")):
+        beside = file.with_suffix(".json")
+        found.append(Sample(file.stem, file.read_text("utf-8"), beside.read_text("utf-8") if beside.exists() else ""))
+    return found
+
+
+def create_app(settings: AllSettings | None = None) -> Starlette:
+    """Return the ASGI application; raises `BadSettings`.
+
+    In the demo the sources are the simulator's, which starts and stops with the application.
+    """
+    settings = settings or AllSettings(variables())
+    clients: dict[str, Client] = {}
+    health = Health()
+    engine = Engine(build_schema(), show_costs=settings.server.upstream_cost or settings.demo)
+
+    async def answer(params: GraphQLParams) -> GraphQLReply:
+        document = engine.read(params.query or "")
+        if isinstance(document, Answer):
+            return GraphQLReply(document.body(), is_request_error=True)
+        if params.is_get and document.kind_of(params.operation_name) not in ("query", None):
+            return GraphQLReply(
+                Answer.refusal("Over GET only queries are executed.", BadUserInput.code).body(), status=405
+            )
+        operation = Operation(settings.transport.operation_deadline_seconds)
+        context = Context(Loaders(clients, operation), operation)
+        found = await engine.answer(document, params.variables, params.operation_name, context)
+        return GraphQLReply(found.body(), is_request_error=found.is_request_error)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            session = await stack.enter_async_context(open_session())
+            wiring = Wiring(session, settings.transport, log_events)
+            sources = await stack.enter_async_context(_simulated_sources()) if settings.demo else settings.sources
+            clients.update({s.name: s.open(sources[s.name], wiring) for s in SOURCES if sources[s.name].is_configured})
+            health.is_ready = True
+            yield
+            health.is_ready = False
+
+    graphiql = GraphiQL(samples=samples()) if settings.server.graphiql else None
+    page = graphiql.page if graphiql else None
+    endpoint = GraphQLEndpoint(answer, page=page, max_body_bytes=settings.server.max_request_bytes)
+    routes = [Route("/graphql", endpoint), *health.routes(), *(graphiql.routes() if graphiql else ())]
+    return Starlette(routes=routes, middleware=[_REQUEST_ID], lifespan=lifespan)
+
+
+_REQUEST_ID = Middleware(
+    CorrelationIdMiddleware, validator=lambda text: bool(re.fullmatch(r"[\w.-]{1,64}", text, re.ASCII))
+)
+
+
+def _read(struct: type[Settings], variables: Mapping[str, str], problems: list[str]) -> Any:
+    try:
+        return read(struct, variables)
+    except BadSettings as error:
+        problems.extend(error.problems)
+
+
+@asynccontextmanager
+async def _simulated_sources() -> AsyncIterator[dict[str, SourceSettings]]:
+    from simulator import Simulator  # a server of real sources never loads it
+
+    simulator = Simulator()
+    async with simulator.serve() as urls:
+        given = simulator.environment(urls)
+        yield {source.name: read(source.settings, given) for source in SOURCES}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve until interrupted; return the exit status: 0, or 2 where the settings do not allow it."""
+    parser = argparse.ArgumentParser(prog="server.py", description=__doc__.split("\n")[0])
+    parser.add_argument("--host", help="address to listen on (HOST, else 127.0.0.1)")
+    parser.add_argument("--port", help="port to listen on, 0 for any free one (PORT, else 8000)")
+    parser.add_argument("--demo", action="store_true", help="serve simulated sources; no credentials needed")
+    parser.add_argument("--check-config", action="store_true", help="check the settings and exit")
+    flags = parser.parse_args(arguments)
+    given = {"HOST": flags.host, "PORT": flags.port}
+    try:
+        settings = AllSettings(variables() | {k: v for k, v in given.items() if v is not None}, demo=flags.demo)
+        if flags.check_config:
+            print(_summary(settings))
+            return 0
+        listener = _listen(settings.server)
+    except BadSettings as error:
+        print(*error.problems, sep="\n", file=sys.stderr)
+        return 2
+    _set_up_logging(settings.server.log_level)
+    print(_greeting(settings, listener), flush=True)
+    config = uvicorn.Config(
+        create_app(settings), log_config=None, access_log=False, server_header=False, ws="none", lifespan="on"
+    )
+    try:
+        uvicorn.Server(config).run(sockets=[listener])
+    except KeyboardInterrupt:
+        print("\nStopped.")
+    return 0
+
+
+def _listen(settings: ServerSettings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family, backlog=2048)
+    except OSError as error:
+        raise BadSettings([f"HOST, PORT: {settings.host}:{settings.port} cannot be used: {error.strerror}"]) from None
+
+
+def _set_up_logging(level: str) -> None:
+    handler = logging.StreamHandler()
+    handler.addFilter(CorrelationIdFilter(default_value="-"))
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s [%(correlation_id)s] %(message)s"))
+    logging.basicConfig(level=level.upper(), handlers=[handler])
+    for library in ("uvicorn.error", "asyncio"):
+        logging.getLogger(library).setLevel(max(logging.WARNING, logging.root.level))
+
+
+def _summary(settings: AllSettings) -> str:
+    if settings.demo:
+        return "Settings are valid. Sources: simulated."
+    states = (f"{s.title} {'yes' if settings.sources[s.name].is_configured else 'not configured'}" for s in SOURCES)
+    return f"Settings are valid. Sources: {', '.join(states)}."
+
+
+def _greeting(settings: AllSettings, listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    url = f"http://{f'[{host}]' if ':' in host else host}:{port}/graphql"
+    if not settings.demo:
+        return f"{_summary(settings)}\nServing {url}"
+    queries = "\n".join(f"--- {sample.name}\n{sample.query}{sample.variables}" for sample in samples())
+    return (
+        f"The opportunity graph, over simulated sources with invented people: {url}\n\n"
+        f"Three queries to try; they are open in GraphiQL's tabs:\n\n{queries}\n"
+        f"Open {url} in a browser, or ask from a shell:\n\n"
+        f"  curl {url} -H 'Content-Type: application/json' \\\n"
+        '    -d \'{"query": "{ nexudusOpportunity(sourceId: \\"1427000501\\") { status stageName } }"}\'\n\n'
+        "Next: ask for an id that does not exist, or for one that cannot be one. Ctrl-C ends it."
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

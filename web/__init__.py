@@ -1,0 +1,1 @@
+"""How a request comes in. Starlette only: neither the graph nor the sources are known here."""

@@ -1,0 +1,26 @@
+"""Whether the process is alive, and whether it should be given requests."""
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+
+class Health:
+    """Two answers for an orchestrator. A source that is down does not make this server unready: the other is whole."""
+
+    def __init__(self) -> None:
+        self.is_ready = False
+
+    def routes(self) -> list[Route]:
+        """Return `/health/live` and `/health/ready`."""
+        return [Route("/health/live", self._live), Route("/health/ready", self._ready)]
+
+    async def _live(self, _: Request) -> Response:
+        return _status("live", 200)
+
+    async def _ready(self, _: Request) -> Response:
+        return _status("ready", 200) if self.is_ready else _status("not ready", 503)
+
+
+def _status(word: str, status: int) -> Response:
+    return JSONResponse({"status": word}, status, headers={"Cache-Control": "no-store"})
