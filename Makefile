@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test check schema clean
+.PHONY: help demo test check schema graphiql clean
 
 help:  ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -28,6 +28,9 @@ check: $(VENV)/installed  ## Lint, types, and the printed schema
 
 schema: $(VENV)/installed  ## Print the schema into schema.graphql
 	$(BIN)/python -m schema.export
+
+graphiql: $(VENV)/installed  ## Renew the vendored GraphiQL from its packages
+	$(BIN)/python web/graphiql/renew.py
 
 clean:  ## Remove what the other commands made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -10,35 +10,60 @@ from functools import partial
 from aiodataloader import DataLoader
 
 from resolvers.errors import SourceNotConfigured, UpstreamUnavailable
+from resolvers.fetcher import Fetcher
 from resolvers.operation import Operation
-from resolvers.source import Client, Outcome, Source
+from resolvers.source import Outcome, Source
 
 
 class Loaders:
     """One DataLoader for each configured source; made inside the running loop, for one request."""
 
-    def __init__(self, clients: Mapping[str, Client], operation: Operation) -> None:
-        self._loaders: dict[str, DataLoader[str, Outcome]] = {
-            name: DataLoader(partial(self._fetch, name, client, operation)) for name, client in clients.items()
-        }
+    def __init__(self, fetchers: Mapping[str, Fetcher], operation: Operation) -> None:
+        self._fetchers = fetchers
+        self._operation = operation
+        self._loaders: dict[str, DataLoader[str, Outcome]] = {}
+        self._at_hand: dict[tuple[str, str], Outcome] = {}
+        self._queued: set[tuple[str, str]] = set()
+        self._batches: set[asyncio.Task[object]] = set()
 
     async def load(self, source: Source, source_id: str) -> Outcome:
         """Return the record with this canonical id, None where there is none; raises a `ResolverError`.
 
         Nothing is awaited before the key is queued, or records asked for together would not share a batch.
         """
+        key = (source.name, source_id)
+        if key in self._at_hand:
+            return self._at_hand[key]
         loader = self._loaders.get(source.name)
-        if loader is None:
-            raise SourceNotConfigured(source.name)
+        if key not in self._queued:
+            fetcher = self._fetchers.get(source.name)
+            if fetcher is None:
+                raise SourceNotConfigured(source.name)
+            known, record = fetcher.at_hand(source_id, self._operation)
+            if known:
+                self._at_hand[key] = record
+                return record
+            if loader is None:
+                loader = self._loaders[source.name] = DataLoader(partial(self._fetch, fetcher))
+            self._queued.add(key)
+        assert loader
         # All callers of a key share one future: graphql-core cancels siblings of a failed non-null field, and an
         # unshielded cancellation would reach the others.
         return await asyncio.shield(loader.load(source_id))
 
-    @staticmethod
-    async def _fetch(name: str, client: Client, operation: Operation, ids: list[str]) -> list[Outcome]:
-        operation.asked(name, len(ids))
+    def close(self) -> None:
+        """Give up what is still being fetched: the request is over, or its client has gone."""
+        for batch in self._batches:
+            batch.cancel()
+
+    async def _fetch(self, fetcher: Fetcher, ids: list[str]) -> list[Outcome]:
+        batch = asyncio.current_task()
+        assert batch
+        self._batches.add(batch)
         try:
-            return await client.fetch_many(ids, operation)
+            return await fetcher.fetch_many(ids, self._operation)
         except asyncio.CancelledError:
             # aiodataloader catches only Exception: uncaught here, every caller would wait for ever.
-            return [UpstreamUnavailable(name, detail="the fetch was cancelled")] * len(ids)
+            return [UpstreamUnavailable(fetcher.source, detail="the fetch was cancelled")] * len(ids)
+        finally:
+            self._batches.discard(batch)

@@ -1,54 +1,140 @@
-"""What one GraphQL operation may spend upstream, and what it has spent: its deadline and its costs.
+"""What one GraphQL operation may spend upstream, and what it has spent; and a flight, the fetch that serves several.
 
-One is made for each operation and passed down with every fetch. Tokens are not counted: they belong to the process.
+One `Operation` is made for each operation. Times are those of the running loop's clock.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from time import perf_counter
+from typing import Protocol
 
 from resolvers.errors import UpstreamTimeout
 
 
 @dataclass(slots=True)
 class Cost:
-    """One operation's use of one source: records asked for, HTTP requests, and the time at least one was under way."""
+    """One operation's use of one source.
+
+    `keys`: distinct records asked for. `cached`: those answered from the cache. `joined`: those that came with a
+    request which another operation had made or was about to make. `requests`: HTTP requests made for this operation.
+    """
 
     keys: int = 0
+    cached: int = 0
+    joined: int = 0
     requests: int = 0
     milliseconds: float = 0.0
-    under_way: int = field(default=0, repr=False)
+    waits: int = field(default=0, repr=False)
     since: float = field(default=0.0, repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """A record that was served from the cache after its time, because the source failed."""
+
+    source: str
+    source_id: str
+    age_seconds: float
+    code: str
+
+
 class Operation:
-    """The deadline and the costs of one operation; made inside the running loop."""
+    """The deadline and the costs of one operation; made inside the running loop.
 
-    def __init__(self, deadline_seconds: float, *, clock: Callable[[], float] = perf_counter) -> None:
-        self.deadline = asyncio.get_running_loop().time() + deadline_seconds
+    `wants_fresh`: nothing is answered from the cache, though what comes is kept there.
+    """
+
+    def __init__(self, deadline_seconds: float, *, wants_fresh: bool = False) -> None:
+        self._now = asyncio.get_running_loop().time
+        self.deadline = self._now() + deadline_seconds
+        self.wants_fresh = wants_fresh
         self.costs: dict[str, Cost] = {}
-        self._clock = clock
+        self.stale: list[Stale] = []
 
-    def asked(self, source: str, keys: int) -> None:
-        """Count records that were asked of a source."""
-        self.costs.setdefault(source, Cost()).keys += keys
+    def cost(self, source: str) -> Cost:
+        """Return the operation's account with a source."""
+        return self.costs.setdefault(source, Cost())
 
     @contextmanager
-    def spending(self, source: str) -> Iterator[None]:
-        """Count one request to a source, and the time it takes, once for requests that overlap."""
-        cost = self.costs.setdefault(source, Cost())
-        cost.requests += 1
-        if not cost.under_way:
-            cost.since = self._clock()
-        cost.under_way += 1
+    def waiting(self, source: str) -> Iterator[None]:
+        """Count the time that is spent inside, once for waits that overlap."""
+        cost = self.cost(source)
+        if not cost.waits:
+            cost.since = self._now()
+        cost.waits += 1
         try:
             yield
         finally:
-            cost.under_way -= 1
-            if not cost.under_way:
-                cost.milliseconds += (self._clock() - cost.since) * 1000
+            cost.waits -= 1
+            if not cost.waits:
+                cost.milliseconds += (self._now() - cost.since) * 1000
+
+    def report(self) -> dict[str, dict[str, float]]:
+        """Return the costs by source, as the response's `extensions.upstream` shows them."""
+        return {
+            source: {
+                "keys": cost.keys,
+                "cached": cost.cached,
+                "joined": cost.joined,
+                "requests": cost.requests,
+                "milliseconds": round(cost.milliseconds, 1),
+            }
+            for source, cost in self.costs.items()
+        }
+
+
+class Permit(Protocol):
+    """The right to send one request now. `is_open`: nothing has been sent with it yet."""
+
+    is_open: bool
+
+    def give_back(self) -> None:
+        """End it, used or not."""
+
+
+class Flight:
+    """One fetch under way. Its deadline is the latest of those who wait for it; one operation pays for it."""
+
+    def __init__(self, riders: Callable[[], Iterable[Operation]], *, payer: Operation | None = None) -> None:
+        self._riders = riders
+        self._payer = payer
+        self._permit: Permit | None = None
+        self._now = asyncio.get_running_loop().time
+
+    @property
+    def deadline(self) -> float:
+        """The moment after which nobody waits any more."""
+        return max((operation.deadline for operation in self._riders()), default=self._now())
+
+    @property
+    def seconds_left(self) -> float:
+        """The time until the deadline."""
+        return self.deadline - self._now()
+
+    @property
+    def is_deserted(self) -> bool:
+        """Whether nobody waits any more."""
+        return not any(True for _ in self._riders())
+
+    def give(self, permit: Permit) -> None:
+        """Take along the permit for the first request."""
+        self._permit = permit
+
+    def take_permit(self) -> Permit | None:
+        """Return the permit that was taken along, once."""
+        permit, self._permit = self._permit, None
+        return permit
+
+    def end(self) -> None:
+        """Give back a permit that was not used."""
+        if (permit := self.take_permit()) is not None:
+            permit.give_back()
+
+    def pay(self, source: str) -> None:
+        """Count one request."""
+        if self._payer is not None:
+            self._payer.cost(source).requests += 1
 
     @asynccontextmanager
     async def time_left(self, source: str) -> AsyncIterator[None]:
@@ -57,11 +143,4 @@ class Operation:
             async with asyncio.timeout_at(self.deadline):
                 yield
         except TimeoutError:
-            raise UpstreamTimeout(source, detail="the operation's deadline passed") from None
-
-    def report(self) -> dict[str, dict[str, float]]:
-        """Return the costs by source, as the response's `extensions.upstream` shows them."""
-        return {
-            source: {"keys": cost.keys, "requests": cost.requests, "milliseconds": round(cost.milliseconds, 1)}
-            for source, cost in self.costs.items()
-        }
+            raise UpstreamTimeout(source, detail="the deadline passed") from None

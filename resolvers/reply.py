@@ -55,7 +55,7 @@ def decipher(source: str, reply: Reply, *, now: datetime | None = None) -> bytes
         return reply.body
     if status == 404:
         # A web page is not a vendor's 404: a proxy, or a wrong base URL, would make every record "missing".
-        if reply.headers.get("Content-Type", "").startswith("text/html"):
+        if reply.headers.get("Content-Type", "").lower().startswith("text/html"):
             raise UpstreamBadResponse(source, detail="a web page with status 404: is the base URL right?")
         return None
     error: type[UpstreamError]
@@ -81,7 +81,7 @@ def retry_after_seconds(reply: Reply, now: datetime) -> float | None:
     if text:
         try:
             when = parsedate_to_datetime(text)
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
         return max(0.0, (when.replace(tzinfo=when.tzinfo or UTC) - now).total_seconds())
     if reply.status in THROTTLED and (found := re.search(rb"([0-9]{1,6}) seconds", reply.body[:1000])):
@@ -106,6 +106,9 @@ def decode(source: str, how: msgspec.json.Decoder[T], body: bytes | msgspec.Raw)
 
 def _decode_hook(type_: type, value: Any) -> Any:
     if type_ is Timestamp and isinstance(value, str):
-        moment = Timestamp.fromisoformat(value)
+        try:
+            moment = Timestamp.fromisoformat(value)
+        except ValueError:
+            raise ValueError("not a point in time") from None  # Python's own words repeat the value
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     raise TypeError("unexpected JSON type")

@@ -8,7 +8,7 @@ name the variable and what it must be, never its value.
 import difflib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, TypeVar, get_args
+from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args, get_origin
 from urllib.parse import urlsplit
 
 import msgspec
@@ -16,6 +16,7 @@ from msgspec import Meta
 
 Seconds = Annotated[float, Meta(gt=0, le=3600)]
 Count = Annotated[int, Meta(ge=1, le=100_000)]
+Bytes = Annotated[int, Meta(ge=1_000, le=1_000_000_000)]
 
 
 class Secret:
@@ -86,7 +87,7 @@ def misspelt(structs: Iterable[type[Settings]], environ: Mapping[str, str]) -> l
     for struct in structs:
         known = [v for name, field in variables(struct).items() for v in _spellings(name, field)]
         for name in environ:
-            if struct.prefix and name.startswith(struct.prefix) and name not in known:
+            if struct.prefix and name.startswith(struct.prefix.upper()) and name not in known:
                 close = difflib.get_close_matches(name, known, n=1)
                 lines.append(f"{name}: no such setting" + (f"; did you mean {close[0]}?" if close else ""))
     return lines
@@ -101,7 +102,7 @@ def check_url(text: str) -> str | None:
         bad = True
     if bad or not text.isascii() or any(c <= " " for c in text):
         return "must be a URL like https://host or https://host/path"
-    if parts.username or parts.password or parts.query or parts.fragment:
+    if "@" in parts.netloc or "?" in text or "#" in text:
         return "must have no credentials, query or fragment in it"
     return None
 
@@ -138,7 +139,8 @@ def _convert(text: str, type_: Any) -> Any:
     try:
         return msgspec.convert(text.strip(), type_, strict=False)
     except msgspec.ValidationError as error:
-        raise ValueError(_plain(str(error))) from None
+        choices = get_args(type_) if get_origin(type_) is Literal else ()
+        raise ValueError(f"must be one of {', '.join(choices)}" if choices else _plain(str(error))) from None
 
 
 def _plain(message: str) -> str:

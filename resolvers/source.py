@@ -4,13 +4,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import aiohttp
-
+from resolvers.budget import Rate
+from resolvers.cache import CacheSettings
 from resolvers.errors import UpstreamError
-from resolvers.operation import Operation
-from resolvers.settings import Settings
-from resolvers.telemetry import Telemetry
-from resolvers.transport import TransportSettings
+from resolvers.operation import Flight
+from resolvers.transport import Transport
+
+
+class Record(Protocol):
+    """What a source knows of one opportunity: a value of the source's own type."""
+
+    def unknown_codes(self) -> list[tuple[str, str]]:
+        """Return (field, code) for each code in it that the vendor does not document."""
+
 
 Outcome = Any | None | UpstreamError
 """What became of one id: the source's record, None where there is none, or why it could not be had."""
@@ -19,12 +25,26 @@ Outcome = Any | None | UpstreamError
 class Client(Protocol):
     """Fetches records of one source; lives as long as the server."""
 
-    async def fetch_many(self, ids: Sequence[str], operation: Operation) -> list[Outcome]:
-        """Return one outcome for each id, in order. Ids are canonical and distinct. Raises nothing."""
+    transport: Transport
+
+    @property
+    def batch_size(self) -> int:
+        """How many ids one request can carry, just now."""
+
+    async def prepare(self, flight: Flight) -> None:
+        """Do what must come before a request, such as signing in; raises an `UpstreamError`."""
+
+    async def fetch_many(self, ids: Sequence[str], flight: Flight) -> list[Outcome]:
+        """Return one outcome for each of at most `batch_size` ids, in order. They are canonical and distinct."""
 
 
-class SourceSettings(Settings, frozen=True, kw_only=True):
-    """Where a source is, and the credentials for it."""
+class SourceSettings(CacheSettings, frozen=True, kw_only=True):
+    """Where a source is, the credentials for it, and how long its records are kept.
+
+    `rationed`: whether the source's documented rates are kept. Off only for a source that has none, such as a mock.
+    """
+
+    rationed: bool = True
 
     @property
     def is_configured(self) -> bool:
@@ -33,21 +53,12 @@ class SourceSettings(Settings, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Wiring:
-    """What the server hands to a source so that it can make its client."""
-
-    session: aiohttp.ClientSession
-    transport: TransportSettings
-    telemetry: Telemetry
-
-
-@dataclass(frozen=True, slots=True)
 class Source:
     """One system that owns opportunities.
 
     `name` is the prefix of its global ids, the name of its folders and modules, and the key of its costs and errors.
     `canonical_id` gives the one spelling of an id, or None for what cannot be one; `id_shape` says it in words.
-    `open` makes the client, where the settings hold credentials.
+    `rates` and `concurrency` are what the vendor allows. `open` makes the client, where there are credentials.
     """
 
     name: str
@@ -55,4 +66,6 @@ class Source:
     id_shape: str
     canonical_id: Callable[[str], str | None]
     settings: type[SourceSettings]
-    open: Callable[[Any, Wiring], Client]
+    rates: Sequence[Rate]
+    concurrency: int
+    open: Callable[[Any, Transport], Client]

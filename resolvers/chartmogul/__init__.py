@@ -7,14 +7,19 @@ import re
 from collections.abc import Iterable
 from typing import ClassVar, Final
 
+from resolvers.budget import Rate
 from resolvers.chartmogul.client import ChartMogulClient
 from resolvers.chartmogul.record import SOURCE, MinorUnits
 from resolvers.settings import Secret, check_secret, check_url
-from resolvers.source import Source, SourceSettings, Wiring
+from resolvers.source import Source, SourceSettings
 from resolvers.transport import Transport
 
 CONCURRENCY: Final = 10
 """Requests at once: half of the 20 connections beyond which ChartMogul answers 503."""
+
+RATES: Final = (Rate(40, 1.1),)
+"""ChartMogul's page on rate limits: 40 requests a second, with some time added, for requests may travel at unequal
+speed. Its second limit, of computing time, is known only by its refusals."""
 
 # Any 8-4-4-4-12 hexadecimal text: the vendor's own example is no valid variant of RFC 4122.
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
@@ -48,12 +53,11 @@ def canonical_id(text: str) -> str | None:
     return lower if _UUID.fullmatch(lower) else None
 
 
-def open_client(settings: ChartMogulSettings, wiring: Wiring) -> ChartMogulClient:
+def open_client(settings: ChartMogulSettings, transport: Transport) -> ChartMogulClient:
     """Return the client."""
     assert settings.api_key
-    transport = Transport(SOURCE, wiring.session, wiring.transport, wiring.telemetry, concurrency=CONCURRENCY)
     base_url = settings.url.rstrip("/")
-    return ChartMogulClient(base_url, settings.api_key, transport, wiring.telemetry, minor_units=settings.minor_units)
+    return ChartMogulClient(base_url, settings.api_key, transport, minor_units=settings.minor_units)
 
 
 CHARTMOGUL: Final = Source(
@@ -62,5 +66,7 @@ CHARTMOGUL: Final = Source(
     id_shape="it is a UUID like 4ee13ca4-e7fe-11ee-fa7f-f303abf41acc",
     canonical_id=canonical_id,
     settings=ChartMogulSettings,
+    rates=RATES,
+    concurrency=CONCURRENCY,
     open=open_client,
 )

@@ -7,10 +7,10 @@ from urllib.parse import quote
 
 from resolvers.errors import UpstreamBadResponse, UpstreamError, UpstreamUnauthorized
 from resolvers.nexudus.page import Page, read_page
-from resolvers.nexudus.record import SOURCE, NexudusRecord, parse
-from resolvers.operation import Operation
+from resolvers.nexudus.record import SOURCE, parse
+from resolvers.operation import Flight
 from resolvers.source import Outcome
-from resolvers.telemetry import ListByIdsSwitchedOff, Telemetry, UnknownCode
+from resolvers.telemetry import ListByIdsSwitchedOff
 from resolvers.transport import Request, Transport
 
 LIST_SIZE = 50
@@ -38,82 +38,80 @@ class NexudusClient:
         base_url: str,
         tokens: Tokens,
         transport: Transport,
-        telemetry: Telemetry,
         *,
         confirm_missing: bool = False,
     ) -> None:
         self._url = f"{base_url}/api/crm/crmopportunities"
         self._tokens = tokens
-        self._transport = transport
-        self._telemetry = telemetry
+        self.transport = transport
         self._confirm_missing = confirm_missing
         self._list_works = True
         self._none_found_is_404 = False
         self._never_sent: frozenset[str] = frozenset()
-        self._reported: set[tuple[str, str]] = set()
 
-    async def fetch_many(self, ids: Sequence[str], operation: Operation) -> list[Outcome]:
-        """Return one outcome for each id: one request for each 50 ids where list-by-ids works."""
+    @property
+    def batch_size(self) -> int:
+        """50, or 1 where list-by-ids does not work."""
+        return LIST_SIZE if self._list_works else 1
+
+    async def prepare(self, flight: Flight) -> None:
+        """Sign in, if need be."""
+        async with flight.time_left(SOURCE):
+            await self._tokens.current()
+
+    async def fetch_many(self, ids: Sequence[str], flight: Flight) -> list[Outcome]:
+        """Return one outcome for each id, with one request where all goes well."""
         if len(ids) == 1 or not self._list_works:
-            found = await self._fetch_singly(ids, operation)
+            found = await self._fetch_singly(ids, flight)
         else:
-            found = {}
-            chunks = [ids[i : i + LIST_SIZE] for i in range(0, len(ids), LIST_SIZE)]
-            for part in await asyncio.gather(*(self._fetch_chunk(chunk, operation) for chunk in chunks)):
-                found |= part
+            found = await self._fetch_listed(ids, flight)
         return [found[source_id] for source_id in ids]
 
-    async def _fetch_chunk(self, ids: Sequence[str], operation: Operation) -> dict[str, Outcome]:
-        if len(ids) == 1:
-            return await self._fetch_singly(ids, operation)
+    async def _fetch_listed(self, ids: Sequence[str], flight: Flight) -> dict[str, Outcome]:
         # Brackets and commas percent-encoded as a browser would; `size`, or only 25 rows come back.
         query = f"CrmOpportunity_Id=%5B{','.join(map(quote, ids))}%5D&page=1&size={len(ids)}"
         try:
-            body = await self._get(Request(f"{self._url}?{query}", "list-by-ids", keys=len(ids)), operation)
+            body = await self._get(Request(f"{self._url}?{query}", "list-by-ids", keys=len(ids)), flight)
             page = Page(missing=list(ids)) if body is None else read_page(body, ids, never_sent=self._never_sent)
         except UpstreamError as error:
-            return await self._after_failed_list(ids, error, operation)
+            return await self._after_failed_list(ids, error, flight)
         if body is None and not self._none_found_is_404:
-            return await self._after_first_404(ids, operation)
+            return await self._after_first_404(ids, flight)
         if page.filter_ignored:
             self._switch_list_off("it answered with records that were not asked for")
-        for record in page.records.values():
-            self._report_unknown_codes(record)
         if self._confirm_missing:
             page.unsure += page.missing
-        doubts = await self._fetch_singly(page.unsure, operation)
+        doubts = await self._fetch_singly(page.unsure, flight)
         return dict.fromkeys(ids) | page.records | doubts
 
-    async def _after_failed_list(
-        self, ids: Sequence[str], error: UpstreamError, operation: Operation
-    ) -> dict[str, Outcome]:
+    async def _after_failed_list(self, ids: Sequence[str], error: UpstreamError, flight: Flight) -> dict[str, Outcome]:
         """Try one id singly; only if that works, the rest: an outage must not be multiplied by fifty."""
         if error.retryable and error.status not in (400, 500):
             return dict.fromkeys(ids, error)
-        first = await self._fetch_one(ids[0], operation)
+        first = await self._fetch_one(ids[0], flight)
         if isinstance(first, UpstreamError):
             return dict.fromkeys(ids, error)
         if error.status is not None and 400 <= error.status < 500 and not error.retryable:
             self._switch_list_off(f"it is refused with status {error.status}, though single records are not")
-        return {ids[0]: first} | await self._fetch_singly(ids[1:], operation)
+        return {ids[0]: first} | await self._fetch_singly(ids[1:], flight)
 
-    async def _after_first_404(self, ids: Sequence[str], operation: Operation) -> dict[str, Outcome]:
+    async def _after_first_404(self, ids: Sequence[str], flight: Flight) -> dict[str, Outcome]:
         """Learn once what 404 means on this account: none of the ids exists, or no such route."""
-        first = await self._fetch_one(ids[0], operation)
+        first = await self._fetch_one(ids[0], flight)
         if first is None:
             self._none_found_is_404 = True
             return dict.fromkeys(ids)
         if not isinstance(first, UpstreamError):
             self._switch_list_off("it is not found, though single records are")
-        return {ids[0]: first} | await self._fetch_singly(ids[1:], operation)
+        return {ids[0]: first} | await self._fetch_singly(ids[1:], flight)
 
-    async def _fetch_singly(self, ids: Sequence[str], operation: Operation) -> dict[str, Outcome]:
-        outcomes = await asyncio.gather(*(self._fetch_one(source_id, operation) for source_id in ids))
+    async def _fetch_singly(self, ids: Sequence[str], flight: Flight) -> dict[str, Outcome]:
+        outcomes = await asyncio.gather(*(self._fetch_one(source_id, flight) for source_id in ids))
         return dict(zip(ids, outcomes, strict=True))
 
-    async def _fetch_one(self, source_id: str, operation: Operation) -> Outcome:
+    async def _fetch_one(self, source_id: str, flight: Flight) -> Outcome:
         try:
-            body = await self._get(Request(f"{self._url}/{quote(source_id, safe='')}", "get"), operation)
+            body = await self._get(Request(f"{self._url}/{quote(source_id, safe='')}", "get"), flight)
             if body is None:
                 return None
             record, absent = parse(body)
@@ -122,33 +120,26 @@ class NexudusClient:
         except UpstreamError as error:
             return error
         self._never_sent |= absent
-        self._report_unknown_codes(record)
         return record
 
-    async def _get(self, request: Request, operation: Operation) -> bytes | None:
+    async def _get(self, request: Request, flight: Flight) -> bytes | None:
         """Send with a token; after one refusal with a renewed one, once."""
-        async with operation.time_left(SOURCE):
+        async with flight.time_left(SOURCE):
             token = await self._tokens.current()
         try:
-            return await self._send(request, token, operation)
+            return await self._send(request, token, flight)
         except UpstreamUnauthorized:
-            async with operation.time_left(SOURCE):
+            async with flight.time_left(SOURCE):
                 token = await self._tokens.renew(token)
-            return await self._send(request, token, operation)
+            return await self._send(request, token, flight)
 
-    async def _send(self, request: Request, token: str, operation: Operation) -> bytes | None:
+    async def _send(self, request: Request, token: str, flight: Flight) -> bytes | None:
         request.headers["Authorization"] = f"Bearer {token}"
-        body = await self._transport.fetch(request, operation)
+        body = await self.transport.fetch(request, flight)
         self._tokens.accepted(token)
         return body
 
     def _switch_list_off(self, reason: str) -> None:
         if self._list_works:
             self._list_works = False
-            self._telemetry(ListByIdsSwitchedOff(SOURCE, reason))
-
-    def _report_unknown_codes(self, record: NexudusRecord) -> None:
-        for unknown in record.unknown_codes():
-            if unknown not in self._reported and len(self._reported) < 100:
-                self._reported.add(unknown)
-                self._telemetry(UnknownCode(SOURCE, *unknown))
+            self.transport.telemetry(ListByIdsSwitchedOff(SOURCE, reason))

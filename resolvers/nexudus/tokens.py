@@ -7,13 +7,15 @@ client id has one refresh token, so every process needs a client id of its own.
 import asyncio
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from time import monotonic
 
 import msgspec
 
-from resolvers.errors import UpstreamBadResponse, UpstreamUnauthorized
+from resolvers.errors import UpstreamBadResponse, UpstreamError, UpstreamUnauthorized
 from resolvers.nexudus.record import SOURCE
-from resolvers.reply import Reply, decipher, decode, decoder
+from resolvers.operation import Flight, Operation
+from resolvers.reply import decode, decoder
 from resolvers.settings import Secret
 from resolvers.transport import Request, Transport
 
@@ -22,6 +24,10 @@ _RENEW_AT = 0.8
 
 _PAUSE_SECONDS = 30.0
 """How long a refusal is believed: a wrong password sent with every query would lock the account."""
+
+
+_LONGEST_RENEWAL_SECONDS = 10.0
+"""A renewal goes on when those who wait for it give up: the next ones need it too."""
 
 
 class _Grant(msgspec.Struct):
@@ -73,15 +79,20 @@ class PasswordTokens:
         self._access: str | None = None
         self._refresh: str | None = None
         self._renew_at = 0.0
+        self._expires_at = 0.0
         self._unproven: str | None = None
         self._refused_until = 0.0
         self._renewal: asyncio.Task[str] | None = None
 
     async def current(self) -> str:
         """Return a token that should be good; gets one first if need be. Raises an `UpstreamError`."""
-        if self._access is not None and self._clock() < self._renew_at:
-            return self._access
-        return await self._shared_renewal()
+        now = self._clock()
+        if self._access is None or now >= self._expires_at:
+            return await self._shared_renewal()
+        if now >= self._renew_at:
+            self._renew_at = now + _PAUSE_SECONDS  # should this one fail; the old token is still good meanwhile
+            self._start_renewal()
+        return self._access
 
     async def renew(self, stale: str) -> str:
         """Return a token other than `stale`, which was refused; raises an `UpstreamError`.
@@ -96,6 +107,7 @@ class PasswordTokens:
             self._unproven = None
         if self._clock() < self._refused_until:
             raise UpstreamUnauthorized(SOURCE, detail="a renewed token was refused too: is the role missing?")
+        self._access = None
         token = await self._shared_renewal()
         self._unproven = token
         return token
@@ -106,11 +118,14 @@ class PasswordTokens:
             self._unproven = None
 
     async def _shared_renewal(self) -> str:
-        # A task of its own, shielded: a caller that gives up must not spoil the one use of the refresh token.
+        # Shielded: a caller that gives up must not spoil the one use of the refresh token.
+        return await asyncio.shield(self._start_renewal())
+
+    def _start_renewal(self) -> asyncio.Task[str]:
         if self._renewal is None:
             self._renewal = asyncio.create_task(self._renew())
             self._renewal.add_done_callback(self._renewed)
-        return await asyncio.shield(self._renewal)
+        return self._renewal
 
     def _renewed(self, task: asyncio.Task[str]) -> None:
         self._renewal = None
@@ -118,34 +133,36 @@ class PasswordTokens:
             task.exception()  # marks it as seen, should every caller have given up
 
     async def _renew(self) -> str:
-        if self._access is None and self._clock() < self._refused_until:
+        if self._clock() < self._refused_until:
             raise UpstreamUnauthorized(SOURCE, detail="the password was refused a moment ago")
-        self._access = None
         if self._refresh is not None:
             form = {"grant_type": "refresh_token", "refresh_token": self._refresh}
             self._refresh = None
-            reply = await self._ask(form, "token-refresh")
-            if reply.status == 200:
-                return self._take(reply)
+            with suppress(UpstreamUnauthorized):  # used up or too old: the password gives a new one
+                return await self._ask(form, "token-refresh")
         password = self._password.reveal()
         form = {"grant_type": "password", "username": self._username, "password": password}
-        return self._take(await self._ask(form, "token-password"))
-
-    async def _ask(self, form: dict[str, str], kind: str) -> Reply:
-        headers = {"client_id": self._client_id}
-        return await self._transport.exchange(Request(self._url, kind, "POST", headers=headers, form=form, keys=0))
-
-    def _take(self, reply: Reply) -> str:
         try:
-            if reply.status == 400:
-                raise UpstreamUnauthorized(SOURCE, detail="the user name or password was refused")
-            body = decipher(SOURCE, reply)
+            return await self._ask(form, "token-password")
         except UpstreamUnauthorized:
             self._refused_until = self._clock() + _PAUSE_SECONDS
+            raise
+
+    async def _ask(self, form: dict[str, str], kind: str) -> str:
+        """Return the token that a grant gives; raises `UpstreamUnauthorized` if it is refused."""
+        renewal = Operation(_LONGEST_RENEWAL_SECONDS)
+        request = Request(self._url, kind, "POST", headers={"client_id": self._client_id}, form=form, keys=0)
+        try:
+            body = await self._transport.fetch(request, Flight(lambda: [renewal]))
+        except UpstreamError as error:
+            if error.status in (400, 401, 403):
+                raise UpstreamUnauthorized(SOURCE, status=error.status, detail=f"{kind} was refused") from None
             raise
         if body is None:
             raise UpstreamBadResponse(SOURCE, detail="no token endpoint there: is the base URL right?")
         grant = decode(SOURCE, _GRANT, body)
         self._access, self._refresh = grant.access_token, grant.refresh_token
-        self._renew_at = self._clock() + grant.expires_in * _RENEW_AT
+        now = self._clock()
+        self._renew_at = now + grant.expires_in * _RENEW_AT
+        self._expires_at = now + grant.expires_in
         return grant.access_token

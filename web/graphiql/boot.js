@@ -90,15 +90,18 @@
     return query && { query, variables: search.get("variables") ?? "", operationName: search.get("operationName") };
   };
 
-  // Chooses the link's operation once the editor is there. GraphiQL's prop `operationName` would force it on every tab.
-  const chooseOperation = (name) =>
-    function ChooseOperation() {
+  // What GraphiQL has no property for, done once the editor is there. The property `operationName` would force the
+  // link's operation on every tab.
+  const adjustEditor = (operationName) =>
+    function AdjustEditor() {
       const { queryEditor, setOperationName } = GraphiQL.React.useEditorContext({ nonNull: true });
-      const chosen = React.useRef(false);
+      const done = React.useRef(false);
       React.useEffect(() => {
-        if (!queryEditor || chosen.current) return;
-        chosen.current = true;
-        setOperationName(name);
+        if (!queryEditor || done.current) return;
+        done.current = true;
+        // The samples' comments are longer than the pane is wide.
+        queryEditor.setOption("lineWrapping", true);
+        if (operationName) setOperationName(operationName);
       });
       return null;
     };
@@ -128,7 +131,7 @@
         shouldPersistHeaders: false,
         plugins: [GraphiQLPluginExplorer.explorerPlugin({ showAttribution: false })],
         onTogglePluginVisibility: rememberPane,
-        toolbar: linked?.operationName ? { additionalComponent: chooseOperation(linked.operationName) } : undefined,
+        toolbar: { additionalComponent: adjustEditor(linked?.operationName) },
       },
       React.createElement(GraphiQL.Logo, null, root.dataset.title),
     );

@@ -1,0 +1,92 @@
+"""Records kept across requests, for a short time: the second of two memories that must not be mixed up.
+
+A loader remembers within one request and for as long as it lasts. The cache remembers between requests: a record for
+some seconds (fresh), and longer in case the source fails (stale); that a record is missing, for a few seconds. Errors
+are never kept. It holds what the source sent, so what a caller may see is decided later, each time anew.
+
+This one lives in the process's memory. A store that several servers share would stand behind it, asked inside the
+batch, where waiting does no harm.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import monotonic
+from typing import Annotated, Any
+
+import msgspec
+from cachetools import LRUCache
+from msgspec import Meta
+
+from resolvers.settings import Settings
+
+OptionalSeconds = Annotated[float, Meta(ge=0, le=86_400)]
+
+
+class CacheSettings(Settings, frozen=True, kw_only=True):
+    """How long and how much is kept, for each source; 0 seconds keeps nothing."""
+
+    cache_fresh_seconds: OptionalSeconds = 30.0
+    cache_missing_seconds: OptionalSeconds = 5.0
+    cache_stale_seconds: OptionalSeconds = 600.0
+    cache_max_records: Annotated[int, Meta(ge=1, le=10_000_000)] = 10_000
+    cache_max_bytes: Annotated[int, Meta(ge=1_000, le=100_000_000_000)] = 50_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is known of one id: its record, or None where the source said that there is none."""
+
+    record: Any | None
+    stored_at: float
+    fresh_until: float
+    stale_until: float
+    size: int
+
+
+class Cache:
+    """The records of one source, least recently used first out. `size_of` estimates a record's bytes in memory."""
+
+    def __init__(
+        self,
+        settings: CacheSettings,
+        *,
+        clock: Callable[[], float] = monotonic,
+        size_of: Callable[[Any], int] | None = None,
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._size_of = size_of or _size_of
+        self._entries: LRUCache[str, Entry] = LRUCache(settings.cache_max_bytes, getsizeof=lambda entry: entry.size)
+
+    def fresh(self, source_id: str) -> Entry | None:
+        """Return the entry if it can be served without asking the source."""
+        entry = self._entries.get(source_id)
+        return entry if entry is not None and self._clock() < entry.fresh_until else None
+
+    def stale(self, source_id: str) -> tuple[Any, float] | None:
+        """Return a record that may be served if the source fails, and its age in seconds."""
+        entry = self._entries.get(source_id)
+        now = self._clock()
+        if entry is None or entry.record is None or now >= entry.stale_until:
+            return None
+        return entry.record, now - entry.stored_at
+
+    def keep(self, source_id: str, record: Any | None) -> None:
+        """Remember a record, or that there is none."""
+        settings, now = self._settings, self._clock()
+        fresh = settings.cache_missing_seconds if record is None else settings.cache_fresh_seconds
+        stale = fresh if record is None else max(fresh, settings.cache_stale_seconds)
+        if stale <= 0:
+            return
+        size = 300 if record is None else self._size_of(record)
+        if size > settings.cache_max_bytes:
+            self._entries.pop(source_id, None)
+            return
+        self._entries[source_id] = Entry(record, now, now + fresh, now + stale, size)
+        while len(self._entries) > settings.cache_max_records:
+            self._entries.popitem()
+
+
+def _size_of(record: Any) -> int:
+    """Estimate from the record's JSON: Python's strings and objects take about three times as much."""
+    return 1_000 + 3 * len(msgspec.json.encode(record, enc_hook=str))

@@ -1,0 +1,217 @@
+"""From ids to records across requests: the cache, the fetches under way, and the queue for the budget.
+
+For each id, in this order: a fresh record in the cache is the answer; a fetch under way is joined; otherwise the id
+queues. As soon as the source's budget lets a request go, as many ids leave with it as one request can carry, whoever
+asked for them. So an id never waits for company while the budget is free, and never leaves alone while others wait.
+One fetcher for each source, shared by all requests.
+"""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+
+from aiohttp import ClientSession
+
+from resolvers.budget import Budget
+from resolvers.cache import Cache
+from resolvers.errors import (
+    UpstreamError,
+    UpstreamForbidden,
+    UpstreamRateLimited,
+    UpstreamTimeout,
+    UpstreamUnauthorized,
+    UpstreamUnavailable,
+)
+from resolvers.operation import Flight, Operation, Stale
+from resolvers.places import Places
+from resolvers.queueing import FairQueue, Wanted
+from resolvers.source import Client, Outcome, Record, Source, SourceSettings
+from resolvers.telemetry import Telemetry, UnknownCode
+from resolvers.transport import Transport, TransportSettings
+
+NO_STALE_ANSWER = (UpstreamUnauthorized, UpstreamForbidden)
+"""Where the source says that this server may not read, what it let us read before is no answer."""
+
+
+MOST_REPORTED = 100
+"""Unknown codes that are told of, each once."""
+
+
+class Fetcher:
+    """Fetches the records of one source."""
+
+    def __init__(self, client: Client, cache: Cache) -> None:
+        self.source = client.transport.source
+        self._client = client
+        self._cache = cache
+        self._wanted: dict[str, Wanted] = {}
+        self._queue = FairQueue()
+        self._dispatching: asyncio.Task[None] | None = None
+        self._permit_coming = False
+        self._reported: set[tuple[str, str]] = set()
+
+    def at_hand(self, source_id: str, operation: Operation) -> tuple[bool, Outcome]:
+        """Return whether the cache has the answer, and the answer; costs no turn of the loop."""
+        entry = None if operation.wants_fresh else self._cache.fresh(source_id)
+        if entry is None:
+            return False, None
+        cost = operation.cost(self.source)
+        cost.keys += 1
+        cost.cached += 1
+        return True, entry.record
+
+    async def fetch_many(self, ids: Sequence[str], operation: Operation) -> list[Outcome]:
+        """Return one outcome for each of the distinct ids, in order. Raises nothing but a cancellation."""
+        operation.cost(self.source).keys += len(ids)
+        wanted = self._want(ids, operation)
+        try:
+            with operation.waiting(self.source):
+                await self._wait(wanted, operation)
+            return [self._outcome(one, operation) for one in wanted]
+        finally:
+            self._leave(wanted, operation)
+
+    def _want(self, ids: Sequence[str], operation: Operation) -> list[Wanted]:
+        """Join each id's fetch, or queue it; refuse at once what could not leave before the deadline."""
+        loop = asyncio.get_running_loop()
+        found = []
+        for source_id in ids:
+            wanted = self._wanted.get(source_id)
+            if wanted is None:
+                wanted = Wanted(source_id, loop.create_future(), operation)
+                delay = self._delay(operation)
+                if loop.time() + delay > operation.deadline:
+                    error = UpstreamRateLimited(self.source, detail="own budget", retry_after_seconds=round(delay, 1))
+                    wanted.outcome.set_result(error)
+                else:
+                    self._wanted[source_id] = wanted
+                    self._queue.add(wanted)
+            else:
+                operation.cost(self.source).joined += 1
+            wanted.waiting.add(operation)
+            found.append(wanted)
+        if self._queue and self._dispatching is None:
+            self._dispatching = asyncio.create_task(self._dispatch())
+        return found
+
+    def _delay(self, operation: Operation) -> float:
+        """Return in how many seconds an id that the operation queues now would leave."""
+        position = self._queue.position(operation, self._queue.length(operation) + 1)
+        requests = -(-position // self._client.batch_size)
+        return self._client.transport.budget.delay(requests - self._permit_coming)
+
+    async def _wait(self, wanted: Iterable[Wanted], operation: Operation) -> None:
+        pending = [one.outcome for one in wanted if not one.outcome.done()]
+        if pending:
+            left = operation.deadline - asyncio.get_running_loop().time()
+            await asyncio.wait(pending, timeout=max(0.0, left))
+
+    def _outcome(self, wanted: Wanted, operation: Operation) -> Outcome:
+        outcome: Outcome
+        if wanted.outcome.done():
+            outcome = wanted.outcome.result()
+        elif wanted.is_queued:
+            delay = round(self._client.transport.budget.delay(1), 1)
+            outcome = UpstreamRateLimited(self.source, detail="own budget", retry_after_seconds=delay)
+        else:
+            outcome = UpstreamTimeout(self.source, detail="the operation's deadline passed")
+        if isinstance(outcome, UpstreamError) and not isinstance(outcome, NO_STALE_ANSWER):
+            stale = self._cache.stale(wanted.source_id)
+            if stale is not None:
+                operation.stale.append(Stale(self.source, wanted.source_id, stale[1], outcome.code))
+                return stale[0]
+        return outcome
+
+    def _leave(self, wanted: Iterable[Wanted], operation: Operation) -> None:
+        """Wait no more. What nobody waits for any more is not fetched, or no longer."""
+        for one in wanted:
+            one.waiting.discard(operation)
+            if one.waiting or one.outcome.done():
+                continue
+            if one.is_queued:
+                self._queue.remove(one)
+                self._forget(one)
+            elif one.flight is not None and one.flight.is_deserted:
+                assert one.task
+                one.task.cancel()
+
+    async def _dispatch(self) -> None:
+        """Send what is queued, a permit at a time, until nothing is queued any more."""
+        try:
+            while self._queue:
+                getting_ready = Flight(self._queue.riders)
+                self._permit_coming = True
+                try:
+                    await self._client.prepare(getting_ready)
+                    permit = await self._client.transport.permit(getting_ready)
+                except UpstreamError as error:
+                    self._settle(self._queue.take(1_000_000), error)
+                    continue
+                finally:
+                    self._permit_coming = False
+                batch = self._queue.take(self._client.batch_size)
+                if not batch:
+                    permit.give_back()
+                    continue
+                flight = _flight(batch, self.source)
+                flight.give(permit)
+                task = asyncio.create_task(self._fly(flight, batch))
+                for one in batch:
+                    one.flight, one.task = flight, task
+        finally:
+            self._dispatching = None
+
+    async def _fly(self, flight: Flight, batch: list[Wanted]) -> None:
+        try:
+            outcomes = await self._client.fetch_many([one.source_id for one in batch], flight)
+            for one, outcome in zip(batch, outcomes, strict=True):
+                if not isinstance(outcome, UpstreamError):
+                    self._cache.keep(one.source_id, outcome)
+                    self._report_unknown_codes(outcome)
+                self._settle([one], outcome)
+        except asyncio.CancelledError:
+            self._settle(batch, UpstreamUnavailable(self.source, detail="the fetch was cancelled"))
+        except Exception as error:  # a fault of ours must reach those who wait, or they would wait for ever
+            self._settle(batch, error)
+        finally:
+            flight.end()
+
+    def _report_unknown_codes(self, record: Record | None) -> None:
+        """Tell once of each code that the vendor does not document: a list that grows must not fill the log."""
+        for unknown in record.unknown_codes() if record is not None else ():
+            if unknown not in self._reported and len(self._reported) < MOST_REPORTED:
+                self._reported.add(unknown)
+                self._client.transport.telemetry(UnknownCode(self.source, *unknown))
+
+    def _settle(self, batch: Iterable[Wanted], outcome: Outcome | Exception) -> None:
+        for one in batch:
+            self._forget(one)
+            if not one.outcome.done():
+                one.outcome.set_result(outcome)
+
+    def _forget(self, wanted: Wanted) -> None:
+        if self._wanted.get(wanted.source_id) is wanted:
+            del self._wanted[wanted.source_id]
+
+
+def open_fetcher(
+    source: Source,
+    settings: SourceSettings,
+    session: ClientSession,
+    transport_settings: TransportSettings,
+    telemetry: Telemetry,
+) -> Fetcher:
+    """Return the fetcher of a source that has credentials."""
+    clock = asyncio.get_running_loop().time  # the clock of every deadline
+    budget = Budget(source.name, source.rates if settings.rationed else (), clock=clock)
+    places = Places(source.concurrency)
+    transport = Transport(source.name, session, transport_settings, telemetry, places=places, budget=budget)
+    return Fetcher(source.open(settings, transport), Cache(settings))
+
+
+def _flight(batch: Sequence[Wanted], source: str) -> Flight:
+    """Return the flight of a batch; whoever asked for the first record pays for it, the others ride along."""
+    payer = batch[0].first
+    for one in batch:
+        if one.first is not payer:
+            one.first.cost(source).joined += 1
+    return Flight(lambda: (operation for one in batch for operation in one.waiting), payer=payer)

@@ -1,0 +1,36 @@
+"""`python -m simulator`: serve both vendors until interrupted, and print what a client needs to reach them."""
+
+import argparse
+import asyncio
+import signal
+
+from .app import Simulator
+
+
+async def run(simulator: Simulator, host: str, port: int) -> None:
+    """Serve until SIGINT or SIGTERM."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    async with simulator.serve(host, port) as urls:
+        for name, value in simulator.environment(urls).items():
+            print(f"{name}={value}")
+        print(f"# control: {urls.control}/{{reset,config,calls,faults}}", flush=True)
+        await stop.wait()
+
+
+def main() -> None:
+    """Read the command line and serve."""
+    parser = argparse.ArgumentParser(prog="simulator", description="Nexudus and ChartMogul on this machine, simulated")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=0, help="0 takes a free one (default)")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--no-throttle", action="store_true", help="lift the vendors' request rates")
+    arguments = parser.parse_args()
+    simulator = Simulator(seed=arguments.seed, throttled=not arguments.no_throttle)
+    asyncio.run(run(simulator, arguments.host, arguments.port))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,192 @@
+"""Nexudus' REST API, as far as CRM opportunities go: token, get one, list, list by ids, writes.
+
+Follows the vendor's pages "Authentication", "Get one CrmOpportunity", "List CrmOpportunities", "API limitations". What
+those pages leave open, and what is served here all the same, is marked "assumed".
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any, ClassVar, Literal
+from urllib.parse import parse_qsl
+
+from . import nexudus_list, nexudus_writes
+from .calls import Call, Kind
+from .nexudus_records import nexudus_records
+from .replies import Reply, text
+from .throttle import Throttle
+from .tokens import Tokens
+from .upstream import Upstream, copied, lowered
+
+COLLECTION = "/api/crm/crmopportunities"
+LIMITS = ((1, 0.1), (120, 60.0), (5_000, 3_600.0))
+"""(requests, seconds) for each token."""
+WAIT = "You must wait before accessing this url again."
+_made = lru_cache(maxsize=4)(nexudus_records)
+NOT_FOUND = Reply(404, data="Not found")
+DENIED = Reply(
+    401, data={"Message": "Authorization has been denied for this request."}, headers={"WWW-Authenticate": "Bearer"}
+)
+"""The body is not documented; assumed, it is the stock text of ASP.NET."""
+
+
+class Nexudus(Upstream):
+    """Nexudus. Records by integer Id."""
+
+    name = "nexudus"
+    knobs: ClassVar[tuple[str, ...]] = (
+        *Upstream.knobs,
+        "access_ttl",
+        "refresh_ttl",
+        "role_missing",
+        "list_role_missing",
+        "list_filter_ignored",
+        "list_none_found",
+        "partial_fields",
+        "form_b",
+        "throttle_status",
+    )
+    username = "gateway@example.com"
+    password = "simulated-password-3f9c"
+
+    def __init__(self, seed: int, throttled: bool, clock: Callable[[], float], log: list[Call]) -> None:
+        """Take what every upstream takes."""
+        super().__init__(seed, throttled, clock, log)
+        self.records: dict[int, dict[str, Any]] = copied(_made(seed))
+        self.tokens = Tokens(seed, clock)
+        self.throttle = Throttle(LIMITS, clock)
+        self.writes = 0
+        self._set_knobs()
+
+    def _set_knobs(self) -> None:
+        self.access_ttl: float = 604_799
+        """Seconds; tokens made from now on live so long."""
+        self.refresh_ttl: float = 15 * 86_400
+        self.role_missing = False
+        """401 on every CRM route: what a valid token without the role is told."""
+        self.list_role_missing = False
+        """401 on lists only; reading one is another role."""
+        self.list_filter_ignored = False
+        """`CrmOpportunity_Id` counts as an unknown parameter: an ordinary first page comes back."""
+        self.list_none_found: Literal["404", "empty"] = "404"
+        self.partial_fields: set[str] = set()
+        """Keys left out of the rows of lists."""
+        self.form_b = True
+        """Whether `?id=[...]` answers a bare array; not documented for this entity, assumed."""
+        self.throttle_status: Literal[409, 429] = 409
+
+    def reset(self) -> None:
+        """Restore the records and the knobs, forget calls, faults and tokens."""
+        super().reset()
+        self._set_knobs()
+        self.tokens.clear()
+        self.throttle.clear()
+        self.writes = 0
+        self.records.clear()
+        self.records.update(copied(_made(self.seed)))
+
+    def expire_tokens(self) -> None:
+        """Make all present access tokens invalid; refresh tokens stay."""
+        self.tokens.expire_access()
+
+    def classify(self, method: str, path: str, query: Mapping[str, str], body: bytes) -> tuple[Kind, tuple[str, ...]]:
+        """Return the kind of a request and the ids it asks for."""
+        if path == "/api/token":
+            grant = _form(body).get("grant_type")
+            kinds: dict[str | None, Kind] = {"password": "token-password", "refresh_token": "token-refresh"}
+            return kinds.get(grant, "other"), ()
+        if path == "/api/auth/me":
+            return "me", ()
+        one = re.fullmatch(rf"{COLLECTION}/(\d{{1,30}})", path, re.ASCII)
+        if one:
+            return ("get" if method == "GET" else "write"), (str(int(one[1])),)
+        if path.rstrip("/") != COLLECTION:
+            return "other", ()
+        if method != "GET":
+            return "write", nexudus_writes.ids_in(body)
+        ids = nexudus_list.ids_asked_for(lowered(query))
+        return ("list", ()) if ids is None else ("list-by-ids", tuple(str(one) for one in ids))
+
+    def answer(self, call: Call) -> Reply:
+        """Return the real answer."""
+        if call.path == "/api/token":
+            return self._token(call)
+        caller = call.headers.get("authorization", "")
+        crm = call.path.startswith("/api/crm/")
+        if not self._is_allowed(caller) or (crm and self.role_missing):
+            return DENIED
+        if self.throttled and not self.throttle.admit(caller):
+            return self._slow_down()
+        match call.kind:
+            case "me":
+                return Reply(data=_me(self.username))
+            case "get":
+                record = self.records.get(int(call.ids[0]))
+                return NOT_FOUND if record is None else Reply(data=record)
+            case "list" | "list-by-ids":
+                return DENIED if self.list_role_missing else nexudus_list.answer(self, lowered(call.query))
+            case "write":
+                return nexudus_writes.answer(self, call)
+            case _:
+                return Reply(404, data={"Message": f"No HTTP resource was found that matches {call.path!r}."})
+
+    def _token(self, call: Call) -> Reply:
+        form = _form(call.body)
+        is_form = call.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
+        if call.method != "POST":
+            return Reply(405, data={"Message": "The requested resource does not support this http method."})
+        if not is_form or call.kind == "other":
+            return Reply(400, data={"error": "unsupported_grant_type"})
+        client_id = call.headers.get("client_id", self.username)
+        if call.kind == "token-password":
+            if (form.get("username"), form.get("password")) != (self.username, self.password):
+                reason = "The user name or password is incorrect."
+                return Reply(400, data={"error": "invalid_grant", "error_description": reason})
+        elif "client_id" not in call.headers or not self.tokens.may_refresh(client_id, form.get("refresh_token", "")):
+            return Reply(400, data={"error": "invalid_grant"})
+        granted = self.tokens.grant(client_id, self.access_ttl, self.refresh_ttl)
+        return Reply(
+            data={
+                "access_token": granted.access,
+                "token_type": "bearer",
+                "expires_in": int(self.access_ttl),
+                "refresh_token": granted.refresh,
+            }
+        )
+
+    def _is_allowed(self, authorization: str) -> bool:
+        scheme, _, secret = authorization.partition(" ")
+        if scheme.lower() == "bearer":
+            return self.tokens.is_valid(secret)
+        return scheme.lower() == "basic" and decoded_basic(secret) == f"{self.username}:{self.password}"
+
+    def _slow_down(self) -> Reply:
+        if self.throttle_status == 429:
+            return text(429, "Wait 1 seconds")
+        return Reply(409, body=b"", content_type="", headers={"Retry-After": "1"}, reason=WAIT)
+
+
+def decoded_basic(secret: str) -> str:
+    """Return the `user:password` of HTTP Basic, empty if it is not one."""
+    try:
+        return base64.b64decode(secret, validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return ""
+
+
+def _form(body: bytes) -> dict[str, str]:
+    return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+
+
+def _me(email: str) -> dict[str, Any]:
+    """Nexudus, "Who am I"; only part of the fields, their names assumed."""
+    return {
+        "Email": email,
+        "FullName": "Simulated Gateway",
+        "DefaultBusinessId": 390000001,
+        "DefaultBusinessName": "Example Coworking - Riverside",
+        "DefaultBusinessCurrencyCode": "EUR",
+        "Roles": ["CrmOpportunity-Read", "CrmOpportunity-List"],
+    }

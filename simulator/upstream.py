@@ -1,0 +1,122 @@
+"""What both simulated vendors share: records, the log of calls, faults, knobs, and the way of one request."""
+
+import asyncio
+import random
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from typing import Any, ClassVar, TypeVar
+
+from aiohttp import web
+
+from .calls import Call, Kind
+from .fault_rules import FaultRules
+from .replies import Reply, text
+from .wire import Answered, Exchange
+
+_Key = TypeVar("_Key", int, str)
+
+
+class Upstream(ABC):
+    """One vendor's API. Knobs are attributes; `reset` puts them back."""
+
+    name: ClassVar[str]
+    knobs: ClassVar[tuple[str, ...]] = ("throttled", "latency_seconds", "max_parallel")
+
+    def __init__(self, seed: int, throttled: bool, clock: Callable[[], float], log: list[Call]) -> None:
+        """Take the seed of the records, whether rate limits hold, a clock in seconds, and the log shared by all."""
+        self.seed = seed
+        self.clock = clock
+        self.calls: list[Call] = []
+        self.faults = FaultRules()
+        self.throttled = throttled
+        """Whether the vendor's request rates hold."""
+        self.latency_seconds: tuple[float, float] = (0.0, 0.0)
+        """Each real answer waits for a time between these two, drawn evenly by the seed."""
+        self.max_parallel: int | None = None
+        """Requests in flight above which the vendor answers 503; None for no such limit."""
+        self.in_flight = 0
+        self.max_in_flight = 0
+        self.max_connections = 0
+        self._initially_throttled = throttled
+        self._log = log
+        self._random = random.Random(seed)
+        self._protocols: set[web.RequestHandler] = set()
+
+    @property
+    def connections(self) -> int:
+        """Client connections open now that have asked this vendor for anything."""
+        self._protocols = {protocol for protocol in self._protocols if protocol.transport is not None}
+        return len(self._protocols)
+
+    def reset(self) -> None:
+        """Forget calls, faults and high-water marks; restore the knobs. Connections and requests in flight go on."""
+        self.calls.clear()
+        self.faults.clear()
+        self.throttled = self._initially_throttled
+        self.latency_seconds = (0.0, 0.0)
+        self.max_parallel = None
+        self.max_in_flight = self.in_flight
+        self.max_connections = self.connections
+        self._random = random.Random(self.seed)
+
+    @abstractmethod
+    def classify(self, method: str, path: str, query: Mapping[str, str], body: bytes) -> tuple[Kind, tuple[str, ...]]:
+        """Return the kind of a request and the ids it asks for."""
+
+    @abstractmethod
+    def answer(self, call: Call) -> Reply:
+        """Return the vendor's real answer, which may change records and tokens."""
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Log a request, then answer it: too many at once, else a fault, else the real answer."""
+        body = await request.read()
+        call = self._logged(request, body)
+        self._protocols.add(request.protocol)
+        self.max_connections = max(self.max_connections, self.connections)
+        self.in_flight += 1
+        self.max_in_flight = max(self.max_in_flight, self.in_flight)
+        try:
+            answer = await self._answer(request, call)
+        finally:
+            self.in_flight -= 1
+        response = answer.response() if isinstance(answer, Reply) else answer
+        call.status = response.sent if isinstance(response, Answered) else response.status
+        return response
+
+    def _logged(self, request: web.Request, body: bytes) -> Call:
+        path = request.raw_path.partition("?")[0].removeprefix(f"/{self.name}")
+        query = {name: request.query[name] for name in request.query}
+        kind, ids = self.classify(request.method, path, query, body)
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        call = Call(self.name, request.method, path, query, kind, ids, headers, body, self.clock())
+        self.calls.append(call)
+        self._log.append(call)
+        return call
+
+    async def _answer(self, request: web.Request, call: Call) -> Reply | web.StreamResponse:
+        if self.max_parallel is not None and self.in_flight > self.max_parallel:
+            return text(503, "Service Unavailable")
+        rule = self.faults.pick(call)
+        if rule is None:
+            return await self._real(call)
+        return await rule.fault.answer(Exchange(request, call, lambda: self._real(call), rule.ids))
+
+    async def _real(self, call: Call) -> Reply:
+        low, high = self.latency_seconds
+        if high > 0:
+            await asyncio.sleep(self._random.uniform(low, high))
+        return self.answer(call)
+
+
+def copied(records: Mapping[_Key, Mapping[str, Any]]) -> dict[_Key, dict[str, Any]]:
+    """Return records that may be changed without changing these."""
+    return {
+        number: {key: deepcopy(value) if isinstance(value, dict | list) else value for key, value in record.items()}
+        for number, record in records.items()
+    }
+
+
+def lowered(query: Mapping[str, str]) -> dict[str, Any]:
+    """Return a query with names in lower case."""
+    return {name.lower(): value for name, value in query.items()}
