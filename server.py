@@ -22,20 +22,23 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
+from door import DOOR, DoorParts, OpenDoor
 from resolvers.errors import BadUserInput
+from resolvers.fetcher import Fetcher, open_fetcher
 from resolvers.loaders import Loaders
 from resolvers.operation import Operation
 from resolvers.registry import SOURCES
 from resolvers.settings import BadSettings, Settings, misspelt, read
-from resolvers.source import Client, SourceSettings, Wiring
+from resolvers.source import SourceSettings
 from resolvers.telemetry import log_events
 from resolvers.transport import TransportSettings, open_session
-from schema import build_schema
+from schema import build_restricted_schema, build_schema
 from schema.context import Context
 from schema.execution import Answer, Engine
 from web.graphiql_page import GraphiQL, Sample
-from web.graphql_http import GraphQLEndpoint, GraphQLParams, GraphQLReply
+from web.graphql_http import GraphQLEndpoint, GraphQLReply
 from web.health import Health
+from web.parameters import GraphQLParams
 
 SAMPLES = Path(__file__).parent / "examples" / "queries"
 
@@ -50,9 +53,8 @@ class ServerSettings(Settings, frozen=True, kw_only=True):
 
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535)] = 8000
-    graphiql: bool = True
+    graphiql: bool | None = None
     upstream_cost: bool = False
-    max_request_bytes: Annotated[int, Meta(ge=1_000, le=10_000_000)] = 256_000
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
 
@@ -65,6 +67,10 @@ class AllSettings:
         self.server = _read(ServerSettings, variables, problems)
         self.transport = _read(TransportSettings, variables, problems)
         self.sources: dict[str, SourceSettings] = {}
+        self.door = DoorParts(*(_read(struct, variables, problems) for struct in DOOR))
+        if not problems:
+            problems += self.door.problems(self.server.host, demo=demo)
+        problems += misspelt(DOOR, variables)
         if not demo:
             for source in SOURCES:
                 self.sources[source.name] = _read(source.settings, variables, problems)
@@ -73,6 +79,12 @@ class AllSettings:
                 problems.append(NOTHING_CONFIGURED)
         if problems:
             raise BadSettings(problems)
+
+    @property
+    def shows_graphiql(self) -> bool:
+        """Whether a browser gets GraphiQL: as GRAPHIQL says, else everywhere but in production."""
+        asked = self.server.graphiql
+        return not self.door.door.production if asked is None else asked
 
 
 def variables() -> dict[str, str]:
@@ -86,7 +98,10 @@ def samples() -> list[Sample]:
     found = []
     for file in sorted(SAMPLES.glob("*.graphql")):
         beside = file.with_suffix(".json")
-        found.append(Sample(file.stem, file.read_text("utf-8"), beside.read_text("utf-8") if beside.exists() else ""))
+        query = file.read_text("utf-8")
+        name = re.search(r"^query (\w+)", query, re.MULTILINE)
+        assert name, f"{file.name} holds no named query"
+        found.append(Sample(name[1], query, beside.read_text("utf-8") if beside.exists() else ""))
     return found
 
 
@@ -96,9 +111,16 @@ def create_app(settings: AllSettings | None = None) -> Starlette:
     In the demo the sources are the simulator's, which starts and stops with the application.
     """
     settings = settings or AllSettings(variables())
-    clients: dict[str, Client] = {}
+    fetchers: dict[str, Fetcher] = {}
     health = Health()
-    engine = Engine(build_schema(), show_costs=settings.server.upstream_cost or settings.demo)
+    door = OpenDoor(settings.door)
+    engine = Engine(
+        build_schema(),
+        restricted=build_restricted_schema(custom_attributes_too=settings.door.door.custom_attributes_are_personal),
+        limits=settings.door.query_limits(),
+        show_costs=settings.server.upstream_cost or settings.demo,
+        suggests_names=not settings.door.door.production,
+    )
 
     async def answer(params: GraphQLParams) -> GraphQLReply:
         document = engine.read(params.query or "")
@@ -108,27 +130,32 @@ def create_app(settings: AllSettings | None = None) -> Starlette:
             return GraphQLReply(
                 Answer.refusal("Over GET only queries are executed.", BadUserInput.code).body(), status=405
             )
-        operation = Operation(settings.transport.operation_deadline_seconds)
-        context = Context(Loaders(clients, operation), operation)
-        found = await engine.answer(document, params.variables, params.operation_name, context)
+        operation = Operation(settings.transport.operation_deadline_seconds, wants_fresh=params.wants_fresh)
+        loaders = Loaders(fetchers, operation)
+        try:
+            found = await engine.answer(document, params.variables, params.operation_name, Context(loaders, operation))
+        finally:
+            loaders.close()
         return GraphQLReply(found.body(), is_request_error=found.is_request_error)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             session = await stack.enter_async_context(open_session())
-            wiring = Wiring(session, settings.transport, log_events)
+            await stack.enter_async_context(door.open())
             sources = await stack.enter_async_context(_simulated_sources()) if settings.demo else settings.sources
-            clients.update({s.name: s.open(sources[s.name], wiring) for s in SOURCES if sources[s.name].is_configured})
+            for source in SOURCES:
+                if (given := sources[source.name]).is_configured:
+                    fetchers[source.name] = open_fetcher(source, given, session, settings.transport, log_events)
             health.is_ready = True
             yield
             health.is_ready = False
 
-    graphiql = GraphiQL(samples=samples()) if settings.server.graphiql else None
+    graphiql = GraphiQL(samples=samples()) if settings.shows_graphiql else None
     page = graphiql.page if graphiql else None
-    endpoint = GraphQLEndpoint(answer, page=page, max_body_bytes=settings.server.max_request_bytes)
+    endpoint = GraphQLEndpoint(answer, page=page, door=door.door)
     routes = [Route("/graphql", endpoint), *health.routes(), *(graphiql.routes() if graphiql else ())]
-    return Starlette(routes=routes, middleware=[_REQUEST_ID], lifespan=lifespan)
+    return Starlette(routes=routes, middleware=[_REQUEST_ID, *settings.door.middleware()], lifespan=lifespan)
 
 
 _REQUEST_ID = Middleware(
@@ -149,7 +176,8 @@ async def _simulated_sources() -> AsyncIterator[dict[str, SourceSettings]]:
 
     simulator = Simulator()
     async with simulator.serve() as urls:
-        given = simulator.environment(urls)
+        # Unrationed like the simulator: nobody's account suffers from a demo.
+        given = simulator.environment(urls) | {f"{source.name}_RATIONED".upper(): "false" for source in SOURCES}
         yield {source.name: read(source.settings, given) for source in SOURCES}
 
 

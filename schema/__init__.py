@@ -15,6 +15,7 @@ The whole graph in ten lines:
 
 from strawberry.schema.config import StrawberryConfig
 
+from schema.access import close_personal_fields
 from schema.chartmogul import ChartMogulOpportunity
 from schema.federation import VERSION, FederatedSchema
 from schema.nexudus import NexudusOpportunity
@@ -25,8 +26,16 @@ from schema.scalars import SCALARS
 def build_schema() -> FederatedSchema:
     """Return the graph. Building takes a moment: once per process is enough."""
     return FederatedSchema(
+        description="The sales opportunities of Nexudus and ChartMogul, in one graph.",
         query=Query,
         types=[NexudusOpportunity, ChartMogulOpportunity],
         config=StrawberryConfig(scalar_map=SCALARS),
         federation_version=VERSION,
     )
+
+
+def build_restricted_schema(*, custom_attributes_too: bool = True) -> FederatedSchema:
+    """Return the same graph with personal data closed: what callers without the scope for it are answered with."""
+    schema = build_schema()
+    close_personal_fields(schema._schema, custom_attributes_too=custom_attributes_too)  # noqa: SLF001 - no public way
+    return schema

@@ -8,6 +8,7 @@ import strawberry
 
 from resolvers import global_id
 from resolvers.chartmogul.record import SOURCE, ChartMogulRecord
+from schema.access import PERSONAL
 from schema.opportunity import (
     Opportunity,
     OpportunityCustomer,
@@ -52,7 +53,9 @@ class ChartMogulCustomAttribute:
     """A key and its value."""
 
     key: str = strawberry.field(description="The attribute's key.")
-    value: Json | None = strawberry.field(description="The attribute's value: usually a string, a number or a boolean.")
+    value: Json | None = strawberry.federation.field(
+        tags=[PERSONAL], description="The attribute's value: usually a string, a number or a boolean."
+    )
 
 
 @strawberry.federation.type(keys=["id", "sourceId"], description="A ChartMogul CRM opportunity.")

@@ -15,6 +15,7 @@ from resolvers.nexudus import NEXUDUS
 from resolvers.operation import Operation
 from resolvers.source import Source
 from schema import chartmogul, nexudus
+from schema.access import EVERYTHING, Access
 from schema.opportunity import Opportunity
 
 LONGEST_LIST = 100
@@ -28,10 +29,11 @@ FROM_RECORD: dict[str, Callable[[Any], Opportunity]] = {
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One operation's loaders, and what it may spend upstream."""
+    """One operation's loaders, what it may spend upstream, and what its caller may see."""
 
     loaders: Loaders
     operation: Operation
+    access: Access = EVERYTHING
 
     async def by_global_id(self, id: str) -> Opportunity | None:
         """Return the opportunity with this global id, None where there is none; raises a `ResolverError`."""
@@ -54,6 +56,7 @@ class Context:
         return await asyncio.gather(*map(self.by_global_id, ids), return_exceptions=True)
 
     async def _load(self, source: Source, source_id: str) -> Opportunity | None:
+        self.access.check_opportunities()
         record = await self.loaders.load(source, source_id)
         return None if record is None else FROM_RECORD[source.name](record)
 

@@ -5,10 +5,11 @@ is a fault of this server: it is logged with its traceback and leaves as `INTERN
 """
 
 import logging
+import re
 from collections.abc import Sequence
 from typing import Any
 
-from graphql import GraphQLError, VariableDefinitionNode, print_ast
+from graphql import GraphQLError, ValueNode, VariableDefinitionNode, print_ast
 
 from resolvers.errors import BadUserInput, ResolverError
 
@@ -19,9 +20,15 @@ INTERNAL = "INTERNAL_SERVER_ERROR"
 logger = logging.getLogger("opportunity_graph.graphql")
 
 
+_TEXT_TOKEN = re.compile(r"((?:Block)?String) '.*'", re.DOTALL)
+
+
 def request_errors(errors: Sequence[GraphQLError], code: str) -> list[dict[str, Any]]:
-    """Return errors of a document that was not executed, as the response has them."""
-    return [_formatted(error, code) for error in errors]
+    """Return errors of a document that was not executed, as the response has them.
+
+    Values that stand in the document are not repeated: like those of variables they may be somebody's name.
+    """
+    return [_formatted(error, code, _without_value(error)) for error in errors]
 
 
 def variable_errors(errors: Sequence[GraphQLError]) -> list[dict[str, Any]]:
@@ -43,7 +50,9 @@ def field_errors(errors: Sequence[GraphQLError]) -> list[dict[str, Any]]:
             # graphql-core's own: an argument's value that only execution could refuse.
             found.append(_formatted(error, BadUserInput.code, "An argument has a value that is not of its type."))
         else:
-            logger.error("A resolver failed at %s", error.path, exc_info=cause)
+            # Not with the exception's own text: it could repeat what was sent, or what a source answered.
+            told = Exception(type(cause).__name__).with_traceback(cause.__traceback__)
+            logger.error("A resolver failed at %s", error.path, exc_info=told)
             found.append(_formatted(error, INTERNAL, "Internal server error."))
     return found
 
@@ -57,6 +66,15 @@ def _formatted(error: GraphQLError, code: str, message: str | None = None) -> di
     else:
         formatted["extensions"] = {"code": code, "retryable": False, **(error.extensions or {})}
     return formatted
+
+
+def _without_value(error: GraphQLError) -> str:
+    message = _TEXT_TOKEN.sub(r"\1", error.message)
+    node = error.nodes[0] if error.nodes else None
+    if isinstance(node, ValueNode):
+        for printed in (print_ast(node), str(getattr(node, "value", ""))):
+            message = message.replace(printed, "…") if printed else message
+    return message
 
 
 def _about_variable(error: GraphQLError) -> str | None:

@@ -9,17 +9,27 @@ from dataclasses import dataclass
 from inspect import isawaitable
 from typing import Any
 
-from graphql import DocumentNode, GraphQLError, OperationDefinitionNode, execute, parse, validate
+from graphql import DocumentNode, GraphQLError, execute, parse, validate
+from graphql.validation.rules import overlapping_fields_can_be_merged
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
+from resolvers import global_id
+from resolvers.errors import BadUserInput
+from resolvers.operation import Operation
+from schema.access import Access, Forbidden
 from schema.context import Context
 from schema.errors import PARSE_FAILED, VALIDATION_FAILED, field_errors, request_errors, variable_errors
 from schema.federation import FederatedSchema
-
-MAX_TOKENS = 5_000
-"""Tokens in a document; a query of 100 aliases with 20 fields each has about 2,600."""
+from schema.limits import Plan, Planner
+from schema.measure import Limits, TooMuch
 
 MAX_VALIDATION_ERRORS = 10
+
+MAX_COMMENTS = 500
+
+# Whether fields of one name can be merged takes time that grows with their number squared. graphql-core stops at this
+# budget; its own default lets one document take most of a second.
+overlapping_fields_can_be_merged.MAX_COMPLEXITY_BUDGET = 8_000
 
 KEPT_DOCUMENT_BYTES = 4_000_000
 """Source text of the documents kept; their syntax trees take some 50 times as much."""
@@ -54,22 +64,41 @@ class Document:
     """A document that may be executed."""
 
     tree: DocumentNode
-    operations: dict[str | None, str]
-    """The kind of each operation (query, mutation, subscription) by its name."""
+    operations: dict[str | None, Plan]
+    """What is known of each operation, by its name."""
 
-    def kind_of(self, operation_name: str | None) -> str | None:
-        """Return the kind of the operation that would be executed; None where the name does not say which."""
+    def plan(self, operation_name: str | None) -> Plan | None:
+        """Return the plan of the operation that would be executed; None where the name does not say which."""
         if operation_name is None and len(self.operations) == 1:
             return next(iter(self.operations.values()))
         return self.operations.get(operation_name)
 
+    def kind_of(self, operation_name: str | None) -> str | None:
+        """Return the kind (query, mutation, subscription) of the operation that would be executed, if it is clear."""
+        plan = self.plan(operation_name)
+        return plan.kind if plan else None
+
 
 class Engine:
-    """Answers requests with one schema. Shared by all requests."""
+    """Answers requests with one schema. Shared by all requests.
 
-    def __init__(self, schema: FederatedSchema, *, show_costs: bool = False) -> None:
+    `restricted` is the same schema with personal data closed, for callers that may not see it (`schema/access.py`).
+    """
+
+    def __init__(
+        self,
+        schema: FederatedSchema,
+        *,
+        restricted: FederatedSchema | None = None,
+        limits: Limits | None = None,
+        show_costs: bool = False,
+        suggests_names: bool = True,
+    ) -> None:
         self._schema = schema._schema  # noqa: SLF001 - Strawberry has no public way to the graphql-core schema
+        self._restricted = restricted._schema if restricted else None  # noqa: SLF001 - as above
+        self._planner = Planner(self._schema, limits or Limits())
         self._show_costs = show_costs
+        self._suggests_names = suggests_names
         self._documents: OrderedDict[str, Document | Answer] = OrderedDict()
         self._kept_bytes = 0
 
@@ -90,9 +119,13 @@ class Engine:
     async def answer(
         self, document: Document, variables: dict[str, Any] | None, operation_name: str | None, context: Context
     ) -> Answer:
-        """Execute one operation of the document."""
+        """Execute one operation of the document, with what its caller may see."""
+        if refusal := self._refusal(document.plan(operation_name), variables, context.access):
+            return refusal
+        schema = self._schema if context.access.may_read_contacts else self._restricted
+        assert schema, "no schema without personal data was given"
         result = execute(
-            self._schema,
+            schema,
             document.tree,
             context_value=context,
             variable_values=variables,
@@ -106,17 +139,56 @@ class Engine:
         return Answer(
             data=result.data,
             errors=field_errors(result.errors) if result.errors else None,
-            extensions={"upstream": context.operation.report()} if self._show_costs else None,
+            extensions=self._extensions(context.operation) or None,
         )
 
-    def _read(self, query: str) -> Document | Answer:
+    def _refusal(self, plan: Plan | None, variables: dict[str, Any] | None, access: Access) -> Answer | None:
+        if plan is None:
+            return None  # execution says which names there are
+        if not access.closed_fields.isdisjoint(plan.root_fields):
+            return Answer.refusal(
+                "Introspection and the fields of a gateway are closed to this caller.", Forbidden.code
+            )
         try:
-            tree = parse(query, max_tokens=MAX_TOKENS)
+            self._planner.check(plan, variables)
+        except TooMuch as error:
+            return Answer.refusal(str(error), BadUserInput.code)
+        return None
+
+    def _extensions(self, operation: Operation) -> dict[str, Any]:
+        found: dict[str, Any] = {"upstream": operation.report()} if self._show_costs else {}
+        if operation.stale:
+            found["stale"] = [
+                {
+                    "id": global_id.encode(stale.source, stale.source_id),
+                    "ageSeconds": round(stale.age_seconds, 1),
+                    "code": stale.code,
+                }
+                for stale in operation.stale
+            ]
+        return found
+
+    def _read(self, query: str) -> Document | Answer:
+        limits = self._planner.limits
+        try:
+            tree = parse(
+                query,
+                max_lexical_tokens=limits.max_tokens,
+                max_comments=MAX_COMMENTS,
+                max_source_length=limits.max_characters,
+            )
+            plans = self._planner.plans(tree)
+            errors = validate(
+                self._schema, tree, max_errors=MAX_VALIDATION_ERRORS, hide_suggestions=not self._suggests_names
+            )
         except GraphQLError as error:
             return Answer(errors=request_errors([error], PARSE_FAILED), is_request_error=True)
+        except TooMuch as error:
+            return Answer.refusal(str(error), BadUserInput.code)
         except RecursionError:
             return Answer.refusal("The document is nested too deeply.", PARSE_FAILED)
-        if errors := validate(self._schema, tree, max_errors=MAX_VALIDATION_ERRORS):
+        if errors and errors[0].message == "Validation aborted.":
+            return Answer.refusal("Too many fields of the same name would have to be compared.", BadUserInput.code)
+        if errors:
             return Answer(errors=request_errors(errors, VALIDATION_FAILED), is_request_error=True)
-        operations = [node for node in tree.definitions if isinstance(node, OperationDefinitionNode)]
-        return Document(tree, {node.name.value if node.name else None: node.operation.value for node in operations})
+        return Document(tree, plans)

@@ -26,8 +26,29 @@ _SOURCE_OF = {NexudusOpportunity: NEXUDUS, ChartMogulOpportunity: CHARTMOGUL}
 _TYPES = {t.__strawberry_definition__.name: t for t in (Opportunity, *_SOURCE_OF)}  # type: ignore[attr-defined]
 
 
+DESCRIPTIONS = {
+    "Query._entities": "For routers (Apollo Federation): the entities with these keys, in order, null where missing.",
+    "Query._service": "For routers (Apollo Federation): this subgraph's schema.",
+    "_Service": "What a router wants to know of this subgraph.",
+    "_Service.sdl": "The schema of this subgraph in GraphQL's schema definition language.",
+    "_Entity": "Any type with a key.",
+    "_Any": "A representation: an object with `__typename` and the fields of one key.",
+}
+"""Strawberry adds these types and fields without a word."""
+
+
 class FederatedSchema(strawberry.federation.Schema):
     """Strawberry's federation schema with an `_entities` that survives what routers and strangers send."""
+
+    def __init__(self, *arguments: Any, description: str, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._schema.description = description
+        for coordinates, text in DESCRIPTIONS.items():
+            name, _, field = coordinates.partition(".")
+            type_: Any = self._schema.type_map[name]
+            (type_.fields[field] if field else type_).description = text
+        representations = self._schema.type_map["Query"].fields["_entities"].args["representations"]  # type: ignore[attr-defined]
+        representations.description = "The keys of the entities, each with its `__typename`."
 
     async def entities_resolver(  # type: ignore[override] # the base is synchronous; awaiting here keeps the batch
         self, info: Info, representations: list[FederationAny]

@@ -8,6 +8,7 @@ import strawberry
 
 from resolvers import global_id
 from resolvers.nexudus.record import SOURCE, LeadSource, LossReason, NexudusRecord, Status
+from schema.access import PERSONAL
 from schema.opportunity import (
     Opportunity,
     OpportunityCustomer,
@@ -85,12 +86,12 @@ class NexudusCoworker:
     """A coworker."""
 
     id: strawberry.ID = strawberry.field(description="Nexudus' id of the customer.")
-    full_name: str | None = strawberry.field(description="Full name of the customer.")
+    full_name: str | None = strawberry.federation.field(tags=[PERSONAL], description="Full name of the customer.")
     coworker_type: str | None = strawberry.field(
         description="Nexudus' record type of the customer: `Individual` or `Company`."
     )
     company_name: str | None = strawberry.field(description="Company of the customer.")
-    email: str | None = strawberry.field(description="Email address of the customer.")
+    email: str | None = strawberry.federation.field(tags=[PERSONAL], description="Email address of the customer.")
 
 
 @strawberry.type(description="A Nexudus team of coworkers.")
@@ -116,7 +117,7 @@ class NexudusUser:
     """An admin user."""
 
     id: strawberry.ID = strawberry.field(description="Nexudus' id of the user.")
-    full_name: str | None = strawberry.field(description="Full name of the user.")
+    full_name: str | None = strawberry.federation.field(tags=[PERSONAL], description="Full name of the user.")
 
 
 @strawberry.type(description="Campaign parameters of the URL that an opportunity came through.")
@@ -155,7 +156,7 @@ class NexudusOpportunity(Opportunity):
     agent_id: strawberry.ID | None = strawberry.field(
         description="The external agent or broker who brought the opportunity."
     )
-    notes: str | None = strawberry.field(description="General notes that admins see.")
+    notes: str | None = strawberry.federation.field(tags=[PERSONAL], description="General notes that admins see.")
     status_code: int = strawberry.field(description="The status as Nexudus sends it: 1 InProgress, 2 Won, 3 Lost.")
     is_completed: bool | None = strawberry.field(description="Whether the opportunity has been won or lost.")
     due_date: datetime | None = strawberry.field(description="When to follow up. Not a closing date.")
@@ -174,7 +175,9 @@ class NexudusOpportunity(Opportunity):
     utm: NexudusUtm | None = strawberry.field(
         description="Campaign parameters of the URL the opportunity came through."
     )
-    updated_by: str | None = strawberry.field(description="Email address of the user who last updated the record.")
+    updated_by: str | None = strawberry.federation.field(
+        tags=[PERSONAL], description="Email address of the user who last updated the record."
+    )
     is_new: bool | None = strawberry.field(description="Whether the record was created recently.")
     system_id: str | None = strawberry.field(description="Identifier in an external system.")
 

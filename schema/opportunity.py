@@ -10,6 +10,8 @@ from typing import Annotated
 
 import strawberry
 
+from schema.access import PERSONAL
+
 
 @strawberry.enum(description="The system that owns a record.")
 class OpportunitySource(Enum):
@@ -46,8 +48,12 @@ class Money:
 class OpportunityOwner:
     """The owner, as far as the record tells."""
 
-    name: str | None = strawberry.field(description="The owner's full name; Nexudus tells it.")
-    email: str | None = strawberry.field(description="The owner's email address; ChartMogul tells it.")
+    name: str | None = strawberry.federation.field(
+        tags=[PERSONAL], description="The owner's full name; Nexudus tells it."
+    )
+    email: str | None = strawberry.federation.field(
+        tags=[PERSONAL], description="The owner's email address; ChartMogul tells it."
+    )
 
 
 @strawberry.type(description="The customer of a deal, as far as the opportunity itself tells.")
@@ -57,9 +63,13 @@ class OpportunityCustomer:
     source_id: strawberry.ID = strawberry.field(
         description="The customer's id in the same source: Nexudus' `CoworkerId`, ChartMogul's `customer_uuid`."
     )
-    name: str | None = strawberry.field(description="The customer's full name; Nexudus tells it.")
+    name: str | None = strawberry.federation.field(
+        tags=[PERSONAL], description="The customer's full name; Nexudus tells it."
+    )
     company_name: str | None = strawberry.field(description="The customer's company; Nexudus tells it.")
-    email: str | None = strawberry.field(description="The customer's email address; Nexudus tells it.")
+    email: str | None = strawberry.federation.field(
+        tags=[PERSONAL], description="The customer's email address; Nexudus tells it."
+    )
 
 
 @strawberry.interface(description="An object that can be fetched again with nothing but its `id` (Relay's Node).")
@@ -92,7 +102,9 @@ class Opportunity(Node):
     stage_name: str | None = strawberry.field(
         description="Name of the stage (ChartMogul) or board column (Nexudus) the deal is in."
     )
-    owner: OpportunityOwner | None = strawberry.field(description="The person responsible for the deal.")
+    owner: OpportunityOwner | None = strawberry.federation.field(
+        tags=[PERSONAL], description="The person responsible for the deal."
+    )
     customer: OpportunityCustomer | None = strawberry.field(description="The customer the deal is with.")
     created_at: datetime | None = strawberry.field(description="When the record was created in its source.")
     updated_at: datetime | None = strawberry.field(description="When the record last changed in its source.")

@@ -1,0 +1,235 @@
+"""The settings of the door, and the door they make: who may call, how much, and what they may see.
+
+`docs/security.md` explains each setting. How each check works is in `web/` and `schema/`; here they get their values.
+"""
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+from urllib.parse import urlsplit
+
+import aiohttp
+from msgspec import Meta
+from starlette.middleware import Middleware
+
+from resolvers.settings import Count, Seconds, Secret, Settings, check_url
+from resolvers.transport import open_session
+from schema.access import SCOPES, Access
+from schema.measure import Limits
+from web.admission import Admission
+from web.api_keys import ApiKeys, read_keys
+from web.bearer import ALGORITHMS, BearerTokens
+from web.callers import API_KEY, Caller, Callers
+from web.graphql_http import Door
+from web.key_set import KeySet
+from web.manifest import read_manifest
+from web.origins import check_origin, comes_from_here, cors, is_loopback
+from web.persisted import Mode, PersistedDocuments
+from web.security_headers import SecurityHeaders
+
+SAY_WHO = (
+    "say who may call: set JWT_ISSUER, JWT_AUDIENCE and JWT_JWKS_URL for frontends, API_KEYS for machines, "
+    "GATEWAY_KEYS for gateways, or AUTHENTICATION=proxy where a proxy in front of this server checks every caller"
+)
+
+_DEFAULT = Limits()
+
+KEY_SET_SECONDS = 5.0
+MAX_KEY_SET_BYTES = 256_000
+
+
+class JwtSettings(Settings, frozen=True, kw_only=True):
+    """Tokens of frontends."""
+
+    prefix: ClassVar[str] = "jwt_"
+
+    issuer: str | None = None
+    audience: str | None = None
+    jwks_url: str | None = None
+    algorithms: str = "RS256 ES256"
+    leeway_seconds: Annotated[float, Meta(ge=0, le=300)] = 30.0
+
+    def problems(self) -> Iterable[str]:
+        """Yield what is missing, and addresses that would be fetched unprotected."""
+        given = {"JWT_ISSUER": self.issuer, "JWT_AUDIENCE": self.audience, "JWT_JWKS_URL": self.jwks_url}
+        if any(given.values()):
+            yield from (f"{name}: must be set too, since another JWT_ setting is" for name in given if not given[name])
+        if not self.algorithms.split() or not set(self.algorithms.split()) <= set(ALGORITHMS):
+            yield f"JWT_ALGORITHMS: must be some of {' '.join(ALGORITHMS)}, separated by spaces"
+        if self.jwks_url:
+            if fault := check_url(self.jwks_url):
+                yield f"JWT_JWKS_URL: {fault}"
+            elif self.jwks_url.startswith("http:") and not is_loopback(urlsplit(self.jwks_url).hostname or ""):
+                yield "JWT_JWKS_URL: must be https: who can change the keys on their way can sign tokens"
+
+
+class LimitSettings(Settings, frozen=True, kw_only=True):
+    """How much one operation may ask for; `schema/measure.py` says what is counted."""
+
+    prefix: ClassVar[str] = "query_"
+
+    max_characters: Count = _DEFAULT.max_characters
+    max_tokens: Count = _DEFAULT.max_tokens
+    max_operations: Count = _DEFAULT.max_operations
+    max_depth: Annotated[int, Meta(ge=1, le=100)] = _DEFAULT.max_depth
+    max_fields: Count = _DEFAULT.max_fields
+    max_aliases: Count = _DEFAULT.max_aliases
+    max_root_fields: Count = _DEFAULT.max_root_fields
+    max_directives: Count = _DEFAULT.max_directives
+    max_records: Count = _DEFAULT.max_records
+    max_answer_fields: Annotated[int, Meta(ge=1, le=10_000_000)] = _DEFAULT.max_answer_fields
+
+
+class DoorSettings(Settings, frozen=True, kw_only=True):
+    """Who may call, and what the outside learns."""
+
+    production: bool = False
+    authentication: Literal["credentials", "proxy"] = "credentials"
+    api_keys: Secret | None = None
+    gateway_keys: Secret | None = None
+    custom_attributes_are_personal: bool = True
+    cors_origins: str = ""
+    persisted_queries: Mode = "automatic"
+    persisted_manifest: str | None = None
+    max_request_bytes: Annotated[int, Meta(ge=1_000, le=10_000_000)] = 256_000
+    request_body_timeout_seconds: Seconds = 10.0
+    max_concurrent_requests: Count = 500
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """The sites whose pages may read answers."""
+        return tuple(self.cors_origins.split())
+
+    def problems(self) -> Iterable[str]:
+        """Yield what cannot be used, never repeating it."""
+        for name, secret in (("API_KEYS", self.api_keys), ("GATEWAY_KEYS", self.gateway_keys)):
+            try:
+                _keys(secret)
+            except ValueError as error:
+                yield f"{name}: {error}"
+        if fault := next((fault for origin in self.origins if (fault := check_origin(origin))), None):
+            yield f"CORS_ORIGINS: {fault}"
+        try:
+            self.manifest()
+        except ValueError as error:
+            yield f"PERSISTED_MANIFEST: {error}"
+        if self.persisted_queries == "listed-only" and not self.persisted_manifest:
+            yield "PERSISTED_MANIFEST: must be set too: listed-only executes nothing but what it lists"
+
+    def manifest(self) -> dict[str, str]:
+        """Return the listed documents by name; raises `ValueError`."""
+        if self.persisted_manifest is None:
+            return {}
+        try:
+            text = Path(self.persisted_manifest).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            raise ValueError("the file cannot be read") from None
+        return read_manifest(text)
+
+
+DOOR: tuple[type[Settings], ...] = (DoorSettings, JwtSettings, LimitSettings)
+
+
+@dataclass(frozen=True)
+class DoorParts:
+    """All settings of the door together, in the order of `DOOR`."""
+
+    door: DoorSettings
+    jwt: JwtSettings
+    limits: LimitSettings
+
+    @property
+    def requires_credentials(self) -> bool:
+        """Whether a caller has to show a credential."""
+        return bool(self.door.api_keys or self.door.gateway_keys or self.jwt.issuer) and not self._behind_proxy
+
+    @property
+    def _behind_proxy(self) -> bool:
+        return self.door.authentication == "proxy"
+
+    def problems(self, host: str, *, demo: bool) -> Iterable[str]:
+        """Yield why a server with these settings must not listen at `host`."""
+        if demo and not is_loopback(host):
+            yield "HOST: --demo listens on this machine only; leave it out, or set it to 127.0.0.1"
+        elif not (self.requires_credentials or self._behind_proxy):
+            if not is_loopback(host):
+                yield f"HOST: other machines can reach this address, so {SAY_WHO}"
+            elif self.door.production and not demo:
+                yield f"PRODUCTION: {SAY_WHO}"
+        if self._behind_proxy and (self.door.api_keys or self.jwt.issuer):
+            yield "AUTHENTICATION: with proxy, only GATEWAY_KEYS may be set; API_KEYS and JWT_ would lock nobody out"
+
+    def access(self, caller: Caller) -> Access:
+        """Return what a caller may see."""
+        return Access.of(caller.scopes, is_gateway=caller.kind == "gateway", is_production=self.door.production)
+
+    def query_limits(self) -> Limits:
+        """Return the limits of an operation."""
+        return Limits(**{name: getattr(self.limits, name) for name in self.limits.__struct_fields__})
+
+    def middleware(self) -> list[Middleware]:
+        """Return what surrounds every page, the outermost first."""
+        headers = Middleware(SecurityHeaders)
+        return [headers, cors(self.door.origins, (API_KEY,))] if self.door.origins else [headers]
+
+
+class OpenDoor:
+    """The door of a server that runs: the settings, and the connection to the token issuer."""
+
+    def __init__(self, parts: DoorParts) -> None:
+        self._session: aiohttp.ClientSession | None = None
+        settings, jwt = parts.door, parts.jwt
+        tokens = None
+        if jwt.issuer and jwt.audience and jwt.jwks_url:
+            algorithms = jwt.algorithms.split()
+            tokens = BearerTokens(
+                KeySet(jwt.jwks_url, self._fetch, algorithms=algorithms),
+                issuer=jwt.issuer,
+                audience=jwt.audience,
+                algorithms=algorithms,
+                leeway_seconds=jwt.leeway_seconds,
+            )
+        anybody = Caller("nobody", frozenset(SCOPES), has_ambient_authority=True)
+        is_local = not parts.requires_credentials and settings.authentication != "proxy"
+        callers = Callers(
+            nobody=None if parts.requires_credentials else anybody,
+            tokens=tokens,
+            api_keys=_keys(settings.api_keys),
+            gateway_keys=_keys(settings.gateway_keys),
+            may_be_nobody=comes_from_here if is_local else lambda _: True,
+        )
+        self.door = Door(
+            max_body_bytes=settings.max_request_bytes,
+            body_timeout_seconds=settings.request_body_timeout_seconds,
+            identify=callers.identify,
+            admission=Admission(settings.max_concurrent_requests),
+            documents=PersistedDocuments(settings.persisted_queries, settings.manifest()),
+            origins=settings.origins,
+            preflight_header_required=settings.authentication == "proxy",
+        )
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[None]:
+        """Hold a session for the token issuer's keys, apart from the one that carries the sources' credentials."""
+        async with open_session() as self._session:
+            yield
+
+    async def _fetch(self, url: str) -> bytes:
+        if self._session is None:
+            raise RuntimeError("the door is not open")
+        timeout = aiohttp.ClientTimeout(total=KEY_SET_SECONDS)
+        async with self._session.get(url, allow_redirects=False, timeout=timeout) as response:
+            if response.status != 200:
+                raise ValueError("the status is not 200")
+            body = await response.content.read(MAX_KEY_SET_BYTES)
+            while chunk := await response.content.read(MAX_KEY_SET_BYTES):
+                body += chunk
+                if len(body) > MAX_KEY_SET_BYTES:
+                    raise ValueError("too large")
+            return body
+
+
+def _keys(secret: Secret | None) -> ApiKeys | None:
+    return read_keys(secret.reveal(), SCOPES) if secret else None

@@ -1,0 +1,91 @@
+"""What a caller may see: two scopes, and the marks in the schema that they go by.
+
+`opportunities:read` lets a caller fetch records at all; `schema/context.py` asks for it where records are fetched.
+`contacts:read` lets it see personal data: the fields with the mark `@tag(name: "pii")`, which platform teams can build
+contracts on. A record is fetched and cached whole, and the marks apply to the fields: so nothing that is shared among
+requests depends on who asked. Every marked field is nullable, so that its refusal hurts nothing beside it.
+
+Callers with `contacts:read` are answered with the schema as it is. The others are answered with a second schema, whose
+marked fields refuse: nobody pays for a check that cannot fail.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any, Final
+
+from graphql import GraphQLField, GraphQLInterfaceType, GraphQLObjectType, GraphQLSchema
+from strawberry.federation.schema_directives import Tag
+from strawberry.types.field import StrawberryField
+
+from resolvers.errors import ResolverError
+
+READ_OPPORTUNITIES: Final = "opportunities:read"
+READ_CONTACTS: Final = "contacts:read"
+SCOPES: Final = (READ_OPPORTUNITIES, READ_CONTACTS)
+
+PERSONAL: Final = "pii"
+"""The name of the tag on personal data."""
+
+CUSTOM_ATTRIBUTES: Final = "ChartMogulCustomAttribute.value"
+"""Whether these are personal depends on what a company keeps in them."""
+
+CLOSED_IN_PRODUCTION: Final = frozenset({"__schema", "__type", "_service", "_entities"})
+"""Root fields that only a gateway may ask for in production: they print the schema, or fetch in a gateway's way."""
+
+
+class Forbidden(ResolverError):
+    """The caller is known, and may not see this."""
+
+    code = "FORBIDDEN"
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What one caller may do. `closed_fields` are the root fields that it may not ask for."""
+
+    may_read_opportunities: bool = True
+    may_read_contacts: bool = True
+    closed_fields: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, scopes: Collection[str], *, is_gateway: bool, is_production: bool) -> "Access":
+        """Return what a caller with these scopes may do."""
+        closed = CLOSED_IN_PRODUCTION if is_production and not is_gateway else frozenset()
+        return cls(READ_OPPORTUNITIES in scopes, READ_CONTACTS in scopes, closed)
+
+    def check_opportunities(self) -> None:
+        """Raise `Forbidden` unless the caller may fetch records."""
+        if not self.may_read_opportunities:
+            raise Forbidden(f"This caller may not read opportunities: the scope {READ_OPPORTUNITIES} is missing.")
+
+
+EVERYTHING: Final = Access()
+
+
+def is_personal(field: GraphQLField) -> bool:
+    """Whether a field carries the mark."""
+    definition = (field.extensions or {}).get("strawberry-definition")
+    directives = definition.directives if isinstance(definition, StrawberryField) else ()
+    return any(isinstance(directive, Tag) and directive.name == PERSONAL for directive in directives)
+
+
+def personal_fields(schema: GraphQLSchema) -> dict[str, GraphQLField]:
+    """Return the marked fields by their coordinates, `Type.field`."""
+    return {
+        f"{type_.name}.{name}": field
+        for type_ in schema.type_map.values()
+        if isinstance(type_, GraphQLObjectType | GraphQLInterfaceType)
+        for name, field in type_.fields.items()
+        if is_personal(field)
+    }
+
+
+def close_personal_fields(schema: GraphQLSchema, *, custom_attributes_too: bool = True) -> None:
+    """Make every marked field of a schema refuse."""
+    for coordinates, field in personal_fields(schema).items():
+        if custom_attributes_too or coordinates != CUSTOM_ATTRIBUTES:
+            field.resolve = _refuse
+
+
+def _refuse(_source: Any, _info: Any, **_arguments: Any) -> None:
+    raise Forbidden(f"This caller may not see personal data: the scope {READ_CONTACTS} is missing.")

@@ -1,0 +1,78 @@
+"""`docs/adding-a-source.md`, followed word for word in a copy of the repository."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "docs" / "adding-a-source.md"
+NOT_COPIED = shutil.ignore_patterns(".git", ".venv", ".env", "*_cache", ".hypothesis", "__pycache__", "node_modules")
+
+STEP = re.compile(r"^(New file|In) `([^`]+)`:\n\n```(python|diff)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def _apply(hunk: str, text: str, path: str) -> str:
+    """Return the text with a hunk's `-` lines replaced by its `+` lines; it must fit in exactly one place."""
+    lines = hunk.splitlines()
+    old = "".join(f"{line[1:]}\n" for line in lines if not line.startswith("+"))
+    new = "".join(f"{line[1:]}\n" for line in lines if not line.startswith("-"))
+    count = f"\n{text}".count(f"\n{old}")
+    assert count == 1, f"docs/adding-a-source.md: these lines stand {count} times in {path}, not once:\n{old}"
+    return f"\n{text}".replace(f"\n{old}", f"\n{new}", 1)[1:]
+
+
+def _follow(page: str, root: Path) -> list[str]:
+    """Take every step of the page; return the paths of the Python files that it made or changed."""
+    touched = []
+    for verb, path, _, block in STEP.findall(page):
+        file = root / path
+        if verb == "New file":
+            assert not file.exists(), path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(block, "utf-8")
+        else:
+            text = file.read_text("utf-8")
+            for hunk in re.split(r"^@@\n", block, flags=re.MULTILINE):
+                text = _apply(hunk, text, path)
+            file.write_text(text, "utf-8")
+        if path.endswith(".py"):
+            touched.append(path)
+    return touched
+
+
+def _run(root: Path, *arguments: str) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "COV_"))}
+    done = subprocess.run(
+        [sys.executable, *arguments], cwd=root, env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, f"{arguments}\n{done.stdout}\n{done.stderr}"
+
+
+def test_every_code_block_of_the_page_is_a_step() -> None:
+    page = PAGE.read_text("utf-8")
+    assert len(STEP.findall(page)) == len(re.findall(r"^```(?:python|diff)$", page, re.MULTILINE)) > 10
+
+
+def test_following_the_page_adds_a_source(tmp_path: Path) -> None:
+    root = tmp_path / "copy"
+    shutil.copytree(ROOT, root, ignore=NOT_COPIED)
+    touched = _follow(PAGE.read_text("utf-8"), root)
+
+    _run(root, "-m", "schema.export")
+    complete = [name for name in ("tests/test_sources_complete.py",) if (root / name).exists()]
+    _run(root, "-m", "pytest", "-p", "no:cacheprovider", "tests/test_toy.py", *complete)
+    _run(root, "-m", "pytest", "-p", "no:cacheprovider", "tests/test_docs.py", "-k", "settings or dotenv or house")
+    if shutil.which("ruff", path=str(Path(sys.executable).parent)):
+        _run(root, "-m", "ruff", "check", "--no-cache", *touched)
+        _run(root, "-m", "ruff", "format", "--no-cache", "--check", *touched)
+
+
+@pytest.mark.parametrize(("text", "count"), [("b\n", 0), ("a\nx\na\n", 2)])
+def test_a_step_that_fits_nowhere_or_twice_is_refused(text: str, count: int) -> None:
+    with pytest.raises(AssertionError, match=f"stand {count} times in file"):
+        _apply(" a\n+b\n", text, "file")

@@ -1,0 +1,57 @@
+from hashlib import sha256
+
+import pytest
+
+from web import api_keys
+from web.api_keys import ApiKeys, main, read_keys
+
+SCOPES = ("opportunities:read", "contacts:read")
+
+
+def line(name: str, key: str, scopes: str = "opportunities:read") -> str:
+    return f"{name} {sha256(key.encode()).hexdigest()} {scopes}"
+
+
+def test_several_keys_are_good_at_once_each_with_its_scopes() -> None:
+    keys = read_keys(line("old", "k1") + "\n\n" + line("new", "k2", " ".join(SCOPES)) + ";" + line("x", "k3"), SCOPES)
+    assert keys.scopes("k1") == {"opportunities:read"}
+    assert keys.scopes("k2") == set(SCOPES)
+    assert keys.scopes("k3") == {"opportunities:read"}
+
+
+@pytest.mark.parametrize("wrong", ["", "k", "k11", "K1", "k1 ", sha256(b"k1").hexdigest(), "\udcff", "é"])
+def test_other_keys_are_not_good(wrong: str) -> None:
+    assert read_keys(line("a", "k1"), SCOPES).scopes(wrong) is None
+    assert ApiKeys([]).scopes(wrong) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "only-a-name",
+        f"name {'0' * 64}",
+        f"name {'0' * 63} opportunities:read",
+        f"name {'A' * 64} opportunities:read",
+        line("a", "k1", "everything:read"),
+        line("a", "k1") + "\n" + line("a", "k2"),
+        line("a", "k1") + "\n" + line("b", "k1"),
+    ],
+)
+def test_a_malformed_list_is_refused_without_repeating_it(text: str) -> None:
+    with pytest.raises(ValueError, match="key") as refusal:
+        read_keys(text, SCOPES)
+    assert sha256(b"k1").hexdigest() not in str(refusal.value)
+
+
+def test_every_hash_is_compared_and_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared = []
+    monkeypatch.setattr(api_keys, "compare_digest", lambda a, b: compared.append(a) or a == b)
+    assert read_keys("\n".join(line(f"n{n}", f"k{n}") for n in range(5)), SCOPES).scopes("k0")
+    assert len(compared) == 5
+
+
+def test_the_command_makes_a_key_that_the_setting_takes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["reports", *SCOPES]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert read_keys(lines[-1], SCOPES).scopes(lines[1].strip()) == set(SCOPES)
+    assert main([]) == 2

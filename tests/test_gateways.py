@@ -1,0 +1,99 @@
+"""Gateways, composers and clients of the GraphQL world against a running server, each in its own program.
+
+The programs are in `tests/gateways`, with the packages they need: `npm install --prefix tests/gateways`. Hive Gateway
+is installed by itself, in its example: `npm install --prefix examples/hive-gateway`. Nothing here leaves loopback.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+PROGRAMS = REPOSITORY / "tests" / "gateways"
+EXAMPLES = REPOSITORY / "examples"
+SHARED = {"checks", "scenarios"}
+RUN = sorted({file.stem for file in PROGRAMS.glob("*.mjs")} - SHARED)
+HIVE = EXAMPLES / "hive-gateway"
+PINNED = [PROGRAMS / "package.json", *sorted(EXAMPLES.glob("*/package.json"))]
+
+NODE = shutil.which("node")
+needs_node = pytest.mark.skipif(NODE is None, reason="node is not installed")
+
+INSTALL = "npm install --no-package-lock --prefix"
+SECONDS = 120
+
+
+@pytest.fixture(scope="module")
+def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the demo server, a process of its own, out of reach of the developer's settings."""
+    command = [sys.executable, REPOSITORY / "server.py", "--demo", "--port", "0"]
+    folder, variables = tmp_path_factory.mktemp("server"), {"PATH": os.environ.get("PATH", "")}
+    with subprocess.Popen(command, cwd=folder, env=variables, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        found = re.search(r"http://\S+/graphql", server.stdout.readline())
+        assert found is not None
+        yield found.group()
+        server.terminate()
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the programs and the examples in which the installed packages are found from everywhere."""
+    if not (PROGRAMS / "node_modules").is_dir():
+        pytest.skip(f"its packages are not installed: {INSTALL} tests/gateways")
+    folder = tmp_path_factory.mktemp("gateways")
+    without = shutil.ignore_patterns("node_modules", "build", "gql", "supergraph.graphql")
+    shutil.copytree(PROGRAMS, folder / "tests" / "gateways", ignore=without)
+    shutil.copytree(EXAMPLES, folder / "examples", ignore=without)
+    for file in ("schema.graphql", ".env.example"):
+        shutil.copy(REPOSITORY / file, folder / file)
+    (folder / "node_modules").symlink_to(PROGRAMS / "node_modules")
+    if (HIVE / "node_modules").is_dir():
+        (folder / "examples" / "hive-gateway" / "node_modules").symlink_to(HIVE / "node_modules")
+    return folder
+
+
+@needs_node
+@pytest.mark.parametrize("program", RUN)
+def test_program_finds_nothing_wrong(program: str, copy: Path, server_url: str, subtests: pytest.Subtests) -> None:
+    if program == "hive_gateway" and not (HIVE / "node_modules").is_dir():
+        pytest.skip(f"its packages are not installed: {INSTALL} examples/hive-gateway")
+    assert NODE is not None
+    done = subprocess.run(
+        [NODE, copy / "tests" / "gateways" / f"{program}.mjs", server_url],
+        cwd=copy,
+        env={"PATH": os.environ.get("PATH", ""), "HOME": str(copy), "NO_COLOR": "1"},
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    checks = re.findall(r"^(ok  |FAIL) (.+)$", done.stdout, re.MULTILINE)
+    for verdict, what in checks:
+        with subtests.test(what.split(" — ")[0]):
+            assert verdict == "ok  ", what
+    assert checks, done.stdout + done.stderr
+    failed = any(verdict == "FAIL" for verdict, _ in checks)
+    assert failed or done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+
+
+def test_every_package_is_pinned_to_one_version() -> None:
+    versions: dict[str, set[str]] = {}
+    for file in PINNED:
+        for name, version in json.loads(file.read_text())["dependencies"].items():
+            versions.setdefault(name, set()).add(version)
+    loose = {name for name, found in versions.items() if not all(re.fullmatch(r"\d+\.\d+\.\d+", v) for v in found)}
+    assert loose == set()
+    assert {name: found for name, found in versions.items() if len(found) > 1} == {}
+
+
+def test_no_lock_file_names_a_place_to_download_from() -> None:
+    locks = [path for folder in (PROGRAMS, EXAMPLES) for path in folder.rglob("package-lock.json")]
+    assert [path for path in locks if "node_modules" not in path.parts and '"resolved"' in path.read_text()] == []

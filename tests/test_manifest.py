@@ -1,0 +1,29 @@
+import json
+from typing import Any
+
+import pytest
+
+from web.manifest import APOLLO, read_manifest
+
+DOCUMENTS = {"a1": "query A { __typename }", "b2": "query B { __typename }"}
+
+
+def apollo(**changes: Any) -> dict[str, Any]:
+    operations = [{"id": id_, "name": "N", "type": "query", "body": body} for id_, body in DOCUMENTS.items()]
+    return {"format": APOLLO, "version": 1, "operations": operations} | changes
+
+
+@pytest.mark.parametrize("written", [apollo(), DOCUMENTS], ids=["apollo", "graphql-codegen and relay"])
+def test_the_formats_of_the_frontend_world_are_read(written: Any) -> None:
+    assert read_manifest(json.dumps(written)) == DOCUMENTS
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "null", '"x"', "{", "{}", '{"a": 1}', '{"": "x"}', '{"a": ""}', '{"a": {"b": "c"}}', "[" * 100_000]
+    + [json.dumps(apollo(**c)) for c in ({"version": 2}, {"operations": {}}, {"operations": [1]}, {"operations": []})]
+    + [json.dumps(apollo(operations=[{"id": "x"}])), json.dumps(apollo(operations=[{"id": "x", "body": "y"}] * 2))],
+)
+def test_anything_else_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="must be a JSON object|lists no document|the same id twice"):
+        read_manifest(text)

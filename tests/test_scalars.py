@@ -1,0 +1,70 @@
+"""`schema.scalars`: how values travel."""
+
+from datetime import UTC, date, datetime, timedelta, timezone
+from decimal import Decimal
+
+import pytest
+
+from schema.scalars import SCALARS, BigInt, Json
+
+
+def sent(kind: object, value: object) -> object:
+    serialize = SCALARS[kind].serialize
+    assert serialize is not None
+    return serialize(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("100.00", "100.00"),
+        ("0.09000", "0.09000"),
+        ("0.00000", "0.00000"),
+        ("4800", "4800"),
+        ("1E+3", "1000"),
+        ("1E-7", "0.0000001"),
+        ("-0.01", "-0.01"),
+        ("9007199254740993.12345", "9007199254740993.12345"),
+    ],
+)
+def test_a_decimal_travels_as_exact_plain_text(value: str, text: str) -> None:
+    assert sent(Decimal, Decimal(value)) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (datetime(2026, 1, 5, 8, tzinfo=UTC), "2026-01-05T08:00:00Z"),
+        (datetime(2026, 1, 5, 8, 0, 0, 5062, tzinfo=UTC), "2026-01-05T08:00:00.005062Z"),
+        (datetime(2026, 1, 5, 10, tzinfo=timezone(timedelta(hours=2))), "2026-01-05T08:00:00Z"),
+        (datetime(1, 1, 1, tzinfo=UTC), "0001-01-01T00:00:00Z"),
+        (datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC), "9999-12-31T23:59:59.999999Z"),
+    ],
+)
+def test_a_time_travels_in_utc_with_a_z(value: datetime, text: str) -> None:
+    assert sent(datetime, value) == text
+
+
+def test_a_date_travels_without_a_time() -> None:
+    assert sent(date, date(2024, 4, 21)) == "2024-04-21"
+
+
+@pytest.mark.parametrize("value", [0, -1, 2**31, 2**53 + 1, 10**30])
+def test_a_big_integer_travels_as_text(value: int) -> None:
+    assert sent(BigInt, value) == str(value)
+
+
+@pytest.mark.parametrize("value", [None, True, 1, 12.5, "x", [1, None], {"b": 1, "a": {}}])
+def test_a_json_value_travels_as_it_is(value: object) -> None:
+    assert sent(Json, value) is value
+
+
+def test_only_json_is_not_text() -> None:
+    values = {
+        Decimal: Decimal(1),
+        datetime: datetime(2026, 1, 1, tzinfo=UTC),
+        date: date(2026, 1, 1),
+        BigInt: 1,
+    }
+    assert set(SCALARS) == {*values, Json}
+    assert all(isinstance(sent(kind, value), str) for kind, value in values.items())

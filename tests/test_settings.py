@@ -1,0 +1,251 @@
+"""`resolvers.settings` and every setting of the server: one line for each fault, and no value in it."""
+
+from pathlib import Path
+
+import pytest
+from yarl import URL
+
+from resolvers.chartmogul import ChartMogulSettings
+from resolvers.nexudus import NexudusSettings
+from resolvers.settings import BadSettings, Secret, Settings, check_url, misspelt, read, variables
+from resolvers.transport import TransportSettings
+from server import NOTHING_CONFIGURED, AllSettings, ServerSettings
+
+NEXUDUS = {"NEXUDUS_USERNAME": "gateway@example.com", "NEXUDUS_PASSWORD": "correct horse"}
+CHARTMOGUL = {"CHARTMOGUL_API_KEY": "key-5d1e"}
+STRUCTS = (ServerSettings, TransportSettings, NexudusSettings, ChartMogulSettings)
+
+
+def problems(**environ: str) -> tuple[str, ...]:
+    with pytest.raises(BadSettings) as caught:
+        AllSettings({**NEXUDUS, **CHARTMOGUL, **environ})
+    return caught.value.problems
+
+
+def test_without_settings_the_defaults_hold() -> None:
+    settings = AllSettings({**NEXUDUS, **CHARTMOGUL})
+
+    assert (settings.server.host, settings.server.port) == ("127.0.0.1", 8000)
+    assert settings.transport.attempt_timeout_seconds == 3.0
+    assert settings.transport.operation_deadline_seconds == 5.0
+    assert settings.transport.max_reply_bytes == 5_000_000
+    assert settings.sources["nexudus"].url == "https://spaces.nexudus.com"
+    assert settings.sources["chartmogul"].url == "https://api.chartmogul.com"
+    assert not settings.server.upstream_cost
+
+
+@pytest.mark.parametrize("struct", STRUCTS)
+def test_every_default_can_be_set_explicitly(struct: type[Settings]) -> None:
+    defaults = {
+        name: str(field.default).lower() if isinstance(field.default, bool) else str(field.default)
+        for name, field in variables(struct).items()
+        if field.default is not None
+    }
+    assert read(struct, defaults) == read(struct, {})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "eighty"),
+        ("PORT", "-12"),
+        ("PORT", "65536"),
+        ("PORT", "80.5"),
+        ("GRAPHIQL", "perhaps"),
+        ("UPSTREAM_COST", "22"),
+        ("LOG_LEVEL", "loud"),
+        ("MAX_REQUEST_BYTES", "17"),
+        ("MAX_REQUEST_BYTES", "99999999999"),
+        ("MAX_REPLY_BYTES", "12"),
+        ("MAX_REPLY_BYTES", "-5000000"),
+        ("ATTEMPT_TIMEOUT_SECONDS", "0.00"),
+        ("ATTEMPT_TIMEOUT_SECONDS", "-2"),
+        ("ATTEMPT_TIMEOUT_SECONDS", "nan"),
+        ("ATTEMPT_TIMEOUT_SECONDS", "inf"),
+        ("ATTEMPT_TIMEOUT_SECONDS", "three"),
+        ("OPERATION_DEADLINE_SECONDS", "1e99"),
+        ("OPERATION_DEADLINE_SECONDS", "0.0123"),
+        ("NEXUDUS_URL", "spaces.nexudus.example"),
+        ("NEXUDUS_URL", "ftp://spaces.nexudus.example"),
+        ("NEXUDUS_URL", "https://spaces.nexudus.example?x=7531"),
+        ("NEXUDUS_URL", "https:///"),
+        ("NEXUDUS_URL", "https://somebody:hunter2@spaces.nexudus.example"),
+        ("NEXUDUS_URL", "https://spaces.nexudus.example:99999"),
+        ("NEXUDUS_CLIENT_ID", "with space"),
+        ("NEXUDUS_CLIENT_ID", "line\r\nX-Injected: yes"),
+        ("NEXUDUS_CONFIRM_MISSING", "sometimes"),
+        ("CHARTMOGUL_URL", "https://api.chartmogul.example/\r\nx"),
+        ("CHARTMOGUL_API_KEY", "key with spaces"),
+        ("CHARTMOGUL_API_KEY", "clé-secrète"),
+        ("CHARTMOGUL_MINOR_UNITS", "dozens"),
+        ("NEXUDUS_PASSWORD_FILE", "/dev/null"),
+    ],
+)
+def test_a_malformed_setting_gives_one_line_that_names_it_and_not_its_value(name: str, value: str) -> None:
+    (line,) = problems(**{name: value})
+
+    assert name.removesuffix("_FILE") in line.split(":")[0].split(", ")
+    assert "\n" not in line
+    assert value not in line
+    assert not [word for word in ("hunter2", "7531", "nexudus.example", "secr") if word in line]
+
+
+def test_a_choice_names_what_can_be_chosen() -> None:
+    assert problems(CHARTMOGUL_MINOR_UNITS="dozens") == ("CHARTMOGUL_MINOR_UNITS: must be one of hundred, iso4217",)
+
+
+def test_all_faults_are_reported_at_once() -> None:
+    lines = problems(PORT="eighty", NEXUDUS_URL="nowhere", CHARTMOGUL_MINOR_UNITS="dozens")
+    assert [line.split(":")[0] for line in lines] == ["PORT", "NEXUDUS_URL", "CHARTMOGUL_MINOR_UNITS"]
+
+
+def test_a_deadline_that_no_attempt_fits_into_is_refused() -> None:
+    (line,) = problems(OPERATION_DEADLINE_SECONDS="1", ATTEMPT_TIMEOUT_SECONDS="2")
+    assert line.startswith("OPERATION_DEADLINE_SECONDS: ")
+
+
+@pytest.mark.parametrize(("given", "missing"), [("USERNAME", "PASSWORD"), ("PASSWORD", "USERNAME")])
+def test_half_given_credentials_are_refused(given: str, missing: str) -> None:
+    (line,) = problems(**{f"NEXUDUS_{missing}": "", f"NEXUDUS_{given}": "hunter2"})
+    assert line == f"NEXUDUS_{missing}: must be set too, since NEXUDUS_{given} is"
+
+
+def test_an_access_token_beside_a_password_is_refused() -> None:
+    (line,) = problems(NEXUDUS_ACCESS_TOKEN="token-7531")
+    assert line.startswith("NEXUDUS_ACCESS_TOKEN: ")
+    assert "7531" not in line
+
+
+def test_an_access_token_alone_configures_nexudus() -> None:
+    settings = AllSettings({"NEXUDUS_ACCESS_TOKEN": "token-7531"})
+    assert settings.sources["nexudus"].is_configured
+    assert not settings.sources["chartmogul"].is_configured
+
+
+def test_an_empty_variable_counts_as_not_set() -> None:
+    unset = dict.fromkeys((name for struct in STRUCTS for name in variables(struct)), "")
+    settings = AllSettings(unset | NEXUDUS)
+
+    assert settings.server == ServerSettings()
+    assert settings.transport == TransportSettings()
+    assert not settings.sources["chartmogul"].is_configured
+
+
+@pytest.mark.parametrize("environ", [{}, {"NEXUDUS_URL": "https://n.example"}, {"NEXUDUS_USERNAME": ""}])
+def test_no_source_configured_says_what_to_set_and_points_to_the_demo(environ: dict[str, str]) -> None:
+    with pytest.raises(BadSettings) as caught:
+        AllSettings(environ)
+
+    assert caught.value.problems == (NOTHING_CONFIGURED,)
+    for word in ("NEXUDUS_USERNAME", "NEXUDUS_PASSWORD", "NEXUDUS_ACCESS_TOKEN", "CHARTMOGUL_API_KEY", "--demo"):
+        assert word in NOTHING_CONFIGURED
+
+
+def test_the_demo_needs_no_source() -> None:
+    assert AllSettings({}, demo=True).demo
+
+
+def test_a_secret_may_come_from_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text("correct horse\n")
+    settings = read(NexudusSettings, NEXUDUS | {"NEXUDUS_PASSWORD": "", "NEXUDUS_PASSWORD_FILE": str(file)})
+
+    assert settings.password is not None
+    assert settings.password.reveal() == "correct horse"
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe"])
+def test_a_secret_file_that_cannot_be_read_gives_one_line(tmp_path: Path, content: bytes | None) -> None:
+    file = tmp_path / "hunter2"
+    if content is not None:
+        file.write_bytes(content)
+    (line,) = problems(CHARTMOGUL_API_KEY="", CHARTMOGUL_API_KEY_FILE=str(file))
+
+    assert line == "CHARTMOGUL_API_KEY: the file named by CHARTMOGUL_API_KEY_FILE cannot be read"
+
+
+def test_a_secret_given_twice_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text("key-from-file")
+    (line,) = problems(CHARTMOGUL_API_KEY_FILE=str(file))
+    assert line == "CHARTMOGUL_API_KEY: set either CHARTMOGUL_API_KEY or CHARTMOGUL_API_KEY_FILE, not both"
+
+
+def test_only_secrets_are_read_from_files(tmp_path: Path) -> None:
+    file = tmp_path / "url"
+    file.write_text("https://elsewhere.example")
+    (line,) = problems(NEXUDUS_URL_FILE=str(file))
+    assert line.startswith("NEXUDUS_URL_FILE: no such setting")
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("NEXUDUS_PASWORD", "NEXUDUS_PASSWORD"),
+        ("NEXUDUS_USER_NAME", "NEXUDUS_USERNAME"),
+        ("CHARTMOGUL_APIKEY", "CHARTMOGUL_API_KEY"),
+        ("CHARTMOGUL_API_KEY_FLIE", "CHARTMOGUL_API_KEY_FILE"),
+        ("NEXUDUS_WHATEVER_THIS_MAY_HAVE_MEANT", None),
+    ],
+)
+def test_a_misspelt_name_is_told_from_a_setting(name: str, meant: str | None) -> None:
+    (line,) = problems(**{name: "hunter2"})
+    assert line == f"{name}: no such setting" + (f"; did you mean {meant}?" if meant else "")
+
+
+def test_variables_of_others_are_nobodys_business() -> None:
+    assert misspelt(STRUCTS, {"PATH": "/bin", "PORTS": "1", "HOME": "/root", "PYTHONPATH": "."}) == []
+
+
+def test_no_repr_shows_a_secret() -> None:
+    settings = AllSettings({**NEXUDUS, **CHARTMOGUL})
+    shown = f"{settings.sources!r} {settings.sources['nexudus']} {Secret('hunter2')} {Secret('hunter2')!r}"
+
+    assert not [word for word in ("correct", "horse", "5d1e", "hunter2") if word in shown]
+    assert "***" in shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://spaces.nexudus.com",
+        "https://spaces.nexudus.com/",
+        "http://127.0.0.1:8765/nexudus",
+        "http://[::1]:8765/a/b",
+        "HTTPS://EXAMPLE.COM",
+    ],
+)
+def test_a_base_url_may_carry_a_port_and_a_path(text: str) -> None:
+    assert check_url(text) is None
+    assert URL(f"{text.rstrip('/')}/api/token", encoded=True).path.endswith("/api/token")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://h?",
+        "https://h#",
+        "https://h/?x=1",
+        "https://h/#x",
+        "https://@h",
+        "https://:@h",
+        "https://u@h",
+        "https://u:p@h/path",
+        "",
+        "h",
+        "//h",
+        "/h",
+        "https:h",
+        "https:///h",
+        "file:///etc/passwd",
+        "javascript:alert(1)",
+        "https://h:port",
+        "https://h:0",
+        "https://[::1",
+        "https://h h",
+        "https://h\n",
+        "https://\u0430pple.example",
+    ],
+)
+def test_what_would_not_be_a_base_url_is_refused(text: str) -> None:
+    assert check_url(text)

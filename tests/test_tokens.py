@@ -1,0 +1,236 @@
+"""`resolvers.nexudus.tokens` over real sockets: how often Nexudus is asked to sign in, and with what."""
+
+import asyncio
+import logging
+from typing import Any
+from urllib.parse import parse_qs
+
+import pytest
+
+from simulator import FAULTS, Call, Fault, Simulator
+from simulator.wire import Exchange
+from tests.harness import Graph, open_graph
+
+FIRST = 1427000501
+GIVEN = {"NEXUDUS_USERNAME": "", "NEXUDUS_PASSWORD": ""}
+
+
+async def ask(graph: Graph, source_id: int = FIRST) -> Any:
+    return await graph.ask(f'{{ nexudusOpportunity(sourceId: "{source_id}") {{ sourceId }} }}')
+
+
+def code(answer: Any) -> str | None:
+    (error,) = answer.get("errors") or [None]
+    return error and error["extensions"]["code"]
+
+
+def kinds(graph: Graph) -> list[str]:
+    return [call.kind for call in graph.simulator.nexudus.calls]
+
+
+def tokens(graph: Graph) -> list[str]:
+    return [kind for kind in kinds(graph) if kind.startswith("token")]
+
+
+def form(call: Call) -> dict[str, list[str]]:
+    return parse_qs(call.body.decode(), strict_parsing=True)
+
+
+async def test_the_first_record_asked_for_signs_in_by_password(graph: Graph) -> None:
+    assert kinds(graph) == []
+    assert code(await ask(graph)) is None
+
+    assert kinds(graph) == ["token-password", "get"]
+    sign_in, read = graph.simulator.nexudus.calls
+    assert sign_in.headers["content-type"] == "application/x-www-form-urlencoded"
+    assert form(sign_in) == {
+        "grant_type": ["password"],
+        "username": [graph.simulator.nexudus.username],
+        "password": [graph.simulator.nexudus.password],
+    }
+    assert read.headers["authorization"].startswith("Bearer simulated-access-")
+
+
+async def test_a_token_is_kept_from_request_to_request(graph: Graph) -> None:
+    for number in range(4):
+        await ask(graph, FIRST + number)
+    assert tokens(graph) == ["token-password"]
+
+
+async def test_each_process_has_a_client_id_of_its_own() -> None:
+    """Trap 21: one refresh token lives for each client id."""
+    seen = []
+    for _ in range(2):
+        async with open_graph() as graph:
+            await ask(graph)
+            seen.append(graph.simulator.nexudus.calls[0].headers["client_id"])
+    assert len(set(seen)) == 2
+    assert all(len(client_id) == 36 for client_id in seen)
+
+
+async def test_a_client_id_can_be_given() -> None:
+    async with open_graph(NEXUDUS_CLIENT_ID="replica-7") as graph:
+        await ask(graph)
+        graph.simulator.nexudus.expire_tokens()
+        await ask(graph, FIRST + 1)
+        ids = [call.headers["client_id"] for call in graph.simulator.nexudus.calls if call.kind.startswith("token")]
+        assert ids == ["replica-7", "replica-7"]
+
+
+async def test_a_401_is_answered_with_one_renewal_and_one_retry(graph: Graph) -> None:
+    """Trap 20."""
+    await ask(graph)
+    graph.simulator.nexudus.calls.clear()
+    graph.simulator.nexudus.expire_tokens()
+
+    assert code(await ask(graph, FIRST + 1)) is None
+    assert kinds(graph) == ["get", "token-refresh", "get"]
+
+
+async def test_refresh_tokens_rotate(graph: Graph) -> None:
+    """Trap 21: each is good for one use, and each use gives a new one."""
+    for number in range(4):
+        assert code(await ask(graph, FIRST + number)) is None
+        graph.simulator.nexudus.expire_tokens()
+
+    assert tokens(graph) == ["token-password", *["token-refresh"] * 3]
+    renewals = [call for call in graph.simulator.nexudus.calls if call.kind == "token-refresh"]
+    assert len({form(call)["refresh_token"][0] for call in renewals}) == 3
+    assert [call.status for call in renewals] == [200, 200, 200]
+
+
+async def test_a_dead_refresh_token_leads_back_to_the_password(graph: Graph) -> None:
+    await ask(graph)
+    graph.simulator.nexudus.calls.clear()
+    graph.simulator.nexudus.tokens.expire_refresh()
+    graph.simulator.nexudus.expire_tokens()
+
+    assert code(await ask(graph, FIRST + 1)) is None
+    assert kinds(graph) == ["get", "token-refresh", "token-password", "get"]
+
+
+async def test_50_parallel_requests_at_expiry_cost_one_renewal(graph: Graph) -> None:
+    """Trap 21: renewal is single-flight."""
+    await ask(graph)
+    graph.simulator.nexudus.calls.clear()
+    graph.simulator.nexudus.expire_tokens()
+
+    answers = await asyncio.gather(*(ask(graph, FIRST + number) for number in range(1, 51)))
+    assert [answer["data"]["nexudusOpportunity"]["sourceId"] for answer in answers] == [
+        str(FIRST + number) for number in range(1, 51)
+    ]
+    assert tokens(graph) == ["token-refresh"]
+
+
+async def test_50_parallel_first_requests_sign_in_once(graph: Graph) -> None:
+    answers = await asyncio.gather(*(ask(graph, FIRST + number) for number in range(50)))
+    assert {code(answer) for answer in answers} == {None}
+    assert tokens(graph) == ["token-password"]
+
+
+async def test_a_401_for_ever_is_reported_without_a_storm(graph: Graph) -> None:
+    """Trap 20: Nexudus answers 401 to a missing role as well."""
+    graph.simulator.nexudus.role_missing = True
+
+    assert code(await ask(graph)) == "UPSTREAM_UNAUTHORIZED"
+    assert kinds(graph) == ["token-password", "get", "token-refresh", "get"]
+
+    graph.simulator.nexudus.calls.clear()
+    for number in range(1, 6):
+        assert code(await ask(graph, FIRST + number)) == "UPSTREAM_UNAUTHORIZED"
+    assert tokens(graph) == []
+    assert len(kinds(graph)) <= 5
+
+
+async def test_parallel_requests_without_the_role_do_not_storm_the_sign_in(graph: Graph) -> None:
+    graph.simulator.nexudus.role_missing = True
+    answers = await asyncio.gather(*(ask(graph, FIRST + number) for number in range(20)))
+
+    assert {code(answer) for answer in answers} == {"UPSTREAM_UNAUTHORIZED"}
+    assert tokens(graph) == ["token-password", "token-refresh"]
+
+
+async def test_a_role_given_later_is_noticed(graph: Graph) -> None:
+    graph.simulator.nexudus.role_missing = True
+    assert code(await ask(graph)) == "UPSTREAM_UNAUTHORIZED"
+    graph.simulator.nexudus.role_missing = False
+
+    assert code(await ask(graph, FIRST + 1)) is None
+
+
+async def test_a_wrong_password_is_sent_once_not_with_each_query() -> None:
+    async with open_graph(NEXUDUS_PASSWORD="wrong") as graph:
+        answers = [await ask(graph, FIRST + number) for number in range(5)]
+        answers += await asyncio.gather(*(ask(graph, FIRST + number) for number in range(5, 10)))
+
+        assert {code(answer) for answer in answers} == {"UPSTREAM_UNAUTHORIZED"}
+        assert kinds(graph) == ["token-password"]
+
+
+async def test_a_given_access_token_is_used_as_it_is() -> None:
+    simulator = Simulator()
+    token = simulator.nexudus.tokens.grant("elsewhere", 1_000, 1_000).access
+    async with open_graph(simulator, **GIVEN, NEXUDUS_ACCESS_TOKEN=token) as graph:
+        assert code(await ask(graph)) is None
+        assert kinds(graph) == ["get"]
+        assert simulator.nexudus.calls[0].headers["authorization"] == f"Bearer {token}"
+
+
+async def test_a_given_access_token_that_is_refused_is_not_renewed() -> None:
+    async with open_graph(**GIVEN, NEXUDUS_ACCESS_TOKEN="expired") as graph:
+        assert code(await ask(graph)) == "UPSTREAM_UNAUTHORIZED"
+        assert kinds(graph) == ["get"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        ("404", "UPSTREAM_BAD_RESPONSE"),
+        ("invalid-json", "UPSTREAM_BAD_RESPONSE"),
+        ("null", "UPSTREAM_BAD_RESPONSE"),
+        ("redirect", "UPSTREAM_BAD_RESPONSE"),
+        ("401", "UPSTREAM_UNAUTHORIZED"),
+        ("400", "UPSTREAM_UNAUTHORIZED"),
+    ],
+)
+async def test_a_sign_in_that_fails_is_an_error_of_the_source(graph: Graph, fault: str, expected: str) -> None:
+    graph.simulator.nexudus.faults.add(FAULTS[fault], times=None, kinds={"token-password"})
+
+    answer = await ask(graph)
+    assert code(answer) == expected
+    assert answer["errors"][0]["extensions"]["source"] == "nexudus"
+    assert "get" not in kinds(graph)
+
+
+async def test_a_caller_that_gives_up_does_not_spoil_the_sign_in_for_others(graph: Graph) -> None:
+    arrived, go = asyncio.Event(), asyncio.Event()
+
+    async def answer(exchange: Exchange) -> Any:
+        arrived.set()
+        await go.wait()
+        return await exchange.real()
+
+    graph.simulator.nexudus.faults.add(Fault("gate", answer), kinds={"token-password"})
+    impatient = asyncio.create_task(ask(graph))
+    patient = asyncio.create_task(ask(graph, FIRST + 1))
+    await arrived.wait()
+    impatient.cancel()
+    await asyncio.wait([impatient])
+    go.set()
+
+    assert code(await patient) is None
+    assert tokens(graph) == ["token-password"]
+
+
+async def test_no_credential_is_logged(graph: Graph, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG):
+        await ask(graph)
+        graph.simulator.nexudus.role_missing = True
+        await ask(graph, FIRST + 1)
+    graph.simulator.nexudus.faults.add(FAULTS["invalid-json"], times=None)
+    await ask(graph, FIRST + 2)
+
+    logged = caplog.text
+    assert "nexudus" in logged
+    for secret in (graph.simulator.nexudus.username, graph.simulator.nexudus.password, "simulated-access", "Bearer"):
+        assert secret not in logged

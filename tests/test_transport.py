@@ -1,0 +1,162 @@
+"""`resolvers.transport` over real sockets: every bound of an exchange holds, and no failure leaves raw."""
+
+import base64
+import functools
+import logging
+import socket
+import time
+from typing import Any
+
+import aiohttp
+import pytest
+
+from resolvers.transport import open_session
+from simulator import CHARTMOGUL_EXAMPLE_ID, FAULTS, Simulator, faults
+from tests.harness import Graph, open_graph
+
+HASTY = {"ATTEMPT_TIMEOUT_SECONDS": "0.1", "OPERATION_DEADLINE_SECONDS": "0.15"}
+CHARTMOGUL = f'{{ chartMogulOpportunity(sourceId: "{CHARTMOGUL_EXAMPLE_ID}") {{ sourceId }} }}'
+
+
+async def failure(graph: Graph, query: str = CHARTMOGUL) -> dict[str, Any]:
+    answer = await graph.ask(query)
+    assert list(answer["data"].values()) == [None]
+    (error,) = answer["errors"]
+    return error["extensions"]
+
+
+@pytest.mark.parametrize("fault", ["hang", "late-head", "trickle"])
+async def test_a_source_that_does_not_answer_in_time_is_given_up(fault: str) -> None:
+    async with open_graph(**HASTY) as graph:
+        graph.simulator.chartmogul.faults.add(FAULTS[fault], times=None)
+        started = time.monotonic()
+
+        assert await failure(graph) == {"code": "UPSTREAM_TIMEOUT", "retryable": True, "source": "chartmogul"}
+        assert time.monotonic() - started < 1
+
+
+async def test_the_deadline_bounds_the_whole_operation_however_many_records_wait() -> None:
+    async with open_graph(**HASTY) as graph:
+        chartmogul = graph.simulator.chartmogul
+        chartmogul.faults.add(faults.delay(0.08), times=None)
+        aliases = " ".join(
+            f'a{number}: chartMogulOpportunity(sourceId: "{source_id}") {{ sourceId }}'
+            for number, source_id in enumerate(list(chartmogul.records)[:60])
+        )
+        started = time.monotonic()
+        answer = await graph.ask(f"{{ {aliases} }}")
+
+        assert time.monotonic() - started < 1
+        assert {error["extensions"]["code"] for error in answer["errors"]} == {"UPSTREAM_TIMEOUT"}
+        assert None in answer["data"].values()
+
+
+async def test_a_sign_in_that_hangs_is_bounded_too() -> None:
+    async with open_graph(**HASTY) as graph:
+        graph.simulator.nexudus.faults.add(FAULTS["hang"], times=None)
+        started = time.monotonic()
+
+        found = await failure(graph, '{ nexudusOpportunity(sourceId: "1427000501") { sourceId } }')
+        assert (found["code"], found["source"]) == ("UPSTREAM_TIMEOUT", "nexudus")
+        assert time.monotonic() - started < 1
+
+
+async def test_a_redirect_is_never_followed(graph: Graph) -> None:
+    graph.simulator.chartmogul.faults.add(FAULTS["redirect"], times=None)
+
+    assert await failure(graph) == {"code": "UPSTREAM_BAD_RESPONSE", "retryable": False, "source": "chartmogul"}
+    assert len(graph.simulator.calls) == 1
+
+
+async def test_no_more_of_a_body_is_read_than_the_settings_allow() -> None:
+    async with open_graph(MAX_REPLY_BYTES="2000") as graph:
+        assert "errors" not in await graph.ask(CHARTMOGUL)
+        graph.simulator.chartmogul.faults.add(faults.body(b" " * 2_001))
+        assert (await failure(graph))["code"] == "UPSTREAM_BAD_RESPONSE"
+
+
+@pytest.mark.parametrize("fault", ["huge", "gzip-bomb"])
+async def test_a_body_without_end_costs_neither_memory_nor_time(graph: Graph, fault: str) -> None:
+    graph.simulator.chartmogul.faults.add(FAULTS[fault], times=None)
+    started = time.monotonic()
+
+    assert (await failure(graph))["code"] == "UPSTREAM_BAD_RESPONSE"
+    assert time.monotonic() - started < 2
+
+
+@pytest.mark.parametrize("fault", ["reset", "close"])
+async def test_a_hang_up_is_unavailability(graph: Graph, fault: str) -> None:
+    graph.simulator.chartmogul.faults.add(FAULTS[fault], times=None)
+    assert await failure(graph) == {"code": "UPSTREAM_UNAVAILABLE", "retryable": True, "source": "chartmogul"}
+
+
+@pytest.mark.parametrize("fault", ["truncated", "not-http", "many-headers", "bad-gzip"])
+async def test_bytes_that_are_no_whole_answer_are_a_bad_response(graph: Graph, fault: str) -> None:
+    graph.simulator.chartmogul.faults.add(FAULTS[fault], times=None)
+    assert await failure(graph) == {"code": "UPSTREAM_BAD_RESPONSE", "retryable": False, "source": "chartmogul"}
+
+
+async def test_a_source_that_cannot_be_reached_is_unavailable() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    async with open_graph(CHARTMOGUL_URL=f"http://127.0.0.1:{port}") as graph:
+        assert await failure(graph) == {"code": "UPSTREAM_UNAVAILABLE", "retryable": True, "source": "chartmogul"}
+
+
+async def test_a_failure_is_one_line_in_the_log_without_ids_or_addresses(
+    graph: Graph, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Trap 17."""
+    graph.simulator.chartmogul.faults.add(faults.status(418, b"ada@example.com"), times=None)
+    with caplog.at_level(logging.INFO):
+        await failure(graph)
+
+    (record,) = caplog.records
+    assert record.levelname == "WARNING"
+    assert record.exc_info is None
+    assert "chartmogul" in record.message
+    assert "418" in record.message
+    for secret in (CHARTMOGUL_EXAMPLE_ID, "127.0.0.1", "/v1/", "ada@", graph.simulator.chartmogul.api_key, "Basic"):
+        assert secret not in record.message
+
+
+@pytest.mark.parametrize("ending", ["close", "reset"])
+async def test_a_connection_killed_on_reuse_costs_exactly_one_request(ending: str) -> None:
+    """Trap 25: aiohttp would silently send it again."""
+    simulator = Simulator()
+    async with simulator.serve() as urls, open_session() as session:
+        assert await pings(simulator, session, urls.chartmogul, ending) == 1
+
+
+async def test_aiohttps_silent_resend_has_still_the_switch_that_turns_it_off() -> None:
+    """Trap 25: should aiohttp drop the private attribute, or the habit, this tells."""
+    simulator = Simulator()
+    async with simulator.serve() as urls, aiohttp.ClientSession() as session:
+        assert session._retry_connection is True
+        assert await pings(simulator, session, urls.chartmogul, "close") == 2
+    async with open_session() as ours:
+        assert ours._retry_connection is False
+
+
+async def pings(simulator: Simulator, session: aiohttp.ClientSession, base_url: str, ending: str) -> int:
+    """Return how many requests arrive where one is sent on a kept connection that is then closed."""
+    key = base64.b64encode(f"{simulator.chartmogul.api_key}:".encode()).decode()
+    ping = functools.partial(session.get, f"{base_url}/v1/ping", headers={"Authorization": f"Basic {key}"})
+    async with ping() as response:
+        assert await response.json() == {"data": "pong!"}
+    before = len(simulator.calls)
+    simulator.chartmogul.faults.add(FAULTS[ending], times=None)
+    with pytest.raises((aiohttp.ClientConnectionError, OSError)):
+        await ping()
+    return len(simulator.calls) - before
+
+
+async def test_no_cookie_is_kept_and_no_proxy_is_taken_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    async with open_graph() as graph:
+        biscuit = faults.status(404, b"{}", headers={"Set-Cookie": "who=ada; Path=/"})
+        graph.simulator.chartmogul.faults.add(biscuit)
+        await graph.ask(CHARTMOGUL)
+        await graph.ask(CHARTMOGUL.replace("acc", "acd"))
+        assert [("cookie" in call.headers) for call in graph.simulator.calls] == [False, False]

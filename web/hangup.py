@@ -1,0 +1,47 @@
+"""A client that goes away: its work is given up. ASGI servers tell of it, but end nothing by themselves."""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import TypeVar
+
+from starlette.types import Receive
+
+T = TypeVar("T")
+
+PATIENCE_SECONDS = 0.05
+"""Work that is done sooner is not watched: most is, and watching costs a task."""
+
+
+class HungUp(Exception):
+    """The client is gone; nobody reads an answer."""
+
+
+async def unless_hung_up(receive: Receive, work: Awaitable[T]) -> T:
+    """Return what the work gives; cancels it and raises `HungUp` if the client disconnects (ASGI `http.disconnect`)."""
+    working = asyncio.current_task()
+    assert working
+    watching: asyncio.Task[None] | None = None
+    gone = False
+
+    async def watch() -> None:
+        nonlocal gone
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        gone = True
+        working.cancel()
+
+    def start_watching() -> None:
+        nonlocal watching
+        watching = asyncio.create_task(watch())
+
+    timer = asyncio.get_running_loop().call_later(PATIENCE_SECONDS, start_watching)
+    try:
+        return await work
+    except asyncio.CancelledError:
+        if gone and working.uncancel() == 0:
+            raise HungUp from None
+        raise
+    finally:
+        timer.cancel()
+        if watching is not None:
+            watching.cancel()

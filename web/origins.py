@@ -1,0 +1,91 @@
+"""Which web sites may call, and how requests that a browser makes for others are told.
+
+CORS (Fetch standard, 3.2) lets listed sites read answers. It does not keep any site from sending a plain GET. Where a
+caller proves who it is in a header, such a request carries no proof and is refused anyway. Where the place it comes
+from is proof enough (this machine, or behind a proxy that signs people in), it must be refused here: cross-site
+request forgery.
+"""
+
+import ipaddress
+import re
+from collections.abc import Collection
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+
+from web.problems import HTTPProblem
+
+PREFLIGHT_HEADERS = ("Apollo-Require-Preflight", "X-Apollo-Operation-Name", "GraphQL-Require-Preflight")
+"""No browser adds one of these for another site without asking this server first. The names are Apollo's."""
+
+_ORIGIN = re.compile(r"https?://(\[[0-9a-f:]+\]|[a-z0-9.-]+)(:[0-9]{1,5})?", re.ASCII)
+
+
+def check_origin(origin: str) -> str | None:
+    """Return what is wrong with an origin as the CORS setting lists it, or None."""
+    if _ORIGIN.fullmatch(origin):
+        return None
+    return "must be origins like https://app.example.com, in lower case, without a path, separated by spaces"
+
+
+def cors(origins: Collection[str], headers: Collection[str] = ()) -> Middleware:
+    """Return the CORS middleware. Cookies are never asked for: callers send their credentials in a header."""
+    return Middleware(
+        CORSMiddleware,
+        allow_origins=list(origins),
+        allow_methods=["GET", "POST"],
+        allow_headers=["Authorization", "Content-Type", "X-Request-ID", *PREFLIGHT_HEADERS, *headers],
+        expose_headers=["X-Request-ID", "Retry-After"],
+        allow_credentials=False,
+        max_age=600,
+    )
+
+
+def check_cross_site(request: Request, origins: Collection[str], *, header_required: bool) -> None:
+    """Refuse a GET that a browser sends for another site; raises `HTTPProblem`.
+
+    Browsers say so in `Sec-Fetch-Site` (Fetch Metadata) and `Origin`. Where `header_required`, a header must prove
+    that the request cannot have been sent without a preflight.
+    """
+    if request.method not in ("GET", "HEAD") or any(name in request.headers for name in PREFLIGHT_HEADERS):
+        return
+    if header_required:
+        raise _forged(f"Send GET requests with the header {PREFLIGHT_HEADERS[0]}: true.")
+    origin = request.headers.get("Origin")
+    is_foreign = request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin")
+    if (is_foreign or origin is not None) and origin not in origins:
+        raise _forged("This server takes no requests from pages of other sites.")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address, or a name that every system knows, is this machine's own."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def comes_from_here(request: Request) -> bool:
+    """Whether a request was sent to this machine by this machine, and meant to be.
+
+    A foreign page can make a browser send requests to 127.0.0.1 under the page's own name (DNS rebinding); `Host`
+    tells. The address that the connection came in on also holds where something else than `server.py` listens.
+    """
+    server = request.scope.get("server")
+    is_local = server is None or server[1] is None or is_loopback(server[0])
+    return is_local and _names_loopback(request.headers)
+
+
+def _names_loopback(headers: Headers) -> bool:
+    hosts = headers.getlist("Host")
+    try:
+        return all(is_loopback(urlsplit(f"//{host}").hostname or "") for host in hosts)
+    except ValueError:
+        return False
+
+
+def _forged(message: str) -> HTTPProblem:
+    return HTTPProblem(403, message, code="FORBIDDEN")

@@ -1,0 +1,117 @@
+"""The parameters of a GraphQL request, from a POST body or a query string, checked for their types.
+
+JSON is read by msgspec: UTF-8 only, no NaN, a bounded depth, and what it cannot read is an error like any other.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from starlette.requests import ClientDisconnect, Request
+
+from web.callers import Caller
+from web.problems import HTTPProblem
+
+JSON = "application/json"
+
+ANYONE = Caller("nobody", frozenset())
+
+
+@dataclass(frozen=True, slots=True)
+class GraphQLParams:
+    """What is asked, and by whom.
+
+    `is_get`: nothing but a query may be executed. `wants_fresh`: the request says `Cache-Control: no-cache`
+    (RFC 9111, 5.2.1.4).
+    """
+
+    query: str | None
+    variables: dict[str, Any] | None
+    operation_name: str | None
+    extensions: dict[str, Any] | None
+    is_get: bool
+    document_id: str | None = None
+    wants_fresh: bool = False
+    caller: Caller = ANYONE
+
+
+async def read_body(request: Request, *, max_bytes: int, timeout_seconds: float) -> GraphQLParams:
+    """Return a POST request's parameters; raises `HTTPProblem`.
+
+    A client gets so much time for its body: one byte a minute would hold a connection and its memory for ever.
+    """
+    _check_content_type(request)
+    if request.headers.get("Content-Encoding", "identity") != "identity":
+        raise HTTPProblem(415, "Send the body without Content-Encoding.", {"Accept-Encoding": "identity"})
+    too_large = HTTPProblem(413, f"The body is larger than {max_bytes} bytes.", {"Connection": "close"})
+    length = request.headers.get("Content-Length", "")
+    if length.isdecimal() and (len(length) > 15 or int(length) > max_bytes):
+        raise too_large
+    body = bytearray()
+    try:
+        async with asyncio.timeout(timeout_seconds):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > max_bytes:
+                    raise too_large
+    except TimeoutError:
+        raise HTTPProblem(
+            408, "The body did not arrive in time.", {"Connection": "close"}, code="REQUEST_TIMEOUT", retryable=True
+        ) from None
+    except ClientDisconnect:
+        raise HTTPProblem(400, "The body did not arrive.") from None
+    return _params(_decode(bytes(body), "The body"), is_get=False)
+
+
+def read_query_string(request: Request) -> GraphQLParams:
+    """Return a GET request's parameters; raises `HTTPProblem`."""
+    given: dict[str, Any] = {}
+    for name in ("query", "operationName", "variables", "extensions", "documentId"):
+        text = request.query_params.get(name)
+        if text and name in ("variables", "extensions"):
+            given[name] = _decode(text.encode("utf-8", "surrogatepass"), f"The parameter `{name}`")
+        elif text:
+            given[name] = text
+    return _params(given, is_get=True)
+
+
+def _check_content_type(request: Request) -> None:
+    """Refuse what a browser would send for another site without asking first: text, forms, multipart."""
+    values = request.headers.getlist("Content-Type")
+    name, *parameters = (part.strip().lower() for part in (values[0] if len(values) == 1 else "").split(";"))
+    charset = next((p[8:].strip('"') for p in parameters if p.startswith("charset=")), "utf-8")
+    if name != JSON or charset not in ("utf-8", "utf8"):
+        raise HTTPProblem(415, f"Send the request as {JSON}, in UTF-8.", {"Accept": JSON})
+
+
+def _decode(text: bytes, what: str) -> Any:
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        # The decoder's own words could repeat what was sent.
+        raise HTTPProblem(400, f"{what} is not valid JSON.") from None
+
+
+def _params(given: Any, *, is_get: bool) -> GraphQLParams:
+    if isinstance(given, list):
+        raise HTTPProblem(400, "Several requests in one body are not supported. Send one JSON object.")
+    if not isinstance(given, dict):
+        raise HTTPProblem(400, "The body must be a JSON object with the member `query`.")
+    for name, type_, words in (
+        ("query", str, "a string"),
+        ("operationName", str, "a string"),
+        ("documentId", str, "a string"),
+        ("variables", dict, "an object"),
+        ("extensions", dict, "an object"),
+    ):
+        if not isinstance(given.get(name), type_ | None):
+            raise HTTPProblem(400, f"`{name}` must be {words}.")
+    return GraphQLParams(
+        given.get("query"),
+        given.get("variables"),
+        given.get("operationName") or None,
+        given.get("extensions"),
+        is_get,
+        given.get("documentId") or None,
+    )

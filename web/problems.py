@@ -1,0 +1,30 @@
+"""Requests that are not answered: an HTTP status, a sentence, and a code for programs."""
+
+from typing import Any
+
+
+class HTTPProblem(Exception):
+    """A request that cannot be taken. The message is a fixed sentence: nothing that was sent becomes part of it."""
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        headers: dict[str, str] | None = None,
+        *,
+        code: str = "BAD_USER_INPUT",
+        retryable: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.headers = headers or {}
+        self.code = code
+        self.retryable = retryable
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The problem as a GraphQL response without `data`."""
+        return {
+            "errors": [{"message": self.message, "extensions": {"code": self.code, "retryable": self.retryable}}],
+        }

@@ -1,0 +1,36 @@
+"""Stopping without losing a request: first the orchestrator is told, then the listener closes, then the process ends."""
+
+import signal
+from time import monotonic
+from types import FrameType
+
+import uvicorn
+
+from web.health import Health
+
+
+class DrainingServer(uvicorn.Server):
+    """A uvicorn server that goes on serving for a while after SIGTERM, unready, until no new requests are sent to it.
+
+    Then it takes no more connections and finishes the requests under way. SIGINT (Ctrl-C) skips the wait.
+    """
+
+    def __init__(self, config: uvicorn.Config, health: Health, *, drain_seconds: float) -> None:
+        super().__init__(config)
+        self._health = health
+        self._drain_seconds = drain_seconds
+        self._drain_until: float | None = None
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Take a signal."""
+        self._health.is_ready = False
+        if sig == signal.SIGTERM and self._drain_until is None:
+            self._drain_until = monotonic() + self._drain_seconds
+        else:
+            super().handle_exit(sig, frame)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Return whether it is time to stop; asked ten times a second."""
+        if self._drain_until is not None and monotonic() >= self._drain_until:
+            self.should_exit = True
+        return await super().on_tick(counter)
