@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test check schema graphiql clean
+.PHONY: help demo test check schema schema-diff graphiql clean
 
 help:  ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -28,6 +28,9 @@ check: $(VENV)/installed  ## Lint, types, and the printed schema
 
 schema: $(VENV)/installed  ## Print the schema into schema.graphql
 	$(BIN)/python -m schema.export
+
+schema-diff: $(VENV)/installed  ## List breaking changes of the schema: make schema-diff BASE=main
+	@$(BIN)/python -m schema.diff "$(BASE)"
 
 graphiql: $(VENV)/installed  ## Renew the vendored GraphiQL from its packages
 	$(BIN)/python web/graphiql/renew.py

@@ -19,13 +19,13 @@ export const byKey = (typename, key) => ({
   argsFromKeys: (representations) => ({ representations }),
 });
 
-/** A remote schema. `options` go to the executor: `headers` may carry a credential, `fetch` a client of your own. */
+/** A remote schema. */
 async function remote(endpoint, options) {
   const executor = buildHTTPExecutor({ ...options, endpoint });
   return { schema: await schemaFromExecutor(executor), executor };
 }
 
-/** Stitches the three; each argument is the address of one. */
+/** Stitches the three; each is given by its address. `options` are for the executor of the opportunity graph. */
 export async function stitch({ opportunities, contracts, reviews, options = {} }) {
   const deals = await remote(opportunities, options);
   const interface_ = deals.schema.getType('Opportunity');
@@ -88,6 +88,8 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     opportunities: process.env.OPPORTUNITIES_URL ?? 'http://127.0.0.1:8000/graphql',
     contracts: process.env.CONTRACTS_URL ?? 'http://127.0.0.1:4001/',
     reviews: process.env.REVIEWS_URL ?? 'http://127.0.0.1:4002/',
+    // Shows the graph who the gateway is. The demo needs none.
+    options: { headers: { 'x-gateway-key': process.env.OPPORTUNITIES_GATEWAY_KEY ?? 'none' } },
   });
   const server = new ApolloServer({ schema });
   const { url } = await startStandaloneServer(server, { listen: { port: 4000, host: '127.0.0.1' } });
