@@ -5,7 +5,7 @@ FROM python:3.13-slim
 WORKDIR /app
 COPY pyproject.toml constraints.txt README.md ./
 RUN python -m pip install --no-cache-dir --constraint constraints.txt .
-COPY server.py ./
+COPY server.py door.py ./
 COPY resolvers resolvers
 COPY schema schema
 COPY web web

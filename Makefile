@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test check schema schema-diff graphiql clean
+.PHONY: help demo test check schema schema-diff fuzz graphiql clean
 
 help:  ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -18,7 +18,7 @@ demo: $(VENV)/installed  ## Serve the graph over simulated upstreams, no credent
 	@$(BIN)/python server.py --demo
 
 test: $(VENV)/installed  ## Run the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 check: $(VENV)/installed  ## Lint, types, and the printed schema
 	$(BIN)/ruff check .
@@ -31,6 +31,9 @@ schema: $(VENV)/installed  ## Print the schema into schema.graphql
 
 schema-diff: $(VENV)/installed  ## List breaking changes of the schema: make schema-diff BASE=main
 	@$(BIN)/python -m schema.diff "$(BASE)"
+
+fuzz: $(VENV)/installed  ## Fuzz for some minutes
+	FUZZ_EXAMPLES=5000 $(BIN)/python -m pytest tests/test_fuzz.py
 
 graphiql: $(VENV)/installed  ## Renew the vendored GraphiQL from its packages
 	$(BIN)/python web/graphiql/renew.py

@@ -10,16 +10,18 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from math import ceil
 from os import environ
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import uvicorn
-from asgi_correlation_id import CorrelationIdFilter, CorrelationIdMiddleware
+from asgi_correlation_id import CorrelationIdFilter
 from dotenv import dotenv_values
 from msgspec import Meta
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.responses import RedirectResponse
 from starlette.routing import Route
 
 from door import DOOR, DoorParts, OpenDoor
@@ -35,10 +37,13 @@ from resolvers.transport import TransportSettings, open_session
 from schema import build_restricted_schema, build_schema
 from schema.context import Context
 from schema.execution import Answer, Engine
+from web.application import Application
 from web.graphiql_page import GraphiQL, Sample
 from web.graphql_http import GraphQLEndpoint, GraphQLReply
 from web.health import Health
 from web.parameters import GraphQLParams
+from web.request_id import RequestId
+from web.serving import DrainingServer
 
 SAMPLES = Path(__file__).parent / "examples" / "queries"
 
@@ -56,6 +61,7 @@ class ServerSettings(Settings, frozen=True, kw_only=True):
     graphiql: bool | None = None
     upstream_cost: bool = False
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    shutdown_delay_seconds: Annotated[float, Meta(ge=0, le=600)] = 3.0
 
 
 class AllSettings:
@@ -100,8 +106,9 @@ def samples() -> list[Sample]:
         beside = file.with_suffix(".json")
         query = file.read_text("utf-8")
         name = re.search(r"^query (\w+)", query, re.MULTILINE)
-        assert name, f"{file.name} holds no named query"
-        found.append(Sample(name[1], query, beside.read_text("utf-8") if beside.exists() else ""))
+        found.append(
+            Sample(name[1] if name else file.stem, query, beside.read_text("utf-8") if beside.exists() else "")
+        )
     return found
 
 
@@ -132,8 +139,9 @@ def create_app(settings: AllSettings | None = None) -> Starlette:
             )
         operation = Operation(settings.transport.operation_deadline_seconds, wants_fresh=params.wants_fresh)
         loaders = Loaders(fetchers, operation)
+        context = Context(loaders, operation, settings.door.access(params.caller))
         try:
-            found = await engine.answer(document, params.variables, params.operation_name, Context(loaders, operation))
+            found = await engine.answer(document, params.variables, params.operation_name, context)
         finally:
             loaders.close()
         return GraphQLReply(found.body(), is_request_error=found.is_request_error)
@@ -154,13 +162,12 @@ def create_app(settings: AllSettings | None = None) -> Starlette:
     graphiql = GraphiQL(samples=samples()) if settings.shows_graphiql else None
     page = graphiql.page if graphiql else None
     endpoint = GraphQLEndpoint(answer, page=page, door=door.door)
-    routes = [Route("/graphql", endpoint), *health.routes(), *(graphiql.routes() if graphiql else ())]
-    return Starlette(routes=routes, middleware=[_REQUEST_ID, *settings.door.middleware()], lifespan=lifespan)
-
-
-_REQUEST_ID = Middleware(
-    CorrelationIdMiddleware, validator=lambda text: bool(re.fullmatch(r"[\w.-]{1,64}", text, re.ASCII))
-)
+    home = Route("/", lambda _: RedirectResponse("/graphql"))
+    routes = [home, Route("/graphql", endpoint), *health.routes(), *(graphiql.routes() if graphiql else ())]
+    layers = [Middleware(RequestId), *settings.door.middleware()]
+    app = Application("/graphql", endpoint, routes=routes, middleware=layers, lifespan=lifespan)
+    app.state.health = health
+    return app
 
 
 def _read(struct: type[Settings], variables: Mapping[str, str], problems: list[str]) -> Any:
@@ -183,7 +190,10 @@ async def _simulated_sources() -> AsyncIterator[dict[str, SourceSettings]]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until interrupted; return the exit status: 0, or 2 where the settings do not allow it."""
-    parser = argparse.ArgumentParser(prog="server.py", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="server.py",
+        description="Serve the opportunity graph. Settings come from the environment and .env: docs/operating.md.",
+    )
     parser.add_argument("--host", help="address to listen on (HOST, else 127.0.0.1)")
     parser.add_argument("--port", help="port to listen on, 0 for any free one (PORT, else 8000)")
     parser.add_argument("--demo", action="store_true", help="serve simulated sources; no credentials needed")
@@ -201,11 +211,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     _set_up_logging(settings.server.log_level)
     print(_greeting(settings, listener), flush=True)
+    app = create_app(settings)
     config = uvicorn.Config(
-        create_app(settings), log_config=None, access_log=False, server_header=False, ws="none", lifespan="on"
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        ws="none",
+        lifespan="on",
+        timeout_graceful_shutdown=ceil(settings.transport.operation_deadline_seconds) + 1,
     )
+    server = DrainingServer(config, app.state.health, drain_seconds=settings.server.shutdown_delay_seconds)
     try:
-        uvicorn.Server(config).run(sockets=[listener])
+        server.run(sockets=[listener])
     except KeyboardInterrupt:
         print("\nStopped.")
     return 0

@@ -1,16 +1,20 @@
 """How often a source may be asked: every documented rate at once, so that not one request goes beyond any of them.
 
-A rate is kept as the log of its last `limit` requests (a sliding window: a token bucket would let twice the limit
-through in its first window). A request reserves its moment before it waits for it, so requests go in the order in
-which they asked. The time of the last moments is known ahead, hence a wait that cannot succeed is refused at once.
+A rate is kept as the log of the moments at which its last `limit` requests were sent (a sliding window: a token bucket
+would let twice the limit through in its first window). Requests go in the order in which they asked. When each of them
+may go is known ahead, hence a wait that cannot succeed is refused at once.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from time import monotonic
 
 from resolvers.errors import UpstreamRateLimited
+
+SHORTEST_SLEEP_SECONDS = 0.001
+"""Event loops round to milliseconds; without this, what is left of a wait would be spent turning the loop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,55 +26,80 @@ class Rate:
 
 
 class Budget:
-    """The ration of one source. Times are in the clock's seconds."""
+    """The ration of one source.
+
+    A request is `spend`, then `sent` or `unspent`. Between the two it counts as if it were sent just now: opening a
+    connection takes time, and what counts at the source is when the request is on its way.
+    """
 
     def __init__(
         self,
         source: str,
         rates: Sequence[Rate],
         *,
-        clock: Callable[[], float],
+        clock: Callable[[], float] = monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._source = source
         self._logs = [(rate, deque[float](maxlen=rate.limit)) for rate in rates]
         self._clock = clock
         self._sleep = sleep
-        self._last = float("-inf")
         self._held_until = float("-inf")
+        self._turn = asyncio.Lock()
+        self._unsent = 0
+        self.waiting = 0
+        """How many requests wait in `spend`."""
 
     def delay(self, further: int) -> float:
-        """Return in how many seconds the `further`-th request from now could go; 0 is the last one that waits."""
-        now = self._clock()
-        moment = max(now, self._last, self._held_until)
-        if further > 0:
-            moment = max([moment, *(_moment(rate, log, further) for rate, log in self._logs)])
-        return moment - now
+        """Return in how many seconds the `further`-th request behind those that wait could go."""
+        return self._delay(self.waiting + further)
 
-    async def spend(self, deadline: float) -> None:
-        """Wait until one request may go, and count it; raises `UpstreamRateLimited` at once if that is too late."""
-        while True:
-            delay = self.delay(1)
-            moment = self._clock() + delay
-            if moment > deadline:
-                raise UpstreamRateLimited(self._source, detail="own budget", retry_after_seconds=round(delay, 1))
-            self._last = moment
-            for _, log in self._logs:
-                log.append(moment)
-            if delay > 0:
-                await self._sleep(delay)
-            if self._clock() >= self._held_until:
-                return
+    async def spend(self, within_seconds: float) -> None:
+        """Wait until one request may go; raises `UpstreamRateLimited` at once if that is not within the time."""
+        deadline = self._clock() + within_seconds
+        self._refuse_beyond(deadline, self.delay(1))
+        self.waiting += 1
+        try:
+            async with self._turn:
+                while (delay := self._delay(1)) > 0:
+                    self._refuse_beyond(deadline, delay)
+                    await self._sleep(max(delay, SHORTEST_SLEEP_SECONDS))
+                self._unsent += 1
+        finally:
+            self.waiting -= 1
+
+    def sent(self) -> None:
+        """Count the request from now on."""
+        self._unsent -= 1
+        now = self._clock()
+        for _, log in self._logs:
+            log.append(now)
+
+    def unspent(self) -> None:
+        """Take note that the request was not sent after all."""
+        self._unsent -= 1
 
     def hold(self, seconds: float) -> None:
         """Let nothing go for a while: the source has asked for it."""
         self._held_until = max(self._held_until, self._clock() + seconds)
 
+    def _delay(self, place: int) -> float:
+        """Return in how many seconds the `place`-th request from now may go."""
+        now = self._clock()
+        moment = max(now, self._held_until)
+        if not self._logs:
+            return moment - now
+        ahead = [now] * self._unsent
+        for _ in range(place):
+            for rate, log in self._logs:
+                # The request that must have left the window by then: one that was sent, or one that is yet to go.
+                leaving = len(log) + len(ahead) - rate.limit
+                if leaving >= 0:
+                    sent = log[leaving] if leaving < len(log) else ahead[leaving - len(log)]
+                    moment = max(moment, sent + rate.seconds)
+            ahead.append(moment)
+        return moment - now
 
-def _moment(rate: Rate, log: deque[float], further: int) -> float:
-    """Return when a rate allows the `further`-th request after those in its log."""
-    windows, place = divmod(len(log) + further - 1 - rate.limit, rate.limit)
-    if windows < 0 or not log:
-        return float("-inf")
-    # The request that must have left the window, in the log itself or as many windows later.
-    return log[min(place, len(log) - 1)] + rate.seconds * (windows + 1)
+    def _refuse_beyond(self, deadline: float, delay: float) -> None:
+        if self._clock() + delay > deadline:
+            raise UpstreamRateLimited(self._source, detail="own budget", retry_after_seconds=round(delay, 1))

@@ -13,11 +13,14 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Annotated, Any
 
+import cachetools
 import msgspec
 from cachetools import LRUCache
 from msgspec import Meta
 
 from resolvers.settings import Settings
+
+SWEEP_SECONDS = 60.0
 
 OptionalSeconds = Annotated[float, Meta(ge=0, le=86_400)]
 
@@ -56,7 +59,11 @@ class Cache:
         self._settings = settings
         self._clock = clock
         self._size_of = size_of or _size_of
+        self._sweep_at = clock() + SWEEP_SECONDS
         self._entries: LRUCache[str, Entry] = LRUCache(settings.cache_max_bytes, getsizeof=lambda entry: entry.size)
+
+    def __len__(self) -> int:
+        return len(self._entries)
 
     def fresh(self, source_id: str) -> Entry | None:
         """Return the entry if it can be served without asking the source."""
@@ -76,15 +83,25 @@ class Cache:
         settings, now = self._settings, self._clock()
         fresh = settings.cache_missing_seconds if record is None else settings.cache_fresh_seconds
         stale = fresh if record is None else max(fresh, settings.cache_stale_seconds)
+        self._entries.pop(source_id, None)  # what was known before is no longer true
         if stale <= 0:
             return
         size = 300 if record is None else self._size_of(record)
         if size > settings.cache_max_bytes:
-            self._entries.pop(source_id, None)
             return
         self._entries[source_id] = Entry(record, now, now + fresh, now + stale, size)
         while len(self._entries) > settings.cache_max_records:
             self._entries.popitem()
+        if now >= self._sweep_at:
+            self._sweep(now)
+
+    def _sweep(self, now: float) -> None:
+        """Forget what may no longer be served: records are personal data."""
+        self._sweep_at = now + SWEEP_SECONDS
+        entries = self._entries
+        # Past LRUCache's own method: looking at an entry here is no use of it.
+        for source_id in [one for one in entries if now >= cachetools.Cache.__getitem__(entries, one).stale_until]:
+            del entries[source_id]
 
 
 def _size_of(record: Any) -> int:

@@ -3,11 +3,14 @@
 For each id, in this order: a fresh record in the cache is the answer; a fetch under way is joined; otherwise the id
 queues. As soon as the source's budget lets a request go, as many ids leave with it as one request can carry, whoever
 asked for them. So an id never waits for company while the budget is free, and never leaves alone while others wait.
-One fetcher for each source, shared by all requests.
+One fetcher for each source, shared by all requests: its tasks run in an empty context, or the log would show the id of
+one request beside what was done for several.
 """
 
 import asyncio
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
+from contextvars import Context
 
 from aiohttp import ClientSession
 
@@ -45,6 +48,7 @@ class Fetcher:
         self._cache = cache
         self._wanted: dict[str, Wanted] = {}
         self._queue = FairQueue()
+        self._flying: dict[Flight, tuple[asyncio.Task[None], list[Wanted]]] = {}
         self._dispatching: asyncio.Task[None] | None = None
         self._permit_coming = False
         self._reported: set[tuple[str, str]] = set()
@@ -73,31 +77,45 @@ class Fetcher:
     def _want(self, ids: Sequence[str], operation: Operation) -> list[Wanted]:
         """Join each id's fetch, or queue it; refuse at once what could not leave before the deadline."""
         loop = asyncio.get_running_loop()
-        found = []
+        found, new = [], []
         for source_id in ids:
             wanted = self._wanted.get(source_id)
             if wanted is None:
                 wanted = Wanted(source_id, loop.create_future(), operation)
-                delay = self._delay(operation)
-                if loop.time() + delay > operation.deadline:
-                    error = UpstreamRateLimited(self.source, detail="own budget", retry_after_seconds=round(delay, 1))
-                    wanted.outcome.set_result(error)
-                else:
-                    self._wanted[source_id] = wanted
-                    self._queue.add(wanted)
+                new.append(wanted)
             else:
                 operation.cost(self.source).joined += 1
             wanted.waiting.add(operation)
             found.append(wanted)
+        fitting = self._fitting(len(new), operation)
+        for wanted in new[:fitting]:
+            self._wanted[wanted.source_id] = wanted
+            self._queue.add(wanted)
+        if late := new[fitting:]:
+            refusal = self._over_budget(self._delay(operation, len(late)))
+            for wanted in late:
+                wanted.outcome.set_result(refusal)
         if self._queue and self._dispatching is None:
-            self._dispatching = asyncio.create_task(self._dispatch())
+            self._dispatching = asyncio.create_task(self._dispatch(), context=Context())
         return found
 
-    def _delay(self, operation: Operation) -> float:
-        """Return in how many seconds an id that the operation queues now would leave."""
-        position = self._queue.position(operation, self._queue.length(operation) + 1)
+    def _fitting(self, count: int, operation: Operation) -> int:
+        """Return how many of as many new ids could leave early enough to be answered."""
+        transport = self._client.transport
+        left = operation.deadline - asyncio.get_running_loop().time() - transport.shortest_exchange_seconds
+        if not count or self._delay(operation, count) <= left:
+            return count
+        return bisect_right(range(1, count + 1), left, key=lambda further: self._delay(operation, further))
+
+    def _delay(self, operation: Operation, further: int) -> float:
+        """Return in how many seconds the `further`-th id that the operation queues now would leave."""
+        budget = self._client.transport.budget
+        position = self._queue.position(operation, self._queue.length(operation) + further)
         requests = -(-position // self._client.batch_size)
-        return self._client.transport.budget.delay(requests - self._permit_coming)
+        return budget.delay(requests - (self._permit_coming and budget.waiting > 0))
+
+    def _over_budget(self, delay: float) -> UpstreamRateLimited:
+        return UpstreamRateLimited(self.source, detail="own budget", retry_after_seconds=round(delay, 1))
 
     async def _wait(self, wanted: Iterable[Wanted], operation: Operation) -> None:
         pending = [one.outcome for one in wanted if not one.outcome.done()]
@@ -107,14 +125,14 @@ class Fetcher:
 
     def _outcome(self, wanted: Wanted, operation: Operation) -> Outcome:
         outcome: Outcome
+        budget = self._client.transport.budget
         if wanted.outcome.done():
             outcome = wanted.outcome.result()
-        elif wanted.is_queued:
-            delay = round(self._client.transport.budget.delay(1), 1)
-            outcome = UpstreamRateLimited(self.source, detail="own budget", retry_after_seconds=delay)
+        elif wanted.is_queued and budget.waiting:
+            outcome = self._over_budget(budget.delay(0))
         else:
             outcome = UpstreamTimeout(self.source, detail="the operation's deadline passed")
-        if isinstance(outcome, UpstreamError) and not isinstance(outcome, NO_STALE_ANSWER):
+        if isinstance(outcome, UpstreamError) and not (operation.wants_fresh or isinstance(outcome, NO_STALE_ANSWER)):
             stale = self._cache.stale(wanted.source_id)
             if stale is not None:
                 operation.stale.append(Stale(self.source, wanted.source_id, stale[1], outcome.code))
@@ -123,6 +141,7 @@ class Fetcher:
 
     def _leave(self, wanted: Iterable[Wanted], operation: Operation) -> None:
         """Wait no more. What nobody waits for any more is not fetched, or no longer."""
+        has_hung_up = asyncio.get_running_loop().time() < operation.deadline
         for one in wanted:
             one.waiting.discard(operation)
             if one.waiting or one.outcome.done():
@@ -130,35 +149,48 @@ class Fetcher:
             if one.is_queued:
                 self._queue.remove(one)
                 self._forget(one)
-            elif one.flight is not None and one.flight.is_deserted:
-                assert one.task
-                one.task.cancel()
+            elif has_hung_up and one.flight is not None and not one.flight.weight:
+                # At a deadline it ends by itself, and the breaker gets to know that the source took too long.
+                self._abandon(one.flight)
+
+    def _abandon(self, flight: Flight) -> None:
+        if flight not in self._flying:
+            return
+        task, batch = self._flying.pop(flight)
+        task.cancel()
+        for one in batch:  # at once, or somebody might still join
+            self._forget(one)
 
     async def _dispatch(self) -> None:
         """Send what is queued, a permit at a time, until nothing is queued any more."""
         try:
             while self._queue:
-                getting_ready = Flight(self._queue.riders)
-                self._permit_coming = True
                 try:
-                    await self._client.prepare(getting_ready)
-                    permit = await self._client.transport.permit(getting_ready)
-                except UpstreamError as error:
-                    self._settle(self._queue.take(1_000_000), error)
-                    continue
-                finally:
-                    self._permit_coming = False
-                batch = self._queue.take(self._client.batch_size)
-                if not batch:
-                    permit.give_back()
-                    continue
-                flight = _flight(batch, self.source)
-                flight.give(permit)
-                task = asyncio.create_task(self._fly(flight, batch))
-                for one in batch:
-                    one.flight, one.task = flight, task
+                    await self._dispatch_one()
+                except Exception as error:  # the source's, or a fault of ours: those who wait have to know
+                    self._settle(self._queue.take(), error)
         finally:
             self._dispatching = None
+
+    async def _dispatch_one(self) -> None:
+        getting_ready = Flight(self._queue.riders)
+        self._permit_coming = True
+        try:
+            await self._client.prepare(getting_ready)
+            permit = await self._client.transport.permit(getting_ready)
+        finally:
+            self._permit_coming = False
+        batch = self._queue.take(self._client.batch_size)
+        if not batch:
+            permit.end(failed=None)
+            return
+        flight = _flight(batch, self.source)
+        flight.give(permit)
+        task = asyncio.create_task(self._fly(flight, batch), context=Context())
+        task.add_done_callback(lambda _: self._landed(flight))  # also of one that is cancelled before it begins
+        self._flying[flight] = task, batch
+        for one in batch:
+            one.flight = flight
 
     async def _fly(self, flight: Flight, batch: list[Wanted]) -> None:
         try:
@@ -172,8 +204,10 @@ class Fetcher:
             self._settle(batch, UpstreamUnavailable(self.source, detail="the fetch was cancelled"))
         except Exception as error:  # a fault of ours must reach those who wait, or they would wait for ever
             self._settle(batch, error)
-        finally:
-            flight.end()
+
+    def _landed(self, flight: Flight) -> None:
+        self._flying.pop(flight, None)
+        flight.end()
 
     def _report_unknown_codes(self, record: Record | None) -> None:
         """Tell once of each code that the vendor does not document: a list that grows must not fill the log."""
@@ -201,8 +235,7 @@ def open_fetcher(
     telemetry: Telemetry,
 ) -> Fetcher:
     """Return the fetcher of a source that has credentials."""
-    clock = asyncio.get_running_loop().time  # the clock of every deadline
-    budget = Budget(source.name, source.rates if settings.rationed else (), clock=clock)
+    budget = Budget(source.name, source.rates if settings.rationed else ())
     places = Places(source.concurrency)
     transport = Transport(source.name, session, transport_settings, telemetry, places=places, budget=budget)
     return Fetcher(source.open(settings, transport), Cache(settings))

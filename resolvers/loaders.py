@@ -25,11 +25,22 @@ class Loaders:
         self._at_hand: dict[tuple[str, str], Outcome] = {}
         self._queued: set[tuple[str, str]] = set()
         self._batches: set[asyncio.Task[object]] = set()
+        self._is_closed = False
 
     async def load(self, source: Source, source_id: str) -> Outcome:
         """Return the record with this canonical id, None where there is none; raises a `ResolverError`.
 
         Nothing is awaited before the key is queued, or records asked for together would not share a batch.
+        """
+        found = self.ask(source, source_id)
+        # All callers of a key share one future: graphql-core cancels siblings of a failed non-null field, and an
+        # unshielded cancellation would reach the others.
+        return await asyncio.shield(found) if isinstance(found, asyncio.Future) else found
+
+    def ask(self, source: Source, source_id: str) -> "Outcome | asyncio.Future[Outcome]":
+        """Return the record if it is at hand, or the future that will have it: wait for it, never cancel it.
+
+        Raises `SourceNotConfigured`.
         """
         key = (source.name, source_id)
         if key in self._at_hand:
@@ -47,12 +58,11 @@ class Loaders:
                 loader = self._loaders[source.name] = DataLoader(partial(self._fetch, fetcher))
             self._queued.add(key)
         assert loader
-        # All callers of a key share one future: graphql-core cancels siblings of a failed non-null field, and an
-        # unshielded cancellation would reach the others.
-        return await asyncio.shield(loader.load(source_id))
+        return loader.load(source_id)
 
     def close(self) -> None:
         """Give up what is still being fetched: the request is over, or its client has gone."""
+        self._is_closed = True
         for batch in self._batches:
             batch.cancel()
 
@@ -61,6 +71,8 @@ class Loaders:
         assert batch
         self._batches.add(batch)
         try:
+            if self._is_closed:
+                raise asyncio.CancelledError
             return await fetcher.fetch_many(ids, self._operation)
         except asyncio.CancelledError:
             # aiodataloader catches only Exception: uncaught here, every caller would wait for ever.

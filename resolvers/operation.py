@@ -85,12 +85,13 @@ class Operation:
 
 
 class Permit(Protocol):
-    """The right to send one request now. `is_open`: nothing has been sent with it yet."""
+    """The right to send one request now."""
 
-    is_open: bool
+    def sent(self) -> None:
+        """Take note that the request is on its way."""
 
-    def give_back(self) -> None:
-        """End it, used or not."""
+    def end(self, *, failed: bool | None, weight: int = 1) -> None:
+        """Take the outcome: `failed` is None if it says nothing about the source, or if nothing was sent."""
 
 
 class Flight:
@@ -101,6 +102,10 @@ class Flight:
         self._payer = payer
         self._permit: Permit | None = None
         self._now = asyncio.get_running_loop().time
+
+    def riders(self) -> Iterable[Operation]:
+        """Return the operations that wait for it just now, some more than once."""
+        return self._riders()
 
     @property
     def deadline(self) -> float:
@@ -113,9 +118,9 @@ class Flight:
         return self.deadline - self._now()
 
     @property
-    def is_deserted(self) -> bool:
-        """Whether nobody waits any more."""
-        return not any(True for _ in self._riders())
+    def weight(self) -> int:
+        """How many operations wait for it."""
+        return len(set(self._riders()))
 
     def give(self, permit: Permit) -> None:
         """Take along the permit for the first request."""
@@ -129,7 +134,7 @@ class Flight:
     def end(self) -> None:
         """Give back a permit that was not used."""
         if (permit := self.take_permit()) is not None:
-            permit.give_back()
+            permit.end(failed=None)
 
     def pay(self, source: str) -> None:
         """Count one request."""

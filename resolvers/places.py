@@ -6,6 +6,7 @@ one for each round of good exchanges, never above its ceiling: additive increase
 
 import asyncio
 from collections import deque
+from contextlib import suppress
 
 
 class Places:
@@ -16,6 +17,8 @@ class Places:
         self._limit = float(ceiling)
         self._taken = 0
         self._queue: deque[asyncio.Future[None]] = deque()
+        self.round = 0
+        """How many times the limit has shrunk."""
 
     @property
     def limit(self) -> int:
@@ -35,7 +38,8 @@ class Places:
             if turn.done() and not turn.cancelled():
                 self.give_back()  # the place had been given just before
             else:
-                self._queue.remove(turn)
+                with suppress(ValueError):  # gone already, if somebody gave back a place in this very moment
+                    self._queue.remove(turn)
             raise
 
     def give_back(self) -> None:
@@ -51,6 +55,11 @@ class Places:
         """A good exchange."""
         self._limit = min(self._ceiling, self._limit + 1 / self._limit)
 
-    def narrow(self) -> None:
-        """The source refused for being asked too much at once."""
-        self._limit = max(1.0, self._limit / 2)
+    def narrow(self, started_in: int) -> None:
+        """The source refused for being asked too much at once.
+
+        `started_in` is the `round` in which the exchange began: refusals of one round are one sign, not several.
+        """
+        if started_in == self.round:
+            self.round += 1
+            self._limit = max(1.0, self._limit / 2)

@@ -22,7 +22,6 @@ class Wanted:
     waiting: set[Operation] = field(default_factory=set)
     is_queued: bool = False
     flight: Flight | None = None
-    task: asyncio.Task[None] | None = None
 
 
 class FairQueue:
@@ -47,10 +46,10 @@ class FairQueue:
             del self._lines[wanted.first]
         wanted.is_queued = False
 
-    def take(self, most: int) -> list[Wanted]:
-        """Take up to `most` records out, one of each operation in turn."""
+    def take(self, most: int | None = None) -> list[Wanted]:
+        """Take all records out, or up to `most`: one of each operation in turn."""
         taken: list[Wanted] = []
-        while self._lines and len(taken) < most:
+        while self._lines and (most is None or len(taken) < most):
             operation, line = next(iter(self._lines.items()))
             _, wanted = line.popitem(last=False)
             wanted.is_queued = False

@@ -1,6 +1,6 @@
 """Whether and when a failed read is tried again.
 
-At most three attempts; full jitter (a random part of a wait that doubles); the source's own `Retry-After` in its
+At most three attempts; full jitter (a random part of a wait that doubles), or the source's own `Retry-After` in its
 place. Nothing is tried again that the deadline does not leave time for. And retries are rationed: one for each ten
 first attempts, so that an outage is not multiplied by those who try to get around it.
 """
@@ -13,8 +13,8 @@ from resolvers.errors import UpstreamError
 ATTEMPTS = 3
 FIRST_WAIT_SECONDS = 0.25
 LONGEST_WAIT_SECONDS = 2.0
-RATION = 0.1
-SAVED_AT_MOST = 10.0
+FIRST_ATTEMPTS_FOR_A_RETRY = 10
+SAVED_AT_MOST = 10 * FIRST_ATTEMPTS_FOR_A_RETRY
 
 
 class Retries:
@@ -25,17 +25,17 @@ class Retries:
         self._saved = SAVED_AT_MOST
 
     def first_attempt(self) -> None:
-        """Earn a tenth of a retry."""
-        self._saved = min(SAVED_AT_MOST, self._saved + RATION)
+        """Earn a part of a retry."""
+        self._saved = min(SAVED_AT_MOST, self._saved + 1)
 
     def wait_seconds(self, error: UpstreamError, attempt: int, seconds_left: float) -> float | None:
         """Return how long to wait before the next attempt, or None if there shall be none."""
-        if not error.retryable or attempt >= ATTEMPTS or self._saved < 1:
+        if not error.retryable or attempt >= ATTEMPTS or self._saved < FIRST_ATTEMPTS_FOR_A_RETRY:
             return None
-        wait = error.retry_after_seconds
-        if wait is None:
+        wait = error.retry_after_seconds or 0.0
+        if wait <= 0:  # a date that has passed is no wish to be asked at once by everybody
             wait = self._uniform(0, min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2 ** (attempt - 1)))
         if wait >= seconds_left:
             return None
-        self._saved -= 1
+        self._saved -= FIRST_ATTEMPTS_FOR_A_RETRY
         return wait

@@ -144,5 +144,8 @@ def _convert(text: str, type_: Any) -> Any:
 
 
 def _plain(message: str) -> str:
-    """Turn msgspec's "Expected `int` >= 1" into "must be `int` >= 1"; what was given is left out."""
-    return message.split(", got ")[0].replace("Expected ", "must be ", 1)
+    """Turn msgspec's "Expected `int` >= 1" into "must be a whole number >= 1"; what was given is left out."""
+    words = message.split(", got ")[0].replace("Expected ", "must be ", 1)
+    for type_, plain in (("`int`", "a whole number"), ("`float`", "a number"), ("`bool`", "true or false")):
+        words = words.replace(type_, plain)
+    return words

@@ -7,6 +7,7 @@ whether at all (breaker), and whether again (retries). Nothing of aiohttp's exce
 import asyncio
 from dataclasses import dataclass, field
 from time import perf_counter
+from types import SimpleNamespace
 
 import aiohttp
 from yarl import URL
@@ -20,12 +21,15 @@ from resolvers.errors import (
     UpstreamTimeout,
     UpstreamUnavailable,
 )
-from resolvers.operation import Flight
+from resolvers.operation import Flight, Permit
 from resolvers.places import Places
 from resolvers.reply import Reply, decipher
 from resolvers.retry import Retries
 from resolvers.settings import Bytes, Seconds, Settings
 from resolvers.telemetry import Telemetry, UpstreamCall
+
+LONGEST_HOLD_SECONDS = 60.0
+"""For how long a `Retry-After` is believed for requests to come: it may name any date."""
 
 
 class TransportSettings(Settings, frozen=True, kw_only=True):
@@ -58,9 +62,13 @@ def open_session() -> aiohttp.ClientSession:
     """Return the session that all sources share; the caller closes it.
 
     No cookies are kept, no proxy is taken from the environment, and aiohttp does not silently send a request again
-    on a connection that died: that would double every attempt. Only a private attribute turns it off.
+    on a connection that died: that would double every attempt. Only a private attribute turns it off. A request's
+    `trace_request_ctx`, if any, is called when the request is on its way.
     """
+    tracing = aiohttp.TraceConfig()
+    tracing.on_request_headers_sent.append(_headers_sent)
     session = aiohttp.ClientSession(
+        trace_configs=[tracing],
         connector=aiohttp.TCPConnector(limit=0),
         cookie_jar=aiohttp.DummyCookieJar(),
         headers={"Accept": "application/json", "User-Agent": "opportunity-graph"},
@@ -91,19 +99,21 @@ class Transport:
         self._places = places
         self._breaker = Breaker(source)
         self._retries = Retries()
+        self.shortest_exchange_seconds = settings.attempt_timeout_seconds / 10
+        """What has less time left is not sent: an answer could not be waited for."""
 
     async def permit(self, flight: Flight) -> "SendPermit":
-        """Wait until a request may be sent; raises an `UpstreamError` where that would be in vain."""
-        async with flight.time_left(self.source):
-            await self._places.take()
-        permit = SendPermit(self._places, self._breaker)
+        """Wait until a request may be sent, however long; raises an `UpstreamError` at once where that is in vain."""
+        self._breaker.check()
+        await self._places.take()
+        permit = SendPermit(self._places, self.budget, self._breaker)
         try:
-            await self.budget.spend(flight.deadline)
-            self._breaker.check()
+            await self.budget.spend(flight.seconds_left - self.shortest_exchange_seconds)
+            permit.is_spent = True
+            self._breaker.enter(permit)
         except BaseException:
-            permit.give_back()
+            permit.end(failed=None)
             raise
-        permit.is_open = True
         return permit
 
     async def fetch(self, request: Request, flight: Flight) -> bytes | None:
@@ -113,45 +123,59 @@ class Transport:
         """
         self._retries.first_attempt()
         attempt = 0
+        error: UpstreamError | None = None
         while True:
             attempt += 1
-            permit = flight.take_permit() or await self.permit(flight)
-            permit.is_open = False
-            flight.pay(self.source)
             try:
-                return await self._attempt(request, flight)
-            except UpstreamError as error:
-                wait = self._retries.wait_seconds(error, attempt, flight.seconds_left)
-                if wait is None:
-                    raise
-                if isinstance(error, UpstreamRateLimited):
-                    self.budget.hold(wait)  # for everybody: whoever asked meanwhile would be refused too
-            finally:
-                permit.give_back()
+                permit = flight.take_permit() or await self._permit_in_time(flight)
+            except UpstreamError as refusal:
+                raise (error or refusal) from None
+            try:
+                return await self._attempt(request, flight, permit)
+            except UpstreamError as failure:
+                error = failure
+            wait = self._retries.wait_seconds(error, attempt, flight.seconds_left - self.shortest_exchange_seconds)
+            if isinstance(error, UpstreamRateLimited):
+                # For everybody: whoever asked meanwhile would be refused too.
+                self.budget.hold(min(wait or error.retry_after_seconds or 0.0, LONGEST_HOLD_SECONDS))
+            if wait is None:
+                raise error
             await asyncio.sleep(wait)
 
-    async def _attempt(self, request: Request, flight: Flight) -> bytes | None:
+    async def _permit_in_time(self, flight: Flight) -> "SendPermit":
+        async with flight.time_left(self.source):
+            return await self.permit(flight)
+
+    async def _attempt(self, request: Request, flight: Flight, permit: Permit) -> bytes | None:
+        seconds = min(self._settings.attempt_timeout_seconds, flight.seconds_left)
+        weight = flight.weight
+        round_ = self._places.round
         failed: bool | None = None
         try:
-            body = decipher(self.source, await self._exchange(request, flight))
+            flight.pay(self.source)
+            body = decipher(self.source, await self._exchange(request, seconds, permit))
             failed = False
             self._places.widen()
             return body
-        except (UpstreamTimeout, UpstreamUnavailable) as error:
-            failed = True
+        except UpstreamTimeout:
+            # A source that was given hardly any time has not failed.
+            failed = True if seconds * 2 >= self._settings.attempt_timeout_seconds else None
+            raise
+        except UpstreamError as error:
+            failed = isinstance(error, UpstreamUnavailable)
             if error.status == 503:
-                self._places.narrow()
+                self._places.narrow(round_)
             raise
         finally:
-            self._breaker.record(failed=failed)
+            permit.end(failed=failed, weight=max(weight, flight.weight))
 
-    async def _exchange(self, request: Request, flight: Flight) -> Reply:
+    async def _exchange(self, request: Request, seconds: float, permit: Permit) -> Reply:
         started = perf_counter()
         status: int | None = None
         failure: UpstreamError | None = None
         try:
-            async with asyncio.timeout(min(self._settings.attempt_timeout_seconds, flight.seconds_left)):
-                reply = await self._send(request)
+            async with asyncio.timeout(seconds):
+                reply = await self._send(request, permit)
             status = reply.status
             return reply
         except TimeoutError:
@@ -174,14 +198,16 @@ class Transport:
                 UpstreamCall(self.source, request.kind, request.keys, status, milliseconds, code, detail),
             )
 
-    async def _send(self, request: Request) -> Reply:
+    async def _send(self, request: Request, permit: Permit) -> Reply:
         async with self._session.request(
             request.method,
             URL(request.url, encoded=True),
             headers=request.headers,
             data=request.form,
             allow_redirects=False,
+            trace_request_ctx=permit.sent,
         ) as response:
+            permit.sent()
             body = bytearray()
             async for chunk in response.content.iter_any():
                 body += chunk
@@ -191,16 +217,30 @@ class Transport:
 
 
 class SendPermit:
-    """A place to send one request in, right now."""
+    """A `Permit`: a place to send one request in, right now."""
 
-    def __init__(self, places: Places, breaker: Breaker) -> None:
+    def __init__(self, places: Places, budget: Budget, breaker: Breaker) -> None:
         self._places = places
+        self._budget = budget
         self._breaker = breaker
-        self.is_open = False
-        """Whether nothing has been sent with it yet."""
+        self.is_spent = False
+        """Whether the budget has let it go and still waits to hear that it was sent."""
 
-    def give_back(self) -> None:
-        """Leave the place; a probe that was never sent is given up."""
-        if self.is_open:
-            self._breaker.record(failed=None)
+    def sent(self) -> None:
+        """Take note that the request is on its way."""
+        if self.is_spent:
+            self.is_spent = False
+            self._budget.sent()
+
+    def end(self, *, failed: bool | None, weight: int = 1) -> None:
+        """Leave the place, and tell the breaker."""
+        if self.is_spent:
+            self.is_spent = False
+            self._budget.unspent()
+        self._breaker.leave(self, failed=failed, weight=max(weight, 1))
         self._places.give_back()
+
+
+async def _headers_sent(_: object, context: SimpleNamespace, __: object) -> None:
+    if context.trace_request_ctx is not None:
+        context.trace_request_ctx()

@@ -41,11 +41,14 @@ class Forbidden(ResolverError):
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What one caller may do. `closed_fields` are the root fields that it may not ask for."""
+    """What one caller may do. `closed_fields` are the root fields that it may not ask for.
 
-    may_read_opportunities: bool = True
-    may_read_contacts: bool = True
-    closed_fields: frozenset[str] = frozenset()
+    There are no defaults: who forgets to say what a caller may see must not thereby show it everything.
+    """
+
+    may_read_opportunities: bool
+    may_read_contacts: bool
+    closed_fields: frozenset[str]
 
     @classmethod
     def of(cls, scopes: Collection[str], *, is_gateway: bool, is_production: bool) -> "Access":
@@ -57,9 +60,6 @@ class Access:
         """Raise `Forbidden` unless the caller may fetch records."""
         if not self.may_read_opportunities:
             raise Forbidden(f"This caller may not read opportunities: the scope {READ_OPPORTUNITIES} is missing.")
-
-
-EVERYTHING: Final = Access()
 
 
 def is_personal(field: GraphQLField) -> bool:

@@ -2,13 +2,13 @@
 
 from datetime import date
 from enum import Enum
-from typing import TypeVar
 
 import strawberry
 
 from resolvers import global_id
 from resolvers.chartmogul.record import SOURCE, ChartMogulRecord
 from schema.access import PERSONAL
+from schema.made import Code, Constant, Each, Made, by_code
 from schema.opportunity import (
     Opportunity,
     OpportunityCustomer,
@@ -18,8 +18,6 @@ from schema.opportunity import (
     money,
 )
 from schema.scalars import BigInt, Json
-
-EnumT = TypeVar("EnumT", bound=Enum)
 
 
 @strawberry.enum(description="What the amount of a ChartMogul opportunity stands for. Never add up unlike ones.")
@@ -43,8 +41,11 @@ class ChartMogulForecastCategory(Enum):
 
 
 _STATUS = {
-    ChartMogulForecastCategory.WON: OpportunityStatus.WON,
-    ChartMogulForecastCategory.LOST: OpportunityStatus.LOST,
+    "pipeline": OpportunityStatus.OPEN,
+    "best_case": OpportunityStatus.OPEN,
+    "committed": OpportunityStatus.OPEN,
+    "lost": OpportunityStatus.LOST,
+    "won": OpportunityStatus.WON,
 }
 
 
@@ -84,34 +85,43 @@ class ChartMogulOpportunity(Opportunity):
     )
 
 
-def from_record(r: ChartMogulRecord) -> ChartMogulOpportunity:
-    """Return what clients see of a record."""
-    category = _member(ChartMogulForecastCategory, r.forecast_category)
-    return ChartMogulOpportunity(
-        id=strawberry.ID(global_id.encode(SOURCE, r.uuid.lower())),
-        source=OpportunitySource.CHARTMOGUL,
-        source_id=strawberry.ID(r.uuid),
-        status=_STATUS.get(category, OpportunityStatus.OPEN) if category else None,
-        value=money(r.amount, r.currency),
-        pipeline_name=r.pipeline,
-        stage_name=r.pipeline_stage,
-        owner=OpportunityOwner(name=None, email=r.owner) if r.owner else None,
-        customer=OpportunityCustomer(
-            source_id=strawberry.ID(r.customer_uuid), name=None, company_name=None, email=None
+def _global_id(r: ChartMogulRecord) -> str:
+    return global_id.encode(SOURCE, r.uuid.lower())
+
+
+OPPORTUNITY = Made(
+    ChartMogulOpportunity,
+    {
+        "id": _global_id,
+        "source": Constant(OpportunitySource.CHARTMOGUL),
+        "source_id": "uuid",
+        "status": Code(_STATUS, "forecast_category"),
+        "value": money("amount", "currency"),
+        "pipeline_name": "pipeline",
+        "stage_name": "pipeline_stage",
+        "owner": Made(OpportunityOwner, {"name": Constant(None), "email": "owner"}, lambda r: r.owner),
+        "customer": Made(
+            OpportunityCustomer,
+            {
+                "source_id": "customer_uuid",
+                "name": Constant(None),
+                "company_name": Constant(None),
+                "email": Constant(None),
+            },
         ),
-        created_at=r.created_at,
-        updated_at=r.updated_at,
-        estimated_close_date=r.estimated_close_date,
-        amount_in_cents=None if r.amount_in_cents is None else BigInt(r.amount_in_cents),
-        type=_member(ChartMogulOpportunityType, r.type),
-        raw_type=r.type,
-        forecast_category=category,
-        raw_forecast_category=r.forecast_category,
-        win_likelihood=r.win_likelihood,
-        custom=[ChartMogulCustomAttribute(key=k, value=Json(v)) for k, v in (r.custom or {}).items()],
-    )
-
-
-def _member(enum: type[EnumT], code: str | None) -> EnumT | None:
-    """Return the enum's member; None for a code that this service does not know, which must not fail a request."""
-    return enum._value2member_map_.get(code)  # type: ignore[return-value] # the map's values are members
+        "created_at": "created_at",
+        "updated_at": "updated_at",
+        "estimated_close_date": "estimated_close_date",
+        "amount_in_cents": "amount_in_cents",
+        "type": Code(by_code(ChartMogulOpportunityType), "type"),
+        "raw_type": "type",
+        "forecast_category": Code(by_code(ChartMogulForecastCategory), "forecast_category"),
+        "raw_forecast_category": "forecast_category",
+        "win_likelihood": "win_likelihood",
+        "custom": Each(
+            Made(ChartMogulCustomAttribute, {"key": lambda pair: pair[0], "value": lambda pair: pair[1]}),
+            lambda r: (r.custom or {}).items(),
+        ),
+    },
+)
+"""What clients see of a record."""

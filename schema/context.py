@@ -1,7 +1,7 @@
 """What the resolvers of one operation share, and the way from an id to what clients see of its record."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,16 +15,18 @@ from resolvers.nexudus import NEXUDUS
 from resolvers.operation import Operation
 from resolvers.source import Source
 from schema import chartmogul, nexudus
-from schema.access import EVERYTHING, Access
+from schema.access import Access
+from schema.made import Made
 from schema.opportunity import Opportunity
 
 LONGEST_LIST = 100
 """Ids in one list argument."""
 
-FROM_RECORD: dict[str, Callable[[Any], Opportunity]] = {
-    NEXUDUS.name: nexudus.from_record,
-    CHARTMOGUL.name: chartmogul.from_record,
+MADE: dict[str, Made[Any]] = {
+    NEXUDUS.name: nexudus.OPPORTUNITY,
+    CHARTMOGUL.name: chartmogul.OPPORTUNITY,
 }
+"""What clients see of a source's records."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ class Context:
 
     loaders: Loaders
     operation: Operation
-    access: Access = EVERYTHING
+    access: Access
 
     async def by_global_id(self, id: str) -> Opportunity | None:
         """Return the opportunity with this global id, None where there is none; raises a `ResolverError`."""
@@ -49,16 +51,21 @@ class Context:
 
         graphql-core makes an exception in a list a null and an error that is located at its index.
         """
-        if not ids:
-            raise BadUserInput("Give at least one id.")
-        if len(ids) > LONGEST_LIST:
-            raise BadUserInput(f"Give at most {LONGEST_LIST} ids, not {len(ids)}.")
+        check_length(ids)
         return await asyncio.gather(*map(self.by_global_id, ids), return_exceptions=True)
 
     async def _load(self, source: Source, source_id: str) -> Opportunity | None:
         self.access.check_opportunities()
         record = await self.loaders.load(source, source_id)
-        return None if record is None else FROM_RECORD[source.name](record)
+        return None if record is None else MADE[source.name].of(record)
+
+
+def check_length(ids: Sequence[str]) -> None:
+    """Raise `BadUserInput` for a list of ids that is empty or too long."""
+    if not ids:
+        raise BadUserInput("Give at least one id.")
+    if len(ids) > LONGEST_LIST:
+        raise BadUserInput(f"Give at most {LONGEST_LIST} ids, not {len(ids)}.")
 
 
 Info = StrawberryInfo[Context, None]

@@ -17,6 +17,9 @@ PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
 VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
 INTERNAL = "INTERNAL_SERVER_ERROR"
 
+LONGEST_MESSAGE = 500
+"""Names may be as long as documents, and each error repeats one."""
+
 logger = logging.getLogger("opportunity_graph.graphql")
 
 
@@ -74,7 +77,7 @@ def _without_value(error: GraphQLError) -> str:
     if isinstance(node, ValueNode):
         for printed in (print_ast(node), str(getattr(node, "value", ""))):
             message = message.replace(printed, "…") if printed else message
-    return message
+    return message if len(message) <= LONGEST_MESSAGE else message[:LONGEST_MESSAGE] + "…"
 
 
 def _about_variable(error: GraphQLError) -> str | None:

@@ -1,7 +1,8 @@
 """From the text of a request to its answer: parse, validate, execute, and name every error.
 
 Parsed and validated documents are kept, least recently used first out, so that a frontend's handful of operations is
-read once. The executor is Strawberry's own.
+read once. What is asked for again is compiled (`schema/compiled.py` says what, and when not); behind that stands
+graphql-core's executor, in Strawberry's version.
 """
 
 from collections import OrderedDict
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from inspect import isawaitable
 from typing import Any
 
-from graphql import DocumentNode, GraphQLError, execute, parse, validate
+from graphql import DocumentNode, ExecutionResult, GraphQLError, GraphQLSchema, execute, parse, validate
 from graphql.validation.rules import overlapping_fields_can_be_merged
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
@@ -17,6 +18,7 @@ from resolvers import global_id
 from resolvers.errors import BadUserInput
 from resolvers.operation import Operation
 from schema.access import Access, Forbidden
+from schema.compiled import Shortcuts
 from schema.context import Context
 from schema.errors import PARSE_FAILED, VALIDATION_FAILED, field_errors, request_errors, variable_errors
 from schema.federation import FederatedSchema
@@ -66,6 +68,7 @@ class Document:
     tree: DocumentNode
     operations: dict[str | None, Plan]
     """What is known of each operation, by its name."""
+    shortcuts: Shortcuts
 
     def plan(self, operation_name: str | None) -> Plan | None:
         """Return the plan of the operation that would be executed; None where the name does not say which."""
@@ -124,16 +127,10 @@ class Engine:
             return refusal
         schema = self._schema if context.access.may_read_contacts else self._restricted
         assert schema, "no schema without personal data was given"
-        result = execute(
-            schema,
-            document.tree,
-            context_value=context,
-            variable_values=variables,
-            operation_name=operation_name,
-            executor_class=StrawberryGraphQLCoreExecutionContext,
-        )
-        if isawaitable(result):
-            result = await result
+        shortcut = document.shortcuts.operation(schema, operation_name)
+        result = await shortcut.execute(variables or {}, context) if shortcut else None
+        if result is None:
+            result = await execute_with_graphql_core(schema, document.tree, variables, operation_name, context)
         if result.data is None and result.errors and not any(error.path for error in result.errors):
             return Answer(errors=variable_errors(result.errors), is_request_error=True)
         return Answer(
@@ -191,4 +188,23 @@ class Engine:
             return Answer.refusal("Too many fields of the same name would have to be compared.", BadUserInput.code)
         if errors:
             return Answer(errors=request_errors(errors, VALIDATION_FAILED), is_request_error=True)
-        return Document(tree, plans)
+        return Document(tree, plans, Shortcuts(tree))
+
+
+async def execute_with_graphql_core(
+    schema: GraphQLSchema,
+    tree: DocumentNode,
+    variables: dict[str, Any] | None,
+    operation_name: str | None,
+    context: Context,
+) -> ExecutionResult:
+    """Return what graphql-core's executor gives: the measure of every answer."""
+    result = execute(
+        schema,
+        tree,
+        context_value=context,
+        variable_values=variables,
+        operation_name=operation_name,
+        executor_class=StrawberryGraphQLCoreExecutionContext,
+    )
+    return await result if isawaitable(result) else result

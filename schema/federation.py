@@ -14,6 +14,7 @@ from resolvers import global_id
 from resolvers.chartmogul import CHARTMOGUL
 from resolvers.errors import BadUserInput
 from resolvers.nexudus import NEXUDUS
+from resolvers.source import Source
 from schema.chartmogul import ChartMogulOpportunity
 from schema.context import Info
 from schema.nexudus import NexudusOpportunity
@@ -60,6 +61,12 @@ class FederatedSchema(strawberry.federation.Schema):
 
 
 async def _resolve(info: Info, representation: Any) -> Any:
+    source, source_id = key_of(representation)
+    return await info.context.by_source_id(source, source_id)
+
+
+def key_of(representation: Any) -> tuple[Source, str]:
+    """Return the source and the canonical source id that a representation names; raises `BadUserInput`."""
     # Values arrive as the router sent them, neither coerced nor checked.
     if not isinstance(representation, dict):
         raise BadUserInput("A representation must be an object with __typename and a key.")
@@ -70,11 +77,12 @@ async def _resolve(info: Info, representation: Any) -> Any:
     source = _SOURCE_OF.get(type_)
     id_, source_id = representation.get("id"), representation.get("sourceId")
     if isinstance(id_, str):
-        if source is not None and global_id.decode(id_)[0] is not source:
+        key = global_id.decode(id_)
+        if source is not None and key[0] is not source:
             raise BadUserInput(f"This id is not that of a {name}.")
-        return await info.context.by_global_id(id_)
+        return key
     if source is not None and _is_id(source_id):
-        return await info.context.by_source_id(source, str(source_id))
+        return source, global_id.canonical_id(source, str(source_id))
     raise BadUserInput("A representation must have a key: `id`, or on a source's own type `sourceId`, as a string.")
 
 

@@ -94,6 +94,8 @@ class Planner:
         plan.root_fields = frozenset(node.name.value for node, _ in fields)
         for node, size in fields:
             self._add(plan, node, size, defaults)
+        if sum(lookup.constant for lookup in plan.lookups.values()) > self.limits.max_records:
+            raise TooMuch("records", self.limits.max_records)
         return plan
 
     def _add(self, plan: Plan, node: FieldNode, size: Size, defaults: dict[str, int]) -> None:

@@ -2,13 +2,13 @@
 
 from datetime import datetime
 from enum import IntEnum
-from typing import TypeVar
 
 import strawberry
 
 from resolvers import global_id
 from resolvers.nexudus.record import SOURCE, LeadSource, LossReason, NexudusRecord, Status
 from schema.access import PERSONAL
+from schema.made import Code, Constant, Made, Number, by_code
 from schema.opportunity import (
     Opportunity,
     OpportunityCustomer,
@@ -17,8 +17,6 @@ from schema.opportunity import (
     OpportunityStatus,
     money,
 )
-
-EnumT = TypeVar("EnumT", bound=IntEnum)
 
 _STATUS = {
     Status.IN_PROGRESS: OpportunityStatus.OPEN,
@@ -182,120 +180,138 @@ class NexudusOpportunity(Opportunity):
     system_id: str | None = strawberry.field(description="Identifier in an external system.")
 
 
-def from_record(r: NexudusRecord) -> NexudusOpportunity:
-    """Return what clients see of a record."""
-    source_id = str(r.id)
-    return NexudusOpportunity(
-        id=strawberry.ID(global_id.encode(SOURCE, source_id)),
-        source=OpportunitySource.NEXUDUS,
-        source_id=strawberry.ID(source_id),
-        status=_STATUS.get(r.status),  # type: ignore[call-overload] # an IntEnum's value finds its member
-        value=money(r.value, r.crm_board_column_crm_board_business_currency_code),
-        pipeline_name=r.crm_board_column_crm_board_name,
-        stage_name=r.crm_board_column_name,
-        owner=OpportunityOwner(name=r.responsible_full_name, email=None) if r.responsible_full_name else None,
-        customer=_customer(r),
-        created_at=r.created_on,
-        updated_at=r.updated_on,
-        unique_id=None if r.unique_id is None else strawberry.ID(r.unique_id),
-        name=r.name,
-        board_column=_board_column(r),
-        position=r.position,
-        coworker=_coworker(r),
-        team=_team(r),
-        opportunity_type=_opportunity_type(r),
-        responsible=_responsible(r),
-        referrer_id=_id(r.referrer_id),
-        agent_id=_id(r.agent_id),
-        notes=r.notes,
-        status_code=r.status,
-        is_completed=r.completed,
-        due_date=r.due_date,
-        is_reminded=r.reminded,
-        lead_source=_member(LeadSource, r.lead_source),
-        lead_source_code=r.lead_source,
-        loss_reason=_member(LossReason, r.loss_reason),
-        loss_reason_code=r.loss_reason,
-        won_on=r.won_on,
-        lost_on=r.lost_on,
-        crm_updated_on=r.crm_updated_on,
-        utm=_utm(r),
-        updated_by=r.updated_by,
-        is_new=r.is_new,
-        system_id=r.system_id,
-    )
+def _global_id(r: NexudusRecord) -> str:
+    return global_id.encode(SOURCE, str(r.id))
 
 
-def _id(number: int | None) -> strawberry.ID | None:
-    return None if number is None else strawberry.ID(str(number))
-
-
-def _member(enum: type[EnumT], code: int | None) -> EnumT | None:
-    """Return the enum's member; None for a code that this service does not know, which must not fail a request."""
-    return enum._value2member_map_.get(code)  # type: ignore[return-value] # the map's values are members
-
-
-def _customer(r: NexudusRecord) -> OpportunityCustomer | None:
-    if (source_id := _id(r.coworker_id)) is None:
-        return None
-    return OpportunityCustomer(
-        source_id=source_id, name=r.coworker_full_name, company_name=r.coworker_company_name, email=r.coworker_email
-    )
-
-
-def _board_column(r: NexudusRecord) -> NexudusBoardColumn | None:
-    id_ = _id(r.crm_board_column_id)
-    return NexudusBoardColumn(id=id_, name=r.crm_board_column_name, board=_board(r)) if id_ else None
-
-
-def _board(r: NexudusRecord) -> NexudusBoard | None:
-    id_ = _id(r.crm_board_column_crm_board_id)
-    return NexudusBoard(id=id_, name=r.crm_board_column_crm_board_name, business=_business(r)) if id_ else None
-
-
-def _business(r: NexudusRecord) -> NexudusBusiness | None:
-    id_ = _id(r.crm_board_column_crm_board_business_id)
-    return (
-        NexudusBusiness(id=id_, name=r.crm_board_column_crm_board_business_name, currency=_currency(r)) if id_ else None
-    )
-
-
-def _currency(r: NexudusRecord) -> NexudusCurrency | None:
-    id_ = _id(r.crm_board_column_crm_board_business_currency_id)
-    return NexudusCurrency(id=id_, code=r.crm_board_column_crm_board_business_currency_code) if id_ else None
-
-
-def _coworker(r: NexudusRecord) -> NexudusCoworker | None:
-    if (id_ := _id(r.coworker_id)) is None:
-        return None
-    return NexudusCoworker(
-        id=id_,
-        full_name=r.coworker_full_name,
-        coworker_type=r.coworker_type,
-        company_name=r.coworker_company_name,
-        email=r.coworker_email,
-    )
-
-
-def _team(r: NexudusRecord) -> NexudusTeam | None:
-    if (id_ := _id(r.team_id)) is None:
-        return None
-    return NexudusTeam(id=id_, name=r.team_name, description=r.team_description, profile_website=r.team_profile_website)
-
-
-def _opportunity_type(r: NexudusRecord) -> NexudusOpportunityType | None:
-    id_ = _id(r.opportunity_type_id)
-    return NexudusOpportunityType(id=id_, name=r.opportunity_type_name) if id_ else None
-
-
-def _responsible(r: NexudusRecord) -> NexudusUser | None:
-    id_ = _id(r.responsible_id)
-    return NexudusUser(id=id_, full_name=r.responsible_full_name) if id_ else None
-
-
-def _utm(r: NexudusRecord) -> NexudusUtm | None:
+def _has_utm(r: NexudusRecord) -> bool:
     values = (r.utm_source, r.utm_medium, r.utm_campaign, r.utm_content, r.utm_term)
-    if all(value is None for value in values):
-        return None
-    source, medium, campaign, content, term = values
-    return NexudusUtm(source=source, medium=medium, campaign=campaign, content=content, term=term)
+    return any(value is not None for value in values)
+
+
+_OWNER = Made(
+    OpportunityOwner, {"name": "responsible_full_name", "email": Constant(None)}, lambda r: r.responsible_full_name
+)
+_CUSTOMER = Made(
+    OpportunityCustomer,
+    {
+        "source_id": Number("coworker_id"),
+        "name": "coworker_full_name",
+        "company_name": "coworker_company_name",
+        "email": "coworker_email",
+    },
+    "coworker_id",
+)
+_CURRENCY = Made(
+    NexudusCurrency,
+    {
+        "id": Number("crm_board_column_crm_board_business_currency_id"),
+        "code": "crm_board_column_crm_board_business_currency_code",
+    },
+    "crm_board_column_crm_board_business_currency_id",
+)
+_BUSINESS = Made(
+    NexudusBusiness,
+    {
+        "id": Number("crm_board_column_crm_board_business_id"),
+        "name": "crm_board_column_crm_board_business_name",
+        "currency": _CURRENCY,
+    },
+    "crm_board_column_crm_board_business_id",
+)
+_BOARD = Made(
+    NexudusBoard,
+    {
+        "id": Number("crm_board_column_crm_board_id"),
+        "name": "crm_board_column_crm_board_name",
+        "business": _BUSINESS,
+    },
+    "crm_board_column_crm_board_id",
+)
+_BOARD_COLUMN = Made(
+    NexudusBoardColumn,
+    {"id": Number("crm_board_column_id"), "name": "crm_board_column_name", "board": _BOARD},
+    "crm_board_column_id",
+)
+_COWORKER = Made(
+    NexudusCoworker,
+    {
+        "id": Number("coworker_id"),
+        "full_name": "coworker_full_name",
+        "coworker_type": "coworker_type",
+        "company_name": "coworker_company_name",
+        "email": "coworker_email",
+    },
+    "coworker_id",
+)
+_TEAM = Made(
+    NexudusTeam,
+    {
+        "id": Number("team_id"),
+        "name": "team_name",
+        "description": "team_description",
+        "profile_website": "team_profile_website",
+    },
+    "team_id",
+)
+_UTM = Made(
+    NexudusUtm,
+    {
+        "source": "utm_source",
+        "medium": "utm_medium",
+        "campaign": "utm_campaign",
+        "content": "utm_content",
+        "term": "utm_term",
+    },
+    _has_utm,
+)
+
+OPPORTUNITY = Made(
+    NexudusOpportunity,
+    {
+        "id": _global_id,
+        "source": Constant(OpportunitySource.NEXUDUS),
+        "source_id": Number("id"),
+        "status": Code(_STATUS, "status"),
+        "value": money("value", "crm_board_column_crm_board_business_currency_code"),
+        "pipeline_name": "crm_board_column_crm_board_name",
+        "stage_name": "crm_board_column_name",
+        "owner": _OWNER,
+        "customer": _CUSTOMER,
+        "created_at": "created_on",
+        "updated_at": "updated_on",
+        "unique_id": "unique_id",
+        "name": "name",
+        "board_column": _BOARD_COLUMN,
+        "position": "position",
+        "coworker": _COWORKER,
+        "team": _TEAM,
+        "opportunity_type": Made(
+            NexudusOpportunityType,
+            {"id": Number("opportunity_type_id"), "name": "opportunity_type_name"},
+            "opportunity_type_id",
+        ),
+        "responsible": Made(
+            NexudusUser, {"id": Number("responsible_id"), "full_name": "responsible_full_name"}, "responsible_id"
+        ),
+        "referrer_id": Number("referrer_id"),
+        "agent_id": Number("agent_id"),
+        "notes": "notes",
+        "status_code": "status",
+        "is_completed": "completed",
+        "due_date": "due_date",
+        "is_reminded": "reminded",
+        "lead_source": Code(by_code(LeadSource), "lead_source"),
+        "lead_source_code": "lead_source",
+        "loss_reason": Code(by_code(LossReason), "loss_reason"),
+        "loss_reason_code": "loss_reason",
+        "won_on": "won_on",
+        "lost_on": "lost_on",
+        "crm_updated_on": "crm_updated_on",
+        "utm": _UTM,
+        "updated_by": "updated_by",
+        "is_new": "is_new",
+        "system_id": "system_id",
+    },
+)
+"""What clients see of a record."""

@@ -11,6 +11,7 @@ from typing import Annotated
 import strawberry
 
 from schema.access import PERSONAL
+from schema.made import Made
 
 
 @strawberry.enum(description="The system that owns a record.")
@@ -114,6 +115,10 @@ GlobalId = Annotated[strawberry.ID, strawberry.argument(description="An `id` tha
 GlobalIds = Annotated[list[strawberry.ID], strawberry.argument(description="At least one `id`, at most 100.")]
 
 
-def money(amount: Decimal | None, currency_code: str | None) -> Money | None:
-    """Return the amount, or None if it, or its currency, is not recorded."""
-    return Money(amount=amount, currency_code=currency_code) if amount is not None and currency_code else None
+def money(amount: str, currency_code: str) -> Made[Money]:
+    """Return how an amount is made of two attributes of a record; there is none unless both are recorded."""
+    return Made(
+        Money,
+        {"amount": amount, "currency_code": currency_code},
+        lambda r: getattr(r, currency_code) and getattr(r, amount) is not None,
+    )

@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, NewType
 
 import strawberry
@@ -15,6 +16,7 @@ def _decimal_text(value: Decimal) -> str:
     return format(value, "f")
 
 
+@lru_cache(8192)  # records that are served again bring the same times again, and their text takes long to make
 def _utc_text(value: datetime) -> str:
     return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
 

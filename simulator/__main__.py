@@ -16,7 +16,7 @@ async def run(simulator: Simulator, host: str, port: int) -> None:
     async with simulator.serve(host, port) as urls:
         for name, value in simulator.environment(urls).items():
             print(f"{name}={value}")
-        print(f"# control: {urls.control}/{{reset,config,calls,faults}}", flush=True)
+        print(f"# control: {urls.control}/{{reset,config,calls,stats,faults}}", flush=True)
         await stop.wait()
 
 

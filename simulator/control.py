@@ -1,5 +1,6 @@
-"""Routes that control a simulator in another process: `/__sim__/reset`, `config`, `calls`, `faults`; JSON."""
+"""Routes that control a simulator in another process: `/__sim__/reset`, `config`, `calls`, `stats`, `faults`; JSON."""
 
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -21,9 +22,10 @@ def add_routes(app: web.Application, simulator: "Simulator") -> None:
     """Add the control routes.
 
     POST reset. GET or POST config: `{"nexudus": {"throttled": true, "partial_fields": ["Notes"]}}`; the action
-    `"expire_tokens": true` is taken there too. GET calls, `?upstream=nexudus`. GET faults lists names and rules; POST
-    adds one, `{"upstream": "nexudus", "fault": "503", "times": 1, "ids": [1427000501], "kinds": ["get"], "after": 0}`
-    (`times` null: always); DELETE clears.
+    `"expire_tokens": true` is taken there too. GET calls, `?upstream=nexudus`; DELETE forgets them. GET stats counts
+    requests by status, and has the most in flight and the most connections since the last reset. GET faults lists names
+    and rules; POST adds one, `{"upstream": "nexudus", "fault": "503", "times": 1, "ids": [1427000501], "kinds":
+    ["get"], "after": 0}` (`times` null: always); DELETE clears.
     """
     upstreams: dict[str, Upstream] = {upstream.name: upstream for upstream in simulator.upstreams}
 
@@ -46,8 +48,23 @@ def add_routes(app: web.Application, simulator: "Simulator") -> None:
         )
 
     async def calls(request: web.Request) -> Reply:
+        if request.method == "DELETE":
+            for log in (simulator.calls, *(upstream.calls for upstream in upstreams.values())):
+                log.clear()
         name = request.query.get("upstream")
         return Reply(data=[_call(call) for call in (upstreams[name].calls if name else simulator.calls)])
+
+    async def stats(request: web.Request) -> Reply:
+        return Reply(
+            data={
+                name: {
+                    "statuses": Counter(str(call.status) for call in upstream.calls),
+                    "max_in_flight": upstream.max_in_flight,
+                    "max_connections": upstream.max_connections,
+                }
+                for name, upstream in upstreams.items()
+            }
+        )
 
     async def faults(request: web.Request) -> Reply:
         if request.method == "POST":
@@ -66,7 +83,9 @@ def add_routes(app: web.Application, simulator: "Simulator") -> None:
         return Reply(data={"names": list(FAULTS), "active": active})
 
     app.router.add_post("/__sim__/reset", _guarded(reset))
-    app.router.add_get("/__sim__/calls", _guarded(calls))
+    app.router.add_get("/__sim__/stats", _guarded(stats))
+    for method in ("GET", "DELETE"):
+        app.router.add_route(method, "/__sim__/calls", _guarded(calls))
     for method in ("GET", "POST"):
         app.router.add_route(method, "/__sim__/config", _guarded(config))
     for method in ("GET", "POST", "DELETE"):

@@ -8,8 +8,11 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
+from unittest.mock import patch
 
+import server
 from server import AllSettings, create_app
 from simulator import Simulator
 
@@ -94,11 +97,16 @@ DEFAULTS = {
 }
 
 
+# A schema never changes, and takes longer to build than most tests to run.
+_SCHEMA, _RESTRICTED_SCHEMA = cache(server.build_schema), cache(server.build_restricted_schema)
+
+
 @asynccontextmanager
 async def open_graph(simulator: Simulator | None = None, **variables: str) -> AsyncIterator[Graph]:
     """Run a simulator and the application over it, with settings in place of the usual ones ("" unsets one)."""
     simulator = simulator or Simulator()
     async with simulator.serve() as urls:
-        app = create_app(AllSettings({**DEFAULTS, **simulator.environment(urls), **variables}))
+        with patch.multiple(server, build_schema=_SCHEMA, build_restricted_schema=_RESTRICTED_SCHEMA):
+            app = create_app(AllSettings({**DEFAULTS, **simulator.environment(urls), **variables}))
         async with app.router.lifespan_context(app):
             yield Graph(app, simulator)

@@ -2,20 +2,42 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 
+import msgspec
 import pytest
+import pytest_asyncio
 from aiodataloader import DataLoader
 
 from resolvers.loaders import Loaders
-from resolvers.registry import SOURCES
-from schema import build_schema, context, execution
+from resolvers.nexudus import NEXUDUS, client
+from resolvers.nexudus.record import parse
+from schema import build_schema, execution
 from schema.execution import Answer, Document, Engine
-from tests.harness import Graph
+from tests.harness import Graph, open_graph
 
 SECRET = "hunter2"
 ENGINE = Engine(build_schema())
+
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def running() -> AsyncIterator[Graph]:
+    async with open_graph() as graph:
+        yield graph
+
+
+@pytest.fixture
+def graph(running: Graph) -> Graph:
+    """One graph for all tests of this file; each finds it well, and nothing asked of it yet."""
+    for upstream in running.simulator.upstreams:
+        upstream.calls.clear()
+        upstream.faults.clear()
+    running.simulator.calls.clear()
+    return running
 
 
 async def refusal(graph: Graph, query: Any, **rest: Any) -> dict[str, Any]:
@@ -129,10 +151,10 @@ async def test_a_fault_of_this_server_is_masked(
 ) -> None:
     """Trap 17: what is not expected is logged, and leaves without its text."""
 
-    def broken(record: Any) -> Any:
+    def broken(body: bytes) -> Any:
         raise RuntimeError(SECRET)
 
-    monkeypatch.setitem(context.FROM_RECORD, "nexudus", broken)
+    monkeypatch.setattr(client, "parse", broken)
     with caplog.at_level(logging.WARNING):
         answer = await graph.ask('{ nexudusOpportunity(sourceId: "1427000501") { id } __typename }')
 
@@ -150,33 +172,30 @@ async def test_a_fault_of_this_server_is_masked(
 
 
 async def test_a_broken_field_of_a_record_hurts_no_other_field(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = context.FROM_RECORD["nexudus"]
+    def broken(body: bytes) -> Any:
+        record, absent = parse(body)
+        return msgspec.structs.replace(record, position=SECRET), absent
 
-    def broken(record: Any) -> Any:
-        found = real(record)
-        found.position = SECRET
-        return found
-
-    monkeypatch.setitem(context.FROM_RECORD, "nexudus", broken)
+    monkeypatch.setattr(client, "parse", broken)
     answer = await graph.ask('{ nexudusOpportunity(sourceId: "1427000501") { position sourceId } }')
 
     assert answer["data"] == {"nexudusOpportunity": {"position": None, "sourceId": "1427000501"}}
     assert SECRET not in str(answer["errors"])
 
 
-def test_documents_are_read_once() -> None:
+async def test_documents_are_read_once() -> None:
     first = ENGINE.read("{ __typename }")
     assert isinstance(first, Document)
     assert ENGINE.read("{ __typename }") is first
 
 
-def test_refusals_are_remembered_too() -> None:
+async def test_refusals_are_remembered_too() -> None:
     first = ENGINE.read("{ nothing }")
     assert isinstance(first, Answer)
     assert ENGINE.read("{ nothing }") is first
 
 
-def test_the_documents_kept_are_bounded_by_their_size_and_the_least_used_go_first(
+async def test_the_documents_kept_are_bounded_by_their_size_and_the_least_used_go_first(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(execution, "KEPT_DOCUMENT_BYTES", 1_000)
@@ -192,7 +211,9 @@ def test_the_documents_kept_are_bounded_by_their_size_and_the_least_used_go_firs
     assert "{ number0: __typename }" not in engine._documents
 
 
-def test_a_document_larger_than_all_that_is_kept_is_answered_and_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_document_larger_than_all_that_is_kept_is_answered_and_not_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(execution, "KEPT_DOCUMENT_BYTES", 100)
     engine = Engine(build_schema())
     assert isinstance(engine.read("{ __typename" + " " * 200 + "}"), Document)
@@ -200,7 +221,7 @@ def test_a_document_larger_than_all_that_is_kept_is_answered_and_not_kept(monkey
     assert engine._kept_bytes == 0
 
 
-async def test_a_cancelled_batch_does_not_leave_its_callers_waiting(graph: Graph) -> None:
+async def test_a_cancelled_batch_does_not_leave_its_callers_waiting() -> None:
     """Trap 2: aiodataloader does not catch `CancelledError`; whoever waits for a key would wait for ever."""
 
     async def cancelled(ids: Sequence[str]) -> list[Any]:
@@ -210,16 +231,38 @@ async def test_a_cancelled_batch_does_not_leave_its_callers_waiting(graph: Graph
     with pytest.raises(TimeoutError):  # should this change, the guard in `resolvers.loaders` can go
         await asyncio.wait_for(asyncio.shield(stock.load("1")), 0.05)
 
-    class Cancelled:
-        source = "nexudus"
-
-        def __getattr__(self, name: str) -> Any:
-            async def fetch(*_: Any) -> Any:
-                raise asyncio.CancelledError
-
-            return fetch if name == "fetch_many" else lambda *_: (False, None)
-
-    nexudus = next(source for source in SOURCES if source.name == "nexudus")
-    loaders = Loaders({"nexudus": Cancelled()}, None)  # type: ignore[arg-type, dict-item]
-    error = await asyncio.wait_for(asyncio.gather(loaders.load(nexudus, "1"), return_exceptions=True), 1)
+    loaders = Loaders({"nexudus": Fetching(cancelled)}, None)  # type: ignore[arg-type, dict-item]
+    error = await asyncio.wait_for(asyncio.gather(loaders.load(NEXUDUS, "1"), return_exceptions=True), 1)
     assert getattr(error[0], "code", None) == "UPSTREAM_UNAVAILABLE"
+
+
+async def test_a_cancelled_caller_does_not_cancel_the_others_of_its_key() -> None:
+    """Trap 1: graphql-core cancels the siblings of a failed non-null field; the loader's future is not theirs alone."""
+    go = asyncio.Event()
+
+    async def fetch(ids: Sequence[str]) -> list[Any]:
+        await go.wait()
+        return list(ids)
+
+    loaders = Loaders({"nexudus": Fetching(fetch)}, None)  # type: ignore[arg-type, dict-item]
+    sibling, other = (asyncio.create_task(loaders.load(NEXUDUS, "1")) for _ in range(2))
+    await asyncio.sleep(0.01)
+    sibling.cancel()
+    await asyncio.wait([sibling])
+    go.set()
+    assert await asyncio.wait_for(other, 1) == "1"
+
+
+class Fetching:
+    """Takes the place of a source's fetcher."""
+
+    source = "nexudus"
+
+    def __init__(self, fetch: Callable[[Sequence[str]], Awaitable[list[Any]]]) -> None:
+        self._fetch = fetch
+
+    def at_hand(self, source_id: str, operation: Any) -> tuple[bool, Any]:
+        return False, None
+
+    async def fetch_many(self, ids: Sequence[str], operation: Any) -> list[Any]:
+        return await self._fetch(ids)

@@ -1,21 +1,42 @@
 """`_service` and `_entities`: what a router sends, and what strangers send in its name."""
 
 import copy
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from resolvers.global_id import encode
 from schema import build_schema
 from schema.export import printed
 from simulator import CHARTMOGUL_EXAMPLE_ID, FAULTS, NEXUDUS_EXAMPLE_ID
-from tests.harness import Graph
+from tests.harness import Graph, open_graph
 
 NEXUDUS_ID = encode("nexudus", str(NEXUDUS_EXAMPLE_ID))
 CHARTMOGUL_ID = encode("chartmogul", CHARTMOGUL_EXAMPLE_ID)
 NEXUDUS = {"__typename": "NexudusOpportunity", "id": NEXUDUS_ID}
 CHARTMOGUL = {"__typename": "ChartMogulOpportunity", "id": CHARTMOGUL_ID}
 ENTITIES = "query($r: [_Any!]!) { _entities(representations: $r) { __typename ... on Opportunity { id } } }"
+
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def running() -> AsyncIterator[Graph]:
+    async with open_graph() as graph:
+        yield graph
+
+
+@pytest.fixture
+def graph(running: Graph) -> Graph:
+    """One graph for all tests of this file; each finds it well, and nothing asked of it yet."""
+    for upstream in running.simulator.upstreams:
+        upstream.calls.clear()
+        upstream.faults.clear()
+    running.simulator.calls.clear()
+    return running
 
 
 async def entities(graph: Graph, *representations: Any) -> Any:
@@ -75,7 +96,7 @@ async def test_many_representations_cost_one_request_for_each_50_nexudus_records
     assert reads(graph) == ["list-by-ids", "list-by-ids"]
 
 
-def test_the_interface_has_a_key_and_every_implementation_the_same_one() -> None:
+async def test_the_interface_has_a_key_and_every_implementation_the_same_one() -> None:
     """Trap 7."""
     schema = build_schema()._schema
     interface = schema.get_type("Opportunity")
@@ -95,7 +116,7 @@ async def test_every_type_of_the_entity_union_resolves_at_run_time(graph: Graph)
     assert {type_.name for type_ in union.types} >= {"NexudusOpportunity", "ChartMogulOpportunity"}  # type: ignore[union-attr]
 
 
-def test_the_federation_version_is_the_lowest_that_has_keys_on_interfaces() -> None:
+async def test_the_federation_version_is_the_lowest_that_has_keys_on_interfaces() -> None:
     """Trap 9: composers in use refuse versions newer than they know."""
     assert '@link(url: "https://specs.apollo.dev/federation/v2.3"' in build_schema().as_str()
 
@@ -204,7 +225,7 @@ async def test_a_whole_number_is_an_id_like_any_other(graph: Graph) -> None:
     ]
 
 
-def test_money_is_shareable_and_node_belongs_to_nobody_else() -> None:
+async def test_money_is_shareable_and_node_belongs_to_nobody_else() -> None:
     """Trap 12: a supergraph's owner takes `node` over with `@override`."""
     schema = build_schema()
     assert "Shareable" in directives(schema._schema.get_type("Money"))

@@ -128,7 +128,19 @@ def test_an_id_is_matched_in_full_before_it_can_reach_a_path(raw: str) -> None:
 
 def test_an_id_with_path_segments_or_digits_of_other_scripts_is_refused() -> None:
     """Trap 23: `str.isdigit` takes them, and a URL library climbs."""
-    for text in ("../users/1", "..", "1/..", "%2e%2e", "1%00", "\u0661\u0662", "\uff11", "\u00b2", "\ud800", "1\u2028"):
+    for text in (
+        "../users/1",
+        "..",
+        "1/..",
+        "%2e%2e",
+        "1%00",
+        "\u0661\u0662",
+        "1\u0662",
+        "\uff11",
+        "\u00b2",
+        "\ud800",
+        "1\u2028",
+    ):
         for source in SOURCES:
             with pytest.raises(BadUserInput):
                 canonical_id(source, text)

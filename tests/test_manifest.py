@@ -25,5 +25,5 @@ def test_the_formats_of_the_frontend_world_are_read(written: Any) -> None:
     + [json.dumps(apollo(operations=[{"id": "x"}])), json.dumps(apollo(operations=[{"id": "x", "body": "y"}] * 2))],
 )
 def test_anything_else_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="must be a JSON object|lists no document|the same id twice"):
+    with pytest.raises(ValueError, match=r"must be a JSON object|lists no document|the same id twice"):
         read_manifest(text)

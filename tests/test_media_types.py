@@ -20,7 +20,9 @@ def test_the_better_of_what_the_client_takes(accepted: str, expected: str) -> No
     assert media_type(accepted) == expected
 
 
-@pytest.mark.parametrize("accepted", ["text/plain", "", f"{JSON};q=0", f"{JSON};q=x", f"{JSON};q=nan", "\x00", "," * 99])
+@pytest.mark.parametrize(
+    "accepted", ["text/plain", "", f"{JSON};q=0", f"{JSON};q=x", f"{JSON};q=nan", "\x00", "," * 99]
+)
 def test_what_cannot_be_served_is_406(accepted: str) -> None:
     with pytest.raises(HTTPProblem) as problem:
         media_type(accepted)

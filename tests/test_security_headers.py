@@ -6,8 +6,16 @@ from web.security_headers import SECURITY_HEADERS
 
 @pytest.mark.parametrize(
     ("method", "target"),
-    [("GET", "/health/live"), ("GET", "/health/ready"), ("GET", "/nowhere"), ("GET", "/graphql?query={__typename}")]
-    + [("PUT", "/graphql"), ("POST", "/graphql"), ("GET", "/graphiql/samples.json"), ("GET", "/graphql?query={x}")],
+    [
+        ("GET", "/health/live"),
+        ("GET", "/health/ready"),
+        ("GET", "/nowhere"),
+        ("GET", "/graphql?query={__typename}"),
+        ("GET", "/graphql?query={x}"),
+        ("GET", "/graphiql/samples.json"),
+        ("PUT", "/graphql"),
+        ("POST", "/graphql"),
+    ],
 )
 async def test_every_page_carries_them(graph: Graph, method: str, target: str) -> None:
     answer = await graph.request(method, target)

@@ -2,11 +2,17 @@
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
 
+from resolvers.errors import UpstreamBadResponse, UpstreamUnauthorized
+from resolvers.nexudus.tokens import PasswordTokens
+from resolvers.operation import Flight, Operation
+from resolvers.settings import Secret
+from resolvers.transport import Request
 from simulator import FAULTS, Call, Fault, Simulator
 from simulator.wire import Exchange
 from tests.harness import Graph, open_graph
@@ -234,3 +240,127 @@ async def test_no_credential_is_logged(graph: Graph, caplog: pytest.LogCaptureFi
     assert "nexudus" in logged
     for secret in (graph.simulator.nexudus.username, graph.simulator.nexudus.password, "simulated-access", "Bearer"):
         assert secret not in logged
+
+
+# Without a network: time is what the test says
+
+
+class Clock:
+    now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Vendor:
+    """Takes the place of the transport: grants a new pair of tokens, good for 1,000 seconds, to whoever asks."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.refuses = False
+
+    async def fetch(self, request: Request, _: Any) -> bytes:
+        self.asked.append(request.kind)
+        await asyncio.sleep(0)
+        if self.refuses:
+            raise UpstreamBadResponse("nexudus", status=400)
+        number = len(self.asked)
+        return b'{"access_token":"a%d","refresh_token":"r%d","expires_in":1000}' % (number, number)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def vendor() -> Vendor:
+    return Vendor()
+
+
+@pytest.fixture
+def ours(vendor: Vendor, clock: Clock) -> PasswordTokens:
+    return PasswordTokens("http://host", "ada", Secret("x"), vendor, clock=clock)  # type: ignore[arg-type]
+
+
+def flight() -> Flight:
+    operation = Operation(5)
+    return Flight(lambda: [operation])
+
+
+async def current(tokens: PasswordTokens) -> str:
+    return await tokens.current(flight())
+
+
+async def renewed(tokens: PasswordTokens, stale: str) -> str:
+    return await tokens.renew(stale, flight())
+
+
+async def fifty(ask_for: Callable[[], Awaitable[str]]) -> set[str]:
+    return set(await asyncio.gather(*(ask_for() for _ in range(50))))
+
+
+async def test_renewal_is_single_flight(ours: PasswordTokens, vendor: Vendor, clock: Clock) -> None:
+    """Trap 21."""
+    assert await fifty(lambda: current(ours)) == {"a1"}
+    clock.now += 1_001
+    assert await fifty(lambda: current(ours)) == {"a2"}
+    assert await fifty(lambda: renewed(ours, "a2")) == {"a3"}
+    assert vendor.asked == ["token-password", "token-refresh", "token-refresh"]
+
+
+async def test_a_token_that_somebody_else_has_renewed_already_is_not_renewed_again(
+    ours: PasswordTokens, vendor: Vendor
+) -> None:
+    assert await current(ours) == "a1"
+    assert await renewed(ours, "a1") == "a2"
+    assert await renewed(ours, "a1") == "a2"
+    assert vendor.asked == ["token-password", "token-refresh"]
+
+
+async def test_a_token_is_renewed_before_it_expires(ours: PasswordTokens, vendor: Vendor, clock: Clock) -> None:
+    assert await current(ours) == "a1"
+    clock.now += 799
+    assert await current(ours) == "a1"
+    assert vendor.asked == ["token-password"]
+    clock.now += 2
+    await current(ours)
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert await current(ours) == "a2"
+    assert vendor.asked == ["token-password", "token-refresh"]
+
+
+async def test_a_refused_password_is_tried_again_after_half_a_minute(
+    ours: PasswordTokens, vendor: Vendor, clock: Clock
+) -> None:
+    vendor.refuses = True
+    for _ in range(3):
+        with pytest.raises(UpstreamUnauthorized):
+            await current(ours)
+    assert vendor.asked == ["token-password"]
+
+    clock.now += 31
+    vendor.refuses = False
+    assert await current(ours) == "a2"
+
+
+async def test_a_renewed_token_that_is_refused_too_stops_the_renewals_for_half_a_minute(
+    ours: PasswordTokens, vendor: Vendor, clock: Clock
+) -> None:
+    """Trap 20."""
+    token = await renewed(ours, await current(ours))
+    for _ in range(3):
+        with pytest.raises(UpstreamUnauthorized):
+            await renewed(ours, token)
+    assert vendor.asked == ["token-password", "token-refresh"]
+
+    clock.now += 31
+    assert await renewed(ours, token) == "a3"
+
+
+async def test_a_token_that_was_accepted_and_is_refused_later_is_renewed(ours: PasswordTokens, vendor: Vendor) -> None:
+    token = await renewed(ours, await current(ours))
+    ours.accepted(token)
+    assert await renewed(ours, token) == "a3"
+    assert vendor.asked == ["token-password", "token-refresh", "token-refresh"]

@@ -12,6 +12,8 @@ import pytest
 
 from resolvers.transport import open_session
 from simulator import CHARTMOGUL_EXAMPLE_ID, FAULTS, Simulator, faults
+from simulator.chartmogul_records import EXAMPLE
+from simulator.replies import encode_json
 from tests.harness import Graph, open_graph
 
 HASTY = {"ATTEMPT_TIMEOUT_SECONDS": "0.1", "OPERATION_DEADLINE_SECONDS": "0.15"}
@@ -69,18 +71,23 @@ async def test_a_redirect_is_never_followed(graph: Graph) -> None:
 
 
 async def test_no_more_of_a_body_is_read_than_the_settings_allow() -> None:
+    record = encode_json(EXAMPLE)
     async with open_graph(MAX_REPLY_BYTES="2000") as graph:
+        graph.simulator.chartmogul.faults.add(faults.body(record.ljust(2_000)))
         assert "errors" not in await graph.ask(CHARTMOGUL)
-        graph.simulator.chartmogul.faults.add(faults.body(b" " * 2_001))
+        graph.simulator.chartmogul.faults.add(faults.body(record.ljust(2_001)))
         assert (await failure(graph))["code"] == "UPSTREAM_BAD_RESPONSE"
 
 
 @pytest.mark.parametrize("fault", ["huge", "gzip-bomb"])
-async def test_a_body_without_end_costs_neither_memory_nor_time(graph: Graph, fault: str) -> None:
+async def test_a_body_without_end_costs_neither_memory_nor_time(
+    graph: Graph, fault: str, caplog: pytest.LogCaptureFixture
+) -> None:
     graph.simulator.chartmogul.faults.add(FAULTS[fault], times=None)
     started = time.monotonic()
 
     assert (await failure(graph))["code"] == "UPSTREAM_BAD_RESPONSE"
+    assert "the body is too large" in caplog.text
     assert time.monotonic() - started < 2
 
 

@@ -13,14 +13,14 @@ from typing import Any
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from web.admission import Admission
 from web.callers import Caller
 from web.hangup import HungUp, unless_hung_up
 from web.media_types import RESPONSE_JSON, media_type, wants_page
 from web.origins import check_cross_site
-from web.parameters import ANYONE, JSON, GraphQLParams, read_body, read_query_string
+from web.parameters import ANYONE, JSON, GraphQLParams, header, read_body, read_query_string
 from web.persisted import PersistedDocuments
 from web.problems import HTTPProblem
 
@@ -63,6 +63,20 @@ class Door:
     preflight_header_required: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A whole response with its headers as ASGI takes them: Starlette's encodes the same ones anew each time."""
+
+    content: bytes
+    status: int
+    headers: list[tuple[bytes, bytes]]
+
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        """Send it (ASGI)."""
+        await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
+        await send({"type": "http.response.body", "body": self.content})
+
+
 class GraphQLEndpoint:
     """The view at `/graphql`. `page` is what a browser sees, or None for nothing."""
 
@@ -76,8 +90,8 @@ class GraphQLEndpoint:
         response = await self._respond(Request(scope, receive))
         await response(scope, receive, send)
 
-    async def _respond(self, request: Request) -> Response:
-        accepted = request.headers.get("Accept", "*/*")
+    async def _respond(self, request: Request) -> ASGIApp:
+        accepted = header(request.scope, b"accept", "*/*")
         if self._page and request.method in ("GET", "HEAD") and wants_page(accepted):
             return self._page(request)
         type_ = JSON
@@ -118,12 +132,23 @@ class GraphQLEndpoint:
 
 
 def _wants_fresh(request: Request) -> bool:
-    return "no-cache" in request.headers.get("Cache-Control", "").lower()
+    return "no-cache" in header(request.scope, b"cache-control").lower()
 
 
-def _response(body: dict[str, Any], status: int, media_type: str, headers: dict[str, str]) -> Response:
+def _response(body: dict[str, Any], status: int, media_type: str, headers: dict[str, str]) -> Sent:
     try:
         content = orjson.dumps(body)
     except TypeError:  # an integer beyond 64 bits in a JSON value, or half a surrogate pair
         content = json.dumps(body, separators=(",", ":"), allow_nan=False).encode()
-    return Response(content, status, {"Content-Type": f"{media_type}; charset=utf-8", **PRIVATE, **headers})
+    raw = [*_HEADERS[media_type], (b"content-length", str(len(content)).encode())]
+    raw += [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+    return Sent(content, status, raw)
+
+
+_HEADERS = {
+    type_: [
+        (name.lower().encode(), value.encode())
+        for name, value in {"Content-Type": f"{type_}; charset=utf-8", **PRIVATE}.items()
+    ]
+    for type_ in (JSON, RESPONSE_JSON)
+}

@@ -9,6 +9,7 @@ request forgery.
 import ipaddress
 import re
 from collections.abc import Collection
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
@@ -60,6 +61,7 @@ def check_cross_site(request: Request, origins: Collection[str], *, header_requi
         raise _forged("This server takes no requests from pages of other sites.")
 
 
+@lru_cache(256)
 def is_loopback(host: str) -> bool:
     """Whether an address, or a name that every system knows, is this machine's own."""
     try:
@@ -80,9 +82,13 @@ def comes_from_here(request: Request) -> bool:
 
 
 def _names_loopback(headers: Headers) -> bool:
-    hosts = headers.getlist("Host")
+    return all(map(_is_loopback_authority, headers.getlist("Host")))
+
+
+@lru_cache(256)
+def _is_loopback_authority(host: str) -> bool:
     try:
-        return all(is_loopback(urlsplit(f"//{host}").hostname or "") for host in hosts)
+        return is_loopback(urlsplit(f"//{host}").hostname or "")
     except ValueError:
         return False
 

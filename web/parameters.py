@@ -5,10 +5,12 @@ JSON is read by msgspec: UTF-8 only, no NaN, a bounded depth, and what it cannot
 
 import asyncio
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import msgspec
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
+from starlette.types import Scope
 
 from web.callers import Caller
 from web.problems import HTTPProblem
@@ -36,32 +38,47 @@ class GraphQLParams:
     caller: Caller = ANYONE
 
 
+def header(scope: Scope, name: bytes, default: str = "") -> str:
+    """Return a request header's value, the first if there are several. `name` is in lower case, as ASGI has names."""
+    for found, value in scope["headers"]:
+        if found == name:
+            text: str = value.decode("latin-1")
+            return text
+    return default
+
+
 async def read_body(request: Request, *, max_bytes: int, timeout_seconds: float) -> GraphQLParams:
     """Return a POST request's parameters; raises `HTTPProblem`.
 
     A client gets so much time for its body: one byte a minute would hold a connection and its memory for ever.
     """
     _check_content_type(request)
-    if request.headers.get("Content-Encoding", "identity") != "identity":
+    if header(request.scope, b"content-encoding", "identity") != "identity":
         raise HTTPProblem(415, "Send the body without Content-Encoding.", {"Accept-Encoding": "identity"})
-    too_large = HTTPProblem(413, f"The body is larger than {max_bytes} bytes.", {"Connection": "close"})
-    length = request.headers.get("Content-Length", "")
+    length = header(request.scope, b"content-length")
     if length.isdecimal() and (len(length) > 15 or int(length) > max_bytes):
-        raise too_large
-    body = bytearray()
+        raise _too_large(max_bytes)
+    body = bytearray()  # not bytes: a body of many small pieces would be copied for each
+    more = True
     try:
         async with asyncio.timeout(timeout_seconds):
-            async for chunk in request.stream():
-                body += chunk
+            while more:
+                message = await request.receive()
+                if message["type"] == "http.disconnect":
+                    raise HTTPProblem(400, "The body did not arrive.")
+                body += message.get("body", b"")
                 if len(body) > max_bytes:
-                    raise too_large
+                    raise _too_large(max_bytes)
+                more = message.get("more_body", False)
     except TimeoutError:
         raise HTTPProblem(
             408, "The body did not arrive in time.", {"Connection": "close"}, code="REQUEST_TIMEOUT", retryable=True
         ) from None
-    except ClientDisconnect:
-        raise HTTPProblem(400, "The body did not arrive.") from None
     return _params(_decode(bytes(body), "The body"), is_get=False)
+
+
+def _too_large(max_bytes: int) -> HTTPProblem:
+    return HTTPProblem(413, f"The body is larger than {max_bytes} bytes.", {"Connection": "close"})
 
 
 def read_query_string(request: Request) -> GraphQLParams:
@@ -78,11 +95,16 @@ def read_query_string(request: Request) -> GraphQLParams:
 
 def _check_content_type(request: Request) -> None:
     """Refuse what a browser would send for another site without asking first: text, forms, multipart."""
-    values = request.headers.getlist("Content-Type")
-    name, *parameters = (part.strip().lower() for part in (values[0] if len(values) == 1 else "").split(";"))
-    charset = next((p[8:].strip('"') for p in parameters if p.startswith("charset=")), "utf-8")
-    if name != JSON or charset not in ("utf-8", "utf8"):
+    values = [value for name, value in request.scope["headers"] if name == b"content-type"]
+    if len(values) != 1 or not _is_json(values[0]):
         raise HTTPProblem(415, f"Send the request as {JSON}, in UTF-8.", {"Accept": JSON})
+
+
+@lru_cache(64)
+def _is_json(content_type: bytes) -> bool:
+    name, *parameters = (part.strip().lower() for part in content_type.decode("latin-1").split(";"))
+    charset = next((p[8:].strip('"') for p in parameters if p.startswith("charset=")), "utf-8")
+    return name == JSON and charset in ("utf-8", "utf8")
 
 
 def _decode(text: bytes, what: str) -> Any:
@@ -93,19 +115,22 @@ def _decode(text: bytes, what: str) -> Any:
         raise HTTPProblem(400, f"{what} is not valid JSON.") from None
 
 
+_MEMBERS = (
+    ("query", str, "a string"),
+    ("operationName", str, "a string"),
+    ("documentId", str, "a string"),
+    ("variables", dict, "an object"),
+    ("extensions", dict, "an object"),
+)
+
+
 def _params(given: Any, *, is_get: bool) -> GraphQLParams:
     if isinstance(given, list):
         raise HTTPProblem(400, "Several requests in one body are not supported. Send one JSON object.")
     if not isinstance(given, dict):
         raise HTTPProblem(400, "The body must be a JSON object with the member `query`.")
-    for name, type_, words in (
-        ("query", str, "a string"),
-        ("operationName", str, "a string"),
-        ("documentId", str, "a string"),
-        ("variables", dict, "an object"),
-        ("extensions", dict, "an object"),
-    ):
-        if not isinstance(given.get(name), type_ | None):
+    for name, type_, words in _MEMBERS:
+        if (value := given.get(name)) is not None and not isinstance(value, type_):
             raise HTTPProblem(400, f"`{name}` must be {words}.")
     return GraphQLParams(
         given.get("query"),

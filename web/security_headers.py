@@ -4,7 +4,6 @@ The OWASP Secure Headers project's list for an API: nothing is stored, framed, s
 `Strict-Transport-Security`: that is a promise about a whole host, for whoever holds its certificate to make.
 """
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 SECURITY_HEADERS = {
@@ -15,6 +14,8 @@ SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
+
+_RAW = [(name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
 
 
 class SecurityHeaders:
@@ -28,9 +29,10 @@ class SecurityHeaders:
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in SECURITY_HEADERS.items():
-                    headers.setdefault(name, value)
+                headers = list(message.get("headers", ()))
+                present = {name for name, _ in headers}
+                headers += [header for header in _RAW if header[0] not in present]
+                message["headers"] = headers
             await send(message)
 
         await self._app(scope, receive, sending if scope["type"] == "http" else send)

@@ -1,4 +1,4 @@
-"""Stopping without losing a request: first the orchestrator is told, then the listener closes, then the process ends."""
+"""Stopping without losing a request: the orchestrator is told, then the listener closes, then the process ends."""
 
 import signal
 from time import monotonic
@@ -8,11 +8,15 @@ import uvicorn
 
 from web.health import Health
 
+CLOSE = (b"connection", b"close")
+
 
 class DrainingServer(uvicorn.Server):
     """A uvicorn server that goes on serving for a while after SIGTERM, unready, until no new requests are sent to it.
 
-    Then it takes no more connections and finishes the requests under way. SIGINT (Ctrl-C) skips the wait.
+    Every answer of that time closes its connection, so that clients and proxies which keep theirs go elsewhere. Then
+    it takes no more connections and finishes the requests under way. SIGINT (Ctrl-C), or a second SIGTERM, skips the
+    wait.
     """
 
     def __init__(self, config: uvicorn.Config, health: Health, *, drain_seconds: float) -> None:
@@ -31,6 +35,10 @@ class DrainingServer(uvicorn.Server):
 
     async def on_tick(self, counter: int) -> bool:
         """Return whether it is time to stop; asked ten times a second."""
-        if self._drain_until is not None and monotonic() >= self._drain_until:
-            self.should_exit = True
+        if self._drain_until is not None:
+            if CLOSE not in self.config.encoded_headers:
+                self.config.encoded_headers.append(CLOSE)  # from the next second on
+                self.server_state.default_headers = [*self.server_state.default_headers, CLOSE]  # until then
+            if monotonic() >= self._drain_until:
+                self.should_exit = True
         return await super().on_tick(counter)

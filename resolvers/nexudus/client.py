@@ -17,13 +17,17 @@ LIST_SIZE = 50
 """Ids in one list call. No maximum is documented; 100 ten-digit ids would make a query of over a kilobyte."""
 
 
+SINGLES_AT_ONCE = 4
+"""Of the records that a list left in doubt, so many are asked for at once: others wait for the same ration."""
+
+
 class Tokens(Protocol):
     """Where the bearer token comes from."""
 
-    async def current(self) -> str:
+    async def current(self, flight: Flight) -> str:
         """Return a token that should be good."""
 
-    async def renew(self, stale: str) -> str:
+    async def renew(self, stale: str, flight: Flight) -> str:
         """Return another token than the refused one."""
 
     def accepted(self, token: str) -> None:
@@ -55,9 +59,8 @@ class NexudusClient:
         return LIST_SIZE if self._list_works else 1
 
     async def prepare(self, flight: Flight) -> None:
-        """Sign in, if need be."""
-        async with flight.time_left(SOURCE):
-            await self._tokens.current()
+        """Sign in, if need be, however long it takes."""
+        await self._tokens.current(flight)
 
     async def fetch_many(self, ids: Sequence[str], flight: Flight) -> list[Outcome]:
         """Return one outcome for each id, with one request where all goes well."""
@@ -106,8 +109,13 @@ class NexudusClient:
         return {ids[0]: first} | await self._fetch_singly(ids[1:], flight)
 
     async def _fetch_singly(self, ids: Sequence[str], flight: Flight) -> dict[str, Outcome]:
-        outcomes = await asyncio.gather(*(self._fetch_one(source_id, flight) for source_id in ids))
-        return dict(zip(ids, outcomes, strict=True))
+        places = asyncio.Semaphore(SINGLES_AT_ONCE)
+
+        async def fetch_one(source_id: str) -> Outcome:
+            async with places:
+                return await self._fetch_one(source_id, flight)
+
+        return dict(zip(ids, await asyncio.gather(*map(fetch_one, ids)), strict=True))
 
     async def _fetch_one(self, source_id: str, flight: Flight) -> Outcome:
         try:
@@ -125,12 +133,12 @@ class NexudusClient:
     async def _get(self, request: Request, flight: Flight) -> bytes | None:
         """Send with a token; after one refusal with a renewed one, once."""
         async with flight.time_left(SOURCE):
-            token = await self._tokens.current()
+            token = await self._tokens.current(flight)
         try:
             return await self._send(request, token, flight)
         except UpstreamUnauthorized:
             async with flight.time_left(SOURCE):
-                token = await self._tokens.renew(token)
+                token = await self._tokens.renew(token, flight)
             return await self._send(request, token, flight)
 
     async def _send(self, request: Request, token: str, flight: Flight) -> bytes | None:

@@ -8,9 +8,12 @@ import asyncio
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import chain
 from time import monotonic
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from resolvers.errors import UpstreamBadResponse, UpstreamError, UpstreamUnauthorized
 from resolvers.nexudus.record import SOURCE
@@ -30,8 +33,12 @@ _LONGEST_RENEWAL_SECONDS = 10.0
 """A renewal goes on when those who wait for it give up: the next ones need it too."""
 
 
+_SHORTEST_LIFE_SECONDS = 60.0
+"""A token that is said to end sooner is used all the same, or every request would be preceded by a sign-in."""
+
+
 class _Grant(msgspec.Struct):
-    access_token: str
+    access_token: Annotated[str, Meta(pattern=r"^[\x21-\x7e]+$")]  # it becomes part of a header
     expires_in: float = 1200.0
     refresh_token: str | None = None
 
@@ -45,11 +52,11 @@ class GivenToken:
     def __init__(self, token: Secret) -> None:
         self._token = token.reveal()
 
-    async def current(self) -> str:
+    async def current(self, flight: Flight) -> str:
         """Return the token."""
         return self._token
 
-    async def renew(self, stale: str) -> str:
+    async def renew(self, stale: str, flight: Flight) -> str:
         """Raise `UpstreamUnauthorized`."""
         raise UpstreamUnauthorized(SOURCE, detail="NEXUDUS_ACCESS_TOKEN was refused")
 
@@ -83,32 +90,33 @@ class PasswordTokens:
         self._unproven: str | None = None
         self._refused_until = 0.0
         self._renewal: asyncio.Task[str] | None = None
+        self._waiting: list[Flight] = []
 
-    async def current(self) -> str:
+    async def current(self, flight: Flight) -> str:
         """Return a token that should be good; gets one first if need be. Raises an `UpstreamError`."""
         now = self._clock()
         if self._access is None or now >= self._expires_at:
-            return await self._shared_renewal()
+            return await self._shared_renewal(flight)
         if now >= self._renew_at:
             self._renew_at = now + _PAUSE_SECONDS  # should this one fail; the old token is still good meanwhile
             self._start_renewal()
         return self._access
 
-    async def renew(self, stale: str) -> str:
+    async def renew(self, stale: str, flight: Flight) -> str:
         """Return a token other than `stale`, which was refused; raises an `UpstreamError`.
 
         Nexudus answers 401 to a missing role as well. So if the token that a renewal gave was refused too, no further
         one is asked for during the next 30 seconds.
         """
         if self._access not in (None, stale):
-            return await self.current()
+            return await self.current(flight)
         if stale == self._unproven:
             self._refused_until = self._clock() + _PAUSE_SECONDS
             self._unproven = None
         if self._clock() < self._refused_until:
             raise UpstreamUnauthorized(SOURCE, detail="a renewed token was refused too: is the role missing?")
         self._access = None
-        token = await self._shared_renewal()
+        token = await self._shared_renewal(flight)
         self._unproven = token
         return token
 
@@ -117,9 +125,13 @@ class PasswordTokens:
         if token == self._unproven:
             self._unproven = None
 
-    async def _shared_renewal(self) -> str:
-        # Shielded: a caller that gives up must not spoil the one use of the refresh token.
-        return await asyncio.shield(self._start_renewal())
+    async def _shared_renewal(self, flight: Flight) -> str:
+        self._waiting.append(flight)
+        try:
+            # Shielded: a caller that gives up must not spoil the one use of the refresh token.
+            return await asyncio.shield(self._start_renewal())
+        finally:
+            self._waiting.remove(flight)
 
     def _start_renewal(self) -> asyncio.Task[str]:
         if self._renewal is None:
@@ -151,9 +163,10 @@ class PasswordTokens:
     async def _ask(self, form: dict[str, str], kind: str) -> str:
         """Return the token that a grant gives; raises `UpstreamUnauthorized` if it is refused."""
         renewal = Operation(_LONGEST_RENEWAL_SECONDS)
+        flight = Flight(lambda: chain([renewal], *(waiting.riders() for waiting in self._waiting)))
         request = Request(self._url, kind, "POST", headers={"client_id": self._client_id}, form=form, keys=0)
         try:
-            body = await self._transport.fetch(request, Flight(lambda: [renewal]))
+            body = await self._transport.fetch(request, flight)
         except UpstreamError as error:
             if error.status in (400, 401, 403):
                 raise UpstreamUnauthorized(SOURCE, status=error.status, detail=f"{kind} was refused") from None
@@ -162,7 +175,8 @@ class PasswordTokens:
             raise UpstreamBadResponse(SOURCE, detail="no token endpoint there: is the base URL right?")
         grant = decode(SOURCE, _GRANT, body)
         self._access, self._refresh = grant.access_token, grant.refresh_token
+        life = max(grant.expires_in, _SHORTEST_LIFE_SECONDS)
         now = self._clock()
-        self._renew_at = now + grant.expires_in * _RENEW_AT
-        self._expires_at = now + grant.expires_in
+        self._renew_at = now + life * _RENEW_AT
+        self._expires_at = now + life
         return grant.access_token

@@ -1,0 +1,105 @@
+"""Who is measured: this server as it ships, and what people would pick instead, each at its best."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.peers import tailcall
+
+ROOT = Path(__file__).parent.parent
+PEERS = ROOT / "benchmarks" / "peers"
+OURS = "this server"
+SOURCES = ("NEXUDUS", "CHARTMOGUL")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """How a server is started. `speaks_our_schema`: it takes the same requests as this server."""
+
+    name: str
+    command: list[str]
+    environment: Mapping[str, str]
+    port: int
+    path: str = "/graphql"
+    speaks_our_schema: bool = True
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return f"http://127.0.0.1:{self.port}{self.path}"
+
+    def takes(self, workload: str) -> bool:
+        """Whether it can do a workload at all: Tailcall has no `_entities` of ours, and no aliases by global id."""
+        return self.speaks_our_schema or workload in ("W1", "W2", "W3")
+
+
+def candidates(upstream: str, scratch: Path, *, cache: bool, first_port: int) -> tuple[list[Candidate], list[str]]:
+    """Return who can be measured on this machine, and a line about each who cannot."""
+    missing: list[str] = []
+    shared = {**os.environ, "UPSTREAM": upstream, "CACHE": "1" if cache else "0", "NODE_ENV": "production"}
+    found = [
+        Candidate(OURS, [sys.executable, "server.py"], _ours(upstream, first_port, cache=cache), first_port),
+        Candidate(
+            "plain Strawberry",
+            [
+                *(
+                    sys.executable,
+                    "-m",
+                    "uvicorn",
+                    "benchmarks.peers.plain_strawberry:app",
+                    "--port",
+                    str(first_port + 1),
+                ),
+                *("--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"),
+            ],
+            shared,
+            first_port + 1,
+        ),
+    ]
+    modules = _node_modules()
+    if modules is None:
+        missing.append("Mercurius, Apollo Server and Tailcall are left out: Node and npm could not install them.")
+        return found, missing
+    for index, (name, file, path) in enumerate(
+        (("Mercurius + graphql-jit", "mercurius.mjs", "/graphql"), ("Apollo Server", "apollo.mjs", "/")), 2
+    ):
+        port = first_port + index
+        command = ["node", str(PEERS / file)]
+        found.append(Candidate(name, command, {**shared, "PORT": str(port)}, port, path))
+    start = tailcall.command(modules, scratch / "tailcall")
+    if start is None:
+        missing.append("Tailcall is left out: its binary needs glibc 2.39, and its libraries could not be had.")
+        return found, missing
+    port = first_port + 4
+    config = tailcall.write(scratch / f"tailcall-{port}", upstream, port, cache=cache)
+    command = [*start, "start", str(config)]
+    found.append(Candidate("Tailcall", command, tailcall.environment(), port, speaks_our_schema=False))
+    return found, missing
+
+
+def _ours(upstream: str, port: int, *, cache: bool) -> dict[str, str]:
+    given = {name: text for name, text in os.environ.items() if not name.startswith(SOURCES)}
+    given |= {
+        "PORT": str(port),
+        "NEXUDUS_URL": upstream,
+        "NEXUDUS_ACCESS_TOKEN": "token",
+        "CHARTMOGUL_URL": upstream,
+        "CHARTMOGUL_API_KEY": "key",
+        # The mock has no rations, and neither does any peer.
+        **{f"{source}_RATIONED": "false" for source in SOURCES},
+    }
+    if not cache:
+        given |= {f"{source}_CACHE_{what}_SECONDS": "0" for source in SOURCES for what in ("FRESH", "MISSING", "STALE")}
+    return given
+
+
+def _node_modules() -> Path | None:
+    modules = PEERS / "node_modules"
+    if not modules.exists() and shutil.which("npm"):
+        command = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--no-package-lock"]
+        subprocess.run(command, cwd=PEERS, check=False, timeout=600)
+    return modules if modules.exists() and shutil.which("node") else None

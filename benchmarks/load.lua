@@ -1,0 +1,26 @@
+-- wrk's script: POSTs the bodies of a file in turn. "@@" in a body becomes a number that no request had before.
+local bodies = {}
+for line in io.lines(os.getenv("BODIES")) do bodies[#bodies + 1] = line end
+local path, number, run = os.getenv("GRAPHQL_PATH"), 0, os.getenv("RUN")
+local headers = { ["Content-Type"] = "application/json", ["Accept"] = "application/json" }
+local requests, is_fresh = {}, bodies[1]:find("@@", 1, true)
+
+function init()
+  for i, body in ipairs(bodies) do requests[i] = wrk.format("POST", path, headers, body) end
+end
+
+function request()
+  number = number + 1
+  if is_fresh then
+    return wrk.format("POST", path, headers, (bodies[number % #bodies + 1]:gsub("@@", run .. "_" .. number)))
+  end
+  return requests[number % #requests + 1]
+end
+
+function done(summary, latency)
+  local errors = summary.errors
+  io.write(string.format(
+    'JSON {"requests": %d, "seconds": %.4f, "p50": %.3f, "p99": %.3f, "bad": %d}\n',
+    summary.requests, summary.duration / 1e6, latency:percentile(50) / 1000, latency:percentile(99) / 1000,
+    errors.status + errors.connect + errors.read + errors.write + errors.timeout))
+end

@@ -1,0 +1,137 @@
+"""Servers that a benchmark starts: where they run, what they use, how they end."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+SERVER_CPU, LOAD_CPU = "1", "0"
+"""The server that is measured has a processor to itself; the load and the mock share the other."""
+
+
+def pinned(command: Sequence[str], cpu: str) -> list[str]:
+    """Return the command, held to one processor where there are two."""
+    can = shutil.which("taskset") and (os.cpu_count() or 1) > 1
+    return ["taskset", "-c", cpu, *command] if can else list(command)
+
+
+def post(url: str, body: bytes, timeout_seconds: float = 30) -> Any:
+    """Send a GraphQL request; return the answer's JSON."""
+    headers = {"Content-Type": "application/json", "Accept": "application/json"}
+    request = urllib.request.Request(url, body, headers)  # noqa: S310 - loopback
+    try:
+        with urllib.request.urlopen(request, timeout=timeout_seconds) as answer:  # noqa: S310
+            return json.load(answer)
+    except urllib.error.HTTPError as error:
+        return json.load(error)
+
+
+class Process:
+    """One process and its children."""
+
+    def __init__(
+        self, command: Sequence[str], environment: Mapping[str, str], folder: Path, log: Path, cpu: str = SERVER_CPU
+    ) -> None:
+        with log.open("w") as output:
+            self._process = subprocess.Popen(  # noqa: S603 - the benchmark's own
+                pinned(command, cpu),
+                env=dict(environment),
+                cwd=folder,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        self.log = log
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it has not ended."""
+        return self._process.poll() is None
+
+    def cpu_seconds(self) -> float:
+        """Return the processor time used so far."""
+        ticks = 0
+        for pid in self._pids():
+            try:
+                fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+            except OSError:
+                continue
+            ticks += int(fields[11]) + int(fields[12])
+        return ticks / os.sysconf("SC_CLK_TCK")
+
+    def megabytes(self) -> float:
+        """Return the memory in use: its share of each page (PSS)."""
+        kilobytes = 0
+        for pid in self._pids():
+            try:
+                lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+            except OSError:
+                continue
+            kilobytes += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+        return kilobytes / 1024
+
+    def stop(self) -> None:
+        """End it, politely at first."""
+        for sign in (signal.SIGINT, signal.SIGKILL):
+            for pid in reversed(self._pids()):
+                try:
+                    os.kill(pid, sign)
+                except OSError:
+                    continue
+            try:
+                self._process.wait(5)
+            except subprocess.TimeoutExpired:
+                continue
+            return
+
+    def _pids(self) -> list[int]:
+        found, waiting = [], [self._process.pid]
+        while waiting:
+            pid = waiting.pop()
+            found.append(pid)
+            try:
+                waiting += map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+            except OSError:
+                continue
+        return found
+
+
+class Mock:
+    """Both sources, as `mock.c` serves them."""
+
+    def __init__(self, scratch: Path, records: Path, port: int) -> None:
+        binary = scratch / "mock"
+        source = Path(__file__).parent / "mock.c"
+        subprocess.run(["cc", "-O2", "-o", str(binary), str(source)], check=True, timeout=60)
+        command = [str(binary), str(port), str(records)]
+        self.process = Process(command, os.environ, scratch, scratch / "mock.log", LOAD_CPU)
+        self.url = f"http://127.0.0.1:{port}"
+        for _ in range(200):
+            try:
+                self.counts()
+                return
+            except OSError:
+                time.sleep(0.02)
+        raise SystemExit("The mock does not start: " + self.process.log.read_text())
+
+    def counts(self, *, latency_ms: int | None = None) -> dict[str, int]:
+        """Return how often each route was asked since the last time; may set the latency from now on."""
+        query = "" if latency_ms is None else f"?ms={latency_ms}"
+        with urllib.request.urlopen(f"{self.url}/control{query}", timeout=5) as answer:  # noqa: S310 - loopback
+            found: dict[str, int] = json.load(answer)
+            return found
+
+    def settled(self) -> int:
+        """Return the number of requests since the last count, when no more come: a load leaves some behind."""
+        total = 0
+        while more := sum(self.counts().values()):
+            total += more
+            time.sleep(0.06)
+        return total

@@ -1,0 +1,73 @@
+"""The results as tables: medians over the rounds, and ratios, which are what carries over."""
+
+import statistics
+from typing import Any
+
+from benchmarks.candidates import OURS
+from benchmarks.workloads import MEANING
+
+Rounds = list[dict[str, float]]
+
+
+def median(rounds: Rounds, what: str) -> float:
+    """Return the median of a figure over the rounds."""
+    return statistics.median([one[what] for one in rounds]) if rounds else 0.0
+
+
+def spread(rounds: Rounds) -> float:
+    """Return how far apart the rounds are, as a part of their median."""
+    rates = [one["rps"] for one in rounds]
+    return (max(rates) - min(rates)) / statistics.median(rates) if rates else 0.0
+
+
+def tables(found: dict[str, Any]) -> str:
+    """Return everything as Markdown."""
+    cells = found["cells"]
+    names = list(dict.fromkeys(name for results in cells.values() for name in results))
+    lines = ["", "| | " + " | ".join(names) + " | to the fastest peer |", "|---" * (len(names) + 2) + "|"]
+    for cell, results in cells.items():
+        row = [_cell(results.get(name, [])) for name in names]
+        lines.append(f"| {cell} | " + " | ".join(row) + f" | {_ratio(results)} |")
+    lines += ["", "Requests per second (p50 / p99 in ms; ms of CPU and upstream requests for each request).", ""]
+    lines += [f"- {name}: {text}" for name, text in MEANING.items()]
+    facts = found["facts"].get("cold", {})
+    lines += [
+        "",
+        "| | start, s | MB idle | MB after, cold | MB after, warm | upstream: one W2 / 32 equal at once |",
+        "|---" * 6 + "|",
+    ]
+    for name, one in facts.items():
+        warm = found["facts"].get("warm", {}).get(name, {})
+        lines.append(
+            f"| {name} | {one['start_seconds']} | {one['idle_mb']} | {one.get('after_mb')} | {warm.get('after_mb')} "
+            f"| {one.get('one_w2')} / {one.get('equal_w2')} |"
+        )
+    noise = [spread(rounds) for results in cells.values() for rounds in results.values() if len(rounds) > 1]
+    if noise:
+        lines += ["", f"Spread between rounds, (most - least) / median: {statistics.median(noise):.0%} at the median."]
+    lines += ["", *found["left_out"]]
+    return "\n".join(lines)
+
+
+def comparison(before: dict[str, Any], after: dict[str, Any]) -> str:
+    """Return this server's share of the fastest peer then and now: what survives a change of machine or weather."""
+    lines = ["", "| | before | now |", "|---|---|---|"]
+    for cell, results in after["cells"].items():
+        if cell in before["cells"]:
+            lines.append(f"| {cell} | {_ratio(before['cells'][cell])} | {_ratio(results)} |")
+    return "\n".join(lines)
+
+
+def _cell(rounds: Rounds) -> str:
+    if not rounds:
+        return "-"
+    bad = sum(one["bad"] for one in rounds)
+    text = f"{median(rounds, 'rps'):,.0f} ({median(rounds, 'p50'):.1f} / {median(rounds, 'p99'):.1f}; "
+    text += f"{median(rounds, 'cpu_ms'):.2f}, {median(rounds, 'upstream'):g})"
+    return f"{text} **{bad:.0f} bad**" if bad else text
+
+
+def _ratio(results: dict[str, Rounds]) -> str:
+    peers = [median(rounds, "rps") for name, rounds in results.items() if name != OURS]
+    ours = median(results.get(OURS, []), "rps")
+    return f"{ours / max(peers):.2f}" if peers and ours else "-"

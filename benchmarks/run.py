@@ -1,0 +1,226 @@
+"""Measures this server side by side with what people would pick instead: `make bench`.
+
+All servers of a phase are up at once and take turns, round by round, so that a slow minute of the machine is everybody's.
+Only ratios within one run mean anything: two runs, or two machines, are not to be compared in requests per second.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from benchmarks import chart, report, workloads
+from benchmarks.candidates import OURS, ROOT, Candidate, candidates
+from benchmarks.processes import LOAD_CPU, Mock, Process, pinned, post
+from benchmarks.verify import verify
+
+RESULTS = ROOT / "benchmarks" / "results"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One thing to measure."""
+
+    cache: bool
+    workload: str
+    latency_ms: int
+    connections: int
+
+    @property
+    def name(self) -> str:
+        """Its name in the results."""
+        return f"{'warm' if self.cache else 'cold'} {self.latency_ms} ms {self.workload} c{self.connections}"
+
+
+def cells(chosen: list[str]) -> list[Cell]:
+    """Return everything that is measured, cold first."""
+    cold = [Cell(False, w, ms, c) for w in chosen for ms in (0, 20) for c in (1, 32)]
+    return cold + [Cell(True, w, 0, c) for w in chosen for c in (1, 32)]
+
+
+class Phase:
+    """The servers that are up, cold or warm, and what has been measured of them."""
+
+    def __init__(self, found: list[Candidate], mock: Mock, files: workloads.Files, scratch: Path) -> None:
+        self._mock = mock
+        self._files = files
+        self._servers: dict[str, tuple[Candidate, Process]] = {}
+        self.facts: dict[str, dict[str, float]] = {}
+        for candidate in found:
+            started = time.monotonic()
+            log = scratch / f"{candidate.port}.log"
+            process = Process(candidate.command, candidate.environment, ROOT, log)
+            if self._is_up(candidate, process):
+                self._servers[candidate.name] = candidate, process
+                seconds = time.monotonic() - started
+                self.facts[candidate.name] = {
+                    "start_seconds": round(seconds, 2),
+                    "idle_mb": round(process.megabytes(), 1),
+                }
+            else:
+                tell(f"{candidate.name} does not start and is left out:\n{log.read_text()[-500:]}")
+                process.stop()
+
+    @property
+    def candidates(self) -> list[Candidate]:
+        """Who is up."""
+        return [candidate for candidate, _ in self._servers.values()]
+
+    def bodies(self, candidate: Candidate, workload: str) -> Path:
+        """Return what a candidate is asked."""
+        return self._files.bodies(workload, tailcall=not candidate.speaks_our_schema)
+
+    def measure(self, name: str, cell: Cell, seconds: float) -> dict[str, float]:
+        """Put a load on one server."""
+        candidate, process = self._servers[name]
+        self._mock.counts(latency_ms=cell.latency_ms)
+        cpu = process.cpu_seconds()
+        found = load(candidate, self.bodies(candidate, cell.workload), cell.connections, seconds)
+        upstream = self._mock.settled()
+        cpu = process.cpu_seconds() - cpu
+        requests = max(1, found.pop("requests"))
+        return {
+            "rps": round(requests / found.pop("seconds"), 1),
+            **found,
+            "cpu_ms": round(1000 * cpu / requests, 4),
+            "upstream": round(upstream / requests, 2),
+        }
+
+    def warm_up(self, workload: str, seconds: float) -> None:
+        """Let every server see a workload before it counts."""
+        self._mock.counts(latency_ms=0)
+        for candidate in self.candidates:
+            if candidate.takes(workload):
+                load(candidate, self.bodies(candidate, workload), 8, seconds)
+
+    def upstream_requests(self) -> None:
+        """Count what one W2 costs, and 32 equal ones at once, with sources that take 20 ms."""
+        for candidate in self.candidates:
+            body = self.bodies(candidate, "W2").read_bytes().splitlines()[3]
+            for name, times in (("one_w2", 1), ("equal_w2", 32)):
+                self._mock.counts(latency_ms=20)
+                threads = [threading.Thread(target=post, args=(candidate.url, body)) for _ in range(times)]
+                for thread in threads:
+                    thread.start()
+                for thread in threads:
+                    thread.join()
+                self.facts[candidate.name][name] = self._mock.settled()
+
+    def close(self) -> None:
+        """Note the memory, and end them."""
+        for name, (_, process) in self._servers.items():
+            self.facts[name]["after_mb"] = round(process.megabytes(), 1)
+            process.stop()
+
+    def _is_up(self, candidate: Candidate, process: Process) -> bool:
+        body = self.bodies(candidate, "W1").read_bytes().splitlines()[0]
+        until = time.monotonic() + 30
+        while time.monotonic() < until and process.is_running:
+            try:
+                answer = post(candidate.url, body)
+            except (OSError, ValueError):
+                time.sleep(0.01)
+                continue
+            if answer.get("errors"):
+                tell(f"{candidate.name}: {answer}")
+            return not answer.get("errors")
+        return False
+
+
+def load(candidate: Candidate, bodies: Path, connections: int, seconds: float) -> dict[str, float]:
+    """Run wrk."""
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "--timeout", "20s"]
+    command += ["-s", str(Path(__file__).parent / "load.lua"), candidate.url]
+    environment = {**os.environ, "BODIES": str(bodies), "GRAPHQL_PATH": candidate.path, "RUN": f"{time.monotonic_ns()}"}
+    done = subprocess.run(
+        pinned(command, LOAD_CPU), env=environment, capture_output=True, text=True, check=True, timeout=seconds + 60
+    )
+    found: dict[str, float] = json.loads(
+        next(line for line in done.stdout.splitlines() if line.startswith("JSON "))[5:]
+    )
+    return found
+
+
+def tell(line: str) -> None:
+    """Show progress."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def run(chosen: list[str], rounds: int, seconds: float, only: set[str] | None) -> dict[str, Any]:
+    """Measure everything; return the results."""
+    scratch = Path(tempfile.gettempdir()) / "opportunity-graph-bench"
+    files = workloads.write(scratch)
+    mock = Mock(scratch, files.records, 9300)
+    measured: dict[str, dict[str, list[dict[str, float]]]] = {}
+    facts: dict[str, dict[str, dict[str, float]]] = {}
+    left_out: list[str] = []
+    try:
+        for cache in (False, True):
+            of_phase = [cell for cell in cells(chosen) if cell.cache is cache]
+            found, left_out = candidates(mock.url, scratch, cache=cache, first_port=9311 if cache else 9301)
+            phase = Phase([c for c in found if only is None or c.name in only], mock, files, scratch)
+            try:
+                left_out += verify(phase.candidates, files) if not cache else []
+                for workload in chosen:
+                    phase.warm_up(workload, min(2.0, seconds))
+                if not cache:
+                    phase.upstream_requests()
+                for number, cell in enumerate(of_phase, 1):
+                    taking = [c.name for c in phase.candidates if c.takes(cell.workload)]
+                    results = measured[cell.name] = {name: [] for name in taking}
+                    for round_ in range(rounds):
+                        for name in taking if round_ % 2 == 0 else reversed(taking):
+                            results[name].append(phase.measure(name, cell, seconds))
+                    ours = report.median(results.get(OURS, []), "rps")
+                    others = {name: report.median(r, "rps") for name, r in results.items() if name != OURS}
+                    best = max(others, key=lambda name: others[name], default="")
+                    tell(f"{number}/{len(of_phase)} {cell.name}: {ours:.0f}/s, {best} {others.get(best, 0):.0f}/s")
+            finally:
+                phase.close()
+                facts["warm" if cache else "cold"] = phase.facts
+    finally:
+        mock.process.stop()
+    return {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "left_out": left_out,
+        "facts": facts,
+        "cells": measured,
+    }
+
+
+def main() -> None:
+    """Take the command line."""
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__.split("\n")[0])
+    parser.add_argument("--workloads", default=",".join(workloads.NAMES))
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=2)
+    parser.add_argument("--only", help="names of candidates, separated by commas")
+    parser.add_argument("--compare", type=Path, help="an earlier run's JSON")
+    parser.add_argument("--chart", type=Path, help="draw the chart into this file")
+    given = parser.parse_args()
+    if not (shutil.which("wrk") and shutil.which("cc")):
+        raise SystemExit("make bench needs wrk and cc; on Debian: apt-get install wrk gcc libc6-dev")
+    only = set(given.only.split(",")) if given.only else None
+    found = run(given.workloads.split(","), given.rounds, given.seconds, only)
+    RESULTS.mkdir(exist_ok=True)
+    file = RESULTS / f"{found['at'].replace(':', '')[:17]}.json"
+    file.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+    print(report.tables(found))
+    if given.compare:
+        print(report.comparison(json.loads(given.compare.read_text("utf-8")), found))
+    if given.chart:
+        given.chart.write_text(chart.draw(found), "utf-8")
+    tell(f"Kept as {file.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""A compiled operation's root field: it asks the loaders for its records, and completes what they have found."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from graphql import FieldNode, GraphQLError, located_error
+
+from schema.completion import NotCompiled
+from schema.context import Context
+from schema.lookups import Lookup
+
+Found = tuple[str, Any]
+"""A source's name, and what it has for one id, or will have: a record, None, an exception, a future of one of these."""
+
+
+@dataclass(frozen=True, slots=True)
+class RootField:
+    """A field made ready.
+
+    Its argument is the value of `variable`, else `value`. `completers` complete the records of each source. Without a
+    `lookup` it is `__typename`, and `value` is the answer.
+    """
+
+    key: str
+    nodes: list[FieldNode]
+    lookup: Lookup | None
+    value: Any
+    variable: str | None
+    completers: Mapping[str, Callable[[Any], Any]]
+
+    def ask(self, variables: Mapping[str, Any], context: Context) -> list[Found]:
+        """Ask for every record, without waiting for any; raises for an argument that is refused as a whole."""
+        lookup = self.lookup
+        if lookup is None:
+            return []
+        value = self.value if self.variable is None else variables[self.variable]
+        if value is None:
+            raise NotCompiled
+        if not lookup.is_list:
+            return [_ask(lookup, value, context)]
+        if lookup.check is not None:
+            lookup.check(value)
+        return [_ask(lookup, one, context) for one in value]
+
+    def complete(self, found: list[Found], errors: list[GraphQLError]) -> Any:
+        """Return the field's value in the answer."""
+        if self.lookup is None:
+            return self.value
+        if not self.lookup.is_list:
+            return self._complete(found[0], [self.key], errors)
+        return [self._complete(one, [self.key, index], errors) for index, one in enumerate(found)]
+
+    def _complete(self, found: Found, path: list[str | int], errors: list[GraphQLError]) -> Any:
+        source, outcome = found
+        if isinstance(outcome, asyncio.Future):
+            outcome = outcome.exception() or outcome.result()
+        if isinstance(outcome, Exception):
+            errors.append(located_error(outcome, self.nodes, path))
+            return None
+        return None if outcome is None else self.completers[source](outcome)
+
+
+def _ask(lookup: Lookup, value: Any, context: Context) -> Found:
+    try:
+        source, source_id = lookup.key(value)
+        return source.name, context.loaders.ask(source, source_id)
+    except Exception as error:  # a value here, and an error at the record's place in the answer
+        return "", error
+
+
+async def arrived(asked: list[list[Found]]) -> None:
+    """Wait for every future."""
+    pending = {
+        outcome for found in asked for _, outcome in found if isinstance(outcome, asyncio.Future) and not outcome.done()
+    }
+    if not pending:
+        return
+    try:
+        await asyncio.wait(pending)  # when cancelled it leaves them alone: others may wait for the same
+    except asyncio.CancelledError:
+        for future in pending:
+            future.add_done_callback(_seen)
+        raise
+
+
+def _seen(future: "asyncio.Future[Any]") -> None:
+    if not future.cancelled():
+        future.exception()

@@ -1,0 +1,65 @@
+"""The variables of a request, coerced as graphql-core would; quickly where they plainly are what they should be."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from graphql import (
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLSchema,
+    VariableDefinitionNode,
+    type_from_ast,
+)
+from graphql.execution.values import VariableValues, get_variable_values
+
+IsPlain = Callable[[Any], bool]
+"""Whether coercing a value would give the value itself."""
+
+
+class Variables:
+    """The variables that an operation defines."""
+
+    def __init__(self, schema: GraphQLSchema, definitions: Sequence[VariableDefinitionNode]) -> None:
+        self._schema = schema
+        self._definitions = definitions
+        self._tests = [(d.variable.name.value, _test(type_from_ast(schema, d.type))) for d in definitions]
+
+    def coerced(self, given: dict[str, Any]) -> dict[str, Any] | None:
+        """Return the values by name, without those that were not given; None if one cannot be coerced."""
+        found = {}
+        for name, is_plain in self._tests:
+            if name not in given or not is_plain(given[name]):
+                values = get_variable_values(self._schema, self._definitions, given)
+                return values.coerced if isinstance(values, VariableValues) else None
+            found[name] = given[name]
+        return found
+
+
+def _test(type_: Any) -> IsPlain:
+    if isinstance(type_, GraphQLNonNull):
+        type_ = type_.of_type
+    if not isinstance(type_, GraphQLList):
+        return _PLAIN.get(getattr(type_, "name", ""), _never)
+    item = type_.of_type
+    test = _PLAIN.get(getattr(item.of_type, "name", "")) if isinstance(item, GraphQLNonNull) else None
+    return _all_are(test) if test else _never
+
+
+def _all_are(test: IsPlain) -> IsPlain:
+    return lambda value: type(value) is list and all(map(test, value))
+
+
+def _is_text(value: Any) -> bool:
+    return type(value) is str
+
+
+def _never(_: Any) -> bool:
+    return False
+
+
+_PLAIN: dict[str, IsPlain] = {
+    "ID": _is_text,
+    "String": _is_text,
+    "Boolean": lambda value: value is True or value is False,
+    "_Any": lambda value: type(value) is dict,
+}

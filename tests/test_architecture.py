@@ -1,0 +1,228 @@
+"""Imports run one way, and no name of ours stands in the way of anybody else's."""
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+from resolvers.registry import SOURCES
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("web", "schema", "resolvers", "simulator")
+TOP = tuple(file.stem for file in sorted(ROOT.glob("*.py")))
+"""Modules that know several packages: `server`, and what stands beside it."""
+
+MAY_IMPORT: dict[str, set[str]] = {
+    "web": set(),
+    "schema": {"resolvers"},
+    "resolvers": set(),
+    "simulator": set(),
+}
+
+LAYERS = (
+    ("errors", "settings", "telemetry"),
+    ("reply",),
+    ("transport",),
+    ("source",),
+    tuple(source.name for source in SOURCES),
+    ("registry",),
+    ("global_id", "loaders"),
+)
+"""Inside `resolvers` a module imports nothing of a later row. What has no row is machinery of the sources or above."""
+
+
+@cache
+def modules() -> dict[str, Path]:
+    """Return our modules by dotted name."""
+    found = {name: ROOT / f"{name}.py" for name in TOP}
+    for package in PACKAGES:
+        for file in sorted((ROOT / package).rglob("*.py")):
+            parts = file.relative_to(ROOT).with_suffix("").parts
+            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = file
+    return found
+
+
+@cache
+def imports(module: str, *, at_run_time: bool = False) -> frozenset[str]:
+    """Return the modules of ours that a module imports, wherever in its text."""
+    file = modules()[module]
+    package = module if file.name == "__init__.py" else module.rpartition(".")[0]
+    found: set[str] = set()
+    queue: list[ast.AST] = [ast.parse(file.read_text("utf-8"))]
+    while queue:
+        node = queue.pop()
+        if at_run_time and isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            continue
+        queue += ast.iter_child_nodes(node)
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            parents = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            base = ".".join([*parents, *([node.module] if node.module else [])])
+            found |= {base} | {f"{base}.{alias.name}" for alias in node.names}
+    return frozenset(name for name in found if name in modules() or top(name) in (*PACKAGES, *TOP, "tests"))
+
+
+def top(module: str) -> str:
+    return module.partition(".")[0]
+
+
+def part_of_resolvers(module: str) -> str:
+    """Return the name right below `resolvers`, empty for modules elsewhere."""
+    first, _, rest = module.partition(".")
+    return rest.partition(".")[0] if first == "resolvers" else ""
+
+
+def pairs() -> Iterator[tuple[str, str]]:
+    for module in modules():
+        for imported in imports(module):
+            yield module, imported
+
+
+def layer(module: str) -> int | None:
+    """Return the row of a module of `resolvers`; None for machinery that no row names."""
+    return next((row for row, names in enumerate(LAYERS) if part_of_resolvers(module) in names), None)
+
+
+def test_the_walk_finds_the_imports() -> None:
+    assert {"web", "schema", "resolvers", "simulator"} <= {top(name) for name in imports("server")}
+    assert "resolvers.reply" in imports("resolvers.nexudus.record")
+    assert "simulator.calls" in imports("simulator.app")
+    assert len(modules()) > 40
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_package_imports_only_what_it_may(package: str) -> None:
+    allowed = {package} | MAY_IMPORT[package]
+    assert [pair for pair in pairs() if top(pair[0]) == package and top(pair[1]) not in allowed] == []
+
+
+def test_nothing_imports_the_server_or_the_tests() -> None:
+    assert [pair for pair in pairs() if top(pair[1]) in ("server", "tests")] == []
+
+
+def test_only_the_server_knows_the_simulator() -> None:
+    knowing = {top(module) for module, imported in pairs() if top(imported) == "simulator"}
+    assert knowing == {"server", "simulator"}
+
+
+def test_the_layers_of_the_resolvers_import_downwards() -> None:
+    wrong = []
+    for module, imported in pairs():
+        if top(module) == "resolvers" == top(imported):
+            above, below = layer(module), layer(imported)
+            if above is not None and below is not None and below > above:
+                wrong.append((module, imported))
+    assert wrong == []
+
+
+def test_what_a_source_is_made_of_knows_no_source() -> None:
+    """Also of machinery that no layer names: nothing that a source imports may reach back to the sources."""
+    sources = {source.name for source in SOURCES}
+    below: set[str] = set()
+    queue = [module for module in modules() if part_of_resolvers(module) in sources]
+    while queue:
+        for imported in imports(queue.pop()) & modules().keys():
+            if part_of_resolvers(imported) not in {*sources, ""} and imported not in below:
+                below.add(imported)
+                queue.append(imported)
+
+    assert "resolvers.transport" in below
+    assert [(m, i) for m in below for i in imports(m) if part_of_resolvers(i) in {*sources, "registry"}] == []
+
+
+def test_a_source_never_imports_another_source() -> None:
+    names = {source.name for source in SOURCES}
+    for module, imported in pairs():
+        ours, theirs = part_of_resolvers(module), part_of_resolvers(imported)
+        assert not (ours != theirs and {ours, theirs} <= names), (module, imported)
+
+
+def test_no_module_imports_itself_in_a_circle() -> None:
+    done: set[str] = set()
+
+    def visit(module: str, path: tuple[str, ...]) -> None:
+        assert module not in path, f"{' -> '.join(path)} -> {module}"
+        if module in done:
+            return
+        for imported in imports(module, at_run_time=True) & modules().keys():
+            # `from package import name` names the package as well; that is no circle for its own modules.
+            if imported != module and not module.startswith(f"{imported}."):
+                visit(imported, (*path, module))
+        done.add(module)
+
+    for module in modules():
+        visit(module, ())
+
+
+def test_no_module_is_named_like_one_of_the_standard_library() -> None:
+    names = {part for module in modules() for part in module.split(".")}
+    names |= {file.stem for file in (ROOT / "tests").glob("*.py")}
+    assert names & set(sys.stdlib_module_names) == set()
+
+
+def test_no_test_folder_shadows_a_package() -> None:
+    assert [name for name in (*PACKAGES, *TOP) if (ROOT / "tests" / name).exists()] == []
+
+
+@pytest.mark.parametrize("name", [*PACKAGES, *TOP])
+def test_no_dependency_brings_a_package_of_our_names(name: str) -> None:
+    owners = set(packages_distributions().get(name, ())) - {"opportunity-graph"}
+    assert owners == set()
+
+
+def test_the_build_carries_no_package() -> None:
+    text = (ROOT / "pyproject.toml").read_text("utf-8")
+    assert "bypass-selection = true" in text
+    assert "Private :: Do Not Upload" in text
+
+
+def tracked() -> list[Path]:
+    try:
+        listed = subprocess.run(
+            ["git", "ls-files", "-z"],  # noqa: S607 - wherever git is
+            cwd=ROOT,
+            capture_output=True,
+            check=True,
+            timeout=20,
+        ).stdout
+    except (OSError, subprocess.SubprocessError):
+        pytest.skip("this is no git checkout")
+    files = [ROOT / name for name in listed.decode().split("\0") if name]
+    return [file for file in files if file.is_file() and "vendor" not in file.parts]
+
+
+MACHINE = re.compile(
+    "|".join(
+        (
+            r"(?<![\w.])/(?:root|work|home/\w+|Users/\w+)/",
+            r"registry\.(?:npmjs|yarnpkg)\.",
+            r"files\.pythonhosted\.",
+            r"pypi\.org/simple",
+            r"index-url[\s=]+http",
+        )
+    )
+)
+
+
+def test_no_tracked_file_names_a_registry_or_a_path_of_one_machine() -> None:
+    found = []
+    for file in tracked():
+        if file == Path(__file__):
+            continue
+        try:
+            lines = file.read_text("utf-8").splitlines()
+        except UnicodeDecodeError:
+            continue
+        found += [
+            f"{file.relative_to(ROOT)}:{number}: {line.strip()[:100]}"
+            for number, line in enumerate(lines, 1)
+            if MACHINE.search(line)
+        ]
+    assert found == []

@@ -1,0 +1,155 @@
+"""`resolvers.breaker` on a clock of its own."""
+
+import pytest
+
+from resolvers.breaker import Breaker
+from resolvers.errors import UpstreamUnavailable
+
+
+class World:
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.breaker = Breaker("nexudus", clock=lambda: self.now)
+
+    def exchange(self, *, failed: bool | None, weight: int = 1, times: int = 1) -> None:
+        for _ in range(times):
+            one = object()
+            self.breaker.enter(one)
+            self.breaker.leave(one, failed=failed, weight=weight)
+
+    def under_way(self) -> object:
+        one = object()
+        self.breaker.enter(one)
+        return one
+
+    def open(self) -> None:
+        self.exchange(failed=True, times=20)
+        assert self.breaker.is_open
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def test_nineteen_failures_are_too_few_to_open_it(world: World) -> None:
+    world.exchange(failed=True, times=19)
+    assert not world.breaker.is_open
+    world.exchange(failed=True)
+    assert world.breaker.is_open
+
+
+def test_half_of_the_exchanges_failing_opens_it(world: World) -> None:
+    world.exchange(failed=False, times=10)
+    world.exchange(failed=True, times=9)
+    assert not world.breaker.is_open
+    world.exchange(failed=True)
+    assert world.breaker.is_open
+
+
+def test_fewer_than_half_do_not(world: World) -> None:
+    for _ in range(100):
+        world.exchange(failed=False, times=6)
+        world.exchange(failed=True, times=4)
+        world.now += 0.5
+    assert not world.breaker.is_open
+
+
+def test_what_is_ten_seconds_old_no_longer_counts(world: World) -> None:
+    world.exchange(failed=True, times=19)
+    world.now = 10.0
+    world.exchange(failed=True)
+    assert not world.breaker.is_open
+    world.exchange(failed=True, times=19)
+    assert world.breaker.is_open
+
+
+def test_an_exchange_counts_once_for_each_operation_that_waited_for_it(world: World) -> None:
+    """Many operations share a request: counted singly, a source that hangs would not fail often enough."""
+    world.exchange(failed=True, weight=10, times=2)
+    assert not world.breaker.is_open
+    world.exchange(failed=True, weight=10)
+    assert world.breaker.is_open
+
+
+def test_a_failure_or_two_alone_open_nothing_however_many_wait_for_them(world: World) -> None:
+    world.exchange(failed=True, weight=500, times=2)
+    assert not world.breaker.is_open
+    world.now = 10.0
+    world.exchange(failed=True, weight=500, times=2)
+    assert not world.breaker.is_open
+
+
+def test_a_client_that_hangs_up_tells_nothing(world: World) -> None:
+    world.exchange(failed=None, times=100)
+    world.exchange(failed=True, times=19)
+    world.exchange(failed=None, times=100)
+    assert not world.breaker.is_open
+
+
+def test_open_it_refuses_at_once_and_says_when_to_come_back(world: World) -> None:
+    world.open()
+    world.now += 2
+    with pytest.raises(UpstreamUnavailable) as refused:
+        world.breaker.check()
+    assert refused.value.retry_after_seconds == 3.0
+    with pytest.raises(UpstreamUnavailable):
+        world.under_way()
+
+
+def test_after_five_seconds_one_exchange_may_probe_and_no_second_one(world: World) -> None:
+    world.open()
+    world.now += 4.9
+    with pytest.raises(UpstreamUnavailable):
+        world.under_way()
+    world.now += 0.1
+    world.breaker.check()  # asking is not probing
+    world.under_way()
+    for ask in (world.breaker.check, world.under_way):
+        with pytest.raises(UpstreamUnavailable) as refused:
+            ask()
+        assert refused.value.retry_after_seconds == 1.0
+
+
+def test_a_good_probe_closes_it_and_what_was_before_is_forgotten(world: World) -> None:
+    world.open()
+    world.now += 5
+    world.exchange(failed=False)
+    assert not world.breaker.is_open
+    world.exchange(failed=True, times=19)
+    assert not world.breaker.is_open
+
+
+def test_a_failed_probe_keeps_it_open_for_another_five_seconds(world: World) -> None:
+    world.open()
+    world.now += 5
+    world.exchange(failed=True)
+    world.now += 4.9
+    with pytest.raises(UpstreamUnavailable):
+        world.under_way()
+    world.now += 0.1
+    world.exchange(failed=False)
+    assert not world.breaker.is_open
+
+
+def test_a_probe_that_was_never_sent_is_given_up_and_the_next_exchange_is_the_probe(world: World) -> None:
+    world.open()
+    world.now += 5
+    world.exchange(failed=None)
+    assert world.breaker.is_open
+    world.exchange(failed=False)
+    assert not world.breaker.is_open
+
+
+def test_what_was_under_way_before_it_opened_is_not_taken_for_the_probe(world: World) -> None:
+    old = [world.under_way() for _ in range(3)]
+    world.open()
+    world.now += 5
+    probe = world.under_way()
+    for one, failed in zip(old, (True, False, None), strict=True):
+        world.breaker.leave(one, failed=failed)
+        assert world.breaker.is_open
+        with pytest.raises(UpstreamUnavailable):
+            world.under_way()
+    world.breaker.leave(probe, failed=False)
+    assert not world.breaker.is_open

@@ -1,0 +1,187 @@
+"""Who calls: credentials of each kind through the whole server."""
+
+import pytest
+from starlette.requests import Request
+
+from tests.harness import Answer, Graph, open_graph
+from tests.issuer import AUDIENCE, ISSUER, key_set, token
+from tests.test_api_keys import SCOPES, line
+from web.api_keys import read_keys
+from web.callers import Caller, Callers
+from web.problems import HTTPProblem
+
+QUERY = {"query": '{ nexudusOpportunity(sourceId: "1427000501") { sourceId notes } }'}
+KEYS = {
+    "API_KEYS": line("m", "machine-key") + "\n" + line("n", "next-key", " ".join(SCOPES)),
+    "GATEWAY_KEYS": line("g", "gateway-key", " ".join(SCOPES)),
+}
+
+
+class OneToken:
+    """Takes one token."""
+
+    async def scopes(self, token: str) -> frozenset[str] | None:
+        return frozenset({"opportunities:read", "openid"}) if token == "good" else None
+
+
+def request(*headers: tuple[str, str]) -> Request:
+    raw = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers]
+    return Request({"type": "http", "headers": raw, "server": ("127.0.0.1", 80)})
+
+
+def callers(nobody: Caller | None = None) -> Callers:
+    return Callers(
+        nobody=nobody,
+        tokens=OneToken(),
+        api_keys=read_keys(KEYS["API_KEYS"], SCOPES),
+        gateway_keys=read_keys(KEYS["GATEWAY_KEYS"], SCOPES),
+    )
+
+
+BEARER = ("Authorization", "Bearer good")
+MACHINE = ("X-API-Key", "machine-key")
+GATEWAY = ("X-Gateway-Key", "gateway-key")
+
+
+@pytest.mark.parametrize(
+    ("headers", "kind", "scopes"),
+    [
+        ([BEARER], "frontend", {"opportunities:read", "openid"}),
+        ([("authorization", "bearer  good ")], "frontend", {"opportunities:read", "openid"}),
+        ([MACHINE], "machine", {"opportunities:read"}),
+        ([("X-API-Key", "next-key")], "machine", set(SCOPES)),
+        ([GATEWAY], "gateway", set(SCOPES)),
+        ([GATEWAY, BEARER], "gateway", {"opportunities:read"}),
+    ],
+)
+async def test_each_kind_of_credential_tells_its_caller(
+    headers: list[tuple[str, str]], kind: str, scopes: set[str]
+) -> None:
+    assert await callers().identify(request(*headers)) == Caller(kind, frozenset(scopes))  # type: ignore[arg-type]
+
+
+WRONG = [
+    [],
+    [("Authorization", "Bearer bad")],
+    [("Authorization", "Bearer")],
+    [("Authorization", "")],
+    [("Authorization", "good")],
+    [("Authorization", "Basic Z29vZDo=")],
+    [("X-API-Key", "")],
+    [("X-API-Key", "gateway-key")],
+    [("X-Gateway-Key", "machine-key")],
+    [("X-API-Key", "caf\xe9")],
+    [MACHINE, BEARER],
+    [MACHINE, GATEWAY],
+    [MACHINE, MACHINE],
+    [BEARER, BEARER],
+    [GATEWAY, ("Authorization", "Bearer bad")],
+    [GATEWAY, ("Authorization", "Basic Z29vZDo=")],
+]
+
+
+async def test_every_refusal_is_the_same_whatever_was_wrong() -> None:
+    seen = set()
+    for headers in WRONG:
+        with pytest.raises(HTTPProblem) as problem:
+            await callers().identify(request(*headers))
+        seen.add((problem.value.status, problem.value.message, str(problem.value.headers), problem.value.code))
+    assert seen == {
+        (
+            401,
+            "A valid credential is required.",
+            "{'WWW-Authenticate': 'Bearer realm=\"opportunity-graph\"'}",
+            "UNAUTHENTICATED",
+        )
+    }
+
+
+async def test_a_wrong_credential_is_refused_even_where_none_is_needed() -> None:
+    nobody = Caller("nobody", frozenset(SCOPES), has_ambient_authority=True)
+    assert await callers(nobody).identify(request()) == nobody
+    with pytest.raises(HTTPProblem):
+        await callers(nobody).identify(request(("X-API-Key", "wrong")))
+
+
+async def test_a_credential_of_a_kind_that_is_not_configured_counts_as_none() -> None:
+    nobody = Caller("nobody", frozenset(SCOPES))
+    assert await Callers(nobody=nobody).identify(request(BEARER, MACHINE, GATEWAY)) == nobody
+    with pytest.raises(HTTPProblem):
+        await Callers(nobody=None).identify(request(BEARER))
+
+
+def errors(answer: Answer) -> list[tuple[object, str]]:
+    return [(error.get("path"), error["extensions"]["code"]) for error in answer.json.get("errors", [])]
+
+
+async def test_without_a_credential_nothing_is_answered_and_nothing_is_fetched() -> None:
+    async with open_graph(**KEYS) as graph:
+        for answer in (
+            await graph.post(QUERY),
+            await graph.post(QUERY, x_api_key="wrong"),
+            await graph.post(QUERY, authorization="Bearer x"),
+            await graph.request("GET", "/graphql?query={__typename}"),
+            await graph.request("POST", "/graphql", b"\xff" * 300_000),
+        ):
+            assert answer.status == 401
+            assert answer.headers["www-authenticate"].startswith("Bearer")
+            assert errors(answer) == [(None, "UNAUTHENTICATED")]
+        assert graph.simulator.calls == []
+        assert (await graph.request("GET", "/health/live")).status == 200
+
+
+async def test_keys_old_and_new_are_good_at_once() -> None:
+    async with open_graph(**KEYS) as graph:
+        old = await graph.post(QUERY, x_api_key="machine-key")
+        assert errors(old) == [(["nexudusOpportunity", "notes"], "FORBIDDEN")]
+        assert old.json["data"]["nexudusOpportunity"] == {"sourceId": "1427000501", "notes": None}
+        new = await graph.post(QUERY, x_api_key="next-key")
+        assert errors(new) == []
+        assert new.json["data"]["nexudusOpportunity"]["notes"]
+
+
+async def test_a_frontends_token_is_checked_with_keys_fetched_from_the_issuer() -> None:
+    """Over real sockets: the key set comes from a server on loopback."""
+    from aiohttp import web
+
+    asked = []
+
+    async def keys(incoming: web.Request) -> web.Response:
+        asked.append(dict(incoming.headers))
+        return web.Response(body=key_set("rsa-1", "ec-1"))
+
+    app = web.Application()
+    app.router.add_get("/keys", keys)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    port = runner.addresses[0][1]
+    jwt = {"JWT_ISSUER": ISSUER, "JWT_AUDIENCE": AUDIENCE, "JWT_JWKS_URL": f"http://127.0.0.1:{port}/keys"}
+    try:
+        async with open_graph(**jwt) as graph:
+            for name in ("rsa-1", "ec-1"):
+                answer = await graph.post(QUERY, authorization=f"Bearer {token(name)}")
+                assert errors(answer) == [(["nexudusOpportunity", "notes"], "FORBIDDEN")]
+            full = await graph.post(QUERY, authorization=f"Bearer {token(scope=' '.join(SCOPES))}")
+            assert errors(full) == []
+            assert (await graph.post(QUERY, authorization=f"Bearer {token(aud='x')}")).status == 401
+    finally:
+        await runner.cleanup()
+    assert len(asked) == 1
+    assert "Authorization" not in asked[0]
+
+
+async def test_an_issuer_that_cannot_be_reached_is_503_not_401() -> None:
+    jwt = {"JWT_ISSUER": ISSUER, "JWT_AUDIENCE": AUDIENCE, "JWT_JWKS_URL": "http://127.0.0.1:1/keys"}
+    async with open_graph(**jwt) as graph:
+        answer = await graph.post(QUERY, authorization=f"Bearer {token()}")
+        assert answer.status == 503
+        assert answer.headers["retry-after"]
+
+
+async def test_without_credentials_configured_only_this_machine_may_ask(graph: Graph) -> None:
+    assert errors(await graph.post(QUERY, host="localhost:8000")) == []
+    for host in ("evil.example.com", "127.0.0.1.evil.example.com", "localhost.evil.example.com", "[", "10.0.0.1"):
+        answer = await graph.post(QUERY, host=host)
+        assert (answer.status, errors(answer)) == (403, [(None, "FORBIDDEN")])

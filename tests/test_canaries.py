@@ -1,0 +1,148 @@
+"""Secrets and people's data are planted, every fault is tried, and then they are looked for where they must not be."""
+
+import asyncio
+import json
+import logging
+from base64 import b64encode
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+import server
+from resolvers.telemetry import Event
+from simulator import FAULTS, Simulator
+from tests.harness import open_graph
+from tests.test_api_keys import SCOPES, line
+
+PASSWORD = "CANARY-password-7c1f"
+API_KEY = "CANARY-api-key-93ab"
+CALLER_KEY = "CANARY-caller-key-5d2e"
+EMAIL = "canary-person@example.com"
+NOTES = "CANARY-notes-e04c"
+VARIABLE = "CANARY-variable-61d9"
+UPSTREAM = "CANARY-upstream-b8f0"
+URL_PART = "crmopportunities"
+
+QUERY = """query($n: ID!, $c: ID!, $bad: ID!) {
+  n: nexudusOpportunity(sourceId: $n) { status stageName }
+  c: chartMogulOpportunity(sourceId: $c) { status stageName }
+  bad: nexudusOpportunity(sourceId: $bad) { status }
+}"""
+VARIABLES = {"n": "1427000501", "c": "4ee13ca4-e7fe-11ee-fa7f-f303abf41acc", "bad": VARIABLE}
+
+KINDS: dict[str, tuple[str, ...]] = {"get": ("get", "list-by-ids"), "token": ("token-password", "token-refresh")}
+
+
+def planted() -> Simulator:
+    """Return a simulator whose credentials and records hold canaries."""
+    simulator = Simulator()
+    simulator.nexudus.password = PASSWORD
+    simulator.chartmogul.api_key = API_KEY
+    for record in simulator.nexudus.records.values():
+        record.update({"CoworkerEmail": EMAIL, "UpdatedBy": EMAIL, "Notes": NOTES, "CoworkerFullName": EMAIL})
+    for record in simulator.chartmogul.records.values():
+        record.update({"owner": EMAIL, "custom": {"note": NOTES}})
+    return simulator
+
+
+@pytest.fixture
+def events(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every telemetry event of the run, as text."""
+    found: list[str] = []
+    log: Callable[[Event], None] = server.log_events
+
+    def listen(event: Event) -> None:
+        found.append(repr(event))
+        log(event)
+
+    monkeypatch.setattr(server, "log_events", listen)
+    return found
+
+
+def _spoken(fault: Any) -> Any:
+    """Return the fault with a canary in the body or header that it answers with, where it makes a plain reply."""
+
+    async def answer(exchange: Any) -> Any:
+        found = await fault.answer(exchange)
+        body = getattr(found, "body", None)
+        if isinstance(body, bytes) and len(body) < 1_000:
+            headers = {**(getattr(found, "headers", None) or {}), "X-Canary": UPSTREAM}
+            return replace(found, body=body + UPSTREAM.encode(), headers=headers)
+        return found
+
+    return replace(fault, answer=answer)
+
+
+@pytest.mark.parametrize("where", KINDS)
+async def test_no_fault_makes_a_secret_or_personal_data_appear(
+    where: str, caplog: pytest.LogCaptureFixture, events: list[str]
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    keys = {"API_KEYS": line("caller", CALLER_KEY, " ".join(SCOPES))}
+    # Short, so that the faults which hang are over soon; nothing is waited for beyond that.
+    times = {"ATTEMPT_TIMEOUT_SECONDS": "0.15", "OPERATION_DEADLINE_SECONDS": "0.2"}
+
+    async def strike(name: str) -> tuple[str, str]:
+        simulator = planted()
+        for upstream in simulator.upstreams:
+            upstream.faults.add(_spoken(FAULTS[name]), times=None, kinds=KINDS[where])
+        async with open_graph(simulator, **keys, **times) as graph:
+            if where == "token":
+                answer = await graph.post({"query": QUERY, "variables": VARIABLES}, x_api_key=CALLER_KEY)
+            else:
+                answer = await graph.post({"query": QUERY, "variables": VARIABLES}, x_api_key=CALLER_KEY)
+                if simulator.nexudus.calls:
+                    simulator.nexudus.expire_tokens()
+                    await graph.post({"query": QUERY, "variables": VARIABLES}, x_api_key=CALLER_KEY)
+        assert answer.status == 200, name
+        assert answer.json["errors"], name
+        sent = json.dumps(answer.headers) + answer.body.decode()
+        for call in simulator.nexudus.calls:
+            assert API_KEY not in repr((call.path, call.query, call.headers, call.body))
+            if not call.kind.startswith("token"):
+                assert PASSWORD not in repr((call.path, call.query, call.headers, call.body))
+        for call in simulator.chartmogul.calls:
+            assert PASSWORD not in repr((call.path, call.query, call.headers, call.body))
+        tokens = [call.headers.get("authorization", "") for call in simulator.nexudus.calls]
+        return sent, " ".join(token.removeprefix("Bearer ") for token in tokens if token)
+
+    found = []
+    names = [name for name in FAULTS if name not in ("gzip-bomb", "huge")]
+    for at in range(0, len(names), 8):
+        found += await asyncio.gather(*map(strike, names[at : at + 8]))
+    texts = {
+        "responses": "\n".join(sent for sent, _ in found),
+        "logs": "\n".join(f"{record.getMessage()} {record.exc_text or ''} {record.args}" for record in caplog.records)
+        + caplog.text,
+        "telemetry": "\n".join(events),
+    }
+    assert events, "the telemetry was not listened to"
+    canaries = {PASSWORD, API_KEY, CALLER_KEY, EMAIL, NOTES, VARIABLE, UPSTREAM, URL_PART}
+    canaries |= {b64encode(f"{API_KEY}:".encode()).decode().rstrip("=")}
+    canaries |= {token for _, tokens in found for token in tokens.split()}
+    for place, text in texts.items():
+        for canary in canaries:
+            assert canary not in text, f"{canary} in the {place}: {text[max(0, text.index(canary) - 300) :][:400]}"
+
+
+async def test_a_fault_of_our_own_tells_nothing(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An exception that nobody expected, with a secret in its text, where a record is made and where one is asked."""
+    caplog.set_level(logging.DEBUG)
+
+    def broken(*_: Any, **__: Any) -> None:
+        raise KeyError(NOTES)
+
+    async with open_graph() as graph:
+        monkeypatch.setattr("schema.context.Context._load", broken)
+        answer = await graph.ask('{ node(id: "bmV4dWR1czox") { id } }')
+        assert answer["errors"][0]["message"] == "Internal server error."
+        monkeypatch.setattr("schema.execution.Engine.answer", broken)
+        masked = await graph.post({"query": "{ __typename }"})
+        assert masked.status == 500
+        assert masked.json["errors"][0]["extensions"] == {"code": "INTERNAL_SERVER_ERROR", "retryable": False}
+    assert "KeyError" in caplog.text, "what went wrong is to be found in the log"
+    assert NOTES not in caplog.text + json.dumps(answer) + masked.body.decode()

@@ -1,0 +1,323 @@
+"""Compiled operations answer as graphql-core's executor does, byte for byte.
+
+Documents come from hypothesis-graphql, over the real schema, and are then made harder: aliases, fields asked for
+twice, fragments with and without a name, `@skip` and `@include`, variables with and without a default. Records are
+full of nulls, of codes that nobody knows and of values that do not fit their field; some are missing, some fail.
+COMPILED_EXAMPLES=5000 looks further than the suite does.
+"""
+
+import asyncio
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+from random import Random
+from typing import Any
+
+import orjson
+from graphql import (
+    ArgumentNode,
+    DirectiveNode,
+    DocumentNode,
+    ExecutionResult,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLNamedType,
+    InlineFragmentNode,
+    NameNode,
+    OperationDefinitionNode,
+    SelectionNode,
+    SelectionSetNode,
+    get_named_type,
+    parse,
+    parse_type,
+    parse_value,
+    print_ast,
+    validate,
+)
+from graphql.language import ConstValueNode, NamedTypeNode, VariableDefinitionNode, VariableNode
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+from hypothesis_graphql import nodes, queries
+from msgspec.structs import fields as struct_fields
+
+from resolvers import global_id
+from resolvers.chartmogul.record import ChartMogulRecord
+from resolvers.errors import UpstreamRateLimited, UpstreamTimeout
+from resolvers.loaders import Loaders
+from resolvers.nexudus.record import NexudusRecord
+from resolvers.operation import Operation
+from resolvers.reply import Timestamp
+from schema import build_restricted_schema, build_schema
+from schema.access import SCOPES, Access
+from schema.compiled import CompiledOperation
+from schema.completion import NotCompiled
+from schema.context import Context
+from schema.errors import field_errors
+from schema.execution import execute_with_graphql_core
+
+OPEN, RESTRICTED = build_schema()._schema, build_restricted_schema()._schema
+EVERYTHING = Access.of(SCOPES, is_gateway=True, is_production=False)
+EXAMPLES = int(os.environ.get("COMPILED_EXAMPLES", "150"))
+
+UUID = "4ee13ca4-e7fe-11ee-fa7f-{:012d}"
+NUMBERS = range(1, 7)
+SOURCE_IDS = {"nexudus": [str(n) for n in NUMBERS], "chartmogul": [UUID.format(n) for n in NUMBERS]}
+GLOBAL_IDS = [global_id.encode(source, id_) for source, ids in SOURCE_IDS.items() for id_ in ids]
+MALFORMED = ["", "x", "bmV4dWR1czow"]
+
+TEXTS = ["", "a", 'quo"te\n', "£", "7", "Company", "won", "pipeline", "recurring", "one-time", "USD", "unheard-of"]
+TIMES = [
+    Timestamp(2026, 2, 11, 16, 42, 7, 913118, tzinfo=UTC),
+    Timestamp(2026, 2, 11, 16, 42, 7, tzinfo=timezone(timedelta(hours=2))),
+]
+VALUES: dict[str, Sequence[Any]] = {
+    "str": TEXTS,
+    "int": [0, 1, 2, 3, 19, 98, 2**31 - 1, 2**31, 2**70, -5],
+    "bool": [True, False],
+    "Decimal": [Decimal("4800.00000"), Decimal("-0"), Decimal("1E+3")],
+    "Timestamp": TIMES,
+    "date": [datetime(2026, 3, 31).date()],
+    "dict": [{}, {"seats": 3, "list": [1, None]}, {"none": None, "huge": 2**70, "deep": {"a": 0.5}}],
+}
+MISFITS = [object(), "text", 5, 1.5, True, [1], {"a": 1}]
+
+
+def record(type_: type[Any], source_id: str, chance: Random) -> Any:
+    """Return a record; a quarter of its values are null, and once in a while one does not fit."""
+    made: dict[str, Any] = {}
+    for field in struct_fields(type_):
+        names = [name for name in VALUES if name in str(field.type)]
+        optional = "None" in str(field.type)
+        made[field.name] = None if optional and chance.random() < 0.25 else chance.choice(VALUES[names[0]])
+    made |= (
+        {"id": int(source_id), "status": chance.choice([1, 2, 3, 4])} if type_ is NexudusRecord else {"uuid": source_id}
+    )
+    if chance.random() < 0.03:
+        made[chance.choice([name for name in made if name not in ("id", "uuid", "value")])] = chance.choice(
+            [None, *MISFITS]
+        )
+    return type_(**made)
+
+
+def outcome(source: str, source_id: str, chance: Random) -> Any:
+    """Return what becomes of an id."""
+    draw = chance.random()
+    if draw < 0.1:
+        return None
+    if draw < 0.2:
+        return chance.choice([UpstreamTimeout(source), UpstreamRateLimited(source, retry_after_seconds=3.0)])
+    if draw < 0.23:
+        return RuntimeError("a fault of ours")
+    return record(NexudusRecord if source == "nexudus" else ChartMogulRecord, source_id, chance)
+
+
+class Fetcher:
+    """A source with some of its records at hand, as `resolvers.fetcher.Fetcher` is to the loaders."""
+
+    def __init__(self, source: str, chance: Random) -> None:
+        self.source = source
+        self._outcomes = {id_: outcome(source, id_, chance) for id_ in SOURCE_IDS[source]}
+        self._at_hand = {id_ for id_, found in self._outcomes.items() if not isinstance(found, Exception)}
+        self._at_hand = {id_ for id_ in sorted(self._at_hand) if chance.random() < 0.5}
+
+    def at_hand(self, source_id: str, _: Operation) -> tuple[bool, Any]:
+        return source_id in self._at_hand, self._outcomes.get(source_id)
+
+    async def fetch_many(self, ids: Sequence[str], _: Operation) -> list[Any]:
+        await asyncio.sleep(0)
+        return [self._outcomes.get(id_) for id_ in ids]
+
+
+def context(fetchers: dict[str, Fetcher], access: Access = EVERYTHING) -> Context:
+    operation = Operation(5)
+    return Context(Loaders(fetchers, operation), operation, access)  # type: ignore[arg-type] # as much as they need
+
+
+class Harder:
+    """Makes a document harder without making it invalid, or not often."""
+
+    def __init__(self, chance: Random) -> None:
+        self._chance = chance
+        self._fragments: list[FragmentDefinitionNode] = []
+        self._definitions: list[VariableDefinitionNode] = []
+        self._arguments: dict[int, list[ArgumentNode]] = {}
+        self.variables: dict[str, Any] = {}
+
+    def document(self, plain: DocumentNode) -> str:
+        """Return the harder document's text."""
+        operation = plain.definitions[0]
+        assert isinstance(operation, OperationDefinitionNode)
+        assert OPEN.query_type
+        selected = self._selected(operation.selection_set, OPEN.query_type)
+        harder = OperationDefinitionNode(
+            operation=operation.operation,
+            name=NameNode(value="Asked"),
+            variable_definitions=self._definitions,
+            selection_set=selected,
+        )
+        return print_ast(DocumentNode(definitions=[harder, *self._fragments]))
+
+    def _argument(self, node: FieldNode, argument: ArgumentNode) -> ArgumentNode:
+        name = node.name.value
+        many = argument.name.value in ("ids", "representations")
+        count = self._chance.choice([0, 1, 3, 8]) if many else 1
+        drawn = [self._id(name) for _ in range(count)]
+        value = drawn if many else drawn[0]
+        type_ = {"ids": "[ID!]!", "representations": "[_Any!]!"}.get(argument.name.value, "ID!")
+        if self._chance.random() < 0.6:
+            return ArgumentNode(name=argument.name, value=self._variable(type_, value))
+        return ArgumentNode(name=argument.name, value=_literal(value))
+
+    def _id(self, field: str) -> Any:
+        if field == "_entities":
+            source, ids = self._chance.choice(list(SOURCE_IDS.items()))
+            name = {"nexudus": "NexudusOpportunity", "chartmogul": "ChartMogulOpportunity"}[source]
+            by = self._chance.choice(
+                [{"sourceId": self._chance.choice(ids)}, {"id": self._chance.choice(GLOBAL_IDS)}, {}]
+            )
+            return {"__typename": self._chance.choice([name, name, "Opportunity", "Money"]), **by}
+        good = {
+            "nexudusOpportunity": SOURCE_IDS["nexudus"],
+            "chartMogulOpportunity": SOURCE_IDS["chartmogul"],
+        }.get(field, GLOBAL_IDS)
+        return self._chance.choice(good if self._chance.random() < 0.9 else MALFORMED)
+
+    def _variable(self, type_: str, value: Any) -> VariableNode:
+        name = f"v{len(self._definitions)}"
+        default: ConstValueNode | None = None
+        given = self._chance.random()
+        if given < 0.15:
+            default = _literal(value)
+        elif given < 0.2:
+            self.variables[name] = self._chance.choice([None, 5, [7], {"a": []}])
+        else:
+            self.variables[name] = value
+        node = VariableNode(name=NameNode(value=name))
+        self._definitions.append(VariableDefinitionNode(variable=node, type=parse_type(type_), default_value=default))
+        return node
+
+    def _selected(self, selection_set: SelectionSetNode, type_: GraphQLNamedType) -> SelectionSetNode:
+        found: list[SelectionNode] = []
+        for node in selection_set.selections:
+            found.append(self._inside(node, type_))
+            if self._chance.random() < 0.15:
+                found.append(self._inside(node, type_))
+        if self._chance.random() < 0.2:
+            found.append(FieldNode(name=NameNode(value="__typename")))
+        self._chance.shuffle(found)
+        return SelectionSetNode(selections=[self._wrapped(node, type_) for node in found])
+
+    def _inside(self, node: SelectionNode, type_: GraphQLNamedType) -> SelectionNode:
+        if isinstance(node, InlineFragmentNode):
+            inner = OPEN.type_map[node.type_condition.name.value] if node.type_condition else type_
+            selected = self._selected(node.selection_set, inner)
+            return InlineFragmentNode(type_condition=node.type_condition, selection_set=selected)
+        assert isinstance(node, FieldNode)
+        field = OPEN.get_field(type_, node.name.value)  # type: ignore[arg-type] # a composite type
+        assert field
+        alias = NameNode(value=f"a{self._chance.randrange(9)}") if self._chance.random() < 0.15 else node.alias
+        inner_set = self._selected(node.selection_set, get_named_type(field.type)) if node.selection_set else None
+        if id(node) not in self._arguments:
+            self._arguments[id(node)] = [self._argument(node, argument) for argument in node.arguments or ()]
+        return FieldNode(name=node.name, alias=alias, arguments=self._arguments[id(node)], selection_set=inner_set)
+
+    def _wrapped(self, node: SelectionNode, type_: GraphQLNamedType) -> SelectionNode:
+        draw = self._chance.random()
+        if draw < 0.1:
+            node = InlineFragmentNode(selection_set=SelectionSetNode(selections=[node]))
+        elif draw < 0.2:
+            name = NameNode(value=f"F{len(self._fragments)}")
+            condition = NamedTypeNode(name=NameNode(value=type_.name))
+            inner = SelectionSetNode(selections=[node])
+            self._fragments.append(FragmentDefinitionNode(name=name, type_condition=condition, selection_set=inner))
+            node = FragmentSpreadNode(name=name)
+        if self._chance.random() < 0.1:
+            return replace(node, directives=[self._switch()])
+        return node
+
+    def _switch(self) -> DirectiveNode:
+        value = self._chance.random() < 0.5
+        if self._definitions and self._chance.random() < 0.7:
+            known = [d.variable for d in self._definitions if print_ast(d.type) == "Boolean!"]
+            node = self._chance.choice(known) if known else self._variable("Boolean!", value)
+        else:
+            node = self._variable("Boolean!", value) if self._chance.random() < 0.5 else None
+        argument = ArgumentNode(name=NameNode(value="if"), value=node or _literal(value))
+        return DirectiveNode(name=NameNode(value=self._chance.choice(["skip", "include"])), arguments=[argument])
+
+
+def _literal(value: Any) -> ConstValueNode:
+    if isinstance(value, dict):
+        text = ", ".join(f"{name}: {orjson.dumps(one).decode()}" for name, one in value.items())
+        return parse_value(f"{{{text}}}")  # type: ignore[return-value] # without variables
+    if isinstance(value, list):
+        return parse_value(f"[{', '.join(print_ast(_literal(one)) for one in value)}]")  # type: ignore[return-value]
+    return parse_value(orjson.dumps(value).decode())  # type: ignore[return-value]
+
+
+def told(result: ExecutionResult) -> bytes:
+    """Return the answer's bytes. In which order several root fields fail is chance: it depends on what arrives when."""
+    errors = sorted(result.errors or [], key=lambda error: str((error.path or [""])[0]))
+    if result.errors and not any(error.path for error in result.errors):
+        return orjson.dumps([error.formatted for error in result.errors])
+    return orjson.dumps(
+        {"data": result.data, "errors": field_errors(errors)}, default=repr, option=orjson.OPT_PASSTHROUGH_SUBCLASS
+    )
+
+
+PLAIN = queries(
+    OPEN,
+    fields=(
+        "opportunity",
+        "opportunitiesById",
+        "node",
+        "nodes",
+        "nexudusOpportunity",
+        "chartMogulOpportunity",
+        "_entities",
+    ),
+    custom_scalars={"_Any": st.just(nodes.Object([]))},
+    print_ast=lambda document: document,
+)
+
+seen: dict[str, int] = {"compiled": 0, "left": 0}
+
+
+@settings(
+    max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
+)
+@given(plain=PLAIN, seed=st.integers(0, 2**32))
+def test_the_answer_is_that_of_the_executor(plain: DocumentNode, seed: int) -> None:
+    chance = Random(seed)
+    harder = Harder(chance)
+    text = harder.document(plain)
+    document = parse(text)
+    schema = chance.choice([OPEN, OPEN, RESTRICTED])
+    assume(not validate(schema, document))
+    fetchers = {source: Fetcher(source, chance) for source in SOURCE_IDS}
+
+    async def both() -> tuple[ExecutionResult, ExecutionResult | None]:
+        expected = await execute_with_graphql_core(schema, document, harder.variables, None, context(fetchers))
+        return expected, await compiled(document, schema, harder.variables, context(fetchers))
+
+    expected, found = asyncio.run(both())
+    seen["left" if found is None else "compiled"] += 1
+    if found is not None:
+        assert told(found) == told(expected), text
+
+
+async def compiled(
+    document: DocumentNode, schema: Any, variables: dict[str, Any], context: Context
+) -> ExecutionResult | None:
+    (operation,) = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
+    try:
+        return await CompiledOperation(schema, document, operation).execute(variables, context)
+    except NotCompiled:
+        return None
+
+
+def test_most_of_those_operations_were_compiled() -> None:
+    assert seen["compiled"] > seen["left"] > 0 or not sum(seen.values())

@@ -1,0 +1,114 @@
+"""The settings of the door: what refuses to start, saying what to set."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import server
+from resolvers.settings import BadSettings
+from server import AllSettings
+from tests.test_api_keys import line
+
+SOURCE = {"CHARTMOGUL_API_KEY": "key"}
+JWT = {"JWT_ISSUER": "https://i.example.com", "JWT_AUDIENCE": "graph", "JWT_JWKS_URL": "https://i.example.com/keys"}
+KEYS = line("name", "key")
+EVERYWHERE = ".".join("0000")
+
+
+def problems(*, demo: bool = False, **variables: str) -> list[str]:
+    try:
+        AllSettings(SOURCE | variables, demo=demo)
+    except BadSettings as error:
+        return list(error.problems)
+    return []
+
+
+@pytest.mark.parametrize("host", [EVERYWHERE, "::", "10.0.0.1", "example.com", "localhost.example.com"])
+def test_a_server_that_others_can_reach_does_not_start_without_saying_who_may_call(host: str) -> None:
+    (problem,) = problems(HOST=host)
+    assert problem.startswith("HOST: other machines can reach this address")
+    for name in ("JWT_ISSUER", "API_KEYS", "GATEWAY_KEYS", "AUTHENTICATION=proxy"):
+        assert name in problem
+    for mode in (JWT, {"API_KEYS": KEYS}, {"GATEWAY_KEYS": KEYS}, {"AUTHENTICATION": "proxy"}):
+        assert problems(HOST=host, **mode) == []
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
+def test_on_this_machine_alone_it_starts(host: str) -> None:
+    assert problems(HOST=host) == []
+
+
+def test_in_production_it_never_starts_without_saying_who_may_call() -> None:
+    assert problems(PRODUCTION="true")[0].startswith("PRODUCTION: say who may call")
+    assert problems(PRODUCTION="true", API_KEYS=KEYS) == []
+
+
+def test_the_demo_listens_on_this_machine_only(capsys: pytest.CaptureFixture[str]) -> None:
+    assert problems(demo=True, HOST=EVERYWHERE, API_KEYS=KEYS)[0].startswith(
+        "HOST: --demo listens on this machine only"
+    )
+    assert problems(demo=True) == []
+    assert server.main(["--demo", "--host", EVERYWHERE, "--port", "0"]) == 2
+    assert "--demo listens on this machine only" in capsys.readouterr().err
+
+
+def test_the_refusal_reaches_who_starts_it(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "variables", lambda: dict(SOURCE))
+    assert server.main(["--host", EVERYWHERE]) == 2
+    assert "say who may call" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("variables", "named"),
+    [
+        ({"JWT_ISSUER": "x"}, ["JWT_AUDIENCE", "JWT_JWKS_URL"]),
+        ({**JWT, "JWT_JWKS_URL": "http://i.example.com/keys"}, ["JWT_JWKS_URL"]),
+        ({**JWT, "JWT_JWKS_URL": "https://user:pass@i.example.com/keys"}, ["JWT_JWKS_URL"]),
+        ({**JWT, "JWT_ALGORITHMS": "HS256"}, ["JWT_ALGORITHMS"]),
+        ({**JWT, "JWT_ALGORITHMS": "RS256 none"}, ["JWT_ALGORITHMS"]),
+        ({**JWT, "JWT_ALGORITHMS": " "}, ["JWT_ALGORITHMS"]),
+        ({**JWT, "JWT_AUDIENSE": "x"}, ["JWT_AUDIENSE"]),
+        ({"API_KEYS": "name key opportunities:read"}, ["API_KEYS"]),
+        ({"GATEWAY_KEYS": "x"}, ["GATEWAY_KEYS"]),
+        ({"API_KEYS": KEYS, "AUTHENTICATION": "proxy"}, ["AUTHENTICATION"]),
+        ({**JWT, "AUTHENTICATION": "proxy"}, ["AUTHENTICATION"]),
+        ({"AUTHENTICATION": "none"}, ["AUTHENTICATION"]),
+        ({"CORS_ORIGINS": "*"}, ["CORS_ORIGINS"]),
+        ({"CORS_ORIGINS": "https://a.example.com https://b.example.com/"}, ["CORS_ORIGINS"]),
+        ({"PERSISTED_QUERIES": "listed-only"}, ["PERSISTED_MANIFEST"]),
+        ({"PERSISTED_MANIFEST": "no-such-file.json"}, ["PERSISTED_MANIFEST"]),
+        ({"QUERY_MAX_DEPTH": "0"}, ["QUERY_MAX_DEPTH"]),
+        ({"QUERY_MAX_DEPHT": "9"}, ["QUERY_MAX_DEPHT"]),
+        ({"PRODUCTION": "perhaps"}, ["PRODUCTION"]),
+    ],
+)
+def test_settings_that_cannot_be_meant_are_refused_by_name(variables: dict[str, str], named: list[str]) -> None:
+    found = problems(**variables)
+    assert [problem.split(":")[0] for problem in found] == named
+    assert "pass@" not in "".join(found)
+
+
+def test_gateways_may_have_keys_behind_a_proxy() -> None:
+    assert problems(AUTHENTICATION="proxy", GATEWAY_KEYS=KEYS) == []
+
+
+def test_keys_may_come_from_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "keys"
+    file.write_text(KEYS + "\n" + line("other", "other") + "\n")
+    settings = AllSettings({**SOURCE, "API_KEYS_FILE": str(file)})
+    assert settings.door.requires_credentials
+    assert KEYS.split()[1] not in repr(settings.door)
+
+
+def test_limits_are_settings() -> None:
+    limits: Any = AllSettings({**SOURCE, "QUERY_MAX_RECORDS": "7", "QUERY_MAX_TOKENS": "99"}).door.query_limits()
+    assert (limits.max_records, limits.max_tokens) == (7, 99)
+
+
+def test_a_manifest_that_is_none_is_refused_at_the_start(tmp_path: Path) -> None:
+    file = tmp_path / "manifest.json"
+    file.write_text(json.dumps({"q": 7}))
+    (problem,) = problems(PERSISTED_MANIFEST=str(file))
+    assert problem.startswith("PERSISTED_MANIFEST: must be a JSON object")

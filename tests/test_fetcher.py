@@ -1,0 +1,510 @@
+"""`resolvers.fetcher`: how few requests, for whom, and who is told what. Claims about the simulator's list of calls."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+
+from resolvers.budget import Rate
+from resolvers.chartmogul import CHARTMOGUL
+from resolvers.errors import UpstreamError, UpstreamRateLimited, UpstreamTimeout, UpstreamUnavailable
+from resolvers.fetcher import Fetcher, open_fetcher
+from resolvers.nexudus import NEXUDUS
+from resolvers.operation import Operation
+from resolvers.settings import read
+from resolvers.source import Source
+from resolvers.telemetry import Event
+from resolvers.transport import TransportSettings, open_session
+from simulator import FAULTS, Call, Fault, Simulator
+from simulator.wire import Exchange
+from tests.harness import Graph, open_graph
+
+IDS = [str(number) for number in range(1427000501, 1427000701)]
+READS = ("get", "list-by-ids")
+KEPT = {f"{name}_CACHE_{what}_SECONDS": "60" for name in ("NEXUDUS", "CHARTMOGUL") for what in ("FRESH", "STALE")}
+
+
+@dataclass
+class World:
+    """One fetcher over the simulator."""
+
+    simulator: Simulator
+    fetcher: Fetcher
+    events: list[Event] = field(default_factory=list)
+
+    @property
+    def reads(self) -> list[Call]:
+        return [call for call in self.simulator.calls if call.kind in READS]
+
+    async def fetch(self, *ids: str, operation: Operation | None = None) -> list[Any]:
+        return await self.fetcher.fetch_many(ids, operation or Operation(2))
+
+    async def one(self, source_id: str, operation: Operation | None = None) -> Any:
+        (outcome,) = await self.fetch(source_id, operation=operation)
+        return outcome
+
+
+@asynccontextmanager
+async def a_world(
+    source: Source = NEXUDUS, *, rates: Sequence[Rate] = (), attempt_timeout_seconds: float = 1.0, **variables: str
+) -> AsyncIterator[World]:
+    simulator = Simulator()
+    async with simulator.serve() as urls, open_session() as session:
+        settings = read(source.settings, {**simulator.environment(urls), **variables})
+        world = World(simulator, None)  # type: ignore[arg-type] # made in the next line
+        world.fetcher = open_fetcher(
+            replace(source, rates=rates),
+            settings,
+            session,
+            TransportSettings(attempt_timeout_seconds=attempt_timeout_seconds),
+            world.events.append,
+        )
+        await world.one("1")  # signs in, and opens a connection
+        simulator.calls.clear()
+        yield world
+
+
+class Gate:
+    """A fault that keeps answers back until it is opened, and knows what became of them."""
+
+    def __init__(self) -> None:
+        self.fault = Fault("gate", self._answer)
+        self.arrived = 0
+        self.answered = 0
+        self.ended = 0
+        self._open = asyncio.Event()
+
+    async def _answer(self, exchange: Exchange) -> Any:
+        self.arrived += 1
+        try:
+            await self._open.wait()
+            self.answered += 1
+            return await exchange.real()
+        finally:
+            self.ended += 1
+
+    def open(self) -> None:
+        self._open.set()
+
+
+async def until(condition: Callable[[], Any]) -> None:
+    async with asyncio.timeout(2):
+        while not condition():  # noqa: ASYNC110 - the simulator tells by being looked at
+            await asyncio.sleep(0.002)
+
+
+# How few requests
+
+
+async def test_100_equal_queries_at_once_cost_one_request() -> None:
+    async with open_graph() as graph:
+        query = f'{{ nexudusOpportunity(sourceId: "{IDS[0]}") {{ sourceId }} }}'
+        answers = await asyncio.gather(*(graph.ask(query) for _ in range(100)))
+
+        assert {answer["data"]["nexudusOpportunity"]["sourceId"] for answer in answers} == {IDS[0]}
+        assert [call.kind for call in graph.simulator.calls] == ["token-password", "get"]
+        costs = [answer["extensions"]["upstream"]["nexudus"] for answer in answers]
+        assert sorted((cost["requests"], cost["joined"]) for cost in costs) == [(0, 1)] * 99 + [(1, 0)]
+
+
+async def test_32_equal_operations_over_40_records_of_both_sources_cost_21_requests() -> None:
+    async with open_graph() as graph:
+        chartmogul = list(graph.simulator.chartmogul.records)[:20]
+        aliases = [f'n{id_}: nexudusOpportunity(sourceId: "{id_}") {{ id }}' for id_ in IDS[:20]]
+        aliases += [f'c{n}: chartMogulOpportunity(sourceId: "{id_}") {{ id }}' for n, id_ in enumerate(chartmogul)]
+        answers = await asyncio.gather(*(graph.ask(f"{{ {' '.join(aliases)} }}") for _ in range(32)))
+
+        assert all("errors" not in answer and all(answer["data"].values()) for answer in answers)
+        kinds = [call.kind for call in graph.simulator.calls]
+        assert sorted(kinds) == ["get"] * 20 + ["list-by-ids", "token-password"]
+
+
+async def test_a_single_id_leaves_at_once_when_the_budget_is_free() -> None:
+    async with a_world(rates=[Rate(3, 60)]) as world:
+        record = await asyncio.wait_for(world.one(IDS[0]), 0.5)
+        assert str(record.id) == IDS[0]
+        assert [call.kind for call in world.reads] == ["get"]
+
+
+async def test_ids_that_wait_for_the_budget_leave_together_whoever_asked_for_them() -> None:
+    async with a_world(rates=[Rate(1, 0.2)]) as world:
+        operations = [Operation(2) for _ in range(30)]
+        found = await asyncio.gather(*(world.one(IDS[n], operation) for n, operation in enumerate(operations)))
+
+        assert [str(record.id) for record in found] == IDS[:30]
+        assert [len(call.ids) for call in world.reads] == [30]
+        costs = [operation.cost("nexudus") for operation in operations]
+        assert [(cost.keys, cost.requests, cost.joined) for cost in costs] == [(1, 1, 0)] + [(1, 0, 1)] * 29
+
+
+async def test_ids_go_on_joining_until_the_request_leaves() -> None:
+    async with a_world(rates=[Rate(1, 0.15)]) as world:
+        await world.one(IDS[0])
+        waiting = []
+        for source_id in IDS[1:11]:
+            waiting.append(asyncio.create_task(world.one(source_id)))
+            await asyncio.sleep(0.005)
+        await asyncio.gather(*waiting)
+        assert [len(call.ids) for call in world.reads] == [1, 10]
+
+
+async def test_a_request_carries_no_more_than_50_ids() -> None:
+    async with a_world() as world:
+        await asyncio.gather(*(world.fetch(*IDS[n : n + 40]) for n in (0, 40, 80)))
+        assert sorted(len(call.ids) for call in world.reads) == [20, 50, 50]
+
+
+async def test_a_source_without_lists_is_asked_for_each_record() -> None:
+    async with a_world(CHARTMOGUL, CHARTMOGUL_CACHE_FRESH_SECONDS="0") as world:
+        ids = list(world.simulator.chartmogul.records)[:5]
+        assert [record.uuid for record in await world.fetch(*ids)] == ids
+        assert [call.ids for call in world.reads] == [(one,) for one in ids]
+
+
+async def test_a_fresh_record_costs_no_request_and_no_turn_of_the_loop() -> None:
+    async with a_world() as world:
+        record = await world.one(IDS[0])
+        operation = Operation(2)
+        assert world.fetcher.at_hand(IDS[0], operation) == (True, record)
+        assert len(world.reads) == 1
+        assert (operation.cost("nexudus").keys, operation.cost("nexudus").cached) == (1, 1)
+
+
+async def test_that_a_record_is_missing_is_remembered_too() -> None:
+    async with a_world() as world:
+        assert await world.one("999") is None
+        assert world.fetcher.at_hand("999", Operation(2)) == (True, None)
+
+
+async def test_a_request_for_fresh_data_asks_anew_and_what_comes_is_kept() -> None:
+    async with open_graph(**KEPT) as graph:
+        body = {"query": f'{{ nexudusOpportunity(sourceId: "{IDS[0]}") {{ name }} }}'}
+
+        async def name(**headers: str) -> Any:
+            return (await graph.post(body, **headers)).json["data"]["nexudusOpportunity"]["name"]
+
+        before = await name()
+        graph.simulator.nexudus.records[int(IDS[0])]["Name"] = "Renamed"
+        assert await name() == before
+        assert await name(cache_control="max-age=0, No-Cache") == "Renamed"
+        assert await name() == "Renamed"
+        assert [call.kind for call in graph.simulator.calls].count("get") == 2
+
+
+# The ration, and who waits for it
+
+
+async def test_what_could_not_leave_before_the_deadline_is_refused_at_once() -> None:
+    async with a_world(rates=[Rate(3, 60)]) as world:
+        await world.one(IDS[0])  # after the sign-in and the first read the last that fits
+        outcome = await asyncio.wait_for(world.one(IDS[1]), 0.2)
+        assert isinstance(outcome, UpstreamRateLimited)
+        assert outcome.retry_after_seconds == pytest.approx(60, abs=2)
+        assert len(world.reads) == 1
+
+
+async def test_the_ids_that_fit_are_fetched_and_the_others_refused_at_once() -> None:
+    async with a_world(CHARTMOGUL, rates=[Rate(3, 60)], CHARTMOGUL_CACHE_FRESH_SECONDS="0") as world:
+        ids = list(world.simulator.chartmogul.records)[:6]
+        found = await asyncio.wait_for(world.fetch(*ids), 0.5)
+        assert [record.uuid for record in found[:2]] == ids[:2]
+        assert {type(outcome) for outcome in found[2:]} == {UpstreamRateLimited}
+        assert len(world.reads) == 2
+
+
+async def test_one_huge_operation_cannot_starve_small_ones() -> None:
+    async with a_world(CHARTMOGUL, rates=[Rate(1, 0.03)], CHARTMOGUL_CACHE_FRESH_SECONDS="0") as world:
+        ids = list(world.simulator.chartmogul.records)
+        huge = asyncio.create_task(world.fetch(*ids[:50], operation=Operation(5)))
+        await until(lambda: len(world.reads) >= 2)
+        started = asyncio.get_running_loop().time()
+        small = await asyncio.gather(*(world.one(source_id) for source_id in ids[50:53]))
+
+        assert [record.uuid for record in small] == ids[50:53]
+        # Four operations take turns: about eight requests, not the 48 that were before them.
+        assert asyncio.get_running_loop().time() - started < 0.5
+        assert not huge.done()
+        huge.cancel()
+
+
+async def test_records_in_doubt_do_not_keep_others_waiting() -> None:
+    """A list that leaves many records in doubt asks for them singly, some at a time: the ration is everybody's."""
+    async with a_world(rates=[Rate(1, 0.02)], NEXUDUS_CONFIRM_MISSING="true") as world:
+        missing = [str(number) for number in range(2, 41)]
+        doubtful = asyncio.create_task(world.fetch(IDS[9], *missing, operation=Operation(5)))
+        await until(lambda: len(world.reads) >= 3)
+        await world.one(IDS[0])
+        assert len(world.reads) < 15
+        doubtful.cancel()
+
+
+async def test_a_throttled_source_is_left_alone_by_everybody_until_it_asked_for() -> None:
+    async with a_world() as world:
+        world.simulator.nexudus.faults.add(FAULTS["409-retry-after-60"], times=1)
+        outcome = await world.one(IDS[0])
+        assert isinstance(outcome, UpstreamRateLimited)
+        assert outcome.retry_after_seconds == 60
+
+        later = await asyncio.wait_for(world.one(IDS[1]), 0.2)
+        assert isinstance(later, UpstreamRateLimited)
+        assert later.retry_after_seconds == pytest.approx(60, abs=1)
+        assert len(world.reads) == 1
+
+
+async def test_a_wait_until_2099_is_believed_for_a_minute_at_most() -> None:
+    async with a_world() as world:
+        world.simulator.nexudus.faults.add(FAULTS["409-retry-after-2099"], times=1)
+        await world.one(IDS[0])
+        later = await world.one(IDS[1])
+        assert later.retry_after_seconds == pytest.approx(60, abs=1)
+
+
+# Joining, leaving, and what goes wrong
+
+
+async def test_a_fetch_under_way_is_joined_by_operations_that_come_later() -> None:
+    async with a_world() as world:
+        gate = Gate()
+        world.simulator.nexudus.faults.add(gate.fault)
+        first = asyncio.create_task(world.one(IDS[0]))
+        await until(lambda: gate.arrived)
+        second = asyncio.create_task(world.one(IDS[0]))
+        await asyncio.sleep(0)
+        gate.open()
+        assert await first is await second
+        assert len(world.reads) == 1
+
+
+async def test_who_hangs_up_cancels_a_fetch_that_nobody_shares() -> None:
+    async with a_world() as world:
+        gate = Gate()
+        world.simulator.nexudus.faults.add(gate.fault)
+        alone = asyncio.create_task(world.fetch(*IDS[:3]))
+        await until(lambda: gate.arrived)
+        alone.cancel()
+        await until(lambda: gate.ended)
+        assert gate.answered == 0
+
+
+async def test_who_hangs_up_does_not_cancel_a_fetch_that_others_share() -> None:
+    async with a_world() as world:
+        gate = Gate()
+        world.simulator.nexudus.faults.add(gate.fault)
+        leaving = asyncio.create_task(world.fetch(*IDS[:3]))
+        await until(lambda: gate.arrived)
+        staying = asyncio.create_task(world.one(IDS[1]))
+        await asyncio.sleep(0)
+        leaving.cancel()
+        await asyncio.sleep(0.01)
+        gate.open()
+        assert str((await staying).id) == IDS[1]
+        assert len(world.reads) == 1
+
+
+async def test_who_comes_right_after_a_hang_up_does_not_join_what_is_being_cancelled() -> None:
+    async with a_world() as world:
+        gate = Gate()
+        world.simulator.nexudus.faults.add(gate.fault)
+        leaving = asyncio.create_task(world.fetch(*IDS[:2]))
+        await until(lambda: gate.arrived)
+        leaving.cancel()
+        await asyncio.wait([leaving])
+        for source_id in IDS[:2]:
+            assert str((await world.one(source_id)).id) == source_id
+
+
+@pytest.mark.parametrize("turns", range(8))
+async def test_a_hang_up_at_any_moment_leaves_no_place_taken(turns: int) -> None:
+    async with a_world() as world:
+        world.simulator.nexudus.faults.add(FAULTS["delay"], times=None, ids=IDS[:40])
+        for source_id in IDS[:30]:  # three times as many as there are places
+            leaving = asyncio.create_task(world.one(source_id))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            leaving.cancel()
+            await asyncio.wait([leaving])
+        assert str((await world.one(IDS[50])).id) == IDS[50]
+
+
+async def test_what_is_still_queued_when_its_client_hangs_up_is_never_asked_for() -> None:
+    async with a_world(rates=[Rate(1, 0.1)]) as world:
+        await world.one(IDS[0])
+        leaving = asyncio.create_task(world.one(IDS[1]))
+        staying = asyncio.create_task(world.one(IDS[2]))
+        await asyncio.sleep(0.01)
+        leaving.cancel()
+        await staying
+        assert [call.ids for call in world.reads] == [(IDS[0],), (IDS[2],)]
+
+
+async def test_a_request_that_nobody_wants_any_more_uses_no_ration_up() -> None:
+    async with a_world(rates=[Rate(1, 0.1), Rate(3, 60)]) as world:
+        for source_id in IDS[:5]:
+            leaving = asyncio.create_task(world.one(source_id))
+            await asyncio.sleep(0.005)
+            leaving.cancel()
+            await asyncio.wait([leaving])
+        await asyncio.sleep(0.1)
+        assert str((await world.one(IDS[9])).id) == IDS[9]
+
+
+async def test_who_joins_a_fetch_late_has_time_of_its_own() -> None:
+    """The flight's deadline is that of whoever waits longest, not that of who began it."""
+    async with a_world(attempt_timeout_seconds=0.3) as world:
+        world.simulator.nexudus.faults.add(FAULTS["hang"], times=1)
+        hasty = asyncio.create_task(world.one(IDS[0], Operation(0.3)))
+        await until(lambda: world.reads)
+        patient = asyncio.create_task(world.one(IDS[0], Operation(2)))
+        assert isinstance(await hasty, UpstreamTimeout)
+        assert str((await patient).id) == IDS[0]  # by a second attempt
+        assert len(world.reads) == 2
+
+
+async def test_who_queues_late_is_not_failed_by_the_deadline_of_who_queued_early() -> None:
+    async with a_world(attempt_timeout_seconds=0.4) as world:
+        world.simulator.nexudus.faults.add(FAULTS["hang"], times=10, ids=IDS[:10])  # as many as there are places
+        hung: list[asyncio.Task[Any]] = []
+        for source_id in IDS[:10]:
+            hung.append(asyncio.create_task(world.one(source_id, Operation(0.45))))
+            await until(lambda: len(world.reads) == len(hung))
+        early = asyncio.create_task(world.one(IDS[20], Operation(0.1)))
+        await asyncio.sleep(0.09)
+        late = asyncio.create_task(world.one(IDS[21], Operation(2)))
+        assert isinstance(await early, UpstreamTimeout)
+        assert str((await late).id) == IDS[21]
+        await asyncio.wait(hung)
+
+
+async def test_a_fault_of_this_server_reaches_those_who_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with a_world() as world:
+
+        async def broken(*_: object) -> Any:
+            raise ZeroDivisionError
+
+        for owner, name in ((world.fetcher._client, "fetch_many"), (world.fetcher._client, "prepare")):
+            monkeypatch.setattr(owner, name, broken)
+            outcomes = await asyncio.wait_for(world.fetch(*IDS[:2]), 0.5)
+            assert {type(outcome) for outcome in outcomes} == {ZeroDivisionError}
+        monkeypatch.undo()
+        assert str((await world.one(IDS[0])).id) == IDS[0]
+
+
+async def test_an_error_is_never_kept() -> None:
+    async with a_world() as world:
+        world.simulator.nexudus.faults.add(FAULTS["html"], times=1)
+        assert isinstance(await world.one(IDS[0]), UpstreamError)
+        assert str((await world.one(IDS[0])).id) == IDS[0]
+
+
+# Better old than nothing
+
+
+async def ask(graph: Graph, **headers: str) -> Any:
+    body = {"query": f'{{ nexudusOpportunity(sourceId: "{IDS[0]}") {{ sourceId }} }}'}
+    return (await graph.post(body, **headers)).json
+
+
+ONLY_STALE = {"NEXUDUS_CACHE_FRESH_SECONDS": "0", "NEXUDUS_CACHE_STALE_SECONDS": "60"}
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        ("503", "UPSTREAM_UNAVAILABLE"),
+        ("reset", "UPSTREAM_UNAVAILABLE"),
+        ("hang", "UPSTREAM_TIMEOUT"),
+        ("409-retry-after-60", "UPSTREAM_RATE_LIMITED"),
+        ("html", "UPSTREAM_BAD_RESPONSE"),
+    ],
+)
+async def test_a_source_that_fails_is_answered_for_from_memory_and_the_answer_says_so(fault: str, code: str) -> None:
+    async with open_graph(ATTEMPT_TIMEOUT_SECONDS="0.1", OPERATION_DEADLINE_SECONDS="0.2", **ONLY_STALE) as graph:
+        before = await ask(graph)
+        assert "stale" not in before["extensions"]
+        await asyncio.sleep(0.06)
+        graph.simulator.nexudus.faults.add(FAULTS[fault], times=None)
+        answer = await ask(graph)
+
+        assert answer["data"] == before["data"]
+        assert "errors" not in answer
+        (stale,) = answer["extensions"]["stale"]
+        assert stale == {"id": "bmV4dWR1czoxNDI3MDAwNTAx", "ageSeconds": stale["ageSeconds"], "code": code}
+        assert 0.05 < stale["ageSeconds"] < 2
+
+
+@pytest.mark.parametrize(("fault", "code"), [("401", "UPSTREAM_UNAUTHORIZED"), ("403", "UPSTREAM_FORBIDDEN")])
+async def test_a_source_that_does_not_let_us_read_is_not_answered_for_from_memory(fault: str, code: str) -> None:
+    async with open_graph(**ONLY_STALE) as graph:
+        await ask(graph)
+        graph.simulator.nexudus.faults.add(FAULTS[fault], times=None, kinds={"get"})
+        answer = await ask(graph)
+        assert answer["data"] == {"nexudusOpportunity": None}
+        assert [error["extensions"]["code"] for error in answer["errors"]] == [code]
+        assert "stale" not in answer["extensions"]
+
+
+async def test_who_asks_for_fresh_data_gets_no_old_answer() -> None:
+    async with open_graph(**ONLY_STALE) as graph:
+        await ask(graph)
+        graph.simulator.nexudus.faults.add(FAULTS["html"], times=None)
+        answer = await ask(graph, cache_control="no-cache")
+        assert answer["data"] == {"nexudusOpportunity": None}
+
+
+async def test_an_answer_from_memory_has_an_end() -> None:
+    async with open_graph(NEXUDUS_CACHE_FRESH_SECONDS="0", NEXUDUS_CACHE_STALE_SECONDS="0.05") as graph:
+        await ask(graph)
+        await asyncio.sleep(0.06)
+        graph.simulator.nexudus.faults.add(FAULTS["html"], times=None)
+        assert (await ask(graph))["data"] == {"nexudusOpportunity": None}
+
+
+async def test_a_refusal_of_our_own_ration_is_answered_for_from_memory_too() -> None:
+    async with a_world(rates=[Rate(3, 60)], NEXUDUS_CACHE_FRESH_SECONDS="0") as world:
+        before = await world.one(IDS[0])
+        operation = Operation(2)
+        assert await world.one(IDS[0], operation) is before
+        assert [stale.code for stale in operation.stale] == ["UPSTREAM_RATE_LIMITED"]
+
+
+# The breaker
+
+
+async def test_a_source_that_hangs_opens_the_breaker_though_few_requests_carry_many_operations() -> None:
+    async with a_world(attempt_timeout_seconds=0.1) as world:
+        world.simulator.nexudus.faults.add(FAULTS["hang"], times=None)
+        for _ in range(3):
+            await asyncio.gather(*(world.one(source_id, Operation(0.1)) for source_id in IDS[:8]))
+        assert len(world.reads) == 3
+        started = asyncio.get_running_loop().time()
+        outcome = await world.one(IDS[0])
+        assert asyncio.get_running_loop().time() - started < 0.05
+        assert isinstance(outcome, UpstreamUnavailable)
+        assert outcome.retry_after_seconds == pytest.approx(5, abs=1)
+        assert len(world.reads) == 3
+
+
+async def test_an_attempt_that_was_given_hardly_any_time_is_no_sign_of_ill_health() -> None:
+    async with a_world(attempt_timeout_seconds=0.5) as world:
+        world.simulator.nexudus.faults.add(FAULTS["delay"], times=None)
+        await asyncio.gather(*(world.one(source_id, Operation(0.1)) for source_id in IDS[:30]))
+        for _ in range(3):
+            await asyncio.gather(*(world.one(source_id, Operation(0.1)) for source_id in IDS[:30]))
+        assert str((await world.one(IDS[0])).id) == IDS[0]
+
+
+async def test_missing_records_and_hang_ups_open_no_breaker() -> None:
+    async with a_world(NEXUDUS_CACHE_MISSING_SECONDS="0") as world:
+        for _ in range(25):
+            assert await world.one("999") is None
+        world.simulator.nexudus.faults.add(FAULTS["delay"], times=None, ids=IDS[:25])
+        for source_id in IDS[:25]:
+            leaving = asyncio.create_task(world.one(source_id))
+            await asyncio.sleep(0.004)
+            leaving.cancel()
+            await asyncio.wait([leaving])
+        world.simulator.nexudus.faults.clear()
+        assert str((await world.one(IDS[0])).id) == IDS[0]

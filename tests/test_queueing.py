@@ -1,0 +1,94 @@
+"""`resolvers.queueing`: turns that are fair to every operation."""
+
+import asyncio
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from resolvers.operation import Operation
+from resolvers.queueing import FairQueue, Wanted
+
+
+def an_operation() -> Operation:
+    return Operation(5)
+
+
+def wanted(operation: Operation, source_id: str) -> Wanted:
+    one = Wanted(source_id, asyncio.get_running_loop().create_future(), operation)
+    one.waiting.add(operation)
+    return one
+
+
+def fill(queue: FairQueue, operation: Operation, name: str, count: int) -> list[Wanted]:
+    found = [wanted(operation, f"{name}{number}") for number in range(count)]
+    for one in found:
+        queue.add(one)
+    return found
+
+
+def ids(found: list[Wanted]) -> list[str]:
+    return [one.source_id for one in found]
+
+
+async def test_operations_take_turns_id_by_id() -> None:
+    queue = FairQueue()
+    fill(queue, an_operation(), "a", 4)
+    fill(queue, an_operation(), "b", 1)
+    fill(queue, an_operation(), "c", 2)
+    assert ids(queue.take(5)) == ["a0", "b0", "c0", "a1", "c1"]
+    assert ids(queue.take(5)) == ["a2", "a3"]
+    assert not queue
+
+
+async def test_a_small_operation_is_not_behind_a_huge_one() -> None:
+    queue = FairQueue()
+    fill(queue, an_operation(), "huge", 1_000)
+    fill(queue, an_operation(), "small", 1)
+    assert "small0" in ids(queue.take(2))
+
+
+async def test_turns_go_on_where_they_stopped() -> None:
+    queue = FairQueue()
+    for name in "abc":
+        fill(queue, an_operation(), name, 3)
+    assert [ids(queue.take(2)) for _ in range(4)] == [["a0", "b0"], ["c0", "a1"], ["b1", "c1"], ["a2", "b2"]]
+
+
+async def test_everything_can_be_taken_at_once() -> None:
+    queue = FairQueue()
+    fill(queue, an_operation(), "a", 300)
+    assert len(queue.take()) == 300
+    assert not queue
+
+
+async def test_what_is_removed_is_not_taken_and_an_empty_line_is_no_line() -> None:
+    queue, gone = FairQueue(), an_operation()
+    first, second = fill(queue, gone, "gone", 2)
+    fill(queue, an_operation(), "a", 1)
+    queue.remove(first)
+    assert queue.length(gone) == 1
+    queue.remove(second)
+    assert queue.length(gone) == 0
+    assert not first.is_queued
+    assert ids(queue.take(10)) == ["a0"]
+    assert not queue
+
+
+async def test_those_who_wait_for_what_is_queued_are_known() -> None:
+    queue, one, other = FairQueue(), an_operation(), an_operation()
+    shared, _ = fill(queue, one, "a", 2)
+    shared.waiting.add(other)
+    assert set(queue.riders()) == {one, other}
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 6), max_size=5), st.integers(1, 6))
+async def test_a_position_is_what_comes_true(others: list[int], count: int) -> None:
+    queue, operation = FairQueue(), an_operation()
+    for number, length in enumerate(others):
+        fill(queue, an_operation(), f"other{number}-", length)
+    promised = [queue.position(operation, place) for place in range(1, count + 1)]
+    fill(queue, operation, "mine", count)
+    order = ids(queue.take())
+    really = [order.index(f"mine{number}") + 1 for number in range(count)]
+    assert promised == really

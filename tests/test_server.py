@@ -1,0 +1,295 @@
+"""The whole: real processes, real sockets, a real HTTP client; and the command line."""
+
+import base64
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import urlsplit
+
+import pytest
+
+import server
+from simulator import CHARTMOGUL_EXAMPLE_ID, NEXUDUS_EXAMPLE_ID
+
+ROOT = Path(__file__).parent.parent
+SERVER = [sys.executable, str(ROOT / "server.py")]
+SIMULATOR = [sys.executable, "-m", "simulator"]
+PATIENCE_SECONDS = 20
+MINIMAL = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
+BOTH = f"""{{
+  nexudusOpportunity(sourceId: "{NEXUDUS_EXAMPLE_ID}") {{ name value {{ amount }} }}
+  chartMogulOpportunity(sourceId: "{CHARTMOGUL_EXAMPLE_ID}") {{ amountInCents }}
+}}"""
+BOTH_DATA = {
+    "nexudusOpportunity": {"name": "Example Widgets - 12 desk office", "value": {"amount": "4800.00000"}},
+    "chartMogulOpportunity": {"amountInCents": "125000"},
+}
+
+
+class Process:
+    """A process of ours, and what it has printed so far."""
+
+    def __init__(self, popen: subprocess.Popen[str], stderr: IO[str]) -> None:
+        self.popen = popen
+        self.printed = ""
+        self._stderr = stderr
+
+    def read_until(self, pattern: str) -> re.Match[str]:
+        """Read lines until one matches."""
+        assert self.popen.stdout
+        for line in self.popen.stdout:
+            self.printed += line
+            if found := re.search(pattern, line):
+                return found
+        raise AssertionError(f"{pattern} never came:\n{self.printed}\n{self.stderr}")
+
+    @property
+    def stderr(self) -> str:
+        """All that stands on stderr."""
+        self._stderr.seek(0)
+        return self._stderr.read()
+
+    def interrupt(self) -> int:
+        """Press Ctrl-C; return the exit status."""
+        assert self.popen.stdout
+        self.popen.send_signal(signal.SIGINT)
+        self.printed += self.popen.stdout.read()
+        return self.popen.wait(PATIENCE_SECONDS)
+
+
+@contextmanager
+def running(command: list[str], where: Path, **environ: str) -> Iterator[Process]:
+    """Run a command; should it hang, it is killed, and so nothing waits for it for ever."""
+    with (
+        tempfile.TemporaryFile("w+", encoding="utf-8") as stderr,
+        subprocess.Popen(
+            command, cwd=where, env=MINIMAL | environ, text=True, stdout=subprocess.PIPE, stderr=stderr
+        ) as popen,
+    ):
+        timer = threading.Timer(PATIENCE_SECONDS, popen.kill)
+        timer.start()
+        try:
+            yield Process(popen, stderr)
+        finally:
+            timer.cancel()
+            popen.kill()
+
+
+def request(url: str, body: Any = None, **headers: str) -> tuple[int, dict[str, str], bytes]:
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=PATIENCE_SECONDS)
+    try:
+        path = f"{parts.path}?{parts.query}" if parts.query else parts.path
+        data = None if body is None else json.dumps(body)
+        kind = {} if body is None else {"Content-Type": "application/json"}
+        connection.request("GET" if body is None else "POST", path, data, kind | headers)
+        response = connection.getresponse()
+        return response.status, {name.lower(): value for name, value in response.getheaders()}, response.read()
+    finally:
+        connection.close()
+
+
+def ask(url: str, query: str) -> Any:
+    status, _, body = request(url, {"query": query})
+    assert status == 200, body
+    return json.loads(body)
+
+
+def test_the_demo_answers_over_http_and_ends_cleanly_with_ctrl_c(tmp_path: Path) -> None:
+    with running([*SERVER, "--demo", "--port", "0"], tmp_path) as demo:
+        url = demo.read_until(r"http://127\.0\.0\.1:\d+/graphql")[0]
+        answer = ask(url, BOTH)
+        status, headers, page = request(url, Accept="text/html")
+        ready, *_ = request(url.replace("/graphql", "/health/ready"))
+        exit_status, stderr = demo.interrupt(), demo.stderr
+
+    assert answer["data"] == BOTH_DATA
+    assert answer["extensions"]["upstream"]["nexudus"]["requests"] == 1
+    assert (status, ready) == (200, 200)
+    assert headers["content-type"].startswith("text/html")
+    assert "content-security-policy" in headers
+    assert b"<html" in page
+    assert "server" not in headers
+    assert exit_status == 0
+    assert "Traceback" not in stderr + demo.printed
+    for sample in server.samples():
+        assert sample.query in demo.printed
+    assert len(server.samples()) >= 3
+    assert "Next:" in demo.printed
+
+
+def test_the_simulator_alone_prints_what_a_server_in_another_process_needs(tmp_path: Path) -> None:
+    with running([*SIMULATOR, "--port", "0"], tmp_path) as simulator:
+        control = simulator.read_until(r"# control: (http://\S+)/\{")[1]
+        settings = dict(line.split("=", 1) for line in simulator.printed.splitlines() if "=" in line)
+        assert set(settings) == {
+            "NEXUDUS_URL",
+            "NEXUDUS_USERNAME",
+            "NEXUDUS_PASSWORD",
+            "CHARTMOGUL_URL",
+            "CHARTMOGUL_API_KEY",
+        }
+        key = base64.b64encode(f"{settings['CHARTMOGUL_API_KEY']}:".encode()).decode()
+        pong = request(f"{settings['CHARTMOGUL_URL']}/v1/ping", Authorization=f"Basic {key}")
+        assert (pong[0], json.loads(pong[2])) == (200, {"data": "pong!"})
+
+        # What it printed, as it stands, is an `.env`.
+        (tmp_path / ".env").write_text(simulator.printed, "utf-8")
+        with running([*SERVER, "--port", "0"], tmp_path) as serving:
+            url = serving.read_until(r"Serving (http://127\.0\.0\.1:\d+/graphql)")[1]
+            answer = ask(url, BOTH)
+            calls = json.loads(request(f"{control}/calls")[2])
+            server_status, server_stderr = serving.interrupt(), serving.stderr
+        simulator_status, simulator_stderr = simulator.interrupt(), simulator.stderr
+
+    assert answer == {"data": BOTH_DATA}
+    assert sorted(call["kind"] for call in calls) == ["get", "get", "ping", "token-password"]
+    assert (server_status, simulator_status) == (0, 0)
+    assert "Traceback" not in server_stderr + simulator_stderr
+
+
+def test_malformed_settings_end_the_process_with_a_line_each_and_no_secret(tmp_path: Path) -> None:
+    environ = {"PORT": "eighty", "CHARTMOGUL_API_KEY": "hunter2 hunter2", "NEXUDUS_PASWORD": "hunter2"}
+    done = subprocess.run(
+        SERVER, cwd=tmp_path, env=MINIMAL | environ, capture_output=True, text=True, timeout=PATIENCE_SECONDS
+    )
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert sorted(line.split(":")[0] for line in done.stderr.splitlines()) == [
+        "CHARTMOGUL_API_KEY",
+        "NEXUDUS_PASWORD",
+        "PORT",
+    ]
+    assert "hunter2" not in done.stderr
+
+
+# The command line, in this process
+
+
+@pytest.fixture
+def no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
+    """An environment without any setting, in a folder without `.env`."""
+    monkeypatch.setattr(server, "environ", {})
+    monkeypatch.chdir(tmp_path)
+    return monkeypatch
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    status = server.main(arguments)
+    shown = capsys.readouterr()
+    return status, shown.out, shown.err
+
+
+@pytest.mark.usefixtures("no_settings")
+@pytest.mark.parametrize("arguments", [(), ("--check-config",)])
+def test_without_a_source_it_refuses_to_start_and_points_to_the_demo(
+    capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]
+) -> None:
+    status, out, err = run(capsys, *arguments)
+    assert (status, out) == (2, "")
+    assert len(err.splitlines()) == 1
+    for word in ("NEXUDUS_USERNAME", "NEXUDUS_PASSWORD", "CHARTMOGUL_API_KEY", "python server.py --demo"):
+        assert word in err
+
+
+@pytest.mark.parametrize(
+    ("environ", "told"),
+    [
+        ({"CHARTMOGUL_API_KEY": "key-hunter2"}, ("Nexudus not configured", "ChartMogul yes")),
+        ({"NEXUDUS_USERNAME": "ada", "NEXUDUS_PASSWORD": "hunter2"}, ("Nexudus yes", "ChartMogul not configured")),
+        ({"NEXUDUS_ACCESS_TOKEN": "token-hunter2"}, ("Nexudus yes",)),
+    ],
+)
+def test_check_config_says_what_is_configured_and_shows_no_secret(
+    no_settings: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], environ: dict[str, str], told: tuple[str, ...]
+) -> None:
+    no_settings.setattr(server, "environ", environ)
+    status, out, err = run(capsys, "--check-config")
+    assert (status, err) == (0, "")
+    assert all(text in out for text in told)
+    assert "hunter2" not in out
+
+
+@pytest.mark.usefixtures("no_settings")
+def test_check_config_of_the_demo_needs_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, "--demo", "--check-config")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("environ", "arguments", "names"),
+    [
+        ({}, ("--port", "eighty"), ["PORT"]),
+        ({}, ("--port", "65536"), ["PORT"]),
+        ({"PORT": "eighty"}, (), ["PORT"]),
+        ({"NEXUDUS_URL": "nowhere"}, (), ["NEXUDUS_URL"]),
+        ({"CHARTMOGUL_URL": "https://u:hunter2@host"}, (), ["CHARTMOGUL_URL"]),
+        ({"CHARTMOGUL_MINOR_UNITS": "hunter2"}, (), ["CHARTMOGUL_MINOR_UNITS"]),
+        ({"LOG_LEVEL": "hunter2", "ATTEMPT_TIMEOUT_SECONDS": "hunter2"}, (), ["ATTEMPT_TIMEOUT_SECONDS", "LOG_LEVEL"]),
+        ({"CHARTMOGUL_API_KEY_FILE": "/nowhere/hunter2"}, (), ["CHARTMOGUL_API_KEY"]),
+    ],
+)
+def test_each_malformed_setting_is_one_line_that_names_it(
+    no_settings: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    environ: dict[str, str],
+    arguments: tuple[str, ...],
+    names: list[str],
+) -> None:
+    no_settings.setattr(server, "environ", {"NEXUDUS_ACCESS_TOKEN": "hunter2"} | environ)
+    status, out, err = run(capsys, *arguments)
+    assert (status, out) == (2, "")
+    assert sorted(line.split(":")[0] for line in err.splitlines()) == names
+    assert "hunter2" not in err
+
+
+def test_a_flag_wins_over_the_environment(no_settings: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    no_settings.setattr(server, "environ", {"PORT": "eighty", "NEXUDUS_ACCESS_TOKEN": "x"})
+    assert run(capsys, "--port", "0", "--check-config")[0] == 0
+
+
+def test_the_environment_wins_over_the_dotenv_file_and_dollars_stay_what_they_are(
+    no_settings: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / ".env").write_text("PORT=1\nHOST=::1\nNEXUDUS_PASSWORD=a${HOME}b\n", "utf-8")
+    no_settings.setattr(server, "environ", {"PORT": "2", "HOST": ""})
+    found = server.variables()
+    assert (found["PORT"], found["HOST"], found["NEXUDUS_PASSWORD"]) == ("2", "", "a${HOME}b")
+
+
+@pytest.mark.usefixtures("no_settings")
+def test_a_port_that_is_taken_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        status, out, err = run(capsys, "--demo", "--port", port)
+    assert (status, out) == (2, "")
+    assert len(err.splitlines()) == 1
+    assert "PORT" in err
+    assert port in err
+
+
+@pytest.mark.usefixtures("no_settings")
+@pytest.mark.parametrize("host", ["not a host", "host.invalid", "192.0.2.1"])
+def test_a_host_that_cannot_be_listened_on_is_one_line(capsys: pytest.CaptureFixture[str], host: str) -> None:
+    status, out, err = run(capsys, "--demo", "--host", host, "--port", "0")
+    assert (status, out) == (2, "")
+    assert len(err.splitlines()) == 1
+    assert "HOST" in err
+
+
+def test_nothing_of_the_simulator_is_loaded_for_real_sources(tmp_path: Path) -> None:
+    program = "import server, sys; server.create_app; print([m for m in sys.modules if m.startswith('simulator')])"
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, env=MINIMAL, capture_output=True, text=True, timeout=20
+    )
+    assert (done.stdout.strip(), done.stderr) == ("[]", "")

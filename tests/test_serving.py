@@ -1,0 +1,137 @@
+"""`web.serving`: SIGTERM loses no request. First readiness drops, then the listener closes, then the process ends."""
+
+import asyncio
+import signal
+from typing import Any
+
+import aiohttp
+import pytest
+import uvicorn
+
+from benchmarks.running import running_server, running_simulator
+from server import AllSettings
+from web.health import Health
+from web.serving import CLOSE, DrainingServer
+
+ID = 1427000501
+SLOW = "0.3"
+KEYS = {"CHARTMOGUL_API_KEY": "key"}
+
+
+def a_server(drain_seconds: float = 100) -> tuple[DrainingServer, Health]:
+    async def app(scope: Any, receive: Any, send: Any) -> None: ...
+
+    config = uvicorn.Config(app, log_config=None)
+    config.load()
+    health = Health()
+    health.is_ready = True
+    return DrainingServer(config, health, drain_seconds=drain_seconds), health
+
+
+async def test_after_sigterm_it_is_unready_at_once_and_goes_on_serving() -> None:
+    server, health = a_server()
+    server.handle_exit(signal.SIGTERM, None)
+    assert not health.is_ready
+    assert not await server.on_tick(1)
+    assert not server.should_exit
+
+
+async def test_meanwhile_every_answer_closes_its_connection() -> None:
+    server, _ = a_server()
+    for counter in (0, 1):
+        await server.on_tick(counter)
+    assert CLOSE not in server.server_state.default_headers
+    server.handle_exit(signal.SIGTERM, None)
+    for counter in (2, 10, 20):
+        await server.on_tick(counter)
+        assert server.server_state.default_headers.count(CLOSE) == 1
+
+
+async def test_when_the_wait_is_over_it_stops() -> None:
+    server, _ = a_server(drain_seconds=0)
+    server.handle_exit(signal.SIGTERM, None)
+    assert await server.on_tick(1)
+
+
+@pytest.mark.parametrize("signals", [["SIGINT"], ["SIGTERM", "SIGTERM"], ["SIGTERM", "SIGINT"]])
+async def test_ctrl_c_or_a_second_signal_skips_the_wait(signals: list[str]) -> None:
+    server, health = a_server()
+    for name in signals:
+        server.handle_exit(signal.Signals[name], None)
+    assert not health.is_ready
+    assert await server.on_tick(1)
+
+
+@pytest.mark.parametrize("seconds", ["-1", "soon", "nan", "601"])
+def test_a_wait_that_is_none_is_refused_at_start(seconds: str) -> None:
+    with pytest.raises(ValueError, match=r"^SHUTDOWN_DELAY_SECONDS: must be a number[^\n]*$"):
+        AllSettings(KEYS | {"SHUTDOWN_DELAY_SECONDS": seconds})
+
+
+def test_no_wait_and_the_usual_one_are_settings() -> None:
+    assert AllSettings(KEYS | {"SHUTDOWN_DELAY_SECONDS": "0"}).server.shutdown_delay_seconds == 0
+    assert AllSettings(KEYS).server.shutdown_delay_seconds == 3
+
+
+async def test_sigterm_under_load_loses_no_request() -> None:
+    """Clients in a closed loop, with connections of their own, until the server is unready; all are answered."""
+    async with (
+        running_simulator("--no-throttle") as (_, settings, control),
+        running_server(**settings, SHUTDOWN_DELAY_SECONDS="0.5", CHARTMOGUL_RATIONED="false") as (server, url),
+        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session,
+    ):
+        slow = {"nexudus": {"latency_seconds": [0.1, 0.4]}, "chartmogul": {"latency_seconds": [0.1, 0.4]}}
+        async with session.post(f"{control}/config", json=slow) as response:
+            assert response.status == 200
+        answered, is_ready = [0, 0], True
+
+        async def ask(source_id: int) -> None:
+            query = f'{{ nexudusOpportunity(sourceId: "{source_id}") {{ sourceId }} }}'
+            async with session.post(f"{url}/graphql", json={"query": query}) as response:
+                assert response.status == 200
+                answer = await response.json()
+            assert "errors" not in answer
+            answered[not is_ready] += 1
+
+        async def client(number: int) -> None:
+            source_id = ID + number
+            while is_ready:
+                await ask(source_id)
+                source_id += 16
+
+        clients = [asyncio.create_task(client(number)) for number in range(16)]
+        await asyncio.sleep(0.6)
+        server.terminate()
+        while is_ready:
+            async with session.get(f"{url}/health/ready") as response:
+                is_ready = response.status == 200
+            await asyncio.sleep(0.02)
+        await asyncio.sleep(0.15)  # the server looks ten times a second whether it is to stop
+        async with session.get(f"{url}/health/live") as response:
+            assert (response.status, response.headers["Connection"]) == (200, "close")
+        await asyncio.gather(*clients)
+
+        assert answered[0] >= 16
+        assert answered[1] >= 8  # which were under way
+        assert await server.end() == 0
+
+
+async def test_a_request_that_outlasts_the_wait_is_finished_too() -> None:
+    async with (
+        running_simulator("--no-throttle") as (_, settings, control),
+        running_server(**settings, SHUTDOWN_DELAY_SECONDS="0") as (server, url),
+        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session,
+    ):
+        async with session.post(f"{control}/config", json={"nexudus": {"latency_seconds": [0.6, 0.6]}}):
+            pass
+        body = {"query": f'{{ nexudusOpportunity(sourceId: "{ID}") {{ sourceId }} }}'}
+
+        async def ask() -> Any:
+            async with session.post(f"{url}/graphql", json=body) as response:
+                return await response.json()
+
+        asking = asyncio.create_task(ask())
+        await asyncio.sleep(0.3)
+        server.terminate()
+        assert (await asking)["data"] == {"nexudusOpportunity": {"sourceId": str(ID)}}
+        assert await server.end() == 0
