@@ -89,8 +89,9 @@ def _ours(upstream: str, port: int, *, cache: bool) -> dict[str, str]:
         "NEXUDUS_ACCESS_TOKEN": "token",
         "CHARTMOGUL_URL": upstream,
         "CHARTMOGUL_API_KEY": "key",
-        # The mock has no rations, and neither does any peer.
+        # The mock has no rations and no limit of connections, and neither does any peer.
         **{f"{source}_RATIONED": "false" for source in SOURCES},
+        **{f"{source}_CONCURRENCY": "64" for source in SOURCES},
     }
     if not cache:
         given |= {f"{source}_CACHE_{what}_SECONDS": "0" for source in SOURCES for what in ("FRESH", "MISSING", "STALE")}

@@ -1,4 +1,5 @@
--- wrk's script: POSTs the bodies of a file in turn. "@@" in a body becomes a number that no request had before.
+-- wrk's script: POSTs the bodies of a file in turn. "@@" in a body becomes a name that no request had before, "##" a
+-- number.
 local bodies = {}
 for line in io.lines(os.getenv("BODIES")) do bodies[#bodies + 1] = line end
 local path, number, run = os.getenv("GRAPHQL_PATH"), 0, os.getenv("RUN")
@@ -12,7 +13,8 @@ end
 function request()
   number = number + 1
   if is_fresh then
-    return wrk.format("POST", path, headers, (bodies[number % #bodies + 1]:gsub("@@", run .. "_" .. number)))
+    local body = bodies[number % #bodies + 1]:gsub("@@", run .. "_" .. number)
+    return wrk.format("POST", path, headers, (body:gsub("##", run:sub(-9) .. string.format("%07d", number))))
   end
   return requests[number % #requests + 1]
 end

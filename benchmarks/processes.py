@@ -40,7 +40,7 @@ class Process:
         self, command: Sequence[str], environment: Mapping[str, str], folder: Path, log: Path, cpu: str = SERVER_CPU
     ) -> None:
         with log.open("w") as output:
-            self._process = subprocess.Popen(  # noqa: S603 - the benchmark's own
+            self._process = subprocess.Popen(
                 pinned(command, cpu),
                 env=dict(environment),
                 cwd=folder,

@@ -1,6 +1,6 @@
 """Measures this server side by side with what people would pick instead: `make bench`.
 
-All servers of a phase are up at once and take turns, round by round, so that a slow minute of the machine is everybody's.
+All servers of a phase are up at once and take turns, round by round, so that a slow minute is everybody's.
 Only ratios within one run mean anything: two runs, or two machines, are not to be compared in requests per second.
 """
 
@@ -79,7 +79,7 @@ class Phase:
         """Return what a candidate is asked."""
         return self._files.bodies(workload, tailcall=not candidate.speaks_our_schema)
 
-    def measure(self, name: str, cell: Cell, seconds: float) -> dict[str, float]:
+    def measure(self, name: str, cell: Cell, seconds: int) -> dict[str, float]:
         """Put a load on one server."""
         candidate, process = self._servers[name]
         self._mock.counts(latency_ms=cell.latency_ms)
@@ -95,7 +95,7 @@ class Phase:
             "upstream": round(upstream / requests, 2),
         }
 
-    def warm_up(self, workload: str, seconds: float) -> None:
+    def warm_up(self, workload: str, seconds: int) -> None:
         """Let every server see a workload before it counts."""
         self._mock.counts(latency_ms=0)
         for candidate in self.candidates:
@@ -136,9 +136,9 @@ class Phase:
         return False
 
 
-def load(candidate: Candidate, bodies: Path, connections: int, seconds: float) -> dict[str, float]:
+def load(candidate: Candidate, bodies: Path, connections: int, seconds: int) -> dict[str, float]:
     """Run wrk."""
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "--timeout", "20s"]
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "20s"]
     command += ["-s", str(Path(__file__).parent / "load.lua"), candidate.url]
     environment = {**os.environ, "BODIES": str(bodies), "GRAPHQL_PATH": candidate.path, "RUN": f"{time.monotonic_ns()}"}
     done = subprocess.run(
@@ -155,7 +155,7 @@ def tell(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def run(chosen: list[str], rounds: int, seconds: float, only: set[str] | None) -> dict[str, Any]:
+def run(chosen: list[str], rounds: int, seconds: int, only: set[str] | None) -> dict[str, Any]:
     """Measure everything; return the results."""
     scratch = Path(tempfile.gettempdir()) / "opportunity-graph-bench"
     files = workloads.write(scratch)
@@ -171,7 +171,7 @@ def run(chosen: list[str], rounds: int, seconds: float, only: set[str] | None) -
             try:
                 left_out += verify(phase.candidates, files) if not cache else []
                 for workload in chosen:
-                    phase.warm_up(workload, min(2.0, seconds))
+                    phase.warm_up(workload, min(2, seconds))
                 if not cache:
                     phase.upstream_requests()
                 for number, cell in enumerate(of_phase, 1):
@@ -202,7 +202,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__.split("\n")[0])
     parser.add_argument("--workloads", default=",".join(workloads.NAMES))
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=2)
+    parser.add_argument("--seconds", type=int, default=2)
     parser.add_argument("--only", help="names of candidates, separated by commas")
     parser.add_argument("--compare", type=Path, help="an earlier run's JSON")
     parser.add_argument("--chart", type=Path, help="draw the chart into this file")

@@ -48,7 +48,7 @@ def _is_right(data: dict[str, Any]) -> bool:
         "pipelineName": ("CrmBoardColumnCrmBoardName", "pipeline"),
         "createdAt": ("CreatedOn", "created_at"),
     }
-    records = [one["it"] if "it" in one else one for value in data.values() for one in _listed(value)]
+    records = [one.get("it", one) for value in data.values() for one in _listed(value)]
     for record in records:
         id_ = str(record.get("id", record.get("Id")))
         is_chartmogul = "-" in id_

@@ -80,7 +80,7 @@ def write(folder: Path) -> Files:
     lines = [f"{n}\t{json.dumps(nexudus_record(n))}" for n in numbers]
     lines += [f"{UUID.format(n)}\t{json.dumps(chartmogul_record(n))}" for n in numbers]
     files.records.write_text("\n".join(lines) + "\n", "utf-8")
-    chance = random.Random(7)
+    chance = random.Random(7)  # noqa: S311 - seeded variety
     drawn = [_draw(chance) for _ in range(BODIES)]
     for name, bodies in {
         "W1": (_body(W1, id=_ids(d.nexudus if i % 2 else d.chartmogul)[0]) for i, d in enumerate(drawn)),
@@ -96,6 +96,21 @@ def write(folder: Path) -> Files:
     return files
 
 
+def sized(file: Path, ids: int) -> Path:
+    """Write requests for so many ids of Nexudus each, W2's fields; return the file."""
+    chance = random.Random(7)  # noqa: S311 - seeded variety
+    numbers = range(1, POOL + 1)
+    _write(file, (_body(W2, ids=_ids(map(str, chance.sample(numbers, ids)))) for _ in range(100)))
+    return file
+
+
+def fresh(file: Path) -> Path:
+    """Write requests whose document, and whose id, which does not exist, no request had before."""
+    query = 'query Q@@ { nexudusOpportunity(sourceId: "9##") { id status stageName } }'
+    _write(file, [_body(query)])
+    return file
+
+
 @dataclass(frozen=True)
 class _Draw:
     nexudus: list[str]
@@ -104,8 +119,9 @@ class _Draw:
     @property
     def mixed(self) -> list[str]:
         """50 global ids, 20 distinct ones of each source, and 10 of them twice."""
-        pairs = zip(_ids(self.nexudus[:20] + self.nexudus[:5]), _ids(self.chartmogul[:20] + self.chartmogul[:5]))
-        return [id_ for pair in pairs for id_ in pair]
+        nexudus = _ids(self.nexudus[:20] + self.nexudus[:5])
+        chartmogul = _ids(self.chartmogul[:20] + self.chartmogul[:5])
+        return [id_ for pair in zip(nexudus, chartmogul, strict=True) for id_ in pair]
 
     @property
     def representations(self) -> list[dict[str, str]]:
@@ -147,7 +163,8 @@ def _tailcall_lists(query: str, nexudus: list[str], chartmogul: list[str] | None
 
 
 def _t3() -> str:
-    return f"query Full($nexudus: [Ref!]!) {{ nexudusOpportunities(refs: $nexudus) {{ it {{ {' '.join(nexudus_record(1))} }} }} }}"
+    fields = " ".join(nexudus_record(1))
+    return f"query Full($nexudus: [Ref!]!) {{ nexudusOpportunities(refs: $nexudus) {{ it {{ {fields} }} }} }}"
 
 
 def _write(file: Path, bodies: Iterable[str]) -> None:

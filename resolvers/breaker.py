@@ -2,7 +2,9 @@
 
 It opens when at least half of at least 20 outcomes within 10 seconds were failures. An exchange has one outcome for
 each operation that waited for it: records of many operations share a request, so a source that hangs would otherwise
-keep all of them waiting and yet never fail often enough. A failure alone, or two, opens nothing.
+keep all of them waiting and yet never fail often enough. A failure alone, or two, opens nothing. It also opens when
+20 outcomes were failures and for 2 seconds there was no other: a source that hangs fails slowly, and the good outcomes
+of the time before would outnumber its failures for most of the 10 seconds.
 
 After 5 seconds one exchange may probe; its outcome closes the breaker or opens it again. What is no sign of ill health
 (a missing record, a refusal, a throttle) counts as a good outcome, and a caller that went away as none at all.
@@ -18,6 +20,7 @@ from resolvers.errors import UpstreamUnavailable
 WINDOW_SECONDS = 10.0
 FEWEST_OUTCOMES = 20
 FEWEST_EXCHANGES = 3
+SILENCE_SECONDS = 2.0
 OPEN_SECONDS = 5.0
 
 
@@ -30,6 +33,32 @@ class Outcome:
     weight: int
 
 
+@dataclass(slots=True)
+class Totals:
+    """Sums over some exchanges."""
+
+    failed_exchanges: int = 0
+    failed: int = 0
+    all: int = 0
+
+    @property
+    def are_bad(self) -> bool:
+        """Whether they are reason enough to open."""
+        enough = self.failed_exchanges >= FEWEST_EXCHANGES and self.all >= FEWEST_OUTCOMES
+        return enough and self.failed * 2 >= self.all
+
+    def add(self, outcome: Outcome, sign: int = 1) -> None:
+        """Count an exchange."""
+        self.all += sign * outcome.weight
+        if outcome.has_failed:
+            self.failed_exchanges += sign
+            self.failed += sign * outcome.weight
+
+    def remove(self, outcome: Outcome) -> None:
+        """Count it no more."""
+        self.add(outcome, -1)
+
+
 class Breaker:
     """The health of one source, as the last exchanges show it."""
 
@@ -37,7 +66,11 @@ class Breaker:
         self._source = source
         self._clock = clock
         self._outcomes: deque[Outcome] = deque()
-        self._weight = self._failures = self._failed_weight = 0
+        self._recent = Totals()
+        """Of the last 10 seconds."""
+        self._in_a_row = Totals()
+        """The failures since the last good outcome."""
+        self._last_good = clock()
         self._probe_at: float | None = None
         self._probe: object | None = None
 
@@ -70,26 +103,28 @@ class Breaker:
                 self._open()
             elif failed is not None:
                 self._probe_at = None
+                self._last_good = self._clock()
         elif failed is not None and self._probe_at is None:
             self._count(Outcome(self._clock(), failed, weight))
 
     def _count(self, outcome: Outcome) -> None:
         outcomes = self._outcomes
         outcomes.append(outcome)
-        self._add(outcome, 1)
+        self._recent.add(outcome)
         while outcomes[0].at <= outcome.at - WINDOW_SECONDS:
-            self._add(outcomes.popleft(), -1)
-        enough = self._failures >= FEWEST_EXCHANGES and self._weight >= FEWEST_OUTCOMES
-        if enough and self._failed_weight * 2 >= self._weight:
+            self._recent.remove(outcomes.popleft())
+        if not outcome.has_failed:
+            self._last_good = outcome.at
+            self._in_a_row = Totals()
+            return
+        self._in_a_row.add(outcome)
+        # A row that is longer than what is recent reaches back too far; then what is recent are failures alone.
+        is_silent = outcome.at - self._last_good >= SILENCE_SECONDS and self._in_a_row.all <= self._recent.all
+        if self._recent.are_bad or (is_silent and self._in_a_row.are_bad):
             self._open()
-
-    def _add(self, outcome: Outcome, sign: int) -> None:
-        self._weight += sign * outcome.weight
-        if outcome.has_failed:
-            self._failures += sign
-            self._failed_weight += sign * outcome.weight
 
     def _open(self) -> None:
         self._probe_at = self._clock() + OPEN_SECONDS
         self._outcomes.clear()
-        self._weight = self._failures = self._failed_weight = 0
+        self._recent = Totals()
+        self._in_a_row = Totals()

@@ -16,6 +16,8 @@ from resolvers.errors import UpstreamRateLimited
 SHORTEST_SLEEP_SECONDS = 0.001
 """Event loops round to milliseconds; without this, what is left of a wait would be spent turning the loop."""
 
+A_MOMENT_SECONDS = 2.0
+
 
 @dataclass(frozen=True, slots=True)
 class Rate:
@@ -49,6 +51,12 @@ class Budget:
         self._unsent = 0
         self.waiting = 0
         """How many requests wait in `spend`."""
+        self._waited_at = float("-inf")
+
+    @property
+    def is_tight(self) -> bool:
+        """Whether a request has to wait, or had to a moment ago."""
+        return self.waiting > 0 or self._clock() - self._waited_at < A_MOMENT_SECONDS
 
     def delay(self, further: int) -> float:
         """Return in how many seconds the `further`-th request behind those that wait could go."""
@@ -64,6 +72,7 @@ class Budget:
                 while (delay := self._delay(1)) > 0:
                     self._refuse_beyond(deadline, delay)
                     await self._sleep(max(delay, SHORTEST_SLEEP_SECONDS))
+                    self._waited_at = self._clock()
                 self._unsent += 1
         finally:
             self.waiting -= 1

@@ -8,14 +8,13 @@ This one lives in the process's memory. A store that several servers share would
 batch, where waiting does no harm.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
 from typing import Annotated, Any
 
-import cachetools
 import msgspec
-from cachetools import LRUCache
 from msgspec import Meta
 
 from resolvers.settings import Settings
@@ -60,19 +59,20 @@ class Cache:
         self._clock = clock
         self._size_of = size_of or _size_of
         self._sweep_at = clock() + SWEEP_SECONDS
-        self._entries: LRUCache[str, Entry] = LRUCache(settings.cache_max_bytes, getsizeof=lambda entry: entry.size)
+        self._entries: OrderedDict[str, Entry] = OrderedDict()
+        self._bytes = 0
 
     def __len__(self) -> int:
         return len(self._entries)
 
     def fresh(self, source_id: str) -> Entry | None:
         """Return the entry if it can be served without asking the source."""
-        entry = self._entries.get(source_id)
+        entry = self._used(source_id)
         return entry if entry is not None and self._clock() < entry.fresh_until else None
 
     def stale(self, source_id: str) -> tuple[Any, float] | None:
         """Return a record that may be served if the source fails, and its age in seconds."""
-        entry = self._entries.get(source_id)
+        entry = self._used(source_id)
         now = self._clock()
         if entry is None or entry.record is None or now >= entry.stale_until:
             return None
@@ -83,25 +83,34 @@ class Cache:
         settings, now = self._settings, self._clock()
         fresh = settings.cache_missing_seconds if record is None else settings.cache_fresh_seconds
         stale = fresh if record is None else max(fresh, settings.cache_stale_seconds)
-        self._entries.pop(source_id, None)  # what was known before is no longer true
+        self._forget(source_id)  # what was known before is no longer true
         if stale <= 0:
             return
         size = 300 if record is None else self._size_of(record)
         if size > settings.cache_max_bytes:
             return
         self._entries[source_id] = Entry(record, now, now + fresh, now + stale, size)
-        while len(self._entries) > settings.cache_max_records:
-            self._entries.popitem()
+        self._bytes += size
+        while self._bytes > settings.cache_max_bytes or len(self._entries) > settings.cache_max_records:
+            self._forget(next(iter(self._entries)))
         if now >= self._sweep_at:
             self._sweep(now)
 
     def _sweep(self, now: float) -> None:
         """Forget what may no longer be served: records are personal data."""
         self._sweep_at = now + SWEEP_SECONDS
-        entries = self._entries
-        # Past LRUCache's own method: looking at an entry here is no use of it.
-        for source_id in [one for one in entries if now >= cachetools.Cache.__getitem__(entries, one).stale_until]:
-            del entries[source_id]
+        for source_id in [one for one, entry in self._entries.items() if now >= entry.stale_until]:
+            self._forget(source_id)
+
+    def _used(self, source_id: str) -> Entry | None:
+        entry = self._entries.get(source_id)
+        if entry is not None:
+            self._entries.move_to_end(source_id)
+        return entry
+
+    def _forget(self, source_id: str) -> None:
+        if (entry := self._entries.pop(source_id, None)) is not None:
+            self._bytes -= entry.size
 
 
 def _size_of(record: Any) -> int:

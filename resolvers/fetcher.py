@@ -128,8 +128,8 @@ class Fetcher:
         budget = self._client.transport.budget
         if wanted.outcome.done():
             outcome = wanted.outcome.result()
-        elif wanted.is_queued and budget.waiting:
-            outcome = self._over_budget(budget.delay(0))
+        elif wanted.is_queued and budget.is_tight:
+            outcome = self._over_budget(max(budget.delay(1), 1.0))
         else:
             outcome = UpstreamTimeout(self.source, detail="the operation's deadline passed")
         if isinstance(outcome, UpstreamError) and not (operation.wants_fresh or isinstance(outcome, NO_STALE_ANSWER)):
@@ -236,7 +236,7 @@ def open_fetcher(
 ) -> Fetcher:
     """Return the fetcher of a source that has credentials."""
     budget = Budget(source.name, source.rates if settings.rationed else ())
-    places = Places(source.concurrency)
+    places = Places(settings.concurrency or source.concurrency)
     transport = Transport(source.name, session, transport_settings, telemetry, places=places, budget=budget)
     return Fetcher(source.open(settings, transport), Cache(settings))
 

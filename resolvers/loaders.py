@@ -58,7 +58,9 @@ class Loaders:
                 loader = self._loaders[source.name] = DataLoader(partial(self._fetch, fetcher))
             self._queued.add(key)
         assert loader
-        return loader.load(source_id)
+        future = loader.load(source_id)
+        future.add_done_callback(_seen)
+        return future
 
     def close(self) -> None:
         """Give up what is still being fetched: the request is over, or its client has gone."""
@@ -79,3 +81,9 @@ class Loaders:
             return [UpstreamUnavailable(fetcher.source, detail="the fetch was cancelled")] * len(ids)
         finally:
             self._batches.discard(batch)
+
+
+def _seen(future: "asyncio.Future[Outcome]") -> None:
+    """Mark an exception as seen: those who would have raised it may have been cancelled."""
+    if not future.cancelled():
+        future.exception()

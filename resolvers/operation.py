@@ -54,7 +54,10 @@ class Operation:
 
     def cost(self, source: str) -> Cost:
         """Return the operation's account with a source."""
-        return self.costs.setdefault(source, Cost())
+        found = self.costs.get(source)
+        if found is None:
+            found = self.costs[source] = Cost()
+        return found
 
     @contextmanager
     def waiting(self, source: str) -> Iterator[None]:

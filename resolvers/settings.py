@@ -19,6 +19,10 @@ Count = Annotated[int, Meta(ge=1, le=100_000)]
 Bytes = Annotated[int, Meta(ge=1_000, le=1_000_000_000)]
 
 
+_SHORTEST_NAME, _CLOSE = 8, 0.86
+"""Of a name that counts as a misspelt setting: CHARTMOGUL_PORT is none, orchestrators set such variables."""
+
+
 class Secret:
     """A credential that no repr, log line or traceback shows; `reveal()` gives the text."""
 
@@ -82,15 +86,18 @@ def read(struct: type[SettingsT], environ: Mapping[str, str]) -> SettingsT:
 
 
 def misspelt(structs: Iterable[type[Settings]], environ: Mapping[str, str]) -> list[str]:
-    """Return one line for each variable that has a struct's prefix but is none of its settings."""
+    """Return one line for each variable whose name is that of a setting but for a letter or two.
+
+    Only for such: what else is in the environment is nobody's business, whatever it begins with.
+    """
+    known = [v for struct in structs for name, field in variables(struct).items() for v in _spellings(name, field)]
     lines = []
-    for struct in structs:
-        known = [v for name, field in variables(struct).items() for v in _spellings(name, field)]
-        for name in environ:
-            if struct.prefix and name.startswith(struct.prefix.upper()) and name not in known:
-                close = difflib.get_close_matches(name, known, n=1)
-                lines.append(f"{name}: no such setting" + (f"; did you mean {close[0]}?" if close else ""))
-    return lines
+    for name in environ.keys() - known:
+        if name.removesuffix("_FILE") in known:
+            lines.append(f"{name}: no such setting: only secrets come from files")
+        elif len(name) >= _SHORTEST_NAME and (close := difflib.get_close_matches(name, known, n=1, cutoff=_CLOSE)):
+            lines.append(f"{name}: no such setting; did you mean {close[0]}?")
+    return sorted(lines)
 
 
 def check_url(text: str) -> str | None:
@@ -100,6 +107,8 @@ def check_url(text: str) -> str | None:
         bad = parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0
     except ValueError:
         bad = True
+    labels = "" if bad else (parts.hostname or "").rstrip(".").split(".")
+    bad = bad or not all(0 < len(label) < 64 for label in labels)  # as DNS has it; ":" of IPv6 stands in a label
     if bad or not text.isascii() or any(c <= " " for c in text):
         return "must be a URL like https://host or https://host/path"
     if "@" in parts.netloc or "?" in text or "#" in text:
@@ -136,10 +145,10 @@ def _text(name: str, environ: Mapping[str, str], *, secret: bool) -> str | None:
 
 
 def _convert(text: str, type_: Any) -> Any:
+    choices = get_args(type_) if get_origin(type_) is Literal else ()
     try:
-        return msgspec.convert(text.strip(), type_, strict=False)
+        return msgspec.convert(text.strip().lower() if choices else text.strip(), type_, strict=False)
     except msgspec.ValidationError as error:
-        choices = get_args(type_) if get_origin(type_) is Literal else ()
         raise ValueError(f"must be one of {', '.join(choices)}" if choices else _plain(str(error))) from None
 
 

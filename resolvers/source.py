@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
+
+from msgspec import Meta
 
 from resolvers.budget import Rate
 from resolvers.cache import CacheSettings
@@ -42,9 +44,11 @@ class SourceSettings(CacheSettings, frozen=True, kw_only=True):
     """Where a source is, the credentials for it, and how long its records are kept.
 
     `rationed`: whether the source's documented rates are kept. Off only for a source that has none, such as a mock.
+    `concurrency`: how many requests run at once, if not as many as the source's own module says.
     """
 
     rationed: bool = True
+    concurrency: Annotated[int, Meta(ge=1, le=1_000)] | None = None
 
     @property
     def is_configured(self) -> bool:

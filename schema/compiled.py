@@ -29,6 +29,7 @@ from graphql import (
     Visitor,
     get_named_type,
     is_non_null_type,
+    print_ast,
     visit,
 )
 from graphql.execution.collect_fields import FieldDetails, FragmentDetails, collect_fields, collect_subfields
@@ -37,7 +38,8 @@ from graphql.execution.values import VariableValues, get_argument_values
 from schema.completion import Fields, NotCompiled, completer
 from schema.context import MADE, Context
 from schema.lookups import LOOKUPS
-from schema.root_field import RootField, arrived
+from schema.memo import Memo
+from schema.root_field import Completer, RootField, arrived
 from schema.variables import Variables
 
 MOST_SWITCHES = 4
@@ -50,16 +52,19 @@ _NO_TYPE = object()
 class CompiledOperation:
     """One operation of a document, for one schema."""
 
-    def __init__(self, schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode) -> None:
+    def __init__(
+        self, schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode, memo: Memo
+    ) -> None:
         """Raises `NotCompiled`."""
         definitions = [d for d in document.definitions if isinstance(d, FragmentDefinitionNode)]
         if operation.operation.value != "query" or any(d.variable_definitions for d in definitions):
             raise NotCompiled
         self._schema = schema
+        self._memo = memo
         self._operation = operation
         self._fragments = {d.name.value: FragmentDetails(d) for d in definitions}
         self._variables = Variables(schema, operation.variable_definitions or ())
-        self._switches = _switches(document)
+        self._switches = _switches(document, operation)
         if len(self._switches) > MOST_SWITCHES:
             raise NotCompiled
         self._variants: dict[tuple[Any, ...], list[RootField] | None] = {}
@@ -69,10 +74,10 @@ class CompiledOperation:
         variables = self._variables.coerced(given)
         if variables is None or not context.access.may_read_opportunities:
             return None
-        fields = self._root_fields(variables)
-        if fields is None:
-            return None
         try:
+            fields = self._root_fields(variables)
+            if fields is None:
+                return None
             asked = [field.ask(variables, context) for field in fields]
             await arrived(asked)
             errors: list[GraphQLError] = []
@@ -129,15 +134,18 @@ class CompiledOperation:
             if named is runtime or (
                 not isinstance(named, GraphQLObjectType) and self._schema.is_sub_type(named, runtime)
             ):
-                complete[source] = completer(runtime, made, details, collect)
+                complete[source] = Completer(
+                    completer(runtime, made, details, collect), self._memo, self._memo.number()
+                )
         return RootField(key, nodes, lookup, value, variable, complete)
 
 
 class Shortcuts:
     """The compiled operations of one document. What is asked for only once is not worth compiling."""
 
-    def __init__(self, document: DocumentNode) -> None:
+    def __init__(self, document: DocumentNode, memo: Memo) -> None:
         self._document = document
+        self._memo = memo
         self._found: dict[tuple[GraphQLSchema, str | None], CompiledOperation | None] = {}
         self._asked: set[tuple[GraphQLSchema, str | None]] = set()
 
@@ -158,7 +166,7 @@ class Shortcuts:
     def _compiled(self, schema: GraphQLSchema, name: str | None) -> CompiledOperation | None:
         operation = self._named(name)
         try:
-            return CompiledOperation(schema, self._document, operation) if operation else None
+            return CompiledOperation(schema, self._document, operation, self._memo) if operation else None
         except NotCompiled:
             return None
 
@@ -180,8 +188,17 @@ class _SwitchFinder(Visitor):
                 self.names[argument.value.name.value] = None
 
 
-def _switches(document: DocumentNode) -> list[str]:
-    """Return the variables that directives name: those that decide which fields there are."""
+def _switches(document: DocumentNode, operation: OperationDefinitionNode) -> list[str]:
+    """Return the variables that decide which fields there are: those that directives name.
+
+    Only Booleans of this operation, which can have few values: the document's other operations may have variables of
+    the same names and of other types.
+    """
     finder = _SwitchFinder()
     visit(document, finder)
-    return list(finder.names)
+    booleans = {
+        definition.variable.name.value
+        for definition in operation.variable_definitions or ()
+        if print_ast(definition.type) in ("Boolean", "Boolean!")
+    }
+    return [name for name in finder.names if name in booleans]

@@ -83,5 +83,6 @@ def _without_value(error: GraphQLError) -> str:
 def _about_variable(error: GraphQLError) -> str | None:
     node = error.nodes[0] if error.nodes else None
     if not isinstance(node, VariableDefinitionNode):
-        return None
+        # The operation's name is the caller's own text, of any length.
+        return "The document has no operation of this name." if error.message.startswith("Unknown op") else None
     return f"Variable '${node.variable.name.value}' has a value that is not of its type, {print_ast(node.type)}."

@@ -24,6 +24,8 @@ from schema.errors import PARSE_FAILED, VALIDATION_FAILED, field_errors, request
 from schema.federation import FederatedSchema
 from schema.limits import Plan, Planner
 from schema.measure import Limits, TooMuch
+from schema.memo import Memo
+from schema.rules import rules_for
 
 MAX_VALIDATION_ERRORS = 10
 
@@ -33,8 +35,8 @@ MAX_COMMENTS = 500
 # budget; its own default lets one document take most of a second.
 overlapping_fields_can_be_merged.MAX_COMPLEXITY_BUDGET = 8_000
 
-KEPT_DOCUMENT_BYTES = 4_000_000
-"""Source text of the documents kept; their syntax trees take some 50 times as much."""
+KEPT_DOCUMENT_BYTES = 8_000_000
+"""Memory for the documents that are kept, as `_memory_of` estimates it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,7 @@ class Engine:
         self._suggests_names = suggests_names
         self._documents: OrderedDict[str, Document | Answer] = OrderedDict()
         self._kept_bytes = 0
+        self._memo = Memo()
 
     def read(self, query: str) -> Document | Answer:
         """Return the document, or the answer that says why it cannot be executed."""
@@ -113,10 +116,9 @@ class Engine:
             return known
         found = self._read(query)
         self._documents[query] = found
-        self._kept_bytes += len(query)
+        self._kept_bytes += _memory_of(query, found)
         while self._kept_bytes > KEPT_DOCUMENT_BYTES:
-            dropped, _ = self._documents.popitem(last=False)
-            self._kept_bytes -= len(dropped)
+            self._kept_bytes -= _memory_of(*self._documents.popitem(last=False))
         return found
 
     async def answer(
@@ -176,7 +178,11 @@ class Engine:
             )
             plans = self._planner.plans(tree)
             errors = validate(
-                self._schema, tree, max_errors=MAX_VALIDATION_ERRORS, hide_suggestions=not self._suggests_names
+                self._schema,
+                tree,
+                rules_for(query),
+                max_errors=MAX_VALIDATION_ERRORS,
+                hide_suggestions=not self._suggests_names,
             )
         except GraphQLError as error:
             return Answer(errors=request_errors([error], PARSE_FAILED), is_request_error=True)
@@ -188,7 +194,12 @@ class Engine:
             return Answer.refusal("Too many fields of the same name would have to be compared.", BadUserInput.code)
         if errors:
             return Answer(errors=request_errors(errors, VALIDATION_FAILED), is_request_error=True)
-        return Document(tree, plans, Shortcuts(tree))
+        return Document(tree, plans, Shortcuts(tree, self._memo))
+
+
+def _memory_of(query: str, found: Document | Answer) -> int:
+    """Estimate: a syntax tree was measured at 60 to 210 times its text, longer ones at less; and what is compiled."""
+    return 1_000 + len(query) if isinstance(found, Answer) else 25_000 + 150 * len(query)
 
 
 async def execute_with_graphql_core(

@@ -10,9 +10,24 @@ from graphql import FieldNode, GraphQLError, located_error
 from schema.completion import NotCompiled
 from schema.context import Context
 from schema.lookups import Lookup
+from schema.memo import Completed, Memo
 
 Found = tuple[str, Any]
 """A source's name, and what it has for one id, or will have: a record, None, an exception, a future of one of these."""
+
+
+@dataclass(frozen=True, slots=True)
+class Completer:
+    """Completes records of one source."""
+
+    complete: Callable[[Any], dict[str, Any]]
+    memo: Memo
+    number: int
+
+    def complete_again(self, record: Any) -> Completed:
+        """Return what `complete` gives, as text where that is known."""
+        known = self.memo.get(self.number, record)
+        return known if known is not None else self.memo.keep(self.number, record, self.complete(record))
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +43,7 @@ class RootField:
     lookup: Lookup | None
     value: Any
     variable: str | None
-    completers: Mapping[str, Callable[[Any], Any]]
+    completers: Mapping[str, Completer]
 
     def ask(self, variables: Mapping[str, Any], context: Context) -> list[Found]:
         """Ask for every record, without waiting for any; raises for an argument that is refused as a whole."""
@@ -54,20 +69,35 @@ class RootField:
 
     def _complete(self, found: Found, path: list[str | int], errors: list[GraphQLError]) -> Any:
         source, outcome = found
-        if isinstance(outcome, asyncio.Future):
-            outcome = outcome.exception() or outcome.result()
+        if outcome is None:
+            return None
         if isinstance(outcome, Exception):
             errors.append(located_error(outcome, self.nodes, path))
             return None
-        return None if outcome is None else self.completers[source](outcome)
+        if isinstance(outcome, asyncio.Future):
+            outcome = outcome.exception() or outcome.result()
+            if isinstance(outcome, Exception):
+                return self._complete((source, outcome), path, errors)
+            return None if outcome is None else self.completers[source].complete(outcome)
+        # At hand, hence from the cache, hence likely to come again.
+        return self.completers[source].complete_again(outcome)
 
 
 def _ask(lookup: Lookup, value: Any, context: Context) -> Found:
     try:
         source, source_id = lookup.key(value)
-        return source.name, context.loaders.ask(source, source_id)
+        outcome = context.loaders.ask(source, source_id)
     except Exception as error:  # a value here, and an error at the record's place in the answer
         return "", error
+    if isinstance(outcome, asyncio.Future):
+        outcome.add_done_callback(_seen)
+    return source.name, outcome
+
+
+def _seen(future: "asyncio.Future[Any]") -> None:
+    """Mark a failure as seen: nobody may look, should another field be refused or the client have gone."""
+    if not future.cancelled():
+        future.exception()
 
 
 async def arrived(asked: list[list[Found]]) -> None:
@@ -75,16 +105,5 @@ async def arrived(asked: list[list[Found]]) -> None:
     pending = {
         outcome for found in asked for _, outcome in found if isinstance(outcome, asyncio.Future) and not outcome.done()
     }
-    if not pending:
-        return
-    try:
+    if pending:
         await asyncio.wait(pending)  # when cancelled it leaves them alone: others may wait for the same
-    except asyncio.CancelledError:
-        for future in pending:
-            future.add_done_callback(_seen)
-        raise
-
-
-def _seen(future: "asyncio.Future[Any]") -> None:
-    if not future.cancelled():
-        future.exception()

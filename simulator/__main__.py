@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import os
 import signal
 
 from .app import Simulator
@@ -29,7 +30,10 @@ def main() -> None:
     parser.add_argument("--no-throttle", action="store_true", help="lift the vendors' request rates")
     arguments = parser.parse_args()
     simulator = Simulator(seed=arguments.seed, throttled=not arguments.no_throttle)
-    asyncio.run(run(simulator, arguments.host, arguments.port))
+    try:
+        asyncio.run(run(simulator, arguments.host, arguments.port))
+    except OSError as error:
+        parser.error(f"{arguments.host}:{arguments.port} cannot be used: {os.strerror(error.errno or 0)}")
 
 
 if __name__ == "__main__":

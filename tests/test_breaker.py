@@ -80,6 +80,27 @@ def test_a_failure_or_two_alone_open_nothing_however_many_wait_for_them(world: W
     assert not world.breaker.is_open
 
 
+def test_twenty_failures_in_a_row_open_it_once_nothing_has_been_good_for_two_seconds(world: World) -> None:
+    """A source that hangs fails slowly: what was good before would outnumber it for most of the ten seconds."""
+    world.exchange(failed=False, times=1_000)
+    world.now += 1.9
+    world.exchange(failed=True, weight=7, times=2)
+    world.exchange(failed=True, weight=50)
+    assert not world.breaker.is_open
+    world.now += 0.1
+    world.exchange(failed=True)
+    assert world.breaker.is_open
+
+
+def test_a_good_outcome_among_them_starts_the_row_anew(world: World) -> None:
+    world.exchange(failed=False, times=1_000)
+    for _ in range(3):
+        world.now += 2
+        world.exchange(failed=True, times=19)
+        world.exchange(failed=False)
+    assert not world.breaker.is_open
+
+
 def test_a_client_that_hangs_up_tells_nothing(world: World) -> None:
     world.exchange(failed=None, times=100)
     world.exchange(failed=True, times=19)

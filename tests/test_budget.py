@@ -270,3 +270,17 @@ async def test_a_loop_that_rounds_a_sleep_down_does_not_let_a_request_go_too_ear
     budget = Budget("nexudus", [Rate(1, 0.1104)], clock=world.clock, sleep=rounded)
     await world.run(*(sender(world, budget, 0, sent) for _ in range(5)))
     assert all(later - earlier >= 0.1104 - 1e-9 for earlier, later in itertools.pairwise(sent))
+
+
+async def test_it_is_tight_while_a_request_waits_and_for_a_moment_after() -> None:
+    world = World()
+    budget = a_budget(world, Rate(1, 10))
+    await send(budget)
+    assert not budget.is_tight
+    waiting = asyncio.create_task(send(budget))
+    await asyncio.sleep(0)
+    assert budget.is_tight
+    await world.run(waiting)
+    assert budget.is_tight
+    world.now += 2
+    assert not budget.is_tight

@@ -8,10 +8,14 @@ from typing import Any
 
 import pytest
 
+import resolvers.breaker
+import resolvers.retry
+from resolvers.breaker import Breaker
 from resolvers.budget import Rate
 from resolvers.chartmogul import CHARTMOGUL
 from resolvers.errors import UpstreamError, UpstreamRateLimited, UpstreamTimeout, UpstreamUnavailable
 from resolvers.fetcher import Fetcher, open_fetcher
+from resolvers.loaders import Loaders
 from resolvers.nexudus import NEXUDUS
 from resolvers.operation import Operation
 from resolvers.settings import read
@@ -206,6 +210,17 @@ async def test_what_could_not_leave_before_the_deadline_is_refused_at_once() -> 
         assert len(world.reads) == 1
 
 
+async def test_what_can_still_join_the_next_request_is_not_refused() -> None:
+    async with a_world(rates=[Rate(1, 0.3)]) as world:
+        await world.one(IDS[0])
+        waiting = asyncio.create_task(world.one(IDS[1]))
+        await asyncio.sleep(0.01)
+        # The request after the next one would be too late.
+        assert str((await world.one(IDS[2], Operation(0.55))).id) == IDS[2]
+        await waiting
+        assert [len(call.ids) for call in world.reads] == [1, 2]
+
+
 async def test_the_ids_that_fit_are_fetched_and_the_others_refused_at_once() -> None:
     async with a_world(CHARTMOGUL, rates=[Rate(3, 60)], CHARTMOGUL_CACHE_FRESH_SECONDS="0") as world:
         ids = list(world.simulator.chartmogul.records)[:6]
@@ -304,16 +319,30 @@ async def test_who_hangs_up_does_not_cancel_a_fetch_that_others_share() -> None:
         assert len(world.reads) == 1
 
 
-async def test_who_comes_right_after_a_hang_up_does_not_join_what_is_being_cancelled() -> None:
+@pytest.mark.parametrize("turns", range(5))
+async def test_who_comes_right_after_a_hang_up_does_not_join_what_is_being_cancelled(turns: int) -> None:
     async with a_world() as world:
         gate = Gate()
         world.simulator.nexudus.faults.add(gate.fault)
         leaving = asyncio.create_task(world.fetch(*IDS[:2]))
         await until(lambda: gate.arrived)
         leaving.cancel()
-        await asyncio.wait([leaving])
-        for source_id in IDS[:2]:
-            assert str((await world.one(source_id)).id) == source_id
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        gate.open()
+        for record, source_id in zip(await world.fetch(*IDS[:2]), IDS[:2], strict=True):
+            assert str(record.id) == source_id
+
+
+async def test_a_request_that_is_over_before_its_batch_begins_fetches_nothing() -> None:
+    async with a_world() as world:
+        loaders = Loaders({"nexudus": world.fetcher}, Operation(2))
+        waiting = loaders.ask(NEXUDUS, IDS[0])
+        loaders.close()
+        assert isinstance(waiting, asyncio.Future)
+        with pytest.raises(UpstreamUnavailable):
+            await waiting
+        assert world.reads == []
 
 
 @pytest.mark.parametrize("turns", range(8))
@@ -508,3 +537,29 @@ async def test_missing_records_and_hang_ups_open_no_breaker() -> None:
             await asyncio.wait([leaving])
         world.simulator.nexudus.faults.clear()
         assert str((await world.one(IDS[0])).id) == IDS[0]
+
+
+async def test_an_open_breaker_refuses_before_anything_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resolvers.breaker, "FEWEST_OUTCOMES", 1)
+    monkeypatch.setattr(resolvers.breaker, "FEWEST_EXCHANGES", 1)
+    async with a_world(rates=[Rate(1, 0.4)]) as world:
+        world.fetcher._client.transport._breaker = Breaker("nexudus")  # which has seen nothing good yet
+        world.simulator.nexudus.faults.add(FAULTS["504"], times=None)
+        first = await world.one(IDS[0], Operation(3))
+        # The retry was refused; that the source answered 504 says more.
+        assert (first.status, len(world.reads)) == (504, 1)
+
+        started = asyncio.get_running_loop().time()
+        assert (await world.one(IDS[1])).detail == "the circuit breaker is open"
+        assert asyncio.get_running_loop().time() - started < 0.1
+
+
+async def test_a_sign_in_that_hangs_opens_the_breaker_for_all_who_wait_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resolvers.retry, "FIRST_WAIT_SECONDS", 0.01)
+    async with a_world(attempt_timeout_seconds=0.1) as world:
+        world.simulator.nexudus.faults.add(FAULTS["hang"], times=3, kinds={"token-password", "token-refresh"})
+        world.simulator.nexudus.expire_tokens()
+        await asyncio.gather(*(world.one(source_id, Operation(0.5)) for source_id in IDS[:8]))
+        outcome = await world.one(IDS[0])
+        assert isinstance(outcome, UpstreamUnavailable)
+        assert outcome.detail == "the circuit breaker is open"

@@ -1,5 +1,6 @@
 """`resolvers.nexudus.client` over real sockets: what is asked, how often, and what is believed of the answers."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from typing import Any
@@ -235,3 +236,20 @@ async def test_a_base_url_may_carry_a_path_and_end_in_a_slash(ending: str) -> No
         async with app.router.lifespan_context(app):
             assert found(await fetch(Graph(app, simulator), IDS[:2])) == IDS[:2]
     assert [call.path for call in simulator.nexudus.calls] == ["/api/token", "/api/crm/crmopportunities"]
+
+
+async def test_a_renewal_under_a_ration_is_not_held_up_by_a_fetch_that_waits_for_it() -> None:
+    """A fetch that had its permit already, and found the token gone, kept the renewal waiting for that permit."""
+    simulator = Simulator()
+    async with open_graph(simulator, NEXUDUS_RATIONED="true") as graph:
+        simulator.nexudus.latency_seconds = (0.15, 0.15)
+        await graph.ask('{ nexudusOpportunity(sourceId: "1427000501") { name } }')
+        simulator.nexudus.expire_tokens()
+        asked = []
+        for number in range(15):
+            query = f'{{ nexudusOpportunity(sourceId: "{1427000510 + number}") {{ sourceId }} }}'
+            asked.append(asyncio.create_task(graph.ask(query)))
+            await asyncio.sleep(0.02)
+
+        assert not [answer["errors"] for answer in await asyncio.gather(*asked) if "errors" in answer]
+        assert [call.kind for call in simulator.nexudus.calls].count("token-refresh") == 1

@@ -1,10 +1,13 @@
 """`resolvers.settings` and every setting of the server: one line for each fault, and no value in it."""
 
+import re
 from pathlib import Path
 
+import msgspec
 import pytest
 from yarl import URL
 
+from door import DOOR
 from resolvers.chartmogul import ChartMogulSettings
 from resolvers.nexudus import NexudusSettings
 from resolvers.settings import BadSettings, Secret, Settings, check_url, misspelt, read, variables
@@ -185,16 +188,18 @@ def test_only_secrets_are_read_from_files(tmp_path: Path) -> None:
         ("NEXUDUS_USER_NAME", "NEXUDUS_USERNAME"),
         ("CHARTMOGUL_APIKEY", "CHARTMOGUL_API_KEY"),
         ("CHARTMOGUL_API_KEY_FLIE", "CHARTMOGUL_API_KEY_FILE"),
-        ("NEXUDUS_WHATEVER_THIS_MAY_HAVE_MEANT", None),
+        ("OPERATION_DEADLINE_SECOND", "OPERATION_DEADLINE_SECONDS"),
+        ("PRODUCTON", "PRODUCTION"),
     ],
 )
-def test_a_misspelt_name_is_told_from_a_setting(name: str, meant: str | None) -> None:
+def test_a_misspelt_name_is_told_from_a_setting(name: str, meant: str) -> None:
     (line,) = problems(**{name: "hunter2"})
-    assert line == f"{name}: no such setting" + (f"; did you mean {meant}?" if meant else "")
+    assert line == f"{name}: no such setting; did you mean {meant}?"
 
 
 def test_variables_of_others_are_nobodys_business() -> None:
-    assert misspelt(STRUCTS, {"PATH": "/bin", "PORTS": "1", "HOME": "/root", "PYTHONPATH": "."}) == []
+    names = "PATH PORTS HOME PYTHONPATH QUERY_STRING CHARTMOGUL_SERVICE_HOST CHARTMOGUL_PORT NEXUDUS_THEME".split()
+    assert misspelt(STRUCTS, dict.fromkeys(names, "1")) == []
 
 
 def test_no_repr_shows_a_secret() -> None:
@@ -249,3 +254,27 @@ def test_a_base_url_may_carry_a_port_and_a_path(text: str) -> None:
 )
 def test_what_would_not_be_a_base_url_is_refused(text: str) -> None:
     assert check_url(text)
+
+
+NUMBERS = [
+    (name, field)
+    for struct in (*STRUCTS, *DOOR)
+    for name, field in variables(struct).items()
+    if isinstance(field.default, int | float) and not isinstance(field.default, bool)
+]
+
+
+@pytest.mark.parametrize(("name", "field"), NUMBERS, ids=[name for name, _ in NUMBERS])
+def test_no_number_may_be_below_zero_nor_beyond_all_bounds(name: str, field: msgspec.structs.FieldInfo) -> None:
+    for value in ("-1", "-0.5", "1e300", "nan", "inf"):
+        (line,) = problems(**{name: value})
+        assert line.startswith(f"{name}: must be a ")
+
+
+MAY_BE_ZERO = re.compile("CACHE_(FRESH|MISSING|STALE)_SECONDS|^PORT$|SHUTDOWN_DELAY_SECONDS|JWT_LEEWAY_SECONDS")
+
+
+@pytest.mark.parametrize("name", [name for name, _ in NUMBERS if not MAY_BE_ZERO.search(name)])
+def test_a_limit_of_zero_is_refused(name: str) -> None:
+    (line,) = problems(**{name: "0"})
+    assert line.startswith(f"{name}: must be a ")

@@ -7,7 +7,7 @@ here: `answer` takes the parameters and gives the response.
 import json
 import logging
 from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -91,7 +91,7 @@ class GraphQLEndpoint:
         await response(scope, receive, send)
 
     async def _respond(self, request: Request) -> ASGIApp:
-        accepted = header(request.scope, b"accept", "*/*")
+        accepted = header(request.scope, b"accept", "") or "*/*"
         if self._page and request.method in ("GET", "HEAD") and wants_page(accepted):
             return self._page(request)
         type_ = JSON
@@ -125,24 +125,29 @@ class GraphQLEndpoint:
         if caller.has_ambient_authority:
             check_cross_site(request, door.origins, header_required=door.preflight_header_required)
         if request.method == "POST":
-            params = await read_body(request, max_bytes=door.max_body_bytes, timeout_seconds=door.body_timeout_seconds)
+            params = await read_body(
+                request, caller, max_bytes=door.max_body_bytes, timeout_seconds=door.body_timeout_seconds
+            )
         else:
-            params = read_query_string(request)
-        return door.documents.find(replace(params, caller=caller, wants_fresh=_wants_fresh(request)))
-
-
-def _wants_fresh(request: Request) -> bool:
-    return "no-cache" in header(request.scope, b"cache-control").lower()
+            params = read_query_string(request, caller)
+        return door.documents.find(params)
 
 
 def _response(body: dict[str, Any], status: int, media_type: str, headers: dict[str, str]) -> Sent:
     try:
         content = orjson.dumps(body)
     except TypeError:  # an integer beyond 64 bits in a JSON value, or half a surrogate pair
-        content = json.dumps(body, separators=(",", ":"), allow_nan=False).encode()
+        content = json.dumps(body, separators=(",", ":"), allow_nan=False, default=_written_out).encode()
     raw = [*_HEADERS[media_type], (b"content-length", str(len(content)).encode())]
     raw += [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
     return Sent(content, status, raw)
+
+
+def _written_out(part: Any) -> Any:
+    """Return what a part of the answer that came as JSON text stands for."""
+    if isinstance(part, orjson.Fragment):
+        return json.loads(orjson.dumps(part))
+    raise TypeError(type(part).__name__)
 
 
 _HEADERS = {

@@ -47,7 +47,7 @@ def header(scope: Scope, name: bytes, default: str = "") -> str:
     return default
 
 
-async def read_body(request: Request, *, max_bytes: int, timeout_seconds: float) -> GraphQLParams:
+async def read_body(request: Request, caller: Caller, *, max_bytes: int, timeout_seconds: float) -> GraphQLParams:
     """Return a POST request's parameters; raises `HTTPProblem`.
 
     A client gets so much time for its body: one byte a minute would hold a connection and its memory for ever.
@@ -74,14 +74,14 @@ async def read_body(request: Request, *, max_bytes: int, timeout_seconds: float)
         raise HTTPProblem(
             408, "The body did not arrive in time.", {"Connection": "close"}, code="REQUEST_TIMEOUT", retryable=True
         ) from None
-    return _params(_decode(bytes(body), "The body"), is_get=False)
+    return _params(_decode(bytes(body), "The body"), request, caller)
 
 
 def _too_large(max_bytes: int) -> HTTPProblem:
     return HTTPProblem(413, f"The body is larger than {max_bytes} bytes.", {"Connection": "close"})
 
 
-def read_query_string(request: Request) -> GraphQLParams:
+def read_query_string(request: Request, caller: Caller) -> GraphQLParams:
     """Return a GET request's parameters; raises `HTTPProblem`."""
     given: dict[str, Any] = {}
     for name in ("query", "operationName", "variables", "extensions", "documentId"):
@@ -90,7 +90,7 @@ def read_query_string(request: Request) -> GraphQLParams:
             given[name] = _decode(text.encode("utf-8", "surrogatepass"), f"The parameter `{name}`")
         elif text:
             given[name] = text
-    return _params(given, is_get=True)
+    return _params(given, request, caller)
 
 
 def _check_content_type(request: Request) -> None:
@@ -124,7 +124,7 @@ _MEMBERS = (
 )
 
 
-def _params(given: Any, *, is_get: bool) -> GraphQLParams:
+def _params(given: Any, request: Request, caller: Caller) -> GraphQLParams:
     if isinstance(given, list):
         raise HTTPProblem(400, "Several requests in one body are not supported. Send one JSON object.")
     if not isinstance(given, dict):
@@ -137,6 +137,8 @@ def _params(given: Any, *, is_get: bool) -> GraphQLParams:
         given.get("variables"),
         given.get("operationName") or None,
         given.get("extensions"),
-        is_get,
+        request.method != "POST",
         given.get("documentId") or None,
+        "no-cache" in header(request.scope, b"cache-control").lower(),
+        caller,
     )

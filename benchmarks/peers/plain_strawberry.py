@@ -80,13 +80,16 @@ class Context(dict[str, Any]):
         }
 
     async def by_global_id(self, id_: str) -> Any:
+        """Return what clients see of a record."""
         source, source_id = global_id.decode(id_)
         return await self.by_source_id(source, source_id)
 
     async def by_global_ids(self, ids: Sequence[str]) -> Any:
+        """Return several."""
         return await asyncio.gather(*map(self.by_global_id, ids))
 
     async def by_source_id(self, source: Any, source_id: str) -> Any:
+        """Return what clients see of a record, from the cache or the loader."""
         key = (source.name, source_id)
         record = CACHE.get(key) if CACHE is not None else None
         if record is None:
@@ -102,16 +105,20 @@ class View(GraphQL[Context, None]):
     upstream = Upstream()
 
     async def get_context(self, request: Any, response: Any = None) -> Context:
+        """Return the loaders of a request."""
         return Context(self.upstream)
 
     def encode_json(self, data: object) -> bytes:
+        """Write an answer."""
         return orjson.dumps(data)
 
     def decode_json(self, data: str | bytes) -> object:
+        """Read a request."""
         return orjson.loads(data)
 
 
 SCHEMA = FederatedSchema(
+    description="The same graph.",
     query=Query,
     types=[NexudusOpportunity, ChartMogulOpportunity],
     config=StrawberryConfig(scalar_map=SCALARS),

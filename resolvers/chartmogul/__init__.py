@@ -17,9 +17,9 @@ from resolvers.transport import Transport
 CONCURRENCY: Final = 10
 """Requests at once: half of the 20 connections beyond which ChartMogul answers 503."""
 
-RATES: Final = (Rate(40, 1.1),)
-"""ChartMogul's page on rate limits: 40 requests a second, with some time added, for requests may travel at unequal
-speed. Its second limit, of computing time, is known only by its refusals."""
+RATES: Final = (Rate(40, 1.25),)
+"""ChartMogul's page on rate limits: 40 requests a second, with a quarter of a second added, for requests may travel at
+unequal speed. Its second limit, of computing time, is known only by its refusals."""
 
 # Any 8-4-4-4-12 hexadecimal text: the vendor's own example is no valid variant of RFC 4122.
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)

@@ -27,7 +27,7 @@ _EXPONENTS: Final[dict[str, int]] = (
 )
 
 
-class ChartMogulRecord(msgspec.Struct, frozen=True, kw_only=True):
+class ChartMogulRecord(msgspec.Struct, frozen=True, kw_only=True, weakref=True):
     """One record, in the order of the vendor's page."""
 
     uuid: str

@@ -19,7 +19,7 @@ CONCURRENCY: Final = 10
 """Requests at once. None is documented; at the documented rate of one each 100 ms it takes answers of a second to
 need as many."""
 
-RATES: Final = (Rate(1, 0.11), Rate(120, 60.5), Rate(5_000, 3_605))
+RATES: Final = (Rate(1, 0.15), Rate(120, 60.5), Rate(5_000, 3_605))
 """Nexudus' page on API limitations: one request each 100 ms, 120 a minute, 5,000 an hour; each with some time added,
 for requests may travel at unequal speed. The 200,000 a day cannot be reached at 5,000 an hour."""
 

@@ -87,7 +87,7 @@ class LossReason(IntEnum):
     OTHER = 99
 
 
-class NexudusRecord(msgspec.Struct, rename="pascal", frozen=True, kw_only=True):
+class NexudusRecord(msgspec.Struct, rename="pascal", frozen=True, kw_only=True, weakref=True):
     """One record, in the order of the vendor's page. Amounts are in major units, times in UTC."""
 
     name: str | None = _ABSENT

@@ -126,6 +126,7 @@ class PasswordTokens:
             self._unproven = None
 
     async def _shared_renewal(self, flight: Flight) -> str:
+        flight.end()  # the renewal needs the permit, or the budget and the place behind it, that the flight holds
         self._waiting.append(flight)
         try:
             # Shielded: a caller that gives up must not spoil the one use of the refresh token.

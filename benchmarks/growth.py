@@ -1,0 +1,78 @@
+"""What grows, and what must not: `make bench-growth`.
+
+The cost of a record, for 1 to 100 ids in a request; and the memory, over 100,000 requests each of which has a document
+and ids that no request had before. The server runs as it ships, in a process of its own, over the mock.
+"""
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks import workloads
+from benchmarks.candidates import OURS, ROOT, Candidate, candidates
+from benchmarks.processes import Mock, Process, post
+from benchmarks.run import load, tell
+
+SIZES = (1, 2, 5, 10, 20, 50, 100)
+
+
+def main() -> None:
+    """Take the command line."""
+    parser = argparse.ArgumentParser(prog="make bench-growth", description=__doc__.split("\n")[0])
+    parser.add_argument("--seconds", type=int, default=2)
+    parser.add_argument("--requests", type=int, default=100_000)
+    given = parser.parse_args()
+    scratch = Path(tempfile.gettempdir()) / "opportunity-graph-bench"
+    files = workloads.write(scratch)
+    mock = Mock(scratch, files.records, 9330)
+    try:
+        for cache in (False, True):
+            (ours, *_), _ = candidates(mock.url, scratch, cache=cache, first_port=9331 + 10 * cache)
+            process = Process(ours.command, ours.environment, ROOT, scratch / "growth.log")
+            try:
+                _wait(ours.url, files)
+                print(f"\n{'warm' if cache else 'cold'}\n")
+                print("| ids | requests/s | CPU ms for each request | CPU µs for each record |")
+                print("|---|---|---|---|")
+                for size in SIZES:
+                    bodies = workloads.sized(scratch / f"size-{size}.txt", size)
+                    load(ours, bodies, 8, 1)
+                    cpu = process.cpu_seconds()
+                    found = load(ours, bodies, 8, given.seconds)
+                    cpu = 1000 * (process.cpu_seconds() - cpu) / found["requests"]
+                    rate = found["requests"] / found["seconds"]
+                    print(f"| {size} | {rate:,.0f} | {cpu:.3f} | {1000 * cpu / size:.1f} |", flush=True)
+                if cache:
+                    _memory(ours.url, process, scratch, files, given.requests)
+            finally:
+                process.stop()
+    finally:
+        mock.process.stop()
+
+
+def _wait(url: str, files: workloads.Files) -> None:
+    body = files.bodies("W1").read_bytes().splitlines()[0]
+    for _ in range(300):
+        try:
+            post(url, body)
+            return
+        except OSError:
+            time.sleep(0.05)
+    raise SystemExit("The server does not start.")
+
+
+def _memory(url: str, process: Process, scratch: Path, files: workloads.Files, requests: int) -> None:
+    candidate = Candidate(OURS, [], {}, int(url.split(":")[2].split("/")[0]))
+    bodies = workloads.fresh(scratch / "fresh.txt")
+    print("\n| different documents and ids so far | MB |\n|---|---|")
+    print(f"| 0 | {process.megabytes():.1f} |", flush=True)
+    done = 0.0
+    while done < requests:
+        done += load(candidate, bodies, 16, 10)["requests"]
+        print(f"| {done:,.0f} | {process.megabytes():.1f} |", flush=True)
+        tell(f"{done:,.0f} of {requests:,}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,36 @@
+"""Leaving out idle rules changes no verdict."""
+
+import pytest
+from graphql import parse, specified_rules, validate
+
+from schema import build_schema
+from schema.rules import rules_for
+
+SCHEMA = build_schema()._schema
+
+DOCUMENTS = [
+    '{ opportunity(id: "x") { id nothing } }',
+    '{ opportunity(id: "$ @ ... fragment") { id } }',
+    "query Q($id: ID!) { opportunity(id: $other) { id } }",
+    "query Q($id: ID!, $id: Money) { opportunity(id: $id) { id } }",
+    "query Q($n: [ID!]!) { opportunity(id: $n) { id } }",
+    '{ opportunity(id: "x") { id @unknown } }',
+    '{ opportunity(id: "x") { id @skip(if: true) @skip(if: true) } }',
+    '{ opportunity(id: "x") { ... on Money { amount } ...F } }',
+    '{ opportunity(id: "x") { id } } fragment F on ID { x } fragment F on Money { amount }',
+    '{ opportunity(id: "x") { ...F } } fragment F on Opportunity { ...F }',
+    "subscription S { a b }",
+    '{ a: opportunity(id: "x") { id } a: node(id: "x") { id } }',
+    "{ __typename } query Second { __typename }",
+]
+
+
+def test_every_name_is_that_of_a_rule() -> None:
+    assert {rule.__name__ for rule in rules_for("$ @ ... subscription")} == {r.__name__ for r in specified_rules}
+    assert len(rules_for("{ a }")) == len(specified_rules) - 18
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_the_verdict_is_that_of_all_rules(document: str) -> None:
+    tree = parse(document)
+    assert validate(SCHEMA, tree, rules_for(document)) == validate(SCHEMA, tree)
