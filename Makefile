@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test check schema schema-diff fuzz graphiql clean
+.PHONY: help demo test check schema schema-diff fuzz bench bench-growth soak soak-budget graphiql clean
 
 help:  ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -34,6 +34,18 @@ schema-diff: $(VENV)/installed  ## List breaking changes of the schema: make sch
 
 fuzz: $(VENV)/installed  ## Fuzz for some minutes
 	FUZZ_EXAMPLES=5000 $(BIN)/python -m pytest tests/test_fuzz.py
+
+bench: $(VENV)/installed  ## Measure beside what people would pick instead: some 20 minutes
+	$(BIN)/python -m benchmarks.run
+
+bench-growth: $(VENV)/installed  ## Measure what grows with ids, documents and time
+	$(BIN)/python -m benchmarks.growth
+
+soak: $(VENV)/installed  ## Let the sources fail in turn under load: five minutes
+	$(BIN)/python -m benchmarks.soak
+
+soak-budget: $(VENV)/installed  ## Hold the documented rates at full demand: four minutes
+	$(BIN)/python -m benchmarks.soak_budget
 
 graphiql: $(VENV)/installed  ## Renew the vendored GraphiQL from its packages
 	$(BIN)/python web/graphiql/renew.py

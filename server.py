@@ -248,11 +248,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _spare_the_garbage_collector() -> None:
     """Take what was made at the start out of its sight, and let it look less often.
 
-    Else every full collection looks through the schema, and everybody waits. Hardly anything here is a cycle.
+    Else every full collection looks through the schema, and everybody waits. It is still needed: syntax trees are cycles.
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
+    gc.set_threshold(2_000, 10, 10)
 
 
 def _listen(settings: ServerSettings) -> socket.socket:

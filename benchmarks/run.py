@@ -103,11 +103,12 @@ class Phase:
                 load(candidate, self.bodies(candidate, workload), 8, seconds)
 
     def upstream_requests(self) -> None:
-        """Count what one W2 costs, and 32 equal ones at once, with sources that take 20 ms."""
+        """Count what one W2 costs, and 32 equal ones at once, with sources slow enough for all to arrive meanwhile."""
         for candidate in self.candidates:
             body = self.bodies(candidate, "W2").read_bytes().splitlines()[3]
             for name, times in (("one_w2", 1), ("equal_w2", 32)):
-                self._mock.counts(latency_ms=20)
+                self._mock.settled()
+                self._mock.counts(latency_ms=300)
                 threads = [threading.Thread(target=post, args=(candidate.url, body)) for _ in range(times)]
                 for thread in threads:
                     thread.start()

@@ -62,15 +62,17 @@ class Budget:
         """Return in how many seconds the `further`-th request behind those that wait could go."""
         return self._delay(self.waiting + further)
 
-    async def spend(self, within_seconds: float) -> None:
-        """Wait until one request may go; raises `UpstreamRateLimited` at once if that is not within the time."""
-        deadline = self._clock() + within_seconds
-        self._refuse_beyond(deadline, self.delay(1))
+    async def spend(self, seconds_left: Callable[[], float]) -> None:
+        """Wait until one request may go; raises `UpstreamRateLimited` at once if that is not within the time left.
+
+        The time is asked for anew while it waits: others may have joined the request, who have more.
+        """
+        self._refuse_beyond(seconds_left(), self.delay(1))
         self.waiting += 1
         try:
             async with self._turn:
                 while (delay := self._delay(1)) > 0:
-                    self._refuse_beyond(deadline, delay)
+                    self._refuse_beyond(seconds_left(), delay)
                     await self._sleep(max(delay, SHORTEST_SLEEP_SECONDS))
                     self._waited_at = self._clock()
                 self._unsent += 1
@@ -109,6 +111,6 @@ class Budget:
             ahead.append(moment)
         return moment - now
 
-    def _refuse_beyond(self, deadline: float, delay: float) -> None:
-        if self._clock() + delay > deadline:
+    def _refuse_beyond(self, seconds_left: float, delay: float) -> None:
+        if delay > seconds_left:
             raise UpstreamRateLimited(self._source, detail="own budget", retry_after_seconds=round(delay, 1))

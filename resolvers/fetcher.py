@@ -17,6 +17,7 @@ from aiohttp import ClientSession
 from resolvers.budget import Budget
 from resolvers.cache import Cache
 from resolvers.errors import (
+    UpstreamBadResponse,
     UpstreamError,
     UpstreamForbidden,
     UpstreamRateLimited,
@@ -28,12 +29,14 @@ from resolvers.operation import Flight, Operation, Stale
 from resolvers.places import Places
 from resolvers.queueing import FairQueue, Wanted
 from resolvers.source import Client, Outcome, Record, Source, SourceSettings
-from resolvers.telemetry import Telemetry, UnknownCode
+from resolvers.telemetry import FetchFailed, Telemetry, UnknownCode
 from resolvers.transport import Transport, TransportSettings
 
 NO_STALE_ANSWER = (UpstreamUnauthorized, UpstreamForbidden)
 """Where the source says that this server may not read, what it let us read before is no answer."""
 
+TOLD = (UpstreamBadResponse, UpstreamUnauthorized, UpstreamForbidden)
+"""Errors that an operator can do something about."""
 
 MOST_REPORTED = 100
 """Unknown codes that are told of, each once."""
@@ -80,7 +83,8 @@ class Fetcher:
         found, new = [], []
         for source_id in ids:
             wanted = self._wanted.get(source_id)
-            if wanted is None:
+            # Who wants it fresh may wait for what has not left yet, and not for what left before.
+            if wanted is None or (operation.wants_fresh and not wanted.is_queued):
                 wanted = Wanted(source_id, loop.create_future(), operation)
                 new.append(wanted)
             else:
@@ -168,6 +172,8 @@ class Fetcher:
                 try:
                     await self._dispatch_one()
                 except Exception as error:  # the source's, or a fault of ours: those who wait have to know
+                    if isinstance(error, UpstreamError):
+                        self._tell(error)
                     self._settle(self._queue.take(), error)
         finally:
             self._dispatching = None
@@ -195,6 +201,8 @@ class Fetcher:
     async def _fly(self, flight: Flight, batch: list[Wanted]) -> None:
         try:
             outcomes = await self._client.fetch_many([one.source_id for one in batch], flight)
+            for error in {id(outcome): outcome for outcome in outcomes if isinstance(outcome, UpstreamError)}.values():
+                self._tell(error)
             for one, outcome in zip(batch, outcomes, strict=True):
                 if not isinstance(outcome, UpstreamError):
                     self._cache.keep(one.source_id, outcome)
@@ -208,6 +216,12 @@ class Fetcher:
     def _landed(self, flight: Flight) -> None:
         self._flying.pop(flight, None)
         flight.end()
+
+    def _tell(self, error: UpstreamError) -> None:
+        """Tell of an error that the exchange itself did not show. The budget and the breaker refuse without a word."""
+        if not error.is_told and isinstance(error, TOLD):
+            error.is_told = True
+            self._client.transport.telemetry(FetchFailed(self.source, error.code, error.detail))
 
     def _report_unknown_codes(self, record: Record | None) -> None:
         """Tell once of each code that the vendor does not document: a list that grows must not fill the log."""

@@ -25,6 +25,15 @@ class UpstreamCall:
 
 
 @dataclass(frozen=True, slots=True)
+class FetchFailed:
+    """A fetch failed for a reason that no exchange shows: what came could not be used, or a refusal still stands."""
+
+    source: str
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class UnknownCode:
     """A record carries a code that the vendor's documentation does not list."""
 
@@ -41,7 +50,7 @@ class ListByIdsSwitchedOff:
     reason: str
 
 
-Event = UpstreamCall | UnknownCode | ListByIdsSwitchedOff
+Event = UpstreamCall | FetchFailed | UnknownCode | ListByIdsSwitchedOff
 
 
 class Telemetry(Protocol):
@@ -58,14 +67,16 @@ def log_events(event: Event) -> None:
             logger.debug("%s", event)
         case UpstreamCall():
             logger.warning(
-                "%s %s failed: %s %s(status %s, %.0f ms)",
+                "%s %s failed: %s (%s%s%.0f ms)",
                 event.source,
                 event.kind,
                 event.code,
-                f"{event.detail} " if event.detail else "",
-                event.status,
+                f"{event.detail}, " if event.detail else "",
+                f"status {event.status}, " if event.status else "",
                 event.milliseconds,
             )
+        case FetchFailed():
+            logger.warning("%s: a fetch failed: %s (%s)", event.source, event.code, event.detail)
         case UnknownCode():
             logger.warning("%s sent an unknown %s: %.40r", event.source, event.field, event.value)
         case ListByIdsSwitchedOff():

@@ -28,8 +28,8 @@ from resolvers.retry import Retries
 from resolvers.settings import Bytes, Seconds, Settings
 from resolvers.telemetry import Telemetry, UpstreamCall
 
-LONGEST_HOLD_SECONDS = 60.0
-"""For how long a `Retry-After` is believed for requests to come: it may name any date."""
+LONGEST_HOLD_SECONDS = 5.0
+"""For how long a `Retry-After` is believed for requests to come: it may name any date, in one odd reply."""
 
 
 class TransportSettings(Settings, frozen=True, kw_only=True):
@@ -108,7 +108,7 @@ class Transport:
         await self._places.take()
         permit = SendPermit(self._places, self.budget, self._breaker)
         try:
-            await self.budget.spend(flight.seconds_left - self.shortest_exchange_seconds)
+            await self.budget.spend(lambda: flight.seconds_left - self.shortest_exchange_seconds)
             permit.is_spent = True
             self._breaker.enter(permit)
         except BaseException:
@@ -153,7 +153,7 @@ class Transport:
         failed: bool | None = None
         try:
             flight.pay(self.source)
-            body = decipher(self.source, await self._exchange(request, seconds, permit))
+            body = await self._exchange(request, seconds, permit)
             failed = False
             self._places.widen()
             return body
@@ -169,7 +169,7 @@ class Transport:
         finally:
             permit.end(failed=failed, weight=max(weight, flight.weight))
 
-    async def _exchange(self, request: Request, seconds: float, permit: Permit) -> Reply:
+    async def _exchange(self, request: Request, seconds: float, permit: Permit) -> bytes | None:
         started = perf_counter()
         status: int | None = None
         failure: UpstreamError | None = None
@@ -177,26 +177,21 @@ class Transport:
             async with asyncio.timeout(seconds):
                 reply = await self._send(request, permit)
             status = reply.status
-            return reply
+            return decipher(self.source, reply)
         except TimeoutError:
             failure = UpstreamTimeout(self.source, detail="no complete answer in time")
-            raise failure from None
         except (aiohttp.ClientPayloadError, aiohttp.ClientResponseError) as error:
             failure = UpstreamBadResponse(self.source, detail=type(error).__name__)
-            raise failure from None
-        except (aiohttp.ClientError, OSError) as error:
+        except (aiohttp.ClientError, OSError, UnicodeError) as error:
             failure = UpstreamUnavailable(self.source, detail=type(error).__name__)
-            raise failure from None
         except UpstreamError as error:
             failure = error
-            raise
         finally:
-            code = failure.code if failure else (f"HTTP {status}" if status not in (None, 200, 404) else None)
             milliseconds = (perf_counter() - started) * 1000
-            detail = failure.detail if failure else ""
-            self.telemetry(
-                UpstreamCall(self.source, request.kind, request.keys, status, milliseconds, code, detail),
-            )
+            code, detail = (failure.code, failure.detail) if failure else (None, "")
+            self.telemetry(UpstreamCall(self.source, request.kind, request.keys, status, milliseconds, code, detail))
+        failure.is_told = True
+        raise failure from None
 
     async def _send(self, request: Request, permit: Permit) -> Reply:
         async with self._session.request(

@@ -53,7 +53,7 @@ def a_budget(world: World, *rates: Rate) -> Budget:
 
 
 async def send(budget: Budget, within_seconds: float = LONG) -> None:
-    await budget.spend(within_seconds)
+    await budget.spend(lambda: within_seconds)
     budget.sent()
 
 
@@ -151,7 +151,7 @@ async def test_a_wait_beyond_the_deadline_is_refused_at_once_and_says_when_to_co
         await send(budget)
     world.now += 12.5
     with pytest.raises(UpstreamRateLimited) as refused:
-        await budget.spend(5)
+        await budget.spend(lambda: 5)
     assert refused.value.extensions == {
         "code": "UPSTREAM_RATE_LIMITED",
         "retryable": True,
@@ -167,14 +167,14 @@ async def test_a_refused_request_uses_nothing_up() -> None:
     await send(budget)
     for _ in range(5):
         with pytest.raises(UpstreamRateLimited):
-            await budget.spend(1)
+            await budget.spend(lambda: 1)
     assert budget.delay(1) == pytest.approx(10)
 
 
 async def test_a_request_that_was_not_sent_uses_nothing_up() -> None:
     world = World()
     budget = a_budget(world, Rate(1, 10))
-    await budget.spend(LONG)
+    await budget.spend(lambda: LONG)
     assert budget.delay(1) == pytest.approx(10)  # as if it were sent just now
     budget.unspent()
     assert budget.delay(1) == 0
@@ -183,7 +183,7 @@ async def test_a_request_that_was_not_sent_uses_nothing_up() -> None:
 async def test_what_takes_long_to_be_sent_counts_from_when_it_is() -> None:
     world, sent = World(), list[float]()
     budget = a_budget(world, Rate(1, 10))
-    await budget.spend(LONG)
+    await budget.spend(lambda: LONG)
 
     async def connect() -> None:
         await world.sleep(7)
@@ -223,7 +223,7 @@ async def test_a_hold_beyond_the_deadline_refuses_those_that_wait() -> None:
     world = World()
     budget = a_budget(world, Rate(1, 1))
     await send(budget)
-    waiting = asyncio.create_task(budget.spend(5))
+    waiting = asyncio.create_task(budget.spend(lambda: 5))
     await asyncio.sleep(0)
     budget.hold(60)
     with pytest.raises(UpstreamRateLimited) as refused:

@@ -38,7 +38,8 @@ ALWAYS = None
 IN_TIME = 2.0
 """Seconds that no answer here may take, though most faults would last longer."""
 
-HASTY = {"ATTEMPT_TIMEOUT_SECONDS": "0.1", "OPERATION_DEADLINE_SECONDS": "0.2"}
+HASTY = {"ATTEMPT_TIMEOUT_SECONDS": "0.3", "OPERATION_DEADLINE_SECONDS": "0.6"}
+"""Long enough for a healthy source on a busy machine."""
 
 SECRETS = (
     "127.0.0.1", "localhost", "/api/", "/v1/", "Bearer", "Basic", "simulated-", "gateway@example.com", "Ooops", "html",
@@ -83,7 +84,7 @@ TABLE = [
     *rows("429-retry-after-60 429-retry-after-2099", ALWAYS, "UPSTREAM_RATE_LIMITED", 1),
     *rows("409-retry-after-1 429-retry-after-1 429-wait-text", ALWAYS, "UPSTREAM_RATE_LIMITED", 1, **HASTY),
     *rows("hang late-head trickle", ALWAYS, "UPSTREAM_TIMEOUT", 2, **HASTY),
-    *rows("hang late-head trickle", 1, DATA, 2, ATTEMPT_TIMEOUT_SECONDS="0.1"),
+    *rows("hang late-head trickle", 1, DATA, 2, ATTEMPT_TIMEOUT_SECONDS="0.3"),
     *rows("delay", ALWAYS, DATA, 1),
     *rows("403", ALWAYS, "UPSTREAM_FORBIDDEN", 1),
     *rows("404", ALWAYS, MISSING, 1),
@@ -471,3 +472,23 @@ def test_no_deadline_hangs_on_a_clock_that_can_be_set() -> None:
             if isinstance(node, ast.Attribute) and ast.unparse(node) in ("time.time", "datetime.now", "datetime.today"):
                 users.append(f"{file.name} {ast.unparse(node)}")
     assert users == ["reply.py datetime.now"]
+
+
+@pytest.mark.parametrize("source", ["nexudus", "chartmogul"])
+@pytest.mark.parametrize(
+    "fault", ["invalid-json", "html", "another-record", "null", "list", "empty", "latin-1", "nan", "418", "truncated"]
+)
+async def test_the_log_has_one_line_for_an_answer_that_cannot_be_used(
+    source: str, fault: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    query = {
+        "nexudus": '{ nexudusOpportunity(sourceId: "1427000501") { id } }',
+        "chartmogul": '{ chartMogulOpportunity(sourceId: "4ee13ca4-e7fe-11ee-fa7f-f303abf41acc") { id } }',
+    }[source]
+    async with open_graph() as graph:
+        getattr(graph.simulator, source).faults.add(FAULTS[fault], times=None, kinds={"get"})
+        answer = await graph.ask(query)
+    assert answer["errors"][0]["extensions"]["code"] == "UPSTREAM_BAD_RESPONSE"
+    (line,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert line.startswith(source)
+    assert "UPSTREAM_BAD_RESPONSE (" in line
