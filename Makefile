@@ -18,7 +18,7 @@ demo: $(VENV)/installed  ## Serve the graph over simulated upstreams, no credent
 	@$(BIN)/python server.py --demo
 
 test: $(VENV)/installed  ## Run the tests
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 check: $(VENV)/installed  ## Lint, types, and the printed schema
 	$(BIN)/ruff check .
@@ -36,6 +36,7 @@ fuzz: $(VENV)/installed  ## Fuzz for some minutes
 	FUZZ_EXAMPLES=5000 $(BIN)/python -m pytest tests/test_fuzz.py
 
 bench: $(VENV)/installed  ## Measure beside what people would pick instead: some 20 minutes
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
 	$(BIN)/python -m benchmarks.run
 
 bench-growth: $(VENV)/installed  ## Measure what grows with ids, documents and time

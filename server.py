@@ -248,7 +248,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _spare_the_garbage_collector() -> None:
     """Take what was made at the start out of its sight, and let it look less often.
 
-    Else every full collection looks through the schema, and everybody waits. It is still needed: syntax trees are cycles.
+    Else every full collection looks through the schema, and everybody waits. It is needed: syntax trees are cycles.
     """
     gc.collect()
     gc.freeze()

@@ -292,7 +292,7 @@ seen: dict[str, int] = {"compiled": 0, "left": 0}
     max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
 )
 @given(plain=PLAIN, seed=st.integers(0, 2**32))
-def test_the_answer_is_that_of_the_executor(plain: DocumentNode, seed: int) -> None:
+def answers_are_alike(plain: DocumentNode, seed: int) -> None:
     chance = Random(seed)
     harder = Harder(chance)
     text = harder.document(plain)
@@ -325,8 +325,9 @@ def compiled(document: DocumentNode, schema: Any) -> CompiledOperation | None:
         return None
 
 
-def test_most_of_those_operations_were_compiled() -> None:
-    assert seen["compiled"] > seen["left"] > 0 or not sum(seen.values())
+def test_the_answer_is_that_of_the_executor() -> None:
+    answers_are_alike()
+    assert seen["compiled"] > EXAMPLES / 4, f"too few were compiled for this to mean anything: {seen}"
 
 
 async def test_a_document_is_compiled_when_it_is_asked_for_again() -> None:
