@@ -29,7 +29,7 @@ from resolvers.operation import Flight, Operation, Stale
 from resolvers.places import Places
 from resolvers.queueing import FairQueue, Wanted
 from resolvers.source import Client, Outcome, Record, Source, SourceSettings
-from resolvers.telemetry import FetchFailed, Telemetry, UnknownCode
+from resolvers.telemetry import FetchFailed, NothingFound, Telemetry, UnknownCode
 from resolvers.transport import Transport, TransportSettings
 
 NO_STALE_ANSWER = (UpstreamUnauthorized, UpstreamForbidden)
@@ -37,6 +37,8 @@ NO_STALE_ANSWER = (UpstreamUnauthorized, UpstreamForbidden)
 
 TOLD = (UpstreamBadResponse, UpstreamUnauthorized, UpstreamForbidden)
 """Errors that an operator can do something about."""
+
+SUSPICIOUSLY_MANY = 20
 
 MOST_REPORTED = 100
 """Unknown codes that are told of, each once."""
@@ -55,6 +57,8 @@ class Fetcher:
         self._dispatching: asyncio.Task[None] | None = None
         self._permit_coming = False
         self._reported: set[tuple[str, str]] = set()
+        self._missing_at_first: int | None = 0
+        """How many records were missing before one was found; None from then on."""
 
     def at_hand(self, source_id: str, operation: Operation) -> tuple[bool, Outcome]:
         """Return whether the cache has the answer, and the answer; costs no turn of the loop."""
@@ -206,7 +210,7 @@ class Fetcher:
             for one, outcome in zip(batch, outcomes, strict=True):
                 if not isinstance(outcome, UpstreamError):
                     self._cache.keep(one.source_id, outcome)
-                    self._report_unknown_codes(outcome)
+                    self._look_at(outcome)
                 self._settle([one], outcome)
         except asyncio.CancelledError:
             self._settle(batch, UpstreamUnavailable(self.source, detail="the fetch was cancelled"))
@@ -223,9 +227,16 @@ class Fetcher:
             error.is_told = True
             self._client.transport.telemetry(FetchFailed(self.source, error.code, error.detail))
 
-    def _report_unknown_codes(self, record: Record | None) -> None:
-        """Tell once of each code that the vendor does not document: a list that grows must not fill the log."""
-        for unknown in record.unknown_codes() if record is not None else ():
+    def _look_at(self, record: Record | None) -> None:
+        """Tell once of what an operator should know: that no record is ever found, each code that is not documented."""
+        if record is None:
+            if self._missing_at_first is not None:
+                self._missing_at_first += 1
+                if self._missing_at_first == SUSPICIOUSLY_MANY:
+                    self._client.transport.telemetry(NothingFound(self.source, SUSPICIOUSLY_MANY))
+            return
+        self._missing_at_first = None
+        for unknown in record.unknown_codes():
             if unknown not in self._reported and len(self._reported) < MOST_REPORTED:
                 self._reported.add(unknown)
                 self._client.transport.telemetry(UnknownCode(self.source, *unknown))

@@ -5,6 +5,7 @@ Events carry no id, name, address or credential of anybody.
 """
 
 import logging
+import re
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -34,6 +35,14 @@ class FetchFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class NothingFound:
+    """A source has had none of the first records that it was asked for: perhaps its base URL leads elsewhere."""
+
+    source: str
+    missing: int
+
+
+@dataclass(frozen=True, slots=True)
 class UnknownCode:
     """A record carries a code that the vendor's documentation does not list."""
 
@@ -50,7 +59,7 @@ class ListByIdsSwitchedOff:
     reason: str
 
 
-Event = UpstreamCall | FetchFailed | UnknownCode | ListByIdsSwitchedOff
+Event = UpstreamCall | FetchFailed | NothingFound | UnknownCode | ListByIdsSwitchedOff
 
 
 class Telemetry(Protocol):
@@ -77,7 +86,13 @@ def log_events(event: Event) -> None:
             )
         case FetchFailed():
             logger.warning("%s: a fetch failed: %s (%s)", event.source, event.code, event.detail)
+        case NothingFound():
+            logger.warning(
+                "%s had none of the first %d records asked for: is the base URL right?", event.source, event.missing
+            )
         case UnknownCode():
-            logger.warning("%s sent an unknown %s: %.40r", event.source, event.field, event.value)
+            # What has not the shape of a code may be anybody's words.
+            value = event.value if re.fullmatch(r"[A-Za-z0-9_-]{1,40}", event.value, re.ASCII) else "(not a code)"
+            logger.warning("%s sent an unknown %s: %s", event.source, event.field, value)
         case ListByIdsSwitchedOff():
             logger.warning("%s: list-by-ids is switched off: %s", event.source, event.reason)

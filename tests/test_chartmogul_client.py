@@ -129,8 +129,8 @@ async def test_unknown_codes_are_served_and_reported_once(graph: Graph, caplog: 
     assert (first["type"], first["rawType"], first["status"]) == (None, "biennial", "OPEN")
     assert (second["forecastCategory"], second["rawForecastCategory"], second["status"]) == (None, "wishful", None)
     assert sorted(record.message for record in caplog.records) == [
-        "chartmogul sent an unknown forecast_category: 'wishful'",
-        "chartmogul sent an unknown type: 'biennial'",
+        "chartmogul sent an unknown forecast_category: wishful",
+        "chartmogul sent an unknown type: biennial",
     ]
 
 
@@ -145,3 +145,17 @@ async def test_the_policy_of_minor_units_is_a_setting(policy: str, yen: str, din
             {"amountInCents": "150000000", "value": {"amount": yen, "currencyCode": "JPY"}},
             {"amountInCents": "1234567", "value": {"amount": dinar, "currencyCode": "KWD"}},
         ]
+
+
+async def test_a_source_that_never_finds_a_record_is_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
+    """A base URL that leads elsewhere can look like records that do not exist."""
+    async with open_graph() as graph:
+        for first in (0, 30):
+            fields = (
+                f'm{n}: chartMogulOpportunity(sourceId: "00000000-0000-0000-0000-{n:012d}") {{ id }}'
+                for n in range(first, first + 30)
+            )
+            answer = await graph.ask(f"{{ {' '.join(fields)} }}")
+            assert "errors" not in answer
+    lines = [record.getMessage() for record in caplog.records]
+    assert lines == ["chartmogul had none of the first 20 records asked for: is the base URL right?"]

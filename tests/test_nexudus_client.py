@@ -219,7 +219,7 @@ async def test_unknown_codes_are_served_and_reported_once(signed_in: Graph, capl
     assert answer["data"]["opportunitiesById"] == [
         {"status": None, "statusCode": 4, "leadSource": "GOOGLE_SEARCH", "leadSourceCode": 19}
     ]
-    assert [record.message for record in caplog.records] == ["nexudus sent an unknown Status: '4'"]
+    assert [record.message for record in caplog.records] == ["nexudus sent an unknown Status: 4"]
 
 
 async def test_an_id_beyond_32_bits_is_fetched_like_any_other(signed_in: Graph) -> None:

@@ -77,7 +77,7 @@ async def test_sigterm_under_load_loses_no_request() -> None:
     """Clients in a closed loop, with connections of their own, until the server is unready; all are answered."""
     async with (
         running_simulator("--no-throttle") as (_, settings, control),
-        running_server(**settings, SHUTDOWN_DELAY_SECONDS="0.5", CHARTMOGUL_RATIONED="false") as (server, url),
+        running_server(**settings, SHUTDOWN_DELAY_SECONDS="1", CHARTMOGUL_RATIONED="false") as (server, url),
         aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session,
     ):
         slow = {"nexudus": {"latency_seconds": [0.1, 0.4]}, "chartmogul": {"latency_seconds": [0.1, 0.4]}}
