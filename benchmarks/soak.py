@@ -39,7 +39,7 @@ THINKING_SECONDS = (0.02, 0.06)
 HANG_UPS = 0.02
 LATENCY_SECONDS = [0.005, 0.02]
 MAX_PARALLEL = {"nexudus": 20, "chartmogul": 20}
-"""ChartMogul's limit. The server sends 10 at once; one that a client broke off counts at the source until it notices."""
+"""ChartMogul's limit. The server sends 10; one that a client broke off counts at the source until it notices."""
 MAX_CONNECTIONS = 20
 """ChartMogul's limit. The simulator has one port for both sources, hence one pool of connections."""
 
