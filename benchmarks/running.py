@@ -34,8 +34,15 @@ class Running:
 
     def resident_megabytes(self) -> float:
         """Return the memory that it has in RAM."""
+        return self._megabytes("VmRSS")
+
+    def peak_megabytes(self) -> float:
+        """Return the most memory that it ever had in RAM."""
+        return self._megabytes("VmHWM")
+
+    def _megabytes(self, what: str) -> float:
         text = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(text.partition("VmRSS:")[2].split()[0]) / 1024
+        return int(text.partition(f"{what}:")[2].split()[0]) / 1024
 
     def descriptors(self) -> int:
         """Return how many files and sockets it has open."""

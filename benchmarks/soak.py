@@ -38,8 +38,9 @@ CLIENTS = 16
 THINKING_SECONDS = (0.02, 0.06)
 HANG_UPS = 0.02
 LATENCY_SECONDS = [0.005, 0.02]
-MAX_PARALLEL = {"nexudus": 20, "chartmogul": 20}
-"""ChartMogul's limit. The server sends 10; one that a client broke off counts at the source until it notices."""
+MAX_PARALLEL = {"nexudus": 10, "chartmogul": 10}
+"""What the server promises itself, `CONCURRENCY` of each source. One that is broken off is closed before its place is
+given on, and the simulator counts it no more from the moment at which it sees that."""
 MAX_CONNECTIONS = 20
 """ChartMogul's limit. The simulator has one port for both sources, hence one pool of connections."""
 
@@ -64,7 +65,7 @@ class Phase:
 
 
 @dataclass(frozen=True)
-class Plan:
+class Course:
     """The phases, and the server's settings. Short phases are too few requests to judge a 99th percentile by."""
 
     phases: Sequence[Phase]
@@ -72,9 +73,9 @@ class Plan:
     judges_latency: bool = True
 
 
-def plan(seconds: float, settling: float, **settings: str) -> Plan:
-    """Return the usual plan: each phase so long, and after each fault time for the breaker to find the source well."""
-    return Plan(
+def course(seconds: float, settling: float, **settings: str) -> Course:
+    """Return the usual one: each phase so long, and after each fault time for the breaker to find the source well."""
+    return Course(
         (
             Phase("steady", seconds),
             Phase("Nexudus hangs", seconds, SICK_NEXUDUS, {"nexudus": "hang"}),
@@ -91,9 +92,9 @@ def plan(seconds: float, settling: float, **settings: str) -> Plan:
     )
 
 
-FULL = plan(40, 9)
-SHORT = plan(5.3, 5.8, **HASTY)
-TINY = Plan(
+FULL = course(40, 9)
+SHORT = course(5.3, 5.8, **HASTY)
+TINY = Course(
     (Phase("steady", 1.5), Phase("Nexudus hangs", 6, SICK_NEXUDUS, {"nexudus": "hang"})), HASTY, judges_latency=False
 )
 
@@ -152,8 +153,8 @@ class Report:
 class Soak:
     """One run."""
 
-    def __init__(self, chosen: Plan, session: aiohttp.ClientSession, url: str, control: str, server: Running) -> None:
-        self._plan = chosen
+    def __init__(self, chosen: Course, session: aiohttp.ClientSession, url: str, control: str, server: Running) -> None:
+        self._course = chosen
         self._session = session
         self._url = f"{url}/graphql"
         self._control = control
@@ -169,7 +170,7 @@ class Soak:
         """Go through all phases."""
         clients = [asyncio.create_task(self._client()) for _ in range(CLIENTS)]
         tallies = []
-        for phase in self._plan.phases:
+        for phase in self._course.phases:
             await self._begin(phase)
             done, _ = await asyncio.wait(clients, timeout=phase.seconds, return_when=asyncio.FIRST_COMPLETED)
             for client in done:  # none ends by itself but by a fault of this program
@@ -184,7 +185,7 @@ class Soak:
         self._is_over = True
         await asyncio.gather(*clients)
         broken = [f"{what} ({count} times)" for what, count in self.broken.items()]
-        return Report(tallies, stats, broken + _judge(tallies, stats, self._plan))
+        return Report(tallies, stats, broken + _judge(tallies, stats, self._course))
 
     async def _begin(self, phase: Phase) -> None:
         await self._control_it("DELETE", "calls")
@@ -254,7 +255,7 @@ class Soak:
             return response.status, await response.read()
 
 
-def _judge(tallies: Sequence[Tally], stats: Mapping[str, Any], chosen: Plan) -> list[str]:
+def _judge(tallies: Sequence[Tally], stats: Mapping[str, Any], chosen: Course) -> list[str]:
     broken = []
     steady, last = tallies[0], tallies[-1]
     for one in tallies[1:]:
@@ -277,8 +278,8 @@ def _judge(tallies: Sequence[Tally], stats: Mapping[str, Any], chosen: Plan) -> 
     return broken
 
 
-async def soak(chosen: Plan) -> Report:
-    """Run a plan against processes of its own."""
+async def soak(chosen: Course) -> Report:
+    """Run a course against processes of its own."""
     async with (
         running_simulator("--no-throttle") as (_, settings, control),
         running_server(**settings, **UNCACHED, **UNRATIONED, **chosen.settings, LOG_LEVEL="error") as (server, url),
@@ -293,7 +294,7 @@ async def soak(chosen: Plan) -> Report:
 
 
 def main() -> int:
-    """Run the plan of the command line; return the exit status."""
+    """Run the course of the command line; return the exit status."""
     parser = argparse.ArgumentParser(prog="benchmarks.soak", description=(__doc__ or "").split("\n")[0])
     parser.add_argument(
         "--short", action="store_true", help="under a minute, with shorter deadlines (default: 5 minutes)"

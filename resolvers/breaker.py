@@ -1,13 +1,13 @@
 """A circuit breaker: a source that keeps failing is left alone for a while, so that nobody waits for it in vain.
 
-It opens when at least half of at least 20 outcomes within 10 seconds were failures. An exchange has one outcome for
+It opens when at least half of at least 20 verdicts within 10 seconds were failures. An exchange has one verdict for
 each operation that waited for it: records of many operations share a request, so a source that hangs would otherwise
 keep all of them waiting and yet never fail often enough. A failure alone, or two, opens nothing. It also opens when
-20 outcomes were failures and for 2 seconds there was no other: a source that hangs fails slowly, and the good outcomes
+20 verdicts were failures and for 2 seconds there was no other: a source that hangs fails slowly, and the good verdicts
 of the time before would outnumber its failures for most of the 10 seconds.
 
-After 5 seconds one exchange may probe; its outcome closes the breaker or opens it again. What is no sign of ill health
-(a missing record, a refusal, a throttle) counts as a good outcome, and a caller that went away as none at all.
+After 5 seconds one exchange may probe; its verdict closes the breaker or opens it again. What is no sign of ill health
+(a missing record, a refusal, a throttle) counts as a good verdict, and a caller that went away as none at all.
 """
 
 from collections import deque
@@ -18,14 +18,14 @@ from time import monotonic
 from resolvers.errors import UpstreamUnavailable
 
 WINDOW_SECONDS = 10.0
-FEWEST_OUTCOMES = 20
+FEWEST_VERDICTS = 20
 FEWEST_EXCHANGES = 3
 SILENCE_SECONDS = 2.0
 OPEN_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Verdict:
     """How an exchange ended, and for how many operations."""
 
     at: float
@@ -44,19 +44,19 @@ class Totals:
     @property
     def are_bad(self) -> bool:
         """Whether they are reason enough to open."""
-        enough = self.failed_exchanges >= FEWEST_EXCHANGES and self.all >= FEWEST_OUTCOMES
+        enough = self.failed_exchanges >= FEWEST_EXCHANGES and self.all >= FEWEST_VERDICTS
         return enough and self.failed * 2 >= self.all
 
-    def add(self, outcome: Outcome, sign: int = 1) -> None:
+    def add(self, verdict: Verdict, sign: int = 1) -> None:
         """Count an exchange."""
-        self.all += sign * outcome.weight
-        if outcome.has_failed:
+        self.all += sign * verdict.weight
+        if verdict.has_failed:
             self.failed_exchanges += sign
-            self.failed += sign * outcome.weight
+            self.failed += sign * verdict.weight
 
-    def remove(self, outcome: Outcome) -> None:
+    def remove(self, verdict: Verdict) -> None:
         """Count it no more."""
-        self.add(outcome, -1)
+        self.add(verdict, -1)
 
 
 class Breaker:
@@ -65,11 +65,11 @@ class Breaker:
     def __init__(self, source: str, *, clock: Callable[[], float] = monotonic) -> None:
         self._source = source
         self._clock = clock
-        self._outcomes: deque[Outcome] = deque()
+        self._verdicts: deque[Verdict] = deque()
         self._recent = Totals()
         """Of the last 10 seconds."""
         self._in_a_row = Totals()
-        """The failures since the last good outcome."""
+        """The failures since the last good verdict."""
         self._last_good = clock()
         self._probe_at: float | None = None
         self._probe: object | None = None
@@ -96,7 +96,7 @@ class Breaker:
             self._probe = exchange
 
     def leave(self, exchange: object, *, failed: bool | None, weight: int = 1) -> None:
-        """Take the outcome of an exchange; None if it says nothing about the source's health."""
+        """Take the verdict of an exchange; None if it says nothing about the source's health."""
         if exchange is self._probe:
             self._probe = None
             if failed:
@@ -105,26 +105,26 @@ class Breaker:
                 self._probe_at = None
                 self._last_good = self._clock()
         elif failed is not None and self._probe_at is None:
-            self._count(Outcome(self._clock(), failed, weight))
+            self._count(Verdict(self._clock(), failed, weight))
 
-    def _count(self, outcome: Outcome) -> None:
-        outcomes = self._outcomes
-        outcomes.append(outcome)
-        self._recent.add(outcome)
-        while outcomes[0].at <= outcome.at - WINDOW_SECONDS:
-            self._recent.remove(outcomes.popleft())
-        if not outcome.has_failed:
-            self._last_good = outcome.at
+    def _count(self, verdict: Verdict) -> None:
+        verdicts = self._verdicts
+        verdicts.append(verdict)
+        self._recent.add(verdict)
+        while verdicts[0].at <= verdict.at - WINDOW_SECONDS:
+            self._recent.remove(verdicts.popleft())
+        if not verdict.has_failed:
+            self._last_good = verdict.at
             self._in_a_row = Totals()
             return
-        self._in_a_row.add(outcome)
+        self._in_a_row.add(verdict)
         # A row that is longer than what is recent reaches back too far; then what is recent are failures alone.
-        is_silent = outcome.at - self._last_good >= SILENCE_SECONDS and self._in_a_row.all <= self._recent.all
+        is_silent = verdict.at - self._last_good >= SILENCE_SECONDS and self._in_a_row.all <= self._recent.all
         if self._recent.are_bad or (is_silent and self._in_a_row.are_bad):
             self._open()
 
     def _open(self) -> None:
         self._probe_at = self._clock() + OPEN_SECONDS
-        self._outcomes.clear()
+        self._verdicts.clear()
         self._recent = Totals()
         self._in_a_row = Totals()

@@ -67,7 +67,11 @@ class Budget:
 
         The time is asked for anew while it waits: others may have joined the request, who have more.
         """
-        self._refuse_beyond(seconds_left(), self.delay(1))
+        delay = self.delay(1)
+        if delay <= 0 and not self.waiting:
+            self._unsent += 1
+            return
+        self._refuse_beyond(seconds_left(), delay)
         self.waiting += 1
         try:
             async with self._turn:

@@ -67,15 +67,19 @@ class Cache:
 
     def fresh(self, source_id: str) -> Entry | None:
         """Return the entry if it can be served without asking the source."""
-        entry = self._used(source_id)
-        return entry if entry is not None and self._clock() < entry.fresh_until else None
+        entry = self._entries.get(source_id)
+        if entry is None:
+            return None
+        self._entries.move_to_end(source_id)
+        return entry if self._clock() < entry.fresh_until else None
 
     def stale(self, source_id: str) -> tuple[Any, float] | None:
         """Return a record that may be served if the source fails, and its age in seconds."""
-        entry = self._used(source_id)
+        entry = self._entries.get(source_id)
         now = self._clock()
         if entry is None or entry.record is None or now >= entry.stale_until:
             return None
+        self._entries.move_to_end(source_id)
         return entry.record, now - entry.stored_at
 
     def keep(self, source_id: str, record: Any | None) -> None:
@@ -101,12 +105,6 @@ class Cache:
         self._sweep_at = now + SWEEP_SECONDS
         for source_id in [one for one, entry in self._entries.items() if now >= entry.stale_until]:
             self._forget(source_id)
-
-    def _used(self, source_id: str) -> Entry | None:
-        entry = self._entries.get(source_id)
-        if entry is not None:
-            self._entries.move_to_end(source_id)
-        return entry
 
     def _forget(self, source_id: str) -> None:
         if (entry := self._entries.pop(source_id, None)) is not None:

@@ -15,7 +15,7 @@ from contextvars import Context
 from aiohttp import ClientSession
 
 from resolvers.budget import Budget
-from resolvers.cache import Cache
+from resolvers.cache import Cache, Entry
 from resolvers.errors import (
     UpstreamBadResponse,
     UpstreamError,
@@ -60,15 +60,14 @@ class Fetcher:
         self._missing_at_first: int | None = 0
         """How many records were missing before one was found; None from then on."""
 
-    def at_hand(self, source_id: str, operation: Operation) -> tuple[bool, Outcome]:
-        """Return whether the cache has the answer, and the answer; costs no turn of the loop."""
+    def at_hand(self, source_id: str, operation: Operation) -> Entry | None:
+        """Return what the cache has to answer with; costs no turn of the loop."""
         entry = None if operation.wants_fresh else self._cache.fresh(source_id)
-        if entry is None:
-            return False, None
-        cost = operation.cost(self.source)
-        cost.keys += 1
-        cost.cached += 1
-        return True, entry.record
+        if entry is not None:
+            cost = operation.cost(self.source)
+            cost.keys += 1
+            cost.cached += 1
+        return entry
 
     async def fetch_many(self, ids: Sequence[str], operation: Operation) -> list[Outcome]:
         """Return one outcome for each of the distinct ids, in order. Raises nothing but a cancellation."""

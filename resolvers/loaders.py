@@ -14,6 +14,8 @@ from resolvers.fetcher import Fetcher
 from resolvers.operation import Operation
 from resolvers.source import Outcome, Source
 
+_UNKNOWN = object()
+
 
 class Loaders:
     """One DataLoader for each configured source; made inside the running loop, for one request."""
@@ -22,8 +24,7 @@ class Loaders:
         self._fetchers = fetchers
         self._operation = operation
         self._loaders: dict[str, DataLoader[str, Outcome]] = {}
-        self._at_hand: dict[tuple[str, str], Outcome] = {}
-        self._queued: set[tuple[str, str]] = set()
+        self._known: dict[tuple[str, str], Outcome | asyncio.Future[Outcome]] = {}
         self._batches: set[asyncio.Task[object]] = set()
         self._is_closed = False
 
@@ -43,22 +44,20 @@ class Loaders:
         Raises `SourceNotConfigured`.
         """
         key = (source.name, source_id)
-        if key in self._at_hand:
-            return self._at_hand[key]
+        known = self._known.get(key, _UNKNOWN)
+        if known is not _UNKNOWN:
+            return known
+        fetcher = self._fetchers.get(source.name)
+        if fetcher is None:
+            raise SourceNotConfigured(source.name)
+        entry = fetcher.at_hand(source_id, self._operation)
+        if entry is not None:
+            self._known[key] = entry.record
+            return entry.record
         loader = self._loaders.get(source.name)
-        if key not in self._queued:
-            fetcher = self._fetchers.get(source.name)
-            if fetcher is None:
-                raise SourceNotConfigured(source.name)
-            known, record = fetcher.at_hand(source_id, self._operation)
-            if known:
-                self._at_hand[key] = record
-                return record
-            if loader is None:
-                loader = self._loaders[source.name] = DataLoader(partial(self._fetch, fetcher))
-            self._queued.add(key)
-        assert loader
-        future = loader.load(source_id)
+        if loader is None:
+            loader = self._loaders[source.name] = DataLoader(partial(self._fetch, fetcher), cache=False)
+        self._known[key] = future = loader.load(source_id)
         future.add_done_callback(_seen)
         return future
 

@@ -1,16 +1,13 @@
-"""HTTP with a source: the only place that touches the network.
+"""Requests to a source, and what bounds them.
 
-An exchange is bounded here in every way: how often (budget), how many at once (places), how long, how much is read,
-whether at all (breaker), and whether again (retries). Nothing of aiohttp's exceptions leaves this module.
+An exchange (`resolvers/exchange.py`) is bounded here in every way: how often (budget), how many at once (places), how
+long, how much is read, whether at all (breaker), and whether again (retries).
 """
 
 import asyncio
-from dataclasses import dataclass, field
 from time import perf_counter
-from types import SimpleNamespace
 
 import aiohttp
-from yarl import URL
 
 from resolvers.breaker import Breaker
 from resolvers.budget import Budget
@@ -21,15 +18,17 @@ from resolvers.errors import (
     UpstreamTimeout,
     UpstreamUnavailable,
 )
+from resolvers.exchange import Exchanges, Garbled, NoReply, Request
 from resolvers.operation import Flight, Permit
 from resolvers.places import Places
-from resolvers.reply import Reply, decipher
+from resolvers.reply import decipher
 from resolvers.retry import Retries
 from resolvers.settings import Bytes, Seconds, Settings
 from resolvers.telemetry import Telemetry, UpstreamCall
 
-LONGEST_HOLD_SECONDS = 5.0
-"""For how long a `Retry-After` is believed for requests to come: it may name any date, in one odd reply."""
+LONGEST_HOLD_SECONDS = 60.0
+"""For how long a `Retry-After` is believed for requests to come; then the source is asked again. Both vendors count by
+the minute or less, but for Nexudus' hour; and one odd reply, which may name any date, costs no more than this."""
 
 
 class TransportSettings(Settings, frozen=True, kw_only=True):
@@ -44,38 +43,6 @@ class TransportSettings(Settings, frozen=True, kw_only=True):
         if self.operation_deadline_seconds < self.attempt_timeout_seconds:
             return ["OPERATION_DEADLINE_SECONDS: must not be shorter than ATTEMPT_TIMEOUT_SECONDS"]
         return []
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What to send. `url` is complete and already percent-encoded; `kind` and `keys` are for telemetry."""
-
-    url: str
-    kind: str
-    method: str = "GET"
-    headers: dict[str, str] = field(default_factory=dict)
-    form: dict[str, str] | None = None
-    keys: int = 1
-
-
-def open_session() -> aiohttp.ClientSession:
-    """Return the session that all sources share; the caller closes it.
-
-    No cookies are kept, no proxy is taken from the environment, and aiohttp does not silently send a request again
-    on a connection that died: that would double every attempt. Only a private attribute turns it off. A request's
-    `trace_request_ctx`, if any, is called when the request is on its way.
-    """
-    tracing = aiohttp.TraceConfig()
-    tracing.on_request_headers_sent.append(_headers_sent)
-    session = aiohttp.ClientSession(
-        trace_configs=[tracing],
-        connector=aiohttp.TCPConnector(limit=0),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        headers={"Accept": "application/json", "User-Agent": "opportunity-graph"},
-        timeout=aiohttp.ClientTimeout(total=None),
-    )
-    session._retry_connection = False  # noqa: SLF001 - there is no public way; a test fails if it vanishes
-    return session
 
 
 class Transport:
@@ -93,7 +60,7 @@ class Transport:
     ) -> None:
         self.source = source
         self.budget = budget
-        self._session = session
+        self._exchanges = Exchanges(session)
         self._settings = settings
         self.telemetry = telemetry
         self._places = places
@@ -175,15 +142,15 @@ class Transport:
         failure: UpstreamError | None = None
         try:
             async with asyncio.timeout(seconds):
-                reply = await self._send(request, permit)
+                reply = await self._exchanges.make(request, max_bytes=self._settings.max_reply_bytes, sent=permit.sent)
             status = reply.status
             return decipher(self.source, reply)
         except TimeoutError:
             failure = UpstreamTimeout(self.source, detail="no complete answer in time")
-        except (aiohttp.ClientPayloadError, aiohttp.ClientResponseError) as error:
-            failure = UpstreamBadResponse(self.source, detail=type(error).__name__)
-        except (aiohttp.ClientError, OSError, UnicodeError) as error:
-            failure = UpstreamUnavailable(self.source, detail=type(error).__name__)
+        except Garbled as error:
+            failure = UpstreamBadResponse(self.source, detail=str(error))
+        except NoReply as error:
+            failure = UpstreamUnavailable(self.source, detail=str(error))
         except UpstreamError as error:
             failure = error
         finally:
@@ -192,23 +159,6 @@ class Transport:
             self.telemetry(UpstreamCall(self.source, request.kind, request.keys, status, milliseconds, code, detail))
         failure.is_told = True
         raise failure from None
-
-    async def _send(self, request: Request, permit: Permit) -> Reply:
-        async with self._session.request(
-            request.method,
-            URL(request.url, encoded=True),
-            headers=request.headers,
-            data=request.form,
-            allow_redirects=False,
-            trace_request_ctx=permit.sent,
-        ) as response:
-            permit.sent()
-            body = bytearray()
-            async for chunk in response.content.iter_any():
-                body += chunk
-                if len(body) > self._settings.max_reply_bytes:
-                    raise UpstreamBadResponse(self.source, detail="the body is too large")
-            return Reply(response.status, response.headers, bytes(body))
 
 
 class SendPermit:
@@ -233,9 +183,5 @@ class SendPermit:
             self.is_spent = False
             self._budget.unspent()
         self._breaker.leave(self, failed=failed, weight=max(weight, 1))
-        self._places.give_back()
-
-
-async def _headers_sent(_: object, context: SimpleNamespace, __: object) -> None:
-    if context.trace_request_ctx is not None:
-        context.trace_request_ctx()
+        # asyncio closes the connection of what was broken off in the next turn; whoever comes next comes after that.
+        asyncio.get_running_loop().call_soon(self._places.give_back)

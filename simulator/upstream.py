@@ -35,19 +35,28 @@ class Upstream(ABC):
         """Each real answer waits for a time between these two, drawn evenly by the seed."""
         self.max_parallel: int | None = None
         """Requests in flight above which the vendor answers 503; None for no such limit."""
-        self.in_flight = 0
         self.max_in_flight = 0
         self.max_connections = 0
         self._initially_throttled = throttled
         self._log = log
         self._random = random.Random(seed)
         self._protocols: set[web.RequestHandler] = set()
+        self._asking: set[web.RequestHandler] = set()
 
     @property
     def connections(self) -> int:
         """Client connections open now that have asked this vendor for anything."""
-        self._protocols = {protocol for protocol in self._protocols if protocol.transport is not None}
+        self._protocols = set(filter(_is_open, self._protocols))
         return len(self._protocols)
+
+    @property
+    def in_flight(self) -> int:
+        """Requests that a client waits for now.
+
+        One whose client has gone counts no more from the moment at which this is known. aiohttp ends its handler some
+        turns of the loop later, and what has arrived in the same moment would be counted beside it.
+        """
+        return sum(map(_is_open, self._asking))
 
     def reset(self) -> None:
         """Forget calls, faults and high-water marks; restore the knobs. Connections and requests in flight go on."""
@@ -74,12 +83,12 @@ class Upstream(ABC):
         call = self._logged(request, body)
         self._protocols.add(request.protocol)
         self.max_connections = max(self.max_connections, self.connections)
-        self.in_flight += 1
+        self._asking.add(request.protocol)  # one at a time on each connection: aiohttp answers in order
         self.max_in_flight = max(self.max_in_flight, self.in_flight)
         try:
             answer = await self._answer(request, call)
         finally:
-            self.in_flight -= 1
+            self._asking.discard(request.protocol)
         response = answer.response() if isinstance(answer, Reply) else answer
         call.status = response.sent if isinstance(response, Answered) else response.status
         return response
@@ -109,10 +118,17 @@ class Upstream(ABC):
         return self.answer(call)
 
 
+def _is_open(protocol: web.RequestHandler) -> bool:
+    return protocol.transport is not None and not protocol.transport.is_closing()
+
+
+_NESTED = frozenset((dict, list))
+
+
 def copied(records: Mapping[_Key, Mapping[str, Any]]) -> dict[_Key, dict[str, Any]]:
     """Return records that may be changed without changing these."""
     return {
-        number: {key: deepcopy(value) if isinstance(value, dict | list) else value for key, value in record.items()}
+        number: {key: deepcopy(value) if type(value) in _NESTED else value for key, value in record.items()}
         for number, record in records.items()
     }
 

@@ -21,6 +21,8 @@ import pytest
 
 import resolvers.breaker
 import resolvers.retry
+from benchmarks.running import running_server, running_simulator
+from benchmarks.soak import UNRATIONED
 from simulator import CHARTMOGUL_EXAMPLE_ID, FAULTS, NEXUDUS_EXAMPLE_ID, Simulator, faults
 from tests.harness import Graph, open_graph
 
@@ -171,7 +173,8 @@ async def test_a_throttle_that_passes_in_time_is_waited_for() -> None:
 
     names = ("409-retry-after-1", "429-retry-after-1", "429-wait-text")
     waits = await asyncio.gather(*(one(fault, sick) for fault in names for sick in SOURCES))
-    assert all(1.0 <= wait < 1.5 for wait in waits), waits
+    # Not twice, and else as late as a busy machine may be.
+    assert all(1.0 <= wait < 2.0 for wait in waits), waits
 
 
 async def test_a_401_of_nexudus_costs_one_renewal_and_one_more_read() -> None:
@@ -219,6 +222,32 @@ async def test_memory_stays_flat_under_bodies_without_end(fault: str, sick: str)
     # At most MAX_REPLY_BYTES is ever held, in a buffer that grows by copying; the simulator's side is included.
     assert peak < 20_000_000
     assert left < 1_000_000
+
+
+async def test_the_process_stays_small_under_bodies_without_end() -> None:
+    """The same from outside: what zlib and the parser take is not Python's, and the simulator is another process."""
+    async with (
+        running_simulator("--no-throttle") as (_, settings, control),
+        running_server(**settings, **UNRATIONED, LOG_LEVEL="error") as (server, url),
+        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session,
+    ):
+        async with session.post(f"{url}/graphql", json={"query": QUERY}) as response:
+            assert "errors" not in await response.json()
+        megabytes = server.resident_megabytes()
+        for fault in ("huge", "gzip-bomb"):
+            async with session.delete(f"{control}/faults"):
+                pass
+            for source in SOURCES:
+                rule = {"upstream": source, "fault": fault, "times": None, "kinds": ["get"]}
+                async with session.post(f"{control}/faults", json=rule) as response:
+                    assert response.status == 200
+            fresh = {"Cache-Control": "no-cache"}
+            for _ in range(4):
+                async with session.post(f"{url}/graphql", json={"query": QUERY}, headers=fresh) as response:
+                    errors = (await response.json())["errors"]
+                assert [error["extensions"]["code"] for error in errors] == ["UPSTREAM_BAD_RESPONSE"] * 2
+        # Two bodies of MAX_REPLY_BYTES at once, each in a buffer that grows by copying, and what the allocator keeps.
+        assert server.peak_megabytes() < megabytes + 40
 
 
 # Whole sources
@@ -342,6 +371,38 @@ async def test_503_of_chartmogul_lowers_how_many_requests_run_at_once() -> None:
         assert sum(value is not None for value in answer["data"].values()) >= 36
         assert refused < 40
         assert chartmogul.max_in_flight <= 10
+
+
+async def test_an_outage_is_not_multiplied_by_retries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten retries are saved up; beyond them there is one for ten requests. Without the breaker, which would end it."""
+    monkeypatch.setattr(resolvers.breaker, "FEWEST_VERDICTS", 10**9)
+    async with open_graph() as graph:
+        graph.simulator.chartmogul.faults.add(FAULTS["500"], times=ALWAYS)
+        ids = list(graph.simulator.chartmogul.records)[:100]
+        for source_id in ids:
+            await graph.ask(f'{{ chartMogulOpportunity(sourceId: "{source_id}") {{ id }} }}')
+        assert 100 + 15 <= len(reads(graph, "chartmogul")) <= 100 + 10 + 10
+
+
+@pytest.mark.parametrize(
+    ("sick", "fault", "code"),
+    [
+        ("nexudus", "401", "UPSTREAM_UNAUTHORIZED"),
+        ("chartmogul", "401", "UPSTREAM_UNAUTHORIZED"),
+        ("nexudus", "403", "UPSTREAM_FORBIDDEN"),
+        ("chartmogul", "403", "UPSTREAM_FORBIDDEN"),
+    ],
+)
+async def test_a_refusal_that_an_operator_has_to_mend_is_warned_of(
+    sick: str, fault: str, code: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with open_graph() as graph:
+        await signed_in(graph)
+        getattr(graph.simulator, sick).faults.add(FAULTS[fault], times=ALWAYS, kinds={"get"})
+        caplog.clear()
+        check(await ask(graph), sick, code)
+    warned = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert warned[0].startswith(f"{sick} get failed: {code} (status {fault}, ")
 
 
 # The way to a source

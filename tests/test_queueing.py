@@ -92,3 +92,17 @@ async def test_a_position_is_what_comes_true(others: list[int], count: int) -> N
     order = ids(queue.take())
     really = [order.index(f"mine{number}") + 1 for number in range(count)]
     assert promised == really
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 6), max_size=5), st.integers(1, 6), st.lists(st.integers(1, 6), max_size=5))
+async def test_newcomers_delay_no_operations_first_record(others: list[int], count: int, newcomers: list[int]) -> None:
+    """That it can leave in time was found when it was queued, and stays so; later ones take turns with newcomers."""
+    queue, operation = FairQueue(), an_operation()
+    for number, length in enumerate(others):
+        fill(queue, an_operation(), f"other{number}-", length)
+    promised = queue.position(operation, 1)
+    fill(queue, operation, "mine", count)
+    for number, length in enumerate(newcomers):
+        fill(queue, an_operation(), f"new{number}-", length)
+    assert ids(queue.take()).index("mine0") + 1 == promised

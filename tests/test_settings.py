@@ -93,6 +93,20 @@ def test_a_malformed_setting_gives_one_line_that_names_it_and_not_its_value(name
     assert not [word for word in ("hunter2", "7531", "nexudus.example", "secr") if word in line]
 
 
+def test_chartmogul_is_never_asked_for_more_at_once_than_it_allows() -> None:
+    (line,) = problems(CHARTMOGUL_CONCURRENCY="21")
+    assert line.startswith("CHARTMOGUL_CONCURRENCY: must be at most 20")
+    for allowed in ({"CHARTMOGUL_CONCURRENCY": "20"}, {"CHARTMOGUL_CONCURRENCY": "64", "CHARTMOGUL_RATIONED": "false"}):
+        AllSettings({**CHARTMOGUL, **allowed})
+
+
+@pytest.mark.parametrize("name", ["NEXUDUS_CONCURRENCY", "CHARTMOGUL_CONCURRENCY"])
+@pytest.mark.parametrize("value", ["0", "-1", "1001"])
+def test_a_number_without_a_default_has_bounds_too(name: str, value: str) -> None:
+    (line,) = problems(**{name: value})
+    assert line.startswith(f"{name}: must be a whole number ")
+
+
 def test_a_choice_names_what_can_be_chosen() -> None:
     assert problems(CHARTMOGUL_MINOR_UNITS="dozens") == ("CHARTMOGUL_MINOR_UNITS: must be one of hundred, iso4217",)
 

@@ -18,6 +18,7 @@ import pytest
 
 from simulator import CHARTMOGUL_EXAMPLE_ID, FAULTS, NEXUDUS_EXAMPLE_ID, Fault, Simulator, Urls, faults
 from simulator.fault_table import REQUIRED
+from simulator.wire import Exchange
 
 ONE = f"/v1/opportunities/{CHARTMOGUL_EXAMPLE_ID}"
 CRM = "/api/crm/crmopportunities"
@@ -160,6 +161,29 @@ async def test_a_client_that_gives_up_frees_a_hanging_request(world: World) -> N
         await world.get(timeout=aiohttp.ClientTimeout(total=0.02))
     await until(lambda: world.simulator.chartmogul.in_flight == 0 and world.simulator.chartmogul.connections == 0)
     assert [(call.kind, call.status) for call in world.simulator.calls] == [("get", None)]
+
+
+async def test_a_request_whose_client_has_gone_does_not_count_beside_those_that_come_after_it(world: World) -> None:
+    """A client that sends one at a time, and closes before it sends the next, is never told of two at once."""
+    leave, has_left = asyncio.Event(), asyncio.Event()
+
+    async def end_slowly(exchange: Exchange) -> Any:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await leave.wait()
+            has_left.set()
+
+    chartmogul = world.simulator.chartmogul
+    world.harm(Fault("end slowly", end_slowly))
+    with pytest.raises(TimeoutError):
+        await world.get(timeout=aiohttp.ClientTimeout(total=0.02))
+    assert (await world.get())[0] == 200
+    assert not has_left.is_set()  # the handler of the first one goes on for now
+    assert (chartmogul.max_in_flight, chartmogul.in_flight) == (1, 0)
+    assert (chartmogul.max_connections, chartmogul.connections) == (1, 1)
+    leave.set()
+    await asyncio.wait_for(has_left.wait(), 1)  # it was cancelled
 
 
 @pytest.mark.parametrize("fault", [faults.hang(), faults.delay(60), faults.trickle(60)])

@@ -9,10 +9,10 @@ from urllib.parse import parse_qs
 import pytest
 
 from resolvers.errors import UpstreamBadResponse, UpstreamUnauthorized
+from resolvers.exchange import Request
 from resolvers.nexudus.tokens import PasswordTokens
 from resolvers.operation import Flight, Operation
 from resolvers.settings import Secret
-from resolvers.transport import Request
 from simulator import FAULTS, Call, Fault, Simulator
 from simulator.wire import Exchange
 from tests.harness import Graph, open_graph
@@ -280,7 +280,7 @@ def vendor() -> Vendor:
 
 @pytest.fixture
 def ours(vendor: Vendor, clock: Clock) -> PasswordTokens:
-    return PasswordTokens("http://host", "ada", Secret("x"), vendor, clock=clock)  # type: ignore[arg-type]
+    return PasswordTokens("http://host", "ada", Secret("x"), vendor, clock=clock)  # type: ignore[arg-type] # a stand-in
 
 
 def flight() -> Flight:

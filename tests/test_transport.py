@@ -1,17 +1,20 @@
 """`resolvers.transport` over real sockets: every bound of an exchange holds, and no failure leaves raw."""
 
-import base64
-import functools
+import asyncio
 import logging
 import socket
 import time
 from typing import Any
 
-import aiohttp
 import pytest
 
-from resolvers.transport import open_session
-from simulator import CHARTMOGUL_EXAMPLE_ID, FAULTS, Simulator, faults
+from resolvers.budget import Budget
+from resolvers.exchange import Exchanges, Request, open_session
+from resolvers.operation import Flight, Operation
+from resolvers.places import Places
+from resolvers.reply import Reply
+from resolvers.transport import Transport, TransportSettings
+from simulator import CHARTMOGUL_EXAMPLE_ID, FAULTS, faults
 from simulator.chartmogul_records import EXAMPLE
 from simulator.replies import encode_json
 from tests.harness import Graph, open_graph
@@ -128,37 +131,6 @@ async def test_a_failure_is_one_line_in_the_log_without_ids_or_addresses(
         assert secret not in record.message
 
 
-@pytest.mark.parametrize("ending", ["close", "reset"])
-async def test_a_connection_killed_on_reuse_costs_exactly_one_request(ending: str) -> None:
-    """Trap 25: aiohttp would silently send it again."""
-    simulator = Simulator()
-    async with simulator.serve() as urls, open_session() as session:
-        assert await pings(simulator, session, urls.chartmogul, ending) == 1
-
-
-async def test_aiohttps_silent_resend_has_still_the_switch_that_turns_it_off() -> None:
-    """Trap 25: should aiohttp drop the private attribute, or the habit, this tells."""
-    simulator = Simulator()
-    async with simulator.serve() as urls, aiohttp.ClientSession() as session:
-        assert session._retry_connection is True
-        assert await pings(simulator, session, urls.chartmogul, "close") == 2
-    async with open_session() as ours:
-        assert ours._retry_connection is False
-
-
-async def pings(simulator: Simulator, session: aiohttp.ClientSession, base_url: str, ending: str) -> int:
-    """Return how many requests arrive where one is sent on a kept connection that is then closed."""
-    key = base64.b64encode(f"{simulator.chartmogul.api_key}:".encode()).decode()
-    ping = functools.partial(session.get, f"{base_url}/v1/ping", headers={"Authorization": f"Basic {key}"})
-    async with ping() as response:
-        assert await response.json() == {"data": "pong!"}
-    before = len(simulator.calls)
-    simulator.chartmogul.faults.add(FAULTS[ending], times=None)
-    with pytest.raises((aiohttp.ClientConnectionError, OSError)):
-        await ping()
-    return len(simulator.calls) - before
-
-
 async def test_no_cookie_is_kept_and_no_proxy_is_taken_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
@@ -168,3 +140,44 @@ async def test_no_cookie_is_kept_and_no_proxy_is_taken_from_the_environment(monk
         await graph.ask(CHARTMOGUL)
         await graph.ask(CHARTMOGUL.replace("acc", "acd"))
         assert [("cookie" in call.headers) for call in graph.simulator.calls] == [False, False]
+
+
+async def test_a_place_is_given_on_when_the_connection_of_what_was_broken_off_is_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A transport of asyncio that is told to close does so in the next turn: until then the source has the request."""
+    seen, most = 0, 0
+
+    def closed() -> None:
+        nonlocal seen
+        seen -= 1
+
+    async def make(*_: object, **__: object) -> Reply:
+        nonlocal seen, most
+        seen += 1
+        most = max(most, seen)
+        try:
+            await asyncio.Event().wait()
+            raise AssertionError
+        finally:
+            asyncio.get_running_loop().call_soon(closed)
+
+    monkeypatch.setattr(Exchanges, "make", make)
+    async with open_session() as session:
+        places, budget = Places(1), Budget("chartmogul", ())
+        transport = Transport("chartmogul", session, TransportSettings(), lambda _: None, places=places, budget=budget)
+        operations = [Operation(5)]
+        flight = Flight(lambda: operations)
+
+        def begin() -> "asyncio.Task[bytes | None]":
+            return asyncio.create_task(transport.fetch(Request("http://source/", "get"), flight))
+
+        under_way = begin()
+        for _ in range(20):
+            await asyncio.sleep(0)
+            under_way.cancel()
+            under_way = begin()  # in the turn in which the other one ends
+        await asyncio.sleep(0.01)
+        assert (seen, most) == (1, 1)
+        under_way.cancel()
+        await asyncio.wait([under_way])

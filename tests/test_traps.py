@@ -154,8 +154,7 @@ TRAPS: dict[int, tuple[str, list[str]]] = {
     25: (
         "aiohttp silently sends again on a dead connection",
         [
-            "test_transport.py::test_a_connection_killed_on_reuse_costs_exactly_one_request",
-            "test_transport.py::test_aiohttps_silent_resend_has_still_the_switch_that_turns_it_off",
+            "test_exchange.py::test_a_connection_killed_on_reuse_costs_exactly_one_request",
         ],
     ),
     26: (

@@ -20,16 +20,13 @@ from strawberry.asgi import GraphQL
 from strawberry.extensions import ParserCache, ValidationCache
 from strawberry.schema.config import StrawberryConfig
 
-from resolvers import global_id
 from resolvers.chartmogul.record import parse as parse_chartmogul
 from resolvers.nexudus.page import read_page
 from resolvers.nexudus.record import parse as parse_nexudus
-from schema.chartmogul import ChartMogulOpportunity
-from schema.context import MADE
 from schema.federation import VERSION, FederatedSchema
-from schema.nexudus import NexudusOpportunity
 from schema.query import Query
 from schema.scalars import SCALARS
+from schema.sources import MADE, SOURCE_TYPES
 
 UPSTREAM = os.environ["UPSTREAM"]
 NEXUDUS = f"{UPSTREAM}/api/crm/crmopportunities"
@@ -70,7 +67,7 @@ class Upstream:
 
 
 class Context(dict[str, Any]):
-    """The loaders of one request, with the methods that the project's `Query` calls."""
+    """The loaders of one request, with the method that the project's root fields call."""
 
     def __init__(self, upstream: Upstream) -> None:
         super().__init__()
@@ -79,16 +76,7 @@ class Context(dict[str, Any]):
             "chartmogul": DataLoader(upstream.chartmogul),
         }
 
-    async def by_global_id(self, id_: str) -> Any:
-        """Return what clients see of a record."""
-        source, source_id = global_id.decode(id_)
-        return await self.by_source_id(source, source_id)
-
-    async def by_global_ids(self, ids: Sequence[str]) -> Any:
-        """Return several."""
-        return await asyncio.gather(*map(self.by_global_id, ids))
-
-    async def by_source_id(self, source: Any, source_id: str) -> Any:
+    async def load(self, source: Any, source_id: str) -> Any:
         """Return what clients see of a record, from the cache or the loader."""
         key = (source.name, source_id)
         record = CACHE.get(key) if CACHE is not None else None
@@ -120,7 +108,7 @@ class View(GraphQL[Context, None]):
 SCHEMA = FederatedSchema(
     description="The same graph.",
     query=Query,
-    types=[NexudusOpportunity, ChartMogulOpportunity],
+    types=[one.made.type_ for one in SOURCE_TYPES],
     config=StrawberryConfig(scalar_map=SCALARS),
     federation_version=VERSION,
     extensions=[ParserCache(maxsize=256), ValidationCache(maxsize=256)],

@@ -14,8 +14,11 @@ from resolvers.settings import Secret, check_secret, check_url
 from resolvers.source import Source, SourceSettings
 from resolvers.transport import Transport
 
+MOST_CONNECTIONS: Final = 20
+"""ChartMogul's page on rate limits: beyond, it answers 503."""
+
 CONCURRENCY: Final = 10
-"""Requests at once: half of the 20 connections beyond which ChartMogul answers 503."""
+"""Requests at once: half of what ChartMogul allows, for there may be replicas and other tools."""
 
 RATES: Final = (Rate(40, 1.25),)
 """ChartMogul's page on rate limits: 40 requests a second, with a quarter of a second added, for requests may travel at
@@ -40,11 +43,13 @@ class ChartMogulSettings(SourceSettings, frozen=True, kw_only=True):
         return self.api_key is not None
 
     def problems(self) -> Iterable[str]:
-        """Yield a malformed URL or key."""
+        """Yield a malformed URL or key, and more requests at once than the vendor allows."""
         if fault := check_url(self.url):
             yield f"CHARTMOGUL_URL: {fault}"
         if fault := check_secret(self.api_key):
             yield f"CHARTMOGUL_API_KEY: {fault}"
+        if self.rationed and (self.concurrency or 0) > MOST_CONNECTIONS:
+            yield f"CHARTMOGUL_CONCURRENCY: must be at most {MOST_CONNECTIONS}, which is what ChartMogul allows"
 
 
 def canonical_id(text: str) -> str | None:

@@ -6,10 +6,11 @@ from urllib.parse import quote
 
 from resolvers.chartmogul.record import SOURCE, MinorUnits, parse
 from resolvers.errors import UpstreamBadResponse, UpstreamError
+from resolvers.exchange import Request
 from resolvers.operation import Flight
 from resolvers.settings import Secret
 from resolvers.source import Outcome
-from resolvers.transport import Request, Transport
+from resolvers.transport import Transport
 
 
 class ChartMogulClient:

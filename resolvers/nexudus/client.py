@@ -6,12 +6,13 @@ from typing import Protocol
 from urllib.parse import quote
 
 from resolvers.errors import UpstreamBadResponse, UpstreamError, UpstreamUnauthorized
+from resolvers.exchange import Request
 from resolvers.nexudus.page import Page, read_page
 from resolvers.nexudus.record import SOURCE, parse
 from resolvers.operation import Flight
 from resolvers.source import Outcome
 from resolvers.telemetry import ListByIdsSwitchedOff
-from resolvers.transport import Request, Transport
+from resolvers.transport import Transport
 
 LIST_SIZE = 50
 """Ids in one list call. No maximum is documented; 100 ten-digit ids would make a query of over a kilobyte."""

@@ -16,11 +16,12 @@ import msgspec
 from msgspec import Meta
 
 from resolvers.errors import UpstreamBadResponse, UpstreamError, UpstreamUnauthorized
+from resolvers.exchange import Request
 from resolvers.nexudus.record import SOURCE
 from resolvers.operation import Flight, Operation
 from resolvers.reply import decode, decoder
 from resolvers.settings import Secret
-from resolvers.transport import Request, Transport
+from resolvers.transport import Transport
 
 _RENEW_AT = 0.8
 """The part of a token's documented life after which it is renewed without waiting for a refusal."""
