@@ -14,8 +14,8 @@ import aiohttp
 from msgspec import Meta
 from starlette.middleware import Middleware
 
+from resolvers.exchange import open_session
 from resolvers.settings import Count, Seconds, Secret, Settings, check_url
-from resolvers.transport import open_session
 from schema.access import SCOPES, Access
 from schema.measure import Limits
 from web.admission import Admission
@@ -136,18 +136,18 @@ DOOR: tuple[type[Settings], ...] = (DoorSettings, JwtSettings, LimitSettings)
 class DoorParts:
     """All settings of the door together, in the order of `DOOR`."""
 
-    door: DoorSettings
+    general: DoorSettings
     jwt: JwtSettings
     limits: LimitSettings
 
     @property
     def requires_credentials(self) -> bool:
         """Whether a caller has to show a credential."""
-        return bool(self.door.api_keys or self.door.gateway_keys or self.jwt.issuer) and not self._behind_proxy
+        return bool(self.general.api_keys or self.general.gateway_keys or self.jwt.issuer) and not self._behind_proxy
 
     @property
     def _behind_proxy(self) -> bool:
-        return self.door.authentication == "proxy"
+        return self.general.authentication == "proxy"
 
     def problems(self, host: str, *, demo: bool) -> Iterable[str]:
         """Yield why a server with these settings must not listen at `host`."""
@@ -156,14 +156,14 @@ class DoorParts:
         elif not (self.requires_credentials or self._behind_proxy):
             if not is_loopback(host):
                 yield f"HOST: other machines can reach this address, so {SAY_WHO}"
-            elif self.door.production and not demo:
+            elif self.general.production and not demo:
                 yield f"PRODUCTION: {SAY_WHO}"
-        if self._behind_proxy and (self.door.api_keys or self.jwt.issuer):
+        if self._behind_proxy and (self.general.api_keys or self.jwt.issuer):
             yield "AUTHENTICATION: with proxy, only GATEWAY_KEYS may be set; API_KEYS and JWT_ would lock nobody out"
 
     def access(self, caller: Caller) -> Access:
         """Return what a caller may see."""
-        return Access.of(caller.scopes, is_gateway=caller.kind == "gateway", is_production=self.door.production)
+        return Access.of(caller.scopes, is_gateway=caller.kind == "gateway", is_production=self.general.production)
 
     def query_limits(self) -> Limits:
         """Return the limits of an operation."""
@@ -172,7 +172,7 @@ class DoorParts:
     def middleware(self) -> list[Middleware]:
         """Return what surrounds every page, the outermost first."""
         headers = Middleware(SecurityHeaders)
-        return [headers, cors(self.door.origins, (API_KEY,))] if self.door.origins else [headers]
+        return [headers, cors(self.general.origins, (API_KEY,))] if self.general.origins else [headers]
 
 
 class OpenDoor:
@@ -180,7 +180,7 @@ class OpenDoor:
 
     def __init__(self, parts: DoorParts) -> None:
         self._session: aiohttp.ClientSession | None = None
-        settings, jwt = parts.door, parts.jwt
+        settings, jwt = parts.general, parts.jwt
         tokens = None
         if jwt.issuer and jwt.audience and jwt.jwks_url:
             algorithms = jwt.algorithms.split()
@@ -205,6 +205,7 @@ class OpenDoor:
             body_timeout_seconds=settings.request_body_timeout_seconds,
             identify=callers.identify,
             admission=Admission(settings.max_concurrent_requests),
+            uploads=Admission(settings.max_concurrent_requests),
             documents=PersistedDocuments(settings.persisted_queries, settings.manifest()),
             origins=settings.origins,
             preflight_header_required=settings.authentication == "proxy",

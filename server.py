@@ -24,12 +24,14 @@ from dotenv import dotenv_values
 from dotenv.parser import parse_stream
 from msgspec import Meta
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.responses import RedirectResponse
 from starlette.routing import Route
 
 from door import DOOR, DoorParts, OpenDoor
 from resolvers.errors import BadUserInput
+from resolvers.exchange import open_session
 from resolvers.fetcher import Fetcher, open_fetcher
 from resolvers.loaders import Loaders
 from resolvers.operation import Operation
@@ -37,15 +39,17 @@ from resolvers.registry import SOURCES
 from resolvers.settings import BadSettings, Settings, misspelt, read
 from resolvers.source import SourceSettings
 from resolvers.telemetry import log_events
-from resolvers.transport import TransportSettings, open_session
+from resolvers.transport import TransportSettings
 from schema import build_restricted_schema, build_schema
 from schema.context import Context
 from schema.execution import Answer, Engine
 from web.application import Application
+from web.connections import protocol
 from web.graphiql_page import GraphiQL, Sample
-from web.graphql_http import GraphQLEndpoint, GraphQLReply
+from web.graphql_http import GraphQLEndpoint, GraphQLResponse
 from web.health import Health
 from web.parameters import GraphQLParams
+from web.problems import no_such_page
 from web.request_id import RequestId
 from web.serving import DrainingServer
 
@@ -99,7 +103,7 @@ class AllSettings:
     def shows_graphiql(self) -> bool:
         """Whether a browser gets GraphiQL: as GRAPHIQL says, else everywhere but in production."""
         asked = self.server.graphiql
-        return not self.door.door.production if asked is None else asked
+        return not self.door.general.production if asked is None else asked
 
 
 def variables() -> dict[str, str]:
@@ -135,21 +139,21 @@ def create_app(settings: AllSettings | None = None) -> Starlette:
     settings = settings or AllSettings(variables())
     fetchers: dict[str, Fetcher] = {}
     health = Health()
-    door = OpenDoor(settings.door)
+    open_door = OpenDoor(settings.door)
     engine = Engine(
         build_schema(),
-        restricted=build_restricted_schema(custom_attributes_too=settings.door.door.custom_attributes_are_personal),
+        restricted=build_restricted_schema(custom_attributes_too=settings.door.general.custom_attributes_are_personal),
         limits=settings.door.query_limits(),
         show_costs=settings.server.upstream_cost or settings.demo,
-        suggests_names=not settings.door.door.production,
+        suggests_names=not settings.door.general.production,
     )
 
-    async def answer(params: GraphQLParams) -> GraphQLReply:
+    async def answer(params: GraphQLParams) -> GraphQLResponse:
         document = engine.read(params.query or "")
         if isinstance(document, Answer):
-            return GraphQLReply(document.body(), is_request_error=True)
+            return GraphQLResponse(document.body(), is_request_error=True)
         if params.is_get and document.kind_of(params.operation_name) not in ("query", None):
-            return GraphQLReply(
+            return GraphQLResponse(
                 Answer.refusal("Over GET only queries are executed.", BadUserInput.code).body(), status=405
             )
         operation = Operation(settings.transport.operation_deadline_seconds, wants_fresh=params.wants_fresh)
@@ -159,13 +163,13 @@ def create_app(settings: AllSettings | None = None) -> Starlette:
             found = await engine.answer(document, params.variables, params.operation_name, context)
         finally:
             loaders.close()
-        return GraphQLReply(found.body(), is_request_error=found.is_request_error)
+        return GraphQLResponse(found.body(), is_request_error=found.is_request_error)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             session = await stack.enter_async_context(open_session())
-            await stack.enter_async_context(door.open())
+            await stack.enter_async_context(open_door.open())
             sources = await stack.enter_async_context(_simulated_sources()) if settings.demo else settings.sources
             for source in SOURCES:
                 if (given := sources[source.name]).is_configured:
@@ -176,11 +180,15 @@ def create_app(settings: AllSettings | None = None) -> Starlette:
 
     graphiql = GraphiQL(samples=samples()) if settings.shows_graphiql else None
     page = graphiql.page if graphiql else None
-    endpoint = GraphQLEndpoint(answer, page=page, door=door.door)
+    endpoint = GraphQLEndpoint(answer, page=page, door=open_door.door)
     home = Route("/", lambda _: RedirectResponse("/graphql"))
     routes = [home, Route("/graphql", endpoint), *health.routes(), *(graphiql.routes() if graphiql else ())]
     layers = [Middleware(RequestId), *settings.door.middleware()]
-    app = Application("/graphql", endpoint, routes=routes, middleware=layers, lifespan=lifespan)
+    pages = {HTTPException: no_such_page}
+    app = Application(
+        "/graphql", endpoint, routes=routes, middleware=layers, lifespan=lifespan, exception_handlers=pages
+    )
+    app.router.redirect_slashes = False  # its redirects go wherever `Host` says, and a POST is not repeated by all
     app.state.health = health
     return app
 
@@ -230,6 +238,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _spare_the_garbage_collector()
     config = uvicorn.Config(
         app,
+        http=protocol(
+            head_timeout_seconds=settings.door.general.request_body_timeout_seconds,
+            max_body_bytes=settings.door.general.max_request_bytes,
+        ),
         log_config=None,
         access_log=False,
         server_header=False,

@@ -1,20 +1,22 @@
 import asyncio
+import json
+from typing import Any
 
 import pytest
 
 from simulator import FAULTS
-from tests.harness import open_graph
+from tests.harness import Graph, open_graph
 from web.admission import Admission
 from web.problems import HTTPProblem
 
 
 def test_a_place_is_free_again_whatever_became_of_the_request() -> None:
     admission = Admission(1)
-    with pytest.raises(KeyError), admission.place():
+    with pytest.raises(KeyError), admission:
         raise KeyError
-    with admission.place(), pytest.raises(HTTPProblem), admission.place():
+    with admission, pytest.raises(HTTPProblem), admission:
         pass
-    with admission.place():
+    with admission:
         pass
 
 
@@ -32,3 +34,39 @@ async def test_beyond_the_places_requests_get_503_and_when_to_come_again() -> No
             task.cancel()
         await asyncio.gather(*held, return_exceptions=True)
         assert (await graph.post({"query": "{ __typename }"})).status == 200
+
+
+async def post_slowly(graph: Graph, rest: asyncio.Event) -> list[Any]:
+    """Send the first half of a body, and the other when `rest` is set; return what comes back."""
+    body = b'{"query": "{ __typename }"}'
+    pieces = iter(((body[:9], True), (body[9:], False)))
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        piece, more = next(pieces)
+        if not more:
+            await rest.wait()
+        return {"type": "http.request", "body": piece, "more_body": more}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/graphql", "raw_path": b"/graphql", "query_string": b""}
+    scope |= {"headers": [(b"content-type", b"application/json")], "server": ("127.0.0.1", 80), "root_path": ""}
+    await graph.app(scope, receive, send)
+    return sent
+
+
+async def test_slow_uploads_are_bounded_and_keep_out_nobody_but_each_other() -> None:
+    async with open_graph(MAX_CONCURRENT_REQUESTS="2") as graph:
+        rest = asyncio.Event()
+        held = [asyncio.create_task(post_slowly(graph, rest)) for _ in range(2)]
+        await asyncio.sleep(0)
+        refused = await post_slowly(graph, rest)
+        assert refused[0]["status"] == 503
+        assert (b"retry-after", b"1") in refused[0]["headers"]
+        assert (await graph.post({"query": "{ __typename }"})).status == 200
+        rest.set()
+        for messages in await asyncio.gather(*held):
+            assert json.loads(messages[1]["body"])["data"] == {"__typename": "Query"}
+        assert (await post_slowly(graph, rest))[0]["status"] == 200

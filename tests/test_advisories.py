@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-TABLE = re.findall(
-    r"^\| `([\w-]+)` \| ([\d.]+) \| .*CVE", (ROOT / "docs" / "security.md").read_text("utf-8"), re.MULTILINE
-)
+PAGE = (ROOT / "docs" / "security.md").read_text("utf-8")
+TABLE = re.findall(r"^\| `([\w-]+)` \| ([\d.]+) \| .*CVE", PAGE, re.MULTILINE)
 
 
 def _version(text: str) -> tuple[int, ...]:
@@ -27,4 +26,18 @@ def test_the_lower_bound_and_the_pin_are_past_the_advisories(package: str, repai
 
 
 def test_the_table_is_read() -> None:
-    assert {package for package, _ in TABLE} == {"strawberry-graphql", "starlette", "aiohttp", "PyJWT"}
+    assert {package for package, _ in TABLE} == {
+        "strawberry-graphql",
+        "graphql-core",
+        "starlette",
+        "aiohttp",
+        "PyJWT",
+        "orjson",
+    }
+
+
+@pytest.mark.parametrize(("package", "repaired"), TABLE)
+def test_at_least_is_the_newest_of_the_repairs(package: str, repaired: str) -> None:
+    line = next(line for line in PAGE.splitlines() if line.startswith(f"| `{package}` |"))
+    named = [_version(text) for text in re.findall(r"\(([\d.]+)\)", line)]
+    assert max(named, default=_version(repaired)) == _version(repaired)

@@ -10,6 +10,11 @@ from web.security_headers import SECURITY_HEADERS
         ("GET", "/health/live"),
         ("GET", "/health/ready"),
         ("GET", "/nowhere"),
+        ("POST", "/graphql/"),
+        ("GET", "/"),
+        ("POST", "/"),
+        ("POST", "/health/live"),
+        ("OPTIONS", "/health/live"),
         ("GET", "/graphql?query={__typename}"),
         ("GET", "/graphql?query={x}"),
         ("GET", "/graphiql/samples.json"),
@@ -33,3 +38,24 @@ async def test_a_page_keeps_what_it_says_itself(graph: Graph) -> None:
     page = await graph.request("GET", "/graphql", accept="text/html")
     assert "script-src 'self'" in page.headers["content-security-policy"]
     assert page.headers["x-frame-options"] == "DENY"
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT"])
+@pytest.mark.parametrize(
+    "path", ["/nowhere", "/graphql/", "/graphql/x", "/graphiql/", "/graphiql/assets/../../server.py"]
+)
+async def test_where_there_is_nothing_it_is_said_in_json(graph: Graph, method: str, path: str) -> None:
+    """No redirect either: it would go to whatever `Host` says, and not every client repeats a POST."""
+    answer = await graph.request(method, path, host="evil.example.com")
+    assert answer.status == 404
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.json["errors"][0]["extensions"] == {"code": "BAD_USER_INPUT", "retryable": False}
+    assert b"evil" not in answer.body
+
+
+async def test_a_method_that_a_page_does_not_take_is_refused_in_json(graph: Graph) -> None:
+    for path in ("/", "/health/live", "/health/ready"):
+        answer = await graph.request("POST", path)
+        assert answer.status == 405
+        assert answer.json["errors"]
+        assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD"}

@@ -1,22 +1,20 @@
 """How many requests are worked on at once. Beyond that, one gets a quick 503 rather than everybody a slow answer."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from web.problems import HTTPProblem
 
 RETRY_AFTER_SECONDS = 1
 
 
 class Admission:
-    """Lets in at most `places` requests at once. One event loop, so counting is enough."""
+    """Lets in so many requests at once: `with admission:` holds a place. One event loop, so counting is enough.
+
+    Raises `HTTPProblem` 503 with `Retry-After` (RFC 9110, 15.6.4) where no place is free.
+    """
 
     def __init__(self, places: int) -> None:
         self._free = places
 
-    @contextmanager
-    def place(self) -> Iterator[None]:
-        """Hold a place; raises `HTTPProblem` 503 with `Retry-After` (RFC 9110, 15.6.4) where none is free."""
+    def __enter__(self) -> None:
         if self._free <= 0:
             raise HTTPProblem(
                 503,
@@ -26,7 +24,6 @@ class Admission:
                 retryable=True,
             )
         self._free -= 1
-        try:
-            yield
-        finally:
-            self._free += 1
+
+    def __exit__(self, *_: object) -> None:
+        self._free += 1

@@ -6,7 +6,7 @@ here: `answer` takes the parameters and gives the response.
 
 import json
 import logging
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,19 +20,18 @@ from web.callers import Caller
 from web.hangup import HungUp, unless_hung_up
 from web.media_types import RESPONSE_JSON, media_type, wants_page
 from web.origins import check_cross_site
-from web.parameters import ANYONE, JSON, GraphQLParams, header, read_body, read_query_string
+from web.parameters import ANYONE, JSON, GraphQLParams, Head, head_of, read_body, read_query_string
 from web.persisted import PersistedDocuments
 from web.problems import HTTPProblem
+from web.security_headers import SECURITY_HEADERS, SecurityHeaders
 
 METHODS = "GET, HEAD, POST"
-
-PRIVATE = {"Cache-Control": "private, no-store", "X-Content-Type-Options": "nosniff", "Vary": "Accept"}
 
 logger = logging.getLogger("opportunity_graph.http")
 
 
-@dataclass(frozen=True, slots=True)
-class GraphQLReply:
+@dataclass(slots=True)
+class GraphQLResponse:
     """The response to send: `body` has data, errors, extensions; `status` is set where it is not the usual one."""
 
     body: dict[str, Any]
@@ -40,7 +39,7 @@ class GraphQLReply:
     status: int | None = None
 
 
-Answer = Callable[[GraphQLParams], Awaitable[GraphQLReply]]
+AnswerFunction = Callable[[GraphQLParams], Coroutine[Any, Any, GraphQLResponse]]
 Identify = Callable[[Request], Awaitable[Caller]]
 Page = Callable[[Request], Response]
 
@@ -58,14 +57,15 @@ class Door:
     body_timeout_seconds: float = 10.0
     identify: Identify = anyone
     admission: Admission = field(default_factory=lambda: Admission(500))
+    uploads: Admission = field(default_factory=lambda: Admission(500))
     documents: PersistedDocuments = field(default_factory=PersistedDocuments)
     origins: Collection[str] = ()
     preflight_header_required: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Sent:
-    """A whole response with its headers as ASGI takes them: Starlette's encodes the same ones anew each time."""
+    """A whole response with all its headers, as ASGI takes them: others would be encoded anew each time."""
 
     content: bytes
     status: int
@@ -80,7 +80,7 @@ class Sent:
 class GraphQLEndpoint:
     """The view at `/graphql`. `page` is what a browser sees, or None for nothing."""
 
-    def __init__(self, answer: Answer, *, page: Page | None, door: Door) -> None:
+    def __init__(self, answer: AnswerFunction, *, page: Page | None, door: Door) -> None:
         self._answer = answer
         self._page = page
         self._door = door
@@ -91,14 +91,15 @@ class GraphQLEndpoint:
         await response(scope, receive, send)
 
     async def _respond(self, request: Request) -> ASGIApp:
-        accepted = header(request.scope, b"accept", "") or "*/*"
+        head = head_of(request.scope)
+        accepted = head.get(b"accept", b"").decode("latin-1") or "*/*"
         if self._page and request.method in ("GET", "HEAD") and wants_page(accepted):
-            return self._page(request)
+            return SecurityHeaders(self._page(request))
         type_ = JSON
         try:
             type_ = media_type(accepted)
-            params = await self._admit(request)
-            with self._door.admission.place():
+            params = await self._admit(request, head)
+            with self._door.admission:
                 reply = await unless_hung_up(request.receive, self._answer(params))
         except HTTPProblem as problem:
             return _response(problem.body, problem.status, type_, problem.headers)
@@ -116,7 +117,7 @@ class GraphQLEndpoint:
         status = reply.status or (400 if reply.is_request_error and type_ == RESPONSE_JSON else 200)
         return _response(reply.body, status, type_, {"Allow": "POST"} if status == 405 else {})
 
-    async def _admit(self, request: Request) -> GraphQLParams:
+    async def _admit(self, request: Request, head: Head) -> GraphQLParams:
         """Return what is asked. Who asks is settled first: a stranger's body is not even read."""
         if request.method not in ("GET", "HEAD", "POST"):
             raise HTTPProblem(405, f"Use {METHODS}.", {"Allow": METHODS})
@@ -126,10 +127,15 @@ class GraphQLEndpoint:
             check_cross_site(request, door.origins, header_required=door.preflight_header_required)
         if request.method == "POST":
             params = await read_body(
-                request, caller, max_bytes=door.max_body_bytes, timeout_seconds=door.body_timeout_seconds
+                request,
+                head,
+                caller,
+                max_bytes=door.max_body_bytes,
+                timeout_seconds=door.body_timeout_seconds,
+                uploads=door.uploads,
             )
         else:
-            params = read_query_string(request, caller)
+            params = read_query_string(request, head, caller)
         return door.documents.find(params)
 
 
@@ -153,7 +159,7 @@ def _written_out(part: Any) -> Any:
 _HEADERS = {
     type_: [
         (name.lower().encode(), value.encode())
-        for name, value in {"Content-Type": f"{type_}; charset=utf-8", **PRIVATE}.items()
+        for name, value in {"Content-Type": f"{type_}; charset=utf-8", "Vary": "Accept", **SECURITY_HEADERS}.items()
     ]
     for type_ in (JSON, RESPONSE_JSON)
 }

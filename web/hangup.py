@@ -1,10 +1,12 @@
 """A client that goes away: its work is given up. ASGI servers tell of it, but end nothing by themselves."""
 
 import asyncio
-from collections.abc import Awaitable
-from typing import TypeVar
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
 from starlette.types import Receive
+
+from web.started import Started
 
 T = TypeVar("T")
 
@@ -16,8 +18,11 @@ class HungUp(Exception):
     """The client is gone; nobody reads an answer."""
 
 
-async def unless_hung_up(receive: Receive, work: Awaitable[T]) -> T:
+async def unless_hung_up(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
     """Return what the work gives; cancels it and raises `HungUp` if the client disconnects (ASGI `http.disconnect`)."""
+    started = Started(work)
+    if started.is_done:
+        return started.result
     working = asyncio.current_task()
     assert working
     watching: asyncio.Task[None] | None = None
@@ -36,7 +41,7 @@ async def unless_hung_up(receive: Receive, work: Awaitable[T]) -> T:
 
     timer = asyncio.get_running_loop().call_later(PATIENCE_SECONDS, start_watching)
     try:
-        return await work
+        return await started
     except asyncio.CancelledError:
         if gone and working.uncancel() == 0:
             raise HungUp from None

@@ -2,6 +2,10 @@
 
 from typing import Any
 
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+
 
 class HTTPProblem(Exception):
     """A request that cannot be taken. The message is a fixed sentence: nothing that was sent becomes part of it."""
@@ -28,3 +32,13 @@ class HTTPProblem(Exception):
         return {
             "errors": [{"message": self.message, "extensions": {"code": self.code, "retryable": self.retryable}}],
         }
+
+
+async def no_such_page(_: Request, error: Exception) -> JSONResponse:
+    """Answer for Starlette where no route fits (404), or not with this method (405): in JSON, like everything else."""
+    assert isinstance(error, HTTPException)
+    message = "There is nothing here; the endpoint is /graphql."
+    if error.status_code == 405:
+        message = "This page does not take this method."
+    problem = HTTPProblem(error.status_code, message)
+    return JSONResponse(problem.body, problem.status, error.headers)
