@@ -19,8 +19,10 @@ $(VENV)/installed: pyproject.toml constraints.txt
 demo: $(VENV)/installed  ## Serve the graph over simulated upstreams, no credentials needed
 	@$(BIN)/python server.py --demo
 
+# What one worker has compiled, no other has to (tests/conftest.py).
+test: export PYTHONDONTWRITEBYTECODE :=
 test: $(VENV)/installed  ## Run the tests
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup
 
 check: $(VENV)/installed  ## Lint, types, and the printed schema
 	$(BIN)/ruff check .

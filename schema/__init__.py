@@ -16,11 +16,10 @@ The whole graph in ten lines:
 from strawberry.schema.config import StrawberryConfig
 
 from schema.access import close_personal_fields
-from schema.chartmogul import ChartMogulOpportunity
 from schema.federation import VERSION, FederatedSchema
-from schema.nexudus import NexudusOpportunity
 from schema.query import Query
 from schema.scalars import SCALARS
+from schema.sources import SOURCE_TYPES
 
 
 def build_schema() -> FederatedSchema:
@@ -28,7 +27,7 @@ def build_schema() -> FederatedSchema:
     return FederatedSchema(
         description="The sales opportunities of Nexudus and ChartMogul, in one graph.",
         query=Query,
-        types=[NexudusOpportunity, ChartMogulOpportunity],
+        types=[one.made.type_ for one in SOURCE_TYPES],
         config=StrawberryConfig(scalar_map=SCALARS),
         federation_version=VERSION,
     )

@@ -67,6 +67,9 @@ class ChartMogulOpportunity(Opportunity):
     amount_in_cents: BigInt | None = strawberry.field(
         description="The expected close value as ChartMogul sends it: in cents, or pence for GBP, and so on."
     )
+    currency_code: str | None = strawberry.field(
+        description="The currency as ChartMogul sends it, an ISO 4217 code, also where no amount is recorded."
+    )
     type: ChartMogulOpportunityType | None = strawberry.field(
         description="What the amount stands for. "
         "Null if ChartMogul sends a type that this service does not know; `rawType` has it."
@@ -113,6 +116,7 @@ OPPORTUNITY = Made(
         "updated_at": "updated_at",
         "estimated_close_date": "estimated_close_date",
         "amount_in_cents": "amount_in_cents",
+        "currency_code": "currency",
         "type": Code(by_code(ChartMogulOpportunityType), "type"),
         "raw_type": "type",
         "forecast_category": Code(by_code(ChartMogulForecastCategory), "forecast_category"),

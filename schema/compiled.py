@@ -36,10 +36,11 @@ from graphql.execution.collect_fields import FieldDetails, FragmentDetails, coll
 from graphql.execution.values import VariableValues, get_argument_values
 
 from schema.completion import Fields, NotCompiled, completer
-from schema.context import MADE, Context
+from schema.context import Context
 from schema.lookups import LOOKUPS
 from schema.memo import Memo
 from schema.root_field import Completer, RootField, arrived
+from schema.sources import MADE
 from schema.variables import Variables
 
 MOST_SWITCHES = 4
@@ -75,7 +76,7 @@ class CompiledOperation:
         if variables is None or not context.access.may_read_opportunities:
             return None
         try:
-            fields = self._root_fields(variables)
+            fields = self.root_fields(variables)
             if fields is None:
                 return None
             asked = [field.ask(variables, context) for field in fields]
@@ -86,7 +87,8 @@ class CompiledOperation:
             return None
         return ExecutionResult(data, errors or None)
 
-    def _root_fields(self, variables: dict[str, Any]) -> list[RootField] | None:
+    def root_fields(self, variables: dict[str, Any]) -> list[RootField] | None:
+        """Return the fields of the operation for these variables, None where they cannot be compiled."""
         switched = tuple(variables.get(name) for name in self._switches)
         try:
             return self._variants[switched]

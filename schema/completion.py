@@ -48,7 +48,7 @@ def completer(
     """Return the function that completes a record; raises `NotCompiled`."""
     writer = _Writer(collect)
     text = f"lambda record: {writer.object(type_, made, details, 'record')}"
-    return eval(text, writer.names)  # type: ignore[no-any-return]  # noqa: S307 - see above
+    return eval(text, writer.names)  # type: ignore[no-any-return] # a text has no type  # noqa: S307 - see above
 
 
 class _Writer:
@@ -110,7 +110,7 @@ class _Writer:
         if isinstance(value, Number) and type_.name in ("ID", "String"):
             return f"(None if ({v} := {record}.{value.attribute}) is None else str({v}))"
         read = f"({v} := {record}.{value})" if isinstance(value, str) else f"({v} := {self._function(value)}({record}))"
-        if (is_as_it_should_be := _PLAIN.get(type_.name)) is not None:
+        if (is_as_it_should_be := _LEFT_AS_IS.get(type_.name)) is not None:
             test = is_as_it_should_be.format(v)
             return f"({v} if {read} is None or {test} else {self._let(serialize)}({v}))"
         return f"(None if {read} is None else {v} if ({v} := {self._let(serialize)}({v})) is not None else lacking())"
@@ -128,7 +128,7 @@ class _Writer:
         return name
 
 
-_PLAIN = {
+_LEFT_AS_IS = {
     "String": "type({0}) is str",
     "ID": "type({0}) is str",
     "Boolean": "{0} is True or {0} is False",

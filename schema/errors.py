@@ -9,7 +9,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from graphql import GraphQLError, ValueNode, VariableDefinitionNode, print_ast
+from graphql import FieldNode, GraphQLError, ValueNode, VariableDefinitionNode, print_ast
+from graphql.pyutils import Path
 
 from resolvers.errors import BadUserInput, ResolverError
 
@@ -19,6 +20,9 @@ INTERNAL = "INTERNAL_SERVER_ERROR"
 
 LONGEST_MESSAGE = 500
 """Names may be as long as documents, and each error repeats one."""
+
+Refused = tuple[Path, Sequence[FieldNode]]
+"""A field of an answer that was refused: its place there, and in the document."""
 
 logger = logging.getLogger("opportunity_graph.graphql")
 
@@ -57,6 +61,19 @@ def field_errors(errors: Sequence[GraphQLError]) -> list[dict[str, Any]]:
             told = Exception(type(cause).__name__).with_traceback(cause.__traceback__)
             logger.error("A resolver failed at %s", error.path, exc_info=told)
             found.append(_formatted(error, INTERNAL, "Internal server error."))
+    return found
+
+
+def refusals(refused: Sequence[Refused], cause: ResolverError) -> list[dict[str, Any]]:
+    """Return an error for each field that was refused. Where a field stands in the document is looked up once."""
+    found = []
+    known: dict[int, dict[str, Any]] = {}
+    for path, nodes in refused:
+        like = known.get(id(nodes[0]))
+        if like is None:
+            error = GraphQLError(str(cause), nodes, path=[], extensions=cause.extensions)
+            known[id(nodes[0])] = like = _formatted(error, cause.code)
+        found.append(like | {"path": path.as_list()})
     return found
 
 

@@ -17,14 +17,15 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from resolvers import global_id
 from resolvers.errors import BadUserInput
 from resolvers.operation import Operation
-from schema.access import Access, Forbidden
+from schema.access import MOST_REFUSALS, NO_CONTACTS, Access, Forbidden
 from schema.compiled import Shortcuts
 from schema.context import Context
-from schema.errors import PARSE_FAILED, VALIDATION_FAILED, field_errors, request_errors, variable_errors
+from schema.errors import PARSE_FAILED, VALIDATION_FAILED, field_errors, refusals, request_errors, variable_errors
 from schema.federation import FederatedSchema
 from schema.limits import Plan, Planner
 from schema.measure import Limits, TooMuch
 from schema.memo import Memo
+from schema.pieces import PiecedShortcuts, take_apart
 from schema.rules import rules_for
 
 MAX_VALIDATION_ERRORS = 10
@@ -39,7 +40,7 @@ KEPT_DOCUMENT_BYTES = 8_000_000
 """Memory for the documents that are kept, as `_memory_of` estimates it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, which would make each one three times as slow to make
 class Answer:
     """A GraphQL response. `is_request_error`: nothing was executed, so the response has no `data`."""
 
@@ -65,12 +66,18 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A document that may be executed."""
+    """A document that may be executed. Its tree is not kept where it was put together from pieces."""
 
-    tree: DocumentNode
+    text: str
     operations: dict[str | None, Plan]
     """What is known of each operation, by its name."""
-    shortcuts: Shortcuts
+    shortcuts: Shortcuts | PiecedShortcuts
+    kept_tree: DocumentNode | None = None
+
+    @property
+    def tree(self) -> DocumentNode:
+        """The syntax tree."""
+        return self.kept_tree or parse(self.text)
 
     def plan(self, operation_name: str | None) -> Plan | None:
         """Return the plan of the operation that would be executed; None where the name does not say which."""
@@ -110,11 +117,15 @@ class Engine:
 
     def read(self, query: str) -> Document | Answer:
         """Return the document, or the answer that says why it cannot be executed."""
+        return self._known(query) or self._keep(query, self._put_together(query) or self._read(query))
+
+    def _known(self, query: str) -> Document | Answer | None:
         known = self._documents.get(query)
         if known is not None:
             self._documents.move_to_end(query)
-            return known
-        found = self._read(query)
+        return known
+
+    def _keep(self, query: str, found: Document | Answer) -> Document | Answer:
         self._documents[query] = found
         self._kept_bytes += _memory_of(query, found)
         while self._kept_bytes > KEPT_DOCUMENT_BYTES:
@@ -135,9 +146,14 @@ class Engine:
             result = await execute_with_graphql_core(schema, document.tree, variables, operation_name, context)
         if result.data is None and result.errors and not any(error.path for error in result.errors):
             return Answer(errors=variable_errors(result.errors), is_request_error=True)
+        errors = field_errors(result.errors) if result.errors else []
+        if context.refused:
+            if len(context.refused) > MOST_REFUSALS:
+                return Answer.refusal(f"{NO_CONTACTS} It was asked for too often.", Forbidden.code)
+            errors += refusals(context.refused, Forbidden(NO_CONTACTS))
         return Answer(
             data=result.data,
-            errors=field_errors(result.errors) if result.errors else None,
+            errors=errors or None,
             extensions=self._extensions(context.operation) or None,
         )
 
@@ -167,6 +183,20 @@ class Engine:
             ]
         return found
 
+    def _put_together(self, query: str) -> Document | None:
+        """Return a document that consists of known pieces, or of pieces that are then known."""
+        pieces = take_apart(query, self._planner.limits)
+        if pieces is None:
+            return None
+        shortcuts = {}
+        for text in pieces.texts:
+            piece = self._known(text) or self._keep(text, self._read(text))
+            if isinstance(piece, Answer):
+                return None
+            assert isinstance(piece.shortcuts, Shortcuts)
+            shortcuts[text] = piece.shortcuts
+        return Document(query, {pieces.operation_name: Plan("query")}, PiecedShortcuts(pieces, shortcuts))
+
     def _read(self, query: str) -> Document | Answer:
         limits = self._planner.limits
         try:
@@ -194,12 +224,13 @@ class Engine:
             return Answer.refusal("Too many fields of the same name would have to be compared.", BadUserInput.code)
         if errors:
             return Answer(errors=request_errors(errors, VALIDATION_FAILED), is_request_error=True)
-        return Document(tree, plans, Shortcuts(tree, self._memo))
+        return Document(query, plans, Shortcuts(tree, self._memo), tree)
 
 
 def _memory_of(query: str, found: Document | Answer) -> int:
     """Estimate: a syntax tree was measured at 60 to 210 times its text, longer ones at less; and what is compiled."""
-    return 1_000 + len(query) if isinstance(found, Answer) else 25_000 + 150 * len(query)
+    has_tree = isinstance(found, Document) and found.kept_tree is not None
+    return 25_000 + 150 * len(query) if has_tree else 1_000 + 6 * len(query)
 
 
 async def execute_with_graphql_core(

@@ -6,7 +6,7 @@ document, and each request adds only the lengths of the lists in its variables.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from graphql import (
     DocumentNode,
@@ -23,9 +23,14 @@ from graphql import (
 
 from schema.measure import Limits, Size, TooMuch, Walk
 
+INTROSPECTION: Final = ("__schema", "__type")
+
+MOST_ALIASES: Final = 2
+"""In introspection, whose lists are long and within one another. Without aliases it cannot ask for anything twice."""
+
 
 @dataclass(frozen=True, slots=True)
-class Lookup:
+class Demand:
     """A root field that fetches records: how many it names itself, how many its variables name (or their defaults)."""
 
     constant: int
@@ -39,7 +44,7 @@ class Plan:
 
     kind: str
     root_fields: frozenset[str] = frozenset()
-    lookups: dict[str, Lookup] = field(default_factory=dict)
+    demands: dict[str, Demand] = field(default_factory=dict)
     fields: int = 0
 
 
@@ -72,13 +77,13 @@ class Planner:
         given = variables or {}
         records = 0
         fields = plan.fields
-        for lookup in plan.lookups.values():
-            count = lookup.constant
-            for name, default in lookup.variables:
+        for demand in plan.demands.values():
+            count = demand.constant
+            for name, default in demand.variables:
                 value = given.get(name)
                 count += len(value) if isinstance(value, list) else default if value is None else 1
             records += count
-            fields += count * lookup.fields
+            fields += count * demand.fields
         if records > self.limits.max_records:
             raise TooMuch("records", self.limits.max_records)
         if fields > self.limits.max_answer_fields:
@@ -92,9 +97,12 @@ class Planner:
         if len(fields) > self.limits.max_root_fields:
             raise TooMuch("root fields", self.limits.max_root_fields)
         plan.root_fields = frozenset(node.name.value for node, _ in fields)
+        introspected = [(node, size) for node, size in fields if node.name.value in INTROSPECTION]
+        if sum(size.aliases + (node.alias is not None) for node, size in introspected) > MOST_ALIASES:
+            raise TooMuch("aliases in introspection", MOST_ALIASES)
         for node, size in fields:
             self._add(plan, node, size, defaults)
-        if sum(lookup.constant for lookup in plan.lookups.values()) > self.limits.max_records:
+        if sum(demand.constant for demand in plan.demands.values()) > self.limits.max_records:
             raise TooMuch("records", self.limits.max_records)
         return plan
 
@@ -107,8 +115,8 @@ class Planner:
         values = [argument.value for argument in node.arguments or () if argument.name.value in asked]
         # Fields of one name in the answer are fetched once, with what both select.
         name = node.alias.value if node.alias else node.name.value
-        before = plan.lookups.get(name)
-        plan.lookups[name] = Lookup(
+        before = plan.demands.get(name)
+        plan.demands[name] = Demand(
             sum(_length(value) for value in values if not isinstance(value, VariableNode)),
             tuple((v.name.value, defaults.get(v.name.value, 0)) for v in values if isinstance(v, VariableNode)),
             size.fields + (before.fields if before else 0),

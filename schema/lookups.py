@@ -1,18 +1,27 @@
-"""The root fields that fetch records by id: from the value of their argument to the keys of the records it names."""
+"""The root fields that fetch records by id: from the value of their argument to the keys of the records it names.
 
-from collections.abc import Callable
+The one place that knows how a value names a record. `schema/query.py` and `schema/federation.py` fetch through it,
+and so do compiled operations (`schema/root_field.py`).
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from resolvers import global_id
-from resolvers.chartmogul import CHARTMOGUL
-from resolvers.nexudus import NEXUDUS
+from resolvers.errors import BadUserInput
 from resolvers.source import Source
-from schema.context import check_length
-from schema.federation import key_of
+from schema.context import Context
+from schema.opportunity import Opportunity
+from schema.sources import SOURCE_TYPES
+
+LONGEST_LIST = 100
+"""Ids in one list argument."""
 
 Key = tuple[Source, str]
+"""A source, and the canonical id of one of its records."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,18 +33,69 @@ class Lookup:
     is_list: bool = False
     check: Callable[[Any], None] | None = None
 
+    async def one(self, context: Context, value: Any) -> Opportunity | None:
+        """Return the opportunity that a value names, None where there is none."""
+        return await context.load(*self.key(value))
 
-def _by_source_id(source: Source, source_id: str) -> Key:
+    async def many(self, context: Context, values: Sequence[Any]) -> Any:
+        """Return one opportunity, None or exception for each value, in order.
+
+        graphql-core makes an exception in a list a null and an error that is located at its index.
+        """
+        if self.check is not None:
+            self.check(values)
+        return await asyncio.gather(*(self.one(context, value) for value in values), return_exceptions=True)
+
+
+def _check_length(ids: Sequence[str]) -> None:
+    if not ids:
+        raise BadUserInput("Give at least one id.")
+    if len(ids) > LONGEST_LIST:
+        raise BadUserInput(f"Give at most {LONGEST_LIST} ids, not {len(ids)}.")
+
+
+def _own_key(source: Source, source_id: str) -> Key:
     return source, global_id.canonical_id(source, source_id)
 
 
+_SOURCES: dict[str, Source | None] = {one.type_name: one.source for one in SOURCE_TYPES} | {Opportunity.__name__: None}
+"""By the name of an entity's type; an opportunity is one of any source."""
+
+
+def _represented(representation: Any) -> Key:
+    # Values arrive as the router sent them, neither coerced nor checked.
+    if not isinstance(representation, dict):
+        raise BadUserInput("A representation must be an object with __typename and a key.")
+    name = representation.get("__typename")
+    if not isinstance(name, str) or name not in _SOURCES:
+        raise BadUserInput("A representation's __typename must be the name of an entity of this subgraph.")
+    source = _SOURCES[name]
+    id_, source_id = representation.get("id"), representation.get("sourceId")
+    if isinstance(id_, str):
+        key = global_id.decode(id_)
+        if source is not None and key[0] is not source:
+            raise BadUserInput(f"This id is not that of a {name}.")
+        return key
+    if source is not None and _is_id(source_id):
+        return _own_key(source, str(source_id))
+    raise BadUserInput("A representation must have a key: `id`, or on a source's own type `sourceId`, as a string.")
+
+
+def _is_id(value: Any) -> bool:
+    """GraphQL's ID accepts strings and whole numbers; to Python a boolean is one too."""
+    return isinstance(value, str | int) and not isinstance(value, bool)
+
+
+BY_ID = Lookup("id", global_id.decode)
+BY_IDS = Lookup("ids", global_id.decode, is_list=True, check=_check_length)
+BY_REPRESENTATIONS = Lookup("representations", _represented, is_list=True)
+
 LOOKUPS = {
-    "opportunity": Lookup("id", global_id.decode),
-    "opportunitiesById": Lookup("ids", global_id.decode, is_list=True, check=check_length),
-    "nexudusOpportunity": Lookup("sourceId", partial(_by_source_id, NEXUDUS)),
-    "chartMogulOpportunity": Lookup("sourceId", partial(_by_source_id, CHARTMOGUL)),
-    "node": Lookup("id", global_id.decode),
-    "nodes": Lookup("ids", global_id.decode, is_list=True, check=check_length),
-    "_entities": Lookup("representations", key_of, is_list=True),
+    "opportunity": BY_ID,
+    "opportunitiesById": BY_IDS,
+    **{one.root_field: Lookup("sourceId", partial(_own_key, one.source)) for one in SOURCE_TYPES},
+    "node": BY_ID,
+    "nodes": BY_IDS,
+    "_entities": BY_REPRESENTATIONS,
 }
 """By the field's name. A root field that is not listed works all the same, without being compiled."""

@@ -27,8 +27,8 @@ MAX_NESTING: Final = 100
 class Limits:
     """The bounds. A fragment counts wherever it is spread. GraphiQL's introspection passes the defaults."""
 
-    max_characters: int = 100_000
-    max_tokens: int = 3_000
+    max_characters: int = 50_000
+    max_tokens: int = 2_000
     max_operations: int = 20
     max_depth: int = 20
     max_fields: int = 2_500
@@ -36,7 +36,7 @@ class Limits:
     max_root_fields: int = 100
     max_directives: int = 100
     max_records: int = 200
-    max_answer_fields: int = 25_000
+    max_answer_fields: int = 10_000
     """Fields times the records that they are asked of: what an answer can hold, were its lists one long."""
 
 

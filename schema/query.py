@@ -1,58 +1,60 @@
-"""The root fields: each finds the loader's key and leaves the rest to the context."""
+"""The root fields: each names the lookup that finds its records. `Query` lists them in the order of the schema."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import strawberry
+from strawberry.tools import create_type
 
-from resolvers.chartmogul import CHARTMOGUL
-from resolvers.nexudus import NEXUDUS
-from schema.chartmogul import ChartMogulOpportunity
 from schema.context import Info
-from schema.nexudus import NexudusOpportunity
+from schema.lookups import BY_ID, BY_IDS, LOOKUPS
 from schema.opportunity import GlobalId, GlobalIds, Node, Opportunity
-
-NexudusId = Annotated[strawberry.ID, strawberry.argument(description="Nexudus' `Id`, a whole number.")]
-ChartMogulId = Annotated[strawberry.ID, strawberry.argument(description="ChartMogul's `uuid`.")]
+from schema.sources import SOURCE_TYPES, SourceType
 
 
-@strawberry.type(description="Sales opportunities of every configured source, by id.")
-class Query:
-    """Everything that can be asked."""
+@strawberry.field(
+    description="The opportunity with this global `id`, whichever source it lives in; "
+    "null if that source has no such record."
+)
+async def opportunity(info: Info, id: GlobalId) -> Opportunity | None:
+    """Fetch one of either source."""
+    return await BY_ID.one(info.context, id)
 
-    @strawberry.field(
-        description="The opportunity with this global `id`, whichever source it lives in; "
-        "null if that source has no such record."
-    )
-    async def opportunity(self, info: Info, id: GlobalId) -> Opportunity | None:
-        """Fetch one of either source."""
-        return await info.context.by_global_id(id)
 
-    @strawberry.field(
-        description="The opportunities with these global `id`s, in the order asked for, null where a source has no "
-        "such record. Ids that appear twice are fetched once."
-    )
-    async def opportunities_by_id(self, info: Info, ids: GlobalIds) -> list[Opportunity | None]:
-        """Fetch several of both sources."""
-        return await info.context.by_global_ids(ids)  # type: ignore[no-any-return] # exceptions among them
+@strawberry.field(
+    description="The opportunities with these global `id`s, in the order asked for, null where a source has no "
+    "such record. Ids that appear twice are fetched once."
+)
+async def opportunities_by_id(info: Info, ids: GlobalIds) -> list[Opportunity | None]:
+    """Fetch several of both sources."""
+    return await BY_IDS.many(info.context, ids)  # type: ignore[no-any-return] # exceptions among them
 
-    @strawberry.field(description="One Nexudus CrmOpportunity, by Nexudus' own numeric `Id`.")
-    async def nexudus_opportunity(self, info: Info, source_id: NexudusId) -> NexudusOpportunity | None:
-        """Fetch one from Nexudus."""
-        return await info.context.by_source_id(NEXUDUS, source_id)  # type: ignore[no-any-return] # the source's type
 
-    @strawberry.field(
-        name="chartMogulOpportunity", description="One ChartMogul opportunity, by ChartMogul's own `uuid`."
-    )
-    async def chartmogul_opportunity(self, info: Info, source_id: ChartMogulId) -> ChartMogulOpportunity | None:
-        """Fetch one from ChartMogul."""
-        return await info.context.by_source_id(CHARTMOGUL, source_id)  # type: ignore[no-any-return] # the source's type
+@strawberry.field(description="Fetches any object again by its global `id` (Relay).")
+async def node(info: Info, id: GlobalId) -> Node | None:
+    """Fetch one object."""
+    return await BY_ID.one(info.context, id)
 
-    @strawberry.field(description="Fetches any object again by its global `id` (Relay).")
-    async def node(self, info: Info, id: GlobalId) -> Node | None:
-        """Fetch one object."""
-        return await info.context.by_global_id(id)
 
-    @strawberry.field(description="Fetches several objects again by their global `id`s (Relay).")
-    async def nodes(self, info: Info, ids: GlobalIds) -> list[Node | None]:
-        """Fetch several objects."""
-        return await info.context.by_global_ids(ids)  # type: ignore[no-any-return] # exceptions among them
+@strawberry.field(description="Fetches several objects again by their global `id`s (Relay).")
+async def nodes(info: Info, ids: GlobalIds) -> list[Node | None]:
+    """Fetch several objects."""
+    return await BY_IDS.many(info.context, ids)  # type: ignore[no-any-return] # exceptions among them
+
+
+def own_field(one: SourceType) -> Any:
+    """Return the field that finds one record of a source by the source's own id."""
+    lookup = LOOKUPS[one.root_field]
+    SourceId = Annotated[strawberry.ID, strawberry.argument(description=one.id_description)]  # noqa: N806 - a type
+
+    async def fetch(info: Info, source_id: SourceId) -> Any:
+        return await lookup.one(info.context, source_id)
+
+    fetch.__name__ = f"{one.source.name}_opportunity"
+    return strawberry.field(fetch, name=one.root_field, description=one.description, graphql_type=one.made.type_ | None)
+
+
+Query = create_type(
+    "Query",
+    [opportunity, opportunities_by_id, *map(own_field, SOURCE_TYPES), node, nodes],
+    description="Sales opportunities of every configured source, by id.",
+)

@@ -47,10 +47,13 @@ class RootField:
 
     def ask(self, variables: Mapping[str, Any], context: Context) -> list[Found]:
         """Ask for every record, without waiting for any; raises for an argument that is refused as a whole."""
+        return self.ask_for(self.value if self.variable is None else variables[self.variable], context)
+
+    def ask_for(self, value: Any, context: Context) -> list[Found]:
+        """Ask for every record that an argument's value names."""
         lookup = self.lookup
         if lookup is None:
             return []
-        value = self.value if self.variable is None else variables[self.variable]
         if value is None:
             raise NotCompiled
         if not lookup.is_list:
@@ -64,21 +67,20 @@ class RootField:
         if self.lookup is None:
             return self.value
         if not self.lookup.is_list:
-            return self._complete(found[0], [self.key], errors)
-        return [self._complete(one, [self.key, index], errors) for index, one in enumerate(found)]
+            return self._complete(found[0], errors, self.key)
+        return [self._complete(one, errors, self.key, index) for index, one in enumerate(found)]
 
-    def _complete(self, found: Found, path: list[str | int], errors: list[GraphQLError]) -> Any:
+    def _complete(self, found: Found, errors: list[GraphQLError], *path: str | int) -> Any:
         source, outcome = found
+        if isinstance(outcome, asyncio.Future):
+            outcome = outcome.exception() or outcome.result()
+            if outcome is not None and not isinstance(outcome, Exception):
+                return self.completers[source].complete(outcome)
         if outcome is None:
             return None
         if isinstance(outcome, Exception):
-            errors.append(located_error(outcome, self.nodes, path))
+            errors.append(located_error(outcome, self.nodes, list(path)))
             return None
-        if isinstance(outcome, asyncio.Future):
-            outcome = outcome.exception() or outcome.result()
-            if isinstance(outcome, Exception):
-                return self._complete((source, outcome), path, errors)
-            return None if outcome is None else self.completers[source].complete(outcome)
         # At hand, hence from the cache, hence likely to come again.
         return self.completers[source].complete_again(outcome)
 
@@ -89,15 +91,7 @@ def _ask(lookup: Lookup, value: Any, context: Context) -> Found:
         outcome = context.loaders.ask(source, source_id)
     except Exception as error:  # a value here, and an error at the record's place in the answer
         return "", error
-    if isinstance(outcome, asyncio.Future):
-        outcome.add_done_callback(_seen)
     return source.name, outcome
-
-
-def _seen(future: "asyncio.Future[Any]") -> None:
-    """Mark a failure as seen: nobody may look, should another field be refused or the client have gone."""
-    if not future.cancelled():
-        future.exception()
 
 
 async def arrived(asked: list[list[Found]]) -> None:

@@ -1,10 +1,30 @@
 """Fixtures that many tests share; what they are made of is in `tests/harness.py`."""
 
+import os
 from collections.abc import AsyncIterator
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from tests.harness import Graph, open_graph
+
+
+def pytest_collection() -> None:
+    """Let each worker read another part of the tests first, and find the others' compiled.
+
+    pytest writes out every `assert` of a file before it compiles it, which takes longer than anything else here.
+    """
+    worker, workers = os.environ.get("PYTEST_XDIST_WORKER", ""), os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")
+    if not worker:
+        return
+    files = sorted(Path(__file__).parent.glob("test_*.py"))
+    first = int(worker.removeprefix("gw")) * len(files) // int(workers)
+    for file in files[first:] + files[:first]:
+        with suppress(Exception, pytest.skip.Exception):  # pytest will meet it again, and say so
+            import_module(f"tests.{file.stem}")
 
 
 @pytest.fixture
@@ -12,3 +32,17 @@ async def graph() -> AsyncIterator[Graph]:
     """A graph over both sources, with default settings and its costs shown."""
     async with open_graph() as found:
         yield found
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def module_graph() -> AsyncIterator[Graph]:
+    """The graph behind `shared_graph`."""
+    async with open_graph() as found:
+        yield found
+
+
+@pytest.fixture
+def shared_graph(module_graph: Graph) -> Graph:
+    """One graph for the tests of a module, in its event loop; each test finds it well, and nothing asked of it yet."""
+    module_graph.forget()
+    return module_graph

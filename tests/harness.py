@@ -8,7 +8,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 from unittest.mock import patch
 
@@ -18,7 +18,7 @@ from simulator import Simulator
 
 
 @dataclass
-class Answer:
+class Response:
     """One HTTP response."""
 
     status: int
@@ -38,19 +38,26 @@ class Graph:
     app: Any
     simulator: Simulator
 
+    def forget(self) -> None:
+        """Make the sources well again, and forget what was asked of them."""
+        for upstream in self.simulator.upstreams:
+            upstream.calls.clear()
+            upstream.faults.clear()
+        self.simulator.calls.clear()
+
     async def ask(self, query: str, variables: dict[str, Any] | None = None) -> Any:
         """Send a query as a client would; return the response's JSON."""
         answer = await self.post({"query": query, "variables": variables})
         assert answer.status == 200, answer
         return answer.json
 
-    async def post(self, body: Any, **headers: str) -> Answer:
+    async def post(self, body: Any, **headers: str) -> Response:
         """POST a JSON body."""
         return await self.request(
             "POST", "/graphql", json.dumps(body).encode(), **{"content_type": "application/json"} | headers
         )
 
-    async def request(self, method: str, target: str, body: bytes = b"", **headers: str) -> Answer:
+    async def request(self, method: str, target: str, body: bytes = b"", **headers: str) -> Response:
         """Send one HTTP request straight to the ASGI app. A header's name is spelt with underscores."""
         path, _, query = target.partition("?")
         scope = {
@@ -81,7 +88,7 @@ class Graph:
         await self.app(scope, receive, send)
         start = sent[0]
         found = {name.decode(): value.decode() for name, value in start["headers"]}
-        return Answer(start["status"], found, b"".join(m.get("body", b"") for m in sent[1:]))
+        return Response(start["status"], found, b"".join(m.get("body", b"") for m in sent[1:]))
 
 
 DEFAULTS = {
@@ -97,8 +104,13 @@ DEFAULTS = {
 }
 
 
-# A schema never changes, and takes longer to build than most tests to run.
-_SCHEMA, _RESTRICTED_SCHEMA = cache(server.build_schema), cache(server.build_restricted_schema)
+# These never change, and take longer to make than most tests to run.
+_MADE_ONCE: dict[str, Any] = {
+    "build_schema": cache(server.build_schema),
+    "build_restricted_schema": cache(server.build_restricted_schema),
+    "GraphiQL": cache(server.GraphiQL),
+    "samples": partial(tuple, server.samples()),
+}
 
 
 @asynccontextmanager
@@ -106,7 +118,7 @@ async def open_graph(simulator: Simulator | None = None, **variables: str) -> As
     """Run a simulator and the application over it, with settings in place of the usual ones ("" unsets one)."""
     simulator = simulator or Simulator()
     async with simulator.serve() as urls:
-        with patch.multiple(server, build_schema=_SCHEMA, build_restricted_schema=_RESTRICTED_SCHEMA):
+        with patch.multiple(server, **_MADE_ONCE):
             app = create_app(AllSettings({**DEFAULTS, **simulator.environment(urls), **variables}))
         async with app.router.lifespan_context(app):
             yield Graph(app, simulator)

@@ -64,9 +64,10 @@ def test_following_the_page_adds_a_source(tmp_path: Path) -> None:
     touched = _follow(PAGE.read_text("utf-8"), root)
 
     _run(root, "-m", "schema.export")
-    complete = [name for name in ("tests/test_sources_complete.py",) if (root / name).exists()]
-    _run(root, "-m", "pytest", "-p", "no:cacheprovider", "tests/test_toy.py", *complete)
-    _run(root, "-m", "pytest", "-p", "no:cacheprovider", "tests/test_docs.py", "-k", "settings or dotenv or house")
+    # In one go: each start of pytest costs seconds.
+    files = ("tests/test_toy.py", "tests/test_sources_complete.py", "tests/test_docs.py")
+    chosen = "test_toy or test_sources_complete or settings or dotenv or house"
+    _run(root, "-m", "pytest", "-p", "no:cacheprovider", *files, "-k", chosen)
     if shutil.which("ruff", path=str(Path(sys.executable).parent)):
         _run(root, "-m", "ruff", "check", "--no-cache", *touched)
         _run(root, "-m", "ruff", "format", "--no-cache", "--check", *touched)

@@ -1,9 +1,11 @@
 """Who calls: credentials of each kind through the whole server."""
 
+from typing import Any
+
 import pytest
 from starlette.requests import Request
 
-from tests.harness import Answer, Graph, open_graph
+from tests.harness import Graph, Response, open_graph
 from tests.issuer import AUDIENCE, ISSUER, key_set, token
 from tests.test_api_keys import SCOPES, line
 from web.api_keys import read_keys
@@ -55,9 +57,9 @@ GATEWAY = ("X-Gateway-Key", "gateway-key")
     ],
 )
 async def test_each_kind_of_credential_tells_its_caller(
-    headers: list[tuple[str, str]], kind: str, scopes: set[str]
+    headers: list[tuple[str, str]], kind: Any, scopes: set[str]
 ) -> None:
-    assert await callers().identify(request(*headers)) == Caller(kind, frozenset(scopes))  # type: ignore[arg-type]
+    assert await callers().identify(request(*headers)) == Caller(kind, frozenset(scopes))
 
 
 WRONG = [
@@ -110,7 +112,7 @@ async def test_a_credential_of_a_kind_that_is_not_configured_counts_as_none() ->
         await Callers(nobody=None).identify(request(BEARER))
 
 
-def errors(answer: Answer) -> list[tuple[object, str]]:
+def errors(answer: Response) -> list[tuple[object, str]]:
     return [(error.get("path"), error["extensions"]["code"]) for error in answer.json.get("errors", [])]
 
 

@@ -45,6 +45,7 @@ from hypothesis_graphql import nodes, queries
 from msgspec.structs import fields as struct_fields
 
 from resolvers import global_id
+from resolvers.cache import Entry
 from resolvers.chartmogul.record import ChartMogulRecord
 from resolvers.errors import UpstreamRateLimited, UpstreamTimeout
 from resolvers.loaders import Loaders
@@ -127,8 +128,8 @@ class Fetcher:
         self._at_hand = {id_ for id_, found in self._outcomes.items() if not isinstance(found, Exception)}
         self._at_hand = {id_ for id_ in sorted(self._at_hand) if chance.random() < 0.5}
 
-    def at_hand(self, source_id: str, _: Operation) -> tuple[bool, Any]:
-        return source_id in self._at_hand, self._outcomes.get(source_id)
+    def at_hand(self, source_id: str, _: Operation) -> Entry | None:
+        return Entry(self._outcomes.get(source_id), 0, 0, 0, 0) if source_id in self._at_hand else None
 
     async def fetch_many(self, ids: Sequence[str], _: Operation) -> list[Any]:
         await asyncio.sleep(0)
@@ -253,13 +254,13 @@ class Harder:
         return DirectiveNode(name=NameNode(value=self._chance.choice(["skip", "include"])), arguments=[argument])
 
 
-def _literal(value: Any) -> ConstValueNode:
+def _literal(value: Any) -> Any:
     if isinstance(value, dict):
         text = ", ".join(f"{name}: {orjson.dumps(one).decode()}" for name, one in value.items())
-        return parse_value(f"{{{text}}}")  # type: ignore[return-value] # without variables
+        return parse_value(f"{{{text}}}")
     if isinstance(value, list):
-        return parse_value(f"[{', '.join(print_ast(_literal(one)) for one in value)}]")  # type: ignore[return-value]
-    return parse_value(orjson.dumps(value).decode())  # type: ignore[return-value]
+        return parse_value(f"[{', '.join(print_ast(_literal(one)) for one in value)}]")
+    return parse_value(orjson.dumps(value).decode())
 
 
 def told(result: ExecutionResult) -> bytes:

@@ -24,9 +24,8 @@ EXAMPLES = ROOT / "examples" / "queries"
 
 PAGES = sorted(
     page
-    for pattern in ("*.md", "docs/**/*.md", "examples/**/*.md", "benchmarks/**/*.md")
+    for pattern in ("*.md", "docs/*.md", "examples/*.md", "examples/*/*.md", "benchmarks/*.md", "benchmarks/*/*.md")
     for page in ROOT.glob(pattern)
-    if "node_modules" not in page.parts
 )
 PAGE_NAMES = [page.relative_to(ROOT).as_posix() for page in PAGES]
 

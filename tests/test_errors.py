@@ -67,7 +67,7 @@ def test_graphql_copies_the_extensions_of_an_expected_error() -> None:
 
 def test_an_unexpected_error_is_masked_and_logged(caplog: pytest.LogCaptureFixture) -> None:
     cause = KeyError("hunter2")
-    cause.extensions = {"secret": "hunter2"}  # type: ignore[attr-defined]
+    cause.extensions = {"secret": "hunter2"}  # type: ignore[attr-defined] # as a library might
     (told,) = field_errors([GraphQLError("hunter2", path=["x"], original_error=cause)])
 
     assert told == {

@@ -2,12 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import msgspec
 import pytest
-import pytest_asyncio
 from aiodataloader import DataLoader
 
 from resolvers.loaders import Loaders
@@ -15,7 +14,7 @@ from resolvers.nexudus import NEXUDUS, client
 from resolvers.nexudus.record import parse
 from schema import build_schema, execution
 from schema.execution import Answer, Document, Engine
-from tests.harness import Graph, open_graph
+from tests.harness import Graph
 
 SECRET = "hunter2"
 ENGINE = Engine(build_schema())
@@ -24,20 +23,10 @@ ENGINE = Engine(build_schema())
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def running() -> AsyncIterator[Graph]:
-    async with open_graph() as graph:
-        yield graph
-
-
 @pytest.fixture
-def graph(running: Graph) -> Graph:
-    """One graph for all tests of this file; each finds it well, and nothing asked of it yet."""
-    for upstream in running.simulator.upstreams:
-        upstream.calls.clear()
-        upstream.faults.clear()
-    running.simulator.calls.clear()
-    return running
+def graph(shared_graph: Graph) -> Graph:
+    """One graph for all tests of this file."""
+    return shared_graph
 
 
 async def refusal(graph: Graph, query: Any, **rest: Any) -> dict[str, Any]:
@@ -231,7 +220,7 @@ async def test_a_cancelled_batch_does_not_leave_its_callers_waiting() -> None:
     with pytest.raises(TimeoutError):  # should this change, the guard in `resolvers.loaders` can go
         await asyncio.wait_for(asyncio.shield(stock.load("1")), 0.05)
 
-    loaders = Loaders({"nexudus": Fetching(cancelled)}, None)  # type: ignore[arg-type, dict-item]
+    loaders = Loaders({"nexudus": Fetching(cancelled)}, None)  # type: ignore[arg-type, dict-item] # stand-ins
     error = await asyncio.wait_for(asyncio.gather(loaders.load(NEXUDUS, "1"), return_exceptions=True), 1)
     assert getattr(error[0], "code", None) == "UPSTREAM_UNAVAILABLE"
 
@@ -244,7 +233,7 @@ async def test_a_cancelled_caller_does_not_cancel_the_others_of_its_key() -> Non
         await go.wait()
         return list(ids)
 
-    loaders = Loaders({"nexudus": Fetching(fetch)}, None)  # type: ignore[arg-type, dict-item]
+    loaders = Loaders({"nexudus": Fetching(fetch)}, None)  # type: ignore[arg-type, dict-item] # stand-ins
     sibling, other = (asyncio.create_task(loaders.load(NEXUDUS, "1")) for _ in range(2))
     await asyncio.sleep(0.01)
     sibling.cancel()
@@ -261,8 +250,8 @@ class Fetching:
     def __init__(self, fetch: Callable[[Sequence[str]], Awaitable[list[Any]]]) -> None:
         self._fetch = fetch
 
-    def at_hand(self, source_id: str, operation: Any) -> tuple[bool, Any]:
-        return False, None
+    def at_hand(self, source_id: str, operation: Any) -> None:
+        return None
 
     async def fetch_many(self, ids: Sequence[str], operation: Any) -> list[Any]:
         return await self._fetch(ids)

@@ -26,6 +26,7 @@ PINNED = [PROGRAMS / "package.json", *sorted(EXAMPLES.glob("*/package.json"))]
 
 NODE = shutil.which("node")
 needs_node = pytest.mark.skipif(NODE is None, reason="node is not installed")
+pytestmark = pytest.mark.xdist_group("gateways")  # one server and one copy for all
 
 INSTALL = "npm install --no-package-lock --prefix"
 SECONDS = 60
@@ -35,7 +36,8 @@ SECONDS = 60
 def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of the demo server, a process of its own, out of reach of the developer's settings."""
     command = [sys.executable, REPOSITORY / "server.py", "--demo", "--port", "0"]
-    folder, variables = tmp_path_factory.mktemp("server"), {"PATH": os.environ.get("PATH", "")}
+    variables = {"PATH": os.environ.get("PATH", ""), "SHUTDOWN_DELAY_SECONDS": "0"}
+    folder = tmp_path_factory.mktemp("server")
     with subprocess.Popen(command, cwd=folder, env=variables, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         found = re.search(r"http://\S+/graphql", server.stdout.readline())
@@ -108,5 +110,9 @@ def test_the_page_on_federation_names_the_versions_that_are_tested() -> None:
 
 
 def test_no_lock_file_names_a_place_to_download_from() -> None:
-    locks = [path for folder in (PROGRAMS, EXAMPLES) for path in folder.rglob("package-lock.json")]
-    assert [path for path in locks if "node_modules" not in path.parts and '"resolved"' in path.read_text()] == []
+    locks = []
+    for top in (PROGRAMS, EXAMPLES):
+        for folder, inner, files in os.walk(top):
+            inner[:] = [name for name in inner if name != "node_modules"]
+            locks += [Path(folder, name) for name in files if name == "package-lock.json"]
+    assert [path for path in locks if '"resolved"' in path.read_text()] == []

@@ -23,7 +23,10 @@ expect = sync_api.expect
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 BROWSER = next(filter(None, map(shutil.which, NAMES)), None)
-pytestmark = pytest.mark.skipif(BROWSER is None, reason=f"none of {', '.join(NAMES)} is installed")
+pytestmark = [
+    pytest.mark.skipif(BROWSER is None, reason=f"none of {', '.join(NAMES)} is installed"),
+    pytest.mark.xdist_group("browser"),  # one server and one browser for all
+]
 
 FLAGS = [
     "--no-sandbox",
@@ -42,7 +45,8 @@ SERVER = Path(__file__).resolve().parent.parent / "server.py"
 def graphiql_url(tmp_path_factory) -> Iterator[str]:
     """The address of the demo server, a process of its own, out of reach of the developer's settings."""
     command = [sys.executable, SERVER, "--demo", "--port", "0"]
-    folder, variables = tmp_path_factory.mktemp("server"), {"PATH": os.environ.get("PATH", "")}
+    variables = {"PATH": os.environ.get("PATH", ""), "SHUTDOWN_DELAY_SECONDS": "0"}
+    folder = tmp_path_factory.mktemp("server")
     with subprocess.Popen(command, cwd=folder, env=variables, stdout=subprocess.PIPE, text=True) as server:
         greeting = server.stdout.readline()
         yield re.search(r"http://\S+/graphql", greeting).group()
@@ -71,20 +75,38 @@ def complaints():
     return []
 
 
-@pytest.fixture
-def page(browser, graphiql_url, complaints):
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
+@pytest.fixture(scope="module")
+def window(browser):
+    """One page for all tests: to read and compile GraphiQL's scripts takes longer than what a test does with them."""
+    context = browser.new_context()
     # The console names most violations, this event all of them.
     context.add_init_script(
         "document.addEventListener('securitypolicyviolation', (violation) =>"
         " console.error('violation', violation.effectiveDirective, violation.blockedURI))"
     )
-    hosts = set()
-    context.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
-    context.on("console", lambda said: said.type in {"error", "warning"} and complaints.append(said.text))
-    context.on("weberror", lambda failure: complaints.append(str(failure.error)))
     yield context.new_page()
     context.close()
+
+
+@pytest.fixture
+def page(window, graphiql_url, complaints):
+    """The page of somebody who was never here."""
+    hosts = set()
+    watched = {
+        "request": lambda request: hosts.add(urlsplit(request.url).netloc),
+        "console": lambda said: said.type in {"error", "warning"} and complaints.append(said.text),
+        "weberror": lambda failure: complaints.append(str(failure.error)),
+    }
+    window.set_viewport_size({"width": 1280, "height": 800})
+    stored = {"origin": graphiql_url.removesuffix("/graphql"), "storageTypes": "all"}
+    window.context.new_cdp_session(window).send("Storage.clearDataForOrigin", stored)
+    for event, listener in watched.items():
+        window.context.on(event, listener)
+    yield window
+    window.unroute_all()
+    window.goto("about:blank")
+    for event, listener in watched.items():
+        window.context.remove_listener(event, listener)
     # `data:` addresses have no host: GraphiQL's stylesheet carries its fonts and cursors that way.
     assert hosts - {""} <= {urlsplit(graphiql_url).netloc}
     assert complaints == []

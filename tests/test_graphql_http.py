@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 import pytest
 import pytest_asyncio
 
-from tests.harness import Answer, Graph, open_graph
+from tests.harness import Graph, Response, open_graph
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -32,15 +32,15 @@ def web(running: Graph) -> Graph:
     return running
 
 
-async def post(web: Graph, body: bytes = QUERY, **headers: str) -> Answer:
+async def post(web: Graph, body: bytes = QUERY, **headers: str) -> Response:
     return await web.request("POST", "/graphql", body, **{"content_type": JSON} | headers)
 
 
-async def get(web: Graph, **parameters: Any) -> Answer:
+async def get(web: Graph, **parameters: Any) -> Response:
     return await web.request("GET", f"/graphql?{urlencode(parameters)}", accept=RESPONSE_JSON)
 
 
-def refused(answer: Answer, status: int) -> dict[str, Any]:
+def refused(answer: Response, status: int) -> dict[str, Any]:
     """Check an error of a request: its status, JSON, a code, no data. Return it."""
     assert answer.status == status, answer
     assert answer.headers["content-type"].split(";")[0] in (JSON, RESPONSE_JSON)

@@ -2,7 +2,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from graphql import parse
+from graphql import get_introspection_query, parse
 
 from schema import build_schema
 from schema.limits import Planner
@@ -55,7 +55,8 @@ def test_records_are_counted_over_the_whole_operation(document: str, variables: 
 def test_every_root_field_that_fetches_is_known_to_ask_for_records() -> None:
     """A new root field without an id has to be bounded in some other way, and named here."""
     asks = {name for name, arguments in PLANNER._id_arguments.items() if arguments}
-    assert asks == set(SCHEMA.query_type.fields) - {"_service"}  # type: ignore[union-attr]
+    assert SCHEMA.query_type
+    assert asks == set(SCHEMA.query_type.fields) - {"_service"}
 
 
 def test_fields_count_once_for_each_record_they_are_asked_of() -> None:
@@ -79,3 +80,22 @@ def test_root_fields_and_operations_are_bounded(limit: str, document: str) -> No
     Planner(SCHEMA, replace(Limits(), **{limit: 3})).plans(parse(document))
     with pytest.raises(TooMuch):
         Planner(SCHEMA, replace(Limits(), **{limit: 2})).plans(parse(document))
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        "{ a: __schema { types { name } } b: __schema { types { name } } c: __schema { types { name } } }",
+        "{ __schema { a: types { name } b: types { name } c: types { name } } }",
+        '{ a: __type(name: "Query") { name } ...F } fragment F on Query { b: __schema { queryType { x: name } } }',
+    ],
+)
+def test_introspection_cannot_ask_for_everything_many_times(document: str) -> None:
+    with pytest.raises(TooMuch, match="at most 2 aliases in introspection"):
+        PLANNER.plans(parse(document))
+
+
+@pytest.mark.parametrize("options", [{}, {"input_value_deprecation": True, "specified_by_url": True}])
+def test_the_introspection_of_every_tool_passes(options: dict[str, bool]) -> None:
+    PLANNER.plans(parse(get_introspection_query(**options)))
+    PLANNER.plans(parse('{ a: __type(name: "Query") { name } b: __type(name: "Node") { name } }'))

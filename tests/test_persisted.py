@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.harness import Answer, Graph, open_graph
+from tests.harness import Graph, Response, open_graph
 from web.callers import Caller
 from web.parameters import GraphQLParams
 from web.persisted import PersistedDocuments
@@ -28,7 +28,7 @@ def params(query: str | None, *, hash_: str | None = None, document_id: str | No
     return GraphQLParams(query, None, None, extensions, is_get=False, document_id=document_id)
 
 
-def refused(answer: Answer, status: int, code: str) -> str:
+def refused(answer: Response, status: int, code: str) -> str:
     assert answer.status == status
     assert "data" not in answer.json
     (error,) = answer.json["errors"]
@@ -36,7 +36,7 @@ def refused(answer: Answer, status: int, code: str) -> str:
     return str(error["message"])
 
 
-async def get(graph: Graph, **parameters: Any) -> Answer:
+async def get(graph: Graph, **parameters: Any) -> Response:
     texts = {name: text if isinstance(text, str) else json.dumps(text) for name, text in parameters.items()}
     return await graph.request("GET", f"/graphql?{urlencode(texts)}", accept="application/json")
 
@@ -135,8 +135,8 @@ def test_a_gateway_sends_documents_that_nobody_can_list() -> None:
 
 
 @pytest.mark.parametrize("bounds", [{"max_documents": 2}, {"max_bytes": 2 * len("{ a00: __typename }")}])
-def test_registered_documents_are_bounded_the_least_recently_used_first_out(bounds: dict[str, int]) -> None:
-    documents = PersistedDocuments(**bounds)  # type: ignore[arg-type]
+def test_registered_documents_are_bounded_the_least_recently_used_first_out(bounds: Any) -> None:
+    documents = PersistedDocuments(**bounds)
     texts = [f"{{ a{n:02}: __typename }}" for n in range(3)]
     hashes = [sha256(text.encode()).hexdigest() for text in texts]
     for n in (0, 1, 0, 2):

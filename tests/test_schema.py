@@ -42,7 +42,7 @@ type OpportunityCustomer {{ sourceId: ID!, name: String, companyName: String, em
 type NexudusOpportunity implements Opportunity & Node {{ {OPPORTUNITY}
   uniqueId: ID, name: String, boardColumn: NexudusBoardColumn, position: Int, coworker: NexudusCoworker
   team: NexudusTeam, opportunityType: NexudusOpportunityType, responsible: NexudusUser, referrerId: ID, agentId: ID
-  notes: String, statusCode: Int!, isCompleted: Boolean, dueDate: DateTime, isReminded: Boolean
+  valueAmount: Decimal, notes: String, statusCode: Int!, isCompleted: Boolean, dueDate: DateTime, isReminded: Boolean
   leadSource: NexudusLeadSource, leadSourceCode: Int, lossReason: NexudusLossReason, lossReasonCode: Int
   wonOn: DateTime, lostOn: DateTime, crmUpdatedOn: DateTime, utm: NexudusUtm, updatedBy: String, isNew: Boolean
   systemId: String
@@ -67,7 +67,8 @@ enum NexudusLossReason {{
   RELOCATION_ON_HOLD OTHER
 }}
 type ChartMogulOpportunity implements Opportunity & Node {{ {OPPORTUNITY}
-  estimatedCloseDate: Date, amountInCents: BigInt, type: ChartMogulOpportunityType, rawType: String
+  estimatedCloseDate: Date, amountInCents: BigInt, currencyCode: String
+  type: ChartMogulOpportunityType, rawType: String
   forecastCategory: ChartMogulForecastCategory, rawForecastCategory: String, winLikelihood: Int
   custom: [ChartMogulCustomAttribute!]!
 }}

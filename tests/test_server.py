@@ -107,9 +107,12 @@ def ask(url: str, query: str) -> Any:
 
 
 def test_the_demo_answers_over_http_and_ends_cleanly_with_ctrl_c(tmp_path: Path) -> None:
-    with running([*SERVER, "--demo", "--port", "0"], tmp_path) as demo:
+    with running([*SERVER, "--demo", "--port", "0"], tmp_path, REQUEST_BODY_TIMEOUT_SECONDS="0.3") as demo:
         url = demo.read_until(r"http://127\.0\.0\.1:\d+/graphql")[0]
-        answer = ask(url, BOTH)
+        with socket.create_connection(("127.0.0.1", urlsplit(url).port or 0), PATIENCE_SECONDS) as slow:
+            slow.sendall(b"GET /graphql HTT")
+            answer = ask(url, BOTH)
+            assert slow.recv(1) == b"", "a head that never ends is not given up"
         status, headers, page = request(url, Accept="text/html")
         ready, *_ = request(url.replace("/graphql", "/health/ready"))
         exit_status, stderr = demo.interrupt(), demo.stderr

@@ -2,29 +2,20 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
-from graphql import GraphQLObjectType, get_named_type
+from graphql import get_named_type
 
 from resolvers.nexudus import NEXUDUS, NexudusSettings
 from resolvers.registry import SOURCES
 from resolvers.settings import variables
 from resolvers.source import Source
 from schema import build_schema
-from schema.opportunity import OpportunitySource
+from schema.opportunity import Opportunity, OpportunitySource
+from schema.sources import SOURCE_TYPES
 
 ROOT = Path(__file__).parent.parent
-
-
-def own_type(source: Source) -> GraphQLObjectType | None:
-    """Return the source's type: the implementation of `Opportunity` that has its name."""
-    schema = build_schema()._schema
-    interface = schema.type_map["Opportunity"]
-    for type_ in schema.get_possible_types(interface):  # type: ignore[arg-type]
-        if type_.name.lower() == f"{source.name}opportunity":
-            return type_
-    return None
 
 
 def lacking(source: Source) -> list[str]:
@@ -49,21 +40,27 @@ def lacking(source: Source) -> list[str]:
     ]
     if name not in {member.value for member in OpportunitySource}:
         found.append(f"{name.upper()} in schema/opportunity.py: OpportunitySource")
-    for file in ("schema/context.py", "schema/federation.py"):
-        if name.upper() not in (ROOT / file).read_text("utf-8"):
-            found.append(f"its entry in {file}")
-    type_ = own_type(source)
-    if type_ is None:
-        found.append("a type that implements Opportunity and stands in schema/__init__.py")
-    fields = build_schema()._schema.query_type.fields.values()  # type: ignore[union-attr]
-    if type_ is None or not any(get_named_type(field.type).name == type_.name for field in fields):
-        found.append("a root field in schema/query.py")
+    one = next((one for one in SOURCE_TYPES if one.source.name == name), None)
+    if one is None:
+        found.append("its entry in schema/sources.py")
+    elif not issubclass(one.made.type_, Opportunity):
+        found.append("a type that implements Opportunity")
+    elif one.type_name.lower() != f"{name}opportunity":
+        found.append("a type that has its name")
     return found
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)
 def test_the_source_lacks_nothing(source: Source) -> None:
     assert lacking(source) == []
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)
+def test_the_graph_has_the_sources_type_and_a_root_field_for_it(source: Source) -> None:
+    schema: Any = build_schema()._schema
+    (one,) = (one for one in SOURCE_TYPES if one.source is source)
+    assert one.type_name in {type_.name for type_ in schema.get_possible_types(schema.type_map["Opportunity"])}
+    assert get_named_type(schema.query_type.fields[one.root_field].type).name == one.type_name
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)
@@ -95,9 +92,6 @@ def test_what_a_new_source_lacks_is_listed_by_name() -> None:
         "simulator/brandnew.py",
         "tests/test_brandnew*.py",
         "BRANDNEW in schema/opportunity.py: OpportunitySource",
-        "its entry in schema/context.py",
-        "its entry in schema/federation.py",
-        "a type that implements Opportunity and stands in schema/__init__.py",
-        "a root field in schema/query.py",
+        "its entry in schema/sources.py",
     ]
     assert "BRANDNEW_PASSWORD in .env.example" in listed

@@ -1,0 +1,47 @@
+"""THE list of what clients see of each source. A third source is one entry here; the rest of `schema/` goes by it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from resolvers.chartmogul import CHARTMOGUL
+from resolvers.nexudus import NEXUDUS
+from resolvers.source import Source
+from schema import chartmogul, nexudus
+from schema.made import Made
+
+
+@dataclass(frozen=True, slots=True)
+class SourceType:
+    """A source's own type, as the table `made` makes it, and the root field that finds one by the source's own id."""
+
+    source: Source
+    made: Made[Any]
+    root_field: str
+    description: str
+    id_description: str
+
+    @property
+    def type_name(self) -> str:
+        """The type's name in the graph."""
+        return str(self.made.type_.__strawberry_definition__.name)
+
+
+SOURCE_TYPES = (
+    SourceType(
+        NEXUDUS,
+        nexudus.OPPORTUNITY,
+        root_field="nexudusOpportunity",
+        description="One Nexudus CrmOpportunity, by Nexudus' own numeric `Id`.",
+        id_description="Nexudus' `Id`, a whole number.",
+    ),
+    SourceType(
+        CHARTMOGUL,
+        chartmogul.OPPORTUNITY,
+        root_field="chartMogulOpportunity",
+        description="One ChartMogul opportunity, by ChartMogul's own `uuid`.",
+        id_description="ChartMogul's `uuid`.",
+    ),
+)
+
+MADE: dict[str, Made[Any]] = {one.source.name: one.made for one in SOURCE_TYPES}
+"""What clients see of a source's records, by the source's name."""
