@@ -17,13 +17,14 @@ POOL = 200
 UUID = "4ee13ca4-e7fe-11ee-fa7f-{:012d}"
 BODIES = 300
 
-NAMES = ("W1", "W2", "W3", "W4", "W5")
+NAMES = ("W1", "W2", "W3", "W4", "W5", "W6")
 MEANING = {
     "W1": "`opportunity(id)`, 5 fields",
     "W2": "`opportunitiesById`, 50 ids of both sources, 40 distinct, 13 fields each",
     "W3": "`opportunitiesById`, 50 distinct Nexudus records, all 48 fields",
     "W4": "`_entities`, 100 representations, half of each source, 6 fields",
     "W5": "50 aliases of `opportunity` in one document, a new text each time",
+    "W6": "the same, and the fields that are asked for have new names each time, too",
 }
 
 _COMMON = "id stageName pipelineName createdAt updatedAt value { amount currencyCode } owner { name email }"
@@ -87,7 +88,8 @@ def write(folder: Path) -> Files:
         "W2": (_body(W2, ids=d.mixed) for d in drawn),
         "W3": (_body(W3, ids=_ids(d.nexudus)) for d in drawn),
         "W4": (_body(W4, representations=d.representations) for d in drawn),
-        "W5": (_body(_aliases(d.mixed)) for d in drawn),
+        "W5": (_body(_aliases(d.mixed, "id stageName status")) for d in drawn),
+        "W6": (_body(_aliases(d.mixed, "id stageName s@@: status")) for d in drawn),
     }.items():
         _write(files.bodies(name), bodies)
     _write(files.bodies("W1", tailcall=True), (_body(T1, id=d.nexudus[0]) for d in drawn))
@@ -150,8 +152,8 @@ def _body(query: str, **variables: Any) -> str:
     return json.dumps({"query": " ".join(query.split()), "variables": variables})
 
 
-def _aliases(ids: list[str]) -> str:
-    fields = "".join(f' a{n}: opportunity(id: "{id_}") {{ id stageName status }}' for n, id_ in enumerate(ids))
+def _aliases(ids: list[str], selection: str) -> str:
+    fields = "".join(f' a{n}: opportunity(id: "{id_}") {{ {selection} }}' for n, id_ in enumerate(ids))
     return f"query Q@@ {{{fields} }}"
 
 

@@ -25,7 +25,7 @@ from resolvers.errors import (
     UpstreamUnauthorized,
     UpstreamUnavailable,
 )
-from resolvers.operation import Flight, Operation, Stale
+from resolvers.operation import Flight, Operation, Stale, settled
 from resolvers.places import Places
 from resolvers.queueing import FairQueue, Wanted
 from resolvers.source import Client, Outcome, Record, Source, SourceSettings
@@ -75,7 +75,7 @@ class Fetcher:
         wanted = self._want(ids, operation)
         try:
             with operation.waiting(self.source):
-                await self._wait(wanted, operation)
+                await settled([one.outcome for one in wanted], until=operation.deadline)
             return [self._outcome(one, operation) for one in wanted]
         finally:
             self._leave(wanted, operation)
@@ -123,12 +123,6 @@ class Fetcher:
 
     def _over_budget(self, delay: float) -> UpstreamRateLimited:
         return UpstreamRateLimited(self.source, detail="own budget", retry_after_seconds=round(delay, 1))
-
-    async def _wait(self, wanted: Iterable[Wanted], operation: Operation) -> None:
-        pending = [one.outcome for one in wanted if not one.outcome.done()]
-        if pending:
-            left = operation.deadline - asyncio.get_running_loop().time()
-            await asyncio.wait(pending, timeout=max(0.0, left))
 
     def _outcome(self, wanted: Wanted, operation: Operation) -> Outcome:
         outcome: Outcome
@@ -271,4 +265,4 @@ def _flight(batch: Sequence[Wanted], source: str) -> Flight:
     for one in batch:
         if one.first is not payer:
             one.first.cost(source).joined += 1
-    return Flight(lambda: (operation for one in batch for operation in one.waiting), payer=payer)
+    return Flight(lambda: set().union(*[one.waiting for one in batch]), payer=payer)

@@ -4,10 +4,10 @@ One `Operation` is made for each operation. Times are those of the running loop'
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from resolvers.errors import UpstreamTimeout
 
@@ -100,20 +100,17 @@ class Permit(Protocol):
 class Flight:
     """One fetch under way. Its deadline is the latest of those who wait for it; one operation pays for it."""
 
-    def __init__(self, riders: Callable[[], Iterable[Operation]], *, payer: Operation | None = None) -> None:
-        self._riders = riders
+    def __init__(self, riders: Callable[[], set[Operation]], *, payer: Operation | None = None) -> None:
+        self.riders = riders
+        """Gives the operations that wait for it just now."""
         self._payer = payer
         self._permit: Permit | None = None
         self._now = asyncio.get_running_loop().time
 
-    def riders(self) -> Iterable[Operation]:
-        """Return the operations that wait for it just now, some more than once."""
-        return self._riders()
-
     @property
     def deadline(self) -> float:
         """The moment after which nobody waits any more."""
-        return max((operation.deadline for operation in self._riders()), default=self._now())
+        return max([operation.deadline for operation in self.riders()], default=self._now())
 
     @property
     def seconds_left(self) -> float:
@@ -123,7 +120,7 @@ class Flight:
     @property
     def weight(self) -> int:
         """How many operations wait for it."""
-        return len(set(self._riders()))
+        return len(self.riders())
 
     def give(self, permit: Permit) -> None:
         """Take along the permit for the first request."""
@@ -152,3 +149,38 @@ class Flight:
                 yield
         except TimeoutError:
             raise UpstreamTimeout(source, detail="the deadline passed") from None
+
+
+async def settled(futures: Collection["asyncio.Future[Any]"], *, until: float | None = None) -> None:
+    """Wait until all are done, or until a moment of the loop's clock. Cancels none of them, not even when cancelled.
+
+    `asyncio.wait` does the same, and asks of each whether it is a coroutine, which takes longer than all the rest.
+    """
+    pending = [future for future in futures if not future.done()]
+    if not pending:
+        return
+    loop = asyncio.get_running_loop()
+    end = loop.create_future()
+    left = len(pending)
+
+    def stop() -> None:
+        if not end.done():
+            end.set_result(None)
+
+    def count(_: object) -> None:
+        nonlocal left
+        left -= 1
+        if not left:
+            stop()
+
+    for future in pending:
+        future.add_done_callback(count)
+    timer = None if until is None else loop.call_at(until, stop)
+    try:
+        await end
+    finally:
+        if timer is not None:
+            timer.cancel()
+        if left:
+            for future in pending:
+                future.remove_done_callback(count)

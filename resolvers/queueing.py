@@ -5,7 +5,6 @@ Operations take turns, id by id: one that wants a thousand records cannot starve
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from resolvers.operation import Flight, Operation
@@ -60,9 +59,9 @@ class FairQueue:
                 del self._lines[operation]
         return taken
 
-    def riders(self) -> Iterator[Operation]:
-        """Return the operations that wait for what is in the queue, some more than once."""
-        return (o for line in self._lines.values() for wanted in line.values() for o in wanted.waiting)
+    def riders(self) -> set[Operation]:
+        """Return the operations that wait for what is in the queue."""
+        return set().union(*(wanted.waiting for line in self._lines.values() for wanted in line.values()))
 
     def position(self, operation: Operation, place: int) -> int:
         """Return the how-manieth to be taken the `place`-th record of an operation would be."""

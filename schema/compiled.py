@@ -151,14 +151,14 @@ class Shortcuts:
         self._found: dict[tuple[GraphQLSchema, str | None], CompiledOperation | None] = {}
         self._asked: set[tuple[GraphQLSchema, str | None]] = set()
 
-    def operation(self, schema: GraphQLSchema, name: str | None) -> CompiledOperation | None:
-        """Return an operation if it is compiled, or can be."""
+    def operation(self, schema: GraphQLSchema, name: str | None, *, at_once: bool = False) -> CompiledOperation | None:
+        """Return an operation if it is compiled, or can be; `at_once`: though it was not asked for before."""
         key = (schema, name)
         try:
             return self._found[key]
         except KeyError:
             pass
-        if key not in self._asked:
+        if key not in self._asked and not at_once:
             if self._named(name):
                 self._asked.add(key)
             return None

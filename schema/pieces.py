@@ -27,6 +27,9 @@ from schema.root_field import RootField, arrived
 MOST_PIECES = 8
 """Of one document. Reading a piece on its own takes longer than as a part."""
 
+OFTEN = 10
+"""A piece that occurs as often in one document is compiled at once."""
+
 MOST_NESTED = 8
 """Selections within one another; the pattern has them written out."""
 
@@ -62,8 +65,8 @@ class Pieces:
 
     operation_name: str | None
     fields: Sequence[tuple[str, str, Value]]
-    texts: Sequence[str]
-    """Of the pieces, each once: documents that have an empty id."""
+    texts: Mapping[str, int]
+    """Of the pieces, which are documents that have an empty id, and how often each occurs."""
 
 
 def take_apart(query: str, limits: Limits) -> Pieces | None:
@@ -88,7 +91,7 @@ def take_apart(query: str, limits: Limits) -> Pieces | None:
     count = Counter(text for _, text, _ in fields)
     if query in count or not _TAIL.fullmatch(query, at) or not _is_within(limits, count, records):
         return None
-    return Pieces(head[1], fields, list(count)) if len({key for key, _, _ in fields}) == len(fields) else None
+    return Pieces(head[1], fields, count) if len({key for key, _, _ in fields}) == len(fields) else None
 
 
 def _is_within(limits: Limits, count: Counter[str], records: Counter[str]) -> bool:
@@ -146,7 +149,7 @@ class PiecedShortcuts:
             return None
         compiled = {}
         for text, shortcuts in self._shortcuts.items():
-            operation = shortcuts.operation(schema, None)
+            operation = shortcuts.operation(schema, None, at_once=self._pieces.texts[text] >= OFTEN)
             fields = operation.root_fields({}) if operation else None
             if not fields:
                 return None

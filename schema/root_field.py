@@ -7,6 +7,7 @@ from typing import Any
 
 from graphql import FieldNode, GraphQLError, located_error
 
+from resolvers.operation import settled
 from schema.completion import NotCompiled
 from schema.context import Context
 from schema.lookups import Lookup
@@ -96,8 +97,4 @@ def _ask(lookup: Lookup, value: Any, context: Context) -> Found:
 
 async def arrived(asked: list[list[Found]]) -> None:
     """Wait for every future."""
-    pending = {
-        outcome for found in asked for _, outcome in found if isinstance(outcome, asyncio.Future) and not outcome.done()
-    }
-    if pending:
-        await asyncio.wait(pending)  # when cancelled it leaves them alone: others may wait for the same
+    await settled({outcome for found in asked for _, outcome in found if isinstance(outcome, asyncio.Future)})

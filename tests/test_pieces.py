@@ -185,6 +185,14 @@ async def test_a_new_text_of_known_pieces_is_neither_parsed_nor_validated(monkey
     assert (await body(PIECED, text.format("new", GLOBAL_IDS[5]), 1, everything))[0] == {"data": {"new": None}}
 
 
+async def test_a_piece_that_occurs_often_is_compiled_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    everything = Access.of(SCOPES, is_gateway=False, is_production=False)
+    monkeypatch.setattr("schema.execution.execute_with_graphql_core", None)
+    monkeypatch.setattr(Fetcher, "at_hand", lambda *_: Entry(None, 0, 0, 0, 0))
+    aliases = " ".join(f'a{n}: opportunity(id: "{GLOBAL_IDS[0]}") {{ quiteNew: id }}' for n in range(10))
+    assert (await body(PIECED, f"{{ {aliases} }}", 1, everything))[0] == {"data": {f"a{n}": None for n in range(10)}}
+
+
 async def test_an_error_stands_where_it_stands_in_the_text() -> None:
     access = Access.of(SCOPES, is_gateway=False, is_production=False)
     for _ in range(3):

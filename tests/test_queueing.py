@@ -78,7 +78,7 @@ async def test_those_who_wait_for_what_is_queued_are_known() -> None:
     queue, one, other = FairQueue(), an_operation(), an_operation()
     shared, _ = fill(queue, one, "a", 2)
     shared.waiting.add(other)
-    assert set(queue.riders()) == {one, other}
+    assert queue.riders() == {one, other}
 
 
 @settings(deadline=None)

@@ -289,7 +289,7 @@ def flight() -> Flight:
 
 
 async def current(tokens: PasswordTokens) -> str:
-    return await tokens.current(flight())
+    return await tokens.get(flight())
 
 
 async def renewed(tokens: PasswordTokens, stale: str) -> str:

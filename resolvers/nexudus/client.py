@@ -25,7 +25,10 @@ SINGLES_AT_ONCE = 4
 class Tokens(Protocol):
     """Where the bearer token comes from."""
 
-    async def current(self, flight: Flight) -> str:
+    def at_hand(self) -> str | None:
+        """Return a token that should be good, None if one has to be got first."""
+
+    async def get(self, flight: Flight) -> str:
         """Return a token that should be good."""
 
     async def renew(self, stale: str, flight: Flight) -> str:
@@ -61,7 +64,7 @@ class NexudusClient:
 
     async def prepare(self, flight: Flight) -> None:
         """Sign in, if need be, however long it takes."""
-        await self._tokens.current(flight)
+        await self._tokens.get(flight)
 
     async def fetch_many(self, ids: Sequence[str], flight: Flight) -> list[Outcome]:
         """Return one outcome for each id, with one request where all goes well."""
@@ -133,8 +136,10 @@ class NexudusClient:
 
     async def _get(self, request: Request, flight: Flight) -> bytes | None:
         """Send with a token; after one refusal with a renewed one, once."""
-        async with flight.time_left(SOURCE):
-            token = await self._tokens.current(flight)
+        token = self._tokens.at_hand()
+        if token is None:
+            async with flight.time_left(SOURCE):
+                token = await self._tokens.get(flight)
         try:
             return await self._send(request, token, flight)
         except UpstreamUnauthorized:

@@ -8,7 +8,6 @@ import asyncio
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
-from itertools import chain
 from time import monotonic
 from typing import Annotated
 
@@ -53,7 +52,11 @@ class GivenToken:
     def __init__(self, token: Secret) -> None:
         self._token = token.reveal()
 
-    async def current(self, flight: Flight) -> str:
+    def at_hand(self) -> str | None:
+        """Return the token."""
+        return self._token
+
+    async def get(self, flight: Flight) -> str:
         """Return the token."""
         return self._token
 
@@ -93,15 +96,19 @@ class PasswordTokens:
         self._renewal: asyncio.Task[str] | None = None
         self._waiting: list[Flight] = []
 
-    async def current(self, flight: Flight) -> str:
-        """Return a token that should be good; gets one first if need be. Raises an `UpstreamError`."""
+    def at_hand(self) -> str | None:
+        """Return a token that should be good, None if one has to be got first."""
         now = self._clock()
         if self._access is None or now >= self._expires_at:
-            return await self._shared_renewal(flight)
+            return None
         if now >= self._renew_at:
             self._renew_at = now + _PAUSE_SECONDS  # should this one fail; the old token is still good meanwhile
             self._start_renewal()
         return self._access
+
+    async def get(self, flight: Flight) -> str:
+        """Return a token that should be good; gets one first if need be. Raises an `UpstreamError`."""
+        return self.at_hand() or await self._shared_renewal(flight)
 
     async def renew(self, stale: str, flight: Flight) -> str:
         """Return a token other than `stale`, which was refused; raises an `UpstreamError`.
@@ -110,7 +117,7 @@ class PasswordTokens:
         one is asked for during the next 30 seconds.
         """
         if self._access not in (None, stale):
-            return await self.current(flight)
+            return await self.get(flight)
         if stale == self._unproven:
             self._refused_until = self._clock() + _PAUSE_SECONDS
             self._unproven = None
@@ -165,7 +172,7 @@ class PasswordTokens:
     async def _ask(self, form: dict[str, str], kind: str) -> str:
         """Return the token that a grant gives; raises `UpstreamUnauthorized` if it is refused."""
         renewal = Operation(_LONGEST_RENEWAL_SECONDS)
-        flight = Flight(lambda: chain([renewal], *(waiting.riders() for waiting in self._waiting)))
+        flight = Flight(lambda: {renewal}.union(*(waiting.riders() for waiting in self._waiting)))
         request = Request(self._url, kind, "POST", headers={"client_id": self._client_id}, form=form, keys=0)
         try:
             body = await self._transport.fetch(request, flight)

@@ -1,0 +1,68 @@
+"""`resolvers.operation`: waiting for what others are doing, without disturbing them."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from resolvers.operation import settled
+
+Future = asyncio.Future[Any]
+
+
+def futures(count: int) -> list[Future]:
+    return [asyncio.get_running_loop().create_future() for _ in range(count)]
+
+
+async def turns(count: int = 3) -> None:
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+async def test_it_waits_until_all_are_done_however_they_end() -> None:
+    one, other, third = futures(3)
+    waiting = asyncio.create_task(settled([one, other, third]))
+    await turns()
+    one.set_result(1)
+    other.set_exception(KeyError())
+    await turns()
+    assert not waiting.done()
+    third.cancel()
+    await turns()
+    assert waiting.done()
+    other.exception()
+
+
+async def test_what_is_done_is_not_waited_for() -> None:
+    (done,) = futures(1)
+    done.set_result(1)
+    waiting = settled([done])
+    with pytest.raises(StopIteration):
+        waiting.send(None)
+
+
+async def test_it_gives_up_at_the_moment_and_leaves_the_rest_alone() -> None:
+    done, never = futures(2)
+    done.set_result(1)
+    await settled([done, never], until=asyncio.get_running_loop().time() + 0.001)
+    assert not never.done()
+    never.set_result(1)
+    await turns()
+
+
+async def test_a_moment_that_has_passed_is_no_wait() -> None:
+    (never,) = futures(1)
+    await asyncio.wait_for(settled([never], until=0), 1)
+    assert not never.done()
+
+
+async def test_cancelling_the_wait_leaves_the_rest_alone() -> None:
+    (never,) = futures(1)
+    waiting = asyncio.create_task(settled([never]))
+    await turns()
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert not never.done()
+    never.set_result(1)  # nobody is called back any more
+    await turns()
