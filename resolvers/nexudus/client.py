@@ -68,15 +68,17 @@ class NexudusClient:
 
     async def fetch_many(self, ids: Sequence[str], flight: Flight) -> list[Outcome]:
         """Return one outcome for each id, with one request where all goes well."""
-        if len(ids) == 1 or not self._list_works:
+        if len(ids) == 1:
+            return [await self._fetch_one(ids[0], flight)]
+        if not self._list_works:
             found = await self._fetch_singly(ids, flight)
         else:
             found = await self._fetch_listed(ids, flight)
         return [found[source_id] for source_id in ids]
 
     async def _fetch_listed(self, ids: Sequence[str], flight: Flight) -> dict[str, Outcome]:
-        # Brackets and commas percent-encoded as a browser would; `size`, or only 25 rows come back.
-        query = f"CrmOpportunity_Id=%5B{','.join(map(quote, ids))}%5D&page=1&size={len(ids)}"
+        # Brackets percent-encoded, commas not, as a browser would; `size`, or only 25 rows come back.
+        query = f"CrmOpportunity_Id=%5B{quote(','.join(ids), safe=',')}%5D&page=1&size={len(ids)}"
         try:
             body = await self._get(Request(f"{self._url}?{query}", "list-by-ids", keys=len(ids)), flight)
             page = Page(missing=list(ids)) if body is None else read_page(body, ids, never_sent=self._never_sent)

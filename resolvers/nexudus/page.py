@@ -50,14 +50,14 @@ def read_page(body: bytes, ids: Sequence[str], *, never_sent: frozenset[str] = f
     unproven = set(ids)
     whole = not envelope.has_next_page and (envelope.total_items or 0) <= len(envelope.records)
     for row in envelope.records:
-        source_id = _id_of(row)
+        source_id, record = _read_row(row, never_sent)
         if source_id is None:
             whole = False
         elif source_id not in asked:
             page.filter_ignored = True
         elif source_id not in unproven:
             continue  # a row that came twice
-        elif (record := _record_of(row, never_sent)) is not None:
+        elif record is not None:
             page.records[source_id] = record
             unproven.discard(source_id)
         else:
@@ -68,16 +68,17 @@ def read_page(body: bytes, ids: Sequence[str], *, never_sent: frozenset[str] = f
     return page
 
 
+def _read_row(row: msgspec.Raw, never_sent: frozenset[str]) -> tuple[str | None, NexudusRecord | None]:
+    """Return the row's id, None if it has none, and the record, None if the row cannot stand for it."""
+    try:
+        record, absent = parse(row)
+    except UpstreamBadResponse:
+        return _id_of(row), None
+    return str(record.id), record if is_complete(record, absent, never_sent=never_sent) else None
+
+
 def _id_of(row: msgspec.Raw) -> str | None:
     try:
         return str(decode(SOURCE, _ROW_ID, row).id)
     except UpstreamBadResponse:
         return None
-
-
-def _record_of(row: msgspec.Raw, never_sent: frozenset[str]) -> NexudusRecord | None:
-    try:
-        record, absent = parse(row)
-    except UpstreamBadResponse:
-        return None
-    return record if is_complete(record, absent, never_sent=never_sent) else None

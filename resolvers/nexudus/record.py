@@ -6,6 +6,7 @@ never be missing from a record that is used; every other field may be null, what
 
 from decimal import Decimal
 from enum import IntEnum
+from operator import attrgetter
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -166,6 +167,7 @@ _KNOWN: dict[str, frozenset[int]] = {
 }
 _DECODER = decoder(NexudusRecord)
 _NEVER_NULL = ("crm_board_column_id", "coworker_id", "position", "completed", "unique_id", "created_on")
+_never_null = attrgetter(*_NEVER_NULL)
 
 
 def parse(body: bytes | msgspec.Raw) -> tuple[NexudusRecord, frozenset[str]]:
@@ -185,4 +187,6 @@ def is_complete(record: NexudusRecord, absent: frozenset[str], *, never_sent: fr
 
     `never_sent` are fields that this account's single records lack as well, so that their absence says nothing.
     """
+    if None not in _never_null(record):
+        return absent <= never_sent
     return absent <= never_sent and all(getattr(record, f) is not None or f in never_sent for f in _NEVER_NULL)
