@@ -264,7 +264,7 @@ def _spare_the_garbage_collector() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(2_000, 10, 10)
+    gc.set_threshold(20_000, 5, 5)
 
 
 def _listen(settings: ServerSettings) -> socket.socket:

@@ -107,8 +107,8 @@ def sized(file: Path, ids: int) -> Path:
 
 
 def fresh(file: Path) -> Path:
-    """Write requests whose document, and whose id, which does not exist, no request had before."""
-    query = 'query Q@@ { nexudusOpportunity(sourceId: "9##") { id status stageName } }'
+    """Write requests whose document, down to its fields, and whose id, which does not exist, no request had before."""
+    query = 'query Q@@ { nexudusOpportunity(sourceId: "9##") { id s@@: status stageName } }'
     _write(file, [_body(query)])
     return file
 

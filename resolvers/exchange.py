@@ -34,7 +34,7 @@ class Garbled(Exception):
     """What came is not an HTTP reply, not a whole one, or too large. The text says which, and nothing of what came."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Request:
     """What to send. `url` is complete and already percent-encoded; `kind` and `keys` are for telemetry."""
 

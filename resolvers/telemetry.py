@@ -7,13 +7,12 @@ Events carry no id, name, address or credential of anybody.
 import logging
 import re
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 logger = logging.getLogger("opportunity_graph.upstream")
 
 
-@dataclass(frozen=True, slots=True)
-class UpstreamCall:
+class UpstreamCall(NamedTuple):
     """One HTTP exchange with a source ended."""
 
     source: str
