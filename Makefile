@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # One more than there are processors: some tests wait for a process or a deadline.
 WORKERS := $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
 
-.PHONY: help demo test check schema schema-diff fuzz bench bench-growth soak soak-budget graphiql clean
+.PHONY: help demo test gateways check schema schema-diff fuzz bench bench-growth soak soak-budget graphiql clean
 
 help:  ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -22,7 +22,10 @@ demo: $(VENV)/installed  ## Serve the graph over simulated upstreams, no credent
 # What one worker has compiled, no other has to (tests/conftest.py).
 test: export PYTHONDONTWRITEBYTECODE :=
 test: $(VENV)/installed  ## Run the tests
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup -m 'not gateways'
+
+gateways: $(VENV)/installed  ## Run gateways, composers and clients of the GraphQL world against the server
+	$(BIN)/python -m pytest tests/test_gateways.py -m gateways -rs
 
 check: $(VENV)/installed  ## Lint, types, and the printed schema
 	$(BIN)/ruff check .

@@ -28,7 +28,7 @@ THROTTLED = frozenset({409, 429})
 """Nexudus documents 409 and was seen to send 429 (its page on API limitations); ChartMogul sends 429."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Reply:
     """One HTTP reply: status, headers (looked up without regard to case), and the whole body."""
 

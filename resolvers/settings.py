@@ -7,6 +7,7 @@ name the variable and what it must be, never its value.
 
 import difflib
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args, get_origin
 from urllib.parse import urlsplit
@@ -60,6 +61,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 SettingsT = TypeVar("SettingsT", bound=Settings)
 
 
+@cache
 def variables(struct: type[Settings]) -> dict[str, msgspec.structs.FieldInfo]:
     """Return the struct's fields by the name of the environment variable that sets each."""
     return {(struct.prefix + field.name).upper(): field for field in msgspec.structs.fields(struct)}

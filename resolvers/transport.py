@@ -19,7 +19,7 @@ from resolvers.errors import (
     UpstreamUnavailable,
 )
 from resolvers.exchange import Exchanges, Garbled, NoReply, Request
-from resolvers.operation import Flight, Permit
+from resolvers.operation import Flight, Permit, TimeLimit
 from resolvers.places import Places
 from resolvers.reply import decipher
 from resolvers.retry import Retries
@@ -118,10 +118,11 @@ class Transport:
         weight = flight.weight
         round_ = self._places.round
         failed: bool | None = None
+        is_whole = False
         try:
             flight.pay(self.source)
             body = await self._exchange(request, seconds, permit)
-            failed = False
+            failed, is_whole = False, True
             self._places.widen()
             return body
         except UpstreamTimeout:
@@ -134,14 +135,14 @@ class Transport:
                 self._places.narrow(round_)
             raise
         finally:
-            permit.end(failed=failed, weight=max(weight, flight.weight))
+            permit.end(failed=failed, weight=max(weight, flight.weight), is_whole=is_whole)
 
     async def _exchange(self, request: Request, seconds: float, permit: Permit) -> bytes | None:
         started = perf_counter()
         status: int | None = None
         failure: UpstreamError | None = None
         try:
-            async with asyncio.timeout(seconds):
+            with TimeLimit(seconds):
                 reply = await self._exchanges.make(request, max_bytes=self._settings.max_reply_bytes, sent=permit.sent)
             status = reply.status
             return decipher(self.source, reply)
@@ -177,11 +178,14 @@ class SendPermit:
             self.is_spent = False
             self._budget.sent()
 
-    def end(self, *, failed: bool | None, weight: int = 1) -> None:
+    def end(self, *, failed: bool | None, weight: int = 1, is_whole: bool = False) -> None:
         """Leave the place, and tell the breaker."""
         if self.is_spent:
             self.is_spent = False
             self._budget.unspent()
         self._breaker.leave(self, failed=failed, weight=max(weight, 1))
-        # asyncio closes the connection of what was broken off in the next turn; whoever comes next comes after that.
-        asyncio.get_running_loop().call_soon(self._places.give_back)
+        if is_whole:
+            self._places.give_back()
+        else:
+            # What was broken off: asyncio closes its connection in the next turn. Whoever comes next comes after that.
+            asyncio.get_running_loop().call_soon(self._places.give_back)

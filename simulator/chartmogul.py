@@ -6,7 +6,6 @@ pages leave open, and what is served here all the same, is marked "assumed".
 
 import re
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from typing import Any, ClassVar, Literal
 
 from . import chartmogul_list, chartmogul_writes
@@ -15,14 +14,14 @@ from .chartmogul_records import chartmogul_customers, chartmogul_records
 from .nexudus import decoded_basic
 from .replies import Reply
 from .throttle import Throttle
-from .upstream import Upstream, copied
+from .upstream import Upstream, originals
 
 COLLECTION = "/v1/opportunities"
 LIMITS = ((40, 1.0),)
 """(requests, seconds) for each key; the quota of compute time is not simulated."""
 MAX_PARALLEL = 20
-_made = lru_cache(maxsize=4)(chartmogul_records)
-_customers = lru_cache(maxsize=4)(chartmogul_customers)
+_records = originals(chartmogul_records)
+_customers = originals(chartmogul_customers)
 UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 
@@ -44,8 +43,8 @@ class ChartMogul(Upstream):
     def __init__(self, seed: int, throttled: bool, clock: Callable[[], float], log: list[Call]) -> None:
         """Take what every upstream takes."""
         super().__init__(seed, throttled, clock, log)
-        self.records: dict[str, dict[str, Any]] = copied(_made(seed))
-        self.customers: dict[str, dict[str, Any]] = copied(_customers(seed))
+        self.records: dict[str, dict[str, Any]] = _records(seed)
+        self.customers: dict[str, dict[str, Any]] = _customers(seed)
         self.throttle = Throttle(LIMITS, clock)
         self.writes = 0
         self._set_knobs()
@@ -62,9 +61,9 @@ class ChartMogul(Upstream):
         self.throttle.clear()
         self.writes = 0
         self.records.clear()
-        self.records.update(copied(_made(self.seed)))
+        self.records.update(_records(self.seed))
         self.customers.clear()
-        self.customers.update(copied(_customers(self.seed)))
+        self.customers.update(_customers(self.seed))
 
     def classify(self, method: str, path: str, query: Mapping[str, str], body: bytes) -> tuple[Kind, tuple[str, ...]]:
         """Return the kind of a request and the uuid it asks for."""

@@ -8,7 +8,6 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from typing import Any, ClassVar, Literal
 from urllib.parse import parse_qsl
 
@@ -18,13 +17,13 @@ from .nexudus_records import nexudus_records
 from .replies import Reply, text
 from .throttle import Throttle
 from .tokens import Tokens
-from .upstream import Upstream, copied, lowered
+from .upstream import Upstream, lowered, originals
 
 COLLECTION = "/api/crm/crmopportunities"
 LIMITS = ((1, 0.1), (120, 60.0), (5_000, 3_600.0))
 """(requests, seconds) for each token."""
 WAIT = "You must wait before accessing this url again."
-_made = lru_cache(maxsize=4)(nexudus_records)
+_records = originals(nexudus_records)
 NOT_FOUND = Reply(404, data="Not found")
 DENIED = Reply(
     401, data={"Message": "Authorization has been denied for this request."}, headers={"WWW-Authenticate": "Bearer"}
@@ -54,7 +53,7 @@ class Nexudus(Upstream):
     def __init__(self, seed: int, throttled: bool, clock: Callable[[], float], log: list[Call]) -> None:
         """Take what every upstream takes."""
         super().__init__(seed, throttled, clock, log)
-        self.records: dict[int, dict[str, Any]] = copied(_made(seed))
+        self.records: dict[int, dict[str, Any]] = _records(seed)
         self.tokens = Tokens(seed, clock)
         self.throttle = Throttle(LIMITS, clock)
         self.writes = 0
@@ -85,7 +84,7 @@ class Nexudus(Upstream):
         self.throttle.clear()
         self.writes = 0
         self.records.clear()
-        self.records.update(copied(_made(self.seed)))
+        self.records.update(_records(self.seed))
 
     def expire_tokens(self) -> None:
         """Make all present access tokens invalid; refresh tokens stay."""

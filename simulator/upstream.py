@@ -5,6 +5,7 @@ import random
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from copy import deepcopy
+from functools import lru_cache
 from typing import Any, ClassVar, TypeVar
 
 from aiohttp import web
@@ -122,15 +123,26 @@ def _is_open(protocol: web.RequestHandler) -> bool:
     return protocol.transport is not None and not protocol.transport.is_closing()
 
 
-_NESTED = frozenset((dict, list))
+def originals(make: Callable[[int], Mapping[_Key, Mapping[str, Any]]]) -> Callable[[int], dict[_Key, dict[str, Any]]]:
+    """Return a function that gives the records of a seed, each time others, which may be changed."""
 
+    @lru_cache(maxsize=4)
+    def made(seed: int) -> tuple[Mapping[_Key, Mapping[str, Any]], list[tuple[_Key, str]]]:
+        records = make(seed)
+        # To look for these in every copy would take longer than to copy everything else.
+        nested = [
+            (k, name) for k, record in records.items() for name, v in record.items() if isinstance(v, dict | list)
+        ]
+        return records, nested
 
-def copied(records: Mapping[_Key, Mapping[str, Any]]) -> dict[_Key, dict[str, Any]]:
-    """Return records that may be changed without changing these."""
-    return {
-        number: {key: deepcopy(value) if type(value) in _NESTED else value for key, value in record.items()}
-        for number, record in records.items()
-    }
+    def copied(seed: int) -> dict[_Key, dict[str, Any]]:
+        records, nested = made(seed)
+        copies = {key: dict(record) for key, record in records.items()}
+        for key, name in nested:
+            copies[key][name] = deepcopy(copies[key][name])
+        return copies
+
+    return copied
 
 
 def lowered(query: Mapping[str, str]) -> dict[str, Any]:

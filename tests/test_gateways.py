@@ -2,6 +2,8 @@
 
 The programs are in `tests/gateways`, with the packages they need: `npm install --prefix tests/gateways`. Hive Gateway
 is installed by itself, in its example: `npm install --prefix examples/hive-gateway`. Nothing here leaves loopback.
+
+They take as long as half of all other tests together: `make gateways` runs them, `make test` does not, `.ci/run` does.
 """
 
 import json
@@ -26,7 +28,6 @@ PINNED = [PROGRAMS / "package.json", *sorted(EXAMPLES.glob("*/package.json"))]
 
 NODE = shutil.which("node")
 needs_node = pytest.mark.skipif(NODE is None, reason="node is not installed")
-pytestmark = pytest.mark.xdist_group("gateways")  # one server and one copy for all
 
 INSTALL = "npm install --no-package-lock --prefix"
 SECONDS = 60
@@ -69,6 +70,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @needs_node
+@pytest.mark.gateways
 @pytest.mark.parametrize("program", RUN)
 def test_program_finds_nothing_wrong(program: str, copy: Path, server_url: str, subtests: pytest.Subtests) -> None:
     if program == "hive_gateway" and not (HIVE / "node_modules").is_dir():
