@@ -158,7 +158,7 @@ def written(chance: Random) -> str:
     return chance.choice(["", "query ", "query Named "]) + "{" + gap().join(fields) + gap() + "}" + gap()
 
 
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=EXAMPLES // 2, deadline=None)
 @given(seed=st.integers(0, 10**9))
 def test_the_answer_is_the_same_as_that_of_the_whole_text(seed: int) -> None:
     chance = Random(seed)
