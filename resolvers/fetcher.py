@@ -25,12 +25,13 @@ from resolvers.errors import (
     UpstreamUnauthorized,
     UpstreamUnavailable,
 )
-from resolvers.operation import Flight, Operation, Stale, settled
+from resolvers.operation import Flight, Operation, Stale
 from resolvers.places import Places
 from resolvers.queueing import FairQueue, Wanted
 from resolvers.source import Client, Outcome, Record, Source, SourceSettings
 from resolvers.telemetry import FetchFailed, NothingFound, Telemetry, UnknownCode
 from resolvers.transport import Transport, TransportSettings
+from resolvers.waiting import settled
 
 NO_STALE_ANSWER = (UpstreamUnauthorized, UpstreamForbidden)
 """Where the source says that this server may not read, what it let us read before is no answer."""

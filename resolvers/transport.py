@@ -19,12 +19,13 @@ from resolvers.errors import (
     UpstreamUnavailable,
 )
 from resolvers.exchange import Exchanges, Garbled, NoReply, Request
-from resolvers.operation import Flight, Permit, TimeLimit
+from resolvers.operation import Flight, Permit
 from resolvers.places import Places
 from resolvers.reply import decipher
 from resolvers.retry import Retries
 from resolvers.settings import Bytes, Seconds, Settings
 from resolvers.telemetry import Telemetry, UpstreamCall
+from resolvers.waiting import TimeLimit
 
 LONGEST_HOLD_SECONDS = 60.0
 """For how long a `Retry-After` is believed for requests to come; then the source is asked again. Both vendors count by

@@ -7,7 +7,7 @@ from typing import Any
 
 from graphql import FieldNode, GraphQLError, located_error
 
-from resolvers.operation import settled
+from resolvers.waiting import settled
 from schema.completion import NotCompiled
 from schema.context import Context
 from schema.lookups import Lookup

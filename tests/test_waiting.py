@@ -1,11 +1,11 @@
-"""`resolvers.operation`: waiting for what others are doing, without disturbing them."""
+"""`resolvers.waiting`: what others do is waited for without disturbing them, and never for too long."""
 
 import asyncio
 from typing import Any
 
 import pytest
 
-from resolvers.operation import TimeLimit, settled
+from resolvers.waiting import TimeLimit, settled
 
 Future = asyncio.Future[Any]
 
