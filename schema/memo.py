@@ -43,7 +43,8 @@ class Memo:
         key = (number, id(record))
         self._forget(key)
         try:
-            text = orjson.dumps(completed)
+            # Copied, for orjson's own has room for some thousand bytes more, and keeps it.
+            text = bytes(memoryview(orjson.dumps(completed)))
             life = ref(record, lambda _: self._forget(key))
         except TypeError:  # an integer beyond 64 bits: the whole answer will be written in another way; or no weakref
             return completed
