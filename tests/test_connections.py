@@ -1,6 +1,7 @@
 """`web.connections`: on real sockets, over both of uvicorn's parsers."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -172,3 +173,12 @@ async def test_a_body_in_chunks_of_one_byte_is_read(served: tuple[App, Send]) ->
     chunks = CHUNKED.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n") + b"1\r\nx\r\n" * MAX_BODY_BYTES
     assert len(chunks) < MAX_HEAD_BYTES + 6 * MAX_BODY_BYTES
     assert b"200 OK" in await send([chunks, b"0\r\n\r\n"])
+
+
+async def test_what_is_no_http_is_refused_in_json_with_the_headers_of_every_response(served: tuple[App, Send]) -> None:
+    _, send = served
+    head, _, body = (await send([b"NONSENSE\r\n\r\n"])).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert b"cache-control: private, no-store" in head.lower()
+    assert b"x-content-type-options: nosniff" in head.lower()
+    assert json.loads(body)["errors"][0]["extensions"] == {"code": "BAD_USER_INPUT", "retryable": False}

@@ -10,14 +10,29 @@ import asyncio
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import orjson
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from web.parameters import JSON
+from web.problems import HTTPProblem
+from web.security_headers import SECURITY_HEADERS
 
 MAX_HEAD_BYTES = 65_536
 """The bound that h11 has, too."""
 
 MAX_HEADERS = 200
 
-TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+
+def _refusal(status: str, message: str) -> bytes:
+    """Return a whole response for a connection that is then closed; the application never sees such a request."""
+    body = orjson.dumps(HTTPProblem(int(status[:3]), message).body)
+    headers = {"Content-Type": JSON, "Content-Length": str(len(body)), "Connection": "close", **SECURITY_HEADERS}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    return f"HTTP/1.1 {status}\r\n{lines}\r\n".encode("ascii") + body
+
+
+TOO_LARGE = _refusal("431 Request Header Fields Too Large", "The request's head is too large.")
+MALFORMED = _refusal("400 Bad Request", "This is not an HTTP request.")
 
 if TYPE_CHECKING:
     Protocol = H11Protocol  # what uvicorn's two protocols have in common is nowhere written down
@@ -57,6 +72,12 @@ class Bounded(Protocol):
             self._deadline.cancel()
             self._deadline = None
         super().connection_lost(exc)
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is not HTTP, in JSON and with the headers of every other response."""
+        if not self.transport.is_closing():
+            self.transport.write(MALFORMED)
+            self.transport.close()
 
     def _give_up(self) -> None:
         self._deadline = None
