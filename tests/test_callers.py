@@ -3,12 +3,12 @@
 from typing import Any
 
 import pytest
-from starlette.requests import Request
 
 from tests.harness import Graph, Response, open_graph
 from tests.issuer import AUDIENCE, ISSUER, key_set, token
 from tests.test_api_keys import SCOPES, line
 from web.api_keys import read_keys
+from web.arrival import Arrival, Head
 from web.callers import Caller, Callers
 from web.problems import HTTPProblem
 
@@ -26,9 +26,9 @@ class OneToken:
         return frozenset({"opportunities:read", "openid"}) if token == "good" else None
 
 
-def request(*headers: tuple[str, str]) -> Request:
+def request(*headers: tuple[str, str]) -> Arrival:
     raw = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers]
-    return Request({"type": "http", "headers": raw, "server": ("127.0.0.1", 80)})
+    return Arrival("POST", Head(raw), ("127.0.0.1", 80))
 
 
 def callers(nobody: Caller | None = None) -> Callers:

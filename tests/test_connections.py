@@ -10,8 +10,11 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-import web.connections
-from web.connections import MAX_HEAD_BYTES, MAX_HEADERS, protocol
+import web.protocol
+from web.arrival import Arrival
+from web.connections import MAX_HEAD_BYTES, MAX_HEADERS
+from web.protocol import protocol
+from web.sent import Sent
 
 SECONDS = 0.05
 """For a head."""
@@ -37,6 +40,10 @@ class App:
         await send({"type": "http.response.body", "body": b"ok"})
 
 
+async def never(_: Arrival) -> Sent:
+    raise AssertionError("these requests take the usual way")
+
+
 Send = Callable[[Iterable[bytes], float], Any]
 
 
@@ -44,9 +51,9 @@ Send = Callable[[Iterable[bytes], float], Any]
 async def served(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[App, Send]]:
     """An app behind a socket, and a function that sends pieces with pauses and returns all that comes back."""
     if request.param == "h11":
-        monkeypatch.setattr(web.connections, "find_spec", lambda _: None)
+        monkeypatch.setattr(web.protocol, "find_spec", lambda _: None)
     app = App()
-    kind = protocol(head_timeout_seconds=SECONDS, max_body_bytes=MAX_BODY_BYTES)
+    kind = protocol(head_timeout_seconds=SECONDS, max_body_bytes=MAX_BODY_BYTES, path="/graphql", respond=never)
     assert request.param in kind.__name__.lower()
     config = uvicorn.Config(app, http=kind, log_config=None, access_log=False, ws="none", lifespan="off")
     config.load()

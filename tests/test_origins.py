@@ -1,16 +1,18 @@
+from typing import Any
+
 import pytest
-from starlette.requests import Request
 
 from tests.harness import open_graph
+from web.arrival import Arrival, Head
 from web.origins import PREFLIGHT_HEADERS, check_cross_site, check_origin, comes_from_here, is_loopback
 from web.problems import HTTPProblem
 
 SITE = "https://app.example.com"
 
 
-def request(method: str = "GET", server: object = ("127.0.0.1", 80), **headers: str) -> Request:
+def request(method: str = "GET", server: Any = ("127.0.0.1", 80), **headers: str) -> Arrival:
     raw = [(name.lower().replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
-    return Request({"type": "http", "method": method, "headers": raw, "server": server})
+    return Arrival(method, Head(raw), server)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "[::1]", "localhost", "LOCALHOST"])

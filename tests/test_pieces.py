@@ -17,8 +17,7 @@ from schema.execution import Answer, Document, Engine
 from schema.measure import Limits
 from schema.pieces import PiecedShortcuts, take_apart
 from tests.test_compiled import EXAMPLES, GLOBAL_IDS, SOURCE_IDS, Fetcher, context
-from web.graphql_http import _response
-from web.parameters import JSON
+from web.sent import written as as_json
 
 ROOT = {
     "opportunity": ("id", GLOBAL_IDS),
@@ -135,7 +134,7 @@ async def body(
         return document.body(), False
     fetchers = {source: Fetcher(source, Random(f"{seed} {source}")) for source in SOURCE_IDS}
     found = await engine.answer(document, {"unused": 1}, name, context(fetchers, access))
-    answer = orjson.loads(_response(found.body(), 200, JSON, {}).content)
+    answer = orjson.loads(as_json(found.body()))
     if "errors" in answer:  # fields are executed side by side: which fails first is a matter of luck
         answer["errors"].sort(key=lambda error: (str(error.get("path")), str(error)))
     return answer, isinstance(document.shortcuts, PiecedShortcuts)

@@ -13,22 +13,26 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from web.graphql_http import GraphQLEndpoint
 from web.security_headers import SecurityHeaders
 
 
 class Application(Starlette):
     """A Starlette application; `path` leads to `endpoint`, which must also be among the routes."""
 
-    def __init__(self, path: str, endpoint: ASGIApp, *, middleware: Sequence[Middleware], **others: Any) -> None:
+    def __init__(
+        self, path: str, endpoint: GraphQLEndpoint, *, middleware: Sequence[Middleware], **others: Any
+    ) -> None:
         super().__init__(middleware=middleware, **others)
-        self._path = path
+        self.path = path
+        self.endpoint = endpoint
         self._shortcut: ASGIApp = endpoint
         for layer in reversed([layer for layer in middleware if cast(object, layer.cls) is not SecurityHeaders]):
             self._shortcut = layer.cls(self._shortcut, *layer.args, **layer.kwargs)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer (ASGI)."""
-        if scope["type"] == "http" and scope["path"] == self._path and not scope.get("root_path"):
+        if scope["type"] == "http" and scope["path"] == self.path and not scope.get("root_path"):
             scope["app"] = self
             await self._shortcut(scope, receive, send)
         else:

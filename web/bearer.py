@@ -12,9 +12,6 @@ from jwt.exceptions import PyJWTError
 
 from web.key_set import KeySet
 
-ALGORITHMS: Final = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
-"""What may be configured. None of them lets somebody who knows a public key sign with it."""
-
 LONGEST_TOKEN: Final = 8_000
 """Characters. Issuers that put groups into tokens write up to some thousand."""
 

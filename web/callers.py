@@ -13,10 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from starlette.datastructures import Headers
-from starlette.requests import Request
-
 from web.api_keys import ApiKeys
+from web.arrival import Arrival, Head
 from web.problems import HTTPProblem
 
 Kind = Literal["nobody", "frontend", "machine", "gateway"]
@@ -52,7 +50,7 @@ class Callers:
         tokens: Tokens | None = None,
         api_keys: ApiKeys | None = None,
         gateway_keys: ApiKeys | None = None,
-        may_be_nobody: Callable[[Request], bool] = lambda _: True,
+        may_be_nobody: Callable[[Arrival], bool] = lambda _: True,
     ) -> None:
         """`may_be_nobody` tells whether a request without a credential comes from where none is needed."""
         self._nobody = nobody
@@ -61,14 +59,15 @@ class Callers:
         self._gateway_keys = gateway_keys
         self._may_be_nobody = may_be_nobody
 
-    async def identify(self, request: Request) -> Caller:
+    async def identify(self, arrival: Arrival) -> Caller:
         """Return who sends the request; raises `HTTPProblem`.
 
         A credential of a kind that is not configured counts as none: a proxy may pass on headers of its own.
         """
-        gateway_key = _one(request.headers, GATEWAY_KEY) if self._gateway_keys else None
-        api_key = _one(request.headers, API_KEY) if self._api_keys else None
-        authorization = _one(request.headers, "Authorization") if self._tokens else None
+        head = arrival.head
+        gateway_key = _one(head, GATEWAY_KEY) if self._gateway_keys else None
+        api_key = _one(head, API_KEY) if self._api_keys else None
+        authorization = _one(head, "Authorization") if self._tokens else None
         if api_key is not None and (gateway_key is not None or authorization is not None):
             raise unauthenticated()
         if gateway_key is not None:
@@ -79,7 +78,7 @@ class Callers:
             return Caller("frontend", await self._user(authorization))
         if self._nobody is None:
             raise unauthenticated()
-        if not self._may_be_nobody(request):
+        if not self._may_be_nobody(arrival):
             raise HTTPProblem(403, "This server answers callers without credentials only locally.", code="FORBIDDEN")
         return self._nobody
 
@@ -110,9 +109,9 @@ def _known(keys: ApiKeys | None, key: str) -> frozenset[str]:
     return scopes
 
 
-def _one(headers: Headers, name: str) -> str | None:
+def _one(head: Head, name: str) -> str | None:
     """Return a header's value. Two of them could mean one thing to a proxy and another here."""
-    values = headers.getlist(name)
+    values = head.all(name.lower().encode())
     if len(values) > 1:
         raise unauthenticated()
-    return values[0] if values else None
+    return values[0].decode("latin-1") if values else None

@@ -7,11 +7,9 @@ about a microsecond more.
 """
 
 import asyncio
-from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import orjson
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from web.parameters import JSON
 from web.problems import HTTPProblem
@@ -35,7 +33,7 @@ TOO_LARGE = _refusal("431 Request Header Fields Too Large", "The request's head 
 MALFORMED = _refusal("400 Bad Request", "This is not an HTTP request.")
 
 if TYPE_CHECKING:
-    Protocol = H11Protocol  # what uvicorn's two protocols have in common is nowhere written down
+    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol as Protocol  # h11's has the same names
 else:
     Protocol = object
 
@@ -62,16 +60,19 @@ class Bounded(Protocol):
         elif self.cycle is None or self.cycle.response_complete:
             if self._deadline is None and not self.transport.is_closing():
                 self._deadline = self.loop.call_later(self.head_timeout_seconds, self._give_up)
-        elif self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
+        else:
+            self.head_is_here()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Take the end of the connection."""
+        self.head_is_here()
+        super().connection_lost(exc)
+
+    def head_is_here(self) -> None:
+        """Wait no more for one."""
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
-        super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is not HTTP, in JSON and with the headers of every other response."""
@@ -89,31 +90,3 @@ class Bounded(Protocol):
             if self.cycle is None or self.cycle.response_complete:
                 self.transport.write(TOO_LARGE)
             self.transport.close()
-
-
-def protocol(*, head_timeout_seconds: float, max_body_bytes: int) -> type[asyncio.Protocol]:
-    """Return the protocol for uvicorn's `http`: over httptools where there is one, else over h11."""
-    members: dict[str, Any] = {"head_timeout_seconds": head_timeout_seconds}
-    if find_spec("httptools") is None:
-        return type("H11", (Bounded, H11Protocol), members)
-    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-
-    class HttpTools(HttpToolsProtocol):
-        """Counts a message's bytes, which h11 does by itself."""
-
-        _message_bytes = 0
-        # Sent in chunks of one byte each, a body takes six times its length.
-        _most_bytes = MAX_HEAD_BYTES + 6 * max_body_bytes
-
-        def on_message_begin(self) -> None:
-            self._message_bytes = 0
-            super().on_message_begin()
-
-        def data_received(self, data: bytes) -> None:
-            super().data_received(data)
-            self._message_bytes += len(data)
-            is_head = self.scope is None or "method" not in self.scope
-            if self._message_bytes > (MAX_HEAD_BYTES if is_head else self._most_bytes):
-                self._refuse()  # type: ignore[attr-defined] # of `Bounded`, which comes before it
-
-    return type("HttpTools", (Bounded, HttpTools), members)

@@ -12,11 +12,10 @@ from collections.abc import Collection
 from functools import lru_cache
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import Request
 
+from web.arrival import Arrival, Head
 from web.problems import HTTPProblem
 
 PREFLIGHT_HEADERS = ("Apollo-Require-Preflight", "X-Apollo-Operation-Name", "GraphQL-Require-Preflight")
@@ -45,18 +44,19 @@ def cors(origins: Collection[str], headers: Collection[str] = ()) -> Middleware:
     )
 
 
-def check_cross_site(request: Request, origins: Collection[str], *, header_required: bool) -> None:
+def check_cross_site(arrival: Arrival, origins: Collection[str], *, header_required: bool) -> None:
     """Refuse a GET that a browser sends for another site; raises `HTTPProblem`.
 
     Browsers say so in `Sec-Fetch-Site` (Fetch Metadata) and `Origin`. Where `header_required`, a header must prove
     that the request cannot have been sent without a preflight.
     """
-    if request.method not in ("GET", "HEAD") or any(name in request.headers for name in PREFLIGHT_HEADERS):
+    head = arrival.head
+    if arrival.method not in ("GET", "HEAD") or any(name.lower().encode() in head for name in PREFLIGHT_HEADERS):
         return
     if header_required:
         raise _forged(f"Send GET requests with the header {PREFLIGHT_HEADERS[0]}: true.")
-    origin = request.headers.get("Origin")
-    is_foreign = request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin")
+    origin = head.get(b"origin").decode("latin-1") if b"origin" in head else None
+    is_foreign = head.get(b"sec-fetch-site", b"none") not in (b"none", b"same-origin")
     if (is_foreign or origin is not None) and origin not in origins:
         raise _forged("This server takes no requests from pages of other sites.")
 
@@ -70,25 +70,25 @@ def is_loopback(host: str) -> bool:
         return host.lower() == "localhost"
 
 
-def comes_from_here(request: Request) -> bool:
+def comes_from_here(arrival: Arrival) -> bool:
     """Whether a request was sent to this machine by this machine, and meant to be.
 
     A foreign page can make a browser send requests to 127.0.0.1 under the page's own name (DNS rebinding); `Host`
     tells. The address that the connection came in on also holds where something else than `server.py` listens.
     """
-    server = request.scope.get("server")
+    server = arrival.server
     is_local = server is None or server[1] is None or is_loopback(server[0])
-    return is_local and _names_loopback(request.headers)
+    return is_local and arrival.head.once(_names_loopback)
 
 
-def _names_loopback(headers: Headers) -> bool:
-    return all(map(_is_loopback_authority, headers.getlist("Host")))
+def _names_loopback(head: Head) -> bool:
+    return all(map(_is_loopback_authority, head.all(b"host")))
 
 
 @lru_cache(256)
-def _is_loopback_authority(host: str) -> bool:
+def _is_loopback_authority(host: bytes) -> bool:
     try:
-        return is_loopback(urlsplit(f"//{host}").hostname or "")
+        return is_loopback(urlsplit(f"//{host.decode('latin-1')}").hostname or "")
     except ValueError:
         return False
 

@@ -10,10 +10,11 @@ from functools import lru_cache
 from typing import Any
 
 import msgspec
-from starlette.requests import Request
-from starlette.types import Scope
+from starlette.datastructures import QueryParams
+from starlette.types import Receive
 
 from web.admission import Admission
+from web.arrival import Arrival, Head
 from web.callers import Caller
 from web.problems import HTTPProblem
 from web.started import Started
@@ -41,17 +42,8 @@ class GraphQLParams:
     caller: Caller = ANYONE
 
 
-Head = Mapping[bytes, bytes]
-"""A request's headers by their names in lower case, as ASGI has them."""
-
-
-def head_of(scope: Scope) -> Head:
-    """Return the headers of a request, the first of each name."""
-    return dict(reversed(scope["headers"]))
-
-
 async def read_body(
-    request: Request, head: Head, caller: Caller, *, max_bytes: int, timeout_seconds: float, uploads: Admission
+    arrival: Arrival, caller: Caller, *, max_bytes: int, timeout_seconds: float, uploads: Admission
 ) -> GraphQLParams:
     """Return a POST request's parameters; raises `HTTPProblem`.
 
@@ -59,31 +51,42 @@ async def read_body(
     that does not come in one piece takes one of the places for `uploads` until it is there. So slow clients cannot fill
     the memory together, and keep nobody out but each other: the requests of others are small, and come in one piece.
     """
-    _check_content_type(request, head)
-    if head.get(b"content-encoding", b"identity") != b"identity":
-        raise HTTPProblem(415, "Send the body without Content-Encoding.", {"Accept-Encoding": "identity"})
-    length = head.get(b"content-length", b"")
-    if length.isdigit() and (len(length) > 15 or int(length) > max_bytes):
-        raise _too_large(max_bytes)
-    arriving = Started(_piece(request))
-    if arriving.is_done and arriving.result[1]:
-        body = arriving.result[0]
-    else:
-        body = await _slow_body(request, arriving, max_bytes, timeout_seconds, uploads)
+    arrival.head.once(_check_is_json)
+    body = arrival.whole
+    if body is None:
+        length = arrival.head.get(b"content-length")
+        if length.isdigit() and (len(length) > 15 or int(length) > max_bytes):
+            raise _too_large(max_bytes)
+        assert arrival.receive
+        body = await _received(arrival.receive, max_bytes, timeout_seconds, uploads)
     if len(body) > max_bytes:
         raise _too_large(max_bytes)
-    return _params(_decode(body, "The body"), request, head, caller)
+    try:
+        given = _BODY.decode(body)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return _params(_decode(body, "The body"), arrival, caller)  # says what is wrong
+    return GraphQLParams(
+        given.query,
+        given.variables,
+        given.operation_name or None,
+        given.extensions,
+        False,
+        given.document_id or None,
+        arrival.head.once(_wants_fresh),
+        caller,
+    )
 
 
-async def _slow_body(
-    request: Request, arriving: Started[tuple[bytes, bool]], max_bytes: int, timeout_seconds: float, uploads: Admission
-) -> bytes:
+async def _received(receive: Receive, max_bytes: int, timeout_seconds: float, uploads: Admission) -> bytes:
+    arriving = Started(_piece(receive))
+    if arriving.is_done and arriving.result[1]:
+        return arriving.result[0]
     try:
         async with asyncio.timeout(timeout_seconds):
             body, is_whole = await arriving
             if not is_whole:
                 with uploads:
-                    body = await _rest(request, bytearray(body), max_bytes)
+                    body = await _rest(receive, bytearray(body), max_bytes)
     except TimeoutError:
         raise HTTPProblem(
             408, "The body did not arrive in time.", {"Connection": "close"}, code="REQUEST_TIMEOUT", retryable=True
@@ -91,19 +94,19 @@ async def _slow_body(
     return body
 
 
-async def _piece(request: Request) -> tuple[bytes, bool]:
+async def _piece(receive: Receive) -> tuple[bytes, bool]:
     """Return what has arrived of the body, and whether that is all of it."""
-    message = await request.receive()
+    message = await receive()
     if message["type"] == "http.disconnect":
         raise HTTPProblem(400, "The body did not arrive.")
     return message.get("body", b""), not message.get("more_body", False)
 
 
-async def _rest(request: Request, body: bytearray, max_bytes: int) -> bytes:
+async def _rest(receive: Receive, body: bytearray, max_bytes: int) -> bytes:
     """Return the whole body, which begins with what is given; that is not bytes, or each piece would copy it."""
     is_whole = False
     while not is_whole:
-        piece, is_whole = await _piece(request)
+        piece, is_whole = await _piece(receive)
         body += piece
         if len(body) > max_bytes:
             raise _too_large(max_bytes)
@@ -114,24 +117,41 @@ def _too_large(max_bytes: int) -> HTTPProblem:
     return HTTPProblem(413, f"The body is larger than {max_bytes} bytes.", {"Connection": "close"})
 
 
-def read_query_string(request: Request, head: Head, caller: Caller) -> GraphQLParams:
+def read_query_string(arrival: Arrival, caller: Caller) -> GraphQLParams:
     """Return a GET request's parameters; raises `HTTPProblem`."""
+    parameters = QueryParams(arrival.query_string)
     given: dict[str, Any] = {}
     for name in ("query", "operationName", "variables", "extensions", "documentId"):
-        text = request.query_params.get(name)
+        text = parameters.get(name)
         if text and name in ("variables", "extensions"):
             given[name] = _decode(text.encode("utf-8", "surrogatepass"), f"The parameter `{name}`")
         elif text:
             given[name] = text
-    return _params(given, request, head, caller)
+    return _params(given, arrival, caller)
 
 
-def _check_content_type(request: Request, head: Head) -> None:
-    """Refuse what a browser would send for another site without asking first: text, forms, multipart."""
-    headers = request.scope["headers"]
-    is_repeated = len(head) < len(headers) and sum(name == b"content-type" for name, _ in headers) > 1
-    if is_repeated or not _is_json(head.get(b"content-type", b"")):
+class _Body(msgspec.Struct, rename="camel"):
+    query: str | None = None
+    operation_name: str | None = None
+    document_id: str | None = None
+    variables: dict[str, Any] | None = None
+    extensions: dict[str, Any] | None = None
+
+
+_BODY = msgspec.json.Decoder(_Body)
+
+
+def _check_is_json(head: Head) -> None:
+    types = head.all(b"content-type")
+    # A browser sends text, forms and multipart for another site without asking first.
+    if len(types) != 1 or not _is_json(types[0]):
         raise HTTPProblem(415, f"Send the request as {JSON}, in UTF-8.", {"Accept": JSON})
+    if head.get(b"content-encoding", b"identity") != b"identity":
+        raise HTTPProblem(415, "Send the body without Content-Encoding.", {"Accept-Encoding": "identity"})
+
+
+def _wants_fresh(head: Head) -> bool:
+    return b"no-cache" in head.get(b"cache-control").lower()
 
 
 @lru_cache(64)
@@ -158,7 +178,7 @@ _MEMBERS: Mapping[Any, tuple[type, str]] = {
 }
 
 
-def _params(given: Any, request: Request, head: Head, caller: Caller) -> GraphQLParams:
+def _params(given: Any, arrival: Arrival, caller: Caller) -> GraphQLParams:
     if isinstance(given, list):
         raise HTTPProblem(400, "Several requests in one body are not supported. Send one JSON object.")
     if not isinstance(given, dict):
@@ -172,8 +192,8 @@ def _params(given: Any, request: Request, head: Head, caller: Caller) -> GraphQL
         given.get("variables"),
         given.get("operationName") or None,
         given.get("extensions"),
-        request.method != "POST",
+        arrival.method != "POST",
         given.get("documentId") or None,
-        b"no-cache" in head.get(b"cache-control", b"").lower(),
+        arrival.head.once(_wants_fresh),
         caller,
     )

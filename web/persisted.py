@@ -49,6 +49,8 @@ class PersistedDocuments:
 
     def find(self, params: GraphQLParams) -> GraphQLParams:
         """Return the parameters with the document's text; raises `HTTPProblem` where it is not known or not allowed."""
+        if params.extensions is None and params.query is not None and self._mode != "listed-only":
+            return params
         name = _hash(params)
         if params.query is None:
             return replace(params, query=self._text(params, name))
@@ -61,7 +63,7 @@ class PersistedDocuments:
 
     def register(self, params: GraphQLParams) -> None:
         """Remember a document that came with its hash. Only for one that could be executed."""
-        name = _hash(params)
+        name = _hash(params) if params.extensions else None
         if self._mode != "automatic" or name is None or params.query is None or name in self._listed:
             return
         if name in self._registered:

@@ -15,6 +15,13 @@ HEADER = b"x-request-id"
 _SOUND = re.compile(rb"[A-Za-z0-9_.-]{1,64}")
 
 
+def enter(given: bytes) -> bytes:
+    """Put a request's id into the context, and return it; one is made up where what was given is no sound one."""
+    id_ = given if given and _SOUND.fullmatch(given) else b"%032x" % getrandbits(128)
+    correlation_id.set(id_.decode())
+    return id_
+
+
 class RequestId:
     """ASGI middleware."""
 
@@ -26,14 +33,7 @@ class RequestId:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        id_ = b""
-        for name, value in scope["headers"]:
-            if name == HEADER:
-                id_ = value
-                break
-        if not _SOUND.fullmatch(id_):
-            id_ = b"%032x" % getrandbits(128)
-        correlation_id.set(id_.decode())
+        id_ = enter(next((value for name, value in scope["headers"] if name == HEADER), b""))
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -1,0 +1,36 @@
+from web.arrival import Head
+
+HEAD = Head([(b"host", b"first"), (b"accept", b""), (b"host", b"second")])
+
+
+def test_of_several_headers_with_one_name_the_first_counts_and_all_can_be_seen() -> None:
+    assert HEAD.get(b"host") == b"first"
+    assert HEAD.all(b"host") == [b"first", b"second"]
+    assert HEAD.fields[-1] == (b"host", b"second")
+
+
+def test_an_empty_header_is_there_and_one_that_is_missing_is_not() -> None:
+    assert b"accept" in HEAD
+    assert HEAD.get(b"accept", b"other") == b""
+    assert b"cookie" not in HEAD
+    assert HEAD.get(b"cookie", b"other") == b"other"
+    assert HEAD.all(b"cookie") == []
+
+
+def test_what_is_made_of_a_head_is_made_once_but_tried_again_where_it_failed() -> None:
+    calls = []
+
+    def work(head: Head) -> bytes:
+        calls.append(head)
+        if len(calls) == 1:
+            raise ZeroDivisionError
+        return head.get(b"host")
+
+    head = Head([(b"host", b"first")])
+    for _ in range(3):
+        try:
+            assert head.once(work) == b"first"
+        except ZeroDivisionError:
+            assert len(calls) == 1
+    assert calls == [head, head]
+    assert Head([(b"host", b"other")]).once(work) == b"other"

@@ -1,0 +1,62 @@
+"""A request whose head is here. Both ways in lead to one: ASGI, and the connection itself (`web/fast_lane.py`)."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from starlette.types import Receive, Scope
+
+T = TypeVar("T")
+
+
+class Head:
+    """A request's headers, as ASGI has them: pairs of bytes, names in lower case."""
+
+    __slots__ = ("_first", "_found", "fields")
+
+    def __init__(self, fields: Sequence[tuple[bytes, bytes]]) -> None:
+        self.fields = fields
+        self._first = dict(reversed(fields))
+        self._found: dict[Callable[[Head], Any], Any] = {}
+
+    def __contains__(self, name: bytes) -> bool:
+        return name in self._first
+
+    def get(self, name: bytes, default: bytes = b"") -> bytes:
+        """Return the header of this name, the first if there are several."""
+        return self._first.get(name, default)
+
+    def once(self, work: Callable[["Head"], T]) -> T:
+        """Return what a function makes of these headers: the same for all requests that share them."""
+        try:
+            return self._found[work]  # type: ignore[no-any-return] # each function's own result
+        except KeyError:
+            self._found[work] = found = work(self)
+            return found
+
+    def all(self, name: bytes) -> list[bytes]:
+        """Return every header of this name."""
+        if name not in self._first:
+            return []
+        return [value for one, value in self.fields if one == name]
+
+
+@dataclass(slots=True)  # not frozen, which would make each one three times as slow to make
+class Arrival:
+    """A request. Its body is `whole` where that is known already, else it comes through `receive`.
+
+    `server` is the address that it came in on. Without `receive`, whoever made this looks after a client that goes.
+    """
+
+    method: str
+    head: Head
+    server: tuple[str, int | None] | None = None
+    query_string: bytes = b""
+    whole: bytes | None = None
+    receive: Receive | None = None
+
+    @classmethod
+    def of(cls, scope: Scope, receive: Receive) -> "Arrival":
+        """Return the request that ASGI tells of."""
+        head = Head(scope["headers"])
+        return cls(scope["method"], head, scope.get("server"), scope["query_string"], receive=receive)

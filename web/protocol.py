@@ -1,0 +1,47 @@
+"""The protocol of this server's connections: uvicorn's, with bounds, and with a shorter way where httptools is."""
+
+import asyncio
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from web.connections import MAX_HEAD_BYTES, Bounded
+
+if TYPE_CHECKING:
+    from web.fast_lane import Respond
+
+
+def protocol(
+    *, head_timeout_seconds: float, max_body_bytes: int, path: str, respond: "Respond"
+) -> type[asyncio.Protocol]:
+    """Return the protocol for uvicorn's `http`: over httptools where there is one, else over h11.
+
+    `path` is where `respond` answers, for the shorter way.
+    """
+    members: dict[str, Any] = {"head_timeout_seconds": head_timeout_seconds}
+    if find_spec("httptools") is None:
+        from uvicorn.protocols.http.h11_impl import H11Protocol  # h11 takes a while to load
+
+        return type("H11", (Bounded, H11Protocol), members)
+    from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+    from web.fast_lane import Direct, FastLane
+
+    class HttpTools(HttpToolsProtocol):
+        """Counts a message's bytes, which h11 does by itself."""
+
+        _message_bytes = 0
+        # Sent in chunks of one byte each, a body takes six times its length.
+        _most_bytes = MAX_HEAD_BYTES + 6 * max_body_bytes
+
+        def on_message_begin(self) -> None:
+            self._message_bytes = 0
+            super().on_message_begin()
+
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            self._message_bytes += len(data)
+            is_head = self.scope is None or "method" not in self.scope
+            if self._message_bytes > (MAX_HEAD_BYTES if is_head else self._most_bytes):
+                self._refuse()  # type: ignore[attr-defined] # of `Bounded`, which comes before it
+
+    return type("HttpTools", (Direct, HttpTools), members | {"lane": FastLane(path, respond)})
