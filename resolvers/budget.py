@@ -62,16 +62,20 @@ class Budget:
         """Return in how many seconds the `further`-th request behind those that wait could go."""
         return self._delay(self.waiting + further)
 
+    def spend_at_hand(self) -> bool:
+        """Let one request go if it need not wait; return whether it may go."""
+        may_go = not self.waiting and self._delay(1) <= 0
+        self._unsent += may_go
+        return may_go
+
     async def spend(self, seconds_left: Callable[[], float]) -> None:
         """Wait until one request may go; raises `UpstreamRateLimited` at once if that is not within the time left.
 
         The time is asked for anew while it waits: others may have joined the request, who have more.
         """
-        delay = self.delay(1)
-        if delay <= 0 and not self.waiting:
-            self._unsent += 1
+        if self.spend_at_hand():
             return
-        self._refuse_beyond(seconds_left(), delay)
+        self._refuse_beyond(seconds_left(), self.delay(1))
         self.waiting += 1
         try:
             async with self._turn:

@@ -25,13 +25,12 @@ from resolvers.errors import (
     UpstreamUnauthorized,
     UpstreamUnavailable,
 )
-from resolvers.operation import Flight, Operation, Stale
+from resolvers.operation import Flight, Operation, Permit, Stale
 from resolvers.places import Places
-from resolvers.queueing import FairQueue, Wanted
+from resolvers.queueing import PENDING, FairQueue, Visit, Wanted
 from resolvers.source import Client, Outcome, Record, Source, SourceSettings
 from resolvers.telemetry import FetchFailed, NothingFound, Telemetry, UnknownCode
 from resolvers.transport import Transport, TransportSettings
-from resolvers.waiting import settled
 
 NO_STALE_ANSWER = (UpstreamUnauthorized, UpstreamForbidden)
 """Where the source says that this server may not read, what it let us read before is no answer."""
@@ -55,7 +54,7 @@ class Fetcher:
         self._wanted: dict[str, Wanted] = {}
         self._queue = FairQueue()
         self._flying: dict[Flight, tuple[asyncio.Task[None], list[Wanted]]] = {}
-        self._dispatching: asyncio.Task[None] | None = None
+        self._dispatching: asyncio.Handle | asyncio.Task[None] | None = None
         self._permit_coming = False
         self._reported: set[tuple[str, str]] = set()
         self._missing_at_first: int | None = 0
@@ -73,27 +72,30 @@ class Fetcher:
     async def fetch_many(self, ids: Sequence[str], operation: Operation) -> list[Outcome]:
         """Return one outcome for each of the distinct ids, in order. Raises nothing but a cancellation."""
         operation.cost(self.source).keys += len(ids)
-        wanted = self._want(ids, operation)
+        visit = Visit(operation)
+        wanted = self._want(ids, visit)
         try:
             with operation.waiting(self.source):
-                await settled([one.outcome for one in wanted], until=operation.deadline)
+                if not visit.is_over:
+                    await visit.over()
             return [self._outcome(one, operation) for one in wanted]
         finally:
-            self._leave(wanted, operation)
+            if not visit.is_over:
+                self._leave(wanted, visit)
 
-    def _want(self, ids: Sequence[str], operation: Operation) -> list[Wanted]:
+    def _want(self, ids: Sequence[str], visit: Visit) -> list[Wanted]:
         """Join each id's fetch, or queue it; refuse at once what could not leave before the deadline."""
-        loop = asyncio.get_running_loop()
+        operation = visit.operation
         found, new = [], []
         for source_id in ids:
             wanted = self._wanted.get(source_id)
             # Who wants it fresh may wait for what has not left yet, and not for what left before.
             if wanted is None or (operation.wants_fresh and not wanted.is_queued):
-                wanted = Wanted(source_id, loop.create_future(), operation)
+                wanted = Wanted(source_id, operation)
                 new.append(wanted)
             else:
                 operation.cost(self.source).joined += 1
-            wanted.waiting.add(operation)
+            wanted.join(visit)
             found.append(wanted)
         fitting = self._fitting(len(new), operation)
         for wanted in new[:fitting]:
@@ -102,9 +104,10 @@ class Fetcher:
         if late := new[fitting:]:
             refusal = self._over_budget(self._delay(operation, len(late)))
             for wanted in late:
-                wanted.outcome.set_result(refusal)
+                wanted.settle(refusal)
         if self._queue and self._dispatching is None:
-            self._dispatching = asyncio.create_task(self._dispatch(), context=Context())
+            # In the next turn: others may ask in this one.
+            self._dispatching = asyncio.get_running_loop().call_soon(self._dispatch, context=Context())
         return found
 
     def _fitting(self, count: int, operation: Operation) -> int:
@@ -128,8 +131,8 @@ class Fetcher:
     def _outcome(self, wanted: Wanted, operation: Operation) -> Outcome:
         outcome: Outcome
         budget = self._client.transport.budget
-        if wanted.outcome.done():
-            outcome = wanted.outcome.result()
+        if wanted.outcome is not PENDING:
+            outcome = wanted.outcome
         elif wanted.is_queued and budget.is_tight:
             outcome = self._over_budget(max(budget.delay(1), 1.0))
         else:
@@ -141,12 +144,12 @@ class Fetcher:
                 return stale[0]
         return outcome
 
-    def _leave(self, wanted: Iterable[Wanted], operation: Operation) -> None:
+    def _leave(self, wanted: Iterable[Wanted], visit: Visit) -> None:
         """Wait no more. What nobody waits for any more is not fetched, or no longer."""
-        has_hung_up = asyncio.get_running_loop().time() < operation.deadline
+        has_hung_up = asyncio.get_running_loop().time() < visit.operation.deadline
         for one in wanted:
-            one.waiting.discard(operation)
-            if one.waiting or one.outcome.done():
+            one.leave(visit)
+            if one.visits or one.outcome is not PENDING:
                 continue
             if one.is_queued:
                 self._queue.remove(one)
@@ -160,16 +163,28 @@ class Fetcher:
             return
         task, batch = self._flying.pop(flight)
         task.cancel()
+        flight.end()  # it may not even have begun
         for one in batch:  # at once, or somebody might still join
             self._forget(one)
 
-    async def _dispatch(self) -> None:
-        """Send what is queued, a permit at a time, until nothing is queued any more."""
+    def _dispatch(self) -> None:
+        """Send what may leave at once; a task sends the rest, a permit at a time."""
+        self._dispatching = None
+        client = self._client
+        try:
+            while self._queue and client.is_ready and (permit := client.transport.permit_at_hand()):
+                self._send(permit)
+        except Exception as error:  # a fault of ours: those who wait have to know
+            self._settle(self._queue.take(), error)
+        if self._queue:
+            self._dispatching = asyncio.create_task(self._dispatch_slowly())
+
+    async def _dispatch_slowly(self) -> None:
         try:
             while self._queue:
                 try:
                     await self._dispatch_one()
-                except Exception as error:  # the source's, or a fault of ours: those who wait have to know
+                except Exception as error:  # the source's, or a fault of ours
                     if isinstance(error, UpstreamError):
                         self._tell(error)
                     self._settle(self._queue.take(), error)
@@ -184,36 +199,37 @@ class Fetcher:
             permit = await self._client.transport.permit(getting_ready)
         finally:
             self._permit_coming = False
+        self._send(permit)
+
+    def _send(self, permit: Permit) -> None:
         batch = self._queue.take(self._client.batch_size)
         if not batch:
             permit.end(failed=None)
             return
         flight = _flight(batch, self.source)
         flight.give(permit)
-        task = asyncio.create_task(self._fly(flight, batch), context=Context())
-        task.add_done_callback(lambda _: self._landed(flight))  # also of one that is cancelled before it begins
-        self._flying[flight] = task, batch
+        self._flying[flight] = asyncio.get_running_loop().create_task(self._fly(flight, batch)), batch
         for one in batch:
             one.flight = flight
 
     async def _fly(self, flight: Flight, batch: list[Wanted]) -> None:
         try:
             outcomes = await self._client.fetch_many([one.source_id for one in batch], flight)
-            for error in {id(outcome): outcome for outcome in outcomes if isinstance(outcome, UpstreamError)}.values():
-                self._tell(error)
             for one, outcome in zip(batch, outcomes, strict=True):
-                if not isinstance(outcome, UpstreamError):
+                if isinstance(outcome, UpstreamError):
+                    self._tell(outcome)
+                else:
                     self._cache.keep(one.source_id, outcome)
                     self._look_at(outcome)
-                self._settle([one], outcome)
+                self._forget(one)
+                one.settle(outcome)
         except asyncio.CancelledError:
             self._settle(batch, UpstreamUnavailable(self.source, detail="the fetch was cancelled"))
         except Exception as error:  # a fault of ours must reach those who wait, or they would wait for ever
             self._settle(batch, error)
-
-    def _landed(self, flight: Flight) -> None:
-        self._flying.pop(flight, None)
-        flight.end()
+        finally:
+            self._flying.pop(flight, None)
+            flight.end()
 
     def _tell(self, error: UpstreamError) -> None:
         """Tell of an error that the exchange itself did not show. The budget and the breaker refuse without a word."""
@@ -238,8 +254,7 @@ class Fetcher:
     def _settle(self, batch: Iterable[Wanted], outcome: Outcome | Exception) -> None:
         for one in batch:
             self._forget(one)
-            if not one.outcome.done():
-                one.outcome.set_result(outcome)
+            one.settle(outcome)
 
     def _forget(self, wanted: Wanted) -> None:
         if self._wanted.get(wanted.source_id) is wanted:
@@ -266,4 +281,5 @@ def _flight(batch: Sequence[Wanted], source: str) -> Flight:
     for one in batch:
         if one.first is not payer:
             one.first.cost(source).joined += 1
-    return Flight(lambda: set().union(*[one.waiting for one in batch]), payer=payer)
+    riders = batch[0].riders if len(batch) == 1 else lambda: set().union(*[one.riders() for one in batch])
+    return Flight(riders, payer=payer)

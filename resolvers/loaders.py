@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Mapping
 from functools import partial
 
-from aiodataloader import DataLoader
+import aiodataloader
 
 from resolvers.errors import SourceNotConfigured, UpstreamUnavailable
 from resolvers.fetcher import Fetcher
@@ -17,13 +17,39 @@ from resolvers.source import Outcome, Source
 _UNKNOWN = object()
 
 
+class Loader(aiodataloader.DataLoader[str, Outcome]):
+    """A DataLoader whose batch leaves when it is told to."""
+
+    cache = False  # `Loaders` remembers the keys of all sources
+    _will_leave = False
+
+    def do_resolve_reject(self, key: str, future: "asyncio.Future[Outcome]") -> None:
+        """Take a key; aiodataloader would also make the batch leave soon."""
+        self._queue.append(aiodataloader.Loader(key=key, future=future))
+
+    def send(self) -> None:
+        """Let the batch leave: nobody else will ask before it is answered."""
+        if self._queue:
+            aiodataloader.dispatch_queue(self)
+
+    def send_soon(self) -> None:
+        """Let it leave after some turns of the loop, as aiodataloader does: resolvers ask in different ones."""
+        if self._queue and not self._will_leave:
+            self._will_leave = True
+            self.loop.call_soon(asyncio.ensure_future, self._leave())
+
+    async def _leave(self) -> None:
+        self._will_leave = False
+        self.send()
+
+
 class Loaders:
     """One DataLoader for each configured source; made inside the running loop, for one request."""
 
     def __init__(self, fetchers: Mapping[str, Fetcher], operation: Operation) -> None:
         self._fetchers = fetchers
         self._operation = operation
-        self._loaders: dict[str, DataLoader[str, Outcome]] = {}
+        self._loaders: dict[str, Loader] = {}
         self._known: dict[tuple[str, str], Outcome | asyncio.Future[Outcome]] = {}
         self._batches: set[asyncio.Task[object]] = set()
         self._is_closed = False
@@ -34,14 +60,17 @@ class Loaders:
         Nothing is awaited before the key is queued, or records asked for together would not share a batch.
         """
         found = self.ask(source, source_id)
+        if not isinstance(found, asyncio.Future):
+            return found
+        self._loaders[source.name].send_soon()
         # All callers of a key share one future: graphql-core cancels siblings of a failed non-null field, and an
         # unshielded cancellation would reach the others.
-        return await asyncio.shield(found) if isinstance(found, asyncio.Future) else found
+        return await asyncio.shield(found)
 
     def ask(self, source: Source, source_id: str) -> "Outcome | asyncio.Future[Outcome]":
         """Return the record if it is at hand, or the future that will have it: wait for it, never cancel it.
 
-        Raises `SourceNotConfigured`.
+        What was asked for leaves with `send`. Raises `SourceNotConfigured`.
         """
         key = (source.name, source_id)
         known = self._known.get(key, _UNKNOWN)
@@ -56,10 +85,14 @@ class Loaders:
             return entry.record
         loader = self._loaders.get(source.name)
         if loader is None:
-            loader = self._loaders[source.name] = DataLoader(partial(self._fetch, fetcher), cache=False)
+            loader = self._loaders[source.name] = Loader(partial(self._fetch, fetcher))
         self._known[key] = future = loader.load(source_id)
-        future.add_done_callback(_seen)
         return future
+
+    def send(self) -> None:
+        """Let all that was asked for leave now."""
+        for loader in self._loaders.values():
+            loader.send()
 
     def close(self) -> None:
         """Give up what is still being fetched: the request is over, or its client has gone."""
@@ -74,12 +107,18 @@ class Loaders:
         try:
             if self._is_closed:
                 raise asyncio.CancelledError
-            return await fetcher.fetch_many(ids, self._operation)
+            outcomes = await fetcher.fetch_many(ids, self._operation)
         except asyncio.CancelledError:
             # aiodataloader catches only Exception: uncaught here, every caller would wait for ever.
-            return [UpstreamUnavailable(fetcher.source, detail="the fetch was cancelled")] * len(ids)
+            outcomes = [UpstreamUnavailable(fetcher.source, detail="the fetch was cancelled")] * len(ids)
         finally:
             self._batches.discard(batch)
+        for source_id, outcome in zip(ids, outcomes, strict=True):
+            if isinstance(outcome, Exception):
+                future = self._known[fetcher.source, source_id]
+                assert isinstance(future, asyncio.Future)
+                future.add_done_callback(_seen)
+        return outcomes
 
 
 def _seen(future: "asyncio.Future[Outcome]") -> None:

@@ -4,7 +4,7 @@ One `Operation` is made for each operation. Times are those of the running loop'
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -103,7 +103,7 @@ class Permit(Protocol):
 class Flight:
     """One fetch under way. Its deadline is the latest of those who wait for it; one operation pays for it."""
 
-    def __init__(self, riders: Callable[[], set[Operation]], *, payer: Operation | None = None) -> None:
+    def __init__(self, riders: Callable[[], Collection[Operation]], *, payer: Operation | None = None) -> None:
         self.riders = riders
         """Gives the operations that wait for it just now."""
         self._payer = payer
@@ -113,7 +113,10 @@ class Flight:
     @property
     def deadline(self) -> float:
         """The moment after which nobody waits any more."""
-        return max([operation.deadline for operation in self.riders()], default=self._now())
+        riders = self.riders()
+        if len(riders) == 1:
+            return next(iter(riders)).deadline
+        return max([operation.deadline for operation in riders], default=self._now())
 
     @property
     def seconds_left(self) -> float:

@@ -25,10 +25,15 @@ class Places:
         """How many may run at once just now."""
         return int(self._limit)
 
+    def take_at_hand(self) -> bool:
+        """Take a place if one is free; return whether it was."""
+        is_free = self._taken < int(self._limit) and not self._queue
+        self._taken += is_free
+        return is_free
+
     async def take(self) -> None:
         """Wait for a place and take it."""
-        if self._taken < self.limit and not self._queue:
-            self._taken += 1
+        if self.take_at_hand():
             return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._queue.append(turn)

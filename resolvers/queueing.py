@@ -5,22 +5,87 @@ Operations take turns, id by id: one that wants a thousand records cannot starve
 
 import asyncio
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from typing import Any, Final
 
 from resolvers.operation import Flight, Operation
-from resolvers.source import Outcome
+
+PENDING: Final[Any] = object()
+"""In place of an outcome that is not there yet."""
 
 
-@dataclass(eq=False, slots=True)
+class Visit:
+    """One operation that waits for some records: it wakes up once, when all of them have an outcome."""
+
+    __slots__ = ("_end", "_left", "operation")
+
+    def __init__(self, operation: Operation) -> None:
+        self.operation = operation
+        self._left = 0
+        self._end: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there is nothing to wait for."""
+        return self._left == 0
+
+    def await_one(self) -> None:
+        """Wait for one record more."""
+        self._left += 1
+
+    def one_is_there(self) -> None:
+        """Wait for one less."""
+        self._left -= 1
+        if self._left == 0:
+            self._stop()
+
+    async def over(self) -> None:
+        """Wait until all are there, or until the operation's deadline."""
+        timer = asyncio.get_running_loop().call_at(self.operation.deadline, self._stop)
+        try:
+            await self._end
+        finally:
+            timer.cancel()
+
+    def _stop(self) -> None:
+        if not self._end.done():
+            self._end.set_result(None)
+
+
 class Wanted:
     """One record that is being fetched or waits to be; who asked first, and all who wait for it."""
 
-    source_id: str
-    outcome: asyncio.Future[Outcome]
-    first: Operation
-    waiting: set[Operation] = field(default_factory=set)
-    is_queued: bool = False
-    flight: Flight | None = None
+    __slots__ = ("first", "flight", "is_queued", "outcome", "source_id", "visits")
+
+    def __init__(self, source_id: str, first: Operation) -> None:
+        self.source_id = source_id
+        self.first = first
+        self.visits: list[Visit] = []
+        self.outcome: Any = PENDING
+        self.is_queued = False
+        self.flight: Flight | None = None
+
+    def join(self, visit: Visit) -> None:
+        """Let somebody wait for it."""
+        self.visits.append(visit)
+        visit.await_one()
+
+    def leave(self, visit: Visit) -> None:
+        """Let somebody wait no more."""
+        if visit in self.visits:
+            self.visits.remove(visit)
+
+    def settle(self, outcome: Any) -> None:
+        """Tell all who wait, once."""
+        if self.outcome is PENDING:
+            self.outcome = outcome
+            for visit in self.visits:
+                visit.one_is_there()
+
+    def riders(self) -> Collection[Operation]:
+        """Return the operations that wait for it."""
+        visits = self.visits
+        return (visits[0].operation,) if len(visits) == 1 else {visit.operation for visit in visits}
 
 
 class FairQueue:
@@ -61,7 +126,7 @@ class FairQueue:
 
     def riders(self) -> set[Operation]:
         """Return the operations that wait for what is in the queue."""
-        return set().union(*(wanted.waiting for line in self._lines.values() for wanted in line.values()))
+        return {v.operation for line in self._lines.values() for wanted in line.values() for v in wanted.visits}
 
     def position(self, operation: Operation, place: int) -> int:
         """Return the how-manieth to be taken the `place`-th record of an operation would be."""

@@ -33,6 +33,10 @@ class Client(Protocol):
     def batch_size(self) -> int:
         """How many ids one request can carry, just now."""
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether a request can be sent just now without `prepare`."""
+
     async def prepare(self, flight: Flight) -> None:
         """Do what must come before a request, such as signing in; raises an `UpstreamError`."""
 

@@ -70,6 +70,17 @@ class Transport:
         self.shortest_exchange_seconds = settings.attempt_timeout_seconds / 10
         """What has less time left is not sent: an answer could not be waited for."""
 
+    def permit_at_hand(self) -> "SendPermit | None":
+        """Return a permit if a request may be sent right now."""
+        if self._breaker.is_open or not self._places.take_at_hand():
+            return None
+        if not self.budget.spend_at_hand():
+            self._places.give_back()
+            return None
+        permit = SendPermit(self._places, self.budget, self._breaker)
+        permit.is_spent = True
+        return permit
+
     async def permit(self, flight: Flight) -> "SendPermit":
         """Wait until a request may be sent, however long; raises an `UpstreamError` at once where that is in vain."""
         self._breaker.check()
@@ -115,56 +126,49 @@ class Transport:
             return await self.permit(flight)
 
     async def _attempt(self, request: Request, flight: Flight, permit: Permit) -> bytes | None:
-        seconds = min(self._settings.attempt_timeout_seconds, flight.seconds_left)
+        longest = self._settings.attempt_timeout_seconds
+        seconds = min(longest, flight.seconds_left)
         weight = flight.weight
         round_ = self._places.round
-        failed: bool | None = None
-        is_whole = False
-        try:
-            flight.pay(self.source)
-            body = await self._exchange(request, seconds, permit)
-            failed, is_whole = False, True
-            self._places.widen()
-            return body
-        except UpstreamTimeout:
-            # A source that was given hardly any time has not failed.
-            failed = True if seconds * 2 >= self._settings.attempt_timeout_seconds else None
-            raise
-        except UpstreamError as error:
-            failed = isinstance(error, UpstreamUnavailable)
-            if error.status == 503:
-                self._places.narrow(round_)
-            raise
-        finally:
-            permit.end(failed=failed, weight=max(weight, flight.weight), is_whole=is_whole)
-
-    async def _exchange(self, request: Request, seconds: float, permit: Permit) -> bytes | None:
-        started = perf_counter()
         status: int | None = None
         failure: UpstreamError | None = None
+        failed: bool | None = None
+        flight.pay(self.source)
+        started = perf_counter()
         try:
             with TimeLimit(seconds):
                 reply = await self._exchanges.make(request, max_bytes=self._settings.max_reply_bytes, sent=permit.sent)
             status = reply.status
-            return decipher(self.source, reply)
+            body = decipher(self.source, reply)
+            failed = False
+            self._places.widen()
+            return body
         except TimeoutError:
             failure = UpstreamTimeout(self.source, detail="no complete answer in time")
+            # A source that was given hardly any time has not failed.
+            failed = True if seconds * 2 >= longest else None
         except Garbled as error:
-            failure = UpstreamBadResponse(self.source, detail=str(error))
+            failure, failed = UpstreamBadResponse(self.source, detail=str(error)), False
         except NoReply as error:
-            failure = UpstreamUnavailable(self.source, detail=str(error))
+            failure, failed = UpstreamUnavailable(self.source, detail=str(error)), True
         except UpstreamError as error:
-            failure = error
+            failure, failed = error, isinstance(error, UpstreamUnavailable)
+            if status == 503:
+                self._places.narrow(round_)
         finally:
             milliseconds = (perf_counter() - started) * 1000
             code, detail = (failure.code, failure.detail) if failure else (None, "")
             self.telemetry(UpstreamCall(self.source, request.kind, request.keys, status, milliseconds, code, detail))
+            is_whole = failed is False and failure is None
+            permit.end(failed=failed, weight=max(weight, flight.weight), is_whole=is_whole)
         failure.is_told = True
         raise failure from None
 
 
 class SendPermit:
     """A `Permit`: a place to send one request in, right now."""
+
+    __slots__ = ("_breaker", "_budget", "_places", "is_spent")
 
     def __init__(self, places: Places, budget: Budget, breaker: Breaker) -> None:
         self._places = places

@@ -1,46 +1,9 @@
-"""Waiting for what others do, and not for too long: what asyncio has for it, done in a fraction of its time.
+"""A time limit around what is awaited: what asyncio has for it, done in a third of its time.
 
-Each record is waited for, and each exchange is bounded, so both are done tens of times in an operation.
+Each exchange is bounded, so it is done tens of times in an operation.
 """
 
 import asyncio
-from collections.abc import Collection
-from typing import Any
-
-
-async def settled(futures: Collection["asyncio.Future[Any]"], *, until: float | None = None) -> None:
-    """Wait until all are done, or until a moment of the loop's clock. Cancels none of them, not even when cancelled.
-
-    `asyncio.wait` does the same, and asks of each whether it is a coroutine, which takes longer than all the rest.
-    """
-    pending = [future for future in futures if not future.done()]
-    if not pending:
-        return
-    loop = asyncio.get_running_loop()
-    end = loop.create_future()
-    left = len(pending)
-
-    def stop() -> None:
-        if not end.done():
-            end.set_result(None)
-
-    def count(_: object) -> None:
-        nonlocal left
-        left -= 1
-        if not left:
-            stop()
-
-    for future in pending:
-        future.add_done_callback(count)
-    timer = None if until is None else loop.call_at(until, stop)
-    try:
-        await end
-    finally:
-        if timer is not None:
-            timer.cancel()
-        if left:
-            for future in pending:
-                future.remove_done_callback(count)
 
 
 class TimeLimit:

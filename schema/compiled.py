@@ -80,7 +80,7 @@ class CompiledOperation:
             if fields is None:
                 return None
             asked = [field.ask(variables, context) for field in fields]
-            await arrived(asked)
+            await arrived(asked, context)
             errors: list[GraphQLError] = []
             data = {field.key: field.complete(found, errors) for field, found in zip(fields, asked, strict=True)}
         except Exception:  # whatever it is, graphql-core will meet it again and give it its place

@@ -95,8 +95,9 @@ class _Writer:
     def _present(self, made: Made[Any], record: str, written: str) -> str:
         if made.present is None:
             return written
-        if isinstance(made.present, str):
-            return f"(None if {record}.{made.present} is None else {written})"
+        if isinstance(made.present, str | tuple):
+            names = (made.present,) if isinstance(made.present, str) else made.present
+            return f"(None if {' is '.join(f'{record}.{name}' for name in names)} is None else {written})"
         return f"({written} if {self._let(made.present)}({record}) else None)"
 
     def _leaf(self, type_: GraphQLLeafType, value: Value, record: str) -> str:

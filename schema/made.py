@@ -52,12 +52,13 @@ class Code:
 class Made(Generic[T]):
     """A type, and where each of its fields comes from, by the field's name in Python.
 
-    `present` tells whether the record has such an object at all: a test, or an attribute that must not be None.
+    `present` tells whether the record has such an object at all: an attribute that must not be None, or several of
+    which one must not be, or a test.
     """
 
     type_: type[T]
     fields: "Mapping[str, Value]"
-    present: Callable[[Any], Any] | str | None = None
+    present: Callable[[Any], Any] | str | tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         """Refuse a table with gaps when it is written, not when a client asks."""
@@ -67,8 +68,9 @@ class Made(Generic[T]):
 
     def of(self, record: Any) -> T | None:
         """Return the object, None where the record has none."""
-        if isinstance(self.present, str):
-            if getattr(record, self.present) is None:
+        if isinstance(self.present, str | tuple):
+            names = (self.present,) if isinstance(self.present, str) else self.present
+            if all(getattr(record, name) is None for name in names):
                 return None
         elif self.present is not None and not self.present(record):
             return None

@@ -4,7 +4,7 @@ from enum import IntEnum
 
 import strawberry
 
-from resolvers.nexudus.record import LeadSource, LossReason, NexudusRecord
+from resolvers.nexudus.record import LeadSource, LossReason
 from schema.access import PERSONAL
 from schema.made import Made, Number
 
@@ -189,11 +189,6 @@ class NexudusUtm:
     term: str | None = strawberry.field(description="`utm_term`.")
 
 
-def _has_utm(r: NexudusRecord) -> bool:
-    values = (r.utm_source, r.utm_medium, r.utm_campaign, r.utm_content, r.utm_term)
-    return any(value is not None for value in values)
-
-
 UTM = Made(
     NexudusUtm,
     {
@@ -203,5 +198,5 @@ UTM = Made(
         "content": "utm_content",
         "term": "utm_term",
     },
-    _has_utm,
+    ("utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term"),
 )

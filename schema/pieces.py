@@ -125,7 +125,7 @@ class PiecedOperation:
             return None
         try:
             asked = [field.ask_for(ids, context) for _, field, ids in self.fields]
-            await arrived(asked)
+            await arrived(asked, context)
             errors: list[GraphQLError] = []
             data = {
                 key: field.complete(found, errors) for (key, field, _), found in zip(self.fields, asked, strict=True)

@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from graphql import FieldNode, GraphQLError, located_error
 
-from resolvers.waiting import settled
 from schema.completion import NotCompiled
 from schema.context import Context
 from schema.lookups import Lookup
@@ -95,6 +95,12 @@ def _ask(lookup: Lookup, value: Any, context: Context) -> Found:
     return source.name, outcome
 
 
-async def arrived(asked: list[list[Found]]) -> None:
-    """Wait for every future."""
-    await settled({outcome for found in asked for _, outcome in found if isinstance(outcome, asyncio.Future)})
+async def arrived(asked: list[list[Found]], context: Context) -> None:
+    """Let everything that was asked for leave, and wait for it."""
+    context.loaders.send()
+    for found in asked:
+        for _, outcome in found:
+            # One by one: those of a source come together, so that all but one are there when they are looked at.
+            if isinstance(outcome, asyncio.Future) and not outcome.done():
+                with suppress(Exception):  # it will stand at its place in the answer
+                    await outcome

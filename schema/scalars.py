@@ -2,7 +2,6 @@
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from functools import lru_cache
 from typing import Any, NewType
 
 import strawberry
@@ -16,8 +15,9 @@ def _decimal_text(value: Decimal) -> str:
     return format(value, "f")
 
 
-@lru_cache(8192)  # records that are served again bring the same times again, and their text takes long to make
-def _utc_text(value: datetime) -> str:
+def _utc_text(value: datetime | str) -> str:
+    if isinstance(value, str):  # a record's own times: `resolvers.reply.Timestamp`
+        return value
     return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 

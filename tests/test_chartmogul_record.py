@@ -1,7 +1,7 @@
 """`resolvers.chartmogul.record`: the 14 documented fields, each as the vendor writes it."""
 
 import json
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -31,12 +31,13 @@ def test_the_record_has_the_14_documented_fields_and_no_other() -> None:
 @pytest.mark.parametrize("example", [EXAMPLE, VENDORS_EXAMPLE], ids=["invented", "documented"])
 def test_each_field_holds_what_the_example_says(example: dict[str, Any], name: str) -> None:
     expected = example[name]
+    found = getattr(parse(json.dumps(example).encode()), name)
     if name in ("created_at", "updated_at"):
-        expected = datetime.fromisoformat(expected)
+        expected, found = datetime.fromisoformat(expected), datetime.fromisoformat(found)
     elif name == "estimated_close_date":
         expected = date.fromisoformat(expected)
 
-    assert getattr(parse(json.dumps(example).encode()), name) == expected
+    assert found == expected
 
 
 @pytest.mark.parametrize("name", [name for name in DOCUMENTED if name not in REQUIRED])
@@ -121,10 +122,8 @@ def test_known_codes_are_not_reported(type_: str | None, category: str | None) -
     assert parsed(type=type_, forecast_category=category).unknown_codes() == []
 
 
-def test_times_are_aware() -> None:
-    assert parsed(created_at="2024-03-20T09:55:50.156Z").created_at == datetime(
-        2024, 3, 20, 9, 55, 50, 156_000, tzinfo=UTC
-    )
+def test_times_are_in_utc() -> None:
+    assert parsed(created_at="2024-03-20T09:55:50.156Z").created_at == "2024-03-20T09:55:50.156000Z"
 
 
 @pytest.mark.parametrize("sent", [b"null", b"[]", b"{}", b'{"code":404,"message":"x","param":"uuid"}', b"<html>"])

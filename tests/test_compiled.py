@@ -10,7 +10,7 @@ import asyncio
 import os
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime
 from decimal import Decimal
 from random import Random
 from typing import Any
@@ -60,8 +60,7 @@ from schema.context import Context
 from schema.errors import field_errors
 from schema.execution import execute_with_graphql_core
 from schema.memo import Memo
-from web.graphql_http import _response
-from web.parameters import JSON
+from web.sent import written
 
 OPEN, RESTRICTED = build_schema()._schema, build_restricted_schema()._schema
 EVERYTHING = Access.of(SCOPES, is_gateway=True, is_production=False)
@@ -74,10 +73,7 @@ GLOBAL_IDS = [global_id.encode(source, id_) for source, ids in SOURCE_IDS.items(
 MALFORMED = ["", "x", "bmV4dWR1czow"]
 
 TEXTS = ["", "a", 'quo"te\n', "£", "7", "Company", "won", "pipeline", "recurring", "one-time", "USD", "unheard-of"]
-TIMES = [
-    Timestamp(2026, 2, 11, 16, 42, 7, 913118, tzinfo=UTC),
-    Timestamp(2026, 2, 11, 16, 42, 7, tzinfo=timezone(timedelta(hours=2))),
-]
+TIMES = [Timestamp.of("2026-02-11T16:42:07.913118Z"), Timestamp.of("2026-02-11T16:42:07+02:00")]
 VALUES: dict[str, Sequence[Any]] = {
     "str": TEXTS,
     "int": [0, 1, 2, 3, 19, 98, 2**31 - 1, 2**31, 2**70, -5],
@@ -268,7 +264,7 @@ def told(result: ExecutionResult) -> bytes:
     errors = sorted(result.errors or [], key=lambda error: str((error.path or [""])[0]))
     if result.errors and not any(error.path for error in result.errors):
         return orjson.dumps([error.formatted for error in result.errors])
-    return _response({"data": result.data, "errors": field_errors(errors)}, 200, JSON, {}).content
+    return written({"data": result.data, "errors": field_errors(errors)})
 
 
 PLAIN = queries(
@@ -394,7 +390,7 @@ async def test_an_integer_beyond_64_bits_is_answered_beside_texts_that_are_kept(
     memo = Memo()
     record_ = record(ChartMogulRecord, SOURCE_IDS["chartmogul"][0], Random(2))
     data = [memo.keep(0, record_, {"a": 1}), memo.keep(1, record_, {"huge": 2**70})]
-    assert _response({"data": data}, 200, JSON, {}).content == b'{"data":[{"a":1},{"huge":1180591620717411303424}]}'
+    assert written({"data": data}) == b'{"data":[{"a":1},{"huge":1180591620717411303424}]}'
 
 
 @pytest.mark.parametrize("type_", ["ID!", "[ID!]!"])

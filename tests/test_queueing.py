@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resolvers.operation import Operation
-from resolvers.queueing import FairQueue, Wanted
+from resolvers.queueing import FairQueue, Visit, Wanted
 
 
 def an_operation() -> Operation:
@@ -14,8 +14,8 @@ def an_operation() -> Operation:
 
 
 def wanted(operation: Operation, source_id: str) -> Wanted:
-    one = Wanted(source_id, asyncio.get_running_loop().create_future(), operation)
-    one.waiting.add(operation)
+    one = Wanted(source_id, operation)
+    one.join(Visit(operation))
     return one
 
 
@@ -77,8 +77,46 @@ async def test_what_is_removed_is_not_taken_and_an_empty_line_is_no_line() -> No
 async def test_those_who_wait_for_what_is_queued_are_known() -> None:
     queue, one, other = FairQueue(), an_operation(), an_operation()
     shared, _ = fill(queue, one, "a", 2)
-    shared.waiting.add(other)
+    shared.join(Visit(other))
     assert queue.riders() == {one, other}
+
+
+async def test_who_waits_for_several_records_wakes_up_when_all_are_there() -> None:
+    visit = Visit(an_operation())
+    one, other = wanted(visit.operation, "1"), wanted(visit.operation, "2")
+    for record in (one, other):
+        record.join(visit)
+    waiting = asyncio.create_task(visit.over())
+    one.settle("a record")
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    other.settle(None)
+    await waiting
+    assert visit.is_over
+    assert (one.outcome, other.outcome) == ("a record", None)
+
+
+async def test_who_waits_gives_up_at_its_deadline_and_not_before() -> None:
+    visit, late = Visit(Operation(0.001)), Visit(an_operation())
+    record = wanted(late.operation, "1")
+    for one in (visit, late):
+        record.join(one)
+    patient = asyncio.create_task(late.over())
+    await visit.over()
+    assert not visit.is_over
+    record.leave(visit)
+    assert not patient.done()
+    record.settle("a record")  # who has left is not told
+    await patient
+    assert late.is_over
+    assert not visit.is_over
+
+
+async def test_an_outcome_is_the_first_that_is_told() -> None:
+    record = wanted(an_operation(), "1")
+    record.settle("a record")
+    record.settle("another")
+    assert record.outcome == "a record"
 
 
 @settings(deadline=None)

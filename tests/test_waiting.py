@@ -1,11 +1,11 @@
-"""`resolvers.waiting`: what others do is waited for without disturbing them, and never for too long."""
+"""`resolvers.waiting`: nothing is waited for too long."""
 
 import asyncio
 from typing import Any
 
 import pytest
 
-from resolvers.waiting import TimeLimit, settled
+from resolvers.waiting import TimeLimit
 
 Future = asyncio.Future[Any]
 
@@ -17,55 +17,6 @@ def futures(count: int) -> list[Future]:
 async def turns(count: int = 3) -> None:
     for _ in range(count):
         await asyncio.sleep(0)
-
-
-async def test_it_waits_until_all_are_done_however_they_end() -> None:
-    one, other, third = futures(3)
-    waiting = asyncio.create_task(settled([one, other, third]))
-    await turns()
-    one.set_result(1)
-    other.set_exception(KeyError())
-    await turns()
-    assert not waiting.done()
-    third.cancel()
-    await turns()
-    assert waiting.done()
-    other.exception()
-
-
-async def test_what_is_done_is_not_waited_for() -> None:
-    (done,) = futures(1)
-    done.set_result(1)
-    waiting = settled([done])
-    with pytest.raises(StopIteration):
-        waiting.send(None)
-
-
-async def test_it_gives_up_at_the_moment_and_leaves_the_rest_alone() -> None:
-    done, never = futures(2)
-    done.set_result(1)
-    await settled([done, never], until=asyncio.get_running_loop().time() + 0.001)
-    assert not never.done()
-    never.set_result(1)
-    await turns()
-
-
-async def test_a_moment_that_has_passed_is_no_wait() -> None:
-    (never,) = futures(1)
-    await asyncio.wait_for(settled([never], until=0), 1)
-    assert not never.done()
-
-
-async def test_cancelling_the_wait_leaves_the_rest_alone() -> None:
-    (never,) = futures(1)
-    waiting = asyncio.create_task(settled([never]))
-    await turns()
-    waiting.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await waiting
-    assert not never.done()
-    never.set_result(1)  # nobody is called back any more
-    await turns()
 
 
 async def test_what_ends_in_time_is_let_be() -> None:

@@ -17,6 +17,7 @@ class ChartMogulClient:
     """A `resolvers.source.Client` for ChartMogul."""
 
     batch_size = 1
+    is_ready = True
 
     def __init__(
         self,
@@ -37,7 +38,8 @@ class ChartMogulClient:
 
     async def fetch_many(self, ids: Sequence[str], flight: Flight) -> list[Outcome]:
         """Return the outcome of the uuid, in a list."""
-        return [await self._fetch_one(source_id, flight) for source_id in ids]
+        (source_id,) = ids
+        return [await self._fetch_one(source_id, flight)]
 
     async def _fetch_one(self, source_id: str, flight: Flight) -> Outcome:
         url = f"{self._url}/{quote(source_id, safe='')}"

@@ -62,6 +62,11 @@ class NexudusClient:
         """50, or 1 where list-by-ids does not work."""
         return LIST_SIZE if self._list_works else 1
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether a token is at hand."""
+        return self._tokens.at_hand() is not None
+
     async def prepare(self, flight: Flight) -> None:
         """Sign in, if need be, however long it takes."""
         await self._tokens.get(flight)

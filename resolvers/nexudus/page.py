@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from resolvers.errors import UpstreamBadResponse
-from resolvers.nexudus.record import SOURCE, NexudusRecord, is_complete, parse
+from resolvers.nexudus.record import SOURCE, NexudusRecord, fill, is_complete, parse
 from resolvers.reply import decode, decoder
 
 
@@ -36,13 +36,22 @@ class _RowId(msgspec.Struct, rename="pascal"):
     id: int
 
 
+class _Records(_Envelope):
+    records: list[NexudusRecord]  # type: ignore[assignment] # instead of their texts
+
+
 _ENVELOPE = decoder(_Envelope)
+_RECORDS = decoder(_Records)
 _ROW_ID = decoder(_RowId)
 
 
 def read_page(body: bytes, ids: Sequence[str], *, never_sent: frozenset[str] = frozenset()) -> Page:
     """Return what the page proves about `ids`; raises `UpstreamBadResponse` if it is not a page of records."""
-    envelope = decode(SOURCE, _ENVELOPE, body)
+    envelope: _Envelope
+    try:
+        envelope = decode(SOURCE, _RECORDS, body)
+    except UpstreamBadResponse:  # perhaps a single row's fault
+        envelope = decode(SOURCE, _ENVELOPE, body)
     if envelope.was_successful is False:
         raise UpstreamBadResponse(SOURCE, detail="WasSuccessful is false")
     page = Page()
@@ -68,12 +77,15 @@ def read_page(body: bytes, ids: Sequence[str], *, never_sent: frozenset[str] = f
     return page
 
 
-def _read_row(row: msgspec.Raw, never_sent: frozenset[str]) -> tuple[str | None, NexudusRecord | None]:
+def _read_row(row: NexudusRecord | msgspec.Raw, never_sent: frozenset[str]) -> tuple[str | None, NexudusRecord | None]:
     """Return the row's id, None if it has none, and the record, None if the row cannot stand for it."""
-    try:
-        record, absent = parse(row)
-    except UpstreamBadResponse:
-        return _id_of(row), None
+    if isinstance(row, NexudusRecord):
+        record, absent = fill(row)
+    else:
+        try:
+            record, absent = parse(row)
+        except UpstreamBadResponse:
+            return _id_of(row), None
     return str(record.id), record if is_complete(record, absent, never_sent=never_sent) else None
 
 

@@ -154,16 +154,16 @@ class NexudusRecord(msgspec.Struct, rename="pascal", frozen=True, kw_only=True, 
     def unknown_codes(self) -> list[tuple[str, str]]:
         """Return (field, code) for each code that the vendor's pages do not list."""
         codes = {"Status": self.status, "LeadSource": self.lead_source, "LossReason": self.loss_reason}
-        return [(field, str(code)) for field, code in codes.items() if code is not None and code not in _KNOWN[field]]
+        return [(field, str(code)) for field, code in codes.items() if code not in _KNOWN[field]]
 
 
 _COWORKER_TYPES = {"1": "Individual", "2": "Company"}
 """Nexudus' eCoworkerRecordType."""
 
-_KNOWN: dict[str, frozenset[int]] = {
+_KNOWN: dict[str, frozenset[int | None]] = {
     "Status": frozenset(Status),
-    "LeadSource": frozenset(LeadSource),
-    "LossReason": frozenset(LossReason),
+    "LeadSource": frozenset({None, *LeadSource}),
+    "LossReason": frozenset({None, *LossReason}),
 }
 _DECODER = decoder(NexudusRecord)
 _NEVER_NULL = ("crm_board_column_id", "coworker_id", "position", "completed", "unique_id", "created_on")
@@ -175,7 +175,11 @@ def parse(body: bytes | msgspec.Raw) -> tuple[NexudusRecord, frozenset[str]]:
 
     Raises `UpstreamBadResponse` for anything that is not a CrmOpportunity.
     """
-    record = decode(SOURCE, _DECODER, body)
+    return fill(decode(SOURCE, _DECODER, body))
+
+
+def fill(record: NexudusRecord) -> tuple[NexudusRecord, frozenset[str]]:
+    """Return a record as it was decoded, with null for what was absent, and what that was."""
     if _ABSENT not in astuple(record):
         return record, frozenset()
     absent = frozenset(f for f in record.__struct_fields__ if getattr(record, f) is _ABSENT)
