@@ -10,6 +10,8 @@ COPY resolvers resolvers
 COPY schema schema
 COPY web web
 COPY examples/queries examples/queries
+# Nothing can be written later, so each start would compile them again.
+RUN python -m compileall -q server.py door.py resolvers schema web
 
 USER 65534
 ENV HOST=0.0.0.0 PORT=8000 PYTHONDONTWRITEBYTECODE=1

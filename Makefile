@@ -19,10 +19,11 @@ $(VENV)/installed: pyproject.toml constraints.txt
 demo: $(VENV)/installed  ## Serve the graph over simulated upstreams, no credentials needed
 	@$(BIN)/python server.py --demo
 
-# What one worker has compiled, no other has to (tests/conftest.py).
+# What one worker has compiled, no other has to, and the longest files come first (tests/conftest.py). A file stays with
+# one worker: what its tests share, a browser or a server, is started once.
 test: export PYTHONDONTWRITEBYTECODE :=
 test: $(VENV)/installed  ## Run the tests
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadgroup -m 'not gateways'
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder -m 'not gateways'
 
 gateways: $(VENV)/installed  ## Run gateways, composers and clients of the GraphQL world against the server
 	$(BIN)/python -m pytest tests/test_gateways.py -m gateways -rs

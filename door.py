@@ -20,10 +20,8 @@ from schema.access import SCOPES, Access
 from schema.measure import Limits
 from web.admission import Admission
 from web.api_keys import ApiKeys, read_keys
-from web.bearer import ALGORITHMS, BearerTokens
 from web.callers import API_KEY, Caller, Callers
 from web.graphql_http import Door
-from web.key_set import KeySet
 from web.manifest import read_manifest
 from web.origins import check_origin, comes_from_here, cors, is_loopback
 from web.persisted import Mode, PersistedDocuments
@@ -35,6 +33,9 @@ SAY_WHO = (
 )
 
 _DEFAULT = Limits()
+
+ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
+"""What may be configured for signatures of tokens. None lets somebody who knows a public key sign with it."""
 
 KEY_SET_SECONDS = 5.0
 MAX_KEY_SET_BYTES = 256_000
@@ -141,9 +142,14 @@ class DoorParts:
     limits: LimitSettings
 
     @property
+    def knows_callers(self) -> bool:
+        """Whether there are credentials that a caller can show, which may allow it less than everything."""
+        return bool(self.general.api_keys or self.general.gateway_keys or self.jwt.issuer)
+
+    @property
     def requires_credentials(self) -> bool:
         """Whether a caller has to show a credential."""
-        return bool(self.general.api_keys or self.general.gateway_keys or self.jwt.issuer) and not self._behind_proxy
+        return self.knows_callers and not self._behind_proxy
 
     @property
     def _behind_proxy(self) -> bool:
@@ -183,6 +189,10 @@ class OpenDoor:
         settings, jwt = parts.general, parts.jwt
         tokens = None
         if jwt.issuer and jwt.audience and jwt.jwks_url:
+            # Loaded only for servers that take tokens: the cryptography behind them takes a twentieth of the start.
+            from web.bearer import BearerTokens
+            from web.key_set import KeySet
+
             algorithms = jwt.algorithms.split()
             tokens = BearerTokens(
                 KeySet(jwt.jwks_url, self._fetch, algorithms=algorithms),

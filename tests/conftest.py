@@ -1,4 +1,7 @@
-"""Fixtures that many tests share; what they are made of is in `tests/harness.py`."""
+"""Fixtures that many tests share; what they are made of is in `tests/harness.py`.
+
+The harness is imported where it is used: `make test` reads this file before it starts the workers, and needs no server.
+"""
 
 import gc
 import os
@@ -6,11 +9,13 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
 
-from tests.harness import Graph, open_graph
+if TYPE_CHECKING:
+    from tests.harness import Graph
 
 
 def pytest_collection() -> None:
@@ -28,13 +33,28 @@ def pytest_collection() -> None:
             import_module(f"tests.{file.stem}")
 
 
-LONG = ("test_soak", "test_adding_a_source", "test_serving", "test_fuzz", "test_compiled", "test_pieces")
-"""The files of the longest tests. Were one of these begun last, everybody would wait for it."""
+LONG = (
+    "test_graphiql_browser",
+    "test_faults",
+    "test_soak",
+    "test_server",
+    "test_attacks",
+    "test_serving",
+    "test_adding_a_source",
+    "test_compiled",
+    "test_simulator_faults",
+    "test_canaries",
+    "test_fetcher_outages",
+    "test_outages",
+    "test_fuzz",
+)
+"""The files that take longest, the longest first. Were one of these begun last, everybody would wait for it."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the longest tests."""
-    items.sort(key=lambda item: item.path.stem not in LONG)
+    """Begin with the longest files."""
+    ranks = {name: rank for rank, name in enumerate(LONG)}
+    items.sort(key=lambda item: ranks.get(item.path.stem, len(LONG)))
 
 
 def pytest_collection_finish() -> None:
@@ -44,21 +64,25 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.fixture
-async def graph() -> AsyncIterator[Graph]:
+async def graph() -> AsyncIterator["Graph"]:
     """A graph over both sources, with default settings and its costs shown."""
+    from tests.harness import open_graph
+
     async with open_graph() as found:
         yield found
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def module_graph() -> AsyncIterator[Graph]:
+async def module_graph() -> AsyncIterator["Graph"]:
     """The graph behind `shared_graph`."""
+    from tests.harness import open_graph
+
     async with open_graph() as found:
         yield found
 
 
 @pytest.fixture
-def shared_graph(module_graph: Graph) -> Graph:
+def shared_graph(module_graph: "Graph") -> "Graph":
     """One graph for the tests of a module, in its event loop; each test finds it well, and nothing asked of it yet."""
     module_graph.forget()
     return module_graph

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from functools import cache
-from importlib.metadata import packages_distributions
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -59,7 +59,8 @@ def imports(module: str, *, at_run_time: bool = False) -> frozenset[str]:
         node = queue.pop()
         if at_run_time and isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
             continue
-        queue += ast.iter_child_nodes(node)
+        # An import is a statement: no expression holds one, and there are many expressions.
+        queue += [child for child in ast.iter_child_nodes(node) if not isinstance(child, ast.expr | ast.expr_context)]
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -171,9 +172,12 @@ def test_no_test_folder_shadows_a_package() -> None:
     assert [name for name in (*PACKAGES, *TOP) if (ROOT / "tests" / name).exists()] == []
 
 
+packages_distributions = cache(metadata.packages_distributions)
+
+
 @pytest.mark.parametrize("name", [*PACKAGES, *TOP])
 def test_no_dependency_brings_a_package_of_our_names(name: str) -> None:
-    owners = set(packages_distributions().get(name, ())) - {"opportunity-graph"}
+    owners = set(packages_distributions().get(name, [])) - {"opportunity-graph"}
     assert owners == set()
 
 

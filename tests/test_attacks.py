@@ -96,12 +96,17 @@ DOCUMENTS = {
 
 
 async def seconds(work: Callable[[], Awaitable[object]]) -> float:
-    """Return the time of this thread, the median of three: a busy machine is no attack."""
-    found = []
+    """Return the time of this thread, the median of three: a busy machine is no attack.
+
+    When two are fast enough, so is the median, and the longer of them stands for it.
+    """
+    found: list[float] = []
     for _ in range(3):
         started = time.thread_time()
         await work()
         found.append(time.thread_time() - started)
+        if len(found) == 2 and max(found) < FAST_ENOUGH_SECONDS:
+            return max(found)
     return sorted(found)[1]
 
 

@@ -5,6 +5,7 @@ import json
 import re
 import sys
 from collections.abc import Iterator
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, get_args
@@ -70,6 +71,7 @@ def _coded_errors() -> dict[str, type[ResolverError]]:
     return {c.code: c for c in ours if "code" in vars(c)}
 
 
+@cache
 def _codes() -> set[str]:
     """Return every error code that can be sent: those of the exceptions, and each constant that looks like one."""
     others = {name for struct in _settings() for name in variables(struct)} | {"OPTIONS", "CONNECT", "DELETE"}

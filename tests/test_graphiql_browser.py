@@ -23,10 +23,7 @@ expect = sync_api.expect
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 BROWSER = next(filter(None, map(shutil.which, NAMES)), None)
-pytestmark = [
-    pytest.mark.skipif(BROWSER is None, reason=f"none of {', '.join(NAMES)} is installed"),
-    pytest.mark.xdist_group("browser"),  # one server and one browser for all
-]
+pytestmark = pytest.mark.skipif(BROWSER is None, reason=f"none of {', '.join(NAMES)} is installed")
 
 FLAGS = [
     "--no-sandbox",
