@@ -2,8 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# One more than there are processors: some tests wait for a process or a deadline.
-WORKERS := $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
+# Two for each processor: tests wait for processes and deadlines about as long as they compute.
+WORKERS := $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
 
 .PHONY: help demo test gateways check schema schema-diff fuzz bench bench-growth soak soak-budget graphiql clean
 

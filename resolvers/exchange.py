@@ -78,6 +78,8 @@ class Exchanges:
                 if protocol is None or transport is None:
                     raise aiohttp.ServerDisconnectedError
                 protocol.set_response_params(read_until_eof=True)
+                # Now, and not when the loop has done all else, as uvloop would: the source begins to work meanwhile.
+                transport.set_write_buffer_limits(high=0)
                 transport.write(data)
                 sent()
                 message, payload = await protocol.read()

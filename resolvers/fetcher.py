@@ -166,6 +166,7 @@ class Fetcher:
         flight.end()  # it may not even have begun
         for one in batch:  # at once, or somebody might still join
             self._forget(one)
+            one.flight = None
 
     def _dispatch(self) -> None:
         """Send what may leave at once; a task sends the rest, a permit at a time."""

@@ -99,6 +99,7 @@ class Loaders:
         self._is_closed = True
         for batch in self._batches:
             batch.cancel()
+        self._loaders.clear()  # which know this, in a cycle that would keep the records until somebody looks for such
 
     async def _fetch(self, fetcher: Fetcher, ids: list[str]) -> list[Outcome]:
         batch = asyncio.current_task()

@@ -79,6 +79,7 @@ class Wanted:
         """Tell all who wait, once."""
         if self.outcome is PENDING:
             self.outcome = outcome
+            self.flight = None  # which knows its records: a cycle would keep all of them until somebody looks for such
             for visit in self.visits:
                 visit.one_is_there()
 

@@ -1,6 +1,7 @@
 """`resolvers.fetcher`: how few requests it makes. Claims about the simulator's list of calls."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -11,6 +12,7 @@ from resolvers.cache import Entry
 from resolvers.chartmogul import CHARTMOGUL
 from resolvers.exchange import open_session
 from resolvers.fetcher import Fetcher, open_fetcher
+from resolvers.global_id import encode
 from resolvers.nexudus import NEXUDUS
 from resolvers.operation import Operation
 from resolvers.settings import read
@@ -200,3 +202,30 @@ async def test_a_request_for_fresh_data_asks_anew_and_what_comes_is_kept() -> No
         assert await name(cache_control="max-age=0, No-Cache") == "Renamed"
         assert await name() == "Renamed"
         assert [call.kind for call in graph.simulator.calls].count("get") == 2
+
+
+async def test_an_operation_leaves_nothing_behind_that_only_the_garbage_collector_finds() -> None:
+    """Records are personal data: they go when nobody needs them any more, and nobody is held up to look for them."""
+    async with open_graph(NEXUDUS_CACHE_FRESH_SECONDS="0", CHARTMOGUL_CACHE_FRESH_SECONDS="0") as graph:
+        nexudus, chartmogul = (list(one.records)[:3] for one in (graph.simulator.nexudus, graph.simulator.chartmogul))
+        ids = [encode("nexudus", str(one)) for one in nexudus] + [encode("chartmogul", one) for one in chartmogul]
+        for query in (
+            "query ($ids: [ID!]!) { opportunitiesById(ids: $ids) { id owner { name } } }",
+            f'{{ one: node(id: "{ids[0]}") {{ id }} other: opportunity(id: "{ids[3]}") {{ id stageName }} }}',
+        ):
+            for _ in range(3):  # read, compiled, executed
+                await graph.ask(query, {"ids": ids})
+            gc.collect()
+            gc.disable()
+            gc.set_debug(gc.DEBUG_SAVEALL)
+            try:
+                for _ in range(3):
+                    await graph.ask(query, {"ids": ids})
+                await asyncio.sleep(0)
+                gc.collect()
+                left = [one for one in gc.garbage if type(one).__module__.startswith(("resolvers", "schema", "web"))]
+                assert left == []
+            finally:
+                gc.set_debug(0)
+                gc.garbage.clear()
+                gc.enable()
