@@ -276,7 +276,7 @@ def _spare_the_garbage_collector() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 5, 5)
+    gc.set_threshold(5_000, 10, 10)
 
 
 def _listen(settings: ServerSettings) -> socket.socket:
