@@ -13,6 +13,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -156,8 +157,8 @@ def tell(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def run(chosen: list[str], rounds: int, seconds: int, only: set[str] | None) -> dict[str, Any]:
-    """Measure everything; return the results."""
+def run(chosen: list[str], rounds: int, seconds: int, only: set[str] | None, phases: Sequence[bool]) -> dict[str, Any]:
+    """Measure everything, without the caches (False), then with them (True); return the results."""
     scratch = Path(tempfile.gettempdir()) / "opportunity-graph-bench"
     files = workloads.write(scratch)
     mock = Mock(scratch, files.records, 9300)
@@ -165,7 +166,7 @@ def run(chosen: list[str], rounds: int, seconds: int, only: set[str] | None) -> 
     facts: dict[str, dict[str, dict[str, float]]] = {}
     left_out: list[str] = []
     try:
-        for cache in (False, True):
+        for cache in phases:
             of_phase = [cell for cell in cells(chosen) if cell.cache is cache]
             found, left_out = candidates(mock.url, scratch, cache=cache, first_port=9311 if cache else 9301)
             phase = Phase([c for c in found if only is None or c.name in only], mock, files, scratch)
@@ -204,6 +205,7 @@ def main() -> None:
     parser.add_argument("--workloads", default=",".join(workloads.NAMES))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=2)
+    parser.add_argument("--phase", choices=("cold", "warm"), help="measure only one of the two")
     parser.add_argument("--only", help="names of candidates, separated by commas")
     parser.add_argument("--compare", type=Path, help="an earlier run's JSON")
     parser.add_argument("--chart", type=Path, help="draw the chart into this file")
@@ -211,7 +213,8 @@ def main() -> None:
     if not (shutil.which("wrk") and shutil.which("cc")):
         raise SystemExit("make bench needs wrk and cc; on Debian: apt-get install wrk gcc libc6-dev")
     only = set(given.only.split(",")) if given.only else None
-    found = run(given.workloads.split(","), given.rounds, given.seconds, only)
+    phases = (given.phase == "warm",) if given.phase else (False, True)
+    found = run(given.workloads.split(","), given.rounds, given.seconds, only, phases)
     RESULTS.mkdir(exist_ok=True)
     file = RESULTS / f"{found['at'].replace(':', '')[:17]}.json"
     file.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
