@@ -83,9 +83,8 @@ class Exchanges:
                 transport.write(data)
                 sent()
                 message, payload = await protocol.read()
-                while (
-                    message.code < 200 and message.code != 101
-                ):  # informational (RFC 9110, 15.2): the reply is to come
+                # Informational (RFC 9110, 15.2): the reply is to come.
+                while message.code < 200 and message.code != 101:
                     message, payload = await protocol.read()
                 reply = Reply(message.code, message.headers, await _body(payload, max_bytes))
             except BaseException:

@@ -197,7 +197,7 @@ def tracked() -> list[Path]:
             timeout=20,
         ).stdout
     except (OSError, subprocess.SubprocessError):
-        pytest.skip("this is no git checkout")
+        pytest.skip("this is no git checkout")  # an unpacked archive has no list of the project's own files
     files = [ROOT / name for name in listed.decode().split("\0") if name]
     return [file for file in files if file.is_file() and "vendor" not in file.parts]
 

@@ -60,7 +60,8 @@ async def served(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
     state = ServerState()
 
     def connection() -> asyncio.Protocol:  # made as uvicorn makes it; its types call it a plain `Protocol`
-        return config.http_protocol_class(config=config, server_state=state, app_state={})  # type: ignore[call-arg]
+        made = config.http_protocol_class
+        return made(config=config, server_state=state, app_state={})  # type: ignore[call-arg] # see above
 
     server = await asyncio.get_running_loop().create_server(connection, "127.0.0.1", 0)
 

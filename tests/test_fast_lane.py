@@ -123,13 +123,14 @@ class Served:
         self.written = bytearray()
         self.faults: list[Any] = []
         self.config = uvicorn.Config(app, http=kind, log_config=None, access_log=False, ws="none", lifespan="off")
-        self.config.timeout_keep_alive = keep_alive_seconds  # type: ignore[assignment]
+        self.config.timeout_keep_alive = keep_alive_seconds  # type: ignore[assignment] # less than a second
         self.config.load()
         self._kind = kind
 
     def connection(self) -> Any:
         """Return a protocol that counts the pieces it was given, and keeps what it writes."""
-        made: Any = self._kind(config=self.config, server_state=self.state, app_state={})  # type: ignore[call-arg]
+        kind: Any = self._kind  # its types call it a plain `Protocol`
+        made: Any = kind(config=self.config, server_state=self.state, app_state={})
         connect, receive = made.connection_made, made.data_received
 
         def data_received(data: bytes) -> None:
@@ -756,7 +757,7 @@ async def test_a_blank_line_behind_each_body_does_not_add_up(stub: Stub, client:
 
 def endpoint(answer: Any, **parts: Any) -> GraphQLEndpoint:
     made = GraphQLEndpoint(answer, page=None, door=Door(**parts))
-    made.app = RequestId(made)  # type: ignore[attr-defined]
+    made.app = RequestId(made)  # type: ignore[attr-defined] # kept beside it, for the test alone
     return made
 
 
@@ -1021,7 +1022,7 @@ async def test_half_a_head_and_then_its_rest_is_answered(stub: Stub) -> None:
 
 async def test_answers_that_nobody_reads_do_not_pile_up(stub: Stub, served: Served) -> None:
     async with served.client() as client:
-        client.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        client.writer.transport.pause_reading()  # type: ignore[attr-defined] # it can also read
         (made,) = served.state.connections
         count = 100
         for number in range(count):
