@@ -62,13 +62,14 @@ class Loaders:
         found = self.ask(source, source_id)
         if not isinstance(found, asyncio.Future):
             return found
-        self._loaders[source.name].send_soon()
+        if (loader := self._loaders.get(source.name)) is not None:  # none is left when the request is over
+            loader.send_soon()
         # All callers of a key share one future: graphql-core cancels siblings of a failed non-null field, and an
         # unshielded cancellation would reach the others.
         return await asyncio.shield(found)
 
     def ask(self, source: Source, source_id: str) -> "Outcome | asyncio.Future[Outcome]":
-        """Return the record if it is at hand, or the future that will have it: wait for it, never cancel it.
+        """Return the record if it is at hand, or the future that will have it; all who ask for the key share it.
 
         What was asked for leaves with `send`. Raises `SourceNotConfigured`.
         """
@@ -99,6 +100,7 @@ class Loaders:
         self._is_closed = True
         for batch in self._batches:
             batch.cancel()
+        self.send()  # to be refused: whoever waits for what had not left yet would wait for ever
         self._loaders.clear()  # which know this, in a cycle that would keep the records until somebody looks for such
 
     async def _fetch(self, fetcher: Fetcher, ids: list[str]) -> list[Outcome]:

@@ -202,3 +202,17 @@ async def test_an_error_is_never_kept(fault: str, monkeypatch: pytest.MonkeyPatc
         assert isinstance(await world.one(IDS[0]), UpstreamError)
         later(60)  # after a throttle nothing is sent for so long
         assert str((await world.one(IDS[0])).id) == IDS[0]
+
+
+@pytest.mark.parametrize("has_left", [True, False])
+@pytest.mark.parametrize("again", IDS[:2])
+async def test_who_asks_when_the_request_is_over_is_refused_and_nothing_is_fetched(has_left: bool, again: str) -> None:
+    async with a_world() as world:
+        loaders = Loaders({"nexudus": world.fetcher}, Operation(2))
+        loaders.ask(NEXUDUS, IDS[0])
+        if has_left:
+            loaders.send()
+        loaders.close()
+        with pytest.raises(UpstreamUnavailable):
+            await asyncio.wait_for(loaders.load(NEXUDUS, again), 1)
+        assert world.reads == []
