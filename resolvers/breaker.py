@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
+from typing import NamedTuple
 
 from resolvers.errors import UpstreamUnavailable
 
@@ -24,8 +25,7 @@ SILENCE_SECONDS = 2.0
 OPEN_SECONDS = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """How an exchange ended, and for how many operations."""
 
     at: float
@@ -115,7 +115,8 @@ class Breaker:
             self._recent.remove(verdicts.popleft())
         if not verdict.has_failed:
             self._last_good = verdict.at
-            self._in_a_row = Totals()
+            if self._in_a_row.all:
+                self._in_a_row = Totals()
             return
         self._in_a_row.add(verdict)
         # A row that is longer than what is recent reaches back too far; then what is recent are failures alone.

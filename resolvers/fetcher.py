@@ -9,39 +9,32 @@ one request beside what was done for several.
 
 import asyncio
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextvars import Context
+from functools import partial
 
 from aiohttp import ClientSession
 
 from resolvers.budget import Budget
 from resolvers.cache import Cache, Entry
 from resolvers.errors import (
-    UpstreamBadResponse,
     UpstreamError,
     UpstreamForbidden,
     UpstreamRateLimited,
     UpstreamTimeout,
     UpstreamUnauthorized,
-    UpstreamUnavailable,
 )
+from resolvers.flights import Flights
+from resolvers.notices import Notices
 from resolvers.operation import Flight, Operation, Permit, Stale
 from resolvers.places import Places
 from resolvers.queueing import PENDING, FairQueue, Visit, Wanted
-from resolvers.source import Client, Outcome, Record, Source, SourceSettings
-from resolvers.telemetry import FetchFailed, NothingFound, Telemetry, UnknownCode
+from resolvers.source import Client, Outcome, Source, SourceSettings
+from resolvers.telemetry import Telemetry
 from resolvers.transport import Transport, TransportSettings
 
 NO_STALE_ANSWER = (UpstreamUnauthorized, UpstreamForbidden)
 """Where the source says that this server may not read, what it let us read before is no answer."""
-
-TOLD = (UpstreamBadResponse, UpstreamUnauthorized, UpstreamForbidden)
-"""Errors that an operator can do something about."""
-
-SUSPICIOUSLY_MANY = 20
-
-MOST_REPORTED = 100
-"""Unknown codes that are told of, each once."""
 
 
 class Fetcher:
@@ -53,12 +46,10 @@ class Fetcher:
         self._cache = cache
         self._wanted: dict[str, Wanted] = {}
         self._queue = FairQueue()
-        self._flying: dict[Flight, tuple[asyncio.Task[None], list[Wanted]]] = {}
+        self._flights = Flights(client, landed=self._landed, failed=self._settle)
+        self._notices = Notices(self.source, client.transport.telemetry)
         self._dispatching: asyncio.Handle | asyncio.Task[None] | None = None
         self._permit_coming = False
-        self._reported: set[tuple[str, str]] = set()
-        self._missing_at_first: int | None = 0
-        """How many records were missing before one was found; None from then on."""
 
     def at_hand(self, source_id: str, operation: Operation) -> Entry | None:
         """Return what the cache has to answer with; costs no turn of the loop."""
@@ -71,17 +62,41 @@ class Fetcher:
 
     async def fetch_many(self, ids: Sequence[str], operation: Operation) -> list[Outcome]:
         """Return one outcome for each of the distinct ids, in order. Raises nothing but a cancellation."""
-        operation.cost(self.source).keys += len(ids)
-        visit = Visit(operation)
-        wanted = self._want(ids, visit)
+        answer = asyncio.get_running_loop().create_future()
+        visit = self.visit(ids, operation, lambda outcomes: None if answer.done() else answer.set_result(outcomes))
         try:
-            with operation.waiting(self.source):
-                if not visit.is_over:
-                    await visit.over()
-            return [self._outcome(one, operation) for one in wanted]
+            outcomes: list[Outcome] = await answer
         finally:
-            if not visit.is_over:
-                self._leave(wanted, visit)
+            self.leave(visit)
+        return outcomes
+
+    def visit(self, ids: Sequence[str], operation: Operation, told: Callable[[list[Outcome]], None]) -> Visit:
+        """Wait for the distinct ids; `told` is called once, with one outcome for each, in order.
+
+        At once if nothing is to be waited for, else from whatever brings the last one, and not after `leave`.
+        """
+        operation.cost(self.source).keys += len(ids)
+        operation.begin_waiting(self.source)
+        visit = Visit(operation, partial(self._over, told))
+        visit.wanted = self._want(ids, visit)
+        visit.begin()
+        return visit
+
+    def leave(self, visit: Visit) -> None:
+        """Wait no more, if it is not over yet."""
+        if visit.cancel():
+            self._end(visit)
+
+    def _over(self, told: Callable[[list[Outcome]], None], visit: Visit) -> None:
+        outcomes = [self._outcome(one, visit.operation) for one in visit.wanted]
+        self._end(visit)
+        told(outcomes)
+
+    def _end(self, visit: Visit) -> None:
+        visit.operation.end_waiting(self.source)
+        if not visit.is_complete:
+            self._leave(visit.wanted, visit)
+        visit.wanted = []  # which know this: a cycle would keep all of it until somebody looks for such
 
     def _want(self, ids: Sequence[str], visit: Visit) -> list[Wanted]:
         """Join each id's fetch, or queue it; refuse at once what could not leave before the deadline."""
@@ -156,17 +171,8 @@ class Fetcher:
                 self._forget(one)
             elif has_hung_up and one.flight is not None and not one.flight.weight:
                 # At a deadline it ends by itself, and the breaker gets to know that the source took too long.
-                self._abandon(one.flight)
-
-    def _abandon(self, flight: Flight) -> None:
-        if flight not in self._flying:
-            return
-        task, batch = self._flying.pop(flight)
-        task.cancel()
-        flight.end()  # it may not even have begun
-        for one in batch:  # at once, or somebody might still join
-            self._forget(one)
-            one.flight = None
+                for other in self._flights.abandon(one.flight):  # at once, or somebody might still join
+                    self._forget(other)
 
     def _dispatch(self) -> None:
         """Send what may leave at once; a task sends the rest, a permit at a time."""
@@ -187,7 +193,7 @@ class Fetcher:
                     await self._dispatch_one()
                 except Exception as error:  # the source's, or a fault of ours
                     if isinstance(error, UpstreamError):
-                        self._tell(error)
+                        self._notices.tell(error)
                     self._settle(self._queue.take(), error)
         finally:
             self._dispatching = None
@@ -203,56 +209,21 @@ class Fetcher:
         self._send(permit)
 
     def _send(self, permit: Permit) -> None:
-        batch = self._queue.take(self._client.batch_size)
-        if not batch:
+        """Send with the permit as much as one request can carry."""
+        if batch := self._queue.take(self._client.batch_size):
+            self._flights.begin(batch, permit)
+        else:
             permit.end(failed=None)
-            return
-        flight = _flight(batch, self.source)
-        flight.give(permit)
-        self._flying[flight] = asyncio.get_running_loop().create_task(self._fly(flight, batch)), batch
-        for one in batch:
-            one.flight = flight
 
-    async def _fly(self, flight: Flight, batch: list[Wanted]) -> None:
-        try:
-            outcomes = await self._client.fetch_many([one.source_id for one in batch], flight)
-            for one, outcome in zip(batch, outcomes, strict=True):
-                if isinstance(outcome, UpstreamError):
-                    self._tell(outcome)
-                else:
-                    self._cache.keep(one.source_id, outcome)
-                    self._look_at(outcome)
-                self._forget(one)
-                one.settle(outcome)
-        except asyncio.CancelledError:
-            self._settle(batch, UpstreamUnavailable(self.source, detail="the fetch was cancelled"))
-        except Exception as error:  # a fault of ours must reach those who wait, or they would wait for ever
-            self._settle(batch, error)
-        finally:
-            self._flying.pop(flight, None)
-            flight.end()
+    def _landed(self, batch: list[Wanted], outcomes: list[Outcome]) -> None:
+        for one, outcome in zip(batch, outcomes, strict=True):
+            self._notices.look_at(outcome)
+            if not isinstance(outcome, UpstreamError):
+                self._cache.keep(one.source_id, outcome)
+            self._forget(one)
+            one.settle(outcome)
 
-    def _tell(self, error: UpstreamError) -> None:
-        """Tell of an error that the exchange itself did not show. The budget and the breaker refuse without a word."""
-        if not error.is_told and isinstance(error, TOLD):
-            error.is_told = True
-            self._client.transport.telemetry(FetchFailed(self.source, error.code, error.detail))
-
-    def _look_at(self, record: Record | None) -> None:
-        """Tell once of what an operator should know: that no record is ever found, each code that is not documented."""
-        if record is None:
-            if self._missing_at_first is not None:
-                self._missing_at_first += 1
-                if self._missing_at_first == SUSPICIOUSLY_MANY:
-                    self._client.transport.telemetry(NothingFound(self.source, SUSPICIOUSLY_MANY))
-            return
-        self._missing_at_first = None
-        for unknown in record.unknown_codes():
-            if unknown not in self._reported and len(self._reported) < MOST_REPORTED:
-                self._reported.add(unknown)
-                self._client.transport.telemetry(UnknownCode(self.source, *unknown))
-
-    def _settle(self, batch: Iterable[Wanted], outcome: Outcome | Exception) -> None:
+    def _settle(self, batch: Iterable[Wanted], outcome: Exception) -> None:
         for one in batch:
             self._forget(one)
             one.settle(outcome)
@@ -274,13 +245,3 @@ def open_fetcher(
     places = Places(settings.concurrency or source.concurrency)
     transport = Transport(source.name, session, transport_settings, telemetry, places=places, budget=budget)
     return Fetcher(source.open(settings, transport), Cache(settings))
-
-
-def _flight(batch: Sequence[Wanted], source: str) -> Flight:
-    """Return the flight of a batch; whoever asked for the first record pays for it, the others ride along."""
-    payer = batch[0].first
-    for one in batch:
-        if one.first is not payer:
-            one.first.cost(source).joined += 1
-    riders = batch[0].riders if len(batch) == 1 else lambda: set().union(*[one.riders() for one in batch])
-    return Flight(riders, payer=payer)

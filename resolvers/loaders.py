@@ -4,7 +4,7 @@ They remember only within one request. A loader kept longer would be a cache of 
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import aiodataloader
@@ -12,6 +12,7 @@ import aiodataloader
 from resolvers.errors import SourceNotConfigured, UpstreamUnavailable
 from resolvers.fetcher import Fetcher
 from resolvers.operation import Operation
+from resolvers.queueing import Visit
 from resolvers.source import Outcome, Source
 
 _UNKNOWN = object()
@@ -27,10 +28,10 @@ class Loader(aiodataloader.DataLoader[str, Outcome]):
         """Take a key; aiodataloader would also make the batch leave soon."""
         self._queue.append(aiodataloader.Loader(key=key, future=future))
 
-    def send(self) -> None:
-        """Let the batch leave: nobody else will ask before it is answered."""
-        if self._queue:
-            aiodataloader.dispatch_queue(self)
+    def take(self) -> list[aiodataloader.Loader]:
+        """Return the keys of the batch and their futures, for whoever needs no task to have them resolved."""
+        taken, self._queue = self._queue, []
+        return taken
 
     def send_soon(self) -> None:
         """Let it leave after some turns of the loop, as aiodataloader does: resolvers ask in different ones."""
@@ -40,7 +41,8 @@ class Loader(aiodataloader.DataLoader[str, Outcome]):
 
     async def _leave(self) -> None:
         self._will_leave = False
-        self.send()
+        if self._queue:
+            aiodataloader.dispatch_queue(self)
 
 
 class Loaders:
@@ -52,6 +54,7 @@ class Loaders:
         self._loaders: dict[str, Loader] = {}
         self._known: dict[tuple[str, str], Outcome | asyncio.Future[Outcome]] = {}
         self._batches: set[asyncio.Task[object]] = set()
+        self._visits: list[tuple[Fetcher, Visit, list[aiodataloader.Loader]]] = []
         self._is_closed = False
 
     async def load(self, source: Source, source_id: str) -> Outcome:
@@ -91,16 +94,34 @@ class Loaders:
         return future
 
     def send(self) -> None:
-        """Let all that was asked for leave now."""
-        for loader in self._loaders.values():
-            loader.send()
+        """Let all that was asked for leave now: nobody else will ask before it is answered."""
+        for name, loader in self._loaders.items():
+            if asked := loader.take():
+                self._visit(self._fetchers[name], asked)
+
+    def _visit(self, fetcher: Fetcher, asked: list[aiodataloader.Loader]) -> None:
+        told = partial(_resolve, asked)
+        if self._is_closed:
+            told([_cancelled(fetcher)] * len(asked))
+            return
+        try:
+            visit = fetcher.visit([one.key for one in asked], self._operation, told)
+        except Exception as error:  # a fault of ours: those who wait have to know
+            told([error] * len(asked))
+        else:
+            self._visits.append((fetcher, visit, asked))
 
     def close(self) -> None:
         """Give up what is still being fetched: the request is over, or its client has gone."""
         self._is_closed = True
         for batch in self._batches:
             batch.cancel()
+        for fetcher, visit, asked in self._visits:
+            if not visit.is_over:
+                fetcher.leave(visit)
+                _resolve(asked, [_cancelled(fetcher)] * len(asked))
         self.send()  # to be refused: whoever waits for what had not left yet would wait for ever
+        self._visits.clear()
         self._loaders.clear()  # which know this, in a cycle that would keep the records until somebody looks for such
 
     async def _fetch(self, fetcher: Fetcher, ids: list[str]) -> list[Outcome]:
@@ -113,7 +134,7 @@ class Loaders:
             outcomes = await fetcher.fetch_many(ids, self._operation)
         except asyncio.CancelledError:
             # aiodataloader catches only Exception: uncaught here, every caller would wait for ever.
-            outcomes = [UpstreamUnavailable(fetcher.source, detail="the fetch was cancelled")] * len(ids)
+            outcomes = [_cancelled(fetcher)] * len(ids)
         finally:
             self._batches.discard(batch)
         for source_id, outcome in zip(ids, outcomes, strict=True):
@@ -122,6 +143,22 @@ class Loaders:
                 assert isinstance(future, asyncio.Future)
                 future.add_done_callback(_seen)
         return outcomes
+
+
+def _resolve(asked: list[aiodataloader.Loader], outcomes: Sequence[Outcome]) -> None:
+    """Resolve or reject each future that is not done."""
+    for (_, future), outcome in zip(asked, outcomes, strict=True):
+        if future.done():
+            continue
+        if isinstance(outcome, Exception):
+            future.set_exception(outcome)
+            _seen(future)
+        else:
+            future.set_result(outcome)
+
+
+def _cancelled(fetcher: Fetcher) -> UpstreamUnavailable:
+    return UpstreamUnavailable(fetcher.source, detail="the fetch was cancelled")
 
 
 def _seen(future: "asyncio.Future[Outcome]") -> None:

@@ -4,12 +4,15 @@ One `Operation` is made for each operation. Times are those of the running loop'
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Final, Protocol
 
 from resolvers.errors import UpstreamTimeout
+
+NOT_ASKED: Final[Any] = object()
+"""In place of what an attempt has found, where none was made."""
 
 
 @dataclass(slots=True)
@@ -59,19 +62,19 @@ class Operation:
             found = self.costs[source] = Cost()
         return found
 
-    @contextmanager
-    def waiting(self, source: str) -> Iterator[None]:
-        """Count the time that is spent inside, once for waits that overlap."""
+    def begin_waiting(self, source: str) -> None:
+        """Count the time until `end_waiting`, once for waits that overlap."""
         cost = self.cost(source)
         if not cost.waits:
             cost.since = self._now()
         cost.waits += 1
-        try:
-            yield
-        finally:
-            cost.waits -= 1
-            if not cost.waits:
-                cost.milliseconds += (self._now() - cost.since) * 1000
+
+    def end_waiting(self, source: str) -> None:
+        """Wait no more."""
+        cost = self.cost(source)
+        cost.waits -= 1
+        if not cost.waits:
+            cost.milliseconds += (self._now() - cost.since) * 1000
 
     def report(self) -> dict[str, dict[str, float]]:
         """Return the costs by source, as the response's `extensions.upstream` shows them."""
@@ -107,7 +110,8 @@ class Flight:
         self.riders = riders
         """Gives the operations that wait for it just now."""
         self._payer = payer
-        self._permit: Permit | None = None
+        self.permit: Permit | None = None
+        self._first: tuple[object, Any] | None = None
         self._now = asyncio.get_running_loop().time
 
     @property
@@ -130,12 +134,21 @@ class Flight:
 
     def give(self, permit: Permit) -> None:
         """Take along the permit for the first request."""
-        self._permit = permit
+        self.permit = permit
 
     def take_permit(self) -> Permit | None:
         """Return the permit that was taken along, once."""
-        permit, self._permit = self._permit, None
+        permit, self.permit = self.permit, None
         return permit
+
+    def give_first(self, request: object, found: Any) -> None:
+        """Take along what a first attempt at a request has found."""
+        self._first = request, found
+
+    def take_first(self, request: object) -> Any:
+        """Return what a first attempt at this very request has found, once; else `NOT_ASKED`."""
+        first, self._first = self._first, None
+        return first[1] if first is not None and first[0] == request else NOT_ASKED
 
     def end(self) -> None:
         """Give back a permit that was not used."""

@@ -5,7 +5,7 @@ Operations take turns, id by id: one that wants a thousand records cannot starve
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any, Final
 
 from resolvers.operation import Flight, Operation
@@ -15,19 +15,39 @@ PENDING: Final[Any] = object()
 
 
 class Visit:
-    """One operation that waits for some records: it wakes up once, when all of them have an outcome."""
+    """One operation that waits for some records.
 
-    __slots__ = ("_end", "_left", "operation")
+    `over` is called once, with this: when each of them has an outcome, or at the operation's deadline.
+    """
 
-    def __init__(self, operation: Operation) -> None:
+    __slots__ = ("_left", "_over", "_timer", "is_over", "operation", "wanted")
+
+    def __init__(self, operation: Operation, over: "Callable[[Visit], None]") -> None:
         self.operation = operation
+        self.wanted: list[Wanted] = []
+        self._over = over
         self._left = 0
-        self._end: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.is_over = False
+        self._timer: asyncio.TimerHandle | None = None
 
     @property
-    def is_over(self) -> bool:
-        """Whether there is nothing to wait for."""
+    def is_complete(self) -> bool:
+        """Whether each record has an outcome."""
         return self._left == 0
+
+    def begin(self) -> None:
+        """Wait for what has been joined so far, or be over at once."""
+        if self._left:
+            self._timer = asyncio.get_running_loop().call_at(self.operation.deadline, self._end)
+        else:
+            self._end()
+
+    def cancel(self) -> bool:
+        """Wait no more, and tell nobody; return whether it was not over."""
+        was_over, self.is_over = self.is_over, True
+        if self._timer is not None:
+            self._timer.cancel()
+        return not was_over
 
     def await_one(self) -> None:
         """Wait for one record more."""
@@ -36,20 +56,12 @@ class Visit:
     def one_is_there(self) -> None:
         """Wait for one less."""
         self._left -= 1
-        if self._left == 0:
-            self._stop()
+        if self._left == 0 and self._timer is not None:
+            self._end()
 
-    async def over(self) -> None:
-        """Wait until all are there, or until the operation's deadline."""
-        timer = asyncio.get_running_loop().call_at(self.operation.deadline, self._stop)
-        try:
-            await self._end
-        finally:
-            timer.cancel()
-
-    def _stop(self) -> None:
-        if not self._end.done():
-            self._end.set_result(None)
+    def _end(self) -> None:
+        if self.cancel():
+            self._over(self)
 
 
 class Wanted:
@@ -100,7 +112,10 @@ class FairQueue:
 
     def add(self, wanted: Wanted) -> None:
         """Put a record at the end of its operation's line."""
-        self._lines.setdefault(wanted.first, OrderedDict())[wanted.source_id] = wanted
+        line = self._lines.get(wanted.first)
+        if line is None:
+            line = self._lines[wanted.first] = OrderedDict()
+        line[wanted.source_id] = wanted
         wanted.is_queued = True
 
     def remove(self, wanted: Wanted) -> None:

@@ -5,7 +5,7 @@ typed record of a body. What both vendors document, and what was seen of them, d
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -28,12 +28,29 @@ THROTTLED = frozenset({409, 429})
 """Nexudus documents 409 and was seen to send 429 (its page on API limitations); ChartMogul sends 429."""
 
 
+class Headers:
+    """Headers as they came. Nothing is made of them before somebody looks: of most replies nobody does."""
+
+    __slots__ = ("_lines",)
+
+    def __init__(self, lines: Sequence[tuple[bytes, bytes]]) -> None:
+        self._lines = lines
+
+    def get(self, name: str, default: str = "", /) -> str:
+        """Look up without regard to case; of several with one name, the first."""
+        wanted = name.lower().encode()
+        for given, value in self._lines:
+            if given.lower() == wanted:
+                return value.decode("latin-1").strip()
+        return default
+
+
 @dataclass(slots=True)
 class Reply:
     """One HTTP reply: status, headers (looked up without regard to case), and the whole body."""
 
     status: int
-    headers: Mapping[str, str]
+    headers: Headers | Mapping[str, str]
     body: bytes
 
 

@@ -5,27 +5,20 @@ long, how much is read, whether at all (breaker), and whether again (retries).
 """
 
 import asyncio
-from time import perf_counter
 
 import aiohttp
 
+from resolvers.attempt import Attempt, Found, Told, Upstream
 from resolvers.breaker import Breaker
 from resolvers.budget import Budget
-from resolvers.errors import (
-    UpstreamBadResponse,
-    UpstreamError,
-    UpstreamRateLimited,
-    UpstreamTimeout,
-    UpstreamUnavailable,
-)
-from resolvers.exchange import Exchanges, Garbled, NoReply, Request
-from resolvers.operation import Flight, Permit
+from resolvers.errors import UpstreamError, UpstreamRateLimited
+from resolvers.exchange import Exchanges, Request
+from resolvers.operation import NOT_ASKED, Flight
+from resolvers.permit import SendPermit
 from resolvers.places import Places
-from resolvers.reply import decipher
 from resolvers.retry import Retries
 from resolvers.settings import Bytes, Seconds, Settings
-from resolvers.telemetry import Telemetry, UpstreamCall
-from resolvers.waiting import TimeLimit
+from resolvers.telemetry import Telemetry
 
 LONGEST_HOLD_SECONDS = 60.0
 """For how long a `Retry-After` is believed for requests to come; then the source is asked again. Both vendors count by
@@ -61,8 +54,14 @@ class Transport:
     ) -> None:
         self.source = source
         self.budget = budget
-        self._exchanges = Exchanges(session)
-        self._settings = settings
+        self._upstream = Upstream(
+            source,
+            Exchanges(session),
+            places,
+            telemetry,
+            settings.attempt_timeout_seconds,
+            settings.max_reply_bytes,
+        )
         self.telemetry = telemetry
         self._places = places
         self._breaker = Breaker(source)
@@ -70,7 +69,7 @@ class Transport:
         self.shortest_exchange_seconds = settings.attempt_timeout_seconds / 10
         """What has less time left is not sent: an answer could not be waited for."""
 
-    def permit_at_hand(self) -> "SendPermit | None":
+    def permit_at_hand(self) -> SendPermit | None:
         """Return a permit if a request may be sent right now."""
         if self._breaker.is_open or not self._places.take_at_hand():
             return None
@@ -81,7 +80,7 @@ class Transport:
         permit.is_spent = True
         return permit
 
-    async def permit(self, flight: Flight) -> "SendPermit":
+    async def permit(self, flight: Flight) -> SendPermit:
         """Wait until a request may be sent, however long; raises an `UpstreamError` at once where that is in vain."""
         self._breaker.check()
         await self._places.take()
@@ -95,24 +94,41 @@ class Transport:
             raise
         return permit
 
+    def start(self, request: Request, flight: Flight, told: Told) -> Attempt | None:
+        """Send a read with the flight's permit, if a connection is at hand; `told` gets what `fetch` would give.
+
+        That is called once, later, and not if the attempt is cancelled. What it fails with, `fetch` may try again.
+        """
+        if flight.permit is None:
+            return None
+        attempt = Attempt(self._upstream, request, flight, flight.permit)
+        if not attempt.start(told):
+            return None
+        flight.take_permit()
+        self._retries.first_attempt()
+        return attempt
+
     async def fetch(self, request: Request, flight: Flight) -> bytes | None:
         """Send a read, if need be again; return the body, or None where there is no such record.
 
         Raises the `UpstreamError` of the last attempt. All attempts share the flight's deadline.
         """
-        self._retries.first_attempt()
+        found: Found = flight.take_first(request)
+        if found is NOT_ASKED:
+            self._retries.first_attempt()
         attempt = 0
         error: UpstreamError | None = None
         while True:
             attempt += 1
-            try:
-                permit = flight.take_permit() or await self._permit_in_time(flight)
-            except UpstreamError as refusal:
-                raise (error or refusal) from None
-            try:
-                return await self._attempt(request, flight, permit)
-            except UpstreamError as failure:
-                error = failure
+            if found is NOT_ASKED:
+                try:
+                    permit = flight.take_permit() or await self._permit_in_time(flight)
+                except UpstreamError as refusal:
+                    raise (error or refusal) from None
+                found = await Attempt(self._upstream, request, flight, permit).make()
+            if not isinstance(found, UpstreamError):
+                return found
+            error, found = found, NOT_ASKED
             wait = self._retries.wait_seconds(error, attempt, flight.seconds_left - self.shortest_exchange_seconds)
             if isinstance(error, UpstreamRateLimited):
                 # For everybody: whoever asked meanwhile would be refused too.
@@ -121,76 +137,6 @@ class Transport:
                 raise error
             await asyncio.sleep(wait)
 
-    async def _permit_in_time(self, flight: Flight) -> "SendPermit":
+    async def _permit_in_time(self, flight: Flight) -> SendPermit:
         async with flight.time_left(self.source):
             return await self.permit(flight)
-
-    async def _attempt(self, request: Request, flight: Flight, permit: Permit) -> bytes | None:
-        longest = self._settings.attempt_timeout_seconds
-        seconds = min(longest, flight.seconds_left)
-        weight = flight.weight
-        round_ = self._places.round
-        status: int | None = None
-        failure: UpstreamError | None = None
-        failed: bool | None = None
-        flight.pay(self.source)
-        started = perf_counter()
-        try:
-            with TimeLimit(seconds):
-                reply = await self._exchanges.make(request, max_bytes=self._settings.max_reply_bytes, sent=permit.sent)
-            status = reply.status
-            body = decipher(self.source, reply)
-            failed = False
-            self._places.widen()
-            return body
-        except TimeoutError:
-            failure = UpstreamTimeout(self.source, detail="no complete answer in time")
-            # A source that was given hardly any time has not failed.
-            failed = True if seconds * 2 >= longest else None
-        except Garbled as error:
-            failure, failed = UpstreamBadResponse(self.source, detail=str(error)), False
-        except NoReply as error:
-            failure, failed = UpstreamUnavailable(self.source, detail=str(error)), True
-        except UpstreamError as error:
-            failure, failed = error, isinstance(error, UpstreamUnavailable)
-            if status == 503:
-                self._places.narrow(round_)
-        finally:
-            milliseconds = (perf_counter() - started) * 1000
-            code, detail = (failure.code, failure.detail) if failure else (None, "")
-            self.telemetry(UpstreamCall(self.source, request.kind, request.keys, status, milliseconds, code, detail))
-            is_whole = failed is False and failure is None
-            permit.end(failed=failed, weight=max(weight, flight.weight), is_whole=is_whole)
-        failure.is_told = True
-        raise failure from None
-
-
-class SendPermit:
-    """A `Permit`: a place to send one request in, right now."""
-
-    __slots__ = ("_breaker", "_budget", "_places", "is_spent")
-
-    def __init__(self, places: Places, budget: Budget, breaker: Breaker) -> None:
-        self._places = places
-        self._budget = budget
-        self._breaker = breaker
-        self.is_spent = False
-        """Whether the budget has let it go and still waits to hear that it was sent."""
-
-    def sent(self) -> None:
-        """Take note that the request is on its way."""
-        if self.is_spent:
-            self.is_spent = False
-            self._budget.sent()
-
-    def end(self, *, failed: bool | None, weight: int = 1, is_whole: bool = False) -> None:
-        """Leave the place, and tell the breaker."""
-        if self.is_spent:
-            self.is_spent = False
-            self._budget.unspent()
-        self._breaker.leave(self, failed=failed, weight=max(weight, 1))
-        if is_whole:
-            self._places.give_back()
-        else:
-            # What was broken off: asyncio closes its connection in the next turn. Whoever comes next comes after that.
-            asyncio.get_running_loop().call_soon(self._places.give_back)

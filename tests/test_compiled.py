@@ -8,10 +8,11 @@ COMPILED_EXAMPLES=5000 looks further than the suite does.
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 from random import Random
 from typing import Any
 
@@ -51,6 +52,7 @@ from resolvers.errors import UpstreamRateLimited, UpstreamTimeout
 from resolvers.loaders import Loaders
 from resolvers.nexudus.record import NexudusRecord
 from resolvers.operation import Operation
+from resolvers.queueing import Visit
 from resolvers.reply import Timestamp
 from schema import build_restricted_schema, build_schema
 from schema.access import SCOPES, Access
@@ -86,13 +88,18 @@ VALUES: dict[str, Sequence[Any]] = {
 MISFITS = [object(), "text", 5, 1.5, True, [1], {"a": 1}]
 
 
+@cache
+def choices(type_: type[Any]) -> list[tuple[str, bool, Sequence[Any]]]:
+    """Return each field's name, whether it may be null, and values for it."""
+    types = {field.name: str(field.type) for field in struct_fields(type_)}
+    return [(name, "None" in text, VALUES[next(v for v in VALUES if v in text)]) for name, text in types.items()]
+
+
 def record(type_: type[Any], source_id: str, chance: Random) -> Any:
     """Return a record; a quarter of its values are null, and once in a while one does not fit."""
     made: dict[str, Any] = {}
-    for field in struct_fields(type_):
-        names = [name for name in VALUES if name in str(field.type)]
-        optional = "None" in str(field.type)
-        made[field.name] = None if optional and chance.random() < 0.25 else chance.choice(VALUES[names[0]])
+    for name, is_optional, values in choices(type_):
+        made[name] = None if is_optional and chance.random() < 0.25 else chance.choice(values)
     made |= (
         {"id": int(source_id), "status": chance.choice([1, 2, 3, 4])} if type_ is NexudusRecord else {"uuid": source_id}
     )
@@ -129,6 +136,16 @@ class Fetcher:
 
     async def fetch_many(self, ids: Sequence[str], _: Operation) -> list[Any]:
         await asyncio.sleep(0)
+        return self._found(ids)
+
+    def visit(self, ids: Sequence[str], operation: Operation, told: Callable[[list[Any]], None]) -> Visit:
+        asyncio.get_running_loop().call_soon(told, self._found(ids))
+        return Visit(operation, lambda _: None)
+
+    def leave(self, _: Visit) -> None:
+        pass
+
+    def _found(self, ids: Sequence[str]) -> list[Any]:
         return [self._outcomes.get(id_) for id_ in ids]
 
 

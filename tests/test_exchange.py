@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from resolvers.exchange import Exchanges, Garbled, NoReply, Request, open_session
+from resolvers.connection import Garbled, NoReply
+from resolvers.exchange import Exchanges, Request, open_session
 from resolvers.reply import Reply
 from simulator import FAULTS, Simulator
 
@@ -64,7 +65,7 @@ async def test_a_request_is_written_as_http_with_the_headers_of_session_and_requ
         reply = await make(exchanges, Request(f"{source.url}/a/%C3%A9?b=%5B1%5D", "get", headers={"X-Mine": "1"}))
 
         assert (reply.status, reply.body) == (200, b"{}")
-        assert reply.headers["content-length"] == "2"
+        assert reply.headers.get("content-length") == "2"
         lines = source.heads[0].decode().split("\r\n")
         assert lines[0] == "GET /a/%C3%A9?b=%5B1%5D HTTP/1.1"
         assert lines[1] == "Host: " + source.url.removeprefix("http://")

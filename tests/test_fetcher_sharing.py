@@ -119,25 +119,18 @@ async def test_a_hang_up_at_any_moment_leaves_no_place_taken(turns: int) -> None
         assert str((await world.one(IDS[50])).id) == IDS[50]
 
 
-async def test_what_is_still_queued_when_its_client_hangs_up_is_never_asked_for() -> None:
+@pytest.mark.parametrize("wanted", [IDS[2], IDS[1]], ids=["another record", "the same record"])
+async def test_what_is_still_queued_when_a_client_hangs_up_is_asked_for_only_if_somebody_waits_for_it(
+    wanted: str,
+) -> None:
     async with a_world(rates=[Rate(1, 0.1)]) as world:
         await world.one(IDS[0])
         leaving = asyncio.create_task(world.one(IDS[1]))
-        staying = asyncio.create_task(world.one(IDS[2]))
+        staying = asyncio.create_task(world.one(wanted))
         await asyncio.sleep(0.01)
         leaving.cancel()
-        await staying
-        assert [call.ids for call in world.reads] == [(IDS[0],), (IDS[2],)]
-
-
-async def test_what_is_still_queued_stays_so_while_anybody_waits_for_it() -> None:
-    async with a_world(rates=[Rate(1, 0.1)]) as world:
-        await world.one(IDS[0])
-        leaving = asyncio.create_task(world.one(IDS[1]))
-        staying = asyncio.create_task(world.one(IDS[1]))
-        await asyncio.sleep(0.01)
-        leaving.cancel()
-        assert str((await staying).id) == IDS[1]
+        assert str((await staying).id) == wanted
+        assert [call.ids for call in world.reads] == [(IDS[0],), (wanted,)]
 
 
 async def test_a_request_that_nobody_wants_any_more_uses_no_ration_up() -> None:
@@ -184,11 +177,19 @@ async def test_a_fault_of_this_server_reaches_those_who_wait(monkeypatch: pytest
         async def broken(*_: object) -> Any:
             raise ZeroDivisionError
 
-        for owner, name in ((world.fetcher._client, "fetch_many"), (world.fetcher._client, "prepare")):
-            monkeypatch.setattr(owner, name, broken)
-            monkeypatch.setattr(type(owner), "is_ready", name != "prepare")
-            outcomes = await asyncio.wait_for(world.fetch(*IDS[:2]), 0.5)
-            assert {type(outcome) for outcome in outcomes} == {ZeroDivisionError}
+        def broken_at_once(*_: object) -> Any:
+            raise ZeroDivisionError
+
+        await world.one(IDS[0])  # a connection is at hand from now on
+        client = world.fetcher._client
+        for name in ("request", "read", "fetch_many", "prepare"):
+            monkeypatch.setattr(client, name, broken if name in ("fetch_many", "prepare") else broken_at_once)
+            monkeypatch.setattr(type(client), "is_ready", name != "prepare")
+            if name == "fetch_many":
+                monkeypatch.setattr(client, "request", lambda _: None)
+            outcomes = await asyncio.wait_for(world.fetch(*IDS[:2], operation=Operation(5, wants_fresh=True)), 0.5)
+            assert {type(outcome) for outcome in outcomes} == {ZeroDivisionError}, name
+            monkeypatch.undo()
         monkeypatch.undo()
         assert str((await world.one(IDS[0])).id) == IDS[0]
 

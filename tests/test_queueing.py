@@ -15,8 +15,13 @@ def an_operation() -> Operation:
 
 def wanted(operation: Operation, source_id: str) -> Wanted:
     one = Wanted(source_id, operation)
-    one.join(Visit(operation))
+    one.join(a_visit(operation))
     return one
+
+
+def a_visit(operation: Operation, over: list[Visit] | None = None) -> Visit:
+    """Return a visit that puts itself on a list when it is over."""
+    return Visit(operation, (over if over is not None else []).append)
 
 
 def fill(queue: FairQueue, operation: Operation, name: str, count: int) -> list[Wanted]:
@@ -77,39 +82,73 @@ async def test_what_is_removed_is_not_taken_and_an_empty_line_is_no_line() -> No
 async def test_those_who_wait_for_what_is_queued_are_known() -> None:
     queue, one, other = FairQueue(), an_operation(), an_operation()
     shared, _ = fill(queue, one, "a", 2)
-    shared.join(Visit(other))
+    shared.join(a_visit(other))
     assert queue.riders() == {one, other}
 
 
-async def test_who_waits_for_several_records_wakes_up_when_all_are_there() -> None:
-    visit = Visit(an_operation())
+async def the_same_time_later() -> None:
+    """Wait until the deadline of an operation that is given no more time than those of these tests."""
+    clock = asyncio.Event()
+    visit = Visit(Operation(0.001), lambda _: clock.set())
+    wanted(visit.operation, "the time").join(visit)
+    visit.begin()
+    await clock.wait()
+
+
+async def test_who_waits_for_several_records_is_told_once_when_all_are_there() -> None:
+    over: list[Visit] = []
+    visit = a_visit(an_operation(), over)
     one, other = wanted(visit.operation, "1"), wanted(visit.operation, "2")
     for record in (one, other):
         record.join(visit)
-    waiting = asyncio.create_task(visit.over())
+    visit.begin()
     one.settle("a record")
-    await asyncio.sleep(0)
-    assert not waiting.done()
+    assert not over
     other.settle(None)
-    await waiting
-    assert visit.is_over
+    assert over == [visit]
+    assert visit.is_complete
     assert (one.outcome, other.outcome) == ("a record", None)
 
 
+async def test_nobody_is_told_before_the_wait_has_begun() -> None:
+    over: list[Visit] = []
+    visit = a_visit(an_operation(), over)
+    record = wanted(visit.operation, "1")
+    record.join(visit)
+    record.settle(None)
+    assert not over
+    visit.begin()
+    assert over == [visit]
+
+
 async def test_who_waits_gives_up_at_its_deadline_and_not_before() -> None:
-    visit, late = Visit(Operation(0.001)), Visit(an_operation())
+    over: list[Visit] = []
+    visit, late = a_visit(Operation(0.001), over), a_visit(an_operation(), over)
     record = wanted(late.operation, "1")
     for one in (visit, late):
         record.join(one)
-    patient = asyncio.create_task(late.over())
-    await visit.over()
-    assert not visit.is_over
+        one.begin()
+    await the_same_time_later()
+    assert over == [visit]
+    assert not visit.is_complete
     record.leave(visit)
-    assert not patient.done()
     record.settle("a record")  # who has left is not told
-    await patient
-    assert late.is_over
-    assert not visit.is_over
+    assert over == [visit, late]
+    assert late.is_complete
+    assert not visit.is_complete
+
+
+async def test_who_has_left_is_not_told() -> None:
+    over: list[Visit] = []
+    visit = a_visit(Operation(0.001), over)
+    record = wanted(visit.operation, "1")
+    record.join(visit)
+    visit.begin()
+    assert visit.cancel()
+    assert not visit.cancel()
+    await the_same_time_later()
+    record.settle("a record")
+    assert over == []
 
 
 async def test_an_outcome_is_the_first_that_is_told() -> None:

@@ -81,11 +81,38 @@ class NexudusClient:
             found = await self._fetch_listed(ids, flight)
         return [found[source_id] for source_id in ids]
 
-    async def _fetch_listed(self, ids: Sequence[str], flight: Flight) -> dict[str, Outcome]:
-        # Brackets percent-encoded, commas not, as a browser would; `size`, or only 25 rows come back.
-        query = f"CrmOpportunity_Id=%5B{quote(','.join(ids), safe=',')}%5D&page=1&size={len(ids)}"
+    def request(self, ids: Sequence[str]) -> Request | None:
+        """Return the request for all of the ids, if a token is at hand."""
+        token = self._tokens.at_hand()
+        if token is None or (len(ids) > 1 and not self._list_works):
+            return None
+        request = self._single(ids[0]) if len(ids) == 1 else self._listing(ids)
+        return _authorized(request, token)
+
+    def read(self, request: Request, ids: Sequence[str], body: bytes | None) -> list[Outcome] | None:
+        """Return the outcomes that the answer leaves no doubt about; None if there is any."""
+        if len(ids) == 1:
+            outcomes = [self._read_single(ids[0], body)]
+        elif (page := self._plain_page(ids, body)) is not None:
+            outcomes = [page.records.get(source_id) for source_id in ids]
+        else:
+            return None
+        self._tokens.accepted(_token(request))
+        return outcomes
+
+    def _plain_page(self, ids: Sequence[str], body: bytes | None) -> Page | None:
+        if body is None:
+            return None
         try:
-            body = await self._get(Request(f"{self._url}?{query}", "list-by-ids", keys=len(ids)), flight)
+            page = read_page(body, ids, never_sent=self._never_sent)
+        except UpstreamError:
+            return None
+        is_doubted = page.filter_ignored or page.unsure or (self._confirm_missing and page.missing)
+        return None if is_doubted else page
+
+    async def _fetch_listed(self, ids: Sequence[str], flight: Flight) -> dict[str, Outcome]:
+        try:
+            body = await self._get(self._listing(ids), flight)
             page = Page(missing=list(ids)) if body is None else read_page(body, ids, never_sent=self._never_sent)
         except UpstreamError as error:
             return await self._after_failed_list(ids, error, flight)
@@ -130,9 +157,14 @@ class NexudusClient:
 
     async def _fetch_one(self, source_id: str, flight: Flight) -> Outcome:
         try:
-            body = await self._get(Request(f"{self._url}/{quote(source_id, safe='')}", "get"), flight)
-            if body is None:
-                return None
+            return self._read_single(source_id, await self._get(self._single(source_id), flight))
+        except UpstreamError as error:
+            return error
+
+    def _read_single(self, source_id: str, body: bytes | None) -> Outcome:
+        if body is None:
+            return None
+        try:
             record, absent = parse(body)
             if str(record.id) != source_id:
                 raise UpstreamBadResponse(SOURCE, detail="another record than the one asked for")
@@ -140,6 +172,14 @@ class NexudusClient:
             return error
         self._never_sent |= absent
         return record
+
+    def _single(self, source_id: str) -> Request:
+        return Request(f"{self._url}/{quote(source_id, safe='')}", "get")
+
+    def _listing(self, ids: Sequence[str]) -> Request:
+        # Brackets percent-encoded, commas not, as a browser would; `size`, or only 25 rows come back.
+        query = f"CrmOpportunity_Id=%5B{quote(','.join(ids), safe=',')}%5D&page=1&size={len(ids)}"
+        return Request(f"{self._url}?{query}", "list-by-ids", keys=len(ids))
 
     async def _get(self, request: Request, flight: Flight) -> bytes | None:
         """Send with a token; after one refusal with a renewed one, once."""
@@ -155,8 +195,7 @@ class NexudusClient:
             return await self._send(request, token, flight)
 
     async def _send(self, request: Request, token: str, flight: Flight) -> bytes | None:
-        request.headers["Authorization"] = f"Bearer {token}"
-        body = await self.transport.fetch(request, flight)
+        body = await self.transport.fetch(_authorized(request, token), flight)
         self._tokens.accepted(token)
         return body
 
@@ -164,3 +203,12 @@ class NexudusClient:
         if self._list_works:
             self._list_works = False
             self.transport.telemetry(ListByIdsSwitchedOff(SOURCE, reason))
+
+
+def _authorized(request: Request, token: str) -> Request:
+    request.headers["Authorization"] = f"Bearer {token}"
+    return request
+
+
+def _token(request: Request) -> str:
+    return request.headers["Authorization"].removeprefix("Bearer ")

@@ -1,0 +1,156 @@
+"""One attempt at a request: bounded in time, judged, and told of.
+
+Mostly a connection is at hand. Then the request is written at once and the reply is judged in the turn of the loop in
+which it came, with no task in between (`start`). Else somebody has to wait until one is open (`make`).
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+from resolvers.connection import Connection, Garbled, NoReply
+from resolvers.errors import UpstreamBadResponse, UpstreamError, UpstreamTimeout, UpstreamUnavailable
+from resolvers.exchange import Exchanges, Request
+from resolvers.operation import Flight, Permit
+from resolvers.places import Places
+from resolvers.reply import Reply, decipher
+from resolvers.telemetry import Telemetry, UpstreamCall
+from resolvers.waiting import TimeLimit
+
+Found = bytes | None | UpstreamError
+"""A body, None where there is no such record, or what went wrong."""
+
+Told = Callable[[Found | Exception], None]
+"""Takes what was found; another exception is a fault of ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """What all attempts at one source share."""
+
+    source: str
+    exchanges: Exchanges
+    places: Places
+    telemetry: Telemetry
+    timeout_seconds: float
+    max_bytes: int
+
+
+class Attempt:
+    """An attempt, made with a permit, for a flight, which pays for it: either `start` or `make`, once."""
+
+    def __init__(self, upstream: Upstream, request: Request, flight: Flight, permit: Permit) -> None:
+        self._upstream = upstream
+        self._request = request
+        self._flight = flight
+        self._permit = permit
+        self._seconds = min(upstream.timeout_seconds, flight.seconds_left)
+        self._weight = flight.weight
+        self._round = upstream.places.round
+        self._started = perf_counter()
+        self._connection: Connection | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._told: Told | None = None
+
+    def start(self, told: Told) -> bool:
+        """Begin if a connection is at hand; `told` is called once, later. Return whether it was."""
+        upstream = self._upstream
+        try:
+            self._connection = upstream.exchanges.start(self._request, upstream.max_bytes, self._ended)
+        except NoReply:  # as `make` will say
+            return False
+        if self._connection is None:
+            return False
+        self._flight.pay(upstream.source)
+        self._permit.sent()
+        self._told = told
+        self._timer = asyncio.get_running_loop().call_later(max(0.0, self._seconds), self._expire)
+        return True
+
+    async def make(self) -> Found:
+        """Return what was found; raises nothing but a cancellation."""
+        upstream = self._upstream
+        self._flight.pay(upstream.source)
+        found: Reply | TimeoutError | Garbled | NoReply
+        try:
+            with TimeLimit(self._seconds):
+                found = await upstream.exchanges.make(
+                    self._request, max_bytes=upstream.max_bytes, sent=self._permit.sent
+                )
+        except (TimeoutError, Garbled, NoReply) as error:
+            found = error
+        except BaseException:
+            self._end(None, None, failed=None)
+            raise
+        return self._judge(found)
+
+    def cancel(self) -> None:
+        """Break off what was started; nobody is told."""
+        if self._stop():
+            self._end(None, None, failed=None)
+
+    def _expire(self) -> None:
+        if told := self._stop():
+            told(self._judge(TimeoutError()))
+
+    def _ended(self, found: Reply | NoReply | Garbled) -> None:
+        self._connection = None  # it can rest
+        if not (told := self._stop()):
+            return
+        result: Any
+        try:
+            result = self._judge(found)
+        except Exception as error:
+            result = error
+        told(result)
+
+    def _stop(self) -> Told | None:
+        """Let go of all that knows this; return whom to tell."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._connection is not None:
+            self._connection.abandon()
+        told, self._told, self._connection, self._timer = self._told, None, None, None
+        return told
+
+    def _judge(self, found: Reply | TimeoutError | Garbled | NoReply) -> Found:
+        upstream = self._upstream
+        source = upstream.source
+        status: int | None = None
+        failure: UpstreamError | None = None
+        failed: bool | None = None
+        try:
+            if isinstance(found, Reply):
+                status = found.status
+                body = decipher(source, found)
+                failed = False
+                upstream.places.widen()
+                return body
+            if isinstance(found, Garbled):
+                failure, failed = UpstreamBadResponse(source, detail=str(found)), False
+            elif isinstance(found, NoReply):
+                failure, failed = UpstreamUnavailable(source, detail=str(found)), True
+            else:
+                failure = UpstreamTimeout(source, detail="no complete answer in time")
+                # A source that was given hardly any time has not failed.
+                failed = True if self._seconds * 2 >= upstream.timeout_seconds else None
+        except UpstreamError as error:
+            failure, failed = error.with_traceback(None), isinstance(error, UpstreamUnavailable)
+            if status == 503:
+                upstream.places.narrow(self._round)
+        finally:
+            self._end(status, failure, failed=failed)
+        failure.is_told = True
+        return failure
+
+    def _end(self, status: int | None, failure: UpstreamError | None, *, failed: bool | None) -> None:
+        upstream, request = self._upstream, self._request
+        milliseconds = (perf_counter() - self._started) * 1000
+        code, detail = (failure.code, failure.detail) if failure else (None, "")
+        upstream.telemetry(
+            UpstreamCall(upstream.source, request.kind, request.keys, status, milliseconds, code, detail)
+        )
+        is_whole = failed is False and failure is None
+        self._permit.end(failed=failed, weight=max(self._weight, self._flight.weight), is_whole=is_whole)

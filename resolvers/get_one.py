@@ -1,0 +1,49 @@
+"""A client of a source that gives one record for each request, and wants nothing before it."""
+
+from collections.abc import Sequence
+from urllib.parse import quote
+
+from resolvers.errors import UpstreamError
+from resolvers.exchange import Request
+from resolvers.operation import Flight
+from resolvers.source import Outcome, Record
+from resolvers.transport import Transport
+
+
+class GetOneClient:
+    """A `resolvers.source.Client`: `url` without the id, and the headers that each request has."""
+
+    batch_size = 1
+    is_ready = True
+
+    def __init__(self, url: str, headers: dict[str, str], transport: Transport) -> None:
+        self._url = url
+        self._headers = headers
+        self.transport = transport
+
+    def record(self, source_id: str, body: bytes) -> Record:
+        """Return the record that a body is; raises an `UpstreamError` for anything else, such as another record."""
+        raise NotImplementedError  # each source says what its records are
+
+    async def prepare(self, flight: Flight) -> None:
+        """Nothing to do."""
+
+    async def fetch_many(self, ids: Sequence[str], flight: Flight) -> list[Outcome]:
+        """Return the outcome of the one id, in a list."""
+        request = self.request(ids)
+        try:
+            return self.read(request, ids, await self.transport.fetch(request, flight))
+        except UpstreamError as error:
+            return [error]
+
+    def request(self, ids: Sequence[str]) -> Request:
+        """Return the request for the one id."""
+        (source_id,) = ids
+        return Request(f"{self._url}/{quote(source_id, safe='')}", "get", headers=self._headers)
+
+    def read(self, request: Request, ids: Sequence[str], body: bytes | None) -> list[Outcome]:
+        """Return the record, None, or an error, in a list."""
+        try:
+            return [None if body is None else self.record(ids[0], body)]
+        except UpstreamError as error:
+            return [error]

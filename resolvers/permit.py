@@ -1,0 +1,38 @@
+"""The right to send one request now: a place, a part of the ration, and the breaker's leave."""
+
+import asyncio
+
+from resolvers.breaker import Breaker
+from resolvers.budget import Budget
+from resolvers.places import Places
+
+
+class SendPermit:
+    """A `Permit`: a place to send one request in, right now."""
+
+    __slots__ = ("_breaker", "_budget", "_places", "is_spent")
+
+    def __init__(self, places: Places, budget: Budget, breaker: Breaker) -> None:
+        self._places = places
+        self._budget = budget
+        self._breaker = breaker
+        self.is_spent = False
+        """Whether the budget has let it go and still waits to hear that it was sent."""
+
+    def sent(self) -> None:
+        """Take note that the request is on its way."""
+        if self.is_spent:
+            self.is_spent = False
+            self._budget.sent()
+
+    def end(self, *, failed: bool | None, weight: int = 1, is_whole: bool = False) -> None:
+        """Leave the place, and tell the breaker."""
+        if self.is_spent:
+            self.is_spent = False
+            self._budget.unspent()
+        self._breaker.leave(self, failed=failed, weight=max(weight, 1))
+        if is_whole:
+            self._places.give_back()
+        else:
+            # What was broken off: asyncio closes its connection in the next turn. Whoever comes next comes after that.
+            asyncio.get_running_loop().call_soon(self._places.give_back)

@@ -1,0 +1,231 @@
+"""`resolvers.connection`, byte by byte and without sockets: what is a reply, and when the connection can rest."""
+
+from typing import Any
+
+import pytest
+
+from resolvers.connection import MOST_FRAMING_BYTES, Connection, Garbled, NoReply
+from resolvers.reply import Reply
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n1\r\n}\r\n0\r\nX-Trailer: 1\r\n\r\n"
+
+
+class Pipe:
+    """What aiohttp's connector gives: a connection with a protocol and a transport, all in one and of no substance."""
+
+    def __init__(self) -> None:
+        self.protocol: Any = self
+        self.transport: Any = self
+        self.written = b""
+        self.is_shut = False
+        self.lost: list[Exception | None] = []
+
+    def set_protocol(self, _: object) -> None: ...
+
+    def set_write_buffer_limits(self, high: int) -> None: ...
+
+    def write(self, data: bytes) -> None:
+        self.written += data
+
+    def is_closing(self) -> bool:
+        return self.is_shut
+
+    def close(self) -> None:
+        self.is_shut = True
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.lost.append(error)
+
+
+class Line:
+    """A connection over a pipe, and what became of it."""
+
+    def __init__(self) -> None:
+        self.pipe = Pipe()
+        self.rested: list[Connection] = []
+        self.lost: list[Connection] = []
+        self.found: list[Reply | NoReply | Garbled] = []
+        opened: Any = self.pipe
+        self.connection = Connection(opened, self.rested.append, self.lost.append)
+
+    def ask(self, *pieces: bytes, max_bytes: int = 100) -> Reply | NoReply | Garbled:
+        """Return what is found when these bytes come; `end` has to bring it about if they do not."""
+        self.connection.exchange(b"GET", max_bytes, self.found.append)
+        for piece in pieces:
+            self.connection.data_received(piece)
+        return self.found[-1] if self.found else NoReply("nothing yet")
+
+    @property
+    def can_be_used_again(self) -> bool:
+        return bool(self.rested) and not self.pipe.is_shut
+
+
+def body(found: Reply | NoReply | Garbled) -> bytes:
+    assert isinstance(found, Reply), found
+    return found.body
+
+
+@pytest.mark.parametrize("reply", [OK, CHUNKED, b"HTTP/1.1 103 Hints\r\nLink: </a>\r\n\r\n" + OK])
+@pytest.mark.parametrize("size", [1, 2, 7, 10_000])
+def test_a_reply_is_the_same_in_whatever_pieces_it_comes(reply: bytes, size: int) -> None:
+    line = Line()
+    found = line.ask(*[reply[i : i + size] for i in range(0, len(reply), size)])
+    assert body(found) == b"{}"
+    assert line.found == [found]
+    assert line.can_be_used_again
+
+
+def test_one_exchange_after_another_and_nothing_of_the_last_one_is_left() -> None:
+    line = Line()
+    assert body(line.ask(b"HTTP/1.1 404 N\r\nX-Old: 1\r\nContent-Length: 3\r\n\r\nold")) == b"old"
+    found = line.ask(CHUNKED)
+    assert isinstance(found, Reply)
+    assert (found.status, found.body, found.headers.get("X-Old")) == (200, b"{}", "")
+
+
+@pytest.mark.parametrize("status", [204, 304])
+def test_a_reply_without_a_body_ends_with_its_head(status: int) -> None:
+    line = Line()
+    assert body(line.ask(b"HTTP/1.1 %d X\r\n\r\n" % status)) == b""
+    assert line.can_be_used_again
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        OK.replace(b"Content", b"Connection: close\r\nContent"),
+        OK.replace(b"1.1", b"1.0"),
+        OK + b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nforged",
+        OK + b"HTTP/1.1 200 OK\r\nContent-Le",
+        OK + b"rubbish",
+        b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\nrubbish",
+    ],
+)
+def test_a_reply_with_more_behind_it_is_the_reply_and_the_last_one_on_this_connection(reply: bytes) -> None:
+    line = Line()
+    assert body(line.ask(reply)) in (b"{}", b"")
+    assert len(line.found) == 1
+    assert line.pipe.is_shut
+    assert not line.rested
+
+
+def test_what_comes_unasked_ends_a_resting_connection() -> None:
+    """Else it would be taken for the reply to the next request."""
+    line = Line()
+    line.ask(OK)
+    line.connection.data_received(OK)
+    assert line.pipe.is_shut
+    assert len(line.found) == 1
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        b"hello\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nContent-Length: -2\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}",
+        b"HTTP/1.1 200 OK\r\nX: a\r\n b\r\n\r\n",
+        b"HTTP/1.1 200 OK\nContent-Length: 2\n\n{}",
+    ],
+)
+def test_what_is_no_reply_is_garbled(reply: bytes) -> None:
+    line = Line()
+    assert isinstance(line.ask(reply), Garbled)
+    assert line.pipe.is_shut
+
+
+def test_a_body_in_an_encoding_that_was_not_asked_for_is_garbled() -> None:
+    assert isinstance(Line().ask(OK.replace(b"Content-L", b"Content-Encoding: br\r\nContent-L")), Garbled)
+
+
+def test_a_body_in_chunks_of_one_byte_is_read() -> None:
+    reply = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * 100_000 + b"0\r\n\r\n"
+    pieces = [reply[i : i + 50_000] for i in range(0, len(reply), 50_000)]
+    assert len(body(Line().ask(*pieces, max_bytes=100_000))) == 100_000
+
+
+@pytest.mark.parametrize(
+    ("piece", "count"),
+    [(b"X: y\r\n", 1), (b"X: yyyyyyyy\r\n", MOST_FRAMING_BYTES), (b"x" * 60_000, 3)],
+    ids=["a header", "headers", "no line at all"],
+)
+def test_a_head_without_end_is_given_up(piece: bytes, count: int) -> None:
+    line = Line()
+    line.ask(b"HTTP/1.1 200 OK\r\n", max_bytes=5_000_000)
+    for _ in range(count):
+        if not line.found:
+            line.connection.data_received(piece)
+    assert bool(line.found) is (count > 1)
+    assert not line.found or isinstance(line.found[0], Garbled)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 101\r\n\r\n" + b"x" * 101,
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * 101,
+        b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 101,
+    ],
+)
+def test_one_byte_more_than_allowed_is_too_large(sent: bytes) -> None:
+    line = Line()
+    found = line.ask(sent)
+    assert isinstance(found, Garbled)
+    assert "too large" in str(found)
+
+
+@pytest.mark.parametrize("piece", [b";" + b"x" * 1000, b"x" * 1000])
+def test_a_chunk_or_a_trailer_without_end_is_too_large(piece: bytes) -> None:
+    line = Line()
+    start = b"1" if piece.startswith(b";") else b"1\r\nx\r\n0\r\n"
+    line.ask(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + start)
+    fed = 0
+    while not line.found and fed < 10 * MOST_FRAMING_BYTES:
+        line.connection.data_received(piece)
+        fed += len(piece)
+    assert isinstance(line.found[0], Garbled)
+    assert fed < 2 * MOST_FRAMING_BYTES
+
+
+def test_a_body_may_end_with_the_connection() -> None:
+    line = Line()
+    line.ask(b"HTTP/1.0 200 OK\r\n\r\n{", b"}")
+    assert not line.found
+    line.connection.connection_lost(None)
+    assert body(line.found[0]) == b"{}"
+    assert not line.rested
+
+
+@pytest.mark.parametrize(
+    ("sent", "error", "kind"),
+    [
+        (b"", None, NoReply),
+        (b"", ConnectionResetError(), NoReply),
+        (b"HTTP/1.1 200 OK\r\nContent-Le", None, NoReply),
+        (b"HTTP/1.1 103 Hints\r\n\r\n", None, NoReply),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{", None, Garbled),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n", None, Garbled),
+        (b"HTTP/1.0 200 OK\r\n\r\n{", ConnectionResetError(), Garbled),
+    ],
+)
+def test_an_end_too_soon_is_told_by_how_much_had_come(sent: bytes, error: Exception | None, kind: type) -> None:
+    line = Line()
+    line.ask(*[sent] if sent else [])
+    line.connection.connection_lost(error)
+    assert [type(found) for found in line.found] == [kind]
+    assert line.lost == [line.connection]
+    assert line.pipe.lost == [error], "aiohttp waits for this when its session closes"
+
+
+def test_who_breaks_off_is_told_nothing() -> None:
+    line = Line()
+    line.ask()
+    line.connection.abandon()
+    line.connection.data_received(OK)
+    line.connection.connection_lost(None)
+    assert line.found == []
+    assert line.pipe.is_shut
+    assert not line.rested

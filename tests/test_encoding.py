@@ -1,0 +1,61 @@
+"""`resolvers.encoding`: what was compressed comes out as it was, and never more of it than allowed."""
+
+import gzip
+import zlib
+
+import pytest
+
+from resolvers.encoding import BodyTooLarge, decompressed
+
+BODY = b'{"uuid":"1"}' * 100
+
+
+def bare_deflate(body: bytes) -> bytes:
+    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return packer.compress(body) + packer.flush()
+
+
+@pytest.mark.parametrize(
+    ("encoding", "sent"),
+    [
+        ("gzip", gzip.compress(BODY)),
+        ("x-gzip", gzip.compress(BODY)),
+        ("deflate", zlib.compress(BODY)),
+        ("deflate", bare_deflate(BODY)),
+        ("identity", BODY),
+        ("", BODY),
+    ],
+)
+def test_a_body_comes_out_as_it_was(encoding: str, sent: bytes) -> None:
+    assert decompressed(sent, encoding, len(BODY)) == BODY
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+def test_an_empty_body_is_empty_whatever_it_is_called(encoding: str) -> None:
+    assert decompressed(b"", encoding, 10) == b""
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zlib.compress, bare_deflate])
+def test_no_more_than_allowed_is_made_of_it(pack: object) -> None:
+    assert callable(pack)
+    encoding = "gzip" if pack is gzip.compress else "deflate"
+    with pytest.raises(BodyTooLarge):
+        decompressed(pack(BODY), encoding, len(BODY) - 1)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "sent"),
+    [
+        ("gzip", b"not compressed"),
+        ("gzip", gzip.compress(BODY)[:-1]),
+        ("gzip", gzip.compress(BODY) + b"more"),
+        ("deflate", b"\xff\xff\xff"),
+        ("br", BODY),
+        ("gzip, gzip", gzip.compress(gzip.compress(BODY))),
+    ],
+)
+def test_what_cannot_be_decompressed_as_a_whole_is_refused_without_its_content(encoding: str, sent: bytes) -> None:
+    with pytest.raises(ValueError, match="encod") as refused:
+        decompressed(sent, encoding, 10_000)
+    assert "uuid" not in str(refused.value)
+    assert "not compressed" not in str(refused.value)
