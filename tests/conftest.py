@@ -38,15 +38,18 @@ LONG = (
     "test_faults",
     "test_soak",
     "test_server",
-    "test_attacks",
     "test_serving",
     "test_adding_a_source",
     "test_compiled",
-    "test_simulator_faults",
-    "test_canaries",
-    "test_fetcher_outages",
+    "test_fast_lane",
     "test_outages",
+    "test_canaries",
     "test_fuzz",
+    "test_fetcher_outages",
+    "test_attacks",
+    "test_simulator_faults",
+    "test_fast_lane_connections",
+    "test_transport",
 )
 """The files that take longest, the longest first. Were one of these begun last, everybody would wait for it."""
 

@@ -25,6 +25,7 @@ def bare_deflate(body: bytes) -> bytes:
         ("identity", BODY),
         ("", BODY),
     ],
+    ids=["gzip", "x-gzip", "deflate", "bare deflate", "identity", "none"],
 )
 def test_a_body_comes_out_as_it_was(encoding: str, sent: bytes) -> None:
     assert decompressed(sent, encoding, len(BODY)) == BODY
@@ -53,6 +54,7 @@ def test_no_more_than_allowed_is_made_of_it(pack: object) -> None:
         ("br", BODY),
         ("gzip, gzip", gzip.compress(gzip.compress(BODY))),
     ],
+    ids=["no gzip", "a part", "more", "no deflate", "another encoding", "twice"],
 )
 def test_what_cannot_be_decompressed_as_a_whole_is_refused_without_its_content(encoding: str, sent: bytes) -> None:
     with pytest.raises(ValueError, match="encod") as refused:

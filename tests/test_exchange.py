@@ -4,7 +4,8 @@ import asyncio
 import base64
 import gzip
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 import pytest
 
@@ -24,9 +25,12 @@ class Source:
         self.heads: list[bytes] = []
         self.connections = 0
         self.url = ""
+        self.serving: list[asyncio.Task[None]] = []
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        task: Any = asyncio.current_task()
+        self.serving.append(task)
         try:
             while self._replies:
                 head = await reader.readuntil(b"\r\n\r\n")
@@ -38,15 +42,19 @@ class Source:
             pass
         finally:
             writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
 
 
 @asynccontextmanager
 async def answering(*replies: bytes) -> AsyncIterator[tuple[Source, Exchanges]]:
     source = Source(list(replies))
     server = await asyncio.start_server(source.serve, "127.0.0.1", 0)
-    async with server, open_session() as session:
-        source.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        yield source, Exchanges(session)
+    async with server:
+        async with open_session() as session:
+            source.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            yield source, Exchanges(session)
+        await asyncio.gather(*source.serving)
 
 
 def nothing() -> None:

@@ -17,9 +17,9 @@ import pytest
 
 import resolvers.breaker
 import resolvers.retry
-from benchmarks.running import running_server, running_simulator
+from benchmarks.running import running_server
 from benchmarks.soak import UNRATIONED
-from simulator import CHARTMOGUL_EXAMPLE_ID, FAULTS, NEXUDUS_EXAMPLE_ID
+from simulator import CHARTMOGUL_EXAMPLE_ID, FAULTS, NEXUDUS_EXAMPLE_ID, Simulator
 from tests.harness import Graph, open_graph
 
 ID = {"nexudus": str(NEXUDUS_EXAMPLE_ID), "chartmogul": CHARTMOGUL_EXAMPLE_ID}
@@ -221,22 +221,20 @@ async def test_memory_stays_flat_under_bodies_without_end(fault: str, sick: str)
 
 
 async def test_the_process_stays_small_under_bodies_without_end() -> None:
-    """The same from outside: what zlib and the parser take is not Python's, and the simulator is another process."""
+    """The same from outside: what zlib and the parser take is not Python's, and the simulator is in this process."""
+    simulator = Simulator()
     async with (
-        running_simulator("--no-throttle") as (_, settings, control),
-        running_server(**settings, **UNRATIONED, LOG_LEVEL="error") as (server, url),
+        simulator.serve() as urls,
+        running_server(**simulator.environment(urls), **UNRATIONED, LOG_LEVEL="error") as (server, url),
         aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session,
     ):
         async with session.post(f"{url}/graphql", json={"query": QUERY}) as response:
             assert "errors" not in await response.json()
         megabytes = server.resident_megabytes()
         for fault in ("huge", "gzip-bomb"):
-            async with session.delete(f"{control}/faults"):
-                pass
-            for source in SOURCES:
-                rule = {"upstream": source, "fault": fault, "times": None, "kinds": ["get"]}
-                async with session.post(f"{control}/faults", json=rule) as response:
-                    assert response.status == 200
+            for upstream in simulator.upstreams:
+                upstream.faults.clear()
+                upstream.faults.add(FAULTS[fault], times=None, kinds={"get"})
             fresh = {"Cache-Control": "no-cache"}
             for _ in range(4):
                 async with session.post(f"{url}/graphql", json={"query": QUERY}, headers=fresh) as response:

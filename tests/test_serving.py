@@ -8,8 +8,9 @@ import aiohttp
 import pytest
 import uvicorn
 
-from benchmarks.running import running_server, running_simulator
+from benchmarks.running import running_server
 from server import AllSettings
+from simulator import FAULTS, Simulator
 from web.health import Health
 from web.serving import CLOSE, DrainingServer
 
@@ -75,14 +76,13 @@ def test_no_wait_and_the_usual_one_are_settings() -> None:
 
 async def test_sigterm_under_load_loses_no_request() -> None:
     """Clients in a closed loop, with connections of their own, until the server is unready; all are answered."""
+    simulator = Simulator()
+    simulator.nexudus.latency_seconds = (0.1, 0.4)
     async with (
-        running_simulator("--no-throttle") as (_, settings, control),
-        running_server(**settings, SHUTDOWN_DELAY_SECONDS="1", CHARTMOGUL_RATIONED="false") as (server, url),
+        simulator.serve() as urls,
+        running_server(**simulator.environment(urls), SHUTDOWN_DELAY_SECONDS="1") as (server, url),
         aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session,
     ):
-        slow = {"nexudus": {"latency_seconds": [0.1, 0.4]}, "chartmogul": {"latency_seconds": [0.1, 0.4]}}
-        async with session.post(f"{control}/config", json=slow) as response:
-            assert response.status == 200
         answered, is_ready = [0, 0], True
 
         async def ask(source_id: int) -> None:
@@ -117,26 +117,22 @@ async def test_sigterm_under_load_loses_no_request() -> None:
 
 
 async def test_a_request_that_outlasts_the_wait_is_finished_too() -> None:
+    simulator = Simulator()
+    simulator.nexudus.faults.add(FAULTS["delay"], kinds={"get"})
     async with (
-        running_simulator("--no-throttle") as (_, settings, control),
-        running_server(**settings, SHUTDOWN_DELAY_SECONDS="0") as (server, url),
+        simulator.serve() as urls,
+        running_server(**simulator.environment(urls), SHUTDOWN_DELAY_SECONDS="0") as (server, url),
         aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session,
     ):
-        async with session.post(f"{control}/faults", json={"upstream": "nexudus", "fault": "delay", "kinds": ["get"]}):
-            pass
         body = {"query": f'{{ nexudusOpportunity(sourceId: "{ID}") {{ sourceId }} }}'}
 
         async def ask() -> Any:
             async with session.post(f"{url}/graphql", json=body) as response:
                 return await response.json()
 
-        async def is_under_way() -> bool:
-            async with session.get(f"{control}/calls") as response:
-                return any(call["kind"] == "get" for call in await response.json())
-
         asking = asyncio.create_task(ask())
-        while not await is_under_way():  # noqa: ASYNC110 - the simulator is asked over HTTP
-            await asyncio.sleep(0.02)
+        while not any(call.kind == "get" for call in simulator.nexudus.calls):  # noqa: ASYNC110 - it is looked at
+            await asyncio.sleep(0.01)
         server.terminate()
         assert (await asking)["data"] == {"nexudusOpportunity": {"sourceId": str(ID)}}
         assert await server.end() == 0

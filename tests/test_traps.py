@@ -175,7 +175,7 @@ TRAPS: dict[int, tuple[str, list[str]]] = {
         [
             "test_hangup.py::test_a_client_that_goes_away_frees_the_request_upstream",
             "test_serving.py::test_sigterm_under_load_loses_no_request",
-            "test_attacks.py::test_a_body_that_never_ends_is_given_up",
+            "test_attacks_bodies.py::test_a_body_that_never_ends_is_given_up",
         ],
     ),
 }

@@ -1,0 +1,320 @@
+"""A connection of `web.protocol` on a real socket, a client for it, and what may answer behind it."""
+
+import asyncio
+import contextlib
+import json
+import re
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from importlib import import_module
+from importlib.util import find_spec
+from inspect import iscoroutinefunction
+from typing import Any
+
+import pytest
+import uvicorn
+from uvicorn.server import ServerState
+
+from tests.harness import Graph
+from web.arrival import Arrival
+from web.connections import Bounded
+from web.fast_lane import LONGEST_HEAD
+from web.graphql_http import Door, GraphQLEndpoint
+from web.protocol import protocol
+from web.request_id import RequestId
+from web.sent import Sent
+
+MAX_BODY_BYTES = 256_000
+DATE = (b"date", b"Sun, 22 Nov 2026 04:00:00 GMT")
+ID = 1427000501
+
+
+def post(body: bytes = b"{}", *lines: bytes) -> bytes:
+    """Return a usual request, with more headers."""
+    head = [b"POST /graphql HTTP/1.1", b"Host: localhost", b"Content-Type: application/json", *lines]
+    return b"\r\n".join([*head, b"Content-Length: %d" % len(body), b"", b""]) + body
+
+
+LONG = b"X-Long: " + b"x" * LONGEST_HEAD
+CHUNKED = post().replace(b"Content-Length: 2\r\n\r\n{}", b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n")
+
+
+def asking(query: str, *lines: bytes, **others: Any) -> bytes:
+    return post(json.dumps({"query": query, **others}).encode(), *lines)
+
+
+def opportunity(number: int = 0) -> bytes:
+    return asking(f'{{ nexudusOpportunity(sourceId: "{ID + number}") {{ sourceId }} }}')
+
+
+async def until(condition: Callable[[], Any]) -> None:
+    async with asyncio.timeout(2):
+        while not condition():  # noqa: ASYNC110 - connections tell by being looked at
+            await asyncio.sleep(0.001)
+
+
+class Client:
+    """One connection."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, served: "Served") -> None:
+        self._reader = reader
+        self.writer = writer
+        self._served = served
+
+    async def send(self, *pieces: bytes) -> None:
+        """Send pieces so that each is read by itself."""
+        for piece in pieces:
+            count = self._served.pieces
+            self.writer.write(piece)
+            await until(lambda count=count: self._served.pieces > count)
+
+    async def answer(self) -> bytes:
+        """Return one response."""
+        async with asyncio.timeout(2):
+            head = await self._reader.readuntil(b"\r\n\r\n")
+            length = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
+            assert length, head
+            return head + await self._reader.readexactly(int(length[1]))
+
+    async def ask(self, *pieces: bytes) -> bytes:
+        await self.send(*pieces[:-1])
+        self.writer.write(pieces[-1])  # which the server may not wait for
+        return await self.answer()
+
+    async def rest(self, seconds: float = 2) -> bytes:
+        """Return all that comes until the server closes, or until the time is over."""
+        found = bytearray()
+        with contextlib.suppress(ConnectionError, TimeoutError):
+            async with asyncio.timeout(seconds):
+                while piece := await self._reader.read(65_536):
+                    found += piece
+        return bytes(found)
+
+    async def is_closed(self) -> bool:
+        return not await self.rest() and (self._reader.at_eof() or self._reader.exception() is not None)
+
+
+class Recording:
+    """A transport, and what is written to it: a client that sends on after the end may not get all of it."""
+
+    def __init__(self, transport: asyncio.Transport, written: bytearray) -> None:
+        self._transport = transport
+        self._written = written
+
+    def write(self, data: bytes) -> None:
+        self._written += data
+        self._transport.write(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
+class Served:
+    """A listening socket, as uvicorn would have it."""
+
+    def __init__(self, kind: type[asyncio.Protocol], app: Any, keep_alive_seconds: float) -> None:
+        self.state = ServerState()
+        self.state.default_headers = [DATE]
+        self.pieces = 0
+        self.written = bytearray()
+        self.faults: list[Any] = []
+        self.config = uvicorn.Config(app, http=kind, log_config=None, access_log=False, ws="none", lifespan="off")
+        self.config.timeout_keep_alive = keep_alive_seconds  # type: ignore[assignment] # less than a second
+        self.config.load()
+        self._kind = kind
+
+    def connection(self) -> Any:
+        """Return a protocol that counts the pieces it was given, and keeps what it writes."""
+        kind: Any = self._kind  # its types call it a plain `Protocol`
+        made: Any = kind(config=self.config, server_state=self.state, app_state={})
+        connect, receive = made.connection_made, made.data_received
+
+        def data_received(data: bytes) -> None:
+            self.pieces += 1
+            receive(data)
+
+        made.connection_made = lambda transport: connect(Recording(transport, self.written))
+        made.data_received = data_received
+        return made
+
+    async def settle(self) -> None:
+        """Wait until nothing happens any more: it would within some turns of the loop, since nothing waits for time."""
+        quiet, last = 0, None
+        while quiet < 20:
+            await asyncio.sleep(0)
+            now = self.pieces, len(self.written), len(self.state.connections), len(self.state.tasks)
+            quiet, last = quiet + 1 if now == last else 0, now
+
+    @asynccontextmanager
+    async def listen(self) -> AsyncIterator["Served"]:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: self.faults.append(context))
+        server = await loop.create_server(self.connection, "127.0.0.1", 0)
+        self._port = server.sockets[0].getsockname()[1]
+        try:
+            yield self
+        finally:
+            server.close()
+            for made in list(self.state.connections):
+                made.transport.abort()
+            await until(lambda: not self.state.connections)
+            for task in list(self.state.tasks):
+                task.cancel()
+            await asyncio.gather(*self.state.tasks, return_exceptions=True)
+            loop.set_exception_handler(None)
+
+    @asynccontextmanager
+    async def client(self) -> AsyncIterator[Client]:
+        reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+        try:
+            yield Client(reader, writer, self)
+        finally:
+            writer.close()
+            await asyncio.gather(writer.wait_closed(), return_exceptions=True)
+
+    def shut_down(self) -> None:
+        """Do as uvicorn does when it stops."""
+        for made in list(self.state.connections):
+            made.shutdown()
+
+
+class Stub:
+    """Answers with what it was asked, whichever way that came. A body says what happens: `wait`, `turn`, `big`."""
+
+    def __init__(self) -> None:
+        self.lane: list[bytes] = []
+        self.usual: list[bytes] = []
+        self.cancelled: list[bytes] = []
+        self.gate = asyncio.Event()
+        self.app = RequestId(self._asgi)
+
+    async def respond(self, arrival: Arrival) -> Sent:
+        assert arrival.whole is not None
+        self.lane.append(arrival.whole)
+        return await self._work(arrival, arrival.whole)
+
+    async def _asgi(self, scope: Any, receive: Any, send: Any) -> None:
+        arrival = Arrival.of(scope, receive)
+        if scope["path"] == "/early":
+            await (await self._work(arrival, b"early", b"/early"))(scope, receive, send)
+            return
+        body, more = b"", True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return
+            body, more = body + message["body"], message["more_body"]
+        self.usual.append(body)
+        sent = await self._work(arrival, body, scope["raw_path"])
+        await sent(scope, receive, send)
+
+    async def _work(self, arrival: Arrival, body: bytes, path: bytes = b"/graphql") -> Sent:
+        try:
+            if body.startswith(b"wait"):
+                await self.gate.wait()
+            elif body.startswith(b"turn"):
+                await asyncio.sleep(0)
+        except asyncio.CancelledError:
+            self.cancelled.append(body)
+            raise
+        if body == b"fatal":
+            raise Fatal
+        if body.startswith(b"big"):
+            return Sent(body * 40_000)
+        parts = (arrival.method, path, arrival.query_string, arrival.head.fields, body, arrival.server is not None)
+        return Sent(repr(parts).encode(), 413 if b"large" in body else 200, headers={} if body else {"Allow": "POST"})
+
+
+class Fatal(BaseException):
+    pass
+
+
+def lane(stub: Any, *, head_seconds: float = 2, path: str = "/graphql") -> type[asyncio.Protocol]:
+    return protocol(head_timeout_seconds=head_seconds, max_body_bytes=MAX_BODY_BYTES, path=path, respond=stub.respond)
+
+
+def plain(stub: Any) -> type[asyncio.Protocol]:
+    """Return the protocol as it is without the shorter way."""
+    usual = lane(stub).__bases__[1]
+    return type("Plain", (Bounded, usual), {"head_timeout_seconds": 2})
+
+
+@asynccontextmanager
+async def serving(stub: Any, *, keep_alive_seconds: float = 2, **others: Any) -> AsyncIterator[Served]:
+    async with Served(lane(stub, **others), stub.app, keep_alive_seconds).listen() as served:
+        yield served
+
+
+# What a module of tests takes by its name
+
+
+def on_both_loops(metafunc: pytest.Metafunc) -> None:
+    """Run each coroutine on asyncio's loop and on uvloop, the server's where there is one: `pytest_generate_tests`.
+
+    It is what pytest-asyncio does for a hook of its own, which would have to speak for all tests. Should its fixture
+    get another name, `they_run_on_both_loops` tells.
+    """
+    if iscoroutinefunction(metafunc.function):
+        loops = {"asyncio": None} | ({"uvloop": import_module("uvloop").new_event_loop} if find_spec("uvloop") else {})
+        metafunc.fixturenames.append("_asyncio_loop_factory")
+        metafunc.parametrize("_asyncio_loop_factory", loops.values(), ids=loops, indirect=True, scope="module")
+
+
+async def they_run_on_both_loops(request: pytest.FixtureRequest) -> None:
+    """A test."""
+    assert f"[{type(asyncio.get_running_loop()).__module__.partition('.')[0]}]" in request.node.name
+
+
+@pytest.fixture
+def stub() -> Stub:
+    return Stub()
+
+
+@pytest.fixture
+async def served(stub: Stub) -> AsyncIterator[Served]:
+    async with serving(stub) as found:
+        yield found
+
+
+@pytest.fixture
+async def client(served: Served) -> AsyncIterator[Client]:
+    async with served.client() as found:
+        yield found
+
+
+def body_of(answer: bytes) -> bytes:
+    return answer.partition(b"\r\n\r\n")[2]
+
+
+def echoed(answer: bytes) -> bytes:
+    """Return the body that the stub was sent."""
+    return eval(body_of(answer))[4]  # noqa: S307 - it is the stub's own `repr`
+
+
+def same(answer: bytes) -> bytes:
+    """Return an answer without what differs from one time to the next."""
+    return re.sub(rb"(?m)^x-request-id: [0-9a-f]{32}\r\n", b"x-request-id: made up\r\n", answer)
+
+
+def id_of(answer: bytes) -> str:
+    return re.findall(rb"(?m)^x-request-id: (.*)\r$", answer)[0].decode()
+
+
+@asynccontextmanager
+async def real(graph: Graph) -> AsyncIterator[Served]:
+    kind = lane(graph.app.endpoint, path=graph.app.path)
+    async with Served(kind, graph.app, 2).listen() as served:
+        yield served
+
+
+def both_ways(request_: bytes) -> tuple[list[bytes], list[bytes]]:
+    """Return a request's pieces for the shorter way, and for the usual one."""
+    head, blank, body = request_.partition(b"\r\n\r\n")
+    pieces = [head + blank, body] if body else [head[:30], head[30:] + blank]
+    return [request_], pieces
+
+
+def endpoint(answer: Any, **parts: Any) -> GraphQLEndpoint:
+    made = GraphQLEndpoint(answer, page=None, door=Door(**parts))
+    made.app = RequestId(made)  # type: ignore[attr-defined] # kept beside it, for the test alone
+    return made
