@@ -46,8 +46,8 @@ class Attempt:
         self._request = request
         self._flight = flight
         self._permit = permit
-        self._seconds = min(upstream.timeout_seconds, flight.seconds_left)
-        self._weight = flight.weight
+        seconds_left, self._weight = flight.look()
+        self._seconds = min(upstream.timeout_seconds, seconds_left)
         self._round = upstream.places.round
         self._started = perf_counter()
         self._connection: Connection | None = None
@@ -79,8 +79,10 @@ class Attempt:
                 found = await upstream.exchanges.make(
                     self._request, max_bytes=upstream.max_bytes, sent=self._permit.sent
                 )
-        except (TimeoutError, Garbled, NoReply) as error:
-            found = error
+        except TimeoutError:
+            found = TimeoutError()  # a traceback would know this frame, which knows what was found
+        except (Garbled, NoReply) as error:
+            found = error.with_traceback(None)
         except BaseException:
             self._end(None, None, failed=None)
             raise

@@ -17,7 +17,9 @@ from resolvers.encoding import BodyTooLarge, decompressed
 from resolvers.reply import Headers, Reply
 
 MOST_FRAMING_BYTES = 65_536
-"""Of a reply's head, and of all else that is not its body; but a chunk of one byte takes six."""
+"""Of a reply's head, and of all else that is not its body, but for what each chunk may take beyond that."""
+
+MOST_FRAMING_BYTES_OF_A_CHUNK = 8
 
 
 class NoReply(Exception):
@@ -36,6 +38,11 @@ Ended = Callable[[Reply | NoReply | Garbled], None]
 class Connection(asyncio.Protocol):
     """A connection: `rested` is called when it can be used again, `lost` when it is gone."""
 
+    _status: int | None
+    _headers: list[tuple[bytes, bytes]]
+    _body: bytes | bytearray
+    _reply: Reply | None
+
     def __init__(
         self, opened: Opened, rested: "Callable[[Connection], None]", lost: "Callable[[Connection], None]"
     ) -> None:
@@ -48,8 +55,8 @@ class Connection(asyncio.Protocol):
         self._rested = rested
         self._lost = lost
         self._parser: Any = HttpResponseParser(self)
-        self._status: int | None = None
         self._ended: Ended | None = None
+        self._begin_anew()
         self.rests_since = 0.0
         transport.set_protocol(self)
         # What is written leaves now, and not when the loop has done all else, as uvloop would: the source begins to
@@ -66,9 +73,7 @@ class Connection(asyncio.Protocol):
         self._ended = ended
         self._max_bytes = max_bytes
         self._received = 0
-        self._reply: Reply | None = None
         self._can_rest = True
-        self._await_reply()
         self._transport.write(request)
 
     def abandon(self) -> None:
@@ -99,7 +104,10 @@ class Connection(asyncio.Protocol):
                 return
         if self._reply is not None:
             self._end(self._reply)
-        elif self._size > self._max_bytes or self._received > MOST_FRAMING_BYTES + 7 * self._size:
+        elif (
+            len(self._body) > self._max_bytes
+            or self._received - len(self._body) > MOST_FRAMING_BYTES + MOST_FRAMING_BYTES_OF_A_CHUNK * self._pieces
+        ):
             self._end(Garbled(TOO_LARGE))
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -118,8 +126,9 @@ class Connection(asyncio.Protocol):
     # httptools' parser
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header, or a trailer."""
-        self._headers.append((name, value))
+        """Take a header; a trailer is none, nor is what belongs to a second reply."""
+        if self._status is None:
+            self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """Take the status."""
@@ -127,8 +136,13 @@ class Connection(asyncio.Protocol):
 
     def on_body(self, data: bytes) -> None:
         """Take a piece of the body."""
-        self._pieces.append(data)
-        self._size += len(data)
+        self._pieces += 1
+        if self._pieces == 1:  # mostly all of it
+            self._body = data
+            return
+        if self._pieces == 2:
+            self._body = bytearray(self._body)
+        self._body += data  # as objects, pieces of two bytes would take twenty times as much
 
     def on_message_begin(self) -> None:
         """Take a second reply for what it is: another's, or nobody's."""
@@ -141,20 +155,21 @@ class Connection(asyncio.Protocol):
             return
         assert self._status is not None
         if self._status < 200 and self._status != 101:
-            self._await_reply()
+            self._begin_anew()
             return
         self._reply = self._read(self._status)
         self._can_rest = self._parser.should_keep_alive()
 
-    def _await_reply(self) -> None:
+    def _begin_anew(self) -> None:
+        """Forget what was: while the connection rests, nobody needs it."""
+        self._reply = None
         self._status = None
-        self._headers: list[tuple[bytes, bytes]] = []
-        self._pieces: list[bytes] = []
-        self._size = 0
+        self._headers = []
+        self._body = b""
+        self._pieces = 0
 
     def _read(self, status: int) -> Reply:
-        pieces = self._pieces
-        return Reply(status, Headers(self._headers), pieces[0] if len(pieces) == 1 else b"".join(pieces))
+        return Reply(status, Headers(self._headers), bytes(self._body))
 
     def _ends_with_the_connection(self) -> bool:
         """Whether the body is all that comes until the connection ends (RFC 9112, 6.3)."""
@@ -163,6 +178,7 @@ class Connection(asyncio.Protocol):
 
     def _end(self, found: Reply | NoReply | Garbled) -> None:
         ended, self._ended = self._ended, None
+        self._begin_anew()
         if isinstance(found, Reply):
             found = _plain(found, self._max_bytes)
             if self._can_rest and self.is_open:

@@ -69,12 +69,21 @@ class Exchanges:
         origin, data = self._written(request)
         connection = origin.at_hand() or await _opened(origin)
         answer: asyncio.Future[Reply | NoReply | Garbled] = asyncio.get_running_loop().create_future()
-        connection.exchange(data, max_bytes, lambda found: None if answer.done() else answer.set_result(found))
-        sent()
+        is_over = False
+
+        def ended(found: Reply | NoReply | Garbled) -> None:
+            nonlocal is_over
+            is_over = True
+            if not answer.done():
+                answer.set_result(found)
+
+        connection.exchange(data, max_bytes, ended)
         try:
+            sent()
             found = await answer
         except BaseException:
-            connection.abandon()
+            if not is_over:  # else it rests, or somebody else is on it: a task that is cancelled hears of it later
+                connection.abandon()
             raise
         if isinstance(found, Reply):
             return found

@@ -88,7 +88,10 @@ class Fetcher:
             self._end(visit)
 
     def _over(self, told: Callable[[list[Outcome]], None], visit: Visit) -> None:
-        outcomes = [self._outcome(one, visit.operation) for one in visit.wanted]
+        try:
+            outcomes = [self._outcome(one, visit.operation) for one in visit.wanted]
+        except Exception as error:  # a fault of ours: who waits has to know
+            outcomes = [error] * len(visit.wanted)
         self._end(visit)
         told(outcomes)
 
@@ -121,8 +124,10 @@ class Fetcher:
             for wanted in late:
                 wanted.settle(refusal)
         if self._queue and self._dispatching is None:
-            # In the next turn: others may ask in this one.
-            self._dispatching = asyncio.get_running_loop().call_soon(self._dispatch, context=Context())
+            if self._client.batch_size == 1:
+                Context().run(self._dispatch)
+            else:  # in the next turn: others may ask in this one, and come along
+                self._dispatching = asyncio.get_running_loop().call_soon(self._dispatch, context=Context())
         return found
 
     def _fitting(self, count: int, operation: Operation) -> int:
@@ -171,7 +176,8 @@ class Fetcher:
                 self._forget(one)
             elif has_hung_up and one.flight is not None and not one.flight.weight:
                 # At a deadline it ends by itself, and the breaker gets to know that the source took too long.
-                for other in self._flights.abandon(one.flight):  # at once, or somebody might still join
+                # At once, or somebody might still join; and several may have waited for it.
+                for other in Context().run(self._flights.abandon, one.flight):
                     self._forget(other)
 
     def _dispatch(self) -> None:
@@ -218,7 +224,10 @@ class Fetcher:
     def _landed(self, batch: list[Wanted], outcomes: list[Outcome]) -> None:
         for one, outcome in zip(batch, outcomes, strict=True):
             self._notices.look_at(outcome)
-            if not isinstance(outcome, UpstreamError):
+            if isinstance(outcome, UpstreamError):
+                # Their frames know this outcome, in a cycle, and whatever came.
+                outcome.__traceback__ = outcome.__context__ = None
+            else:
                 self._cache.keep(one.source_id, outcome)
             self._forget(one)
             one.settle(outcome)

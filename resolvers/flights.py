@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from resolvers.attempt import Attempt, Found
-from resolvers.errors import UpstreamError, UpstreamUnavailable
+from resolvers.errors import UpstreamError, UpstreamRateLimited, UpstreamUnavailable
 from resolvers.exchange import Request
 from resolvers.operation import Flight, Permit
 from resolvers.queueing import Wanted
@@ -63,21 +63,25 @@ class Flights:
         return batch
 
     def _attempt(self, flight: Flight, batch: Batch) -> Attempt | None:
-        request = self._client.request(_ids(batch))
+        ids = _ids(batch)
+        request = self._client.request(ids)
         if request is None:
             return None
-        return self._client.transport.start(request, flight, partial(self._answered, request, flight, batch))
+        return self._client.transport.start(request, flight, partial(self._answered, request, ids, flight, batch))
 
-    def _answered(self, request: Request, flight: Flight, batch: Batch, found: Found | Exception) -> None:
+    def _answered(
+        self, request: Request, ids: list[str], flight: Flight, batch: Batch, found: Found | Exception
+    ) -> None:
         """Land with the reply to the first request, if that was all there is to do."""
         outcomes: list[Outcome] | Exception | None
         if isinstance(found, UpstreamError):
-            outcomes = None if flight.weight else [found] * len(batch)
+            # A refusal matters to others, even if nobody waits for this any more.
+            outcomes = None if flight.weight or isinstance(found, UpstreamRateLimited) else [found] * len(batch)
         elif isinstance(found, Exception):
             outcomes = found
         else:
             try:
-                outcomes = self._client.read(request, _ids(batch), found)
+                outcomes = self._client.read(request, ids, found)
             except Exception as error:
                 outcomes = error
         if outcomes is None:
@@ -107,6 +111,8 @@ class Flights:
                 self._landed(batch, outcomes)
             except Exception as error:
                 outcomes = error
+        if isinstance(outcomes, StopIteration):
+            outcomes = RuntimeError("StopIteration")  # as a coroutine makes of it, because no future takes one
         if isinstance(outcomes, Exception):
             self._failed(batch, outcomes)
 

@@ -117,15 +117,22 @@ class Flight:
     @property
     def deadline(self) -> float:
         """The moment after which nobody waits any more."""
-        riders = self.riders()
-        if len(riders) == 1:
-            return next(iter(riders)).deadline
-        return max([operation.deadline for operation in riders], default=self._now())
+        return self._deadline(self.riders())
 
     @property
     def seconds_left(self) -> float:
         """The time until the deadline."""
         return self.deadline - self._now()
+
+    def look(self) -> tuple[float, int]:
+        """Return `seconds_left` and `weight`."""
+        riders = self.riders()
+        return self._deadline(riders) - self._now(), len(riders)
+
+    def _deadline(self, riders: Collection[Operation]) -> float:
+        if len(riders) == 1:
+            return next(iter(riders)).deadline
+        return max([operation.deadline for operation in riders], default=self._now())
 
     @property
     def weight(self) -> int:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from time import monotonic
 
 import aiohttp
 from aiohttp.client_reqrep import ClientRequest
@@ -31,7 +32,7 @@ class Origin:
         """Return a connection that can be written to: the one that came to rest last."""
         while self._resting:
             connection = self._resting.pop()
-            if connection.is_open and _now() - connection.rests_since < KEPT_SECONDS:
+            if connection.is_open and monotonic() - connection.rests_since < KEPT_SECONDS:
                 return connection
             connection.close()
         return None
@@ -54,7 +55,7 @@ class Origin:
         return self._head + text
 
     def _rest(self, connection: Connection) -> None:
-        connection.rests_since = _now()
+        connection.rests_since = monotonic()
         self._resting.append(connection)
         if self._sweeping is None:
             self._sweeping = asyncio.get_running_loop().call_later(KEPT_SECONDS, self._sweep)
@@ -62,7 +63,7 @@ class Origin:
     def _sweep(self) -> None:
         """Close what has rested for too long, and come back if anything else rests."""
         self._sweeping = None
-        now = _now()
+        now = monotonic()
         for connection in [one for one in self._resting if now - one.rests_since >= KEPT_SECONDS]:
             connection.close()
             self._resting.remove(connection)
@@ -80,7 +81,3 @@ def lines(headers: Mapping[str, str]) -> str:
     if text.count("\r") != len(headers) or text.count("\n") != len(headers) or "\0" in text:
         raise UnicodeError("a header cannot have a line break in it")
     return text
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()

@@ -134,7 +134,10 @@ class Transport:
                 # For everybody: whoever asked meanwhile would be refused too.
                 self.budget.hold(min(wait or error.retry_after_seconds or 0.0, LONGEST_HOLD_SECONDS))
             if wait is None:
-                raise error
+                try:
+                    raise error
+                finally:
+                    del error  # which knows this frame by its traceback, and so the flight and its records
             await asyncio.sleep(wait)
 
     async def _permit_in_time(self, flight: Flight) -> SendPermit:

@@ -1,5 +1,6 @@
 """`resolvers.connection`, byte by byte and without sockets: what is a reply, and when the connection can rest."""
 
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -229,3 +230,47 @@ def test_who_breaks_off_is_told_nothing() -> None:
     assert line.found == []
     assert line.pipe.is_shut
     assert not line.rested
+
+
+def test_nothing_of_a_reply_is_kept_while_the_connection_rests() -> None:
+    """Records are personal data."""
+    line = Line()
+    line.ask(OK.replace(b"{}", b"[]").replace(b"Length", b"Length: 2\r\nX-Secret"))
+    assert line.can_be_used_again
+    assert not [name for name, value in vars(line.connection).items() if b"[]" in (value, getattr(value, "body", 0))]
+    assert not line.connection._headers
+
+
+def test_headers_of_a_second_reply_are_not_those_of_the_first() -> None:
+    found = Line().ask(OK + b"HTTP/1.1 200 OK\r\nX-Second: 1\r\n\r\n")
+    assert isinstance(found, Reply)
+    assert found.headers.get("X-Second", "none") == "none"
+
+
+def test_a_trailer_is_no_header() -> None:
+    """RFC 9110, 6.5.1: a field may not mean in a trailer what it means in a head, `Retry-After` for one."""
+    found = Line().ask(CHUNKED)
+    assert isinstance(found, Reply)
+    assert found.headers.get("Transfer-Encoding") == "chunked"
+    assert found.headers.get("X-Trailer", "none") == "none"
+
+
+@pytest.mark.parametrize(
+    ("pieces", "times"),
+    [(b"2\r\nxy\r\n" * 10_000, 50), (b"a:b\r\n" * 10_000, 10_000)],
+    ids=["small chunks", "trailers behind a large body"],
+)
+def test_a_reply_takes_little_more_memory_than_its_body_may(pieces: bytes, times: int) -> None:
+    line = Line()
+    line.ask(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", max_bytes=1_000_000)
+    if pieces.startswith(b"a"):
+        line.connection.data_received(b"f4240\r\n" + b"x" * 1_000_000 + b"\r\n0\r\n")
+    tracemalloc.start()
+    try:
+        for _ in range(times):
+            if not line.found:
+                line.connection.data_received(pieces)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 4_000_000

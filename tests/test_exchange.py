@@ -182,3 +182,25 @@ async def test_a_connection_killed_on_reuse_costs_exactly_one_request(ending: st
         with pytest.raises(NoReply):
             await make(exchanges, ping)
         assert len(simulator.calls) == before + 1
+
+
+@pytest.mark.parametrize("is_cancelled_first", [False, True])
+async def test_who_is_cancelled_in_the_moment_of_its_reply_breaks_off_nobody_else(is_cancelled_first: bool) -> None:
+    """The connection rests by then, and the next request may be on it."""
+    async with answering(OK, b"", OK) as (source, exchanges):
+        request = Request(f"{source.url}/", "get")
+        await make(exchanges, request)
+        (there,) = exchanges._origins.values()
+        connection: Any = there.at_hand()
+        there._rest(connection)
+        cancelled = asyncio.create_task(make(exchanges, request))
+        await asyncio.sleep(0)
+        if is_cancelled_first:
+            cancelled.cancel()
+        connection.data_received(OK)
+        cancelled.cancel()
+        other = asyncio.get_running_loop().create_future()
+        assert exchanges.start(request, 1000, other.set_result) is connection
+        await asyncio.wait([cancelled])
+        assert cancelled.cancelled()
+        assert isinstance(await asyncio.wait_for(other, 1), Reply)

@@ -181,6 +181,21 @@ async def test_another_store_may_stand_behind_three_methods() -> None:
         assert [stale.age_seconds for stale in operation.stale] == [7.0]
 
 
+async def test_a_store_that_fails_is_a_fault_that_reaches_those_who_wait() -> None:
+    class Store:
+        def fresh(self, source_id: str) -> None: ...
+
+        def stale(self, source_id: str) -> None:
+            raise RuntimeError("ours")
+
+    async with a_world() as world:
+        fetcher = Fetcher(world.fetcher._client, Store())  # type: ignore[arg-type] # in place of `Cache`
+        world.simulator.nexudus.faults.add(FAULTS["html"], times=None)
+        async with asyncio.timeout(1):
+            (outcome,) = await fetcher.fetch_many(IDS[:1], Operation(2))
+        assert str(outcome) == "ours"
+
+
 async def test_that_a_record_is_missing_is_remembered_too() -> None:
     async with a_world() as world:
         assert await world.one("999") is None

@@ -1,6 +1,7 @@
 """`resolvers.fetcher` over a source that fails: the answers from memory, and the breaker."""
 
 import asyncio
+import gc
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import resolvers.breaker
 import resolvers.retry
 from resolvers.breaker import Breaker
 from resolvers.budget import Rate
-from resolvers.errors import UpstreamUnavailable
+from resolvers.errors import UpstreamError, UpstreamUnavailable
 from resolvers.operation import Operation
 from simulator import FAULTS
 from tests.harness import Graph, open_graph
@@ -166,3 +167,33 @@ async def test_a_sign_in_that_hangs_opens_the_breaker_for_all_who_wait_for_it(mo
         outcome = await world.one(IDS[0])
         assert isinstance(outcome, UpstreamUnavailable)
         assert outcome.detail == "the circuit breaker is open"
+
+
+@pytest.mark.parametrize(
+    "fault", ["403", "500", "close", "hang", "not-http", "bad-gzip", "invalid-json", "another-record"]
+)
+async def test_a_failure_leaves_nothing_behind_that_only_the_garbage_collector_finds(fault: str) -> None:
+    """Some know a record, another one than was asked for."""
+    async with a_world(attempt_timeout_seconds=0.05) as world:
+        transport: Any = world.fetcher._client.transport
+        world.simulator.nexudus.faults.add(FAULTS[fault], times=None)
+
+        async def fail() -> None:
+            transport._retries._saved = 0
+            for ids in (IDS[:1], IDS[:2]):
+                assert isinstance((await world.fetch(*ids))[0], UpstreamError)
+            await asyncio.sleep(0.01)
+
+        await fail()
+        gc.collect()
+        gc.disable()
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        try:
+            await fail()
+            gc.collect()
+            left = [one for one in gc.garbage if type(one).__module__.startswith("resolvers")]
+            assert left == []
+        finally:
+            gc.set_debug(0)
+            gc.garbage.clear()
+            gc.enable()

@@ -1,6 +1,8 @@
 """`resolvers.fetcher` where operations share a fetch: joining one, hanging up, and what goes wrong meanwhile."""
 
 import asyncio
+from contextvars import ContextVar
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -217,3 +219,22 @@ async def test_who_asks_when_the_request_is_over_is_refused_and_nothing_is_fetch
         with pytest.raises(UpstreamUnavailable):
             await asyncio.wait_for(loaders.load(NEXUDUS, again), 1)
         assert world.reads == []
+
+
+@pytest.mark.parametrize("end", ["a reply", "a hang-up", "a timeout", "a lost connection"])
+async def test_what_is_told_of_a_call_has_no_request_id_because_several_may_have_waited(end: str) -> None:
+    id_: ContextVar[str] = ContextVar("id_", default="none")
+    told: list[str] = []
+    async with a_world(attempt_timeout_seconds=0.05 if end == "a timeout" else 1.0) as world:
+        transport: Any = world.fetcher._client.transport
+        transport._retries._saved = 0
+        transport._upstream = replace(transport._upstream, telemetry=lambda _: told.append(id_.get()))
+        gate = Gate()
+        world.simulator.nexudus.faults.add(FAULTS["close"] if end == "a lost connection" else gate.fault)
+        id_.set("mine")
+        waiting = asyncio.create_task(world.one(IDS[0]))
+        if end in ("a reply", "a hang-up"):
+            await until(lambda: gate.arrived)
+            gate.open() if end == "a reply" else waiting.cancel()
+        await asyncio.wait([waiting])
+        assert told == ["none"]
