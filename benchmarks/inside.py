@@ -3,12 +3,15 @@
 Processor time from the bytes that a connection receives to the bytes that it sends, without a socket to the client:
 warm, in one piece, as requests come; with the head and the body in two, which takes the usual way through uvicorn and
 Starlette; and cold, one after another, with the records from the mock of the sources. For what a change of the code
-buys; for what a server does, there is `make bench`.
+buys; for what a server does, there is `make bench`. `--profile W2` tells where the time of one workload goes.
 """
 
+import argparse
 import asyncio
+import cProfile
 import logging
 import os
+import pstats
 import statistics
 import tempfile
 import time
@@ -25,13 +28,15 @@ from uvicorn.server import ServerState
 
 import server
 from benchmarks import workloads
-from benchmarks.candidates import candidates
+from benchmarks.candidates import ROOT, candidates
 from benchmarks.processes import Mock
 from web.protocol import protocol
 
 ROUNDS = 9
 ROUND_REQUESTS = 600
 NUMBERS = count()
+MODULES = 20
+"""Of a profile, those that take most."""
 
 
 class Written:
@@ -121,13 +126,40 @@ async def inside(environment: Mapping[str, str]) -> AsyncIterator[Inside]:
         yield Inside(app)
 
 
-async def main(mock: Mock, scratch: Path, files: workloads.Files) -> None:
+async def profile(served: Inside, bodies: list[bytes]) -> list[str]:
+    """Return a table's rows: each module's share of the time, with what it calls in C, and its calls for a request."""
+    profiler = cProfile.Profile()
+    for head, body in requests(bodies, ROUND_REQUESTS):
+        await served.ask([head + body])
+    profiler.enable(builtins=False)
+    for head, body in requests(bodies, ROUND_REQUESTS):
+        await served.ask([head + body])
+    profiler.disable()
+    found: dict[str, list[float]] = {}
+    for (file, _, _), (_, calls, seconds, *_) in pstats.Stats(profiler).stats.items():  # type: ignore[attr-defined] # it has
+        path = Path(file)
+        name = f"{path.parent.name}/{path.name}" if path.is_relative_to(ROOT) else "libraries"
+        row = found.setdefault(name if ".venv" not in file else path.parent.name, [0.0, 0.0])
+        row[0] += seconds
+        row[1] += calls
+    whole = sum(seconds for seconds, _ in found.values())
+    ranked = sorted(found.items(), key=lambda item: -item[1][0])
+    return [f"| {name} | {seconds / whole:.0%} | {calls / ROUND_REQUESTS:,.0f} |" for name, (seconds, calls) in ranked]
+
+
+async def main(mock: Mock, scratch: Path, files: workloads.Files, profiled: str | None) -> None:
     """Print the table."""
     settings = [
         candidates(mock.url, scratch, cache=cache, first_port=9331)[0][0].environment for cache in (True, False)
     ]
     async with inside(settings[0]) as warm, inside(settings[1]) as cold:
         server._spare_the_garbage_collector()  # noqa: SLF001 - as the server does
+        if profiled:
+            bodies = [line.encode() for line in files.bodies(profiled).read_text("utf-8").splitlines()]
+            for name, served in (("warm", warm), ("cold", cold)):
+                print(f"| {profiled} {name} | own time | calls |\n|---|---|---|")
+                print("\n".join((await profile(served, bodies))[:MODULES]), end="\n\n")
+            return
         print("| | warm, in one piece, µs | warm, in two pieces, µs | cold, µs |\n|---|---|---|---|")
         for name in workloads.NAMES:
             bodies = [line.encode() for line in files.bodies(name).read_text("utf-8").splitlines()]
@@ -137,11 +169,16 @@ async def main(mock: Mock, scratch: Path, files: workloads.Files) -> None:
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="What a request costs inside.")
+    parser.add_argument(
+        "--profile", choices=workloads.NAMES, help="where the time of a workload goes, module by module"
+    )
+    arguments = parser.parse_args()
     logging.disable(logging.INFO)
     scratch = Path(tempfile.gettempdir()) / "opportunity-graph-bench"
     written = workloads.write(scratch)
     mock = Mock(scratch, written.records, 9330)
     try:
-        uvloop.run(main(mock, scratch, written))
+        uvloop.run(main(mock, scratch, written, arguments.profile))
     finally:
         mock.process.stop()

@@ -1,7 +1,7 @@
 """A compiled operation's root field: it asks the loaders for its records, and completes what they have found."""
 
-import asyncio
-from collections.abc import Callable, Mapping
+from asyncio import Future
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -58,10 +58,10 @@ class RootField:
         if value is None:
             raise NotCompiled
         if not lookup.is_list:
-            return [_ask(lookup, value, context)]
+            return _asked(lookup, (value,), context)
         if lookup.check is not None:
             lookup.check(value)
-        return [_ask(lookup, one, context) for one in value]
+        return _asked(lookup, value, context)
 
     def complete(self, found: list[Found], errors: list[GraphQLError]) -> Any:
         """Return the field's value in the answer."""
@@ -73,26 +73,29 @@ class RootField:
 
     def _complete(self, found: Found, errors: list[GraphQLError], *path: str | int) -> Any:
         source, outcome = found
-        if isinstance(outcome, asyncio.Future):
+        is_new = isinstance(outcome, Future)
+        if is_new:
             outcome = outcome.exception() or outcome.result()
-            if outcome is not None and not isinstance(outcome, Exception):
-                return self.completers[source].complete(outcome)
         if outcome is None:
             return None
         if isinstance(outcome, Exception):
             errors.append(located_error(outcome, self.nodes, list(path)))
             return None
-        # At hand, hence from the cache, hence likely to come again.
-        return self.completers[source].complete_again(outcome)
+        completer = self.completers[source]
+        # What was at hand came from the cache, hence is likely to come again.
+        return completer.complete(outcome) if is_new else completer.complete_again(outcome)
 
 
-def _ask(lookup: Lookup, value: Any, context: Context) -> Found:
-    try:
-        source, source_id = lookup.key(value)
-        outcome = context.loaders.ask(source, source_id)
-    except Exception as error:  # a value here, and an error at the record's place in the answer
-        return "", error
-    return source.name, outcome
+def _asked(lookup: Lookup, values: Iterable[Any], context: Context) -> list[Found]:
+    key, ask = lookup.key, context.loaders.ask
+    found: list[Found] = []
+    for value in values:
+        try:
+            source, source_id = key(value)
+            found.append((source.name, ask(source, source_id)))
+        except Exception as error:  # a value here, and an error at the record's place in the answer
+            found.append(("", error))
+    return found
 
 
 async def arrived(asked: list[list[Found]], context: Context) -> None:
@@ -101,6 +104,6 @@ async def arrived(asked: list[list[Found]], context: Context) -> None:
     for found in asked:
         for _, outcome in found:
             # One by one: those of a source come together, so that all but one are there when they are looked at.
-            if isinstance(outcome, asyncio.Future) and not outcome.done():
+            if isinstance(outcome, Future) and not outcome.done():
                 with suppress(Exception):  # it will stand at its place in the answer
                     await outcome
