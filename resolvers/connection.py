@@ -1,8 +1,8 @@
 """One connection to a source, and one exchange at a time on it (HTTP/1.1: RFC 9112).
 
 aiohttp's connector has opened it (names, TLS) and closes it. In between its transport is driven from here, with
-httptools' parser: a request is written, and the reply is handed on in the same turn of the loop in which its last
-byte came. aiohttp's own way, by streams and tasks that wake each other up, takes four times as long.
+httptools' parser: a request is written, and the reply is handed on in the turn of the loop in which its last
+byte came. aiohttp's session, by streams and tasks that wake each other up, takes four times as long.
 """
 
 import asyncio
