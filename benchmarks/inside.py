@@ -136,7 +136,7 @@ async def profile(served: Inside, bodies: list[bytes]) -> list[str]:
         await served.ask([head + body])
     profiler.disable()
     found: dict[str, list[float]] = {}
-    for (file, _, _), (_, calls, seconds, *_) in pstats.Stats(profiler).stats.items():  # type: ignore[attr-defined] # it has
+    for (file, _, _), (_, calls, seconds, *_) in pstats.Stats(profiler).stats.items():  # type: ignore[attr-defined] # not in its types
         path = Path(file)
         name = f"{path.parent.name}/{path.name}" if path.is_relative_to(ROOT) else "libraries"
         row = found.setdefault(name if ".venv" not in file else path.parent.name, [0.0, 0.0])

@@ -1,4 +1,4 @@
-"""The simulated Nexudus, a clock that stands still, and a client."""
+"""A client of the simulated Nexudus."""
 
 import json
 from collections.abc import AsyncIterator
@@ -14,14 +14,6 @@ from simulator import Simulator
 
 CRM = "/api/crm/crmopportunities"
 WAIT = "You must wait before accessing this url again."
-
-
-@dataclass
-class Clock:
-    now: float = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @dataclass
@@ -61,16 +53,6 @@ class Client:
     async def refresh(self, refresh_token: str, **headers: str) -> Answer:
         form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
         return await self.call("POST", "/api/token", data=form, headers=headers)
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def simulator(clock: Clock) -> Simulator:
-    return Simulator(clock=clock)
 
 
 @pytest.fixture

@@ -13,6 +13,10 @@ import pytest
 
 from simulator import CHARTMOGUL_DOCUMENTED_ID, CHARTMOGUL_EXAMPLE_ID, CHARTMOGUL_SPECIAL, Simulator, faults
 from simulator.chartmogul_records import DATA, chartmogul_customers, chartmogul_records
+from tests import simulated
+from tests.simulated import Clock
+
+clock, simulator = simulated.clock, simulated.simulator
 
 LIST = "/v1/opportunities"
 NEW = {
@@ -24,14 +28,6 @@ NEW = {
     "currency": "USD",
     "amount_in_cents": 5_000,
 }
-
-
-@dataclass
-class Clock:
-    now: float = 1_000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @dataclass
@@ -66,16 +62,6 @@ async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(5):
         while not condition():  # noqa: ASYNC110 - what is waited for happens in the server, which tells no one
             await asyncio.sleep(0.001)
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def simulator(clock: Clock) -> Simulator:
-    return Simulator(clock=clock)
 
 
 @pytest.fixture

@@ -6,10 +6,11 @@ import pytest
 
 from simulator import NEXUDUS_EXAMPLE_ID, Simulator
 from simulator.nexudus_records import DATA, EXAMPLE, nexudus_records
-from tests import nexudus_api
-from tests.nexudus_api import CRM, WAIT, Client, Clock
+from tests import nexudus_api, simulated
+from tests.nexudus_api import CRM, WAIT, Client
+from tests.simulated import Clock
 
-clock, simulator, client = nexudus_api.clock, nexudus_api.simulator, nexudus_api.client
+clock, simulator, client = simulated.clock, simulated.simulator, nexudus_api.client
 
 
 async def test_one_record_comes_bare_and_digit_for_digit_as_in_the_example(client: Client) -> None:

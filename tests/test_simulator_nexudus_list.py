@@ -8,10 +8,10 @@ import pytest
 from simulator import NEXUDUS_EXAMPLE_ID, Simulator
 from simulator.nexudus_records import EXAMPLE, FIELDS, nexudus_records
 from simulator.nexudus_special import LARGE_ID
-from tests import nexudus_api
+from tests import nexudus_api, simulated
 from tests.nexudus_api import CRM, Client, ids
 
-clock, simulator, client = nexudus_api.clock, nexudus_api.simulator, nexudus_api.client
+clock, simulator, client = simulated.clock, simulated.simulator, nexudus_api.client
 
 
 async def test_a_plain_list_is_the_first_page_of_25_in_the_envelope(client: Client) -> None:
