@@ -173,7 +173,9 @@ def create_app(settings: AllSettings | None = None) -> Application:
             found = await engine.answer(document, params.variables, params.operation_name, context)
         finally:
             loaders.close()
-        return GraphQLResponse(found.body(), is_request_error=found.is_request_error)
+        # What failed, or tells of the way it came, is another answer the next time.
+        lasting = None if found.errors or found.extensions else loaders.at_hand
+        return GraphQLResponse(found.body(), is_request_error=found.is_request_error, lasting=lasting)
 
     @asynccontextmanager
     async def lifespan(_: object) -> AsyncIterator[None]:

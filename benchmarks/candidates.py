@@ -100,7 +100,9 @@ def _ours(upstream: str, port: int, *, cache: bool) -> dict[str, str]:
 
 def _node_modules() -> Path | None:
     modules = PEERS / "node_modules"
-    if not modules.exists() and shutil.which("npm"):
+    wanted = (PEERS / "package.json").stat().st_mtime
+    if shutil.which("npm") and not (modules.exists() and modules.stat().st_mtime >= wanted):
         command = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--no-package-lock"]
-        subprocess.run(command, cwd=PEERS, check=False, timeout=600)
+        if subprocess.run(command, cwd=PEERS, check=False, timeout=600).returncode == 0:
+            os.utime(modules)
     return modules if modules.exists() and shutil.which("node") else None

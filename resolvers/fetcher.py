@@ -29,7 +29,7 @@ from resolvers.notices import Notices
 from resolvers.operation import Flight, Operation, Permit, Stale
 from resolvers.places import Places
 from resolvers.queueing import PENDING, FairQueue, Visit, Wanted
-from resolvers.source import Client, Outcome, Source, SourceSettings
+from resolvers.source import Client, Outcome, Record, Source, SourceSettings
 from resolvers.telemetry import Telemetry
 from resolvers.transport import Transport, TransportSettings
 
@@ -59,6 +59,11 @@ class Fetcher:
             cost.keys += 1
             cost.cached += 1
         return entry
+
+    def has(self, source_id: str, record: Record | None) -> bool:
+        """Whether the cache would answer with this very record now; with None: that there is none."""
+        entry = self._cache.fresh(source_id)
+        return entry is not None and entry.record is record
 
     async def fetch_many(self, ids: Sequence[str], operation: Operation) -> list[Outcome]:
         """Return one outcome for each of the distinct ids, in order. Raises nothing but a cancellation."""

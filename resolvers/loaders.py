@@ -6,6 +6,8 @@ They remember only within one request. A loader kept longer would be a cache of 
 import asyncio
 from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Any
+from weakref import ref
 
 import aiodataloader
 
@@ -111,6 +113,18 @@ class Loaders:
         else:
             self._visits.append((fetcher, visit, asked))
 
+    def at_hand(self) -> "AtHand | None":
+        """Return what tells whether all that was asked for is still at hand; None if any of it had to be fetched."""
+        held = []
+        for (name, source_id), known in self._known.items():
+            if isinstance(known, asyncio.Future):
+                return None
+            held.append((self._fetchers[name], source_id, known))
+        try:
+            return AtHand(held)
+        except TypeError:  # a source's records that nobody can hold without keeping them alive
+            return None
+
     def close(self) -> None:
         """Give up what is still being fetched: the request is over, or its client has gone."""
         self._is_closed = True
@@ -143,6 +157,28 @@ class Loaders:
                 assert isinstance(future, asyncio.Future)
                 future.add_done_callback(_seen)
         return outcomes
+
+
+class AtHand:
+    """Some records as they came from the cache. The cache decides how long they live, not this."""
+
+    __slots__ = ("_held",)
+
+    def __init__(self, records: Sequence[tuple[Fetcher, str, Any]]) -> None:
+        self._held = [(fetcher, id_, None if one is None else ref(one)) for fetcher, id_, one in records]
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def __call__(self) -> bool:
+        """Return whether the cache would answer with just these now."""
+        try:
+            for fetcher, source_id, known in self._held:
+                if not fetcher.has(source_id, None if known is None else known()):
+                    return False
+        except Exception:  # a store's; who asks it for the record will meet it again
+            return False
+        return True
 
 
 def _resolve(asked: list[aiodataloader.Loader], outcomes: Sequence[Outcome]) -> None:

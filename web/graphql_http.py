@@ -17,6 +17,7 @@ from web.admission import Admission
 from web.arrival import Arrival, Head
 from web.callers import Caller
 from web.hangup import HungUp, unless_hung_up
+from web.kept import KeptAnswers, Lasts
 from web.media_types import RESPONSE_JSON, media_type, wants_page
 from web.origins import check_cross_site
 from web.parameters import ANYONE, JSON, GraphQLParams, read_body, read_query_string
@@ -32,11 +33,15 @@ logger = logging.getLogger("opportunity_graph.http")
 
 @dataclass(slots=True)
 class GraphQLResponse:
-    """The response to send: `body` has data, errors, extensions; `status` is set where it is not the usual one."""
+    """The response to send: `body` has data, errors, extensions; `status` is set where it is not the usual one.
+
+    `lasting` gives what tells how long it may be given again to the same request.
+    """
 
     body: dict[str, Any]
     is_request_error: bool = False
     status: int | None = None
+    lasting: Callable[[], Lasts | None] | None = None
 
 
 AnswerFunction = Callable[[GraphQLParams], Coroutine[Any, Any, GraphQLResponse]]
@@ -70,6 +75,7 @@ class GraphQLEndpoint:
         self._answer = answer
         self._page = page
         self._door = door
+        self._kept = KeptAnswers()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request (ASGI), whatever its method."""
@@ -86,7 +92,11 @@ class GraphQLEndpoint:
         type_ = JSON
         try:
             type_ = arrival.head.once(_media_type)
-            params = await self._admit(arrival)
+            caller = await self._admit(arrival)
+            kept = self._kept.find(arrival, caller)
+            if kept is not None:
+                return Sent(kept, 200, type_)
+            params = await self._read(arrival, caller)
             with self._door.admission:
                 working = self._answer(params)
                 reply = await (unless_hung_up(arrival.receive, working) if arrival.receive else working)
@@ -103,17 +113,25 @@ class GraphQLEndpoint:
             return Sent(written(masked.body), 500, type_)
         if not reply.is_request_error:
             self._door.documents.register(params)
+        content = written(reply.body)
+        if reply.lasting is not None and params.extensions is None and params.document_id is None:
+            self._kept.keep(arrival, caller, content, reply.lasting)
         status = reply.status or (400 if reply.is_request_error and type_ == RESPONSE_JSON else 200)
-        return Sent(written(reply.body), status, type_, {"Allow": "POST"} if status == 405 else {})
+        return Sent(content, status, type_, {"Allow": "POST"} if status == 405 else {})
 
-    async def _admit(self, arrival: Arrival) -> GraphQLParams:
-        """Return what is asked. Who asks is settled first: a stranger's body is not even read."""
+    async def _admit(self, arrival: Arrival) -> Caller:
+        """Return who asks. That is settled first: a stranger's body is not even read."""
         if arrival.method not in ("POST", "GET", "HEAD"):
             raise HTTPProblem(405, f"Use {METHODS}.", {"Allow": METHODS})
         door = self._door
         caller = await door.identify(arrival)
         if caller.has_ambient_authority:
             check_cross_site(arrival, door.origins, header_required=door.preflight_header_required)
+        return caller
+
+    async def _read(self, arrival: Arrival, caller: Caller) -> GraphQLParams:
+        """Return what is asked."""
+        door = self._door
         if arrival.method == "POST":
             params = await read_body(
                 arrival,

@@ -150,6 +150,12 @@ def _check_is_json(head: Head) -> None:
         raise HTTPProblem(415, "Send the body without Content-Encoding.", {"Accept-Encoding": "identity"})
 
 
+def takes_kept(head: Head) -> bool:
+    """Whether a request with this head may be answered as the same request was before; raises `HTTPProblem`."""
+    _check_is_json(head)
+    return not _wants_fresh(head)
+
+
 def _wants_fresh(head: Head) -> bool:
     return b"no-cache" in head.get(b"cache-control").lower()
 

@@ -1,11 +1,17 @@
 import { ApolloServer } from '@apollo/server';
+import { ApolloServerPluginCacheControl } from '@apollo/server/plugin/cacheControl';
 import { ApolloServerPluginInlineTraceDisabled } from '@apollo/server/plugin/disabled';
 import { startStandaloneServer } from '@apollo/server/standalone';
+import responseCache from '@apollo/server-plugin-response-cache';
 import { context, port, schema } from './graph.mjs';
 
+// Records are kept in graph.mjs. This keeps whole answers beside them, as this server does.
+const caches = process.env.CACHE === '1'
+  ? [ApolloServerPluginCacheControl({ defaultMaxAge: 30, calculateHttpHeaders: false }), responseCache()]
+  : [];
 const server = new ApolloServer({
   schema,
-  plugins: [ApolloServerPluginInlineTraceDisabled()],
+  plugins: [ApolloServerPluginInlineTraceDisabled(), ...caches],
   includeStacktraceInErrorResponses: false,
 });
 await startStandaloneServer(server, { listen: { port, host: '127.0.0.1' }, context: async () => context() });
