@@ -41,6 +41,20 @@ class Upstream:
 class Attempt:
     """An attempt, made with a permit, for a flight, which pays for it: either `start` or `make`, once."""
 
+    __slots__ = (
+        "_connection",
+        "_flight",
+        "_permit",
+        "_request",
+        "_round",
+        "_seconds",
+        "_started",
+        "_timer",
+        "_told",
+        "_upstream",
+        "_weight",
+    )
+
     def __init__(self, upstream: Upstream, request: Request, flight: Flight, permit: Permit) -> None:
         self._upstream = upstream
         self._request = request

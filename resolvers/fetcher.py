@@ -51,6 +51,11 @@ class Fetcher:
         self._dispatching: asyncio.Handle | asyncio.Task[None] | None = None
         self._permit_coming = False
 
+    @property
+    def sends_at_once(self) -> bool:
+        """Whether records leave as they are asked for, because company would be of no use to them."""
+        return self._client.batch_size == 1
+
     def at_hand(self, source_id: str, operation: Operation) -> Entry | None:
         """Return what the cache has to answer with; costs no turn of the loop."""
         entry = None if operation.wants_fresh else self._cache.fresh(source_id)
@@ -121,15 +126,19 @@ class Fetcher:
             wanted.join(visit)
             found.append(wanted)
         fitting = self._fitting(len(new), operation)
-        for wanted in new[:fitting]:
+        leaving: Sequence[Wanted] = new[:fitting]
+        for wanted in leaving:
             self._wanted[wanted.source_id] = wanted
+        if self.sends_at_once and not self._queue and self._dispatching is None:
+            leaving = Context().run(self._send_at_once, leaving)
+        for wanted in leaving:
             self._queue.add(wanted)
         if late := new[fitting:]:
             refusal = self._over_budget(self._delay(operation, len(late)))
             for wanted in late:
                 wanted.settle(refusal)
         if self._queue and self._dispatching is None:
-            if self._client.batch_size == 1:
+            if self.sends_at_once:
                 Context().run(self._dispatch)
             else:  # in the next turn: others may ask in this one, and come along
                 self._dispatching = asyncio.get_running_loop().call_soon(self._dispatch, context=Context())
@@ -184,6 +193,20 @@ class Fetcher:
                 # At once, or somebody might still join; and several may have waited for it.
                 for other in Context().run(self._flights.abandon, one.flight):
                     self._forget(other)
+
+    def _send_at_once(self, new: Sequence[Wanted]) -> Sequence[Wanted]:
+        """Send what may leave at once, each record by itself, while nothing waits; return the rest."""
+        client = self._client
+        for index, wanted in enumerate(new):
+            try:
+                permit = client.transport.permit_at_hand() if client.is_ready else None
+            except Exception as error:  # a fault of ours: those who wait have to know
+                self._settle(new[index:], error)
+                return ()
+            if permit is None:
+                return new[index:]
+            self._flights.begin([wanted], permit)
+        return ()
 
     def _dispatch(self) -> None:
         """Send what may leave at once; a task sends the rest, a permit at a time."""

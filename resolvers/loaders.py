@@ -17,46 +17,27 @@ from resolvers.operation import Operation
 from resolvers.queueing import Visit
 from resolvers.source import Outcome, Source
 
-_UNKNOWN = object()
+_UNKNOWN: Any = object()
 
-
-class Loader(aiodataloader.DataLoader[str, Outcome]):
-    """A DataLoader whose batch leaves when it is told to."""
-
-    cache = False  # `Loaders` remembers the keys of all sources
-    _will_leave = False
-
-    def do_resolve_reject(self, key: str, future: "asyncio.Future[Outcome]") -> None:
-        """Take a key; aiodataloader would also make the batch leave soon."""
-        self._queue.append(aiodataloader.Loader(key=key, future=future))
-
-    def take(self) -> list[aiodataloader.Loader]:
-        """Return the keys of the batch and their futures, for whoever needs no task to have them resolved."""
-        taken, self._queue = self._queue, []
-        return taken
-
-    def send_soon(self) -> None:
-        """Let it leave after some turns of the loop, as aiodataloader does: resolvers ask in different ones."""
-        if self._queue and not self._will_leave:
-            self._will_leave = True
-            self.loop.call_soon(asyncio.ensure_future, self._leave())
-
-    async def _leave(self) -> None:
-        self._will_leave = False
-        if self._queue:
-            aiodataloader.dispatch_queue(self)
+Asked = list[tuple[str, "asyncio.Future[Outcome]"]]
+"""Ids, and who waits for each."""
 
 
 class Loaders:
-    """One DataLoader for each configured source; made inside the running loop, for one request."""
+    """The records of one request; made inside the running loop.
+
+    Resolvers that each ask for one record share a batch (`load`): that is aiodataloader's doing, a DataLoader for each
+    source. Whoever knows all that it wants asks for it (`ask`), and lets it leave (`send`).
+    """
 
     def __init__(self, fetchers: Mapping[str, Fetcher], operation: Operation) -> None:
         self._fetchers = fetchers
         self._operation = operation
-        self._loaders: dict[str, Loader] = {}
+        self._loaders: dict[str, aiodataloader.DataLoader[str, Outcome]] = {}
         self._known: dict[tuple[str, str], Outcome | asyncio.Future[Outcome]] = {}
+        self._asked: dict[str, Asked] = {}
         self._batches: set[asyncio.Task[object]] = set()
-        self._visits: list[tuple[Fetcher, Visit, list[aiodataloader.Loader]]] = []
+        self._visits: list[tuple[Fetcher, Visit, Asked]] = []
         self._is_closed = False
 
     async def load(self, source: Source, source_id: str) -> Outcome:
@@ -64,11 +45,17 @@ class Loaders:
 
         Nothing is awaited before the key is queued, or records asked for together would not share a batch.
         """
-        found = self.ask(source, source_id)
+        found = self._find(source, source_id)
+        if found is _UNKNOWN:
+            loader = self._loaders.get(source.name)
+            if loader is None:
+                fetch = partial(self._fetch, self._fetchers[source.name])
+                loader = self._loaders[source.name] = aiodataloader.DataLoader(fetch, cache=False)
+            found = self._known[source.name, source_id] = loader.load(source_id)
         if not isinstance(found, asyncio.Future):
             return found
-        if (loader := self._loaders.get(source.name)) is not None:  # none is left when the request is over
-            loader.send_soon()
+        if self._asked:  # by somebody who gave up before it had left
+            self.send()
         # All callers of a key share one future: graphql-core cancels siblings of a failed non-null field, and an
         # unshielded cancellation would reach the others.
         return await asyncio.shield(found)
@@ -78,36 +65,44 @@ class Loaders:
 
         What was asked for leaves with `send`. Raises `SourceNotConfigured`.
         """
+        found = self._find(source, source_id)
+        if found is _UNKNOWN:
+            found = self._known[source.name, source_id] = asyncio.get_running_loop().create_future()
+            asked = self._asked.get(source.name)
+            if asked is None:
+                asked = self._asked[source.name] = []
+            asked.append((source_id, found))
+        return found
+
+    def _find(self, source: Source, source_id: str) -> "Outcome | asyncio.Future[Outcome]":
+        """Return what this request knows of the record, or the cache; else `_UNKNOWN`."""
         key = (source.name, source_id)
         known = self._known.get(key, _UNKNOWN)
-        if known is not _UNKNOWN:
-            return known
-        fetcher = self._fetchers.get(source.name)
-        if fetcher is None:
-            raise SourceNotConfigured(source.name)
-        entry = fetcher.at_hand(source_id, self._operation)
-        if entry is not None:
-            self._known[key] = entry.record
-            return entry.record
-        loader = self._loaders.get(source.name)
-        if loader is None:
-            loader = self._loaders[source.name] = Loader(partial(self._fetch, fetcher))
-        self._known[key] = future = loader.load(source_id)
-        return future
+        if known is _UNKNOWN:
+            fetcher = self._fetchers.get(source.name)
+            if fetcher is None:
+                raise SourceNotConfigured(source.name)
+            entry = fetcher.at_hand(source_id, self._operation)
+            if entry is not None:
+                known = self._known[key] = entry.record
+        return known
 
     def send(self) -> None:
         """Let all that was asked for leave now: nobody else will ask before it is answered."""
-        for name, loader in self._loaders.items():
-            if asked := loader.take():
-                self._visit(self._fetchers[name], asked)
+        asked = [(self._fetchers[name], of_source) for name, of_source in self._asked.items()]
+        if len(asked) > 1:
+            asked.sort(key=_later)
+        self._asked = {}
+        for fetcher, of_source in asked:
+            self._visit(fetcher, of_source)
 
-    def _visit(self, fetcher: Fetcher, asked: list[aiodataloader.Loader]) -> None:
+    def _visit(self, fetcher: Fetcher, asked: Asked) -> None:
         told = partial(_resolve, asked)
         if self._is_closed:
             told([_cancelled(fetcher)] * len(asked))
             return
         try:
-            visit = fetcher.visit([one.key for one in asked], self._operation, told)
+            visit = fetcher.visit([source_id for source_id, _ in asked], self._operation, told)
         except Exception as error:  # a fault of ours: those who wait have to know
             told([error] * len(asked))
         else:
@@ -159,6 +154,11 @@ class Loaders:
         return outcomes
 
 
+def _later(asked: tuple[Fetcher, object]) -> bool:
+    """Put those last whose requests leave in the next turn anyway, and not at once."""
+    return not asked[0].sends_at_once
+
+
 class AtHand:
     """Some records as they came from the cache. The cache decides how long they live, not this."""
 
@@ -181,7 +181,7 @@ class AtHand:
         return True
 
 
-def _resolve(asked: list[aiodataloader.Loader], outcomes: Sequence[Outcome]) -> None:
+def _resolve(asked: Asked, outcomes: Sequence[Outcome]) -> None:
     """Resolve or reject each future that is not done."""
     for (_, future), outcome in zip(asked, outcomes, strict=True):
         if future.done():

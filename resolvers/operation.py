@@ -106,6 +106,8 @@ class Permit(Protocol):
 class Flight:
     """One fetch under way. Its deadline is the latest of those who wait for it; one operation pays for it."""
 
+    __slots__ = ("_first", "_now", "_payer", "permit", "riders")
+
     def __init__(self, riders: Callable[[], Collection[Operation]], *, payer: Operation | None = None) -> None:
         self.riders = riders
         """Gives the operations that wait for it just now."""

@@ -54,6 +54,9 @@ class Reply:
     body: bytes
 
 
+_moment = datetime.fromisoformat
+
+
 class Timestamp(str):
     """A point in time, as RFC 3339 has it, in UTC: `2026-01-28T10:15:31.005062Z`.
 
@@ -69,13 +72,17 @@ class Timestamp(str):
 
         Digits beyond microseconds are dropped. Raises `ValueError`.
         """
-        moment = datetime.fromisoformat(text)
-        if len(text) >= 20 and text[-1] == "Z" and text[10] == "T" and text[7] == "-" and text[13] == ":":
-            # What both vendors send. Python also takes weeks, commas, and from 3.13 on 24 o'clock.
-            if (len(text) == 20 or not moment.microsecond) and text[11:13] != "24":
-                return cls(f"{text[:19]}Z")
-            if text[19] == "." and text[11:13] != "24":
-                return cls(f"{text[:20]}{text[20:-1]:0<6.6}Z")
+        moment = _moment(text)
+        size = len(text)
+        # Most come nearly as they go. Python also takes weeks, commas, and from 3.13 on 24 o'clock: 0 of the next day.
+        is_usual = size >= 20 and text[-1] == "Z" and text[10] == "T" and text[7] == "-" and text[13] == ":"
+        if is_usual and (text[11] != "2" or moment.hour):
+            if size == 20:
+                return cls(text)
+            if text[19] == ".":
+                if not moment.microsecond:
+                    return cls(text[:19] + "Z")
+                return cls(text[:26] + "Z" if size >= 27 else text[:-1].ljust(26, "0") + "Z")
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=UTC)
         try:
@@ -145,7 +152,7 @@ def decode(source: str, how: msgspec.json.Decoder[T], body: bytes | msgspec.Raw)
 
 
 def _decode_hook(type_: type, value: Any) -> Any:
-    if type_ is Timestamp and isinstance(value, str):
+    if type_ is Timestamp and type(value) is str:
         try:
             return Timestamp.of(value)
         except ValueError:

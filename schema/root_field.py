@@ -67,23 +67,31 @@ class RootField:
         """Return the field's value in the answer."""
         if self.lookup is None:
             return self.value
+        completed: dict[Any, Any] = {}
         if not self.lookup.is_list:
-            return self._complete(found[0], errors, self.key)
-        return [self._complete(one, errors, self.key, index) for index, one in enumerate(found)]
+            return self._complete(found[0], errors, completed)
+        return [self._complete(one, errors, completed, index) for index, one in enumerate(found)]
 
-    def _complete(self, found: Found, errors: list[GraphQLError], *path: str | int) -> Any:
+    def _complete(
+        self, found: Found, errors: list[GraphQLError], completed: dict[Any, Any], index: int | None = None
+    ) -> Any:
         source, outcome = found
-        is_new = isinstance(outcome, Future)
-        if is_new:
-            outcome = outcome.exception() or outcome.result()
-        if outcome is None:
-            return None
-        if isinstance(outcome, Exception):
-            errors.append(located_error(outcome, self.nodes, list(path)))
-            return None
-        completer = self.completers[source]
-        # What was at hand came from the cache, hence is likely to come again.
-        return completer.complete(outcome) if is_new else completer.complete_again(outcome)
+        if not isinstance(outcome, Future):
+            if outcome is None:
+                return None
+            if not isinstance(outcome, Exception):
+                # It came from the cache, hence is likely to come again.
+                return self.completers[source].complete_again(outcome)
+        elif outcome in completed:  # asked for twice
+            return completed[outcome]
+        elif (error := outcome.exception()) is None:
+            record = outcome.result()
+            value = completed[outcome] = None if record is None else self.completers[source].complete(record)
+            return value
+        else:
+            outcome = error
+        errors.append(located_error(outcome, self.nodes, [self.key] if index is None else [self.key, index]))
+        return None
 
 
 def _asked(lookup: Lookup, values: Iterable[Any], context: Context) -> list[Found]:

@@ -127,6 +127,7 @@ class Fetcher:
 
     def __init__(self, source: str, chance: Random) -> None:
         self.source = source
+        self.sends_at_once = source == "chartmogul"
         self._outcomes = {id_: outcome(source, id_, chance) for id_ in SOURCE_IDS[source]}
         self._at_hand = {id_ for id_, found in self._outcomes.items() if not isinstance(found, Exception)}
         self._at_hand = {id_ for id_ in sorted(self._at_hand) if chance.random() < 0.5}

@@ -221,6 +221,14 @@ async def test_who_asks_when_the_request_is_over_is_refused_and_nothing_is_fetch
         assert world.reads == []
 
 
+async def test_what_was_asked_for_and_never_sent_leaves_with_whoever_loads_it() -> None:
+    async with a_world() as world:
+        loaders = Loaders({"nexudus": world.fetcher}, Operation(2))
+        loaders.ask(NEXUDUS, IDS[0])
+        record = await asyncio.wait_for(loaders.load(NEXUDUS, IDS[0]), 1)
+        assert str(record.id) == IDS[0]
+
+
 @pytest.mark.parametrize("end", ["a reply", "a hang-up", "a timeout", "a lost connection"])
 async def test_what_is_told_of_a_call_has_no_request_id_because_several_may_have_waited(end: str) -> None:
     id_: ContextVar[str] = ContextVar("id_", default="none")

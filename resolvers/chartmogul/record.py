@@ -17,6 +17,9 @@ SOURCE: Final = "chartmogul"
 FORECAST_CATEGORIES: Final = frozenset({"pipeline", "best_case", "committed", "lost", "won"})
 TYPES: Final = frozenset({"recurring", "arr", "one-time"})
 
+_FORECAST_CATEGORIES: Final = FORECAST_CATEGORIES | {None}
+_TYPES: Final = TYPES | {None}
+
 MinorUnits = Literal["hundred", "iso4217"]
 
 # ISO 4217, currencies whose minor unit is not a hundredth.
@@ -61,8 +64,10 @@ class ChartMogulRecord(msgspec.Struct, frozen=True, kw_only=True, weakref=True):
 
     def unknown_codes(self) -> list[tuple[str, str]]:
         """Return (field, code) for each code that the vendor's pages do not list."""
-        codes = (("type", TYPES, self.type), ("forecast_category", FORECAST_CATEGORIES, self.forecast_category))
-        return [(name, code) for name, known, code in codes if code is not None and code not in known]
+        if self.type in _TYPES and self.forecast_category in _FORECAST_CATEGORIES:
+            return []
+        codes = (("type", _TYPES, self.type), ("forecast_category", _FORECAST_CATEGORIES, self.forecast_category))
+        return [(name, str(code)) for name, known, code in codes if code not in known]
 
 
 class _Iso4217Record(ChartMogulRecord, frozen=True, kw_only=True):

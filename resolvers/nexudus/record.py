@@ -153,18 +153,22 @@ class NexudusRecord(msgspec.Struct, rename="pascal", frozen=True, kw_only=True, 
 
     def unknown_codes(self) -> list[tuple[str, str]]:
         """Return (field, code) for each code that the vendor's pages do not list."""
-        codes = {"Status": self.status, "LeadSource": self.lead_source, "LossReason": self.loss_reason}
-        return [(field, str(code)) for field, code in codes.items() if code not in _KNOWN[field]]
+        if self.status in _STATUSES and self.lead_source in _LEAD_SOURCES and self.loss_reason in _LOSS_REASONS:
+            return []
+        codes = (
+            ("Status", _STATUSES, self.status),
+            ("LeadSource", _LEAD_SOURCES, self.lead_source),
+            ("LossReason", _LOSS_REASONS, self.loss_reason),
+        )
+        return [(field, str(code)) for field, known, code in codes if code not in known]
 
 
 _COWORKER_TYPES = {"1": "Individual", "2": "Company"}
 """Nexudus' eCoworkerRecordType."""
 
-_KNOWN: dict[str, frozenset[int | None]] = {
-    "Status": frozenset(Status),
-    "LeadSource": frozenset({None, *LeadSource}),
-    "LossReason": frozenset({None, *LossReason}),
-}
+_STATUSES = frozenset(map(int, Status))
+_LEAD_SOURCES = frozenset({None, *map(int, LeadSource)})
+_LOSS_REASONS = frozenset({None, *map(int, LossReason)})
 _DECODER = decoder(NexudusRecord)
 _NEVER_NULL = ("crm_board_column_id", "coworker_id", "position", "completed", "unique_id", "created_on")
 _never_null = attrgetter(*_NEVER_NULL)
