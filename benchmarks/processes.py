@@ -77,6 +77,14 @@ class Process:
             kilobytes += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
         return kilobytes / 1024
 
+    def pause(self, *, go_on: bool = False) -> None:
+        """Let it do nothing, or go on."""
+        for pid in self._pids():
+            try:
+                os.kill(pid, signal.SIGCONT if go_on else signal.SIGSTOP)
+            except OSError:
+                continue
+
     def stop(self) -> None:
         """End it, politely at first."""
         for sign in (signal.SIGINT, signal.SIGKILL):

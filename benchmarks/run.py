@@ -81,8 +81,18 @@ class Phase:
         return self._files.bodies(workload, tailcall=not candidate.speaks_our_schema)
 
     def measure(self, name: str, cell: Cell, seconds: int) -> dict[str, float]:
-        """Put a load on one server."""
+        """Put a load on one server, while the others stand still: what they clear up now would be its loss."""
         candidate, process = self._servers[name]
+        others = [other for candidate, other in self._servers.values() if candidate.name != name]
+        for other in others:
+            other.pause()
+        try:
+            return self._measure(candidate, process, cell, seconds)
+        finally:
+            for other in others:
+                other.pause(go_on=True)
+
+    def _measure(self, candidate: Candidate, process: Process, cell: Cell, seconds: int) -> dict[str, float]:
         self._mock.counts(latency_ms=cell.latency_ms)
         cpu = process.cpu_seconds()
         found = load(candidate, self.bodies(candidate, cell.workload), cell.connections, seconds)

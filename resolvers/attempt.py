@@ -6,7 +6,7 @@ which it came, with no task in between (`start`). Else somebody has to wait unti
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
@@ -17,7 +17,7 @@ from resolvers.operation import Flight, Permit
 from resolvers.places import Places
 from resolvers.reply import Reply, decipher
 from resolvers.telemetry import Telemetry, UpstreamCall
-from resolvers.waiting import TimeLimit
+from resolvers.waiting import Alarm, Alarms, TimeLimit
 
 Found = bytes | None | UpstreamError
 """A body, None where there is no such record, or what went wrong."""
@@ -36,6 +36,7 @@ class Upstream:
     telemetry: Telemetry
     timeout_seconds: float
     max_bytes: int
+    alarms: Alarms = field(default_factory=Alarms)
 
 
 class Attempt:
@@ -65,7 +66,7 @@ class Attempt:
         self._round = upstream.places.round
         self._started = perf_counter()
         self._connection: Connection | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: Alarm | asyncio.TimerHandle | None = None
         self._told: Told | None = None
 
     def start(self, told: Told) -> bool:
@@ -80,7 +81,7 @@ class Attempt:
         self._flight.pay(upstream.source)
         self._permit.sent()
         self._told = told
-        self._timer = asyncio.get_running_loop().call_later(max(0.0, self._seconds), self._expire)
+        self._timer = upstream.alarms.call_later(self._seconds, self._expire)
         return True
 
     async def make(self) -> Found:
@@ -169,4 +170,4 @@ class Attempt:
             UpstreamCall(upstream.source, request.kind, request.keys, status, milliseconds, code, detail)
         )
         is_whole = failed is False and failure is None
-        self._permit.end(failed=failed, weight=max(self._weight, self._flight.weight), is_whole=is_whole)
+        self._permit.end(failed=failed, weight=max(self._weight, len(self._flight.riders())), is_whole=is_whole)

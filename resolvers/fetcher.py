@@ -155,7 +155,9 @@ class Fetcher:
     def _delay(self, operation: Operation, further: int) -> float:
         """Return in how many seconds the `further`-th id that the operation queues now would leave."""
         budget = self._client.transport.budget
-        position = self._queue.position(operation, self._queue.length(operation) + further)
+        position = further
+        if self._queue:
+            position = self._queue.position(operation, self._queue.length(operation) + further)
         requests = -(-position // self._client.batch_size)
         return budget.delay(requests - (self._permit_coming and budget.waiting > 0))
 

@@ -46,9 +46,14 @@ def _decoded(text: str) -> tuple[Source, str]:
 
 def canonical_id(source: Source, source_id: str) -> str:
     """Return the one spelling of a source's own id; raises `BadUserInput`."""
-    canonical = source.canonical_id(source_id)
+    canonical = _canonical(source.name, source_id) if len(source_id) <= _LONGEST else source.canonical_id(source_id)
     if canonical is None:
         raise BadUserInput(
             f"This is not the id of a {source.title} opportunity: {source.id_shape}.", source=source.name
         )
     return canonical
+
+
+@lru_cache(_REMEMBERED)
+def _canonical(source: str, source_id: str) -> str | None:
+    return _BY_NAME[source].canonical_id(source_id)

@@ -129,11 +129,12 @@ class Flight:
     def look(self) -> tuple[float, int]:
         """Return `seconds_left` and `weight`."""
         riders = self.riders()
+        if len(riders) == 1:
+            (rider,) = riders
+            return rider.deadline - self._now(), 1
         return self._deadline(riders) - self._now(), len(riders)
 
     def _deadline(self, riders: Collection[Operation]) -> float:
-        if len(riders) == 1:
-            return next(iter(riders)).deadline
         return max([operation.deadline for operation in riders], default=self._now())
 
     @property

@@ -129,6 +129,14 @@ class FairQueue:
     def take(self, most: int | None = None) -> list[Wanted]:
         """Take all records out, or up to `most`: one of each operation in turn."""
         taken: list[Wanted] = []
+        if len(self._lines) == 1:  # the usual case, and no turns to take
+            (line,) = self._lines.values()
+            if most is None or len(line) <= most:
+                taken += line.values()
+                self._lines.clear()
+                for wanted in taken:
+                    wanted.is_queued = False
+                return taken
         while self._lines and (most is None or len(taken) < most):
             operation, line = next(iter(self._lines.items()))
             _, wanted = line.popitem(last=False)

@@ -1,9 +1,68 @@
-"""A time limit around what is awaited: what asyncio has for it, done in a third of its time.
+"""Time limits: what asyncio has for them, done in a fraction of its time.
 
 Each exchange is bounded, so it is done tens of times in an operation.
 """
 
 import asyncio
+from collections import deque
+from collections.abc import Callable
+from contextvars import Context
+
+
+class Alarm:
+    """Something to do at a time, unless it is cancelled."""
+
+    __slots__ = ("ring", "when")
+
+    def __init__(self, when: float, ring: Callable[[], None] | None) -> None:
+        self.when = when
+        self.ring = ring
+
+    def cancel(self) -> None:
+        """Forget it."""
+        self.ring = None
+
+
+class Alarms:
+    """`loop.call_later` for what hardly ever comes to it, with one timer of the loop for all.
+
+    Most have the same length, and so stand in line as they will ring. One that would ring before the last in line has
+    a timer of its own. What rings has an empty context: it may be for several requests.
+    """
+
+    def __init__(self) -> None:
+        self._line: deque[Alarm] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def __len__(self) -> int:
+        return len(self._line)
+
+    def call_later(self, seconds: float, ring: Callable[[], None]) -> Alarm | asyncio.TimerHandle:
+        """Call it after as long, not before the next turn of the loop; `cancel` prevents that."""
+        loop = asyncio.get_running_loop()
+        when = loop.time() + max(0.0, seconds)
+        line = self._line
+        while line and line[0].ring is None:
+            line.popleft()
+        if line and line[-1].when > when:
+            return loop.call_at(when, ring, context=Context())
+        alarm = Alarm(when, ring)
+        line.append(alarm)
+        if self._timer is None:
+            self._timer = loop.call_at(when, self._look, context=Context())
+        return alarm
+
+    def _look(self) -> None:
+        self._timer = None
+        line, loop = self._line, asyncio.get_running_loop()
+        now = loop.time()
+        try:
+            while line and (line[0].ring is None or line[0].when <= now):
+                if (ring := line.popleft().ring) is not None:
+                    ring()
+        finally:
+            if line:
+                self._timer = loop.call_at(line[0].when, self._look, context=Context())
 
 
 class TimeLimit:

@@ -28,6 +28,7 @@ from graphql import (
 )
 from graphql.execution.collect_fields import FieldDetails
 
+from resolvers.reply import Timestamp
 from schema.made import Code, Constant, Each, Made, Number, Value
 
 MOST_FIELDS = 1_000
@@ -55,7 +56,8 @@ class _Writer:
     """Writes expressions; what they refer to by name is in `names`."""
 
     def __init__(self, collect: Collect) -> None:
-        self.names: dict[str, Any] = {"__builtins__": {}, "type": type, "int": int, "str": str, "lacking": _lacking}
+        self.names: dict[str, Any] = {"__builtins__": {}, "type": type, "int": int, "str": str, "Timestamp": Timestamp}
+        self.names["lacking"] = _lacking
         self._collect = collect
         self._fields = 0
         self._variables = 0
@@ -134,8 +136,9 @@ _LEFT_AS_IS = {
     "ID": "type({0}) is str",
     "Boolean": "{0} is True or {0} is False",
     "Int": "type({0}) is int and -2147483648 <= {0} <= 2147483647",
+    "DateTime": "type({0}) is Timestamp",
 }
-"""What graphql-core's own scalars leave as it is."""
+"""What scalars leave as it is."""
 
 
 def _lacking() -> None:

@@ -1,11 +1,14 @@
 """`resolvers.waiting`: nothing is waited for too long."""
 
 import asyncio
+from collections.abc import Collection
+from contextvars import ContextVar
+from functools import partial
 from typing import Any
 
 import pytest
 
-from resolvers.waiting import TimeLimit
+from resolvers.waiting import Alarms, TimeLimit
 
 Future = asyncio.Future[Any]
 
@@ -82,3 +85,65 @@ async def test_time_limits_within_one_another_are_told_apart() -> None:
 
     with pytest.raises(TimeoutError):
         await work()
+
+
+# Alarms
+
+
+async def rung(alarms: Alarms, seconds: list[float], *, cancelled: Collection[int] = ()) -> list[int]:
+    """Return in which order alarms ring that are set in this order."""
+    rings: list[int] = []
+    last = asyncio.Event()
+    set_ = [alarms.call_later(one, partial(rings.append, number)) for number, one in enumerate(seconds)]
+    for number in cancelled:
+        set_[number].cancel()
+    alarms.call_later(max(seconds) + 0.002, last.set)
+    await asyncio.wait_for(last.wait(), 2)
+    return rings
+
+
+@pytest.mark.parametrize("seconds", [[0.002] * 3, [0, -1, 0], [0.004, 0.002, 0], [0.002, 0.006, 0.004, 0.008]])
+async def test_alarms_ring_in_time_whatever_their_order(seconds: list[float]) -> None:
+    order = sorted(range(len(seconds)), key=lambda number: max(0.0, seconds[number]))
+    assert await rung(Alarms(), seconds) == order
+
+
+async def test_a_cancelled_alarm_does_not_ring_and_the_others_do() -> None:
+    assert await rung(Alarms(), [0.002] * 4, cancelled={0, 2}) == [1, 3]
+    assert await rung(Alarms(), [0.002, 0.001, 0.004], cancelled={1}) == [0, 2]
+
+
+async def test_an_alarm_rings_in_a_later_turn() -> None:
+    rings: list[int] = []
+    Alarms().call_later(0, partial(rings.append, 1))
+    assert not rings
+
+
+async def test_alarms_that_are_over_take_no_room() -> None:
+    alarms = Alarms()
+    for _ in range(1_000):
+        pair = [alarms.call_later(60, lambda: None) for _ in range(2)]
+        for one in reversed(pair):
+            one.cancel()
+    assert len(alarms) <= 2
+
+
+async def test_an_alarm_that_fails_keeps_no_other_from_ringing() -> None:
+    alarms, faults = Alarms(), []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: faults.append(context["exception"]))
+    alarms.call_later(0, partial([].remove, 1))
+    assert await rung(alarms, [0, 0.002]) == [0, 1]
+    loop.set_exception_handler(None)
+    assert [type(fault) for fault in faults] == [ValueError]
+
+
+async def test_what_rings_has_no_context_of_whoever_set_it() -> None:
+    id_: ContextVar[str] = ContextVar("id_", default="none")
+    id_.set("a request")
+    seen: list[str] = []
+    alarms = Alarms()
+    for seconds in (0.002, 0.0):
+        alarms.call_later(seconds, lambda: seen.append(id_.get()))
+    await rung(alarms, [0.004])
+    assert seen == ["none", "none"]

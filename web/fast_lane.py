@@ -139,6 +139,7 @@ class Direct(Bounded):
     _working: asyncio.Task[None] | None = None
     _behind = b""
     _is_ending = False
+    _idle_since = 0.0
 
     def on_message_begin(self) -> None:
         """Take note that a message has begun (httptools)."""
@@ -171,6 +172,17 @@ class Direct(Bounded):
             self.loop.call_soon(self._working.cancel)
         super().connection_lost(exc)
 
+    def timeout_keep_alive_handler(self) -> None:
+        """Close, if nobody has asked for as long as that. The timer is not set anew for each request."""
+        self.timeout_keep_alive_task = None
+        if self._working is not None:
+            return
+        left = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if left > 0:
+            self.timeout_keep_alive_task = self.loop.call_later(left, self.timeout_keep_alive_handler)
+        else:
+            super().timeout_keep_alive_handler()
+
     def shutdown(self) -> None:
         """Close, but not before what is under way has been answered."""
         self._is_ending = True
@@ -178,7 +190,6 @@ class Direct(Bounded):
             super().shutdown()
 
     def _answer(self, head: Head, body: bytes) -> None:
-        self._unset_keepalive_if_required()
         self.head_is_here()
         self._message_bytes = 0
         context = copy_context()  # the connection's own stays as it is, or a later line of the log had this id
@@ -223,7 +234,9 @@ class Direct(Bounded):
         self.server_state.total_requests += 1
         if is_last or self._is_ending or sent.closes:
             self.transport.close()
-        else:
+            return
+        self._idle_since = self.loop.time()
+        if self.timeout_keep_alive_task is None:
             self.timeout_keep_alive_task = self.loop.call_later(
                 self.timeout_keep_alive, self.timeout_keep_alive_handler
             )
