@@ -1,7 +1,8 @@
 """What grows, and what must not: `make bench-growth`.
 
 The cost of a record, for 1 to 100 ids in a request; and the memory, over 100,000 requests each of which has a document
-and ids that no request had before. The server runs as it ships, in a process of its own, over the mock.
+and ids that no request had before, and then over a million of all workloads, as many as an hour has at 278 a second.
+The server runs as it ships, in a process of its own, over the mock.
 """
 
 import argparse
@@ -10,7 +11,7 @@ import time
 from pathlib import Path
 
 from benchmarks import workloads
-from benchmarks.candidates import OURS, ROOT, Candidate, candidates
+from benchmarks.candidates import ROOT, Candidate, candidates
 from benchmarks.processes import Mock, Process, post
 from benchmarks.run import load, tell
 
@@ -21,7 +22,8 @@ def main() -> None:
     """Take the command line."""
     parser = argparse.ArgumentParser(prog="make bench-growth", description=__doc__.split("\n")[0])
     parser.add_argument("--seconds", type=int, default=2)
-    parser.add_argument("--requests", type=int, default=100_000)
+    parser.add_argument("--requests", type=int, default=100_000, help="with documents and ids of their own")
+    parser.add_argument("--hour", type=int, default=1_000_000, help="requests of an hour")
     given = parser.parse_args()
     scratch = Path(tempfile.gettempdir()) / "opportunity-graph-bench"
     files = workloads.write(scratch)
@@ -44,7 +46,10 @@ def main() -> None:
                     rate = found["requests"] / found["seconds"]
                     print(f"| {size} | {rate:,.0f} | {cpu:.3f} | {1000 * cpu / size:.1f} |", flush=True)
                 if cache:
-                    _memory(ours.url, process, scratch, files, given.requests)
+                    bodies = workloads.fresh(scratch / "fresh.txt")
+                    _memory("different documents and ids", ours, process, [bodies], given.requests)
+                    mixed = [files.bodies(name) for name in workloads.NAMES]
+                    _memory("requests of an hour", ours, process, mixed, given.hour)
             finally:
                 process.stop()
     finally:
@@ -62,14 +67,13 @@ def _wait(url: str, files: workloads.Files) -> None:
     raise SystemExit("The server does not start.")
 
 
-def _memory(url: str, process: Process, scratch: Path, files: workloads.Files, requests: int) -> None:
-    candidate = Candidate(OURS, [], {}, int(url.split(":")[2].split("/")[0]))
-    bodies = workloads.fresh(scratch / "fresh.txt")
-    print("\n| different documents and ids so far | MB |\n|---|---|")
+def _memory(what: str, ours: Candidate, process: Process, mixed: list[Path], requests: int) -> None:
+    print(f"\n| {what} so far | MB |\n|---|---|")
     print(f"| 0 | {process.megabytes():.1f} |", flush=True)
     done = 0.0
     while done < requests:
-        done += load(candidate, bodies, 16, 10)["requests"]
+        for bodies in mixed:
+            done += load(ours, bodies, 16, max(2, 10 // len(mixed)))["requests"]
         print(f"| {done:,.0f} | {process.megabytes():.1f} |", flush=True)
         tell(f"{done:,.0f} of {requests:,}")
 

@@ -174,7 +174,8 @@ class AtHand:
         """Return whether the cache would answer with just these now."""
         try:
             for fetcher, source_id, known in self._held:
-                if not fetcher.has(source_id, None if known is None else known()):
+                record = None if known is None else known()
+                if (record is None) is not (known is None) or not fetcher.has(source_id, record):
                     return False
         except Exception:  # a store's; who asks it for the record will meet it again
             return False

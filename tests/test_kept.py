@@ -1,5 +1,6 @@
 """`web.kept`: an answer is given again only while it would be the same, and only to whom it might be given."""
 
+import gc
 import json
 import tracemalloc
 from collections.abc import AsyncIterator
@@ -19,7 +20,7 @@ from tests.harness import Graph, open_graph
 from tests.test_api_keys import line
 from web.arrival import Arrival, Head
 from web.callers import Caller
-from web.kept import ASKED_BEFORE, LONGEST_SECONDS, KeptAnswers
+from web.kept import ASKED_BEFORE, LET_IN, LONGEST_SECONDS, KeptAnswers
 from web.problems import HTTPProblem
 from web.sent import Sent
 
@@ -76,6 +77,18 @@ async def test_that_a_record_is_missing_is_answered_again_too() -> None:
         answers = [await ask(MISSING) for _ in range(4)]
         assert ask.executed == 2
     assert {one.content for one in answers} == {b'{"data":{"nexudusOpportunity":null}}'}
+
+
+async def test_what_is_missing_now_is_answered_so() -> None:
+    async with asked() as ask:
+        for _ in range(3):
+            await ask(NAMES)
+        del ask.graph.simulator.nexudus.records[int(ID)]
+        fresh = await ask(NAMES, cache_control="no-cache")
+        assert json.loads(fresh.content)["data"]["nexudusOpportunity"] is None
+        gc.collect()
+        assert await ask(NAMES) == fresh
+        assert await ask(NAMES) == fresh
 
 
 async def test_what_was_fetched_anew_is_another_answer() -> None:
@@ -241,8 +254,26 @@ def test_it_is_bounded_and_keeps_what_is_asked_for(records: int) -> None:
         kept.take(b"%d" % number, b"x" * 1_000, Lasting(records))
         assert kept.give(b"often") == b"text"
         assert len(kept) <= 1 + 100_000 / (2_000 + 150 * records)
-    kept.take(b"huge", b"x" * 200_000)
-    assert len(kept) == 0
+    before = len(kept)
+    kept.take(b"huge", b"x" * 200_000, times=2 * LET_IN)
+    assert len(kept) == before
+
+
+def test_requests_that_take_turns_do_not_all_push_each_other_out() -> None:
+    kept = Kept(most_bytes=100_000)
+    hits = 0
+    for number in range(1_000):
+        body = b"%d" % (number % 100)
+        if kept.give(body) is None:
+            kept.take(body, b"x" * 1_000, times=1)
+        else:
+            hits += 1
+    assert hits > 250  # there is room for half of them
+    for number in range(100, 120):  # others are asked for, and those no more
+        for _ in range(2 * LET_IN):
+            if kept.give(b"%d" % number) is None:
+                kept.take(b"%d" % number, b"x" * 1_000, times=1)
+    assert all(kept.give(b"%d" % number) for number in range(100, 120))
 
 
 def test_the_same_question_takes_no_more_room_the_second_time() -> None:
@@ -297,6 +328,8 @@ async def test_records_are_not_kept_alive_nor_is_another_taken_for_one_that_is_g
     held = ref(store.records["1"])
     store.records["1"] = Record()
     assert held() is None
+    assert not at_hand()
+    store.records["1"] = None  # there is none any more
     assert not at_hand()
     del store.records["1"]
     assert not at_hand()

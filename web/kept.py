@@ -24,6 +24,11 @@ MOST_BYTES = 10_000_000
 ASKED_BEFORE = 4_096
 """Requests that are known to have come before, by their hashes. What is asked for only once is not worth keeping."""
 
+FULL = 0.9
+LET_IN = 8
+"""When nine tenths of the room are taken, every eighth answer is let in. Else requests that take turns, and are more than
+there is room for, would push each other out before any of them came again."""
+
 
 class Lasts(Protocol):
     """Tells whether an answer would be the same if it were given now. Its length is the number of records in it."""
@@ -43,6 +48,7 @@ class KeptAnswers:
         self._bytes = 0
         self._answers: OrderedDict[tuple[bytes, Caller], tuple[bytes, Lasts, float]] = OrderedDict()
         self._asked: dict[int, None] = {}
+        self._at_the_door = 0
 
     def __len__(self) -> int:
         return len(self._answers)
@@ -70,11 +76,12 @@ class KeptAnswers:
         if arrival.whole is None:
             return
         key, now = (arrival.whole, caller), self._clock()
-        if self._was_asked(hash(key)) and (lasts := lasting()) is not None:
+        self._clear(now)
+        if self._was_asked(hash(key)) and self._has_room(len(text)) and (lasts := lasting()) is not None:
             self._forget(key)
             self._answers[key] = text, lasts, now
             self._bytes += _size(arrival.whole, text, lasts)
-        self._clear(now)
+            self._clear(now)
 
     def _was_asked(self, number: int) -> bool:
         if number in self._asked:
@@ -83,6 +90,13 @@ class KeptAnswers:
         if len(self._asked) > ASKED_BEFORE:
             del self._asked[next(iter(self._asked))]
         return False
+
+    def _has_room(self, size: int) -> bool:
+        room = FULL * self._most_bytes - size
+        if self._bytes <= room:
+            return True
+        self._at_the_door += 1
+        return self._at_the_door % LET_IN == 0 and room > 0
 
     def _clear(self, now: float) -> None:
         while self._answers:
