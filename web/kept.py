@@ -26,8 +26,8 @@ ASKED_BEFORE = 4_096
 
 FULL = 0.9
 LET_IN = 8
-"""When nine tenths of the room are taken, every eighth answer is let in. Else requests that take turns, and are more than
-there is room for, would push each other out before any of them came again."""
+"""When nine tenths of the room are taken, every eighth answer is let in. Else requests that take turns, and are more
+than there is room for, would push each other out before any of them came again."""
 
 
 class Lasts(Protocol):
