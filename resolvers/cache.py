@@ -61,6 +61,9 @@ class Cache:
         self._sweep_at = clock() + SWEEP_SECONDS
         self._entries: OrderedDict[str, Entry] = OrderedDict()
         self._bytes = 0
+        self._is_off = not (
+            settings.cache_fresh_seconds or settings.cache_missing_seconds or settings.cache_stale_seconds
+        )
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -84,6 +87,8 @@ class Cache:
 
     def keep(self, source_id: str, record: Any | None) -> None:
         """Remember a record, or that there is none."""
+        if self._is_off:
+            return
         settings, now = self._settings, self._clock()
         fresh = settings.cache_missing_seconds if record is None else settings.cache_fresh_seconds
         stale = fresh if record is None else max(fresh, settings.cache_stale_seconds)

@@ -99,7 +99,10 @@ class Fetcher:
 
     def _over(self, told: Callable[[list[Outcome]], None], visit: Visit) -> None:
         try:
-            outcomes = [self._outcome(one, visit.operation) for one in visit.wanted]
+            outcomes = [one.outcome for one in visit.wanted]
+            for index, outcome in enumerate(outcomes):
+                if outcome is PENDING or isinstance(outcome, UpstreamError):
+                    outcomes[index] = self._outcome(visit.wanted[index], visit.operation)
         except Exception as error:  # a fault of ours: who waits has to know
             outcomes = [error] * len(visit.wanted)
         self._end(visit)

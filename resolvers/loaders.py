@@ -23,6 +23,18 @@ Asked = list[tuple[str, "asyncio.Future[Outcome]"]]
 """Ids, and who waits for each."""
 
 
+class _FromSource:
+    """What one request knows of a source's records, and what it has asked for that has not left yet."""
+
+    __slots__ = ("asked", "fetcher", "known", "loader")
+
+    def __init__(self, fetcher: Fetcher) -> None:
+        self.fetcher = fetcher
+        self.known: dict[str, Outcome | asyncio.Future[Outcome]] = {}
+        self.asked: Asked = []
+        self.loader: aiodataloader.DataLoader[str, Outcome] | None = None
+
+
 class Loaders:
     """The records of one request; made inside the running loop.
 
@@ -33,9 +45,8 @@ class Loaders:
     def __init__(self, fetchers: Mapping[str, Fetcher], operation: Operation) -> None:
         self._fetchers = fetchers
         self._operation = operation
-        self._loaders: dict[str, aiodataloader.DataLoader[str, Outcome]] = {}
-        self._known: dict[tuple[str, str], Outcome | asyncio.Future[Outcome]] = {}
-        self._asked: dict[str, Asked] = {}
+        self._sources: dict[str, _FromSource] = {}
+        self._future = asyncio.get_running_loop().create_future
         self._batches: set[asyncio.Task[object]] = set()
         self._visits: list[tuple[Fetcher, Visit, Asked]] = []
         self._is_closed = False
@@ -45,16 +56,15 @@ class Loaders:
 
         Nothing is awaited before the key is queued, or records asked for together would not share a batch.
         """
-        found = self._find(source, source_id)
+        mine = self._sources.get(source.name) or self._open(source)
+        found = self._find(mine, source_id)
         if found is _UNKNOWN:
-            loader = self._loaders.get(source.name)
-            if loader is None:
-                fetch = partial(self._fetch, self._fetchers[source.name])
-                loader = self._loaders[source.name] = aiodataloader.DataLoader(fetch, cache=False)
-            found = self._known[source.name, source_id] = loader.load(source_id)
+            if mine.loader is None:
+                mine.loader = aiodataloader.DataLoader(partial(self._fetch, mine), cache=False)
+            found = mine.known[source_id] = mine.loader.load(source_id)
         if not isinstance(found, asyncio.Future):
             return found
-        if self._asked:  # by somebody who gave up before it had left
+        if mine.asked:  # by somebody who gave up before it had left
             self.send()
         # All callers of a key share one future: graphql-core cancels siblings of a failed non-null field, and an
         # unshielded cancellation would reach the others.
@@ -65,36 +75,35 @@ class Loaders:
 
         What was asked for leaves with `send`. Raises `SourceNotConfigured`.
         """
-        found = self._find(source, source_id)
+        mine = self._sources.get(source.name) or self._open(source)
+        found = self._find(mine, source_id)
         if found is _UNKNOWN:
-            found = self._known[source.name, source_id] = asyncio.get_running_loop().create_future()
-            asked = self._asked.get(source.name)
-            if asked is None:
-                asked = self._asked[source.name] = []
-            asked.append((source_id, found))
+            found = mine.known[source_id] = self._future()
+            mine.asked.append((source_id, found))
         return found
 
-    def _find(self, source: Source, source_id: str) -> "Outcome | asyncio.Future[Outcome]":
+    def _open(self, source: Source) -> _FromSource:
+        fetcher = self._fetchers.get(source.name)
+        if fetcher is None:
+            raise SourceNotConfigured(source.name)
+        mine = self._sources[source.name] = _FromSource(fetcher)
+        return mine
+
+    def _find(self, mine: _FromSource, source_id: str) -> "Outcome | asyncio.Future[Outcome]":
         """Return what this request knows of the record, or the cache; else `_UNKNOWN`."""
-        key = (source.name, source_id)
-        known = self._known.get(key, _UNKNOWN)
-        if known is _UNKNOWN:
-            fetcher = self._fetchers.get(source.name)
-            if fetcher is None:
-                raise SourceNotConfigured(source.name)
-            entry = fetcher.at_hand(source_id, self._operation)
-            if entry is not None:
-                known = self._known[key] = entry.record
-        return known
+        found = mine.known.get(source_id, _UNKNOWN)
+        if found is _UNKNOWN and (entry := mine.fetcher.at_hand(source_id, self._operation)) is not None:
+            found = mine.known[source_id] = entry.record
+        return found
 
     def send(self) -> None:
         """Let all that was asked for leave now: nobody else will ask before it is answered."""
-        asked = [(self._fetchers[name], of_source) for name, of_source in self._asked.items()]
-        if len(asked) > 1:
-            asked.sort(key=_later)
-        self._asked = {}
-        for fetcher, of_source in asked:
-            self._visit(fetcher, of_source)
+        asking = [mine for mine in self._sources.values() if mine.asked]
+        if len(asking) > 1:
+            asking.sort(key=_later)
+        for mine in asking:
+            asked, mine.asked = mine.asked, []
+            self._visit(mine.fetcher, asked)
 
     def _visit(self, fetcher: Fetcher, asked: Asked) -> None:
         told = partial(_resolve, asked)
@@ -111,10 +120,11 @@ class Loaders:
     def at_hand(self) -> "AtHand | None":
         """Return what tells whether all that was asked for is still at hand; None if any of it had to be fetched."""
         held = []
-        for (name, source_id), known in self._known.items():
-            if isinstance(known, asyncio.Future):
-                return None
-            held.append((self._fetchers[name], source_id, known))
+        for mine in self._sources.values():
+            for source_id, known in mine.known.items():
+                if isinstance(known, asyncio.Future):
+                    return None
+                held.append((mine.fetcher, source_id, known))
         try:
             return AtHand(held)
         except TypeError:  # a source's records that nobody can hold without keeping them alive
@@ -131,9 +141,11 @@ class Loaders:
                 _resolve(asked, [_cancelled(fetcher)] * len(asked))
         self.send()  # to be refused: whoever waits for what had not left yet would wait for ever
         self._visits.clear()
-        self._loaders.clear()  # which know this, in a cycle that would keep the records until somebody looks for such
+        for mine in self._sources.values():
+            mine.loader = None  # which knows this, in a cycle that would keep the records until somebody looks for such
 
-    async def _fetch(self, fetcher: Fetcher, ids: list[str]) -> list[Outcome]:
+    async def _fetch(self, mine: _FromSource, ids: list[str]) -> list[Outcome]:
+        fetcher = mine.fetcher
         batch = asyncio.current_task()
         assert batch
         self._batches.add(batch)
@@ -148,15 +160,15 @@ class Loaders:
             self._batches.discard(batch)
         for source_id, outcome in zip(ids, outcomes, strict=True):
             if isinstance(outcome, Exception):
-                future = self._known[fetcher.source, source_id]
+                future = mine.known[source_id]
                 assert isinstance(future, asyncio.Future)
                 future.add_done_callback(_seen)
         return outcomes
 
 
-def _later(asked: tuple[Fetcher, object]) -> bool:
+def _later(mine: _FromSource) -> bool:
     """Put those last whose requests leave in the next turn anyway, and not at once."""
-    return not asked[0].sends_at_once
+    return not mine.fetcher.sends_at_once
 
 
 class AtHand:

@@ -44,7 +44,7 @@ class Memo:
         self._forget(key)
         try:
             # Copied, for orjson's own has room for some thousand bytes more, and keeps it.
-            text = bytes(memoryview(orjson.dumps(completed)))
+            text = bytes(memoryview(orjson.dumps(completed, option=orjson.OPT_UTC_Z)))
             life = ref(record, lambda _: self._forget(key))
         except TypeError:  # an integer beyond 64 bits: the whole answer will be written in another way; or no weakref
             return completed

@@ -12,12 +12,11 @@ Json = NewType("Json", object)
 
 
 def _decimal_text(value: Decimal) -> str:
-    return format(value, "f")
+    text = str(value)
+    return text if "E" not in text else format(value, "f")
 
 
-def _utc_text(value: datetime | str) -> str:
-    if isinstance(value, str):  # a record's own times: `resolvers.reply.Timestamp`
-        return value
+def _utc_text(value: datetime) -> str:
     return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 

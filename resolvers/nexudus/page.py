@@ -6,12 +6,14 @@ believed unchecked: an id counts as missing only where the page is whole and hol
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 
 from resolvers.errors import UpstreamBadResponse
-from resolvers.nexudus.record import SOURCE, NexudusRecord, fill, is_complete, parse
+from resolvers.nexudus.record import SOURCE, NexudusRecord, PartialRecord, fill, is_complete, never_null, parse
 from resolvers.reply import decode, decoder
 
 
@@ -40,22 +42,29 @@ class _Records(_Envelope):
     records: list[NexudusRecord]  # type: ignore[assignment] # instead of their texts
 
 
+class _PartialRecords(_Envelope):
+    records: list[PartialRecord]  # type: ignore[valid-type] # made at run time
+
+
+_RECORDS: msgspec.json.Decoder[_Envelope] = decoder(_Records)
+_PARTIAL_RECORDS: msgspec.json.Decoder[_Envelope] = decoder(_PartialRecords)
 _ENVELOPE = decoder(_Envelope)
-_RECORDS = decoder(_Records)
 _ROW_ID = decoder(_RowId)
 
+_NOTHING: frozenset[str] = frozenset()
 
-def read_page(body: bytes, ids: Sequence[str], *, never_sent: frozenset[str] = frozenset()) -> Page:
+
+def read_page(body: bytes, ids: Sequence[str], *, never_sent: frozenset[str] = _NOTHING) -> Page:
     """Return what the page proves about `ids`; raises `UpstreamBadResponse` if it is not a page of records."""
-    envelope: _Envelope
-    try:
-        envelope = decode(SOURCE, _RECORDS, body)
-    except UpstreamBadResponse:  # perhaps a single row's fault
-        envelope = decode(SOURCE, _ENVELOPE, body)
+    envelope = _envelope(body)
     if envelope.was_successful is False:
         raise UpstreamBadResponse(SOURCE, detail="WasSuccessful is false")
-    page = Page()
     asked = frozenset(ids)
+    if isinstance(envelope, _Records):  # which is how it nearly always is: just what was asked for
+        records = {str(row.id): row for row in envelope.records if None not in never_null(row)}
+        if len(records) == len(envelope.records) and records.keys() == asked:
+            return Page(records)
+    page = Page()
     unproven = set(ids)
     whole = not envelope.has_next_page and (envelope.total_items or 0) <= len(envelope.records)
     for row in envelope.records:
@@ -77,16 +86,25 @@ def read_page(body: bytes, ids: Sequence[str], *, never_sent: frozenset[str] = f
     return page
 
 
-def _read_row(row: NexudusRecord | msgspec.Raw, never_sent: frozenset[str]) -> tuple[str | None, NexudusRecord | None]:
+def _envelope(body: bytes) -> _Envelope:
+    """Return a page of records; else of records that may lack fields; else of rows that may be no records at all."""
+    for usual in (_RECORDS, _PARTIAL_RECORDS):
+        with suppress(UpstreamBadResponse):
+            return decode(SOURCE, usual, body)
+    return decode(SOURCE, _ENVELOPE, body)
+
+
+def _read_row(row: Any, never_sent: frozenset[str]) -> tuple[str | None, NexudusRecord | None]:
     """Return the row's id, None if it has none, and the record, None if the row cannot stand for it."""
-    if isinstance(row, NexudusRecord):
-        record, absent = fill(row)
-    else:
+    absent = _NOTHING
+    if isinstance(row, PartialRecord):
+        row, absent = fill(row)
+    elif isinstance(row, msgspec.Raw):
         try:
-            record, absent = parse(row)
+            row, absent = parse(row)
         except UpstreamBadResponse:
             return _id_of(row), None
-    return str(record.id), record if is_complete(record, absent, never_sent=never_sent) else None
+    return str(row.id), row if is_complete(row, absent, never_sent=never_sent) else None
 
 
 def _id_of(row: msgspec.Raw) -> str | None:

@@ -4,6 +4,7 @@ Names are the vendor's, in Python's spelling (`CrmBoardColumnId` is `crm_board_c
 never be missing from a record that is used; every other field may be null, whatever the documentation promises.
 """
 
+from contextlib import suppress
 from decimal import Decimal
 from enum import IntEnum
 from operator import attrgetter
@@ -11,15 +12,13 @@ from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta
-from msgspec.structs import astuple
 
+from resolvers.errors import UpstreamBadResponse
 from resolvers.reply import Timestamp, decode, decoder
 
 SOURCE: Final = "nexudus"
 
 Int32 = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
-
-_ABSENT: Any = object()
 
 
 class Status(IntEnum):
@@ -91,54 +90,54 @@ class LossReason(IntEnum):
 class NexudusRecord(msgspec.Struct, rename="pascal", frozen=True, kw_only=True, weakref=True):
     """One record, in the order of the vendor's page. Amounts are in major units, times in UTC."""
 
-    name: str | None = _ABSENT
-    crm_board_column_id: int | None = _ABSENT
-    crm_board_column_name: str | None = _ABSENT
-    crm_board_column_crm_board_id: int | None = _ABSENT
-    crm_board_column_crm_board_name: str | None = _ABSENT
-    crm_board_column_crm_board_business_id: int | None = _ABSENT
-    crm_board_column_crm_board_business_name: str | None = _ABSENT
-    crm_board_column_crm_board_business_currency_id: int | None = _ABSENT
-    crm_board_column_crm_board_business_currency_code: str | None = _ABSENT
-    coworker_id: int | None = _ABSENT
-    coworker_full_name: str | None = _ABSENT
-    coworker_coworker_type: str | int | None = _ABSENT
-    coworker_company_name: str | None = _ABSENT
-    coworker_email: str | None = _ABSENT
-    team_id: int | None = _ABSENT
-    team_name: str | None = _ABSENT
-    team_description: str | None = _ABSENT
-    team_profile_website: str | None = _ABSENT
-    opportunity_type_id: int | None = _ABSENT
-    opportunity_type_name: str | None = _ABSENT
-    responsible_id: int | None = _ABSENT
-    responsible_full_name: str | None = _ABSENT
-    referrer_id: int | None = _ABSENT
-    agent_id: int | None = _ABSENT
-    notes: str | None = _ABSENT
-    completed: bool | None = _ABSENT
-    due_date: Timestamp | None = _ABSENT
-    value: Decimal | None = _ABSENT
-    reminded: bool | None = _ABSENT
-    lead_source: Int32 | None = _ABSENT
-    loss_reason: Int32 | None = _ABSENT
+    name: str | None
+    crm_board_column_id: int | None
+    crm_board_column_name: str | None
+    crm_board_column_crm_board_id: int | None
+    crm_board_column_crm_board_name: str | None
+    crm_board_column_crm_board_business_id: int | None
+    crm_board_column_crm_board_business_name: str | None
+    crm_board_column_crm_board_business_currency_id: int | None
+    crm_board_column_crm_board_business_currency_code: str | None
+    coworker_id: int | None
+    coworker_full_name: str | None
+    coworker_coworker_type: str | int | None
+    coworker_company_name: str | None
+    coworker_email: str | None
+    team_id: int | None
+    team_name: str | None
+    team_description: str | None
+    team_profile_website: str | None
+    opportunity_type_id: int | None
+    opportunity_type_name: str | None
+    responsible_id: int | None
+    responsible_full_name: str | None
+    referrer_id: int | None
+    agent_id: int | None
+    notes: str | None
+    completed: bool | None
+    due_date: Timestamp | None
+    value: Decimal | None
+    reminded: bool | None
+    lead_source: Int32 | None
+    loss_reason: Int32 | None
     status: Int32
-    won_on: Timestamp | None = _ABSENT
-    lost_on: Timestamp | None = _ABSENT
-    crm_updated_on: Timestamp | None = _ABSENT
-    position: Int32 | None = _ABSENT
-    utm_source: str | None = _ABSENT
-    utm_medium: str | None = _ABSENT
-    utm_campaign: str | None = _ABSENT
-    utm_content: str | None = _ABSENT
-    utm_term: str | None = _ABSENT
+    won_on: Timestamp | None
+    lost_on: Timestamp | None
+    crm_updated_on: Timestamp | None
+    position: Int32 | None
+    utm_source: str | None
+    utm_medium: str | None
+    utm_campaign: str | None
+    utm_content: str | None
+    utm_term: str | None
     id: int
-    unique_id: str | None = _ABSENT
-    created_on: Timestamp | None = _ABSENT
-    updated_on: Timestamp | None = _ABSENT
-    updated_by: str | None = _ABSENT
-    is_new: bool | None = _ABSENT
-    system_id: str | None = _ABSENT
+    unique_id: str | None
+    created_on: Timestamp | None
+    updated_on: Timestamp | None
+    updated_by: str | None
+    is_new: bool | None
+    system_id: str | None
 
     def __post_init__(self) -> None:
         """Refuse amounts that are no amounts: NaN, infinity, and exponents that would print as megabytes of zeros."""
@@ -169,9 +168,25 @@ _COWORKER_TYPES = {"1": "Individual", "2": "Company"}
 _STATUSES = frozenset(map(int, Status))
 _LEAD_SOURCES = frozenset({None, *map(int, LeadSource)})
 _LOSS_REASONS = frozenset({None, *map(int, LossReason)})
-_DECODER = decoder(NexudusRecord)
+_ABSENT: Any = object()
+
+PartialRecord = msgspec.defstruct(
+    "PartialRecord",
+    [
+        (field.name, field.type) if field.name in ("id", "status") else (field.name, field.type, _ABSENT)
+        for field in msgspec.structs.fields(NexudusRecord)
+    ],
+    rename="pascal",
+    kw_only=True,
+    namespace={"__post_init__": NexudusRecord.__post_init__},
+)
+"""A record of which fields may be missing."""
+
+_RECORD = decoder(NexudusRecord)
+_PARTIAL = decoder(PartialRecord)
 _NEVER_NULL = ("crm_board_column_id", "coworker_id", "position", "completed", "unique_id", "created_on")
-_never_null = attrgetter(*_NEVER_NULL)
+never_null = attrgetter(*_NEVER_NULL)
+"""Gives the fields that are null in no record of its own."""
 
 
 def parse(body: bytes | msgspec.Raw) -> tuple[NexudusRecord, frozenset[str]]:
@@ -179,15 +194,16 @@ def parse(body: bytes | msgspec.Raw) -> tuple[NexudusRecord, frozenset[str]]:
 
     Raises `UpstreamBadResponse` for anything that is not a CrmOpportunity.
     """
-    return fill(decode(SOURCE, _DECODER, body))
+    with suppress(UpstreamBadResponse):  # mostly a missing field
+        return decode(SOURCE, _RECORD, body), frozenset()
+    return fill(decode(SOURCE, _PARTIAL, body))
 
 
-def fill(record: NexudusRecord) -> tuple[NexudusRecord, frozenset[str]]:
-    """Return a record as it was decoded, with null for what was absent, and what that was."""
-    if _ABSENT not in astuple(record):
-        return record, frozenset()
-    absent = frozenset(f for f in record.__struct_fields__ if getattr(record, f) is _ABSENT)
-    return msgspec.structs.replace(record, **dict.fromkeys(absent)), absent
+def fill(partial: Any) -> tuple[NexudusRecord, frozenset[str]]:
+    """Return the record of a `PartialRecord`, with null for what is missing, and what that is."""
+    values = msgspec.structs.asdict(partial)
+    absent = frozenset([name for name, value in values.items() if value is _ABSENT])
+    return NexudusRecord(**values | dict.fromkeys(absent)), absent
 
 
 def is_complete(record: NexudusRecord, absent: frozenset[str], *, never_sent: frozenset[str]) -> bool:
@@ -195,6 +211,6 @@ def is_complete(record: NexudusRecord, absent: frozenset[str], *, never_sent: fr
 
     `never_sent` are fields that this account's single records lack as well, so that their absence says nothing.
     """
-    if None not in _never_null(record):
+    if None not in never_null(record):
         return absent <= never_sent
     return absent <= never_sent and all(getattr(record, f) is not None or f in never_sent for f in _NEVER_NULL)
