@@ -55,7 +55,7 @@ from web.parameters import GraphQLParams
 from web.problems import no_such_page
 from web.protocol import protocol
 from web.request_id import RequestId
-from web.serving import DrainingServer
+from web.serving import DrainingServer, several_at_once
 
 gc.freeze()  # else the first collection would make up for it
 gc.enable()
@@ -265,7 +265,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     server = DrainingServer(config, app.state.health, drain_seconds=settings.server.shutdown_delay_seconds)
     try:
-        server.run(sockets=[listener])
+        server.run(sockets=several_at_once(listener))
     except KeyboardInterrupt:
         print("\nStopped.")
     return 0

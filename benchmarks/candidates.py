@@ -37,12 +37,17 @@ class Candidate:
         return self.speaks_our_schema or workload in ("W1", "W2", "W3")
 
 
-def candidates(upstream: str, scratch: Path, *, cache: bool, first_port: int) -> tuple[list[Candidate], list[str]]:
-    """Return who can be measured on this machine, and a line about each who cannot."""
+def candidates(
+    upstream: str, scratch: Path, *, kept_seconds: int, first_port: int
+) -> tuple[list[Candidate], list[str]]:
+    """Return who can be measured on this machine, and a line about each who cannot.
+
+    All keep what they keep for as long as given; with 0 they keep nothing.
+    """
     missing: list[str] = []
-    shared = {**os.environ, "UPSTREAM": upstream, "CACHE": "1" if cache else "0", "NODE_ENV": "production"}
+    shared = {**os.environ, "UPSTREAM": upstream, "KEPT_SECONDS": str(kept_seconds), "NODE_ENV": "production"}
     found = [
-        Candidate(OURS, [sys.executable, "server.py"], _ours(upstream, first_port, cache=cache), first_port),
+        Candidate(OURS, [sys.executable, "server.py"], _ours(upstream, first_port, kept_seconds), first_port),
         Candidate(
             "plain Strawberry",
             [
@@ -75,13 +80,13 @@ def candidates(upstream: str, scratch: Path, *, cache: bool, first_port: int) ->
         missing.append("Tailcall is left out: its binary needs glibc 2.39, and its libraries could not be had.")
         return found, missing
     port = first_port + 4
-    config = tailcall.write(scratch / f"tailcall-{port}", upstream, port, cache=cache)
+    config = tailcall.write(scratch / f"tailcall-{port}", upstream, port, kept_seconds)
     command = [*start, "start", str(config)]
     found.append(Candidate("Tailcall", command, tailcall.environment(), port, speaks_our_schema=False))
     return found, missing
 
 
-def _ours(upstream: str, port: int, *, cache: bool) -> dict[str, str]:
+def _ours(upstream: str, port: int, kept_seconds: int) -> dict[str, str]:
     given = {name: text for name, text in os.environ.items() if not name.startswith(SOURCES)}
     given |= {
         "PORT": str(port),
@@ -92,9 +97,10 @@ def _ours(upstream: str, port: int, *, cache: bool) -> dict[str, str]:
         # The mock has no rations and no limit of connections, and neither does any peer.
         **{f"{source}_RATIONED": "false" for source in SOURCES},
         **{f"{source}_CONCURRENCY": "64" for source in SOURCES},
+        **{f"{source}_CACHE_FRESH_SECONDS": str(kept_seconds) for source in SOURCES},
     }
-    if not cache:
-        given |= {f"{source}_CACHE_{what}_SECONDS": "0" for source in SOURCES for what in ("FRESH", "MISSING", "STALE")}
+    if not kept_seconds:
+        given |= {f"{source}_CACHE_{what}_SECONDS": "0" for source in SOURCES for what in ("MISSING", "STALE")}
     return given
 
 

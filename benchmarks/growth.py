@@ -30,7 +30,7 @@ def main() -> None:
     mock = Mock(scratch, files.records, 9330)
     try:
         for cache in (False, True):
-            (ours, *_), _ = candidates(mock.url, scratch, cache=cache, first_port=9331 + 10 * cache)
+            (ours, *_), _ = candidates(mock.url, scratch, kept_seconds=30 * cache, first_port=9331 + 10 * cache)
             process = Process(ours.command, ours.environment, ROOT, scratch / "growth.log")
             try:
                 _wait(ours.url, files)

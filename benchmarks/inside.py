@@ -149,9 +149,7 @@ async def profile(served: Inside, bodies: list[bytes]) -> list[str]:
 
 async def main(mock: Mock, scratch: Path, files: workloads.Files, profiled: str | None) -> None:
     """Print the table."""
-    settings = [
-        candidates(mock.url, scratch, cache=cache, first_port=9331)[0][0].environment for cache in (True, False)
-    ]
+    settings = [candidates(mock.url, scratch, kept_seconds=kept, first_port=9331)[0][0].environment for kept in (30, 0)]
     async with inside(settings[0]) as warm, inside(settings[1]) as cold:
         server._spare_the_garbage_collector()  # noqa: SLF001 - as the server does
         if profiled:

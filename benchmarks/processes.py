@@ -111,6 +111,23 @@ class Process:
         return found
 
 
+class StolenTime:
+    """What a hypervisor does not let a virtual machine have of its processors (proc(5), `/proc/stat`: steal)."""
+
+    def __init__(self) -> None:
+        self._before = self._ticks()
+
+    def share(self) -> float:
+        """Return the share of all processors' time since this was made."""
+        stolen, all_ = (now - then for now, then in zip(self._ticks(), self._before, strict=True))
+        return round(stolen / max(1, all_), 4)
+
+    @staticmethod
+    def _ticks() -> tuple[int, int]:
+        ticks = [int(text) for text in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]]
+        return ticks[7], sum(ticks[:8])  # guests' time is part of the user's
+
+
 class Mock:
     """Both sources, as `mock.c` serves them."""
 

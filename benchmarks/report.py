@@ -45,6 +45,10 @@ def tables(found: dict[str, Any]) -> str:
     noise = [spread(rounds) for results in cells.values() for rounds in results.values() if len(rounds) > 1]
     if noise:
         lines += ["", f"Spread between rounds, (most - least) / median: {statistics.median(noise):.0%} at the median."]
+    if stolen := [one["stolen"] for results in cells.values() for rounds in results.values() for one in rounds]:
+        lines.append(
+            f"The host kept {statistics.median(stolen):.1%} of the processors' time, at the most {max(stolen):.0%}."
+        )
     lines += ["", *found["left_out"]]
     return "\n".join(lines)
 

@@ -1,7 +1,12 @@
-"""`web.serving`: SIGTERM loses no request. First readiness drops, then the listener closes, then the process ends."""
+"""`web.serving`: no client waits for a connection while others are served; and SIGTERM loses no request.
+
+First readiness drops, then the listener closes, then the process ends.
+"""
 
 import asyncio
 import signal
+import socket
+from contextlib import ExitStack
 from typing import Any
 
 import aiohttp
@@ -12,7 +17,7 @@ from benchmarks.running import running_server
 from server import AllSettings
 from simulator import FAULTS, Simulator
 from web.health import Health
-from web.serving import CLOSE, DrainingServer
+from web.serving import ACCEPTED_AT_ONCE, CLOSE, DrainingServer, several_at_once
 
 ID = 1427000501
 SLOW = "0.3"
@@ -27,6 +32,37 @@ def a_server(drain_seconds: float = 100) -> tuple[DrainingServer, Health]:
     health = Health()
     health.is_ready = True
     return DrainingServer(config, health, drain_seconds=drain_seconds), health
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_clients_that_come_together_are_taken_together(loop: str) -> None:
+    """However long a turn of the loop is, nobody waits for more than a few."""
+
+    async def turns() -> int:
+        taken: list[asyncio.Protocol] = []
+
+        class Taken(asyncio.Protocol):
+            def connection_made(self, _transport: object) -> None:
+                taken.append(self)
+
+        with ExitStack() as stack:
+            listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+            listeners = [stack.enter_context(one) for one in several_at_once(listener)]
+            running = asyncio.get_running_loop()
+            servers = [await running.create_server(Taken, sock=one) for one in listeners]
+            for _ in range(ACCEPTED_AT_ONCE):
+                stack.enter_context(socket.create_connection(listener.getsockname()))
+            turns = 0
+            while len(taken) < ACCEPTED_AT_ONCE and turns < 100:
+                await asyncio.sleep(0)
+                turns += 1
+            for server in servers:
+                server.close()
+        return turns
+
+    made = pytest.importorskip("uvloop").new_event_loop if loop == "uvloop" else asyncio.new_event_loop
+    with asyncio.Runner(loop_factory=made) as runner:
+        assert runner.run(turns()) < 10
 
 
 async def test_after_sigterm_it_is_unready_at_once_and_goes_on_serving() -> None:

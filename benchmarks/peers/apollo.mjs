@@ -3,11 +3,11 @@ import { ApolloServerPluginCacheControl } from '@apollo/server/plugin/cacheContr
 import { ApolloServerPluginInlineTraceDisabled } from '@apollo/server/plugin/disabled';
 import { startStandaloneServer } from '@apollo/server/standalone';
 import responseCache from '@apollo/server-plugin-response-cache';
-import { context, port, schema } from './graph.mjs';
+import { context, keptSeconds, port, schema } from './graph.mjs';
 
 // Records are kept in graph.mjs. This keeps whole answers beside them, as this server does.
-const caches = process.env.CACHE === '1'
-  ? [ApolloServerPluginCacheControl({ defaultMaxAge: 30, calculateHttpHeaders: false }), responseCache()]
+const caches = keptSeconds > 0
+  ? [ApolloServerPluginCacheControl({ defaultMaxAge: keptSeconds, calculateHttpHeaders: false }), responseCache()]
   : [];
 const server = new ApolloServer({
   schema,

@@ -1,6 +1,6 @@
 // The project's schema, written by hand for graphql-js: the same answers, from the same two upstreams.
-// Each request has its DataLoaders; Nexudus' loader asks for up to 50 ids in one list call. With CACHE=1 records are
-// kept for 30 seconds, as the project does.
+// Each request has its DataLoaders; Nexudus' loader asks for up to 50 ids in one list call. Records are kept for
+// KEPT_SECONDS, if that is not 0.
 import { readFileSync } from 'node:fs';
 import { buildSubgraphSchema } from '@apollo/subgraph';
 import DataLoader from 'dataloader';
@@ -30,7 +30,8 @@ async function nexudus(ids) {
 
 const chartMogul = (ids) => Promise.all(ids.map((id) => get(`/v1/opportunities/${id}`, BASIC)));
 
-const cache = process.env.CACHE === '1' ? new LRUCache({ max: 10_000, ttl: 30_000 }) : null;
+export const keptSeconds = Number(process.env.KEPT_SECONDS);
+const cache = keptSeconds > 0 ? new LRUCache({ max: 10_000, ttl: 1_000 * keptSeconds }) : null;
 
 function loader(source, fetch) {
   const loader = new DataLoader(
@@ -67,7 +68,7 @@ const reference = (type) => ({ id, sourceId }, loaders) =>
 const globalId = (source, id) => Buffer.from(`${source}:${id}`).toString('base64url');
 
 const STATUS = { 1: 'OPEN', 2: 'WON', 3: 'LOST', won: 'WON', lost: 'LOST', pipeline: 'OPEN', best_case: 'OPEN', committed: 'OPEN' };
-const LEAD_SOURCE = { 1: 'WEB', 2: 'PHONE', 5: 'REFERRAL', 11: 'PROPERTY_AGENT', 19: 'GOOGLE_SEARCH' };
+const LEAD_SOURCE = { 1: 'WEB', 2: 'PHONE', 5: 'REFERRAL', 11: 'BROKER', 19: 'GOOGLE_SEARCH' };
 const upper = (code) => code?.toUpperCase().replace('-', '_') ?? null;
 
 // Fields of the record under another name.

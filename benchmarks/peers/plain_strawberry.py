@@ -1,7 +1,8 @@
 """The project's types and records, served the way that Strawberry's own pages show.
 
 Strawberry's ASGI view and executor, its caches of parsed and validated documents, one DataLoader for each source (a
-list call for Nexudus), orjson, uvloop and httptools. With CACHE=1 records are kept for 30 seconds.
+list call for Nexudus), orjson, uvloop and httptools. Records are kept for KEPT_SECONDS,
+if that is not 0.
 """
 
 import asyncio
@@ -30,7 +31,8 @@ from schema.sources import MADE, SOURCE_TYPES
 
 UPSTREAM = os.environ["UPSTREAM"]
 NEXUDUS = f"{UPSTREAM}/api/crm/crmopportunities"
-CACHE: TTLCache[tuple[str, str], Any] | None = TTLCache(10_000, 30) if os.environ.get("CACHE") == "1" else None
+KEPT_SECONDS = int(os.environ["KEPT_SECONDS"])
+CACHE: TTLCache[tuple[str, str], Any] | None = TTLCache(10_000, KEPT_SECONDS) if KEPT_SECONDS else None
 
 
 class Upstream:

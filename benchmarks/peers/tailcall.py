@@ -36,10 +36,10 @@ OWN = (
 PACKAGES = ("libc6", "libgcc-s1", "libstdc++6")
 
 
-def write(folder: Path, upstream: str, port: int, *, cache: bool) -> Path:
+def write(folder: Path, upstream: str, port: int, kept_seconds: int) -> Path:
     """Write the configuration; return its path."""
     folder.mkdir(parents=True, exist_ok=True)
-    kept = " @cache(maxAge: 30000)" if cache else ""
+    kept = f" @cache(maxAge: {1_000 * kept_seconds})" if kept_seconds else ""
 
     def http(path: str, of: str, authorization: str) -> str:
         url = f"{upstream}{path}/{{{{.{of}}}}}"
