@@ -72,7 +72,7 @@ class Fetcher:
 
     async def fetch_many(self, ids: Sequence[str], operation: Operation) -> list[Outcome]:
         """Return one outcome for each of the distinct ids, in order. Raises nothing but a cancellation."""
-        answer = asyncio.get_running_loop().create_future()
+        answer = operation.loop.create_future()
         visit = self.visit(ids, operation, lambda outcomes: None if answer.done() else answer.set_result(outcomes))
         try:
             outcomes: list[Outcome] = await answer
@@ -144,13 +144,13 @@ class Fetcher:
             if self.sends_at_once:
                 Context().run(self._dispatch)
             else:  # in the next turn: others may ask in this one, and come along
-                self._dispatching = asyncio.get_running_loop().call_soon(self._dispatch, context=Context())
+                self._dispatching = operation.loop.call_soon(self._dispatch, context=Context())
         return found
 
     def _fitting(self, count: int, operation: Operation) -> int:
         """Return how many of as many new ids could leave early enough to be answered."""
         transport = self._client.transport
-        left = operation.deadline - asyncio.get_running_loop().time() - transport.shortest_exchange_seconds
+        left = operation.deadline - operation.now() - transport.shortest_exchange_seconds
         if not count or self._delay(operation, count) <= left:
             return count
         return bisect_right(range(1, count + 1), left, key=lambda further: self._delay(operation, further))
@@ -185,7 +185,7 @@ class Fetcher:
 
     def _leave(self, wanted: Iterable[Wanted], visit: Visit) -> None:
         """Wait no more. What nobody waits for any more is not fetched, or no longer."""
-        has_hung_up = asyncio.get_running_loop().time() < visit.operation.deadline
+        has_hung_up = visit.operation.now() < visit.operation.deadline
         for one in wanted:
             one.leave(visit)
             if one.visits or one.outcome is not PENDING:

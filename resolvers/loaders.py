@@ -46,7 +46,6 @@ class Loaders:
         self._fetchers = fetchers
         self._operation = operation
         self._sources: dict[str, _FromSource] = {}
-        self._future = asyncio.get_running_loop().create_future
         self._batches: set[asyncio.Task[object]] = set()
         self._visits: list[tuple[Fetcher, Visit, Asked]] = []
         self._is_closed = False
@@ -78,7 +77,7 @@ class Loaders:
         mine = self._sources.get(source.name) or self._open(source)
         found = self._find(mine, source_id)
         if found is _UNKNOWN:
-            found = mine.known[source_id] = self._future()
+            found = mine.known[source_id] = self._operation.loop.create_future()
             mine.asked.append((source_id, found))
         return found
 

@@ -49,8 +49,9 @@ class Operation:
     """
 
     def __init__(self, deadline_seconds: float, *, wants_fresh: bool = False) -> None:
-        self._now = asyncio.get_running_loop().time
-        self.deadline = self._now() + deadline_seconds
+        self.loop = asyncio.get_running_loop()  # asking for it is a system call each time, up to Python 3.11
+        self.now = self.loop.time
+        self.deadline = self.now() + deadline_seconds
         self.wants_fresh = wants_fresh
         self.costs: dict[str, Cost] = {}
         self.stale: list[Stale] = []
@@ -66,7 +67,7 @@ class Operation:
         """Count the time until `end_waiting`, once for waits that overlap."""
         cost = self.cost(source)
         if not cost.waits:
-            cost.since = self._now()
+            cost.since = self.now()
         cost.waits += 1
 
     def end_waiting(self, source: str) -> None:
@@ -74,7 +75,7 @@ class Operation:
         cost = self.cost(source)
         cost.waits -= 1
         if not cost.waits:
-            cost.milliseconds += (self._now() - cost.since) * 1000
+            cost.milliseconds += (self.now() - cost.since) * 1000
 
     def report(self) -> dict[str, dict[str, float]]:
         """Return the costs by source, as the response's `extensions.upstream` shows them."""
@@ -114,7 +115,7 @@ class Flight:
         self._payer = payer
         self.permit: Permit | None = None
         self._first: tuple[object, Any] | None = None
-        self._now = asyncio.get_running_loop().time
+        self._now = payer.now if payer is not None else asyncio.get_running_loop().time
 
     @property
     def deadline(self) -> float:

@@ -38,7 +38,7 @@ class Visit:
     def begin(self) -> None:
         """Wait for what has been joined so far, or be over at once."""
         if self._left:
-            self._timer = asyncio.get_running_loop().call_at(self.operation.deadline, self._end)
+            self._timer = self.operation.loop.call_at(self.operation.deadline, self._end)
         else:
             self._end()
 

@@ -33,13 +33,14 @@ class Alarms:
     def __init__(self) -> None:
         self._line: deque[Alarm] = deque()
         self._timer: asyncio.TimerHandle | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def __len__(self) -> int:
         return len(self._line)
 
     def call_later(self, seconds: float, ring: Callable[[], None]) -> Alarm | asyncio.TimerHandle:
         """Call it after as long, not before the next turn of the loop; `cancel` prevents that."""
-        loop = asyncio.get_running_loop()
+        loop = self._loop = self._loop or asyncio.get_running_loop()
         when = loop.time() + max(0.0, seconds)
         line = self._line
         while line and line[0].ring is None:

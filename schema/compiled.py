@@ -89,7 +89,7 @@ class CompiledOperation:
 
     def root_fields(self, variables: dict[str, Any]) -> list[RootField] | None:
         """Return the fields of the operation for these variables, None where they cannot be compiled."""
-        switched = tuple(variables.get(name) for name in self._switches)
+        switched = tuple([variables.get(name) for name in self._switches]) if self._switches else ()
         try:
             return self._variants[switched]
         except KeyError:

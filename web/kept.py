@@ -30,6 +30,10 @@ LET_IN = 8
 than there is room for, would push each other out before any of them came again."""
 
 
+Key = tuple[bytes, str, frozenset[str], bool]
+"""What was asked, and by what kind of caller."""
+
+
 class Lasts(Protocol):
     """Tells whether an answer would be the same if it were given now. Its length is the number of records in it."""
 
@@ -46,7 +50,7 @@ class KeptAnswers:
         self._clock = clock
         self._most_bytes = most_bytes
         self._bytes = 0
-        self._answers: OrderedDict[tuple[bytes, Caller], tuple[bytes, Lasts, float]] = OrderedDict()
+        self._answers: OrderedDict[Key, tuple[bytes, Lasts, float]] = OrderedDict()
         self._asked: dict[int, None] = {}
         self._at_the_door = 0
 
@@ -60,7 +64,7 @@ class KeptAnswers:
         """
         if arrival.whole is None or not arrival.head.once(takes_kept):
             return None
-        key = (arrival.whole, caller)
+        key = _key(arrival.whole, caller)
         kept = self._answers.get(key)
         if kept is None:
             return None
@@ -75,7 +79,7 @@ class KeptAnswers:
         """Keep the answer to a request that has come before, if it is one that can last."""
         if arrival.whole is None:
             return
-        key, now = (arrival.whole, caller), self._clock()
+        key, now = _key(arrival.whole, caller), self._clock()
         self._clear(now)
         if self._was_asked(hash(key)) and self._has_room(len(text)) and (lasts := lasting()) is not None:
             self._forget(key)
@@ -105,9 +109,14 @@ class KeptAnswers:
                 break
             self._forget(oldest)
 
-    def _forget(self, key: tuple[bytes, Caller]) -> None:
+    def _forget(self, key: Key) -> None:
         if (kept := self._answers.pop(key, None)) is not None:
             self._bytes -= _size(key[0], *kept[:2])
+
+
+def _key(body: bytes, caller: Caller) -> Key:
+    """Return what an answer is kept under; a caller's own hash takes as long as all else here."""
+    return body, caller.kind, caller.scopes, caller.has_ambient_authority
 
 
 def _size(body: bytes, text: bytes, lasts: Lasts) -> int:
