@@ -20,10 +20,11 @@ demo: $(VENV)/installed  ## Serve the graph over simulated upstreams, no credent
 	@$(BIN)/python server.py --demo
 
 # What one worker has compiled, no other has to, and the longest files come first (tests/conftest.py). A file stays with
-# one worker: what its tests share, a browser or a server, is started once.
+# one worker: what its tests share, a browser or a server, is started once. A test that hangs shows where, and fails.
 test: export PYTHONDONTWRITEBYTECODE :=
 test: $(VENV)/installed  ## Run the tests
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder -m 'not gateways'
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder -m 'not gateways' --max-worker-restart 0 \
+		--override-ini faulthandler_timeout=120 --override-ini faulthandler_exit_on_timeout=true
 
 gateways: $(VENV)/installed  ## Run gateways, composers and clients of the GraphQL world against the server
 	$(BIN)/python -m pytest tests/test_gateways.py -m gateways -rs

@@ -7,6 +7,7 @@ which it came, with no task in between (`start`). Else somebody has to wait unti
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -17,7 +18,7 @@ from resolvers.operation import Flight, Permit
 from resolvers.places import Places
 from resolvers.reply import Reply, decipher
 from resolvers.telemetry import Telemetry, UpstreamCall
-from resolvers.waiting import Alarm, Alarms, TimeLimit
+from resolvers.waiting import Afterwards, Alarm, Alarms, TimeLimit
 
 Found = bytes | None | UpstreamError
 """A body, None where there is no such record, or what went wrong."""
@@ -37,6 +38,7 @@ class Upstream:
     timeout_seconds: float
     max_bytes: int
     alarms: Alarms = field(default_factory=Alarms)
+    afterwards: Afterwards = field(default_factory=Afterwards)
 
 
 class Attempt:
@@ -99,18 +101,22 @@ class Attempt:
         except (Garbled, NoReply) as error:
             found = error.with_traceback(None)
         except BaseException:
-            self._end(None, None, failed=None)
+            self._broken_off()
             raise
-        return self._judge(found)
+        result, end = self._judge(found)
+        end()
+        return result
 
     def cancel(self) -> None:
         """Break off what was started; nobody is told."""
         if self._stop():
-            self._end(None, None, failed=None)
+            self._broken_off()
 
     def _expire(self) -> None:
         if told := self._stop():
-            told(self._judge(TimeoutError()))
+            result, end = self._judge(TimeoutError())
+            end()
+            told(result)
 
     def _ended(self, found: Reply | NoReply | Garbled) -> None:
         self._connection = None  # it can rest
@@ -118,10 +124,17 @@ class Attempt:
             return
         result: Any
         try:
-            result = self._judge(found)
+            result, end = self._judge(found)
         except Exception as error:
-            result = error
-        told(result)
+            result, end = error, self._broken_off
+        if isinstance(result, Exception):  # those who ask again have to find what it means for the source
+            end()
+            told(result)
+            return
+        try:
+            told(result)
+        finally:
+            self._upstream.afterwards.add(end)
 
     def _stop(self) -> Told | None:
         """Let go of all that knows this; return whom to tell."""
@@ -132,7 +145,11 @@ class Attempt:
         told, self._told, self._connection, self._timer = self._told, None, None, None
         return told
 
-    def _judge(self, found: Reply | TimeoutError | Garbled | NoReply) -> Found:
+    def _broken_off(self) -> None:
+        self._end(None, None, failed=None)
+
+    def _judge(self, found: Reply | TimeoutError | Garbled | NoReply) -> tuple[Found, Callable[[], None]]:
+        """Return what came of it, and what is to be done about it: to be called once."""
         upstream = self._upstream
         source = upstream.source
         status: int | None = None
@@ -142,9 +159,8 @@ class Attempt:
             if isinstance(found, Reply):
                 status = found.status
                 body = decipher(source, found)
-                failed = False
                 upstream.places.widen()
-                return body
+                return body, partial(self._end, status, None, failed=False)
             if isinstance(found, Garbled):
                 failure, failed = UpstreamBadResponse(source, detail=str(found)), False
             elif isinstance(found, NoReply):
@@ -157,10 +173,8 @@ class Attempt:
             failure, failed = error.with_traceback(None), isinstance(error, UpstreamUnavailable)
             if status == 503:
                 upstream.places.narrow(self._round)
-        finally:
-            self._end(status, failure, failed=failed)
         failure.is_told = True
-        return failure
+        return failure, partial(self._end, status, failure, failed=failed)
 
     def _end(self, status: int | None, failure: UpstreamError | None, *, failed: bool | None) -> None:
         upstream, request = self._upstream, self._request

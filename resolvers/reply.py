@@ -54,16 +54,21 @@ class Reply:
     body: bytes
 
 
-class _MomentType(type):
+_moment = datetime.fromisoformat
+
+
+class _AnyDatetime(type):
+    """Lets msgspec take every `datetime` for what was to be decoded."""
+
     def __instancecheck__(cls, instance: object) -> bool:
         return type(instance) is datetime
 
 
-class Timestamp(datetime, metaclass=_MomentType):
+class Timestamp(datetime, metaclass=_AnyDatetime):
     """The type of a record's field that is a point in time: a `datetime` in UTC.
 
-    A type of its own, because vendors' texts are ISO 8601, of which msgspec's own decoding knows only RFC 3339, and
-    rounds.
+    A type of its own only for the decoding: vendors send ISO 8601, of which msgspec by itself knows no more than RFC
+    3339, and it rounds.
     """
 
     @staticmethod
@@ -81,10 +86,6 @@ class Timestamp(datetime, metaclass=_MomentType):
             return moment.astimezone(UTC)
         except OverflowError:
             raise ValueError("before the first year, or after the last") from None
-
-
-_moment = datetime.fromisoformat
-_timestamp = Timestamp.of
 
 
 def decipher(source: str, reply: Reply, *, now: datetime | None = None) -> bytes | None:
@@ -150,7 +151,7 @@ def decode(source: str, how: msgspec.json.Decoder[T], body: bytes | msgspec.Raw)
 def _decode_hook(type_: type, value: Any) -> Any:
     if type_ is Timestamp and type(value) is str:
         try:
-            return _timestamp(value)
+            return Timestamp.of(value)
         except ValueError:
             raise ValueError("not a point in time") from None  # Python's own words repeat the value
     raise TypeError("unexpected JSON type")

@@ -66,6 +66,29 @@ class Alarms:
                 self._timer = loop.call_at(line[0].when, self._look, context=Context())
 
 
+class Afterwards:
+    """Work that nobody waits for. It is done when those have gone on who wait just now."""
+
+    def __init__(self) -> None:
+        self._work: deque[Callable[[], None]] = deque()
+
+    def add(self, work: Callable[[], None]) -> None:
+        """Do it soon: in the next turn of the loop those who wait go on, and in the one after that it is its turn."""
+        self._work.append(work)
+        if len(self._work) == 1:
+            loop = asyncio.get_running_loop()
+            loop.call_soon(loop.call_soon, self._do, context=Context())
+
+    def _do(self) -> None:
+        work = self._work
+        try:
+            while work:
+                work.popleft()()
+        finally:
+            if work:
+                asyncio.get_running_loop().call_soon(self._do)
+
+
 class TimeLimit:
     """`with TimeLimit(seconds):` raises `TimeoutError` from what is awaited inside when the time is over.
 

@@ -120,8 +120,33 @@ async def test_what_went_wrong_is_told_and_not_raised(found: Any, told: type, fa
     else:
         bench.end(found)
     assert [type(one) for one in bench.told] == [told]
+    for _ in range(3):
+        await asyncio.sleep(0)
     assert bench.permit.calls == ["sent", (failed, 1, found == 404)]
     assert len(bench.events) == 1
+
+
+async def test_whoever_waits_goes_on_before_the_books_are_kept() -> None:
+    bench = Bench()
+    answer = asyncio.get_running_loop().create_future()
+    assert bench.attempt.start(answer.set_result)
+    bench.reply()
+    assert await answer == b"{}"
+    assert bench.permit.calls == ["sent"]
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert bench.permit.calls == ["sent", (False, 1, True)]
+    assert len(bench.events) == 1
+
+
+async def test_the_books_are_kept_though_whoever_is_told_fails() -> None:
+    bench = Bench()
+    assert bench.attempt.start([].remove)
+    with pytest.raises(ValueError, match="remove"):
+        bench.reply()
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert bench.permit.calls == ["sent", (False, 1, True)]
 
 
 async def test_a_503_makes_less_room() -> None:

@@ -10,7 +10,7 @@ import asyncio
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from functools import cache
 from random import Random
@@ -75,7 +75,11 @@ GLOBAL_IDS = [global_id.encode(source, id_) for source, ids in SOURCE_IDS.items(
 MALFORMED = ["", "x", "bmV4dWR1czow"]
 
 TEXTS = ["", "a", 'quo"te\n', "£", "7", "Company", "won", "pipeline", "recurring", "one-time", "USD", "unheard-of"]
-TIMES = [Timestamp.of("2026-02-11T16:42:07.913118Z"), Timestamp.of("2026-02-11T16:42:07+02:00")]
+TIMES = [
+    Timestamp.of("2026-02-11T16:42:07.913118Z"),
+    Timestamp.of("2026-02-11T16:42:07+02:00"),
+    datetime(2026, 2, 11, 16, 42, 7, tzinfo=timezone(timedelta(hours=2))),
+]
 VALUES: dict[str, Sequence[Any]] = {
     "str": TEXTS,
     "int": [0, 1, 2, 3, 19, 98, 2**31 - 1, 2**31, 2**70, -5],

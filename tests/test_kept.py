@@ -1,162 +1,17 @@
-"""`web.kept`: an answer is given again only while it would be the same, and only to whom it might be given."""
+"""`web.kept`: what is kept, for how long, and in how much memory."""
 
-import gc
-import json
 import tracemalloc
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from functools import partial
-from hashlib import sha256
 from typing import Any
-from unittest.mock import patch
 from weakref import ref
 
 import pytest
 
 from resolvers.loaders import AtHand
-from schema.execution import Engine
-from simulator import Simulator
-from tests.harness import Graph, open_graph
-from tests.test_api_keys import line
 from web.arrival import Arrival, Head
 from web.callers import Caller
 from web.kept import ASKED_BEFORE, LET_IN, LONGEST_SECONDS, KeptAnswers
 from web.problems import HTTPProblem
-from web.sent import Sent
-
-ID = "1427000501"
-UUID = "4ee13ca4-e7fe-11ee-fa7f-f303abf41acc"
-NAMES = f"""{{ nexudusOpportunity(sourceId: "{ID}") {{ name coworker {{ email }} }}
-              chartMogulOpportunity(sourceId: "{UUID}") {{ sourceId owner {{ email }} }} }}"""
-MISSING = '{ nexudusOpportunity(sourceId: "404404") { name } }'
-KEEPS = {
-    "UPSTREAM_COST": "false",
-    **{f"{s}_CACHE_{k}_SECONDS": "600" for s in ("NEXUDUS", "CHARTMOGUL") for k in ("FRESH", "MISSING", "STALE")},
-}
-
-
-class Asked:
-    """A graph that is asked as `web.fast_lane` asks it, and how often something was executed."""
-
-    def __init__(self, graph: Graph) -> None:
-        self.graph = graph
-        self.executed = 0
-
-    async def __call__(self, query: str, *, others: Any = None, **headers: str) -> Sent:
-        fields = {"content_type": "application/json"} | headers
-        head = Head([(name.replace("_", "-").encode(), value.encode()) for name, value in fields.items()])
-        body = json.dumps({"query": query} | (others or {})).encode()
-        arrival = Arrival("POST", head, whole=body)
-        return await self.graph.app.endpoint.respond(arrival)  # type: ignore[no-any-return] # the app is not typed
-
-
-@asynccontextmanager
-async def asked(simulator: Simulator | None = None, **settings: str) -> AsyncIterator[Asked]:
-    async with open_graph(simulator, **KEEPS | settings) as graph:
-        found = Asked(graph)
-        usual = Engine.answer
-
-        async def counted(*given: Any) -> Any:
-            found.executed += 1
-            return await usual(*given)
-
-        with patch.object(Engine, "answer", counted):
-            yield found
-
-
-async def test_an_answer_from_the_cache_is_given_again_without_executing_anything() -> None:
-    async with asked() as ask:
-        first, second, third, fourth = [await ask(NAMES) for _ in range(4)]
-        assert ask.executed == 2, first  # the first fetches, the second finds all of it in the cache
-    assert first == second == third == fourth
-    assert json.loads(first.content)["data"]["nexudusOpportunity"]["name"]
-
-
-async def test_that_a_record_is_missing_is_answered_again_too() -> None:
-    async with asked() as ask:
-        answers = [await ask(MISSING) for _ in range(4)]
-        assert ask.executed == 2
-    assert {one.content for one in answers} == {b'{"data":{"nexudusOpportunity":null}}'}
-
-
-async def test_what_is_missing_now_is_answered_so() -> None:
-    async with asked() as ask:
-        for _ in range(3):
-            await ask(NAMES)
-        del ask.graph.simulator.nexudus.records[int(ID)]
-        fresh = await ask(NAMES, cache_control="no-cache")
-        assert json.loads(fresh.content)["data"]["nexudusOpportunity"] is None
-        gc.collect()
-        assert await ask(NAMES) == fresh
-        assert await ask(NAMES) == fresh
-
-
-async def test_what_was_fetched_anew_is_another_answer() -> None:
-    async with asked() as ask:
-        for _ in range(3):
-            before = await ask(NAMES)
-        ask.graph.simulator.nexudus.records[int(ID)]["Name"] = "Another name"
-        assert await ask(NAMES) == before  # it is in the cache
-        fresh = await ask(NAMES, cache_control="no-cache")
-        assert json.loads(fresh.content)["data"]["nexudusOpportunity"]["name"] == "Another name"
-        assert await ask(NAMES) == fresh
-        assert await ask(NAMES) == fresh
-
-
-async def test_an_answer_with_an_error_or_with_costs_is_not_given_again() -> None:
-    async with asked(UPSTREAM_COST="true") as ask:
-        for _ in range(4):
-            await ask(NAMES)
-        assert ask.executed == 4
-    async with asked() as ask:
-        for _ in range(4):
-            assert b'"errors"' in (await ask('{ nexudusOpportunity(sourceId: "none") { name } }')).content
-        assert ask.executed == 4
-
-
-async def test_an_answer_with_records_that_were_fetched_is_not_given_again() -> None:
-    async with asked(**{name: "0" for name in KEEPS if name.startswith("NEXUDUS")}) as ask:
-        for _ in range(4):
-            await ask(NAMES)
-        assert ask.executed == 4
-
-
-async def test_what_is_asked_in_other_ways_is_answered_anew() -> None:
-    """Names of documents can come to mean something else, and to ask with one may have effects."""
-    hash_ = sha256(NAMES.encode()).hexdigest()
-    async with asked() as ask:
-        for _ in range(4):
-            await ask(NAMES, others={"extensions": {"persistedQuery": {"version": 1, "sha256Hash": hash_}}})
-        assert ask.executed == 4
-
-
-async def test_it_is_not_given_to_callers_that_may_see_less() -> None:
-    keys = line("all", "one", "opportunities:read contacts:read") + ";" + line("less", "two", "opportunities:read")
-    async with asked(API_KEYS=keys) as ask:
-        for _ in range(3):
-            seen = await ask(NAMES, x_api_key="one")
-        assert ask.executed == 2
-        assert json.loads(seen.content)["data"]["nexudusOpportunity"]["coworker"]["email"]
-        for _ in range(2):
-            less = await ask(NAMES, x_api_key="two")
-            assert b"FORBIDDEN" in less.content
-            assert b"@" not in less.content
-        for headers in ({}, {"x_api_key": "three"}):
-            assert (await ask(NAMES, **headers)).status == 401
-        assert await ask(NAMES, x_api_key="one") == seen
-
-
-async def test_a_head_that_would_be_refused_is_refused_all_the_same() -> None:
-    async with asked() as ask:
-        for _ in range(3):
-            good = await ask(NAMES)
-        assert (await ask(NAMES, content_type="text/plain")).status == 415
-        assert (await ask(NAMES, content_encoding="gzip")).status == 415
-        other = await ask(NAMES, accept="application/graphql-response+json")
-        assert other.content == good.content
-        assert other.media_type == "application/graphql-response+json"
-        assert ask.executed == 2
-
 
 HEAD = Head([(b"content-type", b"application/json")])
 NOBODY = Caller("nobody", frozenset())

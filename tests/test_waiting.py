@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from resolvers.waiting import Alarms, TimeLimit
+from resolvers.waiting import Afterwards, Alarms, TimeLimit
 
 Future = asyncio.Future[Any]
 
@@ -147,3 +147,46 @@ async def test_what_rings_has_no_context_of_whoever_set_it() -> None:
         alarms.call_later(seconds, lambda: seen.append(id_.get()))
     await rung(alarms, [0.004])
     assert seen == ["none", "none"]
+
+
+# Afterwards
+
+
+async def test_what_is_done_afterwards_is_done_in_order_when_others_have_gone_on() -> None:
+    afterwards = Afterwards()
+    seen: list[str] = []
+    for name in ("one", "two"):
+        afterwards.add(partial(seen.append, name))
+    asyncio.get_running_loop().call_soon(seen.append, "others")
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert seen == ["others", "one", "two"]
+    afterwards.add(partial(seen.append, "three"))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert seen[3:] == ["three"]
+
+
+async def test_what_fails_afterwards_keeps_nothing_else_from_being_done() -> None:
+    faults: list[Exception] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: faults.append(context["exception"]))
+    afterwards = Afterwards()
+    seen: list[int] = []
+    for work in (partial([].remove, 1), partial(seen.append, 1), partial([].remove, 2), partial(seen.append, 2)):
+        afterwards.add(work)
+    for _ in range(6):
+        await asyncio.sleep(0)
+    loop.set_exception_handler(None)
+    assert seen == [1, 2]
+    assert [type(fault) for fault in faults] == [ValueError, ValueError]
+
+
+async def test_what_is_done_afterwards_has_no_context_of_whoever_added_it() -> None:
+    id_: ContextVar[str] = ContextVar("id_", default="none")
+    id_.set("a request")
+    seen: list[str] = []
+    Afterwards().add(lambda: seen.append(id_.get()))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert seen == ["none"]
