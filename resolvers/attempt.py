@@ -103,8 +103,11 @@ class Attempt:
         except BaseException:
             self._broken_off()
             raise
-        result, end = self._judge(found)
-        end()
+        end = self._broken_off
+        try:
+            result, end = self._judge(found)
+        finally:
+            end()
         return result
 
     def cancel(self) -> None:

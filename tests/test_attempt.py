@@ -149,6 +149,19 @@ async def test_the_books_are_kept_though_whoever_is_told_fails() -> None:
     assert bench.permit.calls == ["sent", (False, 1, True)]
 
 
+async def test_a_fault_of_ours_gives_the_permit_back_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench()
+
+    async def make(*_: object, **__: object) -> Reply:
+        return Reply(200, Headers([]), b"{}")
+
+    bench.wire.make = make  # type: ignore[attr-defined] # only here
+    monkeypatch.setattr("resolvers.attempt.decipher", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        await bench.attempt.make()
+    assert bench.permit.calls == [(None, 1, False)]
+
+
 async def test_a_503_makes_less_room() -> None:
     bench = Bench()
     bench.begin()
