@@ -29,9 +29,8 @@ LET_IN = 8
 """When nine tenths of the room are taken, every eighth answer is let in. Else requests that take turns, and are more
 than there is room for, would push each other out before any of them came again."""
 
-
-Key = tuple[bytes, str, frozenset[str], bool]
-"""What was asked, and by what kind of caller."""
+Key = tuple[bytes, Caller]
+"""What was asked, and who asked: all that is known of a caller, whatever that comes to be."""
 
 
 class Lasts(Protocol):
@@ -64,7 +63,7 @@ class KeptAnswers:
         """
         if arrival.whole is None or not arrival.head.once(takes_kept):
             return None
-        key = _key(arrival.whole, caller)
+        key = (arrival.whole, caller)
         kept = self._answers.get(key)
         if kept is None:
             return None
@@ -79,7 +78,7 @@ class KeptAnswers:
         """Keep the answer to a request that has come before, if it is one that can last."""
         if arrival.whole is None:
             return
-        key, now = _key(arrival.whole, caller), self._clock()
+        key, now = (arrival.whole, caller), self._clock()
         self._clear(now)
         if self._was_asked(hash(key)) and self._has_room(len(text)) and (lasts := lasting()) is not None:
             self._forget(key)
@@ -112,11 +111,6 @@ class KeptAnswers:
     def _forget(self, key: Key) -> None:
         if (kept := self._answers.pop(key, None)) is not None:
             self._bytes -= _size(key[0], *kept[:2])
-
-
-def _key(body: bytes, caller: Caller) -> Key:
-    """Return what an answer is kept under; a caller's own hash takes as long as all else here."""
-    return body, caller.kind, caller.scopes, caller.has_ambient_authority
 
 
 def _size(body: bytes, text: bytes, lasts: Lasts) -> int:
