@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from time import perf_counter
-from typing import Any
 
 from resolvers.connection import Connection, Garbled, NoReply
 from resolvers.errors import UpstreamBadResponse, UpstreamError, UpstreamTimeout, UpstreamUnavailable
@@ -107,7 +106,7 @@ class Attempt:
         try:
             result, end = self._judge(found)
         finally:
-            end()
+            self._close_books(end)
         return result
 
     def cancel(self) -> None:
@@ -118,26 +117,38 @@ class Attempt:
     def _expire(self) -> None:
         if told := self._stop():
             result, end = self._judge(TimeoutError())
-            end()
-            told(result)
+            self._close_books_and_tell(end, told, result)
 
     def _ended(self, found: Reply | NoReply | Garbled) -> None:
         self._connection = None  # it can rest
         if not (told := self._stop()):
             return
-        result: Any
         try:
             result, end = self._judge(found)
         except Exception as error:
-            result, end = error, self._broken_off
-        if isinstance(result, Exception):  # those who ask again have to find what it means for the source
-            end()
-            told(result)
+            self._close_books_and_tell(self._broken_off, told, error)
+            return
+        if isinstance(result, Exception) or self._permit.is_probe:
+            # Those who ask next have to find what it means for the source.
+            self._close_books_and_tell(end, told, result)
             return
         try:
             told(result)
         finally:
-            self._upstream.afterwards.add(end)
+            self._upstream.afterwards.add(end, more_comes=any(one.waits for one in self._flight.riders()))
+
+    def _close_books_and_tell(self, end: Callable[[], None], told: Told, result: Found | Exception) -> None:
+        try:
+            self._close_books(end)
+        finally:
+            told(result)
+
+    def _close_books(self, end: Callable[[], None]) -> None:
+        """Keep the books of this exchange now, after those of what came before it."""
+        try:
+            self._upstream.afterwards.do()
+        finally:
+            end()
 
     def _stop(self) -> Told | None:
         """Let go of all that knows this; return whom to tell."""
@@ -149,7 +160,10 @@ class Attempt:
         return told
 
     def _broken_off(self) -> None:
-        self._end(None, None, failed=None)
+        self._end(None, None, self._milliseconds(), failed=None)
+
+    def _milliseconds(self) -> float:
+        return (perf_counter() - self._started) * 1000
 
     def _judge(self, found: Reply | TimeoutError | Garbled | NoReply) -> tuple[Found, Callable[[], None]]:
         """Return what came of it, and what is to be done about it: to be called once."""
@@ -163,7 +177,8 @@ class Attempt:
                 status = found.status
                 body = decipher(source, found)
                 upstream.places.widen()
-                return body, partial(self._end, status, None, failed=False)
+                self._permit.leave_place()
+                return body, partial(self._end, status, None, self._milliseconds(), failed=False)
             if isinstance(found, Garbled):
                 failure, failed = UpstreamBadResponse(source, detail=str(found)), False
             elif isinstance(found, NoReply):
@@ -177,14 +192,14 @@ class Attempt:
             if status == 503:
                 upstream.places.narrow(self._round)
         failure.is_told = True
-        return failure, partial(self._end, status, failure, failed=failed)
+        return failure, partial(self._end, status, failure, self._milliseconds(), failed=failed)
 
-    def _end(self, status: int | None, failure: UpstreamError | None, *, failed: bool | None) -> None:
+    def _end(
+        self, status: int | None, failure: UpstreamError | None, milliseconds: float, *, failed: bool | None
+    ) -> None:
         upstream, request = self._upstream, self._request
-        milliseconds = (perf_counter() - self._started) * 1000
         code, detail = (failure.code, failure.detail) if failure else (None, "")
         upstream.telemetry(
             UpstreamCall(upstream.source, request.kind, request.keys, status, milliseconds, code, detail)
         )
-        is_whole = failed is False and failure is None
-        self._permit.end(failed=failed, weight=max(self._weight, len(self._flight.riders())), is_whole=is_whole)
+        self._permit.end(failed=failed, weight=max(self._weight, len(self._flight.riders())))

@@ -26,10 +26,12 @@ Asked = list[tuple[str, "asyncio.Future[Outcome]"]]
 class _FromSource:
     """What one request knows of a source's records, and what it has asked for that has not left yet."""
 
-    __slots__ = ("asked", "fetcher", "known", "loader")
+    __slots__ = ("asked", "fetcher", "known", "leaves_at", "loader")
 
     def __init__(self, fetcher: Fetcher) -> None:
         self.fetcher = fetcher
+        self.leaves_at = 2 if fetcher.sends_at_once else 0
+        """With how many what was asked for leaves before the rest is asked for; 0 for never."""
         self.known: dict[str, Outcome | asyncio.Future[Outcome]] = {}
         self.asked: Asked = []
         self.loader: aiodataloader.DataLoader[str, Outcome] | None = None
@@ -72,13 +74,17 @@ class Loaders:
     def ask(self, source: Source, source_id: str) -> "Outcome | asyncio.Future[Outcome]":
         """Return the record if it is at hand, or the future that will have it; all who ask for the key share it.
 
-        What was asked for leaves with `send`. Raises `SourceNotConfigured`.
+        What was asked for leaves with `send`, or before that if company would be of no use to it. Raises
+        `SourceNotConfigured`.
         """
         mine = self._sources.get(source.name) or self._open(source)
         found = self._find(mine, source_id)
         if found is _UNKNOWN:
             found = mine.known[source_id] = self._operation.loop.create_future()
             mine.asked.append((source_id, found))
+            if len(mine.asked) == mine.leaves_at:
+                mine.leaves_at *= 2  # the source works already, and each departure has its price
+                self._leave(mine)
         return found
 
     def _open(self, source: Source) -> _FromSource:
@@ -101,10 +107,10 @@ class Loaders:
         if len(asking) > 1:
             asking.sort(key=_later)
         for mine in asking:
-            asked, mine.asked = mine.asked, []
-            self._visit(mine.fetcher, asked)
+            self._leave(mine)
 
-    def _visit(self, fetcher: Fetcher, asked: Asked) -> None:
+    def _leave(self, mine: _FromSource) -> None:
+        fetcher, asked, mine.asked = mine.fetcher, mine.asked, []
         told = partial(_resolve, asked)
         if self._is_closed:
             told([_cancelled(fetcher)] * len(asked))

@@ -53,6 +53,8 @@ class Operation:
         self.now = self.loop.time
         self.deadline = self.now() + deadline_seconds
         self.wants_fresh = wants_fresh
+        self.waits = 0
+        """How much it waits for just now."""
         self.costs: dict[str, Cost] = {}
         self.stale: list[Stale] = []
 
@@ -69,11 +71,13 @@ class Operation:
         if not cost.waits:
             cost.since = self.now()
         cost.waits += 1
+        self.waits += 1
 
     def end_waiting(self, source: str) -> None:
         """Wait no more."""
         cost = self.cost(source)
         cost.waits -= 1
+        self.waits -= 1
         if not cost.waits:
             cost.milliseconds += (self.now() - cost.since) * 1000
 
@@ -92,16 +96,21 @@ class Operation:
 
 
 class Permit(Protocol):
-    """The right to send one request now."""
+    """The right to send one request now.
+
+    `is_probe`: whether the source's health is judged by this request alone.
+    """
+
+    is_probe: bool
 
     def sent(self) -> None:
         """Take note that the request is on its way."""
 
-    def end(self, *, failed: bool | None, weight: int = 1, is_whole: bool = False) -> None:
-        """Take the outcome: `failed` is None if it says nothing about the source, or if nothing was sent.
+    def leave_place(self) -> None:
+        """Take note that the reply is there, the whole of it."""
 
-        `is_whole`: the exchange was not broken off.
-        """
+    def end(self, *, failed: bool | None, weight: int = 1) -> None:
+        """Take the outcome: `failed` is None if it says nothing about the source, or if nothing was sent."""
 
 
 class Flight:

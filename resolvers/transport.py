@@ -89,6 +89,7 @@ class Transport:
             await self.budget.spend(lambda: flight.seconds_left - self.shortest_exchange_seconds)
             permit.is_spent = True
             self._breaker.enter(permit)
+            permit.is_probe = self._breaker.is_open
         except BaseException:
             permit.end(failed=None)
             raise

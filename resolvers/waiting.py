@@ -8,6 +8,8 @@ from collections import deque
 from collections.abc import Callable
 from contextvars import Context
 
+A_MOMENT_SECONDS = 0.02
+
 
 class Alarm:
     """Something to do at a time, unless it is cancelled."""
@@ -67,26 +69,42 @@ class Alarms:
 
 
 class Afterwards:
-    """Work that nobody waits for. It is done when those have gone on who wait just now."""
+    """Work that nobody waits for, while there is other work that somebody waits for."""
 
     def __init__(self) -> None:
         self._work: deque[Callable[[], None]] = deque()
+        self._is_due = False
+        self._later: asyncio.TimerHandle | None = None
 
-    def add(self, work: Callable[[], None]) -> None:
-        """Do it soon: in the next turn of the loop those who wait go on, and in the one after that it is its turn."""
+    def add(self, work: Callable[[], None], *, more_comes: bool) -> None:
+        """Do it in a moment if more of its kind comes, else soon.
+
+        Soon: in the next turn of the loop those who wait go on, and in the one after that it is its turn.
+        """
         self._work.append(work)
-        if len(self._work) == 1:
+        if self._is_due:
+            return
+        if not more_comes:
             loop = asyncio.get_running_loop()
-            loop.call_soon(loop.call_soon, self._do, context=Context())
+            loop.call_soon(loop.call_soon, self.do, context=Context())
+            self._is_due = True
+        elif self._later is None:
+            self._later = asyncio.get_running_loop().call_later(A_MOMENT_SECONDS, self.do, context=Context())
 
-    def _do(self) -> None:
+    def do(self) -> None:
+        """Do all of it now."""
+        if self._later is not None:
+            self._later.cancel()
+        self._later = None
+        self._is_due = False
         work = self._work
         try:
             while work:
                 work.popleft()()
         finally:
             if work:
-                asyncio.get_running_loop().call_soon(self._do)
+                asyncio.get_running_loop().call_soon(self.do)
+                self._is_due = True
 
 
 class TimeLimit:

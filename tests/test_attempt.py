@@ -14,7 +14,7 @@ from resolvers.exchange import Request
 from resolvers.operation import Flight, Operation
 from resolvers.places import Places
 from resolvers.reply import Headers, Reply
-from resolvers.telemetry import Event
+from resolvers.telemetry import Event, UpstreamCall
 
 
 class Wire:
@@ -40,13 +40,17 @@ class APermit:
     """Remembers what it was told."""
 
     def __init__(self) -> None:
+        self.is_probe = False
         self.calls: list[Any] = []
 
     def sent(self) -> None:
         self.calls.append("sent")
 
-    def end(self, *, failed: bool | None, weight: int = 1, is_whole: bool = False) -> None:
-        self.calls.append((failed, weight, is_whole))
+    def leave_place(self) -> None:
+        self.calls.append("left")
+
+    def end(self, *, failed: bool | None, weight: int = 1) -> None:
+        self.calls.append((failed, weight))
 
 
 class Bench:
@@ -60,9 +64,12 @@ class Bench:
         self.events: list[Event] = []
         self.told: list[Any] = []
         exchanges: Any = self.wire
-        upstream = Upstream("there", exchanges, self.places, self.events.append, seconds, 1000)
+        self.upstream = Upstream("there", exchanges, self.places, self.events.append, seconds, 1000)
+        self.attempt = self.another()
+
+    def another(self) -> Attempt:
         flight = Flight(lambda: (self.operation,), payer=self.operation)
-        self.attempt = Attempt(upstream, Request("http://there/", "get"), flight, self.permit)
+        return Attempt(self.upstream, Request("http://there/", "get"), flight, self.permit)
 
     def begin(self) -> None:
         assert self.attempt.start(self.told.append)
@@ -97,7 +104,7 @@ async def test_a_reply_is_told_at_once_and_once_and_the_connection_is_left_alone
     bench.reply()
     await asyncio.sleep(0.03)
     assert bench.told == [b"{}"]
-    assert bench.permit.calls == ["sent", (False, 1, True)]
+    assert bench.permit.calls == ["sent", "left", (False, 1)]
     assert len(bench.events) == 1
     assert bench.wire.abandoned == 0
 
@@ -122,7 +129,7 @@ async def test_what_went_wrong_is_told_and_not_raised(found: Any, told: type, fa
     assert [type(one) for one in bench.told] == [told]
     for _ in range(3):
         await asyncio.sleep(0)
-    assert bench.permit.calls == ["sent", (failed, 1, found == 404)]
+    assert bench.permit.calls == ["sent", *["left"] * (found == 404), (failed, 1)]
     assert len(bench.events) == 1
 
 
@@ -132,11 +139,34 @@ async def test_whoever_waits_goes_on_before_the_books_are_kept() -> None:
     assert bench.attempt.start(answer.set_result)
     bench.reply()
     assert await answer == b"{}"
-    assert bench.permit.calls == ["sent"]
+    assert bench.permit.calls == ["sent", "left"]
     for _ in range(3):
         await asyncio.sleep(0)
-    assert bench.permit.calls == ["sent", (False, 1, True)]
+    assert bench.permit.calls == ["sent", "left", (False, 1)]
     assert len(bench.events) == 1
+
+
+async def test_while_whoever_waited_still_waits_the_books_are_put_off_and_a_failure_comes_after_them() -> None:
+    bench = Bench()
+    bench.begin()
+    bench.operation.begin_waiting("elsewhere")
+    bench.reply()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert (bench.permit.calls, bench.events) == (["sent", "left"], [])
+    assert bench.another().start(bench.told.append)
+    bench.reply(500)
+    assert bench.permit.calls == ["sent", "left", "sent", (False, 1), (True, 1)]
+    assert [event.status for event in bench.events if isinstance(event, UpstreamCall)] == [200, 500]
+
+
+async def test_a_probe_has_its_verdict_before_anybody_is_told() -> None:
+    bench = Bench()
+    bench.permit.is_probe = True
+    bench.operation.begin_waiting("elsewhere")
+    assert bench.attempt.start(lambda _: bench.permit.calls.append("told"))
+    bench.reply()
+    assert bench.permit.calls == ["sent", "left", (False, 1), "told"]
 
 
 async def test_the_books_are_kept_though_whoever_is_told_fails() -> None:
@@ -146,7 +176,7 @@ async def test_the_books_are_kept_though_whoever_is_told_fails() -> None:
         bench.reply()
     for _ in range(3):
         await asyncio.sleep(0)
-    assert bench.permit.calls == ["sent", (False, 1, True)]
+    assert bench.permit.calls == ["sent", "left", (False, 1)]
 
 
 async def test_a_fault_of_ours_gives_the_permit_back_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,7 +189,7 @@ async def test_a_fault_of_ours_gives_the_permit_back_all_the_same(monkeypatch: p
     monkeypatch.setattr("resolvers.attempt.decipher", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         await bench.attempt.make()
-    assert bench.permit.calls == [(None, 1, False)]
+    assert bench.permit.calls == [(None, 1)]
 
 
 async def test_a_503_makes_less_room() -> None:
@@ -178,7 +208,7 @@ async def test_who_cancels_is_told_nothing_and_the_connection_is_broken_off() ->
     bench.attempt.cancel()
     await asyncio.sleep(0.03)
     assert bench.told == []
-    assert bench.permit.calls == ["sent", (None, 1, False)]
+    assert bench.permit.calls == ["sent", (None, 1)]
     assert len(bench.events) == 1
     assert bench.wire.abandoned == 1
 
@@ -194,7 +224,7 @@ async def test_no_answer_in_time_is_a_timeout_and_a_failure_if_there_was_time(
             await asyncio.sleep(0.002)
     bench.reply()  # too late
     assert [type(one) for one in bench.told] == [UpstreamTimeout]
-    assert bench.permit.calls == ["sent", (failed, 1, False)]
+    assert bench.permit.calls == ["sent", (failed, 1)]
     assert bench.wire.abandoned == 1
 
 
@@ -207,4 +237,4 @@ async def test_a_fault_of_ours_reaches_who_waits_and_gives_the_place_back(monkey
     bench.begin()
     bench.reply()
     assert [str(one) for one in bench.told] == ["ours"]
-    assert bench.permit.calls == ["sent", (None, 1, False)]
+    assert bench.permit.calls == ["sent", (None, 1)]

@@ -9,6 +9,7 @@ import pytest
 
 import resolvers.retry
 from resolvers.budget import Rate
+from resolvers.chartmogul import CHARTMOGUL
 from resolvers.errors import UpstreamError, UpstreamTimeout, UpstreamUnavailable
 from resolvers.loaders import Loaders
 from resolvers.nexudus import NEXUDUS
@@ -227,6 +228,23 @@ async def test_what_was_asked_for_and_never_sent_leaves_with_whoever_loads_it() 
         loaders.ask(NEXUDUS, IDS[0])
         record = await asyncio.wait_for(loaders.load(NEXUDUS, IDS[0]), 1)
         assert str(record.id) == IDS[0]
+
+
+async def test_what_needs_no_company_leaves_while_the_rest_is_still_being_asked_for() -> None:
+    async with a_world(CHARTMOGUL, CHARTMOGUL_CACHE_FRESH_SECONDS="0") as world:
+        ids = list(world.simulator.chartmogul.records)[:7]
+        await world.fetch(*ids)  # opens connections
+        operation = Operation(2)
+        loaders = Loaders({"chartmogul": world.fetcher}, operation)
+        left, waiting = [], []
+        for source_id in ids:
+            waiting.append(loaders.ask(CHARTMOGUL, source_id))
+            left.append(operation.cost("chartmogul").requests)
+        assert left == [0, 2, 2, 2, 2, 6, 6]
+        loaders.send()
+        assert operation.cost("chartmogul").requests == 7
+        found = [await one for one in waiting if isinstance(one, asyncio.Future)]
+        assert [record.uuid for record in found] == ids
 
 
 @pytest.mark.parametrize("end", ["a reply", "a hang-up", "a timeout", "a lost connection"])

@@ -68,9 +68,12 @@ def _given(found: Any) -> Any:
 
 class APermit:
     def __init__(self) -> None:
+        self.is_probe = False
         self.ended = 0
 
     def sent(self) -> None: ...
+
+    def leave_place(self) -> None: ...
 
     def end(self, *, failed: bool | None, **_: object) -> None:
         assert failed is None
