@@ -90,7 +90,10 @@ class Phase:
         return self._files.bodies(workload, tailcall=not candidate.speaks_our_schema)
 
     def measure(self, name: str, cell: Cell, seconds: int) -> dict[str, float]:
-        """Put a load on one server, while the others stand still: what they clear up now would be its loss."""
+        """Put a load on one server, while the others stand still: what they clear up now would be its loss.
+
+        It finishes first what it has begun: stopped in mid-request, it would find all replies too late afterwards.
+        """
         candidate, process = self._servers[name]
         others = [other for candidate, other in self._servers.values() if candidate.name != name]
         for other in others:
@@ -98,6 +101,7 @@ class Phase:
         try:
             return self._measure(candidate, process, cell, seconds)
         finally:
+            process.finish()
             for other in others:
                 other.pause(go_on=True)
 

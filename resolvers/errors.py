@@ -18,15 +18,15 @@ class ResolverError(Exception):
     def __init__(self, message: str, *, source: str | None = None, retry_after_seconds: float | None = None) -> None:
         super().__init__(message)
         self.message = message
-        self.source = source
+        self.source_name = source  # not `source`: graphql-core would take that for the document
         self.retry_after_seconds = retry_after_seconds
 
     @property
     def extensions(self) -> dict[str, object]:
         """What the GraphQL error's `extensions` say: code, source, retryable and, where known, retryAfterSeconds."""
         found: dict[str, object] = {"code": self.code, "retryable": self.retryable}
-        if self.source is not None:
-            found["source"] = self.source
+        if self.source_name is not None:
+            found["source"] = self.source_name
         if self.retry_after_seconds is not None:
             found["retryAfterSeconds"] = self.retry_after_seconds
         return found

@@ -7,16 +7,17 @@ without its id, are the same again and again: these pieces are read, validated a
 A text is taken apart where it is nothing but one query, without variables, fragments of its own, comments, and texts
 other than the ids: `[query [Name]] { [alias:] field(argument: "id") { ... } ... }`, each field with a name of its own
 in the answer. No rule of validation looks further than one such field, so the whole is valid if the pieces are. Any
-other text is read as a whole, and so is one that may be over a limit, or that has many different pieces. An answer
-with errors is left to graphql-core, which reads the whole text: only that tells where in it an error stands.
+other text is read as a whole, and so is one that may be over a limit, or that has many different pieces. An error is
+told with the place of its root field in the whole text (GraphQL specification, 7.1.2: `locations`).
 """
 
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from graphql import ExecutionResult, GraphQLError, GraphQLSchema
+from graphql import ExecutionResult, GraphQLError, GraphQLSchema, Source
 
 from schema.compiled import Shortcuts
 from schema.context import Context
@@ -61,10 +62,11 @@ Value = str | list[str]
 
 @dataclass(frozen=True, slots=True)
 class Pieces:
-    """A document taken apart. `fields`: name in the answer, text of the piece, id or ids."""
+    """A document taken apart. `fields`: name in the answer, text of the piece, id or ids, place in `query`."""
 
+    query: str
     operation_name: str | None
-    fields: Sequence[tuple[str, str, Value]]
+    fields: Sequence[tuple[str, str, Value, int]]
     texts: Mapping[str, int]
     """Of the pieces, which are documents that have an empty id, and how often each occurs."""
 
@@ -74,7 +76,7 @@ def take_apart(query: str, limits: Limits) -> Pieces | None:
     head = _HEAD.match(query)
     if head is None or len(query) > limits.max_characters:
         return None
-    fields: list[tuple[str, str, Value]] = []
+    fields: list[tuple[str, str, Value, int]] = []
     records: Counter[str] = Counter()
     at = head.end()
     while found := _FIELD.match(query, at):
@@ -86,12 +88,12 @@ def take_apart(query: str, limits: Limits) -> Pieces | None:
         ids = [id_[1:-1] for id_ in _ID.findall(written)] if lookup.is_list else written[1:-1]
         empty = '[""]' if lookup.is_list else '""'
         text = f"{{{field}({argument}:{empty}){selection}}}"
-        fields.append((alias or field, text, ids))
+        fields.append((alias or field, text, ids, found.start(1 if alias else 2)))
         records[text] += len(ids) if lookup.is_list else 1
-    count = Counter(text for _, text, _ in fields)
+    count = Counter(text for _, text, _, _ in fields)
     if query in count or not _TAIL.fullmatch(query, at) or not _is_within(limits, count, records):
         return None
-    return Pieces(head[1], fields, count) if len({key for key, _, _ in fields}) == len(fields) else None
+    return Pieces(query, head[1], fields, count) if len({key for key, *_ in fields}) == len(fields) else None
 
 
 def _is_within(limits: Limits, count: Counter[str], records: Counter[str]) -> bool:
@@ -115,24 +117,33 @@ def _is_within(limits: Limits, count: Counter[str], records: Counter[str]) -> bo
 
 @dataclass(frozen=True, slots=True)
 class PiecedOperation:
-    """A document's operation, each piece compiled. `fields`: name in the answer, piece, id or ids."""
+    """A document's operation, each piece compiled. `fields`: name in the answer, piece, id or ids, place in `query`."""
 
-    fields: Sequence[tuple[str, RootField, Value]]
+    query: str
+    fields: Sequence[tuple[str, RootField, Value, int]]
 
     async def execute(self, _variables: object, context: Context) -> ExecutionResult | None:
         """Return the result; None where it is graphql-core's to give."""
         if not context.access.may_read_opportunities:
             return None
         try:
-            asked = [field.ask_for(ids, context) for _, field, ids in self.fields]
+            asked = [field.ask_for(ids, context) for _, field, ids, _ in self.fields]
             await arrived(asked, context)
+            data: dict[str, Any] = {}
             errors: list[GraphQLError] = []
-            data = {
-                key: field.complete(found, errors) for (key, field, _), found in zip(self.fields, asked, strict=True)
-            }
+            for (key, field, _, start), found in zip(self.fields, asked, strict=True):
+                of_piece: list[GraphQLError] = []
+                data[key] = field.complete(found, of_piece)
+                errors += [self._of_whole(error, key, start) for error in of_piece]
         except Exception:  # whatever it is, graphql-core will meet it again and give it its place
             return None
-        return None if errors else ExecutionResult(data, None)
+        return ExecutionResult(data, errors or None)
+
+    def _of_whole(self, error: GraphQLError, key: str, start: int) -> GraphQLError:
+        """Return a piece's error with its places in the whole text and in its answer."""
+        _, *path = error.path or ("",)
+        source = Source(self.query)
+        return GraphQLError(error.message, None, source, [start], [key, *path], error.original_error)
 
 
 class PiecedShortcuts:
@@ -154,4 +165,7 @@ class PiecedShortcuts:
             if not fields:
                 return None
             compiled[text] = fields[0]
-        return PiecedOperation([(key, compiled[text], ids) for key, text, ids in self._pieces.fields])
+        pieces = self._pieces
+        return PiecedOperation(
+            pieces.query, [(key, compiled[text], ids, start) for key, text, ids, start in pieces.fields]
+        )

@@ -27,6 +27,18 @@ async def test_with_both_sources_down_the_answer_is_null_and_two_errors_with_sta
     assert sorted(error["extensions"]["source"] for error in answer["errors"]) == sorted(SOURCES)
 
 
+async def test_an_error_of_a_source_has_the_line_and_column_of_its_field() -> None:
+    async with open_graph(**HASTY) as graph:
+        graph.simulator.chartmogul.faults.add(FAULTS["503"], times=ALWAYS)
+        id_ = next(iter(graph.simulator.chartmogul.records))
+        for one in (f'"{id_}"', "$id", "$id", "$id"):  # executed, and compiled when it is asked for again
+            head = "query($id: ID!)" if one == "$id" else "query"
+            query = f"{head} {{\n  __typename\n  one: chartMogulOpportunity(sourceId: {one}) {{\n    id\n  }}\n}}"
+            answer = await graph.ask(query, {"id": id_} if one == "$id" else None)
+            (error,) = answer["errors"]
+            assert (error["path"], error["locations"]) == (["one"], [{"line": 3, "column": 3}])
+
+
 @pytest.mark.parametrize(
     ("fault", "code"),
     [

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from resolvers.cache import Entry
+from resolvers.errors import UpstreamUnavailable
 from schema import build_restricted_schema, build_schema
 from schema.access import READ_OPPORTUNITIES, SCOPES, Access
 from schema.execution import Answer, Document, Engine
@@ -51,8 +52,8 @@ def test_the_pieces_of_a_document_are_its_root_fields_without_ids() -> None:
     assert found
     assert found.operation_name == "Q"
     assert found.fields == [
-        ("a", '{opportunity(id:""){ id }}', "x"),
-        ("opportunitiesById", '{opportunitiesById(ids:[""]){id}}', ["y", "z"]),
+        ("a", '{opportunity(id:""){ id }}', "x", 10),
+        ("opportunitiesById", '{opportunitiesById(ids:[""]){id}}', ["y", "z"], 41),
     ]
 
 
@@ -201,6 +202,28 @@ async def test_an_error_stands_where_it_stands_in_the_text() -> None:
             [{"line": 1, "column": 3}],
             [{"line": 3, "column": 2}],
         ]
+
+
+async def test_a_source_that_fails_costs_no_parsing_and_has_its_place_in_the_text(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    everything = Access.of(SCOPES, is_gateway=False, is_production=False)
+    text = '{{ {}: opportunity(id: "{}")\n{{ id }}\n  {}: opportunity(id: "{}") {{ id }} }}'
+    for number in range(3):
+        await body(PIECED, text.format("a", GLOBAL_IDS[0], f"b{number}", GLOBAL_IDS[number]), 1, everything)
+    monkeypatch.setattr("schema.execution.parse", None)
+
+    def ask(*_: object) -> Any:
+        raise UpstreamUnavailable("nexudus")
+
+    monkeypatch.setattr("resolvers.loaders.Loaders.ask", ask)
+    found, _ = await body(PIECED, text.format("new", GLOBAL_IDS[5], "newer", GLOBAL_IDS[6]), 1, everything)
+    assert found["data"] == {"new": None, "newer": None}
+    assert [(error["path"], error["locations"]) for error in found["errors"]] == [
+        (["new"], [{"line": 1, "column": 3}]),
+        (["newer"], [{"line": 3, "column": 3}]),
+    ]
+    assert {error["extensions"]["source"] for error in found["errors"]} == {"nexudus"}
 
 
 def test_many_new_texts_of_known_pieces_stay_within_the_memory_for_documents() -> None:

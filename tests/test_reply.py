@@ -80,7 +80,7 @@ def test_each_status_has_one_meaning(status: int, body: bytes, expected: type[Up
         decipher("nexudus", reply(status, body), now=NOW)
 
     assert type(caught.value) is expected
-    assert (caught.value.source, caught.value.status) == ("nexudus", status)
+    assert (caught.value.source_name, caught.value.status) == ("nexudus", status)
 
 
 @pytest.mark.parametrize("status", [204, 302, 400, 401, 403, 409, 429, 500, 503])
