@@ -115,6 +115,14 @@ class Attempt:
             self._broken_off()
 
     def _expire(self) -> None:
+        """Give up when what has come has been read.
+
+        uvloop rings before it reads, so that after a pause of the process every reply would be found too late.
+        """
+        loop = asyncio.get_running_loop()
+        loop.call_soon(loop.call_soon, self._give_up)
+
+    def _give_up(self) -> None:
         if told := self._stop():
             result, end = self._judge(TimeoutError())
             self._close_books_and_tell(end, told, result)

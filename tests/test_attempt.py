@@ -228,6 +228,18 @@ async def test_no_answer_in_time_is_a_timeout_and_a_failure_if_there_was_time(
     assert bench.wire.abandoned == 1
 
 
+async def test_a_reply_that_is_read_in_the_turn_in_which_its_time_is_over_is_in_time() -> None:
+    bench = Bench()
+    bench.begin()
+    bench.attempt._expire()
+    await asyncio.sleep(0)
+    bench.reply()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert bench.told == [b"{}"]
+    assert bench.permit.calls == ["sent", "left", (False, 1)]
+
+
 async def test_a_fault_of_ours_reaches_who_waits_and_gives_the_place_back(monkeypatch: pytest.MonkeyPatch) -> None:
     def decipher(*_: object) -> bytes:
         raise RuntimeError("ours")
