@@ -79,7 +79,9 @@ class CompiledOperation:
             fields = self.root_fields(variables)
             if fields is None:
                 return None
-            asked = [field.ask(variables, context) for field in fields]
+            # All of them before anything is asked for: what is asked for may leave at once.
+            values = [field.argument(variables) for field in fields]
+            asked = [field.ask(value, context) for field, value in zip(fields, values, strict=True)]
             await arrived(asked, context)
             errors: list[GraphQLError] = []
             data = {field.key: field.complete(found, errors) for field, found in zip(fields, asked, strict=True)}

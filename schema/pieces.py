@@ -7,7 +7,8 @@ without its id, are the same again and again: these pieces are read, validated a
 A text is taken apart where it is nothing but one query, without variables, fragments of its own, comments, and texts
 other than the ids: `[query [Name]] { [alias:] field(argument: "id") { ... } ... }`, each field with a name of its own
 in the answer. No rule of validation looks further than one such field, so the whole is valid if the pieces are. Any
-other text is read as a whole, and so is one that may be over a limit, or that has many different pieces. An error is
+other text is read as a whole, and so is one that may be over a limit, that has many different pieces, or an argument
+that is refused. An error is
 told with the place of its root field in the whole text (GraphQL specification, 7.1.2: `locations`).
 """
 
@@ -15,10 +16,11 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from graphql import ExecutionResult, GraphQLError, GraphQLSchema, Source
 
+from resolvers.errors import ResolverError
 from schema.compiled import Shortcuts
 from schema.context import Context
 from schema.lookups import LOOKUPS
@@ -57,16 +59,22 @@ _TOKEN = re.compile(r"[A-Za-z0-9_]+|[^ \t\r\n,]")
 """At least as many as GraphQL counts."""
 
 
-Value = str | list[str]
+class Written(NamedTuple):
+    """A root field: its name in the answer, its piece, its id or ids, and its place in the whole text."""
+
+    key: str
+    piece: str
+    value: str | list[str]
+    start: int
 
 
 @dataclass(frozen=True, slots=True)
 class Pieces:
-    """A document taken apart. `fields`: name in the answer, text of the piece, id or ids, place in `query`."""
+    """A document taken apart."""
 
     query: str
     operation_name: str | None
-    fields: Sequence[tuple[str, str, Value, int]]
+    fields: Sequence[Written]
     texts: Mapping[str, int]
     """Of the pieces, which are documents that have an empty id, and how often each occurs."""
 
@@ -76,7 +84,7 @@ def take_apart(query: str, limits: Limits) -> Pieces | None:
     head = _HEAD.match(query)
     if head is None or len(query) > limits.max_characters:
         return None
-    fields: list[tuple[str, str, Value, int]] = []
+    fields: list[Written] = []
     records: Counter[str] = Counter()
     at = head.end()
     while found := _FIELD.match(query, at):
@@ -86,14 +94,24 @@ def take_apart(query: str, limits: Limits) -> Pieces | None:
         if lookup is None or lookup.argument != argument or lookup.is_list is not written.startswith("["):
             return None
         ids = [id_[1:-1] for id_ in _ID.findall(written)] if lookup.is_list else written[1:-1]
+        if lookup.check is not None and _raises(lookup.check, ids):
+            return None
         empty = '[""]' if lookup.is_list else '""'
         text = f"{{{field}({argument}:{empty}){selection}}}"
-        fields.append((alias or field, text, ids, found.start(1 if alias else 2)))
+        fields.append(Written(alias or field, text, ids, found.start(1 if alias else 2)))
         records[text] += len(ids) if lookup.is_list else 1
-    count = Counter(text for _, text, _, _ in fields)
+    count = Counter(field.piece for field in fields)
     if query in count or not _TAIL.fullmatch(query, at) or not _is_within(limits, count, records):
         return None
-    return Pieces(query, head[1], fields, count) if len({key for key, *_ in fields}) == len(fields) else None
+    return Pieces(query, head[1], fields, count) if len({field.key for field in fields}) == len(fields) else None
+
+
+def _raises(check: Callable[[Any], None], value: Any) -> bool:
+    try:
+        check(value)
+    except ResolverError:
+        return True
+    return False
 
 
 def _is_within(limits: Limits, count: Counter[str], records: Counter[str]) -> bool:
@@ -117,33 +135,33 @@ def _is_within(limits: Limits, count: Counter[str], records: Counter[str]) -> bo
 
 @dataclass(frozen=True, slots=True)
 class PiecedOperation:
-    """A document's operation, each piece compiled. `fields`: name in the answer, piece, id or ids, place in `query`."""
+    """A document's operation: each root field as it is written and as it is compiled."""
 
     query: str
-    fields: Sequence[tuple[str, RootField, Value, int]]
+    fields: Sequence[tuple[Written, RootField]]
 
     async def execute(self, _variables: object, context: Context) -> ExecutionResult | None:
         """Return the result; None where it is graphql-core's to give."""
         if not context.access.may_read_opportunities:
             return None
         try:
-            asked = [field.ask_for(ids, context) for _, field, ids, _ in self.fields]
+            asked = [field.ask(written.value, context) for written, field in self.fields]
             await arrived(asked, context)
             data: dict[str, Any] = {}
             errors: list[GraphQLError] = []
-            for (key, field, _, start), found in zip(self.fields, asked, strict=True):
+            for (written, field), found in zip(self.fields, asked, strict=True):
                 of_piece: list[GraphQLError] = []
-                data[key] = field.complete(found, of_piece)
-                errors += [self._of_whole(error, key, start) for error in of_piece]
+                data[written.key] = field.complete(found, of_piece)
+                errors += [self._of_whole(error, written) for error in of_piece]
         except Exception:  # whatever it is, graphql-core will meet it again and give it its place
             return None
         return ExecutionResult(data, errors or None)
 
-    def _of_whole(self, error: GraphQLError, key: str, start: int) -> GraphQLError:
+    def _of_whole(self, error: GraphQLError, written: Written) -> GraphQLError:
         """Return a piece's error with its places in the whole text and in its answer."""
         _, *path = error.path or ("",)
-        source = Source(self.query)
-        return GraphQLError(error.message, None, source, [start], [key, *path], error.original_error)
+        place = Source(self.query), [written.start]
+        return GraphQLError(error.message, None, *place, [written.key, *path], error.original_error)
 
 
 class PiecedShortcuts:
@@ -166,6 +184,4 @@ class PiecedShortcuts:
                 return None
             compiled[text] = fields[0]
         pieces = self._pieces
-        return PiecedOperation(
-            pieces.query, [(key, compiled[text], ids, start) for key, text, ids, start in pieces.fields]
-        )
+        return PiecedOperation(pieces.query, [(field, compiled[field.piece]) for field in pieces.fields])

@@ -46,22 +46,22 @@ class RootField:
     variable: str | None
     completers: Mapping[str, Completer]
 
-    def ask(self, variables: Mapping[str, Any], context: Context) -> list[Found]:
-        """Ask for every record, without waiting for any; raises for an argument that is refused as a whole."""
-        return self.ask_for(self.value if self.variable is None else variables[self.variable], context)
+    def argument(self, variables: Mapping[str, Any]) -> Any:
+        """Return the argument's value; raises where it is refused as a whole."""
+        value = self.value if self.variable is None else variables[self.variable]
+        if self.lookup is not None:
+            if value is None:
+                raise NotCompiled
+            if self.lookup.check is not None:
+                self.lookup.check(value)
+        return value
 
-    def ask_for(self, value: Any, context: Context) -> list[Found]:
-        """Ask for every record that an argument's value names."""
+    def ask(self, value: Any, context: Context) -> list[Found]:
+        """Ask for every record that the argument's value names, without waiting for any."""
         lookup = self.lookup
         if lookup is None:
             return []
-        if value is None:
-            raise NotCompiled
-        if not lookup.is_list:
-            return _asked(lookup, (value,), context)
-        if lookup.check is not None:
-            lookup.check(value)
-        return _asked(lookup, value, context)
+        return _asked(lookup, value if lookup.is_list else (value,), context)
 
     def complete(self, found: list[Found], errors: list[GraphQLError]) -> Any:
         """Return the field's value in the answer."""

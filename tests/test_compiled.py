@@ -132,6 +132,7 @@ class Fetcher:
     def __init__(self, source: str, chance: Random) -> None:
         self.source = source
         self.sends_at_once = source == "chartmogul"
+        self.visits = 0
         self._outcomes = {id_: outcome(source, id_, chance) for id_ in SOURCE_IDS[source]}
         self._at_hand = {id_ for id_, found in self._outcomes.items() if not isinstance(found, Exception)}
         self._at_hand = {id_ for id_ in sorted(self._at_hand) if chance.random() < 0.5}
@@ -144,6 +145,7 @@ class Fetcher:
         return self._found(ids)
 
     def visit(self, ids: Sequence[str], operation: Operation, told: Callable[[list[Any]], None]) -> Visit:
+        self.visits += 1
         asyncio.get_running_loop().call_soon(told, self._found(ids))
         return Visit(operation, lambda _: None)
 
@@ -378,6 +380,16 @@ async def test_what_is_not_covered_is_left_to_the_executor(text: str) -> None:
     operation = compiled(parse(text), OPEN)
     variables = {"id": GLOBAL_IDS[0], **dict.fromkeys("abcde", True)}
     assert operation is None or await operation.execute(variables, context({})) is None
+
+
+async def test_nothing_leaves_before_it_is_known_whether_the_executor_has_to_begin_anew() -> None:
+    """What has arrived by then is in an answer that has no data, and else is not."""
+    ids = ", ".join(f'"{id_}"' for id_ in GLOBAL_IDS)
+    fetchers = {source: Fetcher(source, Random(1)) for source in SOURCE_IDS}
+    operation = compiled(parse(f"{{ many: nodes(ids: [{ids}]) {{ id }} nodes(ids: []) {{ id }} }}"), OPEN)
+    assert operation
+    assert await operation.execute({}, context(fetchers)) is None
+    assert [fetcher.visits for fetcher in fetchers.values()] == [0, 0]
 
 
 async def test_a_field_that_the_caller_may_not_see_is_left_to_the_executor() -> None:
