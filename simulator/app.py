@@ -29,7 +29,7 @@ class Urls:
 class Simulator:
     """Both vendors, deterministic by seed, with faults on demand and a log of all calls."""
 
-    def __init__(self, seed: int = 1, throttled: bool = False, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, seed: int = 1, throttled: bool = False, *, clock: Callable[[], float] = time.monotonic) -> None:
         """Take the seed of the records, whether the vendors' request rates hold, and a clock in seconds."""
         self.calls: list[Call] = []
         """Every request to either vendor, in order of arrival."""

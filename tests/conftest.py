@@ -16,6 +16,7 @@ import pytest_asyncio
 
 if TYPE_CHECKING:
     from tests.harness import Graph
+    from tests.loops import Loops
 
 
 def pytest_collection() -> None:
@@ -64,6 +65,13 @@ def pytest_collection_finish() -> None:
     """Take all that was imported out of the garbage collector's sight: to look through it took a tenth of the time."""
     gc.collect()
     gc.freeze()
+
+
+def pytest_asyncio_loop_factories(item: pytest.Item) -> "Loops":
+    """Run each coroutine on the `LOOPS` of its module."""
+    from tests import loops
+
+    return getattr(getattr(item, "module", None), "LOOPS", loops.ONE)
 
 
 @pytest.fixture

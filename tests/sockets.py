@@ -6,9 +6,6 @@ import json
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from importlib import import_module
-from importlib.util import find_spec
-from inspect import iscoroutinefunction
 from typing import Any
 
 import pytest
@@ -246,18 +243,6 @@ async def serving(stub: Any, *, keep_alive_seconds: float = 2, **others: Any) ->
 
 
 # What a module of tests takes by its name
-
-
-def on_both_loops(metafunc: pytest.Metafunc) -> None:
-    """Run each coroutine on asyncio's loop and on uvloop, the server's where there is one: `pytest_generate_tests`.
-
-    It is what pytest-asyncio does for a hook of its own, which would have to speak for all tests. Should its fixture
-    get another name, `they_run_on_both_loops` tells.
-    """
-    if iscoroutinefunction(metafunc.function):
-        loops = {"asyncio": None} | ({"uvloop": import_module("uvloop").new_event_loop} if find_spec("uvloop") else {})
-        metafunc.fixturenames.append("_asyncio_loop_factory")
-        metafunc.parametrize("_asyncio_loop_factory", loops.values(), ids=loops, indirect=True, scope="module")
 
 
 async def they_run_on_both_loops(request: pytest.FixtureRequest) -> None:

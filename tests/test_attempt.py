@@ -15,6 +15,9 @@ from resolvers.operation import Flight, Operation
 from resolvers.places import Places
 from resolvers.reply import Headers, Reply
 from resolvers.telemetry import Event, UpstreamCall
+from tests import loops
+
+LOOPS = loops.WITH_ITS_OWN_TIME
 
 
 class Wire:

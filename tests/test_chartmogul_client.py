@@ -8,7 +8,10 @@ import pytest
 
 from resolvers.global_id import encode
 from simulator import CHARTMOGUL_DOCUMENTED_ID, CHARTMOGUL_EXAMPLE_ID, CHARTMOGUL_SPECIAL, FAULTS, faults
+from tests import loops
 from tests.harness import Graph, open_graph
+
+LOOPS = loops.WITH_ITS_OWN_TIME
 
 
 async def fetch(graph: Graph, ids: list[str], fields: str = "sourceId") -> Any:

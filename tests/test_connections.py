@@ -11,10 +11,13 @@ import uvicorn
 from uvicorn.server import ServerState
 
 import web.protocol
+from tests import loops
 from web.arrival import Arrival
 from web.connections import MAX_HEAD_BYTES, MAX_HEADERS
 from web.protocol import protocol
 from web.sent import Sent
+
+LOOPS = loops.WITH_ITS_OWN_TIME
 
 SECONDS = 0.05
 """For a head."""

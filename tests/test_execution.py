@@ -14,7 +14,10 @@ from resolvers.nexudus import NEXUDUS, client
 from resolvers.nexudus.record import parse
 from schema import build_schema, execution
 from schema.execution import Answer, Document, Engine
+from tests import loops
 from tests.harness import Graph
+
+LOOPS = loops.WITH_ITS_OWN_TIME
 
 SECRET = "hunter2"
 ENGINE = Engine(build_schema())

@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from simulator import Simulator
-from tests import sockets
+from tests import loops, sockets
 from tests.harness import Graph, open_graph
 from tests.issuer import AUDIENCE, ISSUER, key_set, token
 from tests.sockets import (
@@ -36,7 +36,7 @@ from tests.test_api_keys import line
 from web.fast_lane import MOST_HEADERS
 
 stub, served, client = sockets.stub, sockets.served, sockets.client
-pytest_generate_tests = sockets.on_both_loops
+LOOPS = loops.BOTH
 test_they_run_on_both_loops = sockets.they_run_on_both_loops
 
 # Which way

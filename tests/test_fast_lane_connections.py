@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from simulator import FAULTS, Simulator, faults
-from tests import sockets
+from tests import loops, sockets
 from tests.harness import open_graph
 from tests.sockets import (
     CHUNKED,
@@ -37,7 +37,7 @@ from web.sent import Sent
 from web.serving import CLOSE
 
 stub, served, client = sockets.stub, sockets.served, sockets.client
-pytest_generate_tests = sockets.on_both_loops
+LOOPS = loops.BOTH
 test_they_run_on_both_loops = sockets.they_run_on_both_loops
 
 # One behind the other

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from asgi_correlation_id import correlation_id
 
-from tests import sockets
+from tests import loops, sockets
 from tests.sockets import (
     LONG,
     Client,
@@ -25,7 +25,7 @@ from web.graphql_http import GraphQLResponse
 from web.parameters import GraphQLParams
 
 served, stub, client = sockets.served, sockets.stub, sockets.client
-pytest_generate_tests = sockets.on_both_loops
+LOOPS = loops.BOTH
 test_they_run_on_both_loops = sockets.they_run_on_both_loops
 
 # Heads

@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
 
 import resolvers.breaker
 import resolvers.retry
-from benchmarks.running import running_server
-from benchmarks.soak import UNRATIONED
-from simulator import CHARTMOGUL_EXAMPLE_ID, FAULTS, NEXUDUS_EXAMPLE_ID, Simulator
+from simulator import CHARTMOGUL_EXAMPLE_ID, FAULTS, NEXUDUS_EXAMPLE_ID
+from tests import loops
 from tests.harness import Graph, open_graph
+
+LOOPS = loops.WITH_ITS_OWN_TIME
 
 ID = {"nexudus": str(NEXUDUS_EXAMPLE_ID), "chartmogul": CHARTMOGUL_EXAMPLE_ID}
 FIELD = {"nexudus": "nexudusOpportunity", "chartmogul": "chartMogulOpportunity"}
@@ -218,30 +218,6 @@ async def test_memory_stays_flat_under_bodies_without_end(fault: str, sick: str)
     # At most MAX_REPLY_BYTES is ever held, in a buffer that grows by copying; the simulator's side is included.
     assert peak < 20_000_000
     assert left < 1_000_000
-
-
-async def test_the_process_stays_small_under_bodies_without_end() -> None:
-    """The same from outside: what zlib and the parser take is not Python's, and the simulator is in this process."""
-    simulator = Simulator()
-    async with (
-        simulator.serve() as urls,
-        running_server(**simulator.environment(urls), **UNRATIONED, LOG_LEVEL="error") as (server, url),
-        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session,
-    ):
-        async with session.post(f"{url}/graphql", json={"query": QUERY}) as response:
-            assert "errors" not in await response.json()
-        megabytes = server.resident_megabytes()
-        for fault in ("huge", "gzip-bomb"):
-            for upstream in simulator.upstreams:
-                upstream.faults.clear()
-                upstream.faults.add(FAULTS[fault], times=None, kinds={"get"})
-            fresh = {"Cache-Control": "no-cache"}
-            for _ in range(4):
-                async with session.post(f"{url}/graphql", json={"query": QUERY}, headers=fresh) as response:
-                    errors = (await response.json())["errors"]
-                assert [error["extensions"]["code"] for error in errors] == ["UPSTREAM_BAD_RESPONSE"] * 2
-        # Two bodies of MAX_REPLY_BYTES at once, each in a buffer that grows by copying, and what the allocator keeps.
-        assert server.peak_megabytes() < megabytes + 40
 
 
 def test_no_deadline_hangs_on_a_clock_that_can_be_set() -> None:

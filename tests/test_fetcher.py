@@ -20,7 +20,10 @@ from resolvers.source import Source
 from resolvers.telemetry import Event
 from resolvers.transport import TransportSettings
 from simulator import FAULTS, Call, Simulator
+from tests import loops
 from tests.harness import open_graph
+
+LOOPS = loops.WITH_ITS_OWN_TIME
 
 IDS = [str(number) for number in range(1427000501, 1427000701)]
 READS = ("get", "list-by-ids")

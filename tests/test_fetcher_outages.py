@@ -13,8 +13,11 @@ from resolvers.budget import Rate
 from resolvers.errors import UpstreamError, UpstreamUnavailable
 from resolvers.operation import Operation
 from simulator import FAULTS
+from tests import loops
 from tests.harness import Graph, open_graph
 from tests.test_fetcher import IDS, a_world
+
+LOOPS = loops.WITH_ITS_OWN_TIME
 
 # Better old than nothing
 

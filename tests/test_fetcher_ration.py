@@ -1,7 +1,6 @@
 """`resolvers.fetcher` at the end of a ration: who waits, who is refused, and that nobody starves."""
 
 import asyncio
-from collections.abc import Callable
 
 import pytest
 
@@ -10,7 +9,10 @@ from resolvers.chartmogul import CHARTMOGUL
 from resolvers.errors import UpstreamRateLimited
 from resolvers.operation import Operation
 from simulator import faults
-from tests.test_fetcher import IDS, World, a_world, until
+from tests import loops
+from tests.test_fetcher import IDS, a_world, until
+
+LOOPS = loops.WITH_ITS_OWN_TIME
 
 
 async def test_what_could_not_leave_before_the_deadline_is_refused_at_once() -> None:
@@ -86,19 +88,18 @@ async def test_records_in_doubt_do_not_keep_others_waiting() -> None:
 
 async def test_a_throttled_source_is_left_alone_by_everybody_for_as_long_as_it_asks() -> None:
     async with a_world() as world:
-        later = a_later_time(world)
         world.simulator.nexudus.faults.add(faults.status(409, headers={"Retry-After": "30"}), times=1)
         refused = await world.one(IDS[0])
         assert (refused.code, refused.retry_after_seconds) == ("UPSTREAM_RATE_LIMITED", 30)
 
         for passed, still in ((0, 30), (12, 18), (17, 1)):  # after 0, 12 and 29 seconds
-            later(passed)
+            await asyncio.sleep(passed)
             refused = await asyncio.wait_for(world.one(IDS[1], Operation(0.5)), 0.4)
             assert isinstance(refused, UpstreamRateLimited)
             assert refused.retry_after_seconds == pytest.approx(still, abs=0.5)
         assert len(world.reads) == 1
 
-        later(1)
+        await asyncio.sleep(1)
         assert str((await world.one(IDS[1])).id) == IDS[1]
 
 
@@ -106,24 +107,10 @@ async def test_a_throttled_source_is_left_alone_by_everybody_for_as_long_as_it_a
 async def test_an_odd_wish_is_believed_for_a_minute_at_most(asked: str) -> None:
     """One odd reply must not switch a source off for a day."""
     async with a_world() as world:
-        later = a_later_time(world)
         world.simulator.nexudus.faults.add(faults.status(409, headers={"Retry-After": asked}), times=1)
         assert (await world.one(IDS[0])).retry_after_seconds >= 86_400
         refused = await world.one(IDS[1])
         assert refused.retry_after_seconds == pytest.approx(60, abs=0.5)
         assert len(world.reads) == 1
-        later(60)
+        await asyncio.sleep(60)
         assert str((await world.one(IDS[1])).id) == IDS[1]
-
-
-def a_later_time(world: World) -> Callable[[float], None]:
-    """Return what moves the clock of the world's budget."""
-    budget, passed = world.fetcher._client.transport.budget, 0.0
-
-    def later(seconds: float) -> None:
-        nonlocal passed
-        passed += seconds
-
-    clock = budget._clock
-    budget._clock = lambda: clock() + passed
-    return later

@@ -16,8 +16,10 @@ from resolvers.nexudus import NEXUDUS
 from resolvers.operation import Operation
 from simulator import FAULTS, Fault
 from simulator.wire import Exchange
+from tests import loops
 from tests.test_fetcher import IDS, a_world, until
-from tests.test_fetcher_ration import a_later_time
+
+LOOPS = loops.WITH_ITS_OWN_TIME
 
 
 class Gate:
@@ -201,10 +203,9 @@ async def test_a_fault_of_this_server_reaches_those_who_wait(monkeypatch: pytest
 async def test_an_error_is_never_kept(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resolvers.retry, "ATTEMPTS", 1)
     async with a_world() as world:
-        later = a_later_time(world)
         world.simulator.nexudus.faults.add(FAULTS[fault], times=1)
         assert isinstance(await world.one(IDS[0]), UpstreamError)
-        later(60)  # after a throttle nothing is sent for so long
+        await asyncio.sleep(60)  # after a throttle nothing is sent for so long
         assert str((await world.one(IDS[0])).id) == IDS[0]
 
 

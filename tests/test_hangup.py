@@ -11,8 +11,11 @@ import uvicorn
 
 import web.hangup
 from simulator import FAULTS, Simulator
+from tests import loops
 from tests.harness import Graph, open_graph
 from web.hangup import HungUp, unless_hung_up
+
+LOOPS = loops.WITH_ITS_OWN_TIME
 
 
 @pytest.fixture(autouse=True)

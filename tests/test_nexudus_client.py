@@ -10,7 +10,10 @@ import pytest
 from resolvers.global_id import encode
 from server import AllSettings, create_app
 from simulator import FAULTS, NEXUDUS_SPECIAL, Simulator, faults
+from tests import loops
 from tests.harness import Graph, open_graph
+
+LOOPS = loops.WITH_ITS_OWN_TIME
 
 IDS = [str(number) for number in range(1427000501, 1427000701)]
 ABSENT = [str(number) for number in range(1, 60)]

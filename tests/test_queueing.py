@@ -7,6 +7,9 @@ from hypothesis import strategies as st
 
 from resolvers.operation import Operation
 from resolvers.queueing import FairQueue, Visit, Wanted
+from tests import loops
+
+LOOPS = loops.WITH_ITS_OWN_TIME
 
 
 def an_operation() -> Operation:

@@ -17,7 +17,10 @@ from resolvers.transport import Transport, TransportSettings
 from simulator import CHARTMOGUL_EXAMPLE_ID, FAULTS, faults
 from simulator.chartmogul_records import EXAMPLE
 from simulator.replies import encode_json
+from tests import loops
 from tests.harness import Graph, open_graph
+
+LOOPS = loops.WITH_ITS_OWN_TIME
 
 HASTY = {"ATTEMPT_TIMEOUT_SECONDS": "0.1", "OPERATION_DEADLINE_SECONDS": "0.15"}
 CHARTMOGUL = f'{{ chartMogulOpportunity(sourceId: "{CHARTMOGUL_EXAMPLE_ID}") {{ sourceId }} }}'

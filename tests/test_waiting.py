@@ -10,8 +10,11 @@ import pytest
 
 import resolvers.waiting
 from resolvers.waiting import Afterwards, Alarms, TimeLimit
+from tests import loops
 
 Future = asyncio.Future[Any]
+
+LOOPS = loops.WITH_ITS_OWN_TIME
 
 
 def futures(count: int) -> list[Future]:
