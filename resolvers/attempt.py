@@ -102,11 +102,12 @@ class Attempt:
         except BaseException:
             self._broken_off()
             raise
-        end = self._broken_off
         try:
             result, end = self._judge(found)
-        finally:
-            self._close_books(end)
+        except Exception as error:
+            self._close_books(error, self._broken_off)
+            raise
+        self._close_books(result, end)
         return result
 
     def cancel(self) -> None:
@@ -123,38 +124,34 @@ class Attempt:
         loop.call_soon(loop.call_soon, self._give_up)
 
     def _give_up(self) -> None:
-        if told := self._stop():
-            result, end = self._judge(TimeoutError())
-            self._close_books_and_tell(end, told, result)
+        self._ended(TimeoutError())
 
-    def _ended(self, found: Reply | NoReply | Garbled) -> None:
-        self._connection = None  # it can rest
+    def _ended(self, found: Reply | TimeoutError | Garbled | NoReply) -> None:
+        if not isinstance(found, TimeoutError):
+            self._connection = None  # it can rest
         if not (told := self._stop()):
             return
+        result: Found | Exception
         try:
             result, end = self._judge(found)
         except Exception as error:
-            self._close_books_and_tell(self._broken_off, told, error)
-            return
-        if isinstance(result, Exception) or self._permit.is_probe:
-            # Those who ask next have to find what it means for the source.
-            self._close_books_and_tell(end, told, result)
-            return
+            result, end = error, self._broken_off
         try:
-            told(result)
-        finally:
-            self._upstream.afterwards.add(end, more_comes=any(one.waits for one in self._flight.riders()))
-
-    def _close_books_and_tell(self, end: Callable[[], None], told: Told, result: Found | Exception) -> None:
-        try:
-            self._close_books(end)
+            self._close_books(result, end)
         finally:
             told(result)
 
-    def _close_books(self, end: Callable[[], None]) -> None:
-        """Keep the books of this exchange now, after those of what came before it."""
+    def _close_books(self, result: Found | Exception, end: Callable[[], None]) -> None:
+        """Keep the books of this exchange, after those of what came before it.
+
+        At once if those who ask next have to find what it means for the source.
+        """
+        afterwards = self._upstream.afterwards
+        if not isinstance(result, Exception) and not self._permit.is_probe:
+            afterwards.add(end)
+            return
         try:
-            self._upstream.afterwards.do()
+            afterwards.do()
         finally:
             end()
 

@@ -53,8 +53,6 @@ class Operation:
         self.now = self.loop.time
         self.deadline = self.now() + deadline_seconds
         self.wants_fresh = wants_fresh
-        self.waits = 0
-        """How much it waits for just now."""
         self.costs: dict[str, Cost] = {}
         self.stale: list[Stale] = []
 
@@ -71,13 +69,11 @@ class Operation:
         if not cost.waits:
             cost.since = self.now()
         cost.waits += 1
-        self.waits += 1
 
     def end_waiting(self, source: str) -> None:
         """Wait no more."""
         cost = self.cost(source)
         cost.waits -= 1
-        self.waits -= 1
         if not cost.waits:
             cost.milliseconds += (self.now() - cost.since) * 1000
 

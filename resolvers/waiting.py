@@ -8,7 +8,8 @@ from collections import deque
 from collections.abc import Callable
 from contextvars import Context
 
-A_MOMENT_SECONDS = 0.02
+A_MOMENT_SECONDS = 0.005
+"""Long enough for an answer to be given and the next request's own requests to be sent."""
 
 
 class Alarm:
@@ -69,42 +70,33 @@ class Alarms:
 
 
 class Afterwards:
-    """Work that nobody waits for, while there is other work that somebody waits for."""
+    """Work that nobody waits for, done a moment later, when those who waited have gone on.
+
+    Not in the next turns of the loop: a client that has its answer may send its next request at once.
+    """
 
     def __init__(self) -> None:
         self._work: deque[Callable[[], None]] = deque()
-        self._is_due = False
-        self._later: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle | None = None
 
-    def add(self, work: Callable[[], None], *, more_comes: bool) -> None:
-        """Do it in a moment if more of its kind comes, else soon.
-
-        Soon: in the next turn of the loop those who wait go on, and in the one after that it is its turn.
-        """
+    def add(self, work: Callable[[], None]) -> None:
+        """Do it in a moment."""
         self._work.append(work)
-        if self._is_due:
-            return
-        if not more_comes:
-            loop = asyncio.get_running_loop()
-            loop.call_soon(loop.call_soon, self.do, context=Context())
-            self._is_due = True
-        elif self._later is None:
-            self._later = asyncio.get_running_loop().call_later(A_MOMENT_SECONDS, self.do, context=Context())
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(A_MOMENT_SECONDS, self.do, context=Context())
 
     def do(self) -> None:
         """Do all of it now."""
-        if self._later is not None:
-            self._later.cancel()
-        self._later = None
-        self._is_due = False
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         work = self._work
         try:
             while work:
                 work.popleft()()
         finally:
             if work:
-                asyncio.get_running_loop().call_soon(self.do)
-                self._is_due = True
+                self._timer = asyncio.get_running_loop().call_later(0, self.do, context=Context())
 
 
 class TimeLimit:

@@ -264,4 +264,5 @@ async def test_what_is_told_of_a_call_has_no_request_id_because_several_may_have
             await until(lambda: gate.arrived)
             gate.open() if end == "a reply" else waiting.cancel()
         await asyncio.wait([waiting])
+        await until(lambda: told)
         assert told == ["none"]

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-import resolvers.waiting
-from resolvers.waiting import Afterwards, Alarms, TimeLimit
+from resolvers.waiting import A_MOMENT_SECONDS, Afterwards, Alarms, TimeLimit
 from tests import loops
 
 Future = asyncio.Future[Any]
@@ -156,19 +155,32 @@ async def test_what_rings_has_no_context_of_whoever_set_it() -> None:
 # Afterwards
 
 
-async def test_what_is_done_afterwards_is_done_in_order_when_others_have_gone_on() -> None:
+async def a_moment() -> None:
+    await asyncio.sleep(A_MOMENT_SECONDS)
+
+
+async def test_what_is_done_afterwards_is_done_a_moment_later_and_in_order() -> None:
     afterwards = Afterwards()
     seen: list[str] = []
     for name in ("one", "two"):
-        afterwards.add(partial(seen.append, name), more_comes=False)
-    asyncio.get_running_loop().call_soon(seen.append, "others")
-    for _ in range(3):
-        await asyncio.sleep(0)
-    assert seen == ["others", "one", "two"]
-    afterwards.add(partial(seen.append, "three"), more_comes=False)
-    for _ in range(3):
-        await asyncio.sleep(0)
-    assert seen[3:] == ["three"]
+        afterwards.add(partial(seen.append, name))
+    await turns(9)
+    assert seen == []
+    await a_moment()
+    assert seen == ["one", "two"]
+    afterwards.add(partial(seen.append, "three"))
+    await a_moment()
+    assert seen[2:] == ["three"]
+
+
+async def test_what_is_added_meanwhile_waits_no_longer_than_the_first() -> None:
+    afterwards = Afterwards()
+    seen: list[str] = []
+    afterwards.add(partial(seen.append, "one"))
+    await asyncio.sleep(A_MOMENT_SECONDS / 2)
+    afterwards.add(partial(seen.append, "two"))
+    await asyncio.sleep(A_MOMENT_SECONDS / 2)
+    assert seen == ["one", "two"]
 
 
 async def test_what_fails_afterwards_keeps_nothing_else_from_being_done() -> None:
@@ -178,50 +190,29 @@ async def test_what_fails_afterwards_keeps_nothing_else_from_being_done() -> Non
     afterwards = Afterwards()
     seen: list[int] = []
     for work in (partial([].remove, 1), partial(seen.append, 1), partial([].remove, 2), partial(seen.append, 2)):
-        afterwards.add(work, more_comes=False)
-    for _ in range(6):
-        await asyncio.sleep(0)
+        afterwards.add(work)
+    await a_moment()
+    await turns()
     loop.set_exception_handler(None)
     assert seen == [1, 2]
     assert [type(fault) for fault in faults] == [ValueError, ValueError]
 
 
-@pytest.mark.parametrize("moment", [60.0, 0.0])
-async def test_while_more_comes_nothing_is_done_but_for_a_moment(
-    moment: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(resolvers.waiting, "A_MOMENT_SECONDS", moment)
-    afterwards = Afterwards()
-    seen: list[str] = []
-    for name in ("one", "two"):
-        afterwards.add(partial(seen.append, name), more_comes=True)
-    await turns(5)
-    assert seen == ([] if moment else ["one", "two"])
-    afterwards.add(partial(seen.append, "three"), more_comes=False)
-    await turns()
-    assert seen == ["one", "two", "three"]
-
-
 async def test_what_is_to_be_done_afterwards_can_be_done_now_and_only_once() -> None:
     afterwards = Afterwards()
     seen: list[str] = []
-    afterwards.add(partial(seen.append, "one"), more_comes=True)
-    afterwards.add(partial(seen.append, "two"), more_comes=False)
+    for name in ("one", "two"):
+        afterwards.add(partial(seen.append, name))
     afterwards.do()
     assert seen == ["one", "two"]
-    await turns()
+    await a_moment()
     assert seen == ["one", "two"]
 
 
-@pytest.mark.parametrize("more_comes", [False, True])
-async def test_what_is_done_afterwards_has_no_context_of_whoever_added_it(
-    more_comes: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(resolvers.waiting, "A_MOMENT_SECONDS", 0.0)
+async def test_what_is_done_afterwards_has_no_context_of_whoever_added_it() -> None:
     id_: ContextVar[str] = ContextVar("id_", default="none")
     id_.set("a request")
     seen: list[str] = []
-    Afterwards().add(lambda: seen.append(id_.get()), more_comes=more_comes)
-    for _ in range(3):
-        await asyncio.sleep(0)
+    Afterwards().add(lambda: seen.append(id_.get()))
+    await a_moment()
     assert seen == ["none"]
