@@ -8,8 +8,8 @@ A text is taken apart where it is nothing but one query, without variables, frag
 other than the ids: `[query [Name]] { [alias:] field(argument: "id") { ... } ... }`, each field with a name of its own
 in the answer. No rule of validation looks further than one such field, so the whole is valid if the pieces are. Any
 other text is read as a whole, and so is one that may be over a limit, that has many different pieces, or an argument
-that is refused. An error is
-told with the place of its root field in the whole text (GraphQL specification, 7.1.2: `locations`).
+that is refused. An error is told with the place of its root field in the whole text (GraphQL specification, 7.1.2:
+`locations`).
 """
 
 import re
