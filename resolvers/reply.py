@@ -60,8 +60,7 @@ _moment = datetime.fromisoformat
 class _AnyDatetime(type):
     """Lets msgspec take every `datetime` for what was to be decoded."""
 
-    def __instancecheck__(cls, instance: object) -> bool:
-        return type(instance) is datetime
+    __instancecheck__ = datetime.__instancecheck__  # no function of ours: it is called for each value
 
 
 class Timestamp(datetime, metaclass=_AnyDatetime):
@@ -149,9 +148,10 @@ def decode(source: str, how: msgspec.json.Decoder[T], body: bytes | msgspec.Raw)
 
 
 def _decode_hook(type_: type, value: Any) -> Any:
-    if type_ is Timestamp and type(value) is str:
-        try:
-            return Timestamp.of(value)
-        except ValueError:
-            raise ValueError("not a point in time") from None  # Python's own words repeat the value
-    raise TypeError("unexpected JSON type")
+    if type_ is not Timestamp or type(value) is not str:
+        raise TypeError("unexpected JSON type")
+    try:
+        moment = _moment(value)
+        return moment if moment.tzinfo is UTC else Timestamp.of(value)
+    except ValueError:
+        raise ValueError("not a point in time") from None  # Python's own words repeat the value

@@ -37,10 +37,11 @@ from graphql.execution.values import VariableValues, get_argument_values
 
 from schema.completion import Fields, NotCompiled, completer
 from schema.context import Context
+from schema.declared import scalars_of
 from schema.lookups import LOOKUPS
 from schema.memo import Memo
 from schema.root_field import Completer, RootField, arrived
-from schema.sources import MADE
+from schema.sources import SOURCE_TYPES
 from schema.variables import Variables
 
 MOST_SWITCHES = 4
@@ -132,15 +133,14 @@ class CompiledOperation:
         value = None if variable else get_argument_values(field, nodes[0], _NO_VARIABLES)[lookup.argument]
         named = get_named_type(type_)
         complete = {}
-        for source, made in MADE.items():
-            runtime = self._schema.type_map[made.type_.__strawberry_definition__.name]
+        for one in SOURCE_TYPES:
+            runtime = self._schema.type_map[one.type_name]
             assert isinstance(runtime, GraphQLObjectType)
             if named is runtime or (
                 not isinstance(named, GraphQLObjectType) and self._schema.is_sub_type(named, runtime)
             ):
-                complete[source] = Completer(
-                    completer(runtime, made, details, collect), self._memo, self._memo.number()
-                )
+                function = completer(runtime, one.made, details, collect, scalars_of(one.record))
+                complete[one.source.name] = Completer(function, self._memo, self._memo.number())
         return RootField(key, nodes, lookup, value, variable, complete)
 
 

@@ -1,23 +1,28 @@
-"""Writes, for one selection of fields on one type of record, the Python function that completes a record.
+"""Writes, for one selection of fields on one type of record, the Python function that writes a record as JSON.
 
 Completing is what graphql-core's executor does value by value: serialize it, refuse a null where none may be. Which
 type and which attribute that is does not change from record to record; so the answer to it is written down once, as
-the text of a function, and Python compiles it. For `{ sourceId status notes }` that text is, but for the names,
+the text of a function, and Python compiles it. For `{ sourceId status coworkerType }` that text is, but for the names,
 
-    lambda record: {
-        "sourceId": none_is_refused(None if (v1 := record.id) is None else str(v1)),
-        "status": status_names.get(record.status),
-        "notes": v2 if (v2 := record.notes) is None or type(v2) is str else serialize_string(v2),
-    }
+    lambda record: json(shape(
+        none_is_refused(None if (v1 := record.id) is None else str(v1)),
+        status_names.get(record.status),
+        v2 if (v2 := record.coworker_type) is None or type(v2) is str else serialize_string(v2),
+    ))
 
-Nothing of a request becomes part of the text but names of fields and aliases, which are GraphQL names: letters,
-digits and underscores. Whatever the function cannot complete it leaves to the executor, by raising.
+A shape is a `msgspec.Struct` with the selection's response keys: made and written in a fifth and a half of the time
+that a dict takes. What is written is what orjson would write, byte for byte (`web/sent.py`).
+
+Nothing of a request becomes part of the text; its fields and aliases are the keys of shapes, and are GraphQL names:
+letters, digits and underscores. Whatever the function cannot complete it leaves to the executor, by raising.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
+import orjson
 from graphql import (
     GraphQLEnumType,
     GraphQLLeafType,
@@ -44,30 +49,38 @@ class NotCompiled(Exception):
 
 
 def completer(
-    type_: GraphQLObjectType, made: Made[Any], details: list[FieldDetails], collect: Collect
-) -> Callable[[Any], dict[str, Any]]:
-    """Return the function that completes a record; raises `NotCompiled`."""
-    writer = _Writer(collect)
-    text = f"lambda record: {writer.object(type_, made, details, 'record')}"
+    type_: GraphQLObjectType,
+    made: Made[Any],
+    details: list[FieldDetails],
+    collect: Collect,
+    scalars: Mapping[str, Collection[str]],
+) -> Callable[[Any], bytes]:
+    """Return the function that gives a completed record's JSON; raises `NotCompiled`.
+
+    `scalars` are those that leave an attribute of the record as it is (`schema/declared.py`).
+    """
+    writer = _Writer(collect, scalars)
+    text = f"lambda record: json({writer.object(type_, made, details, 'record')})"
     return eval(text, writer.names)  # type: ignore[no-any-return] # a text has no type  # noqa: S307 - see above
 
 
 class _Writer:
     """Writes expressions; what they refer to by name is in `names`."""
 
-    def __init__(self, collect: Collect) -> None:
+    def __init__(self, collect: Collect, scalars: Mapping[str, Collection[str]]) -> None:
         self.names: dict[str, Any] = {"__builtins__": {}, "type": type, "int": int, "str": str, "lacking": _lacking}
-        self.names |= {"datetime": datetime, "UTC": UTC}
+        self.names |= {"datetime": datetime, "UTC": UTC, "json": msgspec.json.Encoder().encode, "raw": _raw}
         self._collect = collect
+        self._scalars = scalars
         self._fields = 0
         self._variables = 0
 
     def object(self, type_: GraphQLObjectType, made: Made[Any], details: list[FieldDetails], record: str) -> str:
-        entries = []
+        values = {}
         for key, same in self._collect(type_, details).items():
             name = same[0].node.name.value
             if name == "__typename":
-                entries.append(f"{key!r}: {type_.name!r}")
+                values[key] = repr(type_.name)
                 continue
             field = type_.fields.get(name)
             # Only what reads an attribute and nothing else: no arguments, no refusal (`schema/access.py`).
@@ -77,8 +90,8 @@ class _Writer:
             if self._fields > MOST_FIELDS:
                 raise NotCompiled
             value = made.fields[field.extensions["strawberry-definition"].python_name]
-            entries.append(f"{key!r}: {self._value(field.type, value, same, record)}")
-        return f"{{{', '.join(entries)}}}"
+            values[key] = self._value(field.type, value, same, record)
+        return f"{self._let(_shape(values))}({', '.join(values.values())})"
 
     def _value(self, type_: GraphQLOutputType, value: Value, details: list[FieldDetails], record: str) -> str:
         if isinstance(type_, GraphQLNonNull):
@@ -109,6 +122,8 @@ class _Writer:
         if isinstance(value, Code) and isinstance(type_, GraphQLEnumType):
             names = {code: serialize(member) for code, member in value.meanings.items()}
             return f"{self._let(names)}.get({record}.{value.attribute})"
+        if isinstance(value, str) and record == "record" and type_.name in self._scalars.get(value, ()):
+            return f"record.{value}"
         v = self._variable()
         if isinstance(value, Number) and type_.name in ("ID", "String"):
             return f"(None if ({v} := {record}.{value.attribute}) is None else str({v}))"
@@ -116,7 +131,8 @@ class _Writer:
         if (is_as_it_should_be := _LEFT_AS_IS.get(type_.name)) is not None:
             test = is_as_it_should_be.format(v)
             return f"({v} if {read} is None or {test} else {self._let(serialize)}({v}))"
-        return f"(None if {read} is None else {v} if ({v} := {self._let(serialize)}({v})) is not None else lacking())"
+        text = f"(None if {read} is None else {v} if ({v} := {self._let(serialize)}({v})) is not None else lacking())"
+        return text if type_.name in _TEXTS or isinstance(type_, GraphQLEnumType) else f"raw({text})"
 
     def _function(self, value: Any) -> str:
         return self._let(getattr(value, "of", value))
@@ -138,7 +154,21 @@ _LEFT_AS_IS = {
     "Int": "type({0}) is int and -2147483648 <= {0} <= 2147483647",
     "DateTime": "type({0}) is datetime and {0}.tzinfo is UTC",
 }
-"""What scalars leave as it is; and times, which orjson writes just as `DateTime` does (`web/sent.py`)."""
+"""What scalars leave as it is; and times, which msgspec writes just as `DateTime` does."""
+
+_TEXTS = frozenset({"BigInt", "Date", "Decimal"})
+"""Scalars that are written as texts. Of others it is not known, and msgspec writes some floats as orjson does not."""
+
+
+def _raw(value: Any) -> msgspec.Raw | None:
+    """Return any value as orjson writes it, None for null; raises `TypeError` for what it cannot write."""
+    return None if value is None else msgspec.Raw(orjson.dumps(value))
+
+
+def _shape(keys: Iterable[str]) -> type[msgspec.Struct]:
+    """Return a type whose instances are objects with these keys, which may be words that Python has no fields of."""
+    names = {f"f{index}": key for index, key in enumerate(keys)}
+    return msgspec.defstruct("Shape", list(names), rename=names, eq=False, gc=False)
 
 
 def _lacking() -> None:

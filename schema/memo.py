@@ -1,10 +1,11 @@
-"""Completed records as JSON, for records that are served again from the cache.
+"""Completed records, as JSON, of records that are served again from the cache.
 
 What a compiled operation makes of a record depends on nothing but the two. So its text is kept for as long as the
 record itself lives, which the cache decides, and for no more bytes than set here; and orjson copies it into the next
 answer. A record that is fetched anew is another one.
 """
 
+from contextlib import suppress
 from itertools import count
 from typing import Any
 from weakref import ref
@@ -13,8 +14,6 @@ import orjson
 
 MOST_BYTES = 8_000_000
 """Of text. What is kept beside each text is counted as 400 bytes."""
-
-Completed = dict[str, Any] | orjson.Fragment
 
 
 class Memo:
@@ -38,19 +37,15 @@ class Memo:
         found = self._texts.get((number, id(record)))
         return found[0] if found is not None and found[1]() is record else None
 
-    def keep(self, number: int, record: Any, completed: dict[str, Any]) -> Completed:
-        """Keep a completed record; return it as text where it can be one."""
+    def keep(self, number: int, record: Any, text: bytes) -> orjson.Fragment:
+        """Keep the text of a completed record, if it can be known for how long; return it for the answer."""
         key = (number, id(record))
         self._forget(key)
-        try:
-            # Copied, for orjson's own has room for some thousand bytes more, and keeps it.
-            text = bytes(memoryview(orjson.dumps(completed, option=orjson.OPT_UTC_Z)))
-            life = ref(record, lambda _: self._forget(key))
-        except TypeError:  # an integer beyond 64 bits: the whole answer will be written in another way; or no weakref
-            return completed
-        fragment, size = orjson.Fragment(text), len(text) + 400
-        self._texts[key] = fragment, life, size
-        self._bytes += size
+        # Copied, for an encoder's own has room for more, and keeps it.
+        fragment, size = orjson.Fragment(bytes(memoryview(text))), len(text) + 400
+        with suppress(TypeError):  # no weakref: nobody could tell whether it is still the same record
+            self._texts[key] = fragment, ref(record, lambda _: self._forget(key)), size
+            self._bytes += size
         while self._bytes > self._most_bytes:
             self._forget(next(iter(self._texts)))
         return fragment

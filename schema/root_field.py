@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from graphql import FieldNode, GraphQLError, located_error
+from orjson import Fragment
 
 from schema.completion import NotCompiled
 from schema.context import Context
 from schema.lookups import Lookup
-from schema.memo import Completed, Memo
+from schema.memo import Memo
 
 Found = tuple[str, Any]
 """A source's name, and what it has for one id, or will have: a record, None, an exception, a future of one of these."""
@@ -19,16 +20,20 @@ Found = tuple[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Completer:
-    """Completes records of one source."""
+    """Completes records of one source. `write` gives a completed record's JSON."""
 
-    complete: Callable[[Any], dict[str, Any]]
+    write: Callable[[Any], bytes]
     memo: Memo
     number: int
 
-    def complete_again(self, record: Any) -> Completed:
-        """Return what `complete` gives, as text where that is known."""
+    def complete(self, record: Any) -> Fragment:
+        """Return the record's value in the answer."""
+        return Fragment(self.write(record))
+
+    def complete_again(self, record: Any) -> Fragment:
+        """Return the same for a record that may be asked for again."""
         known = self.memo.get(self.number, record)
-        return known if known is not None else self.memo.keep(self.number, record, self.complete(record))
+        return known if known is not None else self.memo.keep(self.number, record, self.write(record))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,31 +72,29 @@ class RootField:
         """Return the field's value in the answer."""
         if self.lookup is None:
             return self.value
-        completed: dict[Any, Any] = {}
-        if not self.lookup.is_list:
-            return self._complete(found[0], errors, completed)
-        return [self._complete(one, errors, completed, index) for index, one in enumerate(found)]
-
-    def _complete(
-        self, found: Found, errors: list[GraphQLError], completed: dict[Any, Any], index: int | None = None
-    ) -> Any:
-        source, outcome = found
-        if not isinstance(outcome, Future):
-            if outcome is None:
-                return None
-            if not isinstance(outcome, Exception):
+        completed: dict[Future[Any], Any] = {}
+        values: list[Any] = []
+        for source, outcome in found:
+            value = None
+            if isinstance(outcome, Future):
+                if outcome in completed:  # asked for twice
+                    values.append(completed[outcome])
+                    continue
+                if (error := outcome.exception()) is not None:
+                    errors.append(self._error(error, len(values)))
+                elif (record := outcome.result()) is not None:
+                    value = completed[outcome] = self.completers[source].complete(record)
+            elif isinstance(outcome, Exception):
+                errors.append(self._error(outcome, len(values)))
+            elif outcome is not None:
                 # It came from the cache, hence is likely to come again.
-                return self.completers[source].complete_again(outcome)
-        elif outcome in completed:  # asked for twice
-            return completed[outcome]
-        elif (error := outcome.exception()) is None:
-            record = outcome.result()
-            value = completed[outcome] = None if record is None else self.completers[source].complete(record)
-            return value
-        else:
-            outcome = error
-        errors.append(located_error(outcome, self.nodes, [self.key] if index is None else [self.key, index]))
-        return None
+                value = self.completers[source].complete_again(outcome)
+            values.append(value)
+        return values if self.lookup.is_list else values[0]
+
+    def _error(self, error: Any, index: int) -> GraphQLError:
+        assert self.lookup
+        return located_error(error, self.nodes, [self.key, index] if self.lookup.is_list else [self.key])
 
 
 def _asked(lookup: Lookup, values: Iterable[Any], context: Context) -> list[Found]:

@@ -3,8 +3,12 @@
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from resolvers.chartmogul import CHARTMOGUL
+from resolvers.chartmogul.record import ChartMogulRecord
 from resolvers.nexudus import NEXUDUS
+from resolvers.nexudus.record import NexudusRecord
 from resolvers.source import Source
 from schema import chartmogul, nexudus
 from schema.made import Made
@@ -12,9 +16,10 @@ from schema.made import Made
 
 @dataclass(frozen=True, slots=True)
 class SourceType:
-    """A source's own type, as the table `made` makes it, and the root field that finds one by the source's own id."""
+    """A source's own type, as the table `made` makes it of a `record`; and the root field for the source's own ids."""
 
     source: Source
+    record: type[msgspec.Struct]
     made: Made[Any]
     root_field: str
     description: str
@@ -29,6 +34,7 @@ class SourceType:
 SOURCE_TYPES = (
     SourceType(
         NEXUDUS,
+        NexudusRecord,
         nexudus.OPPORTUNITY,
         root_field="nexudusOpportunity",
         description="One Nexudus CrmOpportunity, by Nexudus' own numeric `Id`.",
@@ -36,6 +42,7 @@ SOURCE_TYPES = (
     ),
     SourceType(
         CHARTMOGUL,
+        ChartMogulRecord,
         chartmogul.OPPORTUNITY,
         root_field="chartMogulOpportunity",
         description="One ChartMogul opportunity, by ChartMogul's own `uuid`.",

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -68,13 +67,13 @@ class Sent:
 def written(body: dict[str, Any]) -> bytes:
     """Return a response's JSON."""
     try:
-        return orjson.dumps(body, option=orjson.OPT_UTC_Z)
+        return orjson.dumps(body)
     except TypeError:  # an integer beyond 64 bits in a JSON value, or half a surrogate pair
         return json.dumps(body, separators=(",", ":"), allow_nan=False, default=_written_out).encode()
 
 
 def _written_out(part: Any) -> Any:
     """Return, as `json` knows it, a part of the answer that only orjson can write."""
-    if isinstance(part, orjson.Fragment | datetime):
-        return json.loads(orjson.dumps(part, option=orjson.OPT_UTC_Z))
+    if isinstance(part, orjson.Fragment):
+        return json.loads(orjson.dumps(part))
     raise TypeError(type(part).__name__)
