@@ -137,12 +137,9 @@ class Connection(asyncio.Protocol):
     def on_body(self, data: bytes) -> None:
         """Take a piece of the body."""
         self._pieces += 1
-        if self._pieces == 1:  # mostly all of it
-            self._body = data
-            return
-        if self._pieces == 2:
-            self._body = bytearray(self._body)
-        self._body += data  # as objects, pieces of two bytes would take twenty times as much
+        if self._pieces == 3:
+            self._body = bytearray(self._body)  # as objects, pieces of two bytes would take twenty times as much
+        self._body += data  # mostly all of it, or the second half
 
     def on_message_begin(self) -> None:
         """Take a second reply for what it is: another's, or nobody's."""

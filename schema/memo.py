@@ -1,7 +1,7 @@
 """Completed records, as JSON, of records that are served again from the cache.
 
 What a compiled operation makes of a record depends on nothing but the two. So its text is kept for as long as the
-record itself lives, which the cache decides, and for no more bytes than set here; and orjson copies it into the next
+record itself lives, which the cache decides, and for no more bytes than set here; and it is copied into the next
 answer. A record that is fetched anew is another one.
 """
 
@@ -10,7 +10,7 @@ from itertools import count
 from typing import Any
 from weakref import ref
 
-import orjson
+import msgspec
 
 MOST_BYTES = 8_000_000
 """Of text. What is kept beside each text is counted as 400 bytes."""
@@ -22,7 +22,7 @@ class Memo:
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
         self._most_bytes = most_bytes
         self._bytes = 0
-        self._texts: dict[tuple[int, int], tuple[orjson.Fragment, ref[Any], int]] = {}
+        self._texts: dict[tuple[int, int], tuple[msgspec.Raw, ref[Any], int]] = {}
         self._numbers = count()
 
     def __len__(self) -> int:
@@ -32,23 +32,24 @@ class Memo:
         """Return the number of another function that completes records."""
         return next(self._numbers)
 
-    def get(self, number: int, record: Any) -> orjson.Fragment | None:
+    def get(self, number: int, record: Any) -> msgspec.Raw | None:
         """Return the text that is kept for a record."""
         found = self._texts.get((number, id(record)))
         return found[0] if found is not None and found[1]() is record else None
 
-    def keep(self, number: int, record: Any, text: bytes) -> orjson.Fragment:
-        """Keep the text of a completed record, if it can be known for how long; return it for the answer."""
+    def keep(self, number: int, record: Any, completed: Any) -> msgspec.Raw:
+        """Keep a completed record as text, if it can be known for how long; return it for the answer."""
         key = (number, id(record))
         self._forget(key)
-        # Copied, for an encoder's own has room for more, and keeps it.
-        fragment, size = orjson.Fragment(bytes(memoryview(text))), len(text) + 400
+        # Copied, for the encoder's own has room for more, and keeps it.
+        text = bytes(memoryview(msgspec.json.encode(completed)))
+        raw, size = msgspec.Raw(text), len(text) + 400
         with suppress(TypeError):  # no weakref: nobody could tell whether it is still the same record
-            self._texts[key] = fragment, ref(record, lambda _: self._forget(key)), size
+            self._texts[key] = raw, ref(record, lambda _: self._forget(key)), size
             self._bytes += size
         while self._bytes > self._most_bytes:
             self._forget(next(iter(self._texts)))
-        return fragment
+        return raw
 
     def _forget(self, key: tuple[int, int]) -> None:
         if (found := self._texts.pop(key, None)) is not None:

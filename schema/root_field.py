@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from graphql import FieldNode, GraphQLError, located_error
 from orjson import Fragment
 
@@ -18,22 +19,21 @@ Found = tuple[str, Any]
 """A source's name, and what it has for one id, or will have: a record, None, an exception, a future of one of these."""
 
 
+_json = msgspec.json.Encoder().encode
+
+
 @dataclass(frozen=True, slots=True)
 class Completer:
-    """Completes records of one source. `write` gives a completed record's JSON."""
+    """Completes records of one source."""
 
-    write: Callable[[Any], bytes]
+    complete: Callable[[Any], msgspec.Struct]
     memo: Memo
     number: int
 
-    def complete(self, record: Any) -> Fragment:
-        """Return the record's value in the answer."""
-        return Fragment(self.write(record))
-
-    def complete_again(self, record: Any) -> Fragment:
-        """Return the same for a record that may be asked for again."""
+    def complete_again(self, record: Any) -> msgspec.Raw:
+        """Return what `complete` gives, as text, which may be known."""
         known = self.memo.get(self.number, record)
-        return known if known is not None else self.memo.keep(self.number, record, self.write(record))
+        return known if known is not None else self.memo.keep(self.number, record, self.complete(record))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +69,13 @@ class RootField:
         return _asked(lookup, value if lookup.is_list else (value,), context)
 
     def complete(self, found: list[Found], errors: list[GraphQLError]) -> Any:
-        """Return the field's value in the answer."""
+        """Return the field's value in the answer, as JSON."""
         if self.lookup is None:
             return self.value
         completed: dict[Future[Any], Any] = {}
         values: list[Any] = []
         for source, outcome in found:
-            value = None
+            value: msgspec.Struct | msgspec.Raw | None = None
             if isinstance(outcome, Future):
                 if outcome in completed:  # asked for twice
                     values.append(completed[outcome])
@@ -90,7 +90,7 @@ class RootField:
                 # It came from the cache, hence is likely to come again.
                 value = self.completers[source].complete_again(outcome)
             values.append(value)
-        return values if self.lookup.is_list else values[0]
+        return Fragment(_json(values if self.lookup.is_list else values[0]))
 
     def _error(self, error: Any, index: int) -> GraphQLError:
         assert self.lookup
