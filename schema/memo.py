@@ -22,7 +22,7 @@ class Memo:
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
         self._most_bytes = most_bytes
         self._bytes = 0
-        self._texts: dict[tuple[int, int], tuple[msgspec.Raw, ref[Any], int]] = {}
+        self._texts: dict[tuple[int, int], tuple[bytes, ref[Any], int]] = {}
         self._numbers = count()
 
     def __len__(self) -> int:
@@ -32,24 +32,24 @@ class Memo:
         """Return the number of another function that completes records."""
         return next(self._numbers)
 
-    def get(self, number: int, record: Any) -> msgspec.Raw | None:
+    def get(self, number: int, record: Any) -> bytes | None:
         """Return the text that is kept for a record."""
         found = self._texts.get((number, id(record)))
         return found[0] if found is not None and found[1]() is record else None
 
-    def keep(self, number: int, record: Any, completed: Any) -> msgspec.Raw:
+    def keep(self, number: int, record: Any, completed: Any) -> bytes:
         """Keep a completed record as text, if it can be known for how long; return it for the answer."""
         key = (number, id(record))
         self._forget(key)
         # Copied, for the encoder's own has room for more, and keeps it.
         text = bytes(memoryview(msgspec.json.encode(completed)))
-        raw, size = msgspec.Raw(text), len(text) + 400
+        size = len(text) + 400
         with suppress(TypeError):  # no weakref: nobody could tell whether it is still the same record
-            self._texts[key] = raw, ref(record, lambda _: self._forget(key)), size
+            self._texts[key] = text, ref(record, lambda _: self._forget(key)), size
             self._bytes += size
         while self._bytes > self._most_bytes:
             self._forget(next(iter(self._texts)))
-        return raw
+        return text
 
     def _forget(self, key: tuple[int, int]) -> None:
         if (found := self._texts.pop(key, None)) is not None:

@@ -19,7 +19,7 @@ Found = tuple[str, Any]
 """A source's name, and what it has for one id, or will have: a record, None, an exception, a future of one of these."""
 
 
-_json = msgspec.json.Encoder().encode
+_encode_into = msgspec.json.Encoder().encode_into
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Completer:
     memo: Memo
     number: int
 
-    def complete_again(self, record: Any) -> msgspec.Raw:
+    def complete_again(self, record: Any) -> bytes:
         """Return what `complete` gives, as text, which may be known."""
         known = self.memo.get(self.number, record)
         return known if known is not None else self.memo.keep(self.number, record, self.complete(record))
@@ -69,28 +69,37 @@ class RootField:
         return _asked(lookup, value if lookup.is_list else (value,), context)
 
     def complete(self, found: list[Found], errors: list[GraphQLError]) -> Any:
-        """Return the field's value in the answer, as JSON."""
+        """Return the field's value in the answer: JSON, but for a `__typename`."""
         if self.lookup is None:
             return self.value
-        completed: dict[Future[Any], Any] = {}
-        values: list[Any] = []
-        for source, outcome in found:
-            value: msgspec.Struct | msgspec.Raw | None = None
+        completers = self.completers
+        # A record at a time, so that the next one finds its memory in the processor's cache.
+        text = bytearray()
+        places: dict[Future[Any], slice] = {}
+        for index, (source, outcome) in enumerate(found):
+            text += b"," if index else b""
             if isinstance(outcome, Future):
-                if outcome in completed:  # asked for twice
-                    values.append(completed[outcome])
-                    continue
-                if (error := outcome.exception()) is not None:
-                    errors.append(self._error(error, len(values)))
+                if outcome in places:  # asked for twice
+                    text += text[places[outcome]]
+                elif (error := outcome.exception()) is not None:
+                    errors.append(self._error(error, index))
+                    text += b"null"
                 elif (record := outcome.result()) is not None:
-                    value = completed[outcome] = self.completers[source].complete(record)
+                    start = len(text)
+                    _encode_into(completers[source].complete(record), text, start)
+                    places[outcome] = slice(start, len(text))
+                else:
+                    text += b"null"
             elif isinstance(outcome, Exception):
-                errors.append(self._error(outcome, len(values)))
+                errors.append(self._error(outcome, index))
+                text += b"null"
             elif outcome is not None:
                 # It came from the cache, hence is likely to come again.
-                value = self.completers[source].complete_again(outcome)
-            values.append(value)
-        return Fragment(_json(values if self.lookup.is_list else values[0]))
+                text += completers[source].complete_again(outcome)
+            else:
+                text += b"null"
+        value = bytes(text)
+        return Fragment(b"[%b]" % value if self.lookup.is_list else value)
 
     def _error(self, error: Any, index: int) -> GraphQLError:
         assert self.lookup
