@@ -48,29 +48,15 @@ def candidates(
     shared = {**os.environ, "UPSTREAM": upstream, "KEPT_SECONDS": str(kept_seconds), "NODE_ENV": "production"}
     found = [
         Candidate(OURS, [sys.executable, "server.py"], _ours(upstream, first_port, kept_seconds), first_port),
-        Candidate(
-            "plain Strawberry",
-            [
-                *(
-                    sys.executable,
-                    "-m",
-                    "uvicorn",
-                    "benchmarks.peers.plain_strawberry:app",
-                    "--port",
-                    str(first_port + 1),
-                ),
-                *("--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"),
-            ],
-            shared,
-            first_port + 1,
-        ),
+        _strawberry("plain Strawberry", first_port + 1, shared, "asyncio", "h11"),  # what comes with plain uvicorn
+        _strawberry("tuned Strawberry", first_port + 2, {**shared, "TUNED": "1"}, "uvloop", "httptools"),
     ]
     modules = _node_modules()
     if modules is None:
         missing.append("Mercurius, Apollo Server and Tailcall are left out: Node and npm could not install them.")
         return found, missing
     for index, (name, file, path) in enumerate(
-        (("Mercurius + graphql-jit", "mercurius.mjs", "/graphql"), ("Apollo Server", "apollo.mjs", "/")), 2
+        (("Mercurius + graphql-jit", "mercurius.mjs", "/graphql"), ("Apollo Server", "apollo.mjs", "/")), 3
     ):
         port = first_port + index
         command = ["node", str(PEERS / file)]
@@ -79,11 +65,17 @@ def candidates(
     if start is None:
         missing.append("Tailcall is left out: its binary needs glibc 2.39, and its libraries could not be had.")
         return found, missing
-    port = first_port + 4
+    port = first_port + 5
     config = tailcall.write(scratch / f"tailcall-{port}", upstream, port, kept_seconds)
     command = [*start, "start", str(config)]
     found.append(Candidate("Tailcall", command, tailcall.environment(), port, speaks_our_schema=False))
     return found, missing
+
+
+def _strawberry(name: str, port: int, environment: Mapping[str, str], loop: str, parser: str) -> Candidate:
+    app = ["benchmarks.peers.strawberry_server:app", "--port", str(port), "--loop", loop, "--http", parser]
+    command = [sys.executable, "-m", "uvicorn", *app, "--no-access-log", "--log-level", "warning"]
+    return Candidate(name, command, environment, port)
 
 
 def _ours(upstream: str, port: int, kept_seconds: int) -> dict[str, str]:

@@ -11,7 +11,8 @@ COLOURS = {
     "Tailcall": "#b45f06",
     "Mercurius + graphql-jit": "#38761d",
     "Apollo Server": "#674ea7",
-    "plain Strawberry": "#c27ba0",
+    "tuned Strawberry": "#c27ba0",
+    "plain Strawberry": "#999999",
 }
 MOST = 32.0
 
@@ -49,8 +50,8 @@ def draw(found: dict[str, Any]) -> str:
         for r in (0.125, 0.25, 0.5, 1, 2, 4, 8, 16, 32)
     ]
     legend = [
-        f'<rect x="{LEFT + 150 * i}" y="8" width="10" height="10" fill="{colour}"/>'
-        f'<text x="{LEFT + 150 * i + 14}" y="17">than {escape(name)}</text>'
+        f'<rect x="{LEFT + 118 * i}" y="8" width="10" height="10" fill="{colour}"/>'
+        f'<text x="{LEFT + 118 * i + 14}" y="17">than {escape(name)}</text>'
         for i, (name, colour) in enumerate(COLOURS.items())
     ]
     return (

@@ -1,8 +1,8 @@
 """The project's types and records, served the way that Strawberry's own pages show.
 
-Strawberry's ASGI view and executor, its caches of parsed and validated documents, one DataLoader for each source (a
-list call for Nexudus), orjson, uvloop and httptools. Records are kept for KEPT_SECONDS,
-if that is not 0.
+Strawberry's ASGI view and executor and one DataLoader for each source (a list call for Nexudus). Records are kept for
+KEPT_SECONDS, if that is not 0. With TUNED=1 also what Strawberry has for speed, its caches of parsed and validated
+documents, and orjson.
 """
 
 import asyncio
@@ -32,6 +32,7 @@ from schema.sources import MADE, SOURCE_TYPES
 UPSTREAM = os.environ["UPSTREAM"]
 NEXUDUS = f"{UPSTREAM}/api/crm/crmopportunities"
 KEPT_SECONDS = int(os.environ["KEPT_SECONDS"])
+TUNED = os.environ.get("TUNED") == "1"
 CACHE: TTLCache[tuple[str, str], Any] | None = TTLCache(10_000, KEPT_SECONDS) if KEPT_SECONDS else None
 
 
@@ -90,13 +91,17 @@ class Context(dict[str, Any]):
 
 
 class View(GraphQL[Context, None]):
-    """Strawberry's view, with orjson."""
+    """Strawberry's view."""
 
     upstream = Upstream()
 
     async def get_context(self, request: Any, response: Any = None) -> Context:
         """Return the loaders of a request."""
         return Context(self.upstream)
+
+
+class TunedView(View):
+    """The same with orjson."""
 
     def encode_json(self, data: object) -> bytes:
         """Write an answer."""
@@ -113,6 +118,7 @@ SCHEMA = FederatedSchema(
     types=[one.made.type_ for one in SOURCE_TYPES],
     config=StrawberryConfig(scalar_map=SCALARS),
     federation_version=VERSION,
-    extensions=[ParserCache(maxsize=256), ValidationCache(maxsize=256)],
+    extensions=[ParserCache(maxsize=256), ValidationCache(maxsize=256)] if TUNED else [],
 )
-app = Starlette(routes=[Route("/graphql", View(SCHEMA, graphql_ide=None), methods=["POST"])])
+view = (TunedView if TUNED else View)(SCHEMA, graphql_ide=None)
+app = Starlette(routes=[Route("/graphql", view, methods=["POST"])])
