@@ -185,7 +185,9 @@ def create_app(settings: AllSettings | None = None) -> Application:
             sources = await stack.enter_async_context(_simulated_sources()) if settings.demo else settings.sources
             for source in SOURCES:
                 if (given := sources[source.name]).is_configured:
-                    fetchers[source.name] = open_fetcher(source, given, session, settings.transport, log_events)
+                    fetcher = open_fetcher(source, given, session, settings.transport, log_events)
+                    stack.callback(fetcher.finish)
+                    fetchers[source.name] = fetcher
             health.is_ready = True
             yield
             health.is_ready = False

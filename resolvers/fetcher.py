@@ -97,6 +97,10 @@ class Fetcher:
         if visit.cancel():
             self._end(visit)
 
+    def finish(self) -> None:
+        """Close the books: nothing more will be asked for."""
+        self._client.transport.finish()
+
     def _over(self, told: Callable[[list[Outcome]], None], visit: Visit) -> None:
         try:
             outcomes = [one.outcome for one in visit.wanted]

@@ -141,6 +141,10 @@ class Transport:
                     del error  # which knows this frame by its traceback, and so the flight and its records
             await asyncio.sleep(wait)
 
+    def finish(self) -> None:
+        """Let telemetry know now what it would in a moment: there is none left."""
+        self._upstream.afterwards.do()
+
     async def _permit_in_time(self, flight: Flight) -> SendPermit:
         async with flight.time_left(self.source):
             return await self.permit(flight)

@@ -20,12 +20,13 @@ def bare_deflate(body: bytes) -> bytes:
     [
         ("gzip", gzip.compress(BODY)),
         ("x-gzip", gzip.compress(BODY)),
+        ("gzip", gzip.compress(BODY[:500]) + gzip.compress(b"") + gzip.compress(BODY[500:])),
         ("deflate", zlib.compress(BODY)),
         ("deflate", bare_deflate(BODY)),
         ("identity", BODY),
         ("", BODY),
     ],
-    ids=["gzip", "x-gzip", "deflate", "bare deflate", "identity", "none"],
+    ids=["gzip", "x-gzip", "gzip in members", "deflate", "bare deflate", "identity", "none"],
 )
 def test_a_body_comes_out_as_it_was(encoding: str, sent: bytes) -> None:
     assert decompressed(sent, encoding, len(BODY)) == BODY
@@ -44,17 +45,36 @@ def test_no_more_than_allowed_is_made_of_it(pack: object) -> None:
         decompressed(pack(BODY), encoding, len(BODY) - 1)
 
 
+def test_members_together_make_no_more_than_allowed() -> None:
+    members = gzip.compress(BODY[:500]) + gzip.compress(BODY[500:])
+    with pytest.raises(BodyTooLarge):
+        decompressed(members, "gzip", len(BODY) - 1)
+
+
 @pytest.mark.parametrize(
     ("encoding", "sent"),
     [
         ("gzip", b"not compressed"),
         ("gzip", gzip.compress(BODY)[:-1]),
         ("gzip", gzip.compress(BODY) + b"more"),
+        ("gzip", gzip.compress(BODY) + gzip.compress(BODY)[:-1]),
+        ("gzip", gzip.compress(BODY) + gzip.compress(b"") * 64),
+        ("deflate", zlib.compress(BODY) + zlib.compress(BODY)),
         ("deflate", b"\xff\xff\xff"),
         ("br", BODY),
         ("gzip, gzip", gzip.compress(gzip.compress(BODY))),
     ],
-    ids=["no gzip", "a part", "more", "no deflate", "another encoding", "twice"],
+    ids=[
+        "no gzip",
+        "a part",
+        "more",
+        "a part of a member",
+        "empty members",
+        "deflate in members",
+        "no deflate",
+        "another encoding",
+        "twice",
+    ],
 )
 def test_what_cannot_be_decompressed_as_a_whole_is_refused_without_its_content(encoding: str, sent: bytes) -> None:
     with pytest.raises(ValueError, match="encod") as refused:
