@@ -14,28 +14,20 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
-from typing import NamedTuple
 
 from resolvers.errors import UpstreamUnavailable
 
 WINDOW_SECONDS = 10.0
+SLICE_SECONDS = 0.1
 FEWEST_VERDICTS = 20
 FEWEST_EXCHANGES = 3
 SILENCE_SECONDS = 2.0
 OPEN_SECONDS = 5.0
 
 
-class Verdict(NamedTuple):
-    """How an exchange ended, and for how many operations."""
-
-    at: float
-    has_failed: bool
-    weight: int
-
-
 @dataclass(slots=True)
 class Totals:
-    """Sums over some exchanges."""
+    """Sums over some exchanges: of verdicts, and of exchanges that failed."""
 
     failed_exchanges: int = 0
     failed: int = 0
@@ -47,16 +39,18 @@ class Totals:
         enough = self.failed_exchanges >= FEWEST_EXCHANGES and self.all >= FEWEST_VERDICTS
         return enough and self.failed * 2 >= self.all
 
-    def add(self, verdict: Verdict, sign: int = 1) -> None:
+    def add(self, weight: int, *, has_failed: bool) -> None:
         """Count an exchange."""
-        self.all += sign * verdict.weight
-        if verdict.has_failed:
-            self.failed_exchanges += sign
-            self.failed += sign * verdict.weight
+        self.all += weight
+        if has_failed:
+            self.failed_exchanges += 1
+            self.failed += weight
 
-    def remove(self, verdict: Verdict) -> None:
-        """Count it no more."""
-        self.add(verdict, -1)
+    def subtract(self, others: "Totals") -> None:
+        """Count some no more."""
+        self.all -= others.all
+        self.failed_exchanges -= others.failed_exchanges
+        self.failed -= others.failed
 
 
 class Breaker:
@@ -65,9 +59,10 @@ class Breaker:
     def __init__(self, source: str, *, clock: Callable[[], float] = monotonic) -> None:
         self._source = source
         self._clock = clock
-        self._verdicts: deque[Verdict] = deque()
+        self._slices: deque[tuple[float, Totals]] = deque()
+        """Each with the moment at which it began, the latest last."""
         self._recent = Totals()
-        """Of the last 10 seconds."""
+        """Of all slices: the last 10 seconds, less a tenth at the most."""
         self._in_a_row = Totals()
         """The failures since the last good verdict."""
         self._last_good = clock()
@@ -105,27 +100,30 @@ class Breaker:
                 self._probe_at = None
                 self._last_good = self._clock()
         elif failed is not None and self._probe_at is None:
-            self._count(Verdict(self._clock(), failed, weight))
+            self._count(weight, has_failed=failed)
 
-    def _count(self, verdict: Verdict) -> None:
-        verdicts = self._verdicts
-        verdicts.append(verdict)
-        self._recent.add(verdict)
-        while verdicts[0].at <= verdict.at - WINDOW_SECONDS:
-            self._recent.remove(verdicts.popleft())
-        if not verdict.has_failed:
-            self._last_good = verdict.at
+    def _count(self, weight: int, *, has_failed: bool) -> None:
+        now, slices = self._clock(), self._slices
+        # By slices and not one by one: a busy server has 100,000 exchanges in 10 seconds.
+        if not slices or now >= slices[-1][0] + SLICE_SECONDS:
+            slices.append((now, Totals()))
+        slices[-1][1].add(weight, has_failed=has_failed)
+        self._recent.add(weight, has_failed=has_failed)
+        while slices[0][0] <= now - WINDOW_SECONDS:
+            self._recent.subtract(slices.popleft()[1])
+        if not has_failed:
+            self._last_good = now
             if self._in_a_row.all:
                 self._in_a_row = Totals()
             return
-        self._in_a_row.add(verdict)
+        self._in_a_row.add(weight, has_failed=True)
         # A row that is longer than what is recent reaches back too far; then what is recent are failures alone.
-        is_silent = verdict.at - self._last_good >= SILENCE_SECONDS and self._in_a_row.all <= self._recent.all
+        is_silent = now - self._last_good >= SILENCE_SECONDS and self._in_a_row.all <= self._recent.all
         if self._recent.are_bad or (is_silent and self._in_a_row.are_bad):
             self._open()
 
     def _open(self) -> None:
         self._probe_at = self._clock() + OPEN_SECONDS
-        self._verdicts.clear()
+        self._slices.clear()
         self._recent = Totals()
         self._in_a_row = Totals()
