@@ -185,9 +185,7 @@ def create_app(settings: AllSettings | None = None) -> Application:
             sources = await stack.enter_async_context(_simulated_sources()) if settings.demo else settings.sources
             for source in SOURCES:
                 if (given := sources[source.name]).is_configured:
-                    fetcher = open_fetcher(source, given, session, settings.transport, log_events)
-                    stack.callback(fetcher.finish)
-                    fetchers[source.name] = fetcher
+                    fetchers[source.name] = open_fetcher(source, given, session, settings.transport, log_events)
             health.is_ready = True
             yield
             health.is_ready = False

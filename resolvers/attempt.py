@@ -39,11 +39,6 @@ class Upstream:
     alarms: Alarms = field(default_factory=Alarms)
     afterwards: Afterwards = field(default_factory=Afterwards)
 
-    def keep_books(self, call: UpstreamCall, permit: Permit, failed: bool | None, weight: int) -> None:
-        """Tell telemetry and breaker how an exchange has ended."""
-        self.telemetry(call)
-        permit.end(failed=failed, weight=weight)
-
 
 class Attempt:
     """An attempt, made with a permit, for a flight, which pays for it: either `start` or `make`, once."""
@@ -170,16 +165,10 @@ class Attempt:
         return told
 
     def _broken_off(self) -> None:
-        self._books(None, None, failed=None)()
+        self._end(None, None, self._milliseconds(), failed=None)
 
-    def _books(self, status: int | None, failure: UpstreamError | None, *, failed: bool | None) -> Callable[[], None]:
-        """Return what writes down how it ended. It knows nothing of what was found: that goes when it has been sent."""
-        request = self._request
-        milliseconds = (perf_counter() - self._started) * 1000
-        code, detail = (failure.code, failure.detail) if failure else (None, "")
-        call = UpstreamCall(self._upstream.source, request.kind, request.keys, status, milliseconds, code, detail)
-        weight = max(self._weight, len(self._flight.riders()))
-        return partial(self._upstream.keep_books, call, self._permit, failed, weight)
+    def _milliseconds(self) -> float:
+        return (perf_counter() - self._started) * 1000
 
     def _judge(self, found: Reply | TimeoutError | Garbled | NoReply) -> tuple[Found, Callable[[], None]]:
         """Return what came of it, and what is to be done about it: to be called once."""
@@ -194,7 +183,7 @@ class Attempt:
                 body = decipher(source, found)
                 upstream.places.widen()
                 self._permit.leave_place()
-                return body, self._books(status, None, failed=False)
+                return body, partial(self._end, status, None, self._milliseconds(), failed=False)
             if isinstance(found, Garbled):
                 failure, failed = UpstreamBadResponse(source, detail=str(found)), False
             elif isinstance(found, NoReply):
@@ -208,4 +197,14 @@ class Attempt:
             if status == 503:
                 upstream.places.narrow(self._round)
         failure.is_told = True
-        return failure, self._books(status, failure, failed=failed)
+        return failure, partial(self._end, status, failure, self._milliseconds(), failed=failed)
+
+    def _end(
+        self, status: int | None, failure: UpstreamError | None, milliseconds: float, *, failed: bool | None
+    ) -> None:
+        upstream, request = self._upstream, self._request
+        code, detail = (failure.code, failure.detail) if failure else (None, "")
+        upstream.telemetry(
+            UpstreamCall(upstream.source, request.kind, request.keys, status, milliseconds, code, detail)
+        )
+        self._permit.end(failed=failed, weight=max(self._weight, len(self._flight.riders())))

@@ -97,9 +97,9 @@ class Fetcher:
         if visit.cancel():
             self._end(visit)
 
-    def finish(self) -> None:
-        """Close the books: nothing more will be asked for."""
-        self._client.transport.finish()
+    def clear_up(self) -> None:
+        """Do what was put off until an operation has its answer."""
+        self._client.transport.clear_up()
 
     def _over(self, told: Callable[[list[Outcome]], None], visit: Visit) -> None:
         try:

@@ -147,6 +147,7 @@ class Loaders:
         self.send()  # to be refused: whoever waits for what had not left yet would wait for ever
         self._visits.clear()
         for mine in self._sources.values():
+            self._operation.loop.call_soon(mine.fetcher.clear_up)  # when the answer has been sent
             mine.loader = None  # which knows this, in a cycle that would keep the records until somebody looks for such
 
     async def _fetch(self, mine: _FromSource, ids: list[str]) -> list[Outcome]:

@@ -141,8 +141,8 @@ class Transport:
                     del error  # which knows this frame by its traceback, and so the flight and its records
             await asyncio.sleep(wait)
 
-    def finish(self) -> None:
-        """Let telemetry know now what it would in a moment: there is none left."""
+    def clear_up(self) -> None:
+        """Do now what ended exchanges have left to be done: nobody waits for an answer of theirs any more."""
         self._upstream.afterwards.do()
 
     async def _permit_in_time(self, flight: Flight) -> SendPermit:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextvars import Context
 
 A_MOMENT_SECONDS = 0.005
-"""Long enough for an answer to be given and the next request's own requests to be sent."""
+"""Long enough for an answer to be given."""
 
 
 class Alarm:
@@ -70,9 +70,9 @@ class Alarms:
 
 
 class Afterwards:
-    """Work that nobody waits for, done a moment later, when those who waited have gone on.
+    """Work that nobody waits for: done by whoever knows that those who waited have gone on, else a moment later.
 
-    Not in the next turns of the loop: a client that has its answer may send its next request at once.
+    What it knows, it keeps alive. That is freed with it then, and its memory used again before it has gone cold.
     """
 
     def __init__(self) -> None:

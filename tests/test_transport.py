@@ -14,8 +14,7 @@ from resolvers.operation import Flight, Operation
 from resolvers.places import Places
 from resolvers.reply import Reply
 from resolvers.transport import Transport, TransportSettings
-from server import AllSettings, create_app
-from simulator import CHARTMOGUL_EXAMPLE_ID, FAULTS, Simulator, faults
+from simulator import CHARTMOGUL_EXAMPLE_ID, FAULTS, faults
 from simulator.chartmogul_records import EXAMPLE
 from simulator.replies import encode_json
 from tests import loops
@@ -187,11 +186,9 @@ async def test_a_place_is_given_on_when_the_connection_of_what_was_broken_off_is
         await asyncio.wait([under_way])
 
 
-async def test_the_last_exchange_before_the_end_is_told_of(caplog: pytest.LogCaptureFixture) -> None:
-    simulator = Simulator()
-    async with simulator.serve() as urls:
-        app = create_app(AllSettings(simulator.environment(urls)))
+async def test_an_exchange_is_told_of_in_the_turn_after_the_answer(caplog: pytest.LogCaptureFixture) -> None:
+    async with open_graph() as graph:
         with caplog.at_level(logging.DEBUG, "opportunity_graph.upstream"):
-            async with app.router.lifespan_context(app):
-                await Graph(app, simulator).ask(CHARTMOGUL)
+            await graph.ask(CHARTMOGUL)
+            await asyncio.sleep(0)
             assert "UpstreamCall" in caplog.text
