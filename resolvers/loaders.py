@@ -5,6 +5,7 @@ They remember only within one request. A loader kept longer would be a cache of 
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextvars import Context
 from functools import partial
 from typing import Any
 from weakref import ref
@@ -147,7 +148,8 @@ class Loaders:
         self.send()  # to be refused: whoever waits for what had not left yet would wait for ever
         self._visits.clear()
         for mine in self._sources.values():
-            self._operation.loop.call_soon(mine.fetcher.clear_up)  # when the answer has been sent
+            # When the answer has been sent. It may be for several requests: the log would show the id of this one.
+            self._operation.loop.call_soon(mine.fetcher.clear_up, context=Context())
             mine.loader = None  # which knows this, in a cycle that would keep the records until somebody looks for such
 
     async def _fetch(self, mine: _FromSource, ids: list[str]) -> list[Outcome]:

@@ -1,6 +1,7 @@
 """`resolvers.fetcher` where operations share a fetch: joining one, hanging up, and what goes wrong meanwhile."""
 
 import asyncio
+from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import replace
 from typing import Any
@@ -259,7 +260,14 @@ async def test_what_is_told_of_a_call_has_no_request_id_because_several_may_have
         gate = Gate()
         world.simulator.nexudus.faults.add(FAULTS["close"] if end == "a lost connection" else gate.fault)
         id_.set("mine")
-        waiting = asyncio.create_task(world.one(IDS[0]))
+
+        async def answer() -> None:
+            loaders = Loaders({"nexudus": world.fetcher}, Operation(2))
+            with suppress(UpstreamError):
+                await loaders.load(NEXUDUS, IDS[0])
+            loaders.close()
+
+        waiting = asyncio.create_task(answer())
         if end in ("a reply", "a hang-up"):
             await until(lambda: gate.arrived)
             gate.open() if end == "a reply" else waiting.cancel()
