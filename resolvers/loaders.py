@@ -147,9 +147,10 @@ class Loaders:
                 _resolve(asked, [_cancelled(fetcher)] * len(asked))
         self.send()  # to be refused: whoever waits for what had not left yet would wait for ever
         self._visits.clear()
-        for mine in self._sources.values():
-            # When the answer has been sent. It may be for several requests: the log would show the id of this one.
-            self._operation.loop.call_soon(mine.fetcher.clear_up, context=Context())
+        for name, mine in self._sources.items():
+            if self._operation.cost(name).requests:
+                # When the answer has been sent. It may be for several requests: the log would show this one's id.
+                self._operation.loop.call_soon(mine.fetcher.clear_up, context=Context())
             mine.loader = None  # which knows this, in a cycle that would keep the records until somebody looks for such
 
     async def _fetch(self, mine: _FromSource, ids: list[str]) -> list[Outcome]:
