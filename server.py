@@ -278,7 +278,7 @@ def _spare_the_garbage_collector() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(5_000, 10, 10)
+    gc.set_threshold(5_000, 10, 5)
 
 
 def _listen(settings: ServerSettings) -> socket.socket:
