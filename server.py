@@ -274,11 +274,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _spare_the_garbage_collector() -> None:
     """Take what was made at the start out of its sight, and let it look less often.
 
-    Else every full collection looks through the schema, and everybody waits. It is needed: syntax trees are cycles.
+    Else every full collection looks through the schema, and everybody waits. It is needed: syntax trees are cycles, and
+    so are the types of completed records, which only a full collection finds.
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(5_000, 10, 5)
+    gc.set_threshold(5_000, 10, 10)
 
 
 def _listen(settings: ServerSettings) -> socket.socket:

@@ -8,7 +8,7 @@ _GZIP_OR_ZLIB = zlib.MAX_WBITS | 32
 _ZLIB_METHOD = 8
 
 _MOST_MEMBERS = 64
-"""A gzip body may be several, one after another (RFC 1952, 2.2), and empty ones cost time and make nothing."""
+"""A gzip body may be several, one after another (RFC 1952, 2.2). Empty ones cost time and make nothing."""
 
 
 class BodyTooLarge(ValueError):
