@@ -24,7 +24,10 @@ from graphql import (
     GraphQLList,
     GraphQLObjectType,
     GraphQLSchema,
+    ListValueNode,
+    ObjectValueNode,
     OperationDefinitionNode,
+    ValueNode,
     VariableNode,
     Visitor,
     get_named_type,
@@ -47,8 +50,10 @@ from schema.variables import Variables
 MOST_SWITCHES = 4
 """Variables in `@skip` and `@include` of one document; each doubles what may have to be compiled."""
 
+MOST_COMPILED = 200
+"""Root fields of one operation, over all values of those variables: compiled, each takes some 30 kB."""
+
 _NO_VARIABLES = VariableValues({}, {})
-_NO_TYPE = object()
 
 
 class CompiledOperation:
@@ -97,6 +102,8 @@ class CompiledOperation:
             return self._variants[switched]
         except KeyError:
             pass
+        if sum(len(fields) for fields in self._variants.values() if fields) >= MOST_COMPILED:
+            return None
         try:
             found = self._compile({name: value for name, value in variables.items() if name in self._switches})
         except (NotCompiled, GraphQLError):
@@ -129,7 +136,8 @@ class CompiledOperation:
             raise NotCompiled
         node = next((a.value for a in nodes[0].arguments or () if a.name.value == lookup.argument), None)
         variable = node.name.value if isinstance(node, VariableNode) else None
-        # An argument with variables inside a list or an object is refused here: they have no value yet.
+        if variable is None and _has_variables(node):  # inside a list or an object, which would be another each time
+            raise NotCompiled
         value = None if variable else get_argument_values(field, nodes[0], _NO_VARIABLES)[lookup.argument]
         named = get_named_type(type_)
         complete = {}
@@ -179,6 +187,14 @@ class Shortcuts:
         if name is not None:
             found = [d for d in found if d.name and d.name.value == name]
         return found[0] if len(found) == 1 else None
+
+
+def _has_variables(node: ValueNode | None) -> bool:
+    if isinstance(node, ListValueNode):
+        return any(_has_variables(value) for value in node.values)
+    if isinstance(node, ObjectValueNode):
+        return any(_has_variables(field.value) for field in node.fields)
+    return isinstance(node, VariableNode)
 
 
 class _SwitchFinder(Visitor):

@@ -6,6 +6,7 @@ graphql-core's executor, in Strawberry's version.
 """
 
 from collections import OrderedDict
+from collections.abc import Collection
 from dataclasses import dataclass
 from inspect import isawaitable
 from typing import Any
@@ -73,6 +74,8 @@ class Document:
     """What is known of each operation, by its name."""
     shortcuts: Shortcuts | PiecedShortcuts
     kept_tree: DocumentNode | None = None
+    pieces: Collection[str] = ()
+    """The texts of those that it was put together from."""
 
     @property
     def tree(self) -> DocumentNode:
@@ -117,13 +120,23 @@ class Engine:
 
     def read(self, query: str) -> Document | Answer:
         """Return the document, or the answer that says why it cannot be executed."""
-        return self._known(query) or self._keep(query, self._put_together(query) or self._read(query))
+        found = self._known(query)
+        if found is None:
+            found = self._keep(query, self._put_together(query) or self._read(query))
+            self._use(query, found)
+        return found
 
     def _known(self, query: str) -> Document | Answer | None:
         known = self._documents.get(query)
         if known is not None:
-            self._documents.move_to_end(query)
+            self._use(query, known)
         return known
+
+    def _use(self, query: str, found: Document | Answer) -> None:
+        """Forget it last, and before its pieces: forgotten, they would live on in it, and count no more."""
+        for text in (query, *(found.pieces if isinstance(found, Document) else ())):
+            if text in self._documents:
+                self._documents.move_to_end(text)
 
     def _keep(self, query: str, found: Document | Answer) -> Document | Answer:
         self._documents[query] = found
@@ -195,7 +208,8 @@ class Engine:
                 return None
             assert isinstance(piece.shortcuts, Shortcuts)
             shortcuts[text] = piece.shortcuts
-        return Document(query, {pieces.operation_name: Plan("query")}, PiecedShortcuts(pieces, shortcuts))
+        plans = {pieces.operation_name: Plan("query")}
+        return Document(query, plans, PiecedShortcuts(pieces, shortcuts), pieces=pieces.texts)
 
     def _read(self, query: str) -> Document | Answer:
         limits = self._planner.limits

@@ -23,7 +23,7 @@ from graphql import ExecutionResult, GraphQLError, GraphQLSchema, Source
 from resolvers.errors import ResolverError
 from schema.compiled import Shortcuts
 from schema.context import Context
-from schema.lookups import LOOKUPS
+from schema.lookups import BY_REPRESENTATIONS, LOOKUPS
 from schema.measure import Limits
 from schema.root_field import RootField, arrived
 
@@ -92,6 +92,8 @@ def take_apart(query: str, limits: Limits) -> Pieces | None:
         alias, field, argument, written, selection = found.groups()
         lookup = LOOKUPS.get(field)
         if lookup is None or lookup.argument != argument or lookup.is_list is not written.startswith("["):
+            return None
+        if lookup is BY_REPRESENTATIONS:  # not open to everybody, which is looked up in the plan of the whole
             return None
         ids = [id_[1:-1] for id_ in _ID.findall(written)] if lookup.is_list else written[1:-1]
         if lookup.check is not None and _raises(lookup.check, ids):

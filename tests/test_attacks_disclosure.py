@@ -32,6 +32,13 @@ async def test_in_production_only_gateways_learn_the_schema(query: str) -> None:
         assert "errors" not in (await graph.post({"query": query}, x_gateway_key="gateway")).json
 
 
+async def test_in_production_a_closed_field_with_what_is_no_representation_is_closed() -> None:
+    async with open_graph(**PRODUCTION) as graph:
+        query = '{ _entities(representations: ["x"]) { __typename } }'
+        answer = await graph.post({"query": query}, x_api_key="machine")
+        assert answer.json["errors"][0]["extensions"]["code"] == "FORBIDDEN"
+
+
 async def test_in_production_there_is_no_graphiql_and_no_page_of_its_files() -> None:
     async with open_graph(**PRODUCTION) as graph:
         page = await graph.request("GET", "/graphql", accept="text/html")

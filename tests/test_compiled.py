@@ -56,7 +56,7 @@ from resolvers.queueing import Visit
 from resolvers.reply import Timestamp
 from schema import build_restricted_schema, build_schema
 from schema.access import SCOPES, Access
-from schema.compiled import CompiledOperation, Shortcuts
+from schema.compiled import MOST_COMPILED, CompiledOperation, Shortcuts
 from schema.completion import NotCompiled
 from schema.context import Context
 from schema.declared import scalars_of
@@ -446,3 +446,14 @@ async def test_a_variable_of_another_operation_that_has_the_name_of_a_switch_is_
     for id_ in GLOBAL_IDS:
         assert await operation.execute({"x": id_ if type_ == "ID!" else [id_]}, context(fetchers)) is not None
     assert len(operation._variants) == 1
+
+
+def test_what_is_compiled_of_one_operation_is_bounded() -> None:
+    switches = [f"s{number}" for number in range(4)]
+    fields = " ".join(f'f{number}: opportunity(id: "x") {{ id }}' for number in range(MOST_COMPILED // 3))
+    skipped = " ".join(f"x{name}: __typename @skip(if: ${name})" for name in switches)
+    head = ", ".join(f"${name}: Boolean!" for name in switches)
+    operation = Shortcuts(parse(f"query ({head}) {{ {fields} {skipped} }}"), Memo()).operation(OPEN, None, at_once=True)
+    assert operation is not None
+    values = [{name: bool(number >> place & 1) for place, name in enumerate(switches)} for number in range(16)]
+    assert sum(operation.root_fields(value) is not None for value in values) == 3

@@ -227,3 +227,11 @@ async def test_the_service_sdl_is_the_printed_schema(graph: Graph) -> None:
     """Trap 13: introspection switched off does not hide it, so it is what everybody may read anyway."""
     answer = await graph.ask("{ _service { sdl } }")
     assert answer["data"]["_service"]["sdl"].strip() == printed().strip()
+
+
+async def test_a_variable_inside_a_representation_has_its_value_each_time(graph: Graph) -> None:
+    key = '{ __typename: "NexudusOpportunity", sourceId: $id }'
+    query = f"query ($id: ID!) {{ _entities(representations: [{key}]) {{ ... on NexudusOpportunity {{ sourceId }} }} }}"
+    for _ in range(3):
+        for id_ in ("1427000501", "1427000510"):
+            assert (await graph.ask(query, {"id": id_}))["data"] == {"_entities": [{"sourceId": id_}]}

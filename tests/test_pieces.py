@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from resolvers.cache import Entry
 from resolvers.errors import UpstreamUnavailable
-from schema import build_restricted_schema, build_schema
+from schema import build_restricted_schema, build_schema, execution
 from schema.access import READ_OPPORTUNITIES, SCOPES, Access
 from schema.execution import Answer, Document, Engine
 from schema.measure import Limits
@@ -236,3 +236,15 @@ def test_many_new_texts_of_known_pieces_stay_within_the_memory_for_documents() -
         assert document.kept_tree is None
     assert mine._kept_bytes <= 8_000_000
     assert mine.read('{opportunity(id:""){ id }}') is mine.read('{opportunity(id:""){ id }}')
+
+
+def test_no_document_outlives_its_pieces_among_what_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(execution, "KEPT_DOCUMENT_BYTES", 200_000)
+    engine = Engine(build_schema())
+    whole = '{ a: opportunity(id: "x") { stageName } b: opportunity(id: "y") { id } }'
+    for number in range(20):
+        found = engine.read(whole)
+        assert isinstance(found, Document)
+        assert len(found.pieces) == 2
+        assert set(found.pieces) <= set(engine._documents)
+        engine.read(f"{{ a{number}: __typename }}")
