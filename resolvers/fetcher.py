@@ -264,7 +264,7 @@ class Fetcher:
             if isinstance(outcome, UpstreamError):
                 # Their frames know this outcome, in a cycle, and whatever came.
                 outcome.__traceback__ = outcome.__context__ = None
-            else:
+            elif self._wanted.get(one.source_id) is one:  # else it was asked for anew meanwhile, and this may be older
                 self._cache.keep(one.source_id, outcome)
             self._forget(one)
             one.settle(outcome)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from resolvers.errors import UpstreamTimeout
+from resolvers.waiting import MovingTimeout
 
 NOT_ASKED: Final[Any] = object()
 """In place of what an attempt has found, where none was made."""
@@ -178,9 +179,9 @@ class Flight:
 
     @asynccontextmanager
     async def time_left(self, source: str) -> AsyncIterator[None]:
-        """Bound what is awaited inside by the deadline; raises `UpstreamTimeout` when it passes."""
+        """Bound what is awaited inside by the deadline, which moves; raises `UpstreamTimeout` when it passes."""
         try:
-            async with asyncio.timeout_at(self.deadline):
+            async with MovingTimeout(lambda: self.deadline):
                 yield
         except TimeoutError:
             raise UpstreamTimeout(source, detail="the deadline passed") from None

@@ -7,6 +7,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from contextvars import Context
+from types import TracebackType
 
 A_MOMENT_SECONDS = 0.005
 """Long enough for an answer to be given."""
@@ -124,3 +125,32 @@ class TimeLimit:
     def _expire(self) -> None:
         self._has_expired = True
         self._task.cancel()
+
+
+class MovingTimeout:
+    """`asyncio.timeout_at` for a moment that may be put off while it is waited for."""
+
+    def __init__(self, when: Callable[[], float]) -> None:
+        self._when = when
+        self._timeout = asyncio.timeout(None)
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def __aenter__(self) -> None:
+        await self._timeout.__aenter__()
+        self._look()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        await self._timeout.__aexit__(kind, error, trace)
+
+    def _look(self) -> None:
+        loop = asyncio.get_running_loop()
+        now, when = loop.time(), self._when()
+        if when > now:
+            self._timer = loop.call_at(when, self._look)
+        else:
+            self._timeout.reschedule(now)

@@ -274,3 +274,18 @@ async def test_what_is_told_of_a_call_has_no_request_id_because_several_may_have
         await asyncio.wait([waiting])
         await until(lambda: told)
         assert told == ["none"]
+
+
+async def test_a_reply_that_was_overtaken_by_a_newer_one_is_not_kept() -> None:
+    async with a_world(NEXUDUS_CACHE_FRESH_SECONDS="60") as world:
+        gate = Gate()
+        world.simulator.nexudus.faults.add(gate.fault)
+        first = asyncio.create_task(world.one(IDS[0]))
+        await until(lambda: gate.arrived)
+        newer = await world.one(IDS[0], Operation(2, wants_fresh=True))
+        gate.open()
+        older = await first
+        assert older is not newer
+        kept = world.fetcher.at_hand(IDS[0], Operation(2))
+        assert kept is not None
+        assert kept.record is newer

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from resolvers.waiting import A_MOMENT_SECONDS, Afterwards, Alarms, TimeLimit
+from resolvers.waiting import A_MOMENT_SECONDS, Afterwards, Alarms, MovingTimeout, TimeLimit
 from tests import loops
 
 Future = asyncio.Future[Any]
@@ -216,3 +216,27 @@ async def test_what_is_done_afterwards_has_no_context_of_whoever_added_it() -> N
     Afterwards().add(lambda: seen.append(id_.get()))
     await a_moment()
     assert seen == ["none"]
+
+
+async def test_a_timeout_that_is_put_off_expires_at_the_later_moment() -> None:
+    loop = asyncio.get_running_loop()
+    start = loop.time()
+    moments = [start + 1.0]
+    loop.call_later(0.5, moments.append, start + 3.0)
+    with pytest.raises(TimeoutError):
+        async with MovingTimeout(lambda: moments[-1]):
+            await asyncio.sleep(10)
+    assert loop.time() - start == pytest.approx(3.0, abs=0.01)
+
+
+async def test_a_timeout_whose_moment_has_passed_expires_at_once() -> None:
+    with pytest.raises(TimeoutError):
+        async with MovingTimeout(lambda: 0.0):
+            await asyncio.sleep(10)
+
+
+async def test_a_timeout_in_time_is_let_be() -> None:
+    when = asyncio.get_running_loop().time() + 1
+    async with MovingTimeout(lambda: when):
+        await turns()
+    await asyncio.sleep(2)
