@@ -435,3 +435,14 @@ async def test_what_is_not_even_an_exception_ends_the_connection(
     await until(lambda: not served.state.connections and not served.state.tasks)
     async with served.client() as another:
         assert echoed(await another.ask(post(b"x"))) == b"x"
+
+
+@pytest.mark.parametrize(
+    "sent", [post(b"one", b"X-Pad: " + b"p" * 100) * 500, post(b"x" * 100_000)], ids=["many small ones", "a large one"]
+)
+async def test_what_comes_in_one_go_with_half_of_the_next_head_is_answered(client: Client, sent: bytes) -> None:
+    client.writer.write(sent + SECOND[:40])
+    for _ in range(sent.count(b"POST ")):
+        assert b"200" in await client.answer()
+    client.writer.write(SECOND[40:])
+    assert b"second" in body_of(await client.answer())

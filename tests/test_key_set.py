@@ -1,6 +1,7 @@
 import asyncio
 import json
 from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 import pytest
@@ -152,3 +153,16 @@ def test_no_more_keys_are_read_than_an_issuer_would_have() -> None:
     many = json.loads(key_set("ec-1"))["keys"] * (MAX_KEYS + 50)
     entries = [entry | {"kid": str(number)} for number, entry in enumerate(many)]
     assert len(read_key_set(json.dumps({"keys": entries}).encode(), ALGORITHMS)) == MAX_KEYS
+
+
+async def test_a_fetch_has_no_request_id_because_several_wait_for_it() -> None:
+    id_: ContextVar[str] = ContextVar("id_", default="none")
+    seen: list[str] = []
+
+    async def fetch(_: str) -> bytes:
+        seen.append(id_.get())
+        return key_set("rsa-1", "ec-1")
+
+    id_.set("mine")
+    await KeySet("https://issuer.example.com/keys", fetch, algorithms=ALGORITHMS).key("rsa-1")
+    assert seen == ["none"]

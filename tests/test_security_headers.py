@@ -1,6 +1,6 @@
 import pytest
 
-from tests.harness import Graph
+from tests.harness import Graph, open_graph
 from web.security_headers import SECURITY_HEADERS
 
 
@@ -19,6 +19,7 @@ from web.security_headers import SECURITY_HEADERS
         ("GET", "/graphql?query={x}"),
         ("GET", "/graphiql/samples.json"),
         ("PUT", "/graphql"),
+        ("OPTIONS", "/graphql"),
         ("POST", "/graphql"),
     ],
 )
@@ -59,3 +60,12 @@ async def test_a_method_that_a_page_does_not_take_is_refused_in_json(graph: Grap
         assert answer.status == 405
         assert answer.json["errors"]
         assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD"}
+
+
+async def test_a_preflight_carries_them_too() -> None:
+    async with open_graph(CORS_ORIGINS="https://app.example.com") as graph:
+        asked = {"origin": "https://app.example.com", "access_control_request_method": "POST"}
+        answer = await graph.request("OPTIONS", "/graphql", **asked)
+    assert answer.headers["access-control-allow-origin"] == "https://app.example.com"
+    for name in SECURITY_HEADERS:
+        assert answer.headers[name.lower()], name

@@ -1,20 +1,18 @@
 """Starlette, with a shorter way for the one route that nearly all requests take.
 
 Starlette finds a route by trying one pattern after the other, between two layers that turn exceptions into responses.
-The endpoint of GraphQL has one path, turns its exceptions into responses by itself, and gives these all their headers:
-requests for exactly that path pass the other middleware and go straight to it. They take the usual way too, where
-anything is unusual about them.
+The endpoint of GraphQL has one path and turns its exceptions into responses by itself: requests for exactly that path
+pass the other middleware and go straight to it. They take the usual way too, where anything is unusual about them.
 """
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from web.graphql_http import GraphQLEndpoint
-from web.security_headers import SecurityHeaders
 
 
 class Application(Starlette):
@@ -27,7 +25,7 @@ class Application(Starlette):
         self.path = path
         self.endpoint = endpoint
         self._shortcut: ASGIApp = endpoint
-        for layer in reversed([layer for layer in middleware if cast(object, layer.cls) is not SecurityHeaders]):
+        for layer in reversed(middleware):
             self._shortcut = layer.cls(self._shortcut, *layer.args, **layer.kwargs)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -8,6 +8,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable, Collection
+from contextvars import Context
 from time import monotonic
 from typing import Any, Final
 
@@ -80,7 +81,8 @@ class KeySet:
     def _start_refresh(self) -> asyncio.Task[None]:
         if self._refresh is None:
             self._tried_at = self._clock()
-            self._refresh = asyncio.create_task(self._fetch_keys())
+            # For several requests: the log would show the id of one.
+            self._refresh = asyncio.create_task(self._fetch_keys(), context=Context())
             self._refresh.add_done_callback(self._done)
         return self._refresh
 

@@ -30,16 +30,26 @@ def protocol(
         """Counts a message's bytes, which h11 does by itself."""
 
         _message_bytes = 0
+        _is_within_a_message = False
+        _messages = 0  # in the piece that is being read
         # Sent in chunks of one byte each, a body takes six times its length.
         _most_bytes = MAX_HEAD_BYTES + 6 * max_body_bytes
 
         def on_message_begin(self) -> None:
             self._message_bytes = 0
+            self._messages += 1
+            self._is_within_a_message = True
             super().on_message_begin()
 
+        def on_message_complete(self) -> None:
+            self._is_within_a_message = False
+            super().on_message_complete()
+
         def data_received(self, data: bytes) -> None:
+            self._messages = int(self._is_within_a_message)
             super().data_received(data)
-            self._message_bytes += len(data)
+            if self._messages <= 1:  # else most of it may be of others
+                self._message_bytes += len(data)
             is_head = self.scope is None or "method" not in self.scope
             if self._message_bytes > (MAX_HEAD_BYTES if is_head else self._most_bytes):
                 self._refuse()  # type: ignore[attr-defined] # of `Bounded`, which comes before it
