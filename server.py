@@ -56,6 +56,7 @@ from web.problems import no_such_page
 from web.protocol import protocol
 from web.request_id import RequestId
 from web.serving import DrainingServer, several_at_once
+from web.upgrade import NoUpgrade
 
 gc.freeze()  # else the first collection would make up for it
 gc.enable()
@@ -195,7 +196,7 @@ def create_app(settings: AllSettings | None = None) -> Application:
     endpoint = GraphQLEndpoint(answer, page=page, door=open_door.door)
     home = Route("/", lambda _: RedirectResponse("/graphql"))
     routes = [home, Route("/graphql", endpoint), *health.routes(), *(graphiql.routes() if graphiql else ())]
-    layers = [Middleware(RequestId), *settings.door.middleware()]
+    layers = [Middleware(NoUpgrade), Middleware(RequestId), *settings.door.middleware()]
     pages = {HTTPException: no_such_page}
     app = Application(
         "/graphql", endpoint, routes=routes, middleware=layers, lifespan=lifespan, exception_handlers=pages

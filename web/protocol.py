@@ -32,6 +32,7 @@ def protocol(
         _message_bytes = 0
         _is_within_a_message = False
         _messages = 0  # in the piece that is being read
+        _is_upgrade_offered = False
         # Sent in chunks of one byte each, a body takes six times its length.
         _most_bytes = MAX_HEAD_BYTES + 6 * max_body_bytes
 
@@ -45,7 +46,19 @@ def protocol(
             self._is_within_a_message = False
             super().on_message_complete()
 
+        def _unsupported_upgrade_warning(self) -> None:
+            """End the connection with this response (RFC 9110, 7.8 allows to ignore the offer).
+
+            httptools takes no body for a request that offers an upgrade: what follows the head would be read as the
+            next request, and a body could name any path and carry any header that a proxy adds.
+            """
+            self._is_upgrade_offered = True
+            self.cycle.keep_alive = False
+            self.flow.pause_reading()
+
         def data_received(self, data: bytes) -> None:
+            if self._is_upgrade_offered:
+                return
             self._messages = int(self._is_within_a_message)
             super().data_received(data)
             if self._messages <= 1:  # else most of it may be of others
