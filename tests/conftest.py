@@ -5,7 +5,7 @@ The harness is imported where it is used: `make test` reads this file before it 
 
 import gc
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
@@ -74,6 +74,39 @@ def pytest_asyncio_loop_factories(item: pytest.Item) -> "Loops":
     return getattr(getattr(item, "module", None), "LOOPS", loops.ONE)
 
 
+BEHAVIOUR = frozenset(
+    f"test_{name}"
+    for name in (
+        "access admission attacks attacks_bodies attacks_disclosure attacks_ids callers canaries chartmogul_client "
+        "execution faults federation federation_batching fields graphql_http nexudus_client origins outages persisted "
+        "query reaching_sources request_id security_headers tokens"
+    ).split()
+)
+"""The files whose tests run once for each way into a graph (`tests/harness.py`)."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run the tests of behaviour once for each way into a graph."""
+    if metafunc.module.__name__.rpartition(".")[2] in BEHAVIOUR:
+        from tests.harness import WAYS
+
+        metafunc.parametrize("way_in", WAYS, indirect=True, scope="module")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def way_in(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Send requests this way (`tests/harness.py`), until the next."""
+    wanted: str = getattr(request, "param", "")
+    if not wanted:
+        yield ""
+        return
+    from tests import harness
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(harness, "way_in", wanted)
+        yield wanted
+
+
 @pytest.fixture
 async def graph() -> AsyncIterator["Graph"]:
     """A graph over both sources, with default settings and its costs shown."""
@@ -84,8 +117,8 @@ async def graph() -> AsyncIterator["Graph"]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def module_graph() -> AsyncIterator["Graph"]:
-    """The graph behind `shared_graph`."""
+async def module_graph(way_in: str) -> AsyncIterator["Graph"]:
+    """The graph behind `shared_graph`, one for each way."""
     from tests.harness import open_graph
 
     async with open_graph() as found:

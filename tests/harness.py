@@ -1,20 +1,33 @@
-"""The simulator on a free port, and the application over it in this process.
+"""The simulator on a free port, and the application over it in this process: real sockets to the simulator, and one way in.
 
-`open_graph` runs the whole path but for the client's socket: a real ASGI app, real sockets to the simulator.
+The tests of behaviour (`tests/conftest.py` lists them) run once for each of `WAYS`, and find the same each time.
 """
 
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
 from unittest.mock import patch
 
+import h11
+
 import server
+from resolvers.loaders import Loaders
+from resolvers.operation import Operation
+from schema.context import Context
+from schema.execution import Answer, Document, Engine
 from server import AllSettings, create_app
 from simulator import Simulator
+
+ASGI, PRODUCTION = WAYS = ("asgi", "connection, third time")
+"""The ways in. `ASGI`: the application is called, and each document is new to it. `PRODUCTION`: requests are bytes on a
+connection of the server's own protocol, and each document has been asked for twice before."""
+
+way_in = ASGI
+"""The way of the graphs that are opened now; the fixture of that name sets it."""
 
 
 @dataclass
@@ -37,6 +50,8 @@ class Graph:
 
     app: Any
     simulator: Simulator
+    port: int | None = None
+    """Where it listens; None where the application is called directly."""
 
     def forget(self) -> None:
         """Make the sources well again, and forget what was asked of them."""
@@ -58,37 +73,86 @@ class Graph:
         )
 
     async def request(self, method: str, target: str, body: bytes = b"", **headers: str) -> Response:
-        """Send one HTTP request straight to the ASGI app. A header's name is spelt with underscores."""
-        path, _, query = target.partition("?")
-        scope = {
-            "type": "http",
-            "asgi": {"version": "3.0"},
-            "http_version": "1.1",
-            "method": method,
-            "scheme": "http",
-            "path": path,
-            "raw_path": path.encode(),
-            "query_string": query.encode(),
-            "root_path": "",
-            "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()],
-            "client": ("127.0.0.1", 1),
-            "server": ("127.0.0.1", 80),
-        }
-        sent: list[Any] = []
-        parts = [{"type": "http.request", "body": body, "more_body": False}]
+        """Send one HTTP request. A header's name is spelt with underscores."""
+        lines = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+        if self.port is None:
+            return await _call(self.app, method, target, body, lines)
+        return await _send(self.port, method, target, body, lines)
 
-        async def receive() -> Any:
-            if not parts:
-                await asyncio.Event().wait()  # the client stays until it has its answer
-            return parts.pop()
 
-        async def send(message: Any) -> None:
-            sent.append(message)
+async def _call(app: Any, method: str, target: str, body: bytes, headers: list[tuple[bytes, bytes]]) -> Response:
+    """Send one request straight to the ASGI app."""
+    path, _, query = target.partition("?")
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": query.encode(),
+        "root_path": "",
+        "headers": headers,
+        "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 80),
+    }
+    sent: list[Any] = []
+    parts = [{"type": "http.request", "body": body, "more_body": False}]
 
-        await self.app(scope, receive, send)
-        start = sent[0]
-        found = {name.decode(): value.decode() for name, value in start["headers"]}
-        return Response(start["status"], found, b"".join(m.get("body", b"") for m in sent[1:]))
+    async def receive() -> Any:
+        if not parts:
+            await asyncio.Event().wait()  # the client stays until it has its answer
+        return parts.pop()
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await app(scope, receive, send)
+    start = sent[0]
+    found = {name.decode(): value.decode() for name, value in start["headers"]}
+    return Response(start["status"], found, b"".join(m.get("body", b"") for m in sent[1:]))
+
+
+async def _send(port: int, method: str, target: str, body: bytes, headers: list[tuple[bytes, bytes]]) -> Response:
+    """Send one request in one piece on a connection of its own."""
+    names = {name for name, _ in headers}
+    needed = [(b"host", b"localhost")] if b"host" not in names else []
+    if b"content-length" not in names and (body or method == "POST"):
+        needed.append((b"content-length", b"%d" % len(body)))
+    head = [f"{method} {target} HTTP/1.1".encode(), *(name + b": " + value for name, value in needed + headers)]
+    client = h11.Connection(h11.CLIENT)  # reads the response; it would not send all that tests do
+    client.send(h11.Request(method=method, target="/", headers=[("Host", "localhost")]))
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        writer.write(b"\r\n".join([*head, b"", body]))
+        status, found, text = 0, {}, b""
+        while not isinstance(event := client.next_event(), h11.EndOfMessage):
+            if event is h11.NEED_DATA:
+                client.receive_data(await reader.read(65_536))
+            elif isinstance(event, h11.Response):
+                status = event.status_code
+                found = {name.decode(): value.decode() for name, value in event.headers}
+            elif isinstance(event, h11.Data):
+                text += event.data
+        return Response(status, found, text)
+    finally:
+        writer.close()
+
+
+class AskedBefore(Engine):
+    """An engine that has executed each document twice before, for sources that are not there."""
+
+    async def answer(
+        self, document: Document, variables: dict[str, Any] | None, operation_name: str | None, context: Context
+    ) -> Answer:
+        """Return the answer."""
+        for _ in range(2):
+            operation = Operation(1)
+            loaders = Loaders({}, operation)
+            await super().answer(document, variables, operation_name, Context(loaders, operation, context.access))
+            loaders.close()
+        return await super().answer(document, variables, operation_name, context)
 
 
 DEFAULTS = {
@@ -116,9 +180,20 @@ _MADE_ONCE: dict[str, Any] = {
 @asynccontextmanager
 async def open_graph(simulator: Simulator | None = None, **variables: str) -> AsyncIterator[Graph]:
     """Run a simulator and the application over it, with settings in place of the usual ones ("" unsets one)."""
+    from tests import sockets  # which is made of graphs
+
     simulator = simulator or Simulator()
-    async with simulator.serve() as urls:
-        with patch.multiple(server, **_MADE_ONCE):
+    async with AsyncExitStack() as stack:
+        urls = await stack.enter_async_context(simulator.serve())
+        engine = AskedBefore if way_in == PRODUCTION else Engine
+        with patch.multiple(server, **_MADE_ONCE, Engine=engine):
             app = create_app(AllSettings({**DEFAULTS, **simulator.environment(urls), **variables}))
-        async with app.router.lifespan_context(app):
-            yield Graph(app, simulator)
+        await stack.enter_async_context(app.router.lifespan_context(app))
+        graph = Graph(app, simulator)
+        if way_in == PRODUCTION:
+            served = await stack.enter_async_context(sockets.real(graph))
+            graph.port = served.port
+            yield graph
+            assert not served.faults
+        else:
+            yield graph

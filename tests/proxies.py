@@ -151,7 +151,7 @@ async def _running(command: Sequence[str]) -> AsyncIterator[None]:
             process.terminate()
         async with asyncio.timeout(PATIENCE_SECONDS):
             await process.wait()
-        process._transport.close()  # type: ignore[attr-defined] # noqa: SLF001 - or it outlives the loop
+        process._transport.close()  # type: ignore[attr-defined]
 
 
 async def _listens(path: Path) -> None:

@@ -137,8 +137,8 @@ async def test_a_fault_of_our_own_tells_nothing(
         raise KeyError(NOTES)
 
     async with open_graph() as graph:
-        monkeypatch.setattr("schema.context.Context.load", broken)
-        answer = await graph.ask('{ node(id: "bmV4dWR1czox") { id } }')
+        monkeypatch.setattr("resolvers.nexudus.client.parse", broken)
+        answer = await graph.ask('{ nexudusOpportunity(sourceId: "1427000501") { id } }')
         assert answer["errors"][0]["message"] == "Internal server error."
         monkeypatch.setattr("schema.execution.Engine.answer", broken)
         masked = await graph.post({"query": "{ __typename }"})

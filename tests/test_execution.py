@@ -5,13 +5,12 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-import msgspec
 import pytest
 from aiodataloader import DataLoader
 
 from resolvers.loaders import Loaders
 from resolvers.nexudus import NEXUDUS, client
-from resolvers.nexudus.record import parse
+from resolvers.nexudus.record import NexudusRecord
 from schema import build_schema, execution
 from schema.execution import Answer, Document, Engine
 from tests import loops
@@ -164,14 +163,15 @@ async def test_a_fault_of_this_server_is_masked(
 
 
 async def test_a_broken_field_of_a_record_hurts_no_other_field(graph: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(body: bytes) -> Any:
-        record, absent = parse(body)
-        return msgspec.structs.replace(record, position=SECRET), absent
+    def broken(_: NexudusRecord) -> str:
+        raise RuntimeError(SECRET)
 
-    monkeypatch.setattr(client, "parse", broken)
-    answer = await graph.ask('{ nexudusOpportunity(sourceId: "1427000501") { position sourceId } }')
+    monkeypatch.setattr(NexudusRecord, "coworker_type", property(broken))
+    answer = await graph.ask('{ nexudusOpportunity(sourceId: "1427000501") { coworker { coworkerType id } sourceId } }')
 
-    assert answer["data"] == {"nexudusOpportunity": {"position": None, "sourceId": "1427000501"}}
+    found = answer["data"]["nexudusOpportunity"]
+    assert (found["coworker"]["coworkerType"], found["sourceId"]) == (None, "1427000501")
+    assert found["coworker"]["id"]
     assert SECRET not in str(answer["errors"])
 
 

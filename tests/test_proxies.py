@@ -27,7 +27,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 ID = 1427000501
 SMUGGLED, FIRST, SECOND = range(ID + 1, ID + 4)
-ROUNDS = 8
+ROUNDS = 4
 BASIC = b"Authorization: Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode())
 OFFERS = {
     "x": (b"Connection: Upgrade", b"Upgrade: x"),
@@ -38,7 +38,10 @@ PADDING = {"as it is": b"", "behind blank lines": b"\r\n" * 100_000}
 """Before a request empty lines are skipped (RFC 9112, 2.2): so many, that the server reads them in several pieces."""
 
 NGINX = [f"nginx-{map_}-{buffering}" for map_ in NGINX_MAPS for buffering in ("on", "off")]
-PROXIES = [*(pytest.param(name, marks=needs("nginx")) for name in NGINX), pytest.param("haproxy", marks=needs("haproxy"))]
+PROXIES = [
+    *(pytest.param(name, marks=needs("nginx")) for name in NGINX),
+    pytest.param("haproxy", marks=needs("haproxy")),
+]
 
 
 def head(first: bytes, *lines: bytes) -> bytes:
@@ -179,7 +182,9 @@ FORMS = {
         b"Expect: 100-continue", b"Connection: keep-alive", LENGTH, body=STOLEN, first=b"POST /health/live HTTP/1.0"
     ),
     "trailers": poisoned(CHUNKED, body=b"2\r\n{}\r\n0\r\nContent-Length: 0\r\nHost: other\r\n\r\n" + STOLEN),
-    "trailers that offer an upgrade": poisoned(CHUNKED, body=b"0\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n" + STOLEN),
+    "trailers that offer an upgrade": poisoned(
+        CHUNKED, body=b"0\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n" + STOLEN
+    ),
     "chunk extensions": poisoned(CHUNKED, body=b"2;x=\ny\r\n{}\r\n" + END + STOLEN),
     "a chunk longer than any": poisoned(CHUNKED, body=b"10000000000000002\r\n{}\r\n" + END + STOLEN),
     "absolute": poisoned(LENGTH, body=STOLEN, first=b"POST http://localhost/health/live HTTP/1.1"),
@@ -229,7 +234,9 @@ async def test_no_spelling_of_the_path_leads_past_the_password(quiet: Street, pr
 async def test_a_key_in_a_trailer_is_no_credential(quiet: Street, proxy: str) -> None:
     body = STOLEN.partition(b"\r\n\r\n")[2]
     chunks = b"%x\r\n%s\r\n0\r\nX-API-Key: ada\r\n\r\n" % (len(body), body)
-    request = head(b"POST /graphql HTTP/1.1", b"Content-Type: application/json", CHUNKED, b"Trailer: X-API-Key") + chunks
+    request = (
+        head(b"POST /graphql HTTP/1.1", b"Content-Type: application/json", CHUNKED, b"Trailer: X-API-Key") + chunks
+    )
     for pieces in cut(request):
         assert (await send(quiet.sockets[f"{proxy}-keys"], *pieces)).status == 401
     assert not quiet.was_executed()
@@ -276,5 +283,5 @@ async def test_curl_that_offers_http_2_is_answered(street: Street) -> None:
         stdout=asyncio.subprocess.PIPE,
     )
     printed, _ = await process.communicate()
-    process._transport.close()  # type: ignore[attr-defined] # noqa: SLF001 - or it outlives the loop
+    process._transport.close()  # type: ignore[attr-defined]
     assert printed == ANSWER + b" 200"
