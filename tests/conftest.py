@@ -88,9 +88,11 @@ BEHAVIOUR = frozenset(
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run the tests of behaviour once for each way into a graph."""
     if metafunc.module.__name__.rpartition(".")[2] in BEHAVIOUR:
-        from tests.harness import WAYS
+        from tests.harness import ASGI, CONNECTION, UNCACHED
 
-        metafunc.parametrize("way_in", WAYS, indirect=True, scope="module")
+        looks_at_costs = metafunc.definition.get_closest_marker("looks_at_costs")
+        ways = (ASGI, UNCACHED if looks_at_costs else CONNECTION)
+        metafunc.parametrize("way_in", ways, indirect=True, scope="module")
 
 
 @pytest.fixture(scope="module", autouse=True)

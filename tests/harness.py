@@ -1,4 +1,4 @@
-"""The simulator on a free port, and the application over it in this process: real sockets to the simulator, and one way in.
+"""The simulator on a free port, and the application over it in this process.
 
 The tests of behaviour (`tests/conftest.py` lists them) run once for each of `WAYS`, and find the same each time.
 """
@@ -7,7 +7,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import Any
 from unittest.mock import patch
@@ -22,9 +22,14 @@ from schema.execution import Answer, Document, Engine
 from server import AllSettings, create_app
 from simulator import Simulator
 
-ASGI, PRODUCTION = WAYS = ("asgi", "connection, third time")
-"""The ways in. `ASGI`: the application is called, and each document is new to it. `PRODUCTION`: requests are bytes on a
-connection of the server's own protocol, and each document has been asked for twice before."""
+ASGI, CONNECTION, UNCACHED = "asgi", "connection", "connection without caches"
+"""The ways in.
+
+`ASGI`: the application is called, and each document is new to it. `CONNECTION`: as in production, requests are bytes
+on a connection of the server's protocol, documents have been asked for before, caches are on; and what is answered
+without an error is asked for twice more, and must be answered with the same bytes, now from the response cache.
+`UNCACHED`: as `CONNECTION`, without caches, for tests of what a request costs.
+"""
 
 way_in = ASGI
 """The way of the graphs that are opened now; the fixture of that name sets it."""
@@ -52,6 +57,7 @@ class Graph:
     simulator: Simulator
     port: int | None = None
     """Where it listens; None where the application is called directly."""
+    asks_again: bool = False
 
     def forget(self) -> None:
         """Make the sources well again, and forget what was asked of them."""
@@ -77,7 +83,12 @@ class Graph:
         lines = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
         if self.port is None:
             return await _call(self.app, method, target, body, lines)
-        return await _send(self.port, method, target, body, lines)
+        answer = await _send(self.port, method, target, body, lines)
+        if self.asks_again and method == "POST" and answer.status == 200 and "errors" not in answer.json:
+            for _ in range(2):  # the first comes from the cache of records, and its response is stored
+                again = await _send(self.port, method, target, body, lines)
+                assert (again.status, again.body) == (answer.status, answer.body)
+        return answer
 
 
 async def _call(app: Any, method: str, target: str, body: bytes, headers: list[tuple[bytes, bytes]]) -> Response:
@@ -168,6 +179,9 @@ DEFAULTS = {
 }
 
 
+CACHES = {name: "600" for name in DEFAULTS if "_CACHE_" in name} | {"UPSTREAM_COST": "false"}
+
+
 # These never change, and take longer to make than most tests to run.
 _MADE_ONCE: dict[str, Any] = {
     "build_schema": cache(server.build_schema),
@@ -185,15 +199,15 @@ async def open_graph(simulator: Simulator | None = None, **variables: str) -> As
     simulator = simulator or Simulator()
     async with AsyncExitStack() as stack:
         urls = await stack.enter_async_context(simulator.serve())
-        engine = AskedBefore if way_in == PRODUCTION else Engine
+        engine = Engine if way_in == ASGI else AskedBefore
+        caches = CACHES if way_in == CONNECTION else {}
         with patch.multiple(server, **_MADE_ONCE, Engine=engine):
-            app = create_app(AllSettings({**DEFAULTS, **simulator.environment(urls), **variables}))
+            app = create_app(AllSettings({**DEFAULTS, **caches, **simulator.environment(urls), **variables}))
         await stack.enter_async_context(app.router.lifespan_context(app))
         graph = Graph(app, simulator)
-        if way_in == PRODUCTION:
-            served = await stack.enter_async_context(sockets.real(graph))
-            graph.port = served.port
+        if way_in == ASGI:
             yield graph
-            assert not served.faults
-        else:
-            yield graph
+            return
+        served = await stack.enter_async_context(sockets.real(graph))
+        yield replace(graph, port=served.port, asks_again=way_in == CONNECTION)
+        assert not served.faults

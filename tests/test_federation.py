@@ -46,6 +46,7 @@ def directives(of: Any) -> list[str]:
     ]
 
 
+@pytest.mark.looks_at_costs
 @pytest.mark.parametrize(
     ("representation", "type_", "id_"),
     [
@@ -134,6 +135,7 @@ async def test_one_unknown_typename_does_not_null_the_whole_response(graph: Grap
     assert error["extensions"]["code"] == "BAD_USER_INPUT"
 
 
+@pytest.mark.looks_at_costs
 async def test_a_failing_entity_hurts_no_other(graph: Graph) -> None:
     graph.simulator.chartmogul.faults.add(FAULTS["403"], times=None)
     answer = await entities(graph, CHARTMOGUL, NEXUDUS)

@@ -86,6 +86,7 @@ async def test_a_token_that_cannot_be_one_is_a_bad_response(token: str) -> None:
         assert reads(graph, "nexudus") == []
 
 
+@pytest.mark.looks_at_costs
 @pytest.mark.parametrize("seconds", [0, -1, 0.001])
 async def test_a_token_that_is_said_to_end_at_once_is_used_until_it_is_refused(seconds: float) -> None:
     async with open_graph() as graph:

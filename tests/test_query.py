@@ -99,6 +99,7 @@ async def test_a_list_keeps_the_order_fetches_duplicates_once_and_has_null_for_t
     assert sorted(reads(graph)) == ["chartmogul get", "chartmogul get", "nexudus list-by-ids"]
 
 
+@pytest.mark.looks_at_costs
 async def test_25_ids_of_each_source_with_10_duplicates_cost_1_and_25_requests_and_say_so(graph: Graph) -> None:
     ids = [*nexudus_ids(25), *chartmogul_ids(graph, 25)]
     ids += random.Random(1).sample(ids, 10)
@@ -120,6 +121,7 @@ async def test_two_aliases_of_one_id_cost_one_call(graph: Graph) -> None:
     assert reads(graph) == ["chartmogul get"]
 
 
+@pytest.mark.looks_at_costs
 async def test_aliases_root_fields_and_entities_share_one_fetch(graph: Graph) -> None:
     """Trap 4: nothing that waits comes before the key is queued."""
     query = """
@@ -153,6 +155,7 @@ async def test_two_spellings_of_one_id_are_one_key(graph: Graph) -> None:
     assert reads(graph) == ["nexudus get"]
 
 
+@pytest.mark.looks_at_costs
 async def test_requests_do_not_share_their_loaders(graph: Graph) -> None:
     """Trap 5: one set for each request; what is kept longer is the cache's business alone."""
     for _ in range(2):
