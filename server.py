@@ -15,12 +15,13 @@ import os
 import re
 import socket
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from io import StringIO
 from math import ceil
 from os import environ
 from pathlib import Path
+from time import monotonic
 from typing import Annotated, Any, Literal
 
 import uvicorn
@@ -139,10 +140,11 @@ def samples() -> list[Sample]:
     return found
 
 
-def create_app(settings: AllSettings | None = None) -> Application:
+def create_app(settings: AllSettings | None = None, *, clock: Callable[[], float] = monotonic) -> Application:
     """Return the ASGI application; raises `BadSettings`.
 
-    In the demo the sources are the simulator's, which starts and stops with the application.
+    In the demo the sources are the simulator's, which starts and stops with the application. `clock`, in seconds, is
+    that of rations, caches and pauses; a test may have one of its own.
     """
     settings = settings or AllSettings(variables())
     fetchers: dict[str, Fetcher] = {}
@@ -186,7 +188,9 @@ def create_app(settings: AllSettings | None = None) -> Application:
             sources = await stack.enter_async_context(_simulated_sources()) if settings.demo else settings.sources
             for source in SOURCES:
                 if (given := sources[source.name]).is_configured:
-                    fetchers[source.name] = open_fetcher(source, given, session, settings.transport, log_events)
+                    fetchers[source.name] = open_fetcher(
+                        source, given, session, settings.transport, log_events, clock=clock
+                    )
             health.is_ready = True
             yield
             health.is_ready = False

@@ -12,6 +12,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from contextvars import Context
 from functools import partial
+from time import monotonic
 
 from aiohttp import ClientSession
 
@@ -285,9 +286,13 @@ def open_fetcher(
     session: ClientSession,
     transport_settings: TransportSettings,
     telemetry: Telemetry,
+    *,
+    clock: Callable[[], float] = monotonic,
 ) -> Fetcher:
-    """Return the fetcher of a source that has credentials."""
-    budget = Budget(source.name, source.rates if settings.rationed else ())
+    """Return the fetcher of a source that has credentials. `clock`, in seconds, is that of all its parts."""
+    budget = Budget(source.name, source.rates if settings.rationed else (), clock=clock)
     places = Places(settings.concurrency or source.concurrency)
-    transport = Transport(source.name, session, transport_settings, telemetry, places=places, budget=budget)
-    return Fetcher(source.open(settings, transport), Cache(settings))
+    transport = Transport(
+        source.name, session, transport_settings, telemetry, places=places, budget=budget, clock=clock
+    )
+    return Fetcher(source.open(settings, transport), Cache(settings, clock=clock))

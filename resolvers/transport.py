@@ -5,6 +5,8 @@ long, how much is read, whether at all (breaker), and whether again (retries).
 """
 
 import asyncio
+from collections.abc import Callable
+from time import monotonic
 
 import aiohttp
 
@@ -51,9 +53,11 @@ class Transport:
         *,
         places: Places,
         budget: Budget,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         self.source = source
         self.budget = budget
+        self.clock = clock
         self._upstream = Upstream(
             source,
             Exchanges(session),
@@ -64,7 +68,7 @@ class Transport:
         )
         self.telemetry = telemetry
         self._places = places
-        self._breaker = Breaker(source)
+        self._breaker = Breaker(source, clock=clock)
         self._retries = Retries()
         self.shortest_exchange_seconds = settings.attempt_timeout_seconds / 10
         """What has less time left is not sent: an answer could not be waited for."""

@@ -26,10 +26,18 @@ class Urls:
     control: str
 
 
+def _now() -> float:
+    """Return the time of the running loop, in seconds; the machine's, where none runs."""
+    try:
+        return asyncio.get_running_loop().time()
+    except RuntimeError:
+        return time.monotonic()
+
+
 class Simulator:
     """Both vendors, deterministic by seed, with faults on demand and a log of all calls."""
 
-    def __init__(self, seed: int = 1, throttled: bool = False, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, seed: int = 1, throttled: bool = False, *, clock: Callable[[], float] = _now) -> None:
         """Take the seed of the records, whether the vendors' request rates hold, and a clock in seconds."""
         self.calls: list[Call] = []
         """Every request to either vendor, in order of arrival."""

@@ -21,6 +21,7 @@ from schema.context import Context
 from schema.execution import Answer, Document, Engine
 from server import AllSettings, create_app
 from simulator import Simulator
+from tests import loops
 
 ASGI, CONNECTION, UNCACHED = "asgi", "connection", "connection without caches"
 """The ways in.
@@ -202,7 +203,9 @@ async def open_graph(simulator: Simulator | None = None, **variables: str) -> As
         engine = Engine if way_in == ASGI else AskedBefore
         caches = CACHES if way_in == CONNECTION else {}
         with patch.multiple(server, **_MADE_ONCE, Engine=engine):
-            app = create_app(AllSettings({**DEFAULTS, **caches, **simulator.environment(urls), **variables}))
+            app = create_app(
+                AllSettings({**DEFAULTS, **caches, **simulator.environment(urls), **variables}), clock=loops.now
+            )
         await stack.enter_async_context(app.router.lifespan_context(app))
         graph = Graph(app, simulator)
         if way_in == ASGI:

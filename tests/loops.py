@@ -9,14 +9,6 @@ from time import monotonic
 
 import looptime
 
-from resolvers.breaker import Breaker
-from resolvers.budget import Budget
-from resolvers.cache import Cache
-from resolvers.nexudus.tokens import PasswordTokens
-from simulator import Simulator
-from web.kept import KeptAnswers
-from web.key_set import KeySet
-
 Loops = dict[str, Callable[[], asyncio.AbstractEventLoop]]
 
 ONE: Loops = {"asyncio": asyncio.new_event_loop}
@@ -30,13 +22,9 @@ WITH_ITS_OWN_TIME: Loops = {"looptime": looptime.new_event_loop}
 
 
 def now() -> float:
-    """The machine's clock, but in a loop that has its own time that time."""
+    """Return the time of the running loop where it has its own, else the machine's; a clock for what takes one."""
     with suppress(RuntimeError):  # no loop is running
         loop = asyncio.get_running_loop()
         if isinstance(loop, looptime.LoopTimeEventLoop):
             return loop.time()
     return monotonic()
-
-
-for kind in (Breaker, Budget, Cache, KeySet, KeptAnswers, PasswordTokens, Simulator):
-    kind.__init__.__kwdefaults__["clock"] = now  # type: ignore[index] # each takes a clock by its name

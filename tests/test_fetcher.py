@@ -64,6 +64,7 @@ async def a_world(
             session,
             TransportSettings(attempt_timeout_seconds=attempt_timeout_seconds),
             world.events.append,
+            clock=loops.now,
         )
         await world.one("1")  # signs in, and opens a connection
         simulator.calls.clear()

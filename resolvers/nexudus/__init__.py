@@ -73,7 +73,14 @@ def open_client(settings: NexudusSettings, transport: Transport) -> NexudusClien
     else:
         assert settings.username
         assert settings.password
-        tokens = PasswordTokens(base_url, settings.username, settings.password, transport, client_id=settings.client_id)
+        tokens = PasswordTokens(
+            base_url,
+            settings.username,
+            settings.password,
+            transport,
+            client_id=settings.client_id,
+            clock=transport.clock,
+        )
     return NexudusClient(base_url, tokens, transport, confirm_missing=settings.confirm_missing)
 
 
