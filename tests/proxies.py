@@ -1,4 +1,4 @@
-"""nginx and haproxy as people put them in front of this server: started in a folder of their own, reached by sockets in it.
+"""nginx and haproxy as people put them in front of this server, reached by sockets in a folder.
 
 Every proxy keeps its connections to the server and uses them for whoever asks next. In front of a server with
 `AUTHENTICATION=proxy` it asks everybody for a password, but for requests below `/health/`.
@@ -18,7 +18,7 @@ PATIENCE_SECONDS = 10.0
 USER, PASSWORD = "ada", "s3cret-of-the-proxy"
 
 NGINX_MAPS = {"documented": "close", "ingress": ""}
-"""What `Connection` becomes where nothing is offered: as nginx's own page on WebSockets has it, and as ingress-nginx has."""
+"""What `Connection` becomes without `Upgrade`: https://nginx.org/en/docs/http/websocket.html, and ingress-nginx."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,8 @@ async def read_response(reader: asyncio.StreamReader, *, has_body: bool = True) 
                 head = await reader.readuntil(b"\r\n\r\n")
             length = re.search(rb"(?im)^content-length: *(\d+)", head)
             if not has_body:
-                body = b""
-            else:
-                body = await reader.readexactly(int(length[1])) if length else await reader.read()
+                return Response(int(head.split()[1]), head)
+            body = await reader.readexactly(int(length[1])) if length else await reader.read()
     except (asyncio.IncompleteReadError, ConnectionError):
         return Response(0)
     return Response(int(head.split()[1]), head, body)

@@ -11,8 +11,8 @@ from resolvers import global_id
 from schema import build_restricted_schema, build_schema
 from schema.access import CUSTOM_ATTRIBUTES, PERSONAL, Access, personal_fields
 from simulator import FAULTS, Simulator
+from tests.credentials import SCOPES, line
 from tests.harness import Graph, open_graph
-from tests.test_api_keys import SCOPES, line
 
 PERSONAL_FIELDS = """
     Opportunity.owner NexudusOpportunity.owner ChartMogulOpportunity.owner

@@ -2,14 +2,9 @@ from hashlib import sha256
 
 import pytest
 
+from tests.credentials import SCOPES, line
 from web import api_keys
 from web.api_keys import ApiKeys, main, read_keys
-
-SCOPES = ("opportunities:read", "contacts:read")
-
-
-def line(name: str, key: str, scopes: str = "opportunities:read") -> str:
-    return f"{name} {sha256(key.encode()).hexdigest()} {scopes}"
 
 
 def test_several_keys_are_good_at_once_each_with_its_scopes() -> None:

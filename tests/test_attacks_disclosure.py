@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from tests.credentials import SCOPES, line
 from tests.harness import Graph, open_graph
-from tests.test_api_keys import SCOPES, line
 
 PRODUCTION = {
     "PRODUCTION": "true",

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from tests.credentials import SCOPES, line
 from tests.harness import Graph, Response, open_graph
 from tests.issuer import AUDIENCE, ISSUER, key_set, token
-from tests.test_api_keys import SCOPES, line
 from web.api_keys import read_keys
 from web.arrival import Arrival, Head
 from web.callers import Caller, Callers

@@ -12,18 +12,10 @@ import pytest
 
 import server
 from resolvers.telemetry import Event
-from simulator import FAULTS, Simulator
+from simulator import FAULTS
+from tests.canaries import API_KEY, CALLER_KEY, EMAIL, NOTES, PASSWORD, UPSTREAM, URL_PART, VARIABLE, planted
+from tests.credentials import SCOPES, line
 from tests.harness import open_graph
-from tests.test_api_keys import SCOPES, line
-
-PASSWORD = "CANARY-password-7c1f"
-API_KEY = "CANARY-api-key-93ab"
-CALLER_KEY = "CANARY-caller-key-5d2e"
-EMAIL = "canary-person@example.com"
-NOTES = "CANARY-notes-e04c"
-VARIABLE = "CANARY-variable-61d9"
-UPSTREAM = "CANARY-upstream-b8f0"
-URL_PART = "crmopportunities"
 
 QUERY = """query($n: ID!, $c: ID!, $bad: ID!) {
   n: nexudusOpportunity(sourceId: $n) { status stageName }
@@ -33,18 +25,6 @@ QUERY = """query($n: ID!, $c: ID!, $bad: ID!) {
 VARIABLES = {"n": "1427000501", "c": "4ee13ca4-e7fe-11ee-fa7f-f303abf41acc", "bad": VARIABLE}
 
 KINDS: dict[str, tuple[str, ...]] = {"get": ("get", "list-by-ids"), "token": ("token-password", "token-refresh")}
-
-
-def planted() -> Simulator:
-    """Return a simulator whose credentials and records hold canaries."""
-    simulator = Simulator()
-    simulator.nexudus.password = PASSWORD
-    simulator.chartmogul.api_key = API_KEY
-    for record in simulator.nexudus.records.values():
-        record.update({"CoworkerEmail": EMAIL, "UpdatedBy": EMAIL, "Notes": NOTES, "CoworkerFullName": EMAIL})
-    for record in simulator.chartmogul.records.values():
-        record.update({"owner": EMAIL, "custom": {"note": NOTES}})
-    return simulator
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 import server
 from resolvers.settings import BadSettings
 from server import AllSettings
-from tests.test_api_keys import line
+from tests.credentials import line
 
 SOURCE = {"CHARTMOGUL_API_KEY": "key"}
 JWT = {"JWT_ISSUER": "https://i.example.com", "JWT_AUDIENCE": "graph", "JWT_JWKS_URL": "https://i.example.com/keys"}

@@ -13,6 +13,7 @@ import pytest_asyncio
 
 from simulator import Simulator
 from tests import loops, sockets
+from tests.credentials import line
 from tests.harness import Graph, open_graph
 from tests.issuer import AUDIENCE, ISSUER, key_set, token
 from tests.sockets import (
@@ -32,7 +33,6 @@ from tests.sockets import (
     real,
     same,
 )
-from tests.test_api_keys import line
 from web.fast_lane import MOST_HEADERS
 
 stub, served, client = sockets.stub, sockets.served, sockets.client

@@ -14,8 +14,8 @@ from resolvers.errors import UpstreamError, UpstreamUnavailable
 from resolvers.operation import Operation
 from simulator import FAULTS
 from tests import loops
+from tests.fetchers import IDS, a_world
 from tests.harness import Graph, open_graph
-from tests.test_fetcher import IDS, a_world
 
 LOOPS = loops.WITH_ITS_OWN_TIME
 

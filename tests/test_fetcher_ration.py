@@ -10,7 +10,7 @@ from resolvers.errors import UpstreamRateLimited
 from resolvers.operation import Operation
 from simulator import faults
 from tests import loops
-from tests.test_fetcher import IDS, a_world, until
+from tests.fetchers import IDS, a_world, until
 
 LOOPS = loops.WITH_ITS_OWN_TIME
 

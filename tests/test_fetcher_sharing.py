@@ -18,7 +18,7 @@ from resolvers.operation import Operation
 from simulator import FAULTS, Fault
 from simulator.wire import Exchange
 from tests import loops
-from tests.test_fetcher import IDS, a_world, until
+from tests.fetchers import IDS, a_world, until
 
 LOOPS = loops.WITH_ITS_OWN_TIME
 

@@ -16,8 +16,8 @@ from hypothesis_graphql import queries
 from resolvers import global_id
 from resolvers.registry import SOURCES
 from schema import build_schema
+from tests.canaries import API_KEY, PASSWORD, planted
 from tests.harness import Graph, open_graph
-from tests.test_canaries import API_KEY, PASSWORD, planted
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "60"))
 SCHEMA = build_schema()._schema

@@ -10,8 +10,8 @@ from unittest.mock import patch
 
 from schema.execution import Engine
 from simulator import Simulator
+from tests.credentials import line
 from tests.harness import Graph, open_graph
-from tests.test_api_keys import line
 from web.arrival import Arrival, Head
 from web.sent import Sent
 

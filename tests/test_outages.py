@@ -10,7 +10,7 @@ import resolvers.retry
 from simulator import FAULTS, faults
 from tests import loops
 from tests.harness import open_graph
-from tests.test_faults import ALWAYS, DATA, FIELD, HASTY, SOURCES, ask, check, reads, signed_in
+from tests.two_sources import ALWAYS, DATA, FIELD, HASTY, SOURCES, ask, check, reads, signed_in
 
 LOOPS = loops.WITH_ITS_OWN_TIME
 

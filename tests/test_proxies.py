@@ -1,4 +1,4 @@
-"""The server behind nginx and haproxy, which use one connection for many callers: nobody's bytes become another's request.
+"""Behind nginx and haproxy, which use one connection for many callers, nobody's bytes become another's request.
 
 A stranger has no password of the proxy, and what it may reach (`/health/`) tells nothing. What a stranger smuggles asks
 for a record that nobody else asks for, so the sources tell whether it was executed.

@@ -15,7 +15,7 @@ import pytest
 import resolvers.retry
 from simulator import Simulator
 from tests.harness import open_graph
-from tests.test_faults import DATA, HASTY, ID, ask, check
+from tests.two_sources import DATA, HASTY, ID, ask, check
 
 
 @pytest.fixture(autouse=True)

@@ -27,7 +27,7 @@ DOCUMENTS = [
 
 def test_every_name_is_that_of_a_rule() -> None:
     assert {rule.__name__ for rule in rules_for("$ @ ... subscription")} == {r.__name__ for r in specified_rules}
-    assert len(rules_for("{ a }")) == len(specified_rules) - 18
+    assert set(rules_for("{ a }")) < set(specified_rules)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)

@@ -5,7 +5,7 @@ import aiohttp
 from benchmarks.running import running_server
 from benchmarks.soak import TINY, UNRATIONED, soak
 from simulator import FAULTS, Simulator
-from tests.test_faults import QUERY
+from tests.two_sources import QUERY
 
 
 async def test_a_source_that_hangs_costs_the_other_nothing_and_leaves_no_trace() -> None:

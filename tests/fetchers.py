@@ -1,0 +1,69 @@
+"""One fetcher over the simulator, whose list of calls says how few requests it makes."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from resolvers.budget import Rate
+from resolvers.exchange import open_session
+from resolvers.fetcher import Fetcher, open_fetcher
+from resolvers.nexudus import NEXUDUS
+from resolvers.operation import Operation
+from resolvers.settings import read
+from resolvers.source import Source
+from resolvers.telemetry import Event
+from resolvers.transport import TransportSettings
+from simulator import Call, Simulator
+from tests import loops
+
+IDS = [str(number) for number in range(1427000501, 1427000701)]
+READS = ("get", "list-by-ids")
+
+
+@dataclass
+class World:
+    """One fetcher over the simulator."""
+
+    simulator: Simulator
+    fetcher: Fetcher
+    events: list[Event] = field(default_factory=list)
+
+    @property
+    def reads(self) -> list[Call]:
+        return [call for call in self.simulator.calls if call.kind in READS]
+
+    async def fetch(self, *ids: str, operation: Operation | None = None) -> list[Any]:
+        return await self.fetcher.fetch_many(ids, operation or Operation(2))
+
+    async def one(self, source_id: str, operation: Operation | None = None) -> Any:
+        (outcome,) = await self.fetch(source_id, operation=operation)
+        return outcome
+
+
+@asynccontextmanager
+async def a_world(
+    source: Source = NEXUDUS, *, rates: Sequence[Rate] = (), attempt_timeout_seconds: float = 1.0, **variables: str
+) -> AsyncIterator[World]:
+    simulator = Simulator()
+    async with simulator.serve() as urls, open_session() as session:
+        settings = read(source.settings, {**simulator.environment(urls), **variables})
+        world = World(simulator, None)  # type: ignore[arg-type] # made in the next line
+        world.fetcher = open_fetcher(
+            replace(source, rates=rates),
+            settings,
+            session,
+            TransportSettings(attempt_timeout_seconds=attempt_timeout_seconds),
+            world.events.append,
+            clock=loops.now,
+        )
+        await world.one("1")  # signs in, and opens a connection
+        simulator.calls.clear()
+        yield world
+
+
+async def until(condition: Callable[[], Any]) -> None:
+    async with asyncio.timeout(2):
+        while not condition():  # noqa: ASYNC110 - the simulator tells by being looked at
+            await asyncio.sleep(0.002)
