@@ -8,6 +8,10 @@ from starlette.types import Receive, Scope
 
 T = TypeVar("T")
 
+WHOLE = "opportunity_graph.whole"
+"""An extension of ASGI's scope: the `body` is here as a whole already, with the `head` as it is here; and whoever began
+the request looks after a client that goes."""
+
 
 class Head:
     """A request's headers, as ASGI has them: pairs of bytes, names in lower case."""
@@ -58,5 +62,7 @@ class Arrival:
     @classmethod
     def of(cls, scope: Scope, receive: Receive) -> "Arrival":
         """Return the request that ASGI tells of."""
+        if (here := scope.get("extensions", {}).get(WHOLE)) is not None and here["head"].fields is scope["headers"]:
+            return cls(scope["method"], here["head"], scope["server"], scope["query_string"], whole=here["body"])
         head = Head(scope["headers"])
         return cls(scope["method"], head, scope.get("server"), scope["query_string"], receive=receive)
