@@ -1,4 +1,4 @@
-"""A request whose head is here. Both ways in lead to one: ASGI, and the connection itself (`web/fast_lane.py`)."""
+"""A request whose head is here. Both ways in lead to one: a task, and without one (`web/protocol.py`)."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A whole response of the GraphQL endpoint, in the two forms that it leaves in: ASGI's, and the bytes themselves."""
+"""A whole response of the GraphQL endpoint, and how heads of responses are written."""
 
 import json
 from collections.abc import Mapping
