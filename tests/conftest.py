@@ -77,7 +77,7 @@ def pytest_asyncio_loop_factories(item: pytest.Item) -> "Loops":
 BEHAVIOUR = frozenset(
     f"test_{name}"
     for name in (
-        "access admission attacks attacks_bodies attacks_disclosure attacks_ids callers canaries chartmogul_client "
+        "access attacks attacks_bodies attacks_disclosure attacks_ids callers canaries chartmogul_client "
         "execution faults federation federation_batching fields graphql_http nexudus_client origins outages persisted "
         "query reaching_sources request_id security_headers tokens"
     ).split()

@@ -247,8 +247,7 @@ async def test_a_body_above_the_limit_is_413(web: Graph, size: int) -> None:
     body = b'{"query": "{ __typename }", "extensions": {"x": "' + b"x" * size + b'"}}'
     refused(await post(web, body), 413)
     refused(await post(web, body, content_length=str(len(body))), 413)
-    refused(no_number := await post(web, QUERY, content_length="9" * 5_000), no_number.status)
-    assert no_number.status == 413 or (web.port and no_number.status == 400)  # a parser of heads may refuse it, too
+    refused(await post(web, QUERY, content_length="9" * 5_000), 413)
 
 
 @pytest.mark.parametrize(

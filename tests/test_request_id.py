@@ -22,7 +22,8 @@ async def test_a_callers_own_id_is_kept(graph: Graph, path: str, given: str) -> 
 
 @pytest.mark.parametrize("given", ["", "x" * 65, "two words", "line\nforged", "\u00e9"])
 async def test_an_id_that_could_forge_a_line_of_the_log_is_replaced(graph: Graph, given: str) -> None:
+    answer = await graph.request("GET", "/graphql", x_request_id=given)
     if graph.port and "\n" in given:
-        pytest.skip("on a connection this is the end of a header, and the application never sees it")
-    found = (await graph.request("GET", "/graphql", x_request_id=given)).headers["x-request-id"]
-    assert re.fullmatch("[0-9a-f]{32}", found)
+        assert answer.status == 400  # on a connection such a head is none
+    else:
+        assert re.fullmatch("[0-9a-f]{32}", answer.headers["x-request-id"])
