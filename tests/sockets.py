@@ -145,7 +145,7 @@ class Served:
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(lambda _, context: self.faults.append(context))
         server = await loop.create_server(self.connection, "127.0.0.1", 0)
-        self.port = server.sockets[0].getsockname()[1]
+        self._port = server.sockets[0].getsockname()[1]
         try:
             yield self
         finally:
@@ -161,12 +161,17 @@ class Served:
 
     @asynccontextmanager
     async def client(self) -> AsyncIterator[Client]:
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
         try:
             yield Client(reader, writer, self)
         finally:
             writer.close()
             await asyncio.gather(writer.wait_closed(), return_exceptions=True)
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return self._port
 
     def shut_down(self) -> None:
         """Do as uvicorn does when it stops."""
