@@ -7,7 +7,7 @@ Every proxy keeps its connections to the server and uses them for whoever asks n
 import asyncio
 import re
 import shutil
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,9 @@ from pathlib import Path
 import pytest
 
 PATIENCE_SECONDS = 10.0
+PAUSE_SECONDS = 0.001
+"""Between two pieces, which a proxy may then pass on one by one."""
+
 USER, PASSWORD = "ada", "s3cret-of-the-proxy"
 
 NGINX_MAPS = {"documented": "close", "ingress": ""}
@@ -46,20 +49,20 @@ async def read_response(reader: asyncio.StreamReader, *, has_body: bool = True) 
     return Response(int(head.split()[1]), head, body)
 
 
-async def send(path: Path, *pieces: bytes, pause_seconds: float = 0.0) -> Response:
+async def send(path: Path, *pieces: bytes) -> Response:
     """Send one request on a connection of its own, its pieces with a pause between; return the response."""
     reader, writer = await asyncio.open_unix_connection(path)
     try:
         for number, piece in enumerate(pieces):
             if number:
-                await asyncio.sleep(pause_seconds)
+                await asyncio.sleep(PAUSE_SECONDS)
             writer.write(piece)
         return await read_response(reader, has_body=not pieces[0].startswith(b"HEAD"))
     finally:
         writer.close()
 
 
-def _nginx(folder: Path, ports: dict[str, int]) -> tuple[list[str], list[str]]:
+def _nginx(folder: Path, ports: Mapping[str, int]) -> tuple[list[str], list[str]]:
     """Return the command, and the names of the sockets that it will listen on."""
     names, servers = [], []
     for mode, port in ports.items():
@@ -67,7 +70,7 @@ def _nginx(folder: Path, ports: dict[str, int]) -> tuple[list[str], list[str]]:
             for buffering in ("on", "off"):
                 name = f"nginx-{map_}-{buffering}-{mode}"
                 names.append(name)
-                password = f'auth_basic "sales"; auth_basic_user_file {folder}/users;' if mode == "proxy" else ""
+                password = f'auth_basic "sales"; auth_basic_user_file {folder}/users;' if mode != "keys" else ""
                 servers.append(f"""
     upstream {name} {{ server 127.0.0.1:{port}; keepalive 1; }}
     server {{
@@ -95,12 +98,12 @@ def _nginx(folder: Path, ports: dict[str, int]) -> tuple[list[str], list[str]]:
     return ["nginx", "-e", "stderr", "-p", str(folder), "-c", str(folder / "nginx.conf")], names
 
 
-def _haproxy(folder: Path, ports: dict[str, int]) -> tuple[list[str], list[str]]:
+def _haproxy(folder: Path, ports: Mapping[str, int]) -> tuple[list[str], list[str]]:
     names, sections = [], []
     for mode, port in ports.items():
         name = f"haproxy-{mode}"
         names.append(name)
-        password = "http-request auth unless { path_beg /health/ } or { http_auth(people) }" if mode == "proxy" else ""
+        password = "http-request auth unless { path_beg /health/ } or { http_auth(people) }" if mode != "keys" else ""
         sections.append(f"""
 listen {name}
   bind unix@{folder}/{name}
@@ -126,8 +129,11 @@ def needs(program: str) -> pytest.MarkDecorator:
 
 
 @asynccontextmanager
-async def in_front(folder: Path, ports: dict[str, int]) -> AsyncIterator[dict[str, Path]]:
-    """Run every proxy that is installed before servers on loopback ports; yield their sockets by name."""
+async def in_front(folder: Path, ports: Mapping[str, int]) -> AsyncIterator[dict[str, Path]]:
+    """Run every proxy that is installed before servers on loopback ports; yield their sockets by name.
+
+    A name is that of a proxy and that of a server. Before all but `keys` they ask for a password.
+    """
     sockets: dict[str, Path] = {}
     async with AsyncExitStack() as stack:
         for program, configured in KINDS.items():

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from benchmarks.running import running_server
+from benchmarks.running import running, running_server
 from simulator import Simulator
 from tests.harness import DEFAULTS
 from tests.proxies import NGINX_MAPS, PASSWORD, USER, Response, in_front, needs, read_response, send
@@ -62,9 +62,16 @@ ALIVE = head(b"GET /health/live HTTP/1.1")
 STOLEN = asking(SMUGGLED)
 
 
+UVICORN = [
+    *("-c", "import sys, runpy; sys.stderr = sys.stdout; runpy.run_module('uvicorn', run_name='__main__')"),
+    *("--app-dir", ".", "--http", "httptools", "--port", "0", "--factory", "server:create_app"),
+]
+"""Uvicorn's own command, which says on standard error where it listens."""
+
+
 @dataclass
 class Street:
-    """Two servers over one simulator, and the proxies in front of them."""
+    """Servers over one simulator, and the proxies in front of them."""
 
     simulator: Simulator
     sockets: dict[str, Path]
@@ -84,7 +91,8 @@ async def street(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stre
         simulator.nexudus.latency_seconds = (0.01, 0.01)  # or an answer is there before anybody else can ask
         settings = DEFAULTS | simulator.environment(urls) | {"UPSTREAM_COST": "false"}
         modes = {"proxy": {"AUTHENTICATION": "proxy"}, "keys": {"API_KEYS": "\n".join(keys)}, "open": {}}
-        ports = {}
+        factory = await stack.enter_async_context(running(UVICORN, r"running on \S+:(\d+)", settings | modes["proxy"]))
+        ports = {"factory": int(factory.match[1])}
         for mode, its_own in modes.items():
             _, url = await stack.enter_async_context(running_server(**settings, **its_own))
             ports[mode] = int(url.rpartition(":")[2])
@@ -114,10 +122,12 @@ def is_about(answer: Response, number: int) -> bool:
 @pytest.mark.parametrize("padding", PADDING)
 @pytest.mark.parametrize("offer", OFFERS)
 @pytest.mark.parametrize("proxy", PROXIES)
+@pytest.mark.parametrize("server", ["proxy", "factory"])
 async def test_a_stranger_reads_nothing_by_a_body_behind_the_offer_of_an_upgrade(
-    quiet: Street, proxy: str, offer: str, padding: str
+    quiet: Street, server: str, proxy: str, offer: str, padding: str
 ) -> None:
-    path = quiet.sockets[f"{proxy}-proxy"]
+    """Run by `python server.py`, and by uvicorn's own command."""
+    path = quiet.sockets[f"{proxy}-{server}"]
     poison = post(PADDING[padding] + STOLEN, *OFFERS[offer], target=b"/health/live")
     for _ in range(ROUNDS // 2):
         for pieces in cut(poison):
