@@ -28,6 +28,7 @@ from asgi_correlation_id import CorrelationIdFilter
 from dotenv import dotenv_values
 from dotenv.parser import parse_stream
 from msgspec import Meta
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.responses import RedirectResponse
@@ -47,7 +48,6 @@ from resolvers.transport import TransportSettings
 from schema import build_restricted_schema, build_schema
 from schema.context import Context
 from schema.execution import Answer, Engine
-from web.application import Application
 from web.graphiql_page import GraphiQL, Sample
 from web.graphql_http import GraphQLEndpoint, GraphQLResponse
 from web.health import Health
@@ -60,6 +60,9 @@ from web.upgrade import NoUpgrade
 
 gc.freeze()  # else the first collection would make up for it
 gc.enable()
+
+PATH = "/graphql"
+"""Where the graph is."""
 
 SAMPLES = Path(__file__).parent / "examples" / "queries"
 
@@ -139,8 +142,8 @@ def samples() -> list[Sample]:
     return found
 
 
-def create_app(settings: AllSettings | None = None) -> Application:
-    """Return the ASGI application; raises `BadSettings`.
+def create_app(settings: AllSettings | None = None) -> Starlette:
+    """Return the ASGI application; raises `BadSettings`. Its state has the `endpoint` at `PATH`, and the `health`.
 
     In the demo the sources are the simulator's, which starts and stops with the application.
     """
@@ -194,15 +197,13 @@ def create_app(settings: AllSettings | None = None) -> Application:
     graphiql = GraphiQL(samples=samples()) if settings.shows_graphiql else None
     page = graphiql.page if graphiql else None
     endpoint = GraphQLEndpoint(answer, page=page, door=open_door.door)
-    home = Route("/", lambda _: RedirectResponse("/graphql"))
-    routes = [home, Route("/graphql", endpoint), *health.routes(), *(graphiql.routes() if graphiql else ())]
+    home = Route("/", lambda _: RedirectResponse(PATH))
+    routes = [home, Route(PATH, endpoint), *health.routes(), *(graphiql.routes() if graphiql else ())]
     layers = [Middleware(NoUpgrade), Middleware(RequestId), *settings.door.middleware()]
     pages = {HTTPException: no_such_page}
-    app = Application(
-        "/graphql", endpoint, routes=routes, middleware=layers, lifespan=lifespan, exception_handlers=pages
-    )
+    app = Starlette(routes=routes, middleware=layers, lifespan=lifespan, exception_handlers=pages)
     app.router.redirect_slashes = False  # its redirects go wherever `Host` says, and a POST is not repeated by all
-    app.state.health = health
+    app.state.endpoint, app.state.health = endpoint, health
     return app
 
 
@@ -254,8 +255,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         http=protocol(
             head_timeout_seconds=settings.door.general.request_body_timeout_seconds,
             max_body_bytes=settings.door.general.max_request_bytes,
-            path=app.path,
-            respond=app.endpoint.respond,
+            path=PATH,
+            respond=app.state.endpoint.respond,
         ),
         log_config=None,
         access_log=False,

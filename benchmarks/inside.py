@@ -71,7 +71,8 @@ class Inside:
     """One connection of one server."""
 
     def __init__(self, app: Any) -> None:
-        kind = protocol(head_timeout_seconds=60, max_body_bytes=256_000, path=app.path, respond=app.endpoint.respond)
+        respond = app.state.endpoint.respond
+        kind = protocol(head_timeout_seconds=60, max_body_bytes=256_000, path=server.PATH, respond=respond)
         config = uvicorn.Config(app, http=kind, log_config=None, access_log=False, ws="none", lifespan="off")
         config.load()
         self._written = Written()

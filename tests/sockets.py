@@ -287,7 +287,7 @@ def id_of(answer: bytes) -> str:
 
 @asynccontextmanager
 async def real(graph: Graph) -> AsyncIterator[Served]:
-    kind = lane(graph.app.endpoint, path=graph.app.path)
+    kind = lane(graph.app.state.endpoint)
     async with Served(kind, graph.app, 2).listen() as served:
         yield served
 

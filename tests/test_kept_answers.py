@@ -38,7 +38,7 @@ class Asked:
         head = Head([(name.replace("_", "-").encode(), value.encode()) for name, value in fields.items()])
         body = json.dumps({"query": query} | (others or {})).encode()
         arrival = Arrival("POST", head, whole=body)
-        return await self.graph.app.endpoint.respond(arrival)  # type: ignore[no-any-return] # the app is not typed
+        return await self.graph.app.state.endpoint.respond(arrival)  # type: ignore[no-any-return] # the app is not typed
 
 
 @asynccontextmanager
