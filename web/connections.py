@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import orjson
 
-from web.parameters import JSON
+from web.media_types import JSON
 from web.problems import HTTPProblem
 from web.security_headers import SECURITY_HEADERS
 

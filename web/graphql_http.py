@@ -14,13 +14,14 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from web.admission import Admission
-from web.arrival import Arrival, Head
+from web.arrival import Arrival
+from web.body import read_body
 from web.callers import Caller
 from web.hangup import HungUp, unless_hung_up
 from web.kept import KeptAnswers, Lasts
-from web.media_types import RESPONSE_JSON, media_type, wants_page
+from web.media_types import JSON, RESPONSE_JSON, response_type, wants_page
 from web.origins import check_cross_site
-from web.parameters import ANYONE, JSON, GraphQLParams, read_body, read_query_string
+from web.parameters import ANYONE, GraphQLParams, read_parameters
 from web.persisted import PersistedDocuments
 from web.problems import HTTPProblem
 from web.security_headers import SecurityHeaders
@@ -81,7 +82,7 @@ class GraphQLEndpoint:
         """Answer one HTTP request (ASGI), whatever its method."""
         arrival = Arrival.of(scope, receive)
         response: ASGIApp
-        if self._page and arrival.method in ("GET", "HEAD") and wants_page(_accepted(arrival.head)):
+        if self._page and arrival.method in ("GET", "HEAD") and wants_page(arrival.head):
             response = SecurityHeaders(self._page(Request(scope, receive)))
         else:
             response = await self.respond(arrival)
@@ -91,12 +92,14 @@ class GraphQLEndpoint:
         """Return the response to a request that is none for the page."""
         type_ = JSON
         try:
-            type_ = arrival.head.once(_media_type)
+            type_ = arrival.head.once(response_type)
             caller = await self._admit(arrival)
+            if arrival.method == "POST":
+                await self._read(arrival)
             kept = self._kept.find(arrival, caller)
             if kept is not None:
                 return Sent(kept, 200, type_)
-            params = await self._read(arrival, caller)
+            params = self._door.documents.find(read_parameters(arrival, caller))
             with self._door.admission:
                 working = self._answer(params)
                 reply = await (unless_hung_up(arrival.receive, working) if arrival.receive else working)
@@ -129,25 +132,11 @@ class GraphQLEndpoint:
             check_cross_site(arrival, door.origins, header_required=door.preflight_header_required)
         return caller
 
-    async def _read(self, arrival: Arrival, caller: Caller) -> GraphQLParams:
-        """Return what is asked."""
+    async def _read(self, arrival: Arrival) -> None:
         door = self._door
-        if arrival.method == "POST":
-            params = await read_body(
-                arrival,
-                caller,
-                max_bytes=door.max_body_bytes,
-                timeout_seconds=door.body_timeout_seconds,
-                uploads=door.uploads,
-            )
-        else:
-            params = read_query_string(arrival, caller)
-        return door.documents.find(params)
-
-
-def _accepted(head: Head) -> str:
-    return head.get(b"accept").decode("latin-1") or "*/*"
-
-
-def _media_type(head: Head) -> str:
-    return media_type(_accepted(head))
+        await read_body(
+            arrival,
+            max_bytes=door.max_body_bytes,
+            timeout_seconds=door.body_timeout_seconds,
+            uploads=door.uploads,
+        )
