@@ -20,10 +20,11 @@ from schema.access import SCOPES, Access
 from schema.measure import Limits
 from web.admission import Admission
 from web.api_keys import ApiKeys, read_keys
-from web.callers import API_KEY, Caller, Callers
+from web.callers import Caller, Callers
+from web.cors import Cors, check_origin
 from web.graphql_http import Door
 from web.manifest import read_manifest
-from web.origins import check_origin, comes_from_here, cors, is_loopback
+from web.origins import comes_from_here, is_loopback
 from web.persisted import Mode, PersistedDocuments
 from web.security_headers import SecurityHeaders
 
@@ -177,8 +178,7 @@ class DoorParts:
 
     def middleware(self) -> list[Middleware]:
         """Return what surrounds every page, the outermost first."""
-        headers = Middleware(SecurityHeaders)
-        return [headers, cors(self.general.origins, (API_KEY,))] if self.general.origins else [headers]
+        return [Middleware(SecurityHeaders), Middleware(Cors, self.general.origins)]
 
 
 class OpenDoor:

@@ -12,6 +12,10 @@ import pytest
 from schema.execution import Engine
 from tests.harness import Graph, open_graph
 from tests.sockets import Served, asking, body_of, real
+from web.arrival import Arrival, Head
+from web.callers import Caller, unauthenticated
+from web.graphql_http import Door, GraphQLEndpoint, GraphQLResponse
+from web.parameters import GraphQLParams
 
 QUERY = '{ nexudusOpportunity(sourceId: "1427000501") { name } }'
 CACHES = {
@@ -135,3 +139,36 @@ async def test_a_stored_answer_has_the_media_type_that_this_request_accepts() ->
         assert other.headers["content-type"].startswith("application/graphql-response+json")
         assert (await graph.post({"query": QUERY}, accept="image/png")).status == 406
         assert len(executed) == 2
+
+
+async def test_a_stored_answer_is_not_given_to_a_caller_whose_credential_is_void_by_now() -> None:
+    caller = Caller("machine", frozenset({"opportunities:read"}))
+    is_valid = True
+    executed: list[GraphQLParams] = []
+
+    async def identify(_: Arrival) -> Caller:
+        if not is_valid:
+            raise unauthenticated()
+        return caller
+
+    class Lasting:
+        def __call__(self) -> bool:
+            return True
+
+        def __len__(self) -> int:
+            return 1
+
+    async def answer(params: GraphQLParams) -> GraphQLResponse:
+        executed.append(params)
+        return GraphQLResponse({"data": {"secret": "value"}}, lasting=Lasting)
+
+    asked = GraphQLEndpoint(answer, page=None, door=Door(identify=identify))
+    head = Head([(b"content-type", b"application/json")])
+    for _ in range(3):
+        sent = await asked.respond(Arrival("POST", head, whole=b'{"query": "{ secret }"}'))
+        assert b"value" in sent.content
+    assert len(executed) == 2
+    is_valid = False
+    sent = await asked.respond(Arrival("POST", head, whole=b'{"query": "{ secret }"}'))
+    assert sent.status == 401
+    assert b"value" not in sent.content

@@ -49,7 +49,7 @@ class KeptAnswers:
         self._clock = clock
         self._most_bytes = most_bytes
         self._bytes = 0
-        self._answers: OrderedDict[Key, tuple[bytes, Lasts, float]] = OrderedDict()
+        self._answers: OrderedDict[Key, tuple[bytes, Lasts, float, int]] = OrderedDict()
         self._asked: dict[int, None] = {}
 
     def __len__(self) -> int:
@@ -63,7 +63,7 @@ class KeptAnswers:
         kept = self._answers.get(key)
         if kept is None:
             return None
-        text, lasts, _ = kept
+        text, lasts, _, _ = kept
         if not lasts():
             self._forget(key)
             return None
@@ -84,7 +84,7 @@ class KeptAnswers:
         size = _size(key, text, lasts)
         if size <= self._most_bytes:  # else all others would go for it
             self._forget(key)
-            self._answers[key] = text, lasts, now
+            self._answers[key] = text, lasts, now, size
             self._bytes += size
             self._clear(now)
 
@@ -105,7 +105,7 @@ class KeptAnswers:
 
     def _forget(self, key: Key) -> None:
         if (kept := self._answers.pop(key, None)) is not None:
-            self._bytes -= _size(key, *kept[:2])
+            self._bytes -= kept[3]
 
 
 def _key(arrival: Arrival, caller: Caller) -> Key:

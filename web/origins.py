@@ -1,47 +1,21 @@
-"""Which web sites may call, and how requests that a browser makes for others are told.
+"""Requests that a browser makes for a page of another site, and how they are told.
 
-CORS (Fetch standard, 3.2) lets listed sites read answers. It does not keep any site from sending a plain GET. Where a
-caller proves who it is in a header, such a request carries no proof and is refused anyway. Where the place it comes
+CORS (`web/cors.py`) lets listed sites read answers. It does not keep any site from sending a plain GET. Where a caller
+proves who it is in a header, such a request carries no proof and is refused anyway. Where the place it comes
 from is proof enough (this machine, or behind a proxy that signs people in), it must be refused here: cross-site
 request forgery.
 """
 
 import ipaddress
-import re
 from collections.abc import Collection
 from functools import lru_cache
 from urllib.parse import urlsplit
-
-from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
 
 from web.arrival import Arrival, Head
 from web.problems import HTTPProblem
 
 PREFLIGHT_HEADERS = ("Apollo-Require-Preflight", "X-Apollo-Operation-Name", "GraphQL-Require-Preflight")
 """No browser adds one of these for another site without asking this server first. The names are Apollo's."""
-
-_ORIGIN = re.compile(r"https?://(\[[0-9a-f:]+\]|[a-z0-9.-]+)(:[0-9]{1,5})?", re.ASCII)
-
-
-def check_origin(origin: str) -> str | None:
-    """Return what is wrong with an origin as the CORS setting lists it, or None."""
-    if _ORIGIN.fullmatch(origin):
-        return None
-    return "must be origins like https://app.example.com, in lower case, without a path, separated by spaces"
-
-
-def cors(origins: Collection[str], headers: Collection[str] = ()) -> Middleware:
-    """Return the CORS middleware. Cookies are never asked for: callers send their credentials in a header."""
-    return Middleware(
-        CORSMiddleware,
-        allow_origins=list(origins),
-        allow_methods=["GET", "POST"],
-        allow_headers=["Authorization", "Content-Type", "X-Request-ID", *PREFLIGHT_HEADERS, *headers],
-        expose_headers=["X-Request-ID", "Retry-After"],
-        allow_credentials=False,
-        max_age=600,
-    )
 
 
 def check_cross_site(arrival: Arrival, origins: Collection[str], *, header_required: bool) -> None:
@@ -55,10 +29,12 @@ def check_cross_site(arrival: Arrival, origins: Collection[str], *, header_requi
         return
     if header_required:
         raise _forged(f"Send GET requests with the header {PREFLIGHT_HEADERS[0]}: true.")
-    origin = head.get(b"origin").decode("latin-1") if b"origin" in head else None
-    is_foreign = head.get(b"sec-fetch-site", b"none") not in (b"none", b"same-origin")
-    if (is_foreign or origin is not None) and origin not in origins:
-        raise _forged("This server takes no requests from pages of other sites.")
+    # Two of either, which no browser sends, make a value that is in no list.
+    is_foreign = head.combined(b"sec-fetch-site") not in (b"", b"none", b"same-origin")
+    if (is_foreign or b"origin" in head) and head.combined(b"origin").decode("latin-1") not in origins:
+        raise _forged(
+            "This server takes no such requests from pages of other sites: CORS_ORIGINS lists those that may."
+        )
 
 
 @lru_cache(256)
