@@ -11,6 +11,7 @@ same kind with the same scopes.
 
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass
 from sys import getsizeof
 from time import monotonic
 from typing import Protocol
@@ -29,6 +30,10 @@ MOST_BYTES = 10_000_000
 ASKED_BEFORE = 4_096
 """Requests that are known to have come before, by their hashes. What is asked for only once is not worth keeping."""
 
+RECENT_SECONDS = 1.0
+"""An answer that was asked for so lately is not pushed out. Else requests that take turns, and are more than there is
+room for, would push each other out before any of them came again. Where they come slowly, little is lost by that."""
+
 Key = tuple[bool, bytes, Caller]
 """Whether it is a POST, what was asked, and who asked: all that is known of a caller, whatever that comes to be."""
 
@@ -42,6 +47,14 @@ class Lasts(Protocol):
     def __len__(self) -> int: ...
 
 
+@dataclass(slots=True)
+class _Kept:
+    text: bytes
+    lasts: Lasts
+    size: int
+    used: float
+
+
 class KeptAnswers:
     """Answers by what was asked and who asked, the least recently used out first."""
 
@@ -49,7 +62,7 @@ class KeptAnswers:
         self._clock = clock
         self._most_bytes = most_bytes
         self._bytes = 0
-        self._answers: OrderedDict[Key, tuple[bytes, Lasts, float, int]] = OrderedDict()
+        self._answers: OrderedDict[Key, _Kept] = OrderedDict()
         self._asked: dict[int, None] = {}
 
     def __len__(self) -> int:
@@ -63,30 +76,31 @@ class KeptAnswers:
         kept = self._answers.get(key)
         if kept is None:
             return None
-        text, lasts, _, _ = kept
-        if not lasts():
+        if not kept.lasts():
             self._forget(key)
             return None
+        kept.used = self._clock()
         self._answers.move_to_end(key)
-        return text
+        return kept.text
 
     def keep(self, arrival: Arrival, caller: Caller, text: bytes, lasting: Callable[[], Lasts | None]) -> None:
-        """Keep the answer to a request that has come before, if it is one that can last.
+        """Keep the answer to a request that has come before, if it is one that can last, and there is room.
 
         Nothing is kept of a request that says `Cache-Control: no-store` (RFC 9111, 5.2.1.5).
         """
         if "no-store" in arrival.head.once(cache_directives):
             return
         key, now = _key(arrival, caller), self._clock()
-        self._clear(now)
-        if not self._was_asked(hash(key)) or (lasts := lasting()) is None:
+        while self._answers and next(iter(self._answers.values())).used <= now - LONGEST_SECONDS:
+            self._forget(next(iter(self._answers)))
+        # Room for the text alone is looked for first: to say how long an answer lasts takes a while with many records.
+        if not self._was_asked(hash(key)) or not self._make_room(len(text), now) or (lasts := lasting()) is None:
             return
+        self._forget(key)
         size = _size(key, text, lasts)
-        if size <= self._most_bytes:  # else all others would go for it
-            self._forget(key)
-            self._answers[key] = text, lasts, now, size
+        if self._make_room(size, now):
+            self._answers[key] = _Kept(text, lasts, size, now)
             self._bytes += size
-            self._clear(now)
 
     def _was_asked(self, number: int) -> bool:
         if number in self._asked:
@@ -96,16 +110,18 @@ class KeptAnswers:
             del self._asked[next(iter(self._asked))]
         return False
 
-    def _clear(self, now: float) -> None:
-        while self._answers:
-            oldest = next(iter(self._answers))
-            if self._bytes <= self._most_bytes and self._answers[oldest][2] > now - LONGEST_SECONDS:
-                break
+    def _make_room(self, size: int, now: float) -> bool:
+        """Return whether there is room for so many bytes; what nobody has asked for lately goes for it."""
+        while self._bytes + size > self._most_bytes:
+            oldest = next(iter(self._answers), None)
+            if size > self._most_bytes or oldest is None or self._answers[oldest].used > now - RECENT_SECONDS:
+                return False
             self._forget(oldest)
+        return True
 
     def _forget(self, key: Key) -> None:
         if (kept := self._answers.pop(key, None)) is not None:
-            self._bytes -= kept[3]
+            self._bytes -= kept.size
 
 
 def _key(arrival: Arrival, caller: Caller) -> Key:
