@@ -62,6 +62,13 @@ class Cors(CORSMiddleware):
         )
         self._logged: set[str] = set()
 
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on what comes from no page as it is; see to the rest."""
+        if scope["type"] == "http" and any(name == b"origin" for name, _ in scope["headers"]):
+            await super().__call__(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
     def preflight_response(self, request_headers: Headers) -> Response:
         """Return the response to a preflight: a refusal has status 403, and says in JSON what would be right."""
         response = super().preflight_response(request_headers)
@@ -77,8 +84,8 @@ class Cors(CORSMiddleware):
         return JSONResponse(_refusal(message), 403, response.headers)
 
     async def simple_response(self, scope: Scope, receive: Receive, send: Send, request_headers: Headers) -> None:
-        """Pass the request on, and let pages of listed origins read the response."""
-        if self.is_allowed_origin(request_headers.get("origin", "")):
+        """Pass the request of a page on, and let pages of listed origins read the response."""
+        if self.is_allowed_origin(request_headers["origin"]):
             await super().simple_response(scope, receive, send, request_headers)
         else:
             await self.app(scope, receive, send)
