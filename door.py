@@ -51,6 +51,7 @@ class JwtSettings(Settings, frozen=True, kw_only=True):
     jwks_url: str | None = None
     algorithms: str = "RS256 ES256"
     leeway_seconds: Annotated[float, Meta(ge=0, le=300)] = 30.0
+    keys_max_stale_seconds: Annotated[float, Meta(gt=0, le=2_592_000)] = 86_400.0
 
     def problems(self) -> Iterable[str]:
         """Yield what is missing, and addresses that would be fetched unprotected."""
@@ -195,11 +196,17 @@ class OpenDoor:
 
             algorithms = jwt.algorithms.split()
             tokens = BearerTokens(
-                KeySet(jwt.jwks_url, self._fetch, algorithms=algorithms),
+                KeySet(
+                    jwt.jwks_url,
+                    self._fetch,
+                    algorithms=algorithms,
+                    max_stale_seconds=jwt.keys_max_stale_seconds,
+                ),
                 issuer=jwt.issuer,
                 audience=jwt.audience,
                 algorithms=algorithms,
                 leeway_seconds=jwt.leeway_seconds,
+                scopes=SCOPES,
             )
         anybody = Caller("nobody", frozenset(SCOPES), has_ambient_authority=True)
         is_local = not parts.requires_credentials and settings.authentication != "proxy"
