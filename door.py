@@ -6,7 +6,6 @@
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 from urllib.parse import urlsplit
 
@@ -15,7 +14,7 @@ from msgspec import Meta
 from starlette.middleware import Middleware
 
 from resolvers.exchange import open_session
-from resolvers.settings import Count, Seconds, Secret, Settings, check_url
+from resolvers.settings import Count, Seconds, Secret, Settings, check_url, read_text, variables
 from schema.access import SCOPES, Access
 from schema.measure import Limits
 from web.admission import Admission
@@ -125,9 +124,9 @@ class DoorSettings(Settings, frozen=True, kw_only=True):
         if self.persisted_manifest is None:
             return {}
         try:
-            text = Path(self.persisted_manifest).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError):
-            raise ValueError("the file cannot be read") from None
+            text = read_text(self.persisted_manifest)
+        except ValueError as error:
+            raise ValueError(f"the file {error}") from None
         return read_manifest(text)
 
 

@@ -40,7 +40,7 @@ from resolvers.fetcher import Fetcher, open_fetcher
 from resolvers.loaders import Loaders
 from resolvers.operation import Operation
 from resolvers.registry import SOURCES
-from resolvers.settings import BadSettings, Settings, misspelt, read
+from resolvers.settings import BadSettings, Settings, misspelt, read, read_text
 from resolvers.source import SourceSettings
 from resolvers.telemetry import log_events
 from resolvers.transport import TransportSettings
@@ -116,9 +116,9 @@ class AllSettings:
 def variables() -> dict[str, str]:
     """Return the environment, on top of what `.env` in the working directory says; raises `BadSettings`."""
     try:
-        text = Path(".env").read_text("utf-8") if Path(".env").exists() else ""
-    except (OSError, UnicodeDecodeError):
-        raise BadSettings([".env: cannot be read as a UTF-8 text file"]) from None
+        text = read_text(".env") if Path(".env").exists() else ""
+    except ValueError as error:
+        raise BadSettings([f".env: the file {error}"]) from None
     if faults := [f".env: line {b.original.line} is not NAME=value" for b in parse_stream(StringIO(text)) if b.error]:
         raise BadSettings(faults)
     file = dotenv_values(stream=StringIO(text), interpolate=False)
