@@ -31,6 +31,8 @@ SAY_WHO = (
     "GATEWAY_KEYS for gateways, or AUTHENTICATION=proxy where a proxy in front of this server checks every caller"
 )
 
+ALLOW_IT = "where that is meant, set ALLOW_INSECURE_SOURCES=true"
+
 _DEFAULT = Limits()
 
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
@@ -53,17 +55,14 @@ class JwtSettings(Settings, frozen=True, kw_only=True):
     keys_max_stale_seconds: Annotated[float, Meta(gt=0, le=2_592_000)] = 86_400.0
 
     def problems(self) -> Iterable[str]:
-        """Yield what is missing, and addresses that would be fetched unprotected."""
+        """Yield what is missing or malformed."""
         given = {"JWT_ISSUER": self.issuer, "JWT_AUDIENCE": self.audience, "JWT_JWKS_URL": self.jwks_url}
         if any(given.values()):
             yield from (f"{name}: must be set too, since another JWT_ setting is" for name in given if not given[name])
         if not self.algorithms.split() or not set(self.algorithms.split()) <= set(ALGORITHMS):
             yield f"JWT_ALGORITHMS: must be some of {' '.join(ALGORITHMS)}, separated by spaces"
-        if self.jwks_url:
-            if fault := check_url(self.jwks_url):
-                yield f"JWT_JWKS_URL: {fault}"
-            elif self.jwks_url.startswith("http:") and not is_loopback(urlsplit(self.jwks_url).hostname or ""):
-                yield "JWT_JWKS_URL: must be https: who can change the keys on their way can sign tokens"
+        if self.jwks_url and (fault := check_url(self.jwks_url)):
+            yield f"JWT_JWKS_URL: {fault}"
 
 
 class LimitSettings(Settings, frozen=True, kw_only=True):
@@ -88,6 +87,8 @@ class DoorSettings(Settings, frozen=True, kw_only=True):
 
     production: bool = False
     authentication: Literal["credentials", "proxy"] = "credentials"
+    allow_insecure_sources: bool = False
+    allow_remote_demo: bool = False
     api_keys: Secret | None = None
     gateway_keys: Secret | None = None
     custom_attributes_are_personal: bool = True
@@ -157,15 +158,29 @@ class DoorParts:
 
     def problems(self, host: str, *, demo: bool) -> Iterable[str]:
         """Yield why a server with these settings must not listen at `host`."""
-        if demo and not is_loopback(host):
-            yield "HOST: --demo listens on this machine only; leave it out, or set it to 127.0.0.1"
+        if demo:
+            if not (is_loopback(host) or self.general.allow_remote_demo):
+                yield "HOST: --demo listens on this machine only; leave it out, or set it to 127.0.0.1"
         elif not (self.requires_credentials or self._behind_proxy):
             if not is_loopback(host):
                 yield f"HOST: other machines can reach this address, so {SAY_WHO}"
-            elif self.general.production and not demo:
+            elif self.general.production:
                 yield f"PRODUCTION: {SAY_WHO}"
         if self._behind_proxy and (self.general.api_keys or self.jwt.issuer):
             yield "AUTHENTICATION: with proxy, only GATEWAY_KEYS may be set; API_KEYS and JWT_ would lock nobody out"
+
+    def insecure_urls(self, sources: Iterable[Settings]) -> Iterable[str]:
+        """Yield the URLs over which credentials, or the keys that tokens are verified with, would travel in the clear.
+
+        Every setting whose name ends in `URL` is one of these.
+        """
+        if self.general.allow_insecure_sources:
+            return
+        for settings in (self.jwt, *sources):
+            for name, field in variables(type(settings)).items():
+                url = urlsplit(getattr(settings, field.name) or "") if name.endswith("URL") else None
+                if url and url.scheme == "http" and not is_loopback(url.hostname or ""):
+                    yield f"{name}: must be https, or everybody on the way can read and change what is sent; {ALLOW_IT}"
 
     def access(self, caller: Caller) -> Access:
         """Return what a caller may see."""
@@ -184,7 +199,7 @@ class DoorParts:
 class OpenDoor:
     """The door of a server that runs: the settings, and the connection to the token issuer."""
 
-    def __init__(self, parts: DoorParts) -> None:
+    def __init__(self, parts: DoorParts, *, demo: bool = False) -> None:
         self._session: aiohttp.ClientSession | None = None
         settings, jwt = parts.general, parts.jwt
         tokens = None
@@ -208,7 +223,9 @@ class OpenDoor:
                 scopes=SCOPES,
             )
         anybody = Caller("nobody", frozenset(SCOPES), has_ambient_authority=True)
-        is_local = not parts.requires_credentials and settings.authentication != "proxy"
+        is_local = not (
+            parts.requires_credentials or settings.authentication == "proxy" or (demo and settings.allow_remote_demo)
+        )
         callers = Callers(
             nobody=None if parts.requires_credentials else anybody,
             tokens=tokens,

@@ -96,6 +96,8 @@ class AllSettings:
                 self.sources[source.name] = _read(source.settings, variables, problems)
             if not problems and not any(settings.is_configured for settings in self.sources.values()):
                 problems.append(NOTHING_CONFIGURED)
+        if not problems:
+            problems += self.door.insecure_urls(self.sources.values())
         structs: list[type[Settings]] = [
             ServerSettings,
             TransportSettings,
@@ -146,7 +148,7 @@ def create_app(settings: AllSettings | None = None) -> Application:
     settings = settings or AllSettings(variables())
     fetchers: dict[str, Fetcher] = {}
     health = Health()
-    open_door = OpenDoor(settings.door)
+    open_door = OpenDoor(settings.door, demo=settings.demo)
     engine = Engine(
         build_schema(),
         # Where callers have no credentials, all of them may see everything: nobody would be answered with it.
@@ -309,7 +311,9 @@ def _summary(settings: AllSettings) -> str:
 
 
 def _greeting(settings: AllSettings, listener: socket.socket) -> str:
+    """Return what is printed at the start. Its last line is the address, which is what people look for."""
     host, port = listener.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 # every address, which no browser opens
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}/graphql"
     if not settings.demo:
         return f"{_summary(settings)}\nServing {url}"
@@ -317,10 +321,11 @@ def _greeting(settings: AllSettings, listener: socket.socket) -> str:
     return (
         f"The opportunity graph, over simulated sources with invented people: {url}\n\n"
         f"Three queries to try; they are open in GraphiQL's tabs:\n\n{queries}\n"
-        f"Open {url} in a browser, or ask from a shell:\n\n"
+        "From a shell:\n\n"
         f"  curl {url} -H 'Content-Type: application/json' \\\n"
         '    -d \'{"query": "{ nexudusOpportunity(sourceId: \\"1427000501\\") { status stageName } }"}\'\n\n'
-        "Next: ask for an id that does not exist, or for one that cannot be one. Ctrl-C ends it."
+        "Next: ask for an id that does not exist, or for one that cannot be one. Ctrl-C ends it.\n\n"
+        f"Open this in a browser:\n{url}"
     )
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from server import AllSettings, create_app
 from tests.harness import Graph, Response, open_graph
 from tests.issuer import AUDIENCE, ISSUER, key_set, token
 from tests.test_api_keys import SCOPES, line
@@ -187,3 +188,46 @@ async def test_without_credentials_configured_only_this_machine_may_ask(graph: G
     for host in ("evil.example.com", "127.0.0.1.evil.example.com", "localhost.evil.example.com", "[", "10.0.0.1"):
         answer = await graph.post(QUERY, host=host)
         assert (answer.status, errors(answer)) == (403, [(None, "FORBIDDEN")])
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("x_forwarded_for", "203.0.113.7"),
+        ("x_forwarded_for", "127.0.0.1"),
+        ("x_forwarded_host", "graph.example.com"),
+        ("x_forwarded_proto", "https"),
+        ("x_forwarded_prefix", "/"),
+        ("forwarded", "for=203.0.113.7"),
+        ("forwarded", "for=127.0.0.1"),
+        ("via", "1.1 proxy"),
+        ("x_real_ip", "203.0.113.7"),
+        ("x_real_ip", ""),
+        ("true_client_ip", "203.0.113.7"),
+        ("cf_connecting_ip", "203.0.113.7"),
+    ],
+)
+async def test_who_comes_through_a_proxy_on_this_machine_is_not_local(graph: Graph, name: str, value: str) -> None:
+    for method, target in (("POST", "/graphql"), ("GET", "/graphql?query={__typename}")):
+        body = b'{"query": "{ __typename }"}' if method == "POST" else b""
+        headers = {"host": "localhost:8000", "content_type": "application/json", name: value}
+        answer = await graph.request(method, target, body, **headers)
+        assert (answer.status, errors(answer)) == (403, [(None, "FORBIDDEN")])
+
+
+async def test_a_caller_with_a_credential_and_one_behind_a_trusted_proxy_may_come_through_a_proxy() -> None:
+    for settings, headers in (({"AUTHENTICATION": "proxy"}, {}), (KEYS, {"x_api_key": "machine-key"})):
+        async with open_graph(**settings) as graph:
+            answer = await graph.post(
+                {"query": "{ __typename }"}, x_forwarded_for="203.0.113.7", via="1.1 p", **headers
+            )
+            assert answer.status == 200
+
+
+async def test_the_demo_of_an_image_answers_whoever_can_reach_it() -> None:
+    """In a container no caller is local: requests come in on the container's own address."""
+    for allowed, status in (("true", 200), ("", 403)):
+        app = create_app(AllSettings({"ALLOW_REMOTE_DEMO": allowed}, demo=True))
+        head = Head([(b"host", b"demo.example.com:8000"), (b"content-type", b"application/json")])
+        arrival = Arrival("POST", head, ("172.17.0.2", 8000), whole=b'{"query": "{ __typename }"}')
+        assert (await app.endpoint.respond(arrival)).status == status
