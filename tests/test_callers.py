@@ -1,8 +1,11 @@
 """Who calls: credentials of each kind through the whole server."""
 
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from server import AllSettings, create_app
 from tests.harness import Graph, Response, open_graph
@@ -143,36 +146,69 @@ async def test_keys_old_and_new_are_good_at_once() -> None:
         assert new.json["data"]["nexudusOpportunity"]["notes"]
 
 
-async def test_a_frontends_token_is_checked_with_keys_fetched_from_the_issuer() -> None:
-    """Over real sockets: the key set comes from a server on loopback."""
-    from aiohttp import web
-
-    asked = []
+@asynccontextmanager
+async def issuer(publish: Callable[[web.Request], web.Response]) -> AsyncIterator[dict[str, str]]:
+    """Publish a key set over real sockets; give the settings for it."""
 
     async def keys(incoming: web.Request) -> web.Response:
-        asked.append(dict(incoming.headers))
-        return web.Response(body=key_set("rsa-1", "ec-1"))
+        return publish(incoming)
 
     app = web.Application()
     app.router.add_get("/keys", keys)
     runner = web.AppRunner(app)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    port = runner.addresses[0][1]
-    jwt = {"JWT_ISSUER": ISSUER, "JWT_AUDIENCE": AUDIENCE, "JWT_JWKS_URL": f"http://127.0.0.1:{port}/keys"}
     try:
-        async with open_graph(**jwt) as graph:
-            for name in ("rsa-1", "ec-1"):
-                answer = await graph.post(QUERY, authorization=f"Bearer {token(name)}")
-                assert errors(answer) == [(["nexudusOpportunity", "notes"], "FORBIDDEN")]
-            full = await graph.post(QUERY, authorization=f"Bearer {token(scope=' '.join(SCOPES))}")
-            assert errors(full) == []
-            assert (await graph.post(QUERY, authorization=f"Bearer {token(aud='x')}")).status == 401
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        url = f"http://127.0.0.1:{runner.addresses[0][1]}/keys"
+        yield {"JWT_ISSUER": ISSUER, "JWT_AUDIENCE": AUDIENCE, "JWT_JWKS_URL": url}
     finally:
         await runner.cleanup()
+
+
+async def test_a_frontends_token_is_checked_with_keys_fetched_from_the_issuer() -> None:
+    asked = []
+
+    def publish(incoming: web.Request) -> web.Response:
+        asked.append(dict(incoming.headers))
+        return web.Response(body=key_set("rsa-1", "ec-1"))
+
+    async with issuer(publish) as jwt, open_graph(**jwt) as graph:
+        for name in ("rsa-1", "ec-1"):
+            answer = await graph.post(QUERY, authorization=f"Bearer {token(name)}")
+            assert errors(answer) == [(["nexudusOpportunity", "notes"], "FORBIDDEN")]
+        full = await graph.post(QUERY, authorization=f"Bearer {token(scope=' '.join(SCOPES))}")
+        assert errors(full) == []
+        assert (await graph.post(QUERY, authorization=f"Bearer {token(aud='x')}")).status == 401
     assert len(asked) == 1
     assert "Authorization" not in asked[0]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "answered"),
+    [
+        (key_set("ec-1"), 200, 200),
+        (b'{"keys": []}', 200, 401),
+        (key_set("ec-1", private=True), 200, 401),
+        (key_set("ec-1")[:-1] + b" " * 300_000 + b"}", 200, 503),
+        (b"<!doctype html><title>Sign in</title>", 200, 503),
+        (b"[" * 100_000, 200, 503),
+        (b"null", 200, 503),
+        (b"", 200, 503),
+        (key_set("ec-1"), 302, 503),
+        (key_set("ec-1"), 500, 503),
+    ],
+    ids="good emptied private huge page deep null nothing redirect failed".split(),
+)
+async def test_whatever_the_issuer_publishes_a_token_is_taken_or_refused(
+    body: bytes, status: int, answered: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    def publish(_: web.Request) -> web.Response:
+        return web.Response(body=body, status=status, headers={"Location": "/keys"} if status == 302 else {})
+
+    async with issuer(publish) as jwt, open_graph(**jwt) as graph:
+        answer = await graph.post({"query": "{ __typename }"}, authorization=f"Bearer {token('ec-1')}")
+    assert answer.status == answered
+    assert "Traceback" not in caplog.text
 
 
 async def test_an_issuer_that_cannot_be_reached_is_503_not_401() -> None:

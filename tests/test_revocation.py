@@ -25,7 +25,7 @@ A_YEAR = 31_536_000
 
 
 @asynccontextmanager
-async def behind_an_issuer(publish: Callable[[], bytes]) -> AsyncIterator[Asked]:
+async def behind_an_issuer(publish: Callable[[], bytes], **settings: str) -> AsyncIterator[Asked]:
     """Run a graph whose issuer publishes what `publish` gives; all clocks are the loop's."""
     began_at, began = time.time(), loops.now()
 
@@ -36,7 +36,7 @@ async def behind_an_issuer(publish: Callable[[], bytes]) -> AsyncIterator[Asked]
         patch.object(OpenDoor, "_fetch", fetch),
         patch.dict(BearerTokens.__init__.__kwdefaults__, clock=lambda: began_at + loops.now() - began),
     ):
-        async with asked(**JWT) as ask:
+        async with asked(**JWT, **settings) as ask:
             yield ask
 
 
@@ -74,7 +74,12 @@ async def test_an_emptied_key_set_makes_all_tokens_void() -> None:
         assert await status(ask, text) == 401
 
 
-async def test_a_key_set_that_cannot_be_fetched_is_believed_for_a_day_and_then_nobody_is_let_in() -> None:
+@pytest.mark.parametrize(
+    ("settings", "seconds"), [({}, MAX_STALE_SECONDS), ({"JWT_KEYS_MAX_STALE_SECONDS": "3600"}, 3_600)]
+)
+async def test_a_key_set_that_cannot_be_fetched_is_believed_for_a_day_and_then_nobody_is_let_in(
+    settings: dict[str, str], seconds: float
+) -> None:
     answers = [key_set("rsa-1")]
 
     def publish() -> bytes:
@@ -82,11 +87,11 @@ async def test_a_key_set_that_cannot_be_fetched_is_believed_for_a_day_and_then_n
             raise OSError("down")
         return answers[0]
 
-    async with behind_an_issuer(publish) as ask:
+    async with behind_an_issuer(publish, **settings) as ask:
         text = token(scope=ALL, expires_in=A_YEAR)
         assert await status(ask, text) == 200
         answers.clear()
-        await asyncio.sleep(MAX_STALE_SECONDS - 1)
+        await asyncio.sleep(seconds - 1)
         assert await status(ask, text) == 200
         await asyncio.sleep(2)
         assert await status(ask, text) == 503
