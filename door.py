@@ -169,14 +169,14 @@ class DoorParts:
         if self._behind_proxy and (self.general.api_keys or self.jwt.issuer):
             yield "AUTHENTICATION: with proxy, only GATEWAY_KEYS may be set; API_KEYS and JWT_ would lock nobody out"
 
-    def insecure_urls(self, sources: Iterable[Settings]) -> Iterable[str]:
+    def insecure_urls(self, all_settings: Iterable[Settings]) -> Iterable[str]:
         """Yield the URLs over which credentials, or the keys that tokens are verified with, would travel in the clear.
 
         Every setting whose name ends in `URL` is one of these.
         """
         if self.general.allow_insecure_sources:
             return
-        for settings in (self.jwt, *sources):
+        for settings in all_settings:
             for name, field in variables(type(settings)).items():
                 url = urlsplit(getattr(settings, field.name) or "") if name.endswith("URL") else None
                 if url and url.scheme == "http" and not is_loopback(url.hostname or ""):

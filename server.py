@@ -96,8 +96,8 @@ class AllSettings:
                 self.sources[source.name] = _read(source.settings, variables, problems)
             if not problems and not any(settings.is_configured for settings in self.sources.values()):
                 problems.append(NOTHING_CONFIGURED)
-        if not problems:
-            problems += self.door.insecure_urls(self.sources.values())
+        if self.door.general:  # or else nobody knows what it allows
+            problems += self.door.insecure_urls(filter(None, (self.door.jwt, *self.sources.values())))
         structs: list[type[Settings]] = [
             ServerSettings,
             TransportSettings,
@@ -141,11 +141,11 @@ def samples() -> list[Sample]:
 
 
 def create_app(settings: AllSettings | None = None) -> Application:
-    """Return the ASGI application; raises `BadSettings`.
+    """Return the ASGI application; without settings those of the environment, which end the process if malformed.
 
     In the demo the sources are the simulator's, which starts and stops with the application.
     """
-    settings = settings or AllSettings(variables())
+    settings = settings or _settings_or_exit()
     fetchers: dict[str, Fetcher] = {}
     health = Health()
     open_door = OpenDoor(settings.door, demo=settings.demo)
@@ -207,6 +207,19 @@ def create_app(settings: AllSettings | None = None) -> Application:
     return app
 
 
+def _settings_or_exit() -> AllSettings:
+    """Return the environment's settings. For uvicorn's own command, which would show a traceback."""
+    try:
+        return AllSettings(variables())
+    except BadSettings as error:
+        _print_problems(error)
+        sys.exit(2)
+
+
+def _print_problems(error: BadSettings) -> None:
+    print(*error.problems, sep="\n", file=sys.stderr)
+
+
 def _read(struct: type[Settings], variables: Mapping[str, str], problems: list[str]) -> Any:
     try:
         return read(struct, variables)
@@ -244,7 +257,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0
         listener = _listen(settings.server)
     except BadSettings as error:
-        print(*error.problems, sep="\n", file=sys.stderr)
+        _print_problems(error)
         return 2
     _set_up_logging(settings.server.log_level)
     print(_greeting(settings, listener), flush=True)
@@ -313,7 +326,8 @@ def _summary(settings: AllSettings) -> str:
 def _greeting(settings: AllSettings, listener: socket.socket) -> str:
     """Return what is printed at the start. Its last line is the address, which is what people look for."""
     host, port = listener.getsockname()[:2]
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 # every address, which no browser opens
+    if settings.demo:
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 # every address: no browser opens that
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}/graphql"
     if not settings.demo:
         return f"{_summary(settings)}\nServing {url}"

@@ -179,6 +179,16 @@ def test_malformed_settings_end_the_process_with_a_line_each_and_no_secret(tmp_p
     assert "hunter2" not in done.stderr
 
 
+def test_under_uvicorns_own_command_malformed_settings_are_lines_too(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "uvicorn", "--app-dir", str(ROOT), "--factory", "server:create_app", "--port", "0"]
+    environ = {"CHARTMOGUL_API_KEY": "key", "CHARTMOGUL_URL": "http://hunter2.example", "LOG_LEVEL": "hunter2"}
+    done = subprocess.run(
+        command, cwd=tmp_path, env=MINIMAL | environ, capture_output=True, text=True, timeout=PATIENCE_SECONDS
+    )
+    assert done.returncode == 2
+    assert [line.split(":")[0] for line in done.stderr.splitlines()] == ["LOG_LEVEL", "CHARTMOGUL_URL"]
+
+
 # The command line, in this process
 
 

@@ -12,7 +12,7 @@ VERIFIED_SECONDS: Final = 300.0
 """How long a verification is relied on, at most."""
 
 MAX_TOKENS: Final = 10_000
-"""Less than half a kilobyte each, however long a token's list of scopes is: the server keeps only those it knows."""
+"""Half a kilobyte each, however long a token's list of scopes is: the server keeps only those it knows."""
 
 
 @dataclass(frozen=True, slots=True)
