@@ -27,7 +27,7 @@ test: $(VENV)/installed  ## Run the tests
 		--override-ini faulthandler_timeout=120 --override-ini faulthandler_exit_on_timeout=true
 
 gateways: $(VENV)/installed  ## Run gateways, composers and clients of the GraphQL world against the server
-	$(BIN)/python -m pytest tests/test_gateways.py -m gateways -rs
+	$(BIN)/python -m pytest tests/test_gateways.py tests/test_frontends_browser.py -m gateways -rs
 
 check: $(VENV)/installed  ## Lint, types, and the printed schema
 	$(BIN)/ruff check .
