@@ -143,7 +143,7 @@ def _without_value(error: GraphQLError) -> str:
     message, node = error.message, _place(error)
     if isinstance(error, GraphQLSyntaxError):
         # Behind a quotation mark a name may be a piece of a text that was not closed, or closed too early.
-        is_quoted = '"' in error.source.body[: error.positions[0]] if error.source and error.positions else True
+        is_quoted = '"' in error.source.body[: min(error.positions)] if error.source and error.positions else True
         message = (_ANY_TOKEN if is_quoted else _VALUE_TOKEN).sub(r"\1", message)
         message = _DIGITS.sub("", _ESCAPE_SEQUENCE.sub(r"\1", message))
     elif isinstance(node, ValueNode | ObjectFieldNode) and not isinstance(node, VariableNode):
