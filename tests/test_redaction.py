@@ -9,14 +9,15 @@ from datetime import date
 from typing import Any
 
 import pytest
-from graphql import GraphQLError, GraphQLScalarType, build_schema, parse, validate
+from graphql import GraphQLError, GraphQLScalarType, build_schema, execute, parse, validate
 from graphql.execution import get_variable_values
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from schema.errors import PARSE_FAILED, VALIDATION_FAILED, request_errors, variable_errors
+from schema.errors import PARSE_FAILED, VALIDATION_FAILED, field_errors, request_errors, variable_errors
 from schema.rules import rules_for
 
+SECRET = "hunter2"
 SCHEMA = build_schema("""
   scalar Date
   enum Status { OPEN WON LOST }
@@ -158,3 +159,34 @@ def test_no_value_of_a_variable_is_repeated(type_: str, value: Any) -> None:
         assert "zq" not in told["message"]
         assert not any(digit in told["message"] for digit in "0123456789")
         assert "$given" in told["message"]
+
+
+@pytest.mark.parametrize(
+    ("definition", "arguments", "expected"),
+    [
+        ('$v: Date = "2026-01-01"', "range: {from: $v}", "Variable '$v' must not be null here."),
+        ("$v: Int = 1", 'range: {from: "2026-01-01", any: [1, $v]}', "Variable '$v' must not be null here."),
+        ("$v: ID = 1", "ids: [$v]", "Variable '$v' must not be null here."),
+    ],
+)
+def test_a_null_inside_of_an_argument_is_the_callers(
+    caplog: pytest.LogCaptureFixture, definition: str, arguments: str, expected: str
+) -> None:
+    document = parse(f"query({definition}) {{ deal({arguments}) {{ __typename }} }}")
+    assert validate(SCHEMA, document) == []
+    result: Any = execute(SCHEMA, document, variable_values={"v": None})
+    (error,) = field_errors(result.errors)
+    assert error["message"] == expected
+    assert error["path"] == ["deal"]
+    assert error["extensions"]["code"] == "BAD_USER_INPUT"
+    assert caplog.records == []
+
+
+def test_what_a_resolver_returns_is_not_the_callers(caplog: pytest.LogCaptureFixture) -> None:
+    """graphql-core's own errors, too: for it, it makes no difference whose value is not of its type."""
+    document = parse("{ required(id: 1) deal { __typename } }")
+    result: Any = execute(SCHEMA, document, {"required": [SECRET], "deal": None})
+    (error,) = field_errors(result.errors)
+    assert (error["message"], error["extensions"]["code"]) == ("Internal server error.", "INTERNAL_SERVER_ERROR")
+    assert len(caplog.records) == 1
+    assert SECRET not in caplog.text
