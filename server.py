@@ -51,6 +51,7 @@ from web.application import Application
 from web.graphiql_page import GraphiQL, Sample
 from web.graphql_http import GraphQLEndpoint, GraphQLResponse
 from web.health import Health
+from web.last_resort import LastResort
 from web.parameters import GraphQLParams
 from web.problems import no_such_page
 from web.protocol import protocol
@@ -198,7 +199,7 @@ def create_app(settings: AllSettings | None = None) -> Application:
     endpoint = GraphQLEndpoint(answer, page=page, door=open_door.door)
     home = Route("/", lambda _: RedirectResponse("/graphql"))
     routes = [home, Route("/graphql", endpoint), *health.routes(), *(graphiql.routes() if graphiql else ())]
-    layers = [Middleware(NoUpgrade), Middleware(RequestId), *settings.door.middleware()]
+    layers = [Middleware(NoUpgrade), Middleware(RequestId), Middleware(LastResort), *settings.door.middleware()]
     pages = {HTTPException: no_such_page}
     app = Application(
         "/graphql", endpoint, routes=routes, middleware=layers, lifespan=lifespan, exception_handlers=pages

@@ -60,7 +60,7 @@ async function nodesOf(ids, opportunities) {
       }),
     });
     const { data } = await response.json();
-    deals.forEach((id, index) => typeOf.set(id, data?.opportunitiesById[index]?.__typename));
+    deals.forEach((id, index) => typeOf.set(id, data?.opportunitiesById?.[index]?.__typename));
   }
   return ids.map((id) => (typeOf.get(id) ? { __typename: typeOf.get(id), id } : null));
 }
