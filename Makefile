@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Two for each processor: tests wait for processes and deadlines about as long as they compute.
 WORKERS := $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
 
-.PHONY: help demo test gateways check schema schema-diff fuzz bench bench-growth bench-inside soak soak-budget graphiql clean
+.PHONY: help demo test gateways check schema schema-diff fuzz bench bench-growth bench-inside bench-flow soak soak-budget graphiql clean
 
 help:  ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -27,7 +27,7 @@ test: $(VENV)/installed  ## Run the tests
 		--override-ini faulthandler_timeout=120 --override-ini faulthandler_exit_on_timeout=true
 
 gateways: $(VENV)/installed  ## Run gateways, composers and clients of the GraphQL world against the server
-	$(BIN)/python -m pytest tests/test_gateways.py -m gateways -rs
+	$(BIN)/python -m pytest tests/test_gateways.py tests/test_frontends_browser.py -m gateways -rs
 
 check: $(VENV)/installed  ## Lint, types, and the printed schema
 	$(BIN)/ruff check .
@@ -53,6 +53,9 @@ bench-growth: $(VENV)/installed  ## Measure what grows with ids, documents and t
 
 bench-inside: $(VENV)/installed  ## Measure what a warm request costs inside the process
 	$(BIN)/python -m benchmarks.inside
+
+bench-flow: $(VENV)/installed  ## Count the files that one record goes through
+	$(BIN)/python -m benchmarks.flow
 
 soak: $(VENV)/installed  ## Let the sources fail in turn under load: five minutes
 	$(BIN)/python -m benchmarks.soak

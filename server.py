@@ -41,7 +41,7 @@ from resolvers.fetcher import Fetcher, open_fetcher
 from resolvers.loaders import Loaders
 from resolvers.operation import Operation
 from resolvers.registry import SOURCES
-from resolvers.settings import BadSettings, Settings, misspelt, read
+from resolvers.settings import BadSettings, Settings, misspelt, read, read_text
 from resolvers.source import SourceSettings
 from resolvers.telemetry import log_events
 from resolvers.transport import TransportSettings
@@ -51,6 +51,7 @@ from schema.execution import Answer, Engine
 from web.graphiql_page import GraphiQL, Sample
 from web.graphql_http import GraphQLEndpoint, GraphQLResponse
 from web.health import Health
+from web.last_resort import LastResort
 from web.parameters import GraphQLParams
 from web.problems import no_such_page
 from web.protocol import protocol
@@ -100,6 +101,8 @@ class AllSettings:
                 self.sources[source.name] = _read(source.settings, variables, problems)
             if not problems and not any(settings.is_configured for settings in self.sources.values()):
                 problems.append(NOTHING_CONFIGURED)
+        if self.door.general:  # or else nobody knows what it allows
+            problems += self.door.insecure_urls(filter(None, (self.door.jwt, *self.sources.values())))
         structs: list[type[Settings]] = [
             ServerSettings,
             TransportSettings,
@@ -120,9 +123,9 @@ class AllSettings:
 def variables() -> dict[str, str]:
     """Return the environment, on top of what `.env` in the working directory says; raises `BadSettings`."""
     try:
-        text = Path(".env").read_text("utf-8") if Path(".env").exists() else ""
-    except (OSError, UnicodeDecodeError):
-        raise BadSettings([".env: cannot be read as a UTF-8 text file"]) from None
+        text = read_text(".env") if Path(".env").exists() else ""
+    except ValueError as error:
+        raise BadSettings([f".env: the file {error}"]) from None
     if faults := [f".env: line {b.original.line} is not NAME=value" for b in parse_stream(StringIO(text)) if b.error]:
         raise BadSettings(faults)
     file = dotenv_values(stream=StringIO(text), interpolate=False)
@@ -143,14 +146,16 @@ def samples() -> list[Sample]:
 
 
 def create_app(settings: AllSettings | None = None) -> Starlette:
-    """Return the ASGI application; raises `BadSettings`. Its state has the `endpoint` at `PATH`, and the `health`.
+    """Return the ASGI application; without settings those of the environment, which end the process if malformed.
+
+    Its state has the `endpoint` at `PATH`, and the `health`.
 
     In the demo the sources are the simulator's, which starts and stops with the application.
     """
-    settings = settings or AllSettings(variables())
+    settings = settings or _settings_or_exit()
     fetchers: dict[str, Fetcher] = {}
     health = Health()
-    open_door = OpenDoor(settings.door)
+    open_door = OpenDoor(settings.door, demo=settings.demo)
     engine = Engine(
         build_schema(),
         # Where callers have no credentials, all of them may see everything: nobody would be answered with it.
@@ -199,12 +204,25 @@ def create_app(settings: AllSettings | None = None) -> Starlette:
     endpoint = GraphQLEndpoint(answer, page=page, door=open_door.door)
     home = Route("/", lambda _: RedirectResponse(PATH))
     routes = [home, Route(PATH, endpoint), *health.routes(), *(graphiql.routes() if graphiql else ())]
-    layers = [Middleware(NoUpgrade), Middleware(RequestId), *settings.door.middleware()]
+    layers = [Middleware(NoUpgrade), Middleware(RequestId), Middleware(LastResort), *settings.door.middleware()]
     pages = {HTTPException: no_such_page}
     app = Starlette(routes=routes, middleware=layers, lifespan=lifespan, exception_handlers=pages)
     app.router.redirect_slashes = False  # its redirects go wherever `Host` says, and a POST is not repeated by all
     app.state.endpoint, app.state.health = endpoint, health
     return app
+
+
+def _settings_or_exit() -> AllSettings:
+    """Return the environment's settings. For uvicorn's own command, which would show a traceback."""
+    try:
+        return AllSettings(variables())
+    except BadSettings as error:
+        _print_problems(error)
+        sys.exit(2)
+
+
+def _print_problems(error: BadSettings) -> None:
+    print(*error.problems, sep="\n", file=sys.stderr)
 
 
 def _read(struct: type[Settings], variables: Mapping[str, str], problems: list[str]) -> Any:
@@ -244,7 +262,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0
         listener = _listen(settings.server)
     except BadSettings as error:
-        print(*error.problems, sep="\n", file=sys.stderr)
+        _print_problems(error)
         return 2
     _set_up_logging(settings.server.log_level)
     print(_greeting(settings, listener), flush=True)
@@ -311,7 +329,10 @@ def _summary(settings: AllSettings) -> str:
 
 
 def _greeting(settings: AllSettings, listener: socket.socket) -> str:
+    """Return what is printed at the start. Its last line is the address, which is what people look for."""
     host, port = listener.getsockname()[:2]
+    if settings.demo:
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 # every address: no browser opens that
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}/graphql"
     if not settings.demo:
         return f"{_summary(settings)}\nServing {url}"
@@ -319,10 +340,11 @@ def _greeting(settings: AllSettings, listener: socket.socket) -> str:
     return (
         f"The opportunity graph, over simulated sources with invented people: {url}\n\n"
         f"Three queries to try; they are open in GraphiQL's tabs:\n\n{queries}\n"
-        f"Open {url} in a browser, or ask from a shell:\n\n"
+        "From a shell:\n\n"
         f"  curl {url} -H 'Content-Type: application/json' \\\n"
         '    -d \'{"query": "{ nexudusOpportunity(sourceId: \\"1427000501\\") { status stageName } }"}\'\n\n'
-        "Next: ask for an id that does not exist, or for one that cannot be one. Ctrl-C ends it."
+        "Next: ask for an id that does not exist, or for one that cannot be one. Ctrl-C ends it.\n\n"
+        f"Open this in a browser:\n{url}"
     )
 
 

@@ -147,6 +147,22 @@ def decode(source: str, how: msgspec.json.Decoder[T], body: bytes | msgspec.Raw)
         raise UpstreamBadResponse(source, detail=detail) from None
 
 
+MOST_NESTED = 100
+"""Objects and lists within one another in a value whose form a vendor leaves open. msgspec reads deeper than any writer
+of JSON goes: what is read must be writable."""
+
+
+def check_nesting(value: Any) -> None:
+    """Raise `ValueError` for a JSON value that is nested too deeply."""
+    level = [value]
+    for _ in range(MOST_NESTED + 1):
+        level = [one for one in level if isinstance(one, dict | list)]
+        if not level:
+            return
+        level = [inner for one in level for inner in (one.values() if isinstance(one, dict) else one)]
+    raise ValueError("nested too deeply")
+
+
 def _decode_hook(type_: type, value: Any) -> Any:
     if type_ is not Timestamp or type(value) is not str:
         raise TypeError("unexpected JSON type")

@@ -158,7 +158,7 @@ class Engine:
         if result is None:
             result = await execute_with_graphql_core(schema, document.tree, variables, operation_name, context)
         if result.data is None and result.errors and not any(error.path for error in result.errors):
-            return Answer(errors=variable_errors(result.errors), is_request_error=True)
+            return Answer(errors=variable_errors(result.errors, variables or {}), is_request_error=True)
         errors = field_errors(result.errors) if result.errors else []
         if context.refused:
             if len(context.refused) > MOST_REFUSALS:

@@ -17,6 +17,7 @@ from web.arrival import Arrival
 from web.connections import Bounded
 from web.fast_lane import LONGEST_HEAD
 from web.graphql_http import Door, GraphQLEndpoint
+from web.last_resort import LastResort
 from web.protocol import protocol
 from web.request_id import RequestId
 from web.sent import Sent
@@ -301,5 +302,5 @@ def both_ways(request_: bytes) -> tuple[list[bytes], list[bytes]]:
 
 def endpoint(answer: Any, **parts: Any) -> GraphQLEndpoint:
     made = GraphQLEndpoint(answer, page=None, door=Door(**parts))
-    made.app = RequestId(made)  # type: ignore[attr-defined] # kept beside it, for the test alone
+    made.app = RequestId(LastResort(made))  # type: ignore[attr-defined] # kept beside it, for the test alone
     return made

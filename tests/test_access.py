@@ -240,3 +240,18 @@ async def test_the_message_tells_which_scope_is_missing_and_nothing_of_the_data(
         assert error["message"] == "This caller may not see personal data: the scope contacts:read is missing."
         assert error["path"] == ["nexudusOpportunity", "notes"]
         assert error["extensions"] == {"code": "FORBIDDEN", "retryable": False}
+
+
+@pytest.mark.parametrize("ids", [[NEXUDUS_ID, CHARTMOGUL_ID], [CHARTMOGUL_ID, NEXUDUS_ID]])
+async def test_a_refusal_is_located_at_the_selections_that_apply_to_its_record(ids: list[str]) -> None:
+    query = """query($ids: [ID!]!) { nodes(ids: $ids) {
+      ... on Opportunity { owner { name } }
+      ... on ChartMogulOpportunity { owner { email } }
+    } }"""
+    shared, own = {"line": 2, "column": 28}, {"line": 3, "column": 38}
+    async with open_graph(**KEYS) as graph:
+        answer = await graph.post({"query": query, "variables": {"ids": ids}}, x_api_key=READER)
+    assert [(error["path"], error["locations"]) for error in answer.json["errors"]] == [
+        (["nodes", index, "owner"], [shared, own] if id_ == CHARTMOGUL_ID else [shared])
+        for index, id_ in enumerate(ids)
+    ]

@@ -55,13 +55,14 @@ from resolvers.operation import Operation
 from resolvers.queueing import Visit
 from resolvers.reply import Timestamp
 from schema import build_restricted_schema, build_schema
-from schema.access import SCOPES, Access
+from schema.access import NO_CONTACTS, SCOPES, Access, Forbidden, personal_fields
 from schema.compiled import MOST_COMPILED, CompiledOperation, Shortcuts
 from schema.completion import NotCompiled
 from schema.context import Context
 from schema.declared import scalars_of
-from schema.errors import field_errors
+from schema.errors import field_errors, refusals
 from schema.execution import execute_with_graphql_core
+from schema.lookups import LONGEST_LIST
 from schema.memo import Memo
 from web.sent import written
 
@@ -193,7 +194,7 @@ class Harder:
     def _argument(self, node: FieldNode, argument: ArgumentNode) -> ArgumentNode:
         name = node.name.value
         many = argument.name.value in ("ids", "representations")
-        count = self._chance.choice([0, 1, 3, 8]) if many else 1
+        count = self._chance.choice([0, 1, 3, 8, LONGEST_LIST + 1]) if many else 1
         drawn = [self._id(name) for _ in range(count)]
         value = drawn if many else drawn[0]
         type_ = {"ids": "[ID!]!", "representations": "[_Any!]!"}.get(argument.name.value, "ID!")
@@ -221,7 +222,10 @@ class Harder:
         given = self._chance.random()
         if given < 0.15:
             default = _literal(value)
-        elif given < 0.2:
+        elif given < 0.2:  # with a default it may stand where no null may be, and be null
+            default, type_ = _literal(value), type_.removesuffix("!")
+            self.variables[name] = self._chance.choice([None, value])
+        elif given < 0.25:
             self.variables[name] = self._chance.choice([None, 5, [7], {"a": []}])
         else:
             self.variables[name] = value
@@ -311,6 +315,21 @@ PLAIN = queries(
     print_ast=lambda document: document,
 )
 
+
+def sorted_text(value: Any) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+
+
+def _forbid(*_: Any, **__: Any) -> None:
+    raise Forbidden(NO_CONTACTS)
+
+
+RAISING = build_schema()._schema
+"""The restricted schema as it would be, were each refusal an error that graphql-core takes to its place."""
+for field in personal_fields(RAISING).values():
+    field.resolve = _forbid
+
+
 seen: dict[str, int] = {"compiled": 0, "left": 0}
 
 
@@ -332,12 +351,23 @@ def answers_are_alike(plain: DocumentNode, seed: int) -> None:
         # Twice: from the records, then from the texts that are kept of those at hand.
         return expected, [await answered(context(fetchers)) for _ in range(2)]
 
+    async def refused() -> None:
+        noted = context(fetchers)
+        raised = await execute_with_graphql_core(RAISING, document, harder.variables, None, context(fetchers))
+        found = await execute_with_graphql_core(schema, document, harder.variables, None, noted)
+        wanted = [e for e in field_errors(raised.errors or []) if e["extensions"]["code"] == Forbidden.code]
+        assert found.data == raised.data
+        made = refusals(noted.refused, Forbidden(NO_CONTACTS))
+        assert sorted(map(sorted_text, made)) == sorted(map(sorted_text, wanted)), text
+
     async def answered(fresh: Context) -> ExecutionResult:
         found = await operation.execute(harder.variables, fresh) if operation else None
         seen["left" if found is None else "compiled"] += 1
         return found or await execute_with_graphql_core(schema, document, harder.variables, None, fresh)
 
     operation = compiled(document, schema)
+    if schema is RESTRICTED:
+        asyncio.run(refused())
     expected, found = asyncio.run(both())
     for one in found:
         assert told(one) == told(expected), text
@@ -390,8 +420,9 @@ async def test_what_is_not_covered_is_left_to_the_executor(text: str) -> None:
 async def test_nothing_leaves_before_it_is_known_whether_the_executor_has_to_begin_anew() -> None:
     """What has arrived by then is in an answer that has no data, and else is not."""
     ids = ", ".join(f'"{id_}"' for id_ in GLOBAL_IDS)
+    too_many = ", ".join(['"x"'] * (LONGEST_LIST + 1))
     fetchers = {source: Fetcher(source, Random(1)) for source in SOURCE_IDS}
-    operation = compiled(parse(f"{{ many: nodes(ids: [{ids}]) {{ id }} nodes(ids: []) {{ id }} }}"), OPEN)
+    operation = compiled(parse(f"{{ many: nodes(ids: [{ids}]) {{ id }} nodes(ids: [{too_many}]) {{ id }} }}"), OPEN)
     assert operation
     assert await operation.execute({}, context(fetchers)) is None
     assert [fetcher.visits for fetcher in fetchers.values()] == [0, 0]

@@ -94,7 +94,6 @@ def test_texts_that_differ_in_ids_aliases_and_the_operations_name_have_the_same_
         '{ __type(name: "Query") { name } }',
         '{ unheardOf(id: "1") { id } }',
         '{node(id:""){ id }}',
-        "{ nodes(ids: []) { id } }",
     ],
 )
 def test_any_other_text_is_read_as_a_whole(query: str) -> None:

@@ -130,6 +130,7 @@ def test_the_demo_answers_over_http_and_ends_cleanly_with_ctrl_c(tmp_path: Path)
         assert sample.query in demo.printed
     assert len(server.samples()) >= 3
     assert "Next:" in demo.printed
+    assert demo.printed.removesuffix("\nStopped.\n").splitlines()[-1] == url
 
 
 def test_the_simulator_alone_prints_what_a_server_in_another_process_needs(tmp_path: Path) -> None:
@@ -176,6 +177,16 @@ def test_malformed_settings_end_the_process_with_a_line_each_and_no_secret(tmp_p
         "PORT",
     ]
     assert "hunter2" not in done.stderr
+
+
+def test_under_uvicorns_own_command_malformed_settings_are_lines_too(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "uvicorn", "--app-dir", str(ROOT), "--factory", "server:create_app", "--port", "0"]
+    environ = {"CHARTMOGUL_API_KEY": "key", "CHARTMOGUL_URL": "http://hunter2.example", "LOG_LEVEL": "hunter2"}
+    done = subprocess.run(
+        command, cwd=tmp_path, env=MINIMAL | environ, capture_output=True, text=True, timeout=PATIENCE_SECONDS
+    )
+    assert done.returncode == 2
+    assert [line.split(":")[0] for line in done.stderr.splitlines()] == ["LOG_LEVEL", "CHARTMOGUL_URL"]
 
 
 # The command line, in this process
@@ -241,6 +252,8 @@ def test_check_config_of_the_demo_needs_nothing(capsys: pytest.CaptureFixture[st
         ({"CHARTMOGUL_MINOR_UNITS": "hunter2"}, (), ["CHARTMOGUL_MINOR_UNITS"]),
         ({"LOG_LEVEL": "hunter2", "ATTEMPT_TIMEOUT_SECONDS": "hunter2"}, (), ["ATTEMPT_TIMEOUT_SECONDS", "LOG_LEVEL"]),
         ({"CHARTMOGUL_API_KEY_FILE": "/nowhere/hunter2"}, (), ["CHARTMOGUL_API_KEY"]),
+        ({"NEXUDUS_URL": "http://hunter2.example"}, (), ["NEXUDUS_URL"]),
+        ({"API_KEY": "hunter2"}, (), ["API_KEY"]),
     ],
 )
 def test_each_malformed_setting_is_one_line_that_names_it(
@@ -269,6 +282,17 @@ def test_the_environment_wins_over_the_dotenv_file_and_dollars_stay_what_they_ar
     no_settings.setattr(server, "environ", {"PORT": "2", "HOST": ""})
     found = server.variables()
     assert (found["PORT"], found["HOST"], found["NEXUDUS_PASSWORD"]) == ("2", "", "a${HOME}b")
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"), [(None, "cannot be read: Is a directory"), (b"\xff\xfeP\x00", "is not UTF-8 text")]
+)
+@pytest.mark.usefixtures("no_settings")
+def test_a_dotenv_file_that_cannot_be_read_is_one_line_with_the_reason(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, content: bytes | None, reason: str
+) -> None:
+    (tmp_path / ".env").mkdir() if content is None else (tmp_path / ".env").write_bytes(content)
+    assert run(capsys, "--check-config") == (2, "", f".env: the file {reason}\n")
 
 
 @pytest.mark.usefixtures("no_settings")

@@ -20,6 +20,7 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 
 from web.arrival import Arrival, Head
 from web.connections import Bounded
+from web.last_resort import internal_error
 from web.request_id import HEADER, enter
 from web.sent import Sent, lines
 from web.serving import CLOSE
@@ -195,6 +196,9 @@ class Direct(Bounded):
         context = copy_context()  # the connection's own stays as it is, or a later line of the log had this id
         try:
             id_, started = context.run(self._start, head, body)
+        except Exception as error:
+            self._send(internal_error(error), b"-")
+            return
         except BaseException:
             self.transport.close()
             raise
@@ -212,6 +216,8 @@ class Direct(Bounded):
     async def _go_on(self, started: Started[Sent], id_: bytes) -> None:
         try:
             sent = await started
+        except Exception as error:
+            sent = internal_error(error)
         except BaseException:  # cancelled: the client has gone, or the server must end now
             self.transport.close()
             raise
@@ -230,7 +236,12 @@ class Direct(Bounded):
         last = b"%s: %s\r\n" % (HEADER, id_)
         if self._is_ending and not is_last and not sent.closes:
             last += lines([CLOSE])
-        self.transport.write(sent.message(first, last))
+        try:
+            message = sent.message(first, last)
+        except Exception as error:  # a header that cannot be written
+            sent = internal_error(error)
+            message = sent.message(first, last)
+        self.transport.write(message)
         self.server_state.total_requests += 1
         if is_last or self._is_ending or sent.closes:
             self.transport.close()

@@ -4,7 +4,6 @@ Follows the GraphQL-over-HTTP specification (media types, methods, status codes)
 here: `answer` takes the parameters and gives the response.
 """
 
-import logging
 from collections.abc import Awaitable, Callable, Collection, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +18,7 @@ from web.body import read_body
 from web.callers import Caller
 from web.hangup import HungUp, unless_hung_up
 from web.kept import KeptAnswers, Lasts
+from web.last_resort import internal_error
 from web.media_types import JSON, RESPONSE_JSON, response_type, wants_page
 from web.origins import check_cross_site
 from web.parameters import ANYONE, GraphQLParams, read_parameters
@@ -28,8 +28,6 @@ from web.security_headers import SecurityHeaders
 from web.sent import Sent, written
 
 METHODS = "GET, HEAD, POST"
-
-logger = logging.getLogger("opportunity_graph.http")
 
 
 @dataclass(slots=True)
@@ -93,27 +91,25 @@ class GraphQLEndpoint:
         type_ = JSON
         try:
             type_ = arrival.head.once(response_type)
-            caller = await self._admit(arrival)
-            if arrival.method == "POST":
-                await self._read(arrival)
-            kept = self._kept.find(arrival, caller)
-            if kept is not None:
-                return Sent(kept, 200, type_)
-            params = self._door.documents.find(read_parameters(arrival, caller))
-            with self._door.admission:
-                working = self._answer(params)
-                reply = await (unless_hung_up(arrival.receive, working) if arrival.receive else working)
+            return await self._respond(arrival, type_)
         except HTTPProblem as problem:
             return Sent(written(problem.body), problem.status, type_, problem.headers)
         except HungUp:
             return Sent(b"", 499)  # reaches nobody: nginx's status for it, for whatever counts answers
         except Exception as error:
-            # Not with the exception's own text: it could repeat what was sent, or what a source answered.
-            logger.error(
-                "A request failed", exc_info=Exception(type(error).__name__).with_traceback(error.__traceback__)
-            )
-            masked = HTTPProblem(500, "Internal server error.", code="INTERNAL_SERVER_ERROR")
-            return Sent(written(masked.body), 500, type_)
+            return internal_error(error, type_)
+
+    async def _respond(self, arrival: Arrival, type_: str) -> Sent:
+        caller = await self._admit(arrival)
+        if arrival.method == "POST":
+            await self._read(arrival)
+        kept = self._kept.find(arrival, caller)
+        if kept is not None:
+            return Sent(kept, 200, type_)
+        params = self._door.documents.find(read_parameters(arrival, caller))
+        with self._door.admission:
+            working = self._answer(params)
+            reply = await (unless_hung_up(arrival.receive, working) if arrival.receive else working)
         if not reply.is_request_error:
             self._door.documents.register(params)
         content = written(reply.body)

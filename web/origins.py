@@ -9,6 +9,7 @@ request forgery.
 import ipaddress
 from collections.abc import Collection
 from functools import lru_cache
+from typing import Final
 from urllib.parse import urlsplit
 
 from web.arrival import Arrival, Head
@@ -16,6 +17,12 @@ from web.problems import HTTPProblem
 
 PREFLIGHT_HEADERS = ("Apollo-Require-Preflight", "X-Apollo-Operation-Name", "GraphQL-Require-Preflight")
 """No browser adds one of these for another site without asking this server first. The names are Apollo's."""
+
+FORWARDED: Final = frozenset(
+    b"forwarded via x-real-ip x-client-ip x-cluster-client-ip x-original-host x-original-url x-envoy-external-address "
+    b"x-proxyuser-ip true-client-ip cf-connecting-ip fastly-client-ip fly-client-ip x-arr-log-id".split()
+)
+"""What proxies add to a request (RFC 7239; RFC 9110, 7.6.3; habit), beside all that begins with `X-Forwarded`."""
 
 
 def check_cross_site(arrival: Arrival, origins: Collection[str], *, header_required: bool) -> None:
@@ -50,14 +57,17 @@ def comes_from_here(arrival: Arrival) -> bool:
     """Whether a request was sent to this machine by this machine, and meant to be.
 
     A foreign page can make a browser send requests to 127.0.0.1 under the page's own name (DNS rebinding); `Host`
-    tells. The address that the connection came in on also holds where something else than `server.py` listens.
+    tells. What a proxy on this machine passes on may come from anywhere; the headers that it adds tell. The address
+    that the connection came in on also holds where something else than `server.py` listens.
     """
     server = arrival.server
     is_local = server is None or server[1] is None or is_loopback(server[0])
-    return is_local and arrival.head.once(_names_loopback)
+    return is_local and arrival.head.once(_is_from_here)
 
 
-def _names_loopback(head: Head) -> bool:
+def _is_from_here(head: Head) -> bool:
+    if any(name in FORWARDED or name.startswith(b"x-forwarded") for name, _ in head.fields):
+        return False
     return all(map(_is_loopback_authority, head.all(b"host")))
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from resolvers.reply import Timestamp, decode, decoder
+from resolvers.reply import Timestamp, check_nesting, decode, decoder
 
 SOURCE: Final = "chartmogul"
 
@@ -49,6 +49,10 @@ class ChartMogulRecord(msgspec.Struct, frozen=True, kw_only=True, weakref=True):
     updated_at: Timestamp
 
     minor_units: ClassVar[MinorUnits] = "hundred"
+
+    def __post_init__(self) -> None:
+        """Refuse custom attributes that could not be written again."""
+        check_nesting(self.custom)
 
     @property
     def amount(self) -> Decimal | None:
