@@ -19,6 +19,12 @@ from resolvers.reply import Headers, Reply
 MOST_FRAMING_BYTES = 65_536
 """Of a reply's head, and of all else that is not its body, but for what each chunk may take beyond that."""
 
+MOST_LINE_BYTES = 16_384
+"""Of one header line, unfolded."""
+
+MOST_HEADERS = 500
+"""Header and trailer lines of one reply."""
+
 MOST_FRAMING_BYTES_OF_A_CHUNK = 8
 
 
@@ -31,6 +37,13 @@ class Garbled(Exception):
 
 
 TOO_LARGE = "the body is too large"
+HEAD_TOO_LARGE = "the head is too large"
+NO_REPLY = "not an HTTP reply"
+UNASKED_CODING = "a transfer coding that was not asked for"
+
+_VERSIONS = ("1.1", "1.0")
+_BEFORE_THE_FIRST_HEADER = "Unexpected space after start line"
+"""llhttp's reason: RFC 9112, 2.2, lets nobody read such a line as a header."""
 
 Ended = Callable[[Reply | NoReply | Garbled], None]
 
@@ -54,7 +67,14 @@ class Connection(asyncio.Protocol):
         self._transport = transport
         self._rested = rested
         self._lost = lost
+        # One parser reads what clients have to read, or mostly do: folded lines (RFC 9112, 5.2), bare line feeds
+        # (2.2), blanks behind the size of a chunk. The other one takes only what the grammar allows, and so tells
+        # whose idea of where a reply ends may differ from ours: that connection is not used again.
         self._parser: Any = HttpResponseParser(self)
+        self._parser.set_dangerous_leniencies(
+            lenient_headers=True, lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True
+        )
+        self._strict: Any = HttpResponseParser(_NOBODY)
         self._ended: Ended | None = None
         self._begin_anew()
         self.rests_since = 0.0
@@ -93,22 +113,35 @@ class Connection(asyncio.Protocol):
             self.close()  # nothing was asked
             return
         self._received += len(data)
-        try:
-            self._parser.feed_data(data)
-        except HttpParserUpgrade:
-            self._can_rest = False
-        except HttpParserError:
-            self._can_rest = False
-            if self._reply is None:
-                self._end(Garbled("not an HTTP reply"))
-                return
-        if self._reply is not None:
+        refusal = self._fed(data)
+        if self._reply is None and refusal:
+            self._end(Garbled(refusal))
+        elif self._reply is not None:
             self._end(self._reply)
         elif (
             len(self._body) > self._max_bytes
             or self._received - len(self._body) > MOST_FRAMING_BYTES + MOST_FRAMING_BYTES_OF_A_CHUNK * self._pieces
         ):
             self._end(Garbled(TOO_LARGE))
+
+    def _fed(self, data: bytes) -> str | None:
+        """Parse; return why what has come is no reply, None if it may become one."""
+        try:
+            self._parser.feed_data(data)
+        except HttpParserUpgrade:
+            self._can_rest = False
+        except HttpParserError:
+            self._can_rest = False
+            return self._refusal or NO_REPLY
+        if self._can_rest:
+            try:
+                self._strict.feed_data(data)
+            except HttpParserError as error:
+                self._can_rest = False
+                if str(error) == _BEFORE_THE_FIRST_HEADER:
+                    self._reply = None
+                    return NO_REPLY
+        return None
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Take note that no more will come."""
@@ -122,16 +155,42 @@ class Connection(asyncio.Protocol):
         else:
             self._end(Garbled("the connection ended before the reply did"))
         self._parser = None  # which knows this
+        self._strict = None
 
     # httptools' parser
 
+    def on_status(self, reason: bytes) -> None:
+        """Count the reason phrase."""
+        if self._status is None:
+            self._count(len(reason))
+
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header; a trailer is none, nor is what belongs to a second reply."""
-        if self._status is None:
-            self._headers.append((name, value))
+        if self._reply is not None:
+            return
+        self._count(len(name) + len(value) + 4)
+        if self._status is not None:
+            return
+        if b"\0" in value:
+            self._refuse(NO_REPLY)  # RFC 9110, 5.5
+        name = name.rstrip()  # blanks before the colon: RFC 9112, 5.1
+        self._headers.append((name, value))
+        if len(name) == 17 and name.lower() == b"transfer-encoding":
+            if self._is_chunked or value.lower() != b"chunked":
+                self._can_rest = False  # RFC 9112, 7: at most once
+            self._is_chunked = True
+            if [coding for coding in value.lower().split(b",") if coding.strip() not in (b"chunked", b"")]:
+                self._refuse(UNASKED_CODING)  # none but chunked can come to who sends no TE (RFC 9110, 10.1.4)
 
     def on_headers_complete(self) -> None:
         """Take the status."""
+        if self._reply is not None:
+            return
+        version = self._parser.get_http_version()
+        if version not in _VERSIONS:
+            self._refuse(NO_REPLY)
+        if self._is_chunked and version == "1.0":
+            self._can_rest = False  # RFC 9112, 6.1
         self._status = self._parser.get_status_code()
 
     def on_body(self, data: bytes) -> None:
@@ -155,7 +214,7 @@ class Connection(asyncio.Protocol):
             self._begin_anew()
             return
         self._reply = self._read(self._status)
-        self._can_rest = self._parser.should_keep_alive()
+        self._can_rest = self._can_rest and self._parser.should_keep_alive()
 
     def _begin_anew(self) -> None:
         """Forget what was: while the connection rests, nobody needs it."""
@@ -164,21 +223,35 @@ class Connection(asyncio.Protocol):
         self._headers = []
         self._body = b""
         self._pieces = 0
+        self._lines = 0
+        self._line_bytes = 0
+        self._is_chunked = False
+        self._refusal: str | None = None
+
+    def _count(self, size: int) -> None:
+        self._lines += 1
+        self._line_bytes += size
+        if size > MOST_LINE_BYTES or self._line_bytes > MOST_FRAMING_BYTES or self._lines > MOST_HEADERS:
+            self._refuse(HEAD_TOO_LARGE)
+
+    def _refuse(self, reason: str) -> None:
+        """Stop the parser."""
+        self._refusal = reason
+        raise ValueError(reason)
 
     def _read(self, status: int) -> Reply:
         return Reply(status, Headers(self._headers), bytes(self._body))
 
     def _ends_with_the_connection(self) -> bool:
         """Whether the body is all that comes until the connection ends (RFC 9112, 6.3)."""
-        headers = Headers(self._headers)
-        return not headers.get("Content-Length") and "chunked" not in headers.get("Transfer-Encoding").lower()
+        return not self._is_chunked and not Headers(self._headers).get("Content-Length")
 
     def _end(self, found: Reply | NoReply | Garbled) -> None:
         ended, self._ended = self._ended, None
         self._begin_anew()
         if isinstance(found, Reply):
-            found = _plain(found, self._max_bytes)
-            if self._can_rest and self.is_open:
+            found, is_sound = _plain(found, self._max_bytes)
+            if is_sound and self._can_rest and self.is_open:
                 self._rested(self)
             else:
                 self.close()
@@ -188,15 +261,21 @@ class Connection(asyncio.Protocol):
             ended(found)
 
 
-def _plain(reply: Reply, max_bytes: int) -> Reply | Garbled:
-    """Return the reply with its body decompressed."""
+_NOBODY = object()
+"""Whom a parser tells nothing."""
+
+
+def _plain(reply: Reply, max_bytes: int) -> tuple[Reply | Garbled, bool]:
+    """Return the reply with its body decompressed, and whether its encoding was all that it should be."""
+    assert isinstance(reply.headers, Headers)
     if len(reply.body) > max_bytes:
-        return Garbled(TOO_LARGE)
-    if encoding := reply.headers.get("Content-Encoding", ""):
+        return Garbled(TOO_LARGE), True
+    is_sound = True
+    if encodings := reply.headers.listed("Content-Encoding"):
         try:
-            reply.body = decompressed(reply.body, encoding.lower(), max_bytes)
+            reply.body, is_sound = decompressed(reply.body, encodings, max_bytes)
         except BodyTooLarge:
-            return Garbled(TOO_LARGE)
+            return Garbled(TOO_LARGE), True
         except ValueError as error:
-            return Garbled(str(error))
-    return reply
+            return Garbled(str(error)), True
+    return reply, is_sound

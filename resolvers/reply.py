@@ -7,7 +7,7 @@ typed record of a body. What both vendors document, and what was seen of them, d
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
@@ -44,6 +44,12 @@ class Headers:
                 return value.decode("latin-1").strip()
         return default
 
+    def listed(self, name: str, /) -> list[str]:
+        """Return the members of a list header in lower case, of all its lines (RFC 9110, 5.3), without empty ones."""
+        wanted = name.lower().encode()
+        found = b",".join([value for given, value in self._lines if given.lower() == wanted])
+        return [member for part in found.decode("latin-1").lower().split(",") if (member := part.strip())]
+
 
 @dataclass(slots=True)
 class Reply:
@@ -72,11 +78,15 @@ class Timestamp(datetime, metaclass=_AnyDatetime):
 
     @staticmethod
     def of(text: str) -> datetime:
-        """Return what a vendor's text means: ISO 8601, 0 to 7 fractional digits; without a zone it is UTC.
+        """Return what a vendor's text means: ISO 8601 and RFC 3339, any number of fractional digits.
 
-        Digits beyond microseconds are dropped. Raises `ValueError`, and `TypeError` for what is no text.
+        Without a zone it is UTC. Digits beyond microseconds are dropped. `24:00:00` is the next day's midnight, and so
+        is a leap second, which no `datetime` can name. Raises `ValueError`, and `TypeError` for what is no text.
         """
-        moment = _moment(text)
+        try:
+            moment = _moment(text)
+        except ValueError:
+            return _unusual_moment(text)
         if moment.tzinfo is UTC:
             return moment
         if moment.tzinfo is None:
@@ -85,6 +95,35 @@ class Timestamp(datetime, metaclass=_AnyDatetime):
             return moment.astimezone(UTC)
         except OverflowError:
             raise ValueError("before the first year, or after the last") from None
+
+
+_UNUSUAL = re.compile(
+    r"(?P<date>[0-9W-]{7,10})[Tt ](?P<hour>[0-9]{2})(?P<colon>:?)(?P<minute>[0-9]{2})"
+    r"(?:(?P=colon)(?P<second>[0-9]{2})(?P<fraction>[.,][0-9]+)?)?(?P<zone>[Zz]|[+-][0-9:]{2,8})?",
+    re.ASCII,
+)
+
+
+def _unusual_moment(text: str) -> datetime:
+    """Return the moment of a text that Python does not read: `z` (RFC 3339, 5.6), 24:00:00 (ISO 8601), 23:59:60."""
+    found = _UNUSUAL.fullmatch(text)
+    if found is None:
+        raise ValueError("not a point in time")
+    hour, minute, second = found["hour"], found["minute"], found["second"] or "00"
+    fraction, later, is_leap = found["fraction"] or "", timedelta(0), second == "60"
+    if is_leap:
+        second, later = "59", timedelta(seconds=1)
+    elif hour == "24" and minute == second == "00" and not fraction.strip(".,0"):
+        hour, later = "00", timedelta(days=1)
+    try:
+        usual = f"{found['date']}T{hour}:{minute}:{second}{fraction}{(found['zone'] or 'Z').upper()}"
+        moment = (_moment(usual) + later).astimezone(UTC)
+    except OverflowError:
+        raise ValueError("before the first year, or after the last") from None
+    # RFC 3339, 5.7: only the last minute of a month, in UTC, may have one second more.
+    if is_leap and (moment.day, moment.hour, moment.minute, moment.second) != (1, 0, 0, 0):
+        raise ValueError("a minute has no 61st second")
+    return moment
 
 
 def decipher(source: str, reply: Reply, *, now: datetime | None = None) -> bytes | None:
@@ -138,20 +177,48 @@ def decoder(type_: type[T]) -> msgspec.json.Decoder[T]:
 
 
 def decode(source: str, how: msgspec.json.Decoder[T], body: bytes | msgspec.Raw) -> T:
-    """Return the typed value of a JSON body; raises `UpstreamBadResponse` for anything else."""
+    """Return the typed value of a JSON body; raises `UpstreamBadResponse` for anything else.
+
+    A byte order mark is skipped (RFC 8259, 8.1). Half a surrogate pair and bytes that are not UTF-8 are read as U+FFFD,
+    as the decoders of the WHATWG's Encoding Standard do: a text that a vendor has cut inside an emoji costs this
+    character, not the record.
+    """
     try:
-        return how.decode(body)
+        try:
+            return how.decode(body)
+        except (msgspec.MsgspecError, ValueError):
+            if (mended := _mended(bytes(body))) is None:
+                raise
+            return how.decode(mended)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         # msgspec names the place and the types, not the value. Other texts might hold a piece of the body.
         detail = str(error) if isinstance(error, msgspec.MsgspecError) else type(error).__name__
         raise UpstreamBadResponse(source, detail=detail) from None
 
 
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_HALF = re.compile(rb"\\u[dD][89a-fA-F]")
+_ESCAPE = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\."
+)
+
+
+def _mended(body: bytes) -> bytes | None:
+    """Return JSON without its byte order mark and with U+FFFD for what is no character; None if nothing is to mend."""
+    mended = body.removeprefix(BYTE_ORDER_MARK)
+    try:
+        mended.decode()
+    except UnicodeDecodeError:
+        mended = mended.decode(errors="replace").encode()
+    if _HALF.search(mended):
+        mended = _ESCAPE.sub(lambda found: b"\\ufffd" if found["half"] else found[0], mended)
+    return mended if mended != body else None
+
+
 def _decode_hook(type_: type, value: Any) -> Any:
     if type_ is not Timestamp or type(value) is not str:
         raise TypeError("unexpected JSON type")
     try:
-        moment = _moment(value)
-        return moment if moment.tzinfo is UTC else Timestamp.of(value)
+        return Timestamp.of(value)
     except ValueError:
         raise ValueError("not a point in time") from None  # Python's own words repeat the value

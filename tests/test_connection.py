@@ -1,11 +1,12 @@
 """`resolvers.connection`, byte by byte and without sockets: what is a reply, and when the connection can rest."""
 
+import gzip
 import tracemalloc
 from typing import Any
 
 import pytest
 
-from resolvers.connection import MOST_FRAMING_BYTES, Connection, Garbled, NoReply
+from resolvers.connection import MOST_FRAMING_BYTES, MOST_HEADERS, MOST_LINE_BYTES, Connection, Garbled, NoReply
 from resolvers.reply import Reply
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
@@ -128,14 +129,141 @@ def test_what_comes_unasked_ends_a_resting_connection() -> None:
         b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}",
         b"HTTP/1.1 200 OK\r\nContent-Length: -2\r\n\r\n{}",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}",
-        b"HTTP/1.1 200 OK\r\nX: a\r\n b\r\n\r\n",
-        b"HTTP/1.1 200 OK\nContent-Length: 2\n\n{}",
+        b"HTTP/1.1 200 OK\r\n X: a\r\nContent-Length: 2\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nX: a\0b\r\nContent-Length: 2\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nX: a\rb\r\nContent-Length: 2\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n 2\r\n\r\n{}",
+        b"HTTP/2.0 200 OK\r\nContent-Length: 2\r\n\r\n{}",
     ],
 )
-def test_what_is_no_reply_is_garbled(reply: bytes) -> None:
+@pytest.mark.parametrize("size", [1, 10_000])
+def test_what_is_no_reply_is_garbled(reply: bytes, size: int) -> None:
     line = Line()
-    assert isinstance(line.ask(reply), Garbled)
+    assert isinstance(line.ask(*[reply[i : i + size] for i in range(0, len(reply), size)]), Garbled)
     assert line.pipe.is_shut
+
+
+FOLDED = b"HTTP/1.1 200 OK\r\nX: a\r\n b\r\n\tc\r\nContent-Length:\r\n 2\r\n\r\n{}"
+ODD = {
+    "folded header": FOLDED,
+    "folded coding": CHUNKED.replace(b"Encoding: ", b"Encoding:\r\n "),
+    "folded trailer": CHUNKED.replace(b"Trailer: 1", b"Trailer: 1\r\n 2"),
+    "bare line feeds": OK.replace(b"\r\n", b"\n"),
+    "a bare line feed": OK.replace(b"OK\r\n", b"OK\n"),
+    "bare line feeds in trailers": CHUNKED.replace(b"Trailer: 1\r\n\r\n", b"Trailer: 1\n\n"),
+    "blanks behind chunk sizes": CHUNKED.replace(b"1\r\n{", b"1  \r\n{").replace(b"0\r\n", b"0 \r\n"),
+    "a tab behind a chunk size": CHUNKED.replace(b"1\r\n{", b"1\t\r\n{"),
+    "blanks before a colon": OK.replace(b"Length:", b"Length :"),
+    "chunked in two lines": CHUNKED.replace(b"\r\n\r\n1", b"\r\nTransfer-Encoding: chunked\r\n\r\n1", 1),
+    "chunked twice": CHUNKED.replace(b"chunked", b"chunked, chunked"),
+    "chunked in HTTP/1.0": CHUNKED.replace(b"1.1 200 OK", b"1.0 200 OK\r\nConnection: keep-alive"),
+}
+"""What RFC 9112 forbids to send, and wants to be read (5.2, 2.2, 5.1) or clients read all the same (7.1)."""
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 10_000])
+@pytest.mark.parametrize("reply", ODD.values(), ids=ODD)
+def test_a_reply_of_odd_form_is_read_and_its_connection_not_used_again(reply: bytes, size: int) -> None:
+    line = Line()
+    found = line.ask(*[reply[i : i + size] for i in range(0, len(reply), size)])
+    assert body(found) == b"{}"
+    assert line.pipe.is_shut
+    assert not line.rested
+
+
+def test_a_folded_line_is_one_value_with_blanks_for_the_breaks() -> None:
+    """RFC 9112, 5.2: a user agent MUST replace each fold with one or more blanks."""
+    found = Line().ask(FOLDED)
+    assert isinstance(found, Reply)
+    assert found.headers.get("X").split() == ["a", "b", "c"]
+    assert found.headers.get("Content-Length") == "2"
+
+
+def test_a_folded_list_of_connection_options_is_read_as_a_whole() -> None:
+    line = Line()
+    assert body(line.ask(OK.replace(b"Content", b"Connection: x,\r\n close\r\nContent"))) == b"{}"
+    assert line.pipe.is_shut
+
+
+@pytest.mark.parametrize("codings", [b"gzip\r\nTransfer-Encoding: chunked", b"chunked\r\nTransfer-Encoding: chunked"])
+def test_a_chunked_reply_that_is_cut_is_not_whole_however_its_codings_are_written(codings: bytes) -> None:
+    """RFC 9112, 8: a chunked message without its last chunk is incomplete. List headers may be in several lines."""
+    line = Line()
+    line.ask(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: " + codings + b"\r\n\r\n2\r\n{}\r\n")
+    line.connection.connection_lost(None)
+    assert [type(found) for found in line.found] == [Garbled]
+
+
+@pytest.mark.parametrize(
+    "codings",
+    [b"gzip, chunked", b"gzip\r\nTransfer-Encoding: chunked", b"gzip", b"identity", b"xchunked", b"chunk\r\n ed"],
+)
+def test_a_transfer_coding_that_nobody_asked_for_is_garbled(codings: bytes) -> None:
+    line = Line()
+    assert isinstance(line.ask(CHUNKED.replace(b"chunked", codings)), Garbled)
+    assert line.pipe.is_shut
+
+
+@pytest.mark.parametrize("status", [204, 304])
+def test_a_reply_without_a_body_has_none_whatever_its_length_says(status: int) -> None:
+    """RFC 9112, 6.3, 1."""
+    line = Line()
+    assert body(line.ask(b"HTTP/1.1 %d X\r\nContent-Length: 2\r\n\r\n" % status)) == b""
+
+
+ENDING = b"Content-Length: 2\r\n\r\n{}"
+
+
+@pytest.mark.parametrize(
+    ("within", "beyond"),
+    [
+        (b"X: y\r\n" * (MOST_HEADERS - 2), b"X: y\r\n" * MOST_HEADERS),
+        (b"X: " + b"y" * (MOST_LINE_BYTES - 10) + b"\r\n", b"X: " + b"y" * MOST_LINE_BYTES + b"\r\n"),
+        ((b"X: " + b"y" * 10_000 + b"\r\n") * 6, (b"X: " + b"y" * 10_000 + b"\r\n") * 7),
+        (b"X: y\r\n" + b" z\r\n" * 1_000, b"X: y\r\n" + b" zzzz\r\n" * 4_000),
+    ],
+    ids=["lines", "bytes of a line", "bytes", "folds"],
+)
+def test_a_head_is_bounded_in_one_read_as_in_many(within: bytes, beyond: bytes) -> None:
+    assert body(Line().ask(b"HTTP/1.1 200 OK\r\n" + within + ENDING, max_bytes=5_000_000)) == b"{}"
+    whole = b"HTTP/1.1 200 OK\r\n" + beyond + ENDING
+    for size in (len(whole), 1_000):
+        line = Line()
+        found = line.ask(*[whole[i : i + size] for i in range(0, len(whole), size)], max_bytes=5_000_000)
+        assert isinstance(found, Garbled)
+        assert "too large" in str(found)
+
+
+def test_a_reason_or_a_trailer_is_bounded_in_one_read() -> None:
+    for whole in (
+        b"HTTP/1.1 200 " + b"x" * MOST_LINE_BYTES + b"y\r\n" + ENDING,
+        CHUNKED.replace(b"X-Trailer: 1", b"X-Trailer: " + b"1" * MOST_LINE_BYTES),
+    ):
+        assert isinstance(Line().ask(whole), Garbled)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "sent"),
+    [
+        (b"gzip", gzip.compress(b"{}") + bytes(16)),
+        (b"utf-8", b"{}"),
+        (b"UTF-8", b"{}"),
+        (b"none", b"{}"),
+        (b"identity", b"{}"),
+        (b"gzip\r\nContent-Encoding: identity", gzip.compress(b"{}")),
+    ],
+)
+def test_a_body_that_is_oddly_encoded_is_read_and_its_connection_not_used_again(encoding: bytes, sent: bytes) -> None:
+    line = Line()
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: %b\r\nContent-Length: %d\r\n\r\n" % (encoding, len(sent))
+    assert body(line.ask(head + sent)) == b"{}"
+    assert line.pipe.is_shut
+
+
+def test_codings_in_two_lines_are_one_list() -> None:
+    sent = gzip.compress(gzip.compress(b"{}"))
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n"
+    assert isinstance(Line().ask(head % len(sent) + sent), Garbled)
 
 
 def test_a_body_in_an_encoding_that_was_not_asked_for_is_garbled() -> None:

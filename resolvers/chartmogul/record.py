@@ -60,7 +60,7 @@ class ChartMogulRecord(msgspec.Struct, frozen=True, kw_only=True, weakref=True):
         if self.amount_in_cents is None or not self.currency:
             return None
         exponent = 2 if self.minor_units == "hundred" else _EXPONENTS.get(self.currency.upper(), 2)
-        return Decimal(self.amount_in_cents).scaleb(-exponent)
+        return Decimal(f"{self.amount_in_cents}E-{exponent}")  # `scaleb` and `/` round to 28 digits
 
     def unknown_codes(self) -> list[tuple[str, str]]:
         """Return (field, code) for each code that the vendor's pages do not list."""

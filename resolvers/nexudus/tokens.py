@@ -8,8 +8,9 @@ import asyncio
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
+from math import isfinite
 from time import monotonic
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
@@ -26,8 +27,15 @@ _RENEW_AT = 0.8
 """The part of a token's documented life after which it is renewed without waiting for a refusal."""
 
 _PAUSE_SECONDS = 30.0
-"""How long a refusal is believed: a wrong password sent with every query would lock the account."""
+"""How long it is believed that a sign-in cannot succeed, whatever form the refusal has: a wrong password sent with
+every query would lock the account. Each further failure doubles it."""
 
+_LONGEST_PAUSE_SECONDS = 900.0
+
+_SHORT_PAUSE_SECONDS = 1.0
+"""The same after trouble that passes (no answer, a fault of the server's) and that the next sign-in had too."""
+
+_LONGEST_SHORT_PAUSE_SECONDS = 8.0
 
 _LONGEST_RENEWAL_SECONDS = 10.0
 """A renewal goes on when those who wait for it give up: the next ones need it too."""
@@ -37,13 +45,62 @@ _SHORTEST_LIFE_SECONDS = 60.0
 """A token that is said to end sooner is used all the same, or every request would be preceded by a sign-in."""
 
 
+_UNKNOWN_LIFE_SECONDS = 1200.0
+"""For a grant that does not say it; Nexudus' page promises no more than "minutes or hours"."""
+
+
 class _Grant(msgspec.Struct):
-    access_token: Annotated[str, Meta(pattern=r"^[\x21-\x7e]+$")]  # it becomes part of a header
-    expires_in: float = 1200.0
-    refresh_token: str | None = None
+    access_token: Annotated[str, Meta(pattern=r"^[\x21-\x7e]+$", max_length=16_384)]  # it becomes part of a header
+    expires_in: Any = None
+    refresh_token: Any = None
+
+    @property
+    def life_seconds(self) -> float:
+        """How long the access token may be used, whatever `expires_in` is."""
+        try:
+            life = float(self.expires_in)
+        except (TypeError, ValueError, OverflowError):
+            return _UNKNOWN_LIFE_SECONDS
+        return max(life, _SHORTEST_LIFE_SECONDS) if isfinite(life) else _UNKNOWN_LIFE_SECONDS
+
+
+class _Refusal(msgspec.Struct):
+    error: str
 
 
 _GRANT = decoder(_Grant)
+_REFUSAL = decoder(_Refusal)
+
+
+class _Pause:
+    """No sign-in until it is over: who asks meanwhile gets the failure that began it."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._ends_at = 0.0
+        self._failures = 0
+        self._failure: UpstreamError | None = None
+
+    def check(self) -> None:
+        """Raise the failure again while the pause lasts."""
+        if (failure := self._failure) and self._clock() < self._ends_at:
+            detail = "the last sign-in failed, and the next one is not due yet"
+            raise type(failure)(SOURCE, status=failure.status, detail=detail)
+
+    def begin(self, failure: UpstreamError) -> None:
+        """Pause after a failed sign-in."""
+        is_another_kind = self._failure is None or self._failure.retryable != failure.retryable
+        self._failures = 0 if is_another_kind else min(self._failures + 1, 10)
+        self._failure = failure.with_traceback(None)
+        if failure.retryable:  # the first one was tried three times: `resolvers/retry.py`
+            pause = min(_SHORT_PAUSE_SECONDS * (2**self._failures - 1), _LONGEST_SHORT_PAUSE_SECONDS)
+        else:
+            pause = min(_PAUSE_SECONDS * 2**self._failures, _LONGEST_PAUSE_SECONDS)
+        self._ends_at = self._clock() + pause
+
+    def end(self) -> None:
+        """Forget all failures: a sign-in succeeded."""
+        self._ends_at, self._failure = 0.0, None
 
 
 class GivenToken:
@@ -93,6 +150,7 @@ class PasswordTokens:
         self._expires_at = 0.0
         self._unproven: str | None = None
         self._refused_until = 0.0
+        self._pause = _Pause(clock)
         self._renewal: asyncio.Task[str] | None = None
         self._waiting: list[Flight] = []
 
@@ -154,19 +212,22 @@ class PasswordTokens:
             task.exception()  # marks it as seen, should every caller have given up
 
     async def _renew(self) -> str:
-        if self._clock() < self._refused_until:
-            raise UpstreamUnauthorized(SOURCE, detail="the password was refused a moment ago")
+        self._pause.check()
         if self._refresh is not None:
             form = {"grant_type": "refresh_token", "refresh_token": self._refresh}
             self._refresh = None
-            with suppress(UpstreamUnauthorized):  # used up or too old: the password gives a new one
+            try:
                 return await self._ask(form, "token-refresh")
-        password = self._password.reveal()
-        form = {"grant_type": "password", "username": self._username, "password": password}
+            except UpstreamError as failure:
+                if failure.retryable:
+                    self._pause.begin(failure)
+                    raise
+            # Used up or too old: the password gives a new one.
+        form = {"grant_type": "password", "username": self._username, "password": self._password.reveal()}
         try:
             return await self._ask(form, "token-password")
-        except UpstreamUnauthorized:
-            self._refused_until = self._clock() + _PAUSE_SECONDS
+        except UpstreamError as failure:
+            self._pause.begin(failure)
             raise
 
     async def _ask(self, form: dict[str, str], kind: str) -> str:
@@ -177,15 +238,27 @@ class PasswordTokens:
         try:
             body = await self._transport.fetch(request, flight)
         except UpstreamError as error:
-            if error.status in (400, 401, 403):
+            if error.status in (400, 401, 403) and not error.retryable:
                 raise UpstreamUnauthorized(SOURCE, status=error.status, detail=f"{kind} was refused") from None
             raise
         if body is None:
             raise UpstreamBadResponse(SOURCE, detail="no token endpoint there: is the base URL right?")
-        grant = decode(SOURCE, _GRANT, body)
-        self._access, self._refresh = grant.access_token, grant.refresh_token
-        life = max(grant.expires_in, _SHORTEST_LIFE_SECONDS)
+        grant = _granted(body, kind)
+        self._access = grant.access_token
+        self._refresh = grant.refresh_token if isinstance(grant.refresh_token, str) and grant.refresh_token else None
+        self._pause.end()
         now = self._clock()
-        self._renew_at = now + life * _RENEW_AT
-        self._expires_at = now + life
+        self._renew_at = now + grant.life_seconds * _RENEW_AT
+        self._expires_at = now + grant.life_seconds
         return grant.access_token
+
+
+def _granted(body: bytes, kind: str) -> _Grant:
+    """Return the grant; raises `UpstreamUnauthorized` for a refusal with status 200, `UpstreamBadResponse` else."""
+    try:
+        return decode(SOURCE, _GRANT, body)
+    except UpstreamBadResponse:
+        with suppress(UpstreamBadResponse):
+            decode(SOURCE, _REFUSAL, body)
+            raise UpstreamUnauthorized(SOURCE, status=200, detail=f"{kind} was refused") from None
+        raise
