@@ -2,7 +2,7 @@
 
 import json
 from datetime import UTC, date, datetime
-from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -82,11 +82,25 @@ def test_there_is_no_amount_without_both_a_number_and_a_currency(changes: dict[s
     assert parsed(**changes).amount is None
 
 
-@given(st.integers(-(2**63), 2**64 - 1))
-def test_any_number_of_cents_is_exact(cents: int) -> None:
-    record = parsed(amount_in_cents=cents)
-    assert record.amount_in_cents == cents
-    assert record.amount == Decimal(cents) / 100
+@given(
+    st.integers(-(10**40), 10**40) | st.integers(-(10**4_000), 10**4_000), st.sampled_from(["JPY", "EUR", "KWD", "CLF"])
+)
+def test_any_number_of_cents_is_exact_whatever_its_length(cents: int, currency: str) -> None:
+    for minor_units, units in (
+        ("hundred", 100),
+        ("iso4217", {"JPY": 1, "EUR": 100, "KWD": 1_000, "CLF": 10_000}[currency]),
+    ):
+        record = parsed(minor_units, amount_in_cents=cents, currency=currency)  # type: ignore[arg-type] # one of both
+        assert record.amount_in_cents == cents
+        assert record.amount is not None
+        assert Fraction(record.amount) == Fraction(cents, units)
+        assert len(record.amount.as_tuple().digits) <= len(str(abs(cents)))
+
+
+@pytest.mark.parametrize("sent", ["9" * 5_000, "1e400", "1e999999999", "NaN", "1.5", '"1e400"', '"x"'])
+def test_cents_that_are_no_number_of_cents_are_a_bad_response(sent: str) -> None:
+    with pytest.raises(UpstreamBadResponse):
+        parse(json.dumps({**EXAMPLE, "amount_in_cents": "?"}).replace('"?"', sent).encode())
 
 
 def test_custom_attributes_keep_their_order_and_their_types() -> None:

@@ -237,7 +237,7 @@ def test_what_is_no_character_is_read_as_u_fffd_and_all_else_as_it_came(sent: by
     assert read(b'{"number": 5, "text": "' + sent + b'"}') == Sample(number=5, text=expected)
 
 
-@given(st.text(st.characters() | st.sampled_from('\ud83d\ude00\udfff\\u"d8{}'), max_size=12))
+@given(st.lists(st.characters() | st.sampled_from('\ud83d\ude00\udfff\\u"d8{}'), max_size=12).map("".join))
 def test_any_text_with_halves_of_pairs_is_read_as_a_browser_would(text: str) -> None:
     assert read(json.dumps({"text": text}).encode()).text == whatwg(text)
 
@@ -366,7 +366,7 @@ def test_what_is_no_moment_is_a_bad_response(text: str) -> None:
 
 
 @given(
-    st.datetimes(datetime(1970, 1, 2), datetime(2200, 1, 1)),  # noqa: DTZ001 - the zone comes with the text
+    st.datetimes(datetime(1970, 1, 2), datetime(2200, 1, 1)),
     st.integers(-14 * 60, 14 * 60),
     st.text("0123456789", max_size=30),
     st.sampled_from("Tt "),

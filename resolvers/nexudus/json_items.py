@@ -7,7 +7,7 @@ an item ends (RFC 8259, 2).
 import re
 from collections.abc import Iterator
 
-_PIECE = re.compile(rb'"(?:[^"\\]|\\.)*+"|\[+|\]+|\{+|\}+|,', re.DOTALL)
+_PIECE = re.compile(rb'"(?:[^"\\]|\\.)*+"|\[+|\]+|\{+|\}+|,|"', re.DOTALL)
 _MOST_PIECES = 1_000_000
 """Some tenths of a second; a page of fifty records has 8,000."""
 
@@ -44,6 +44,8 @@ def _split(container: bytes) -> Iterator[bytes]:
             depth -= len(text)
             if depth <= 0 and piece.end() < len(container):
                 raise ValueError("more than one value")
+        elif text == b'"':
+            raise ValueError("a text that is not closed")
         elif text == b"," and depth == 1:
             yield container[start : piece.start()].strip(_BLANKS)
             start = piece.end()

@@ -51,15 +51,15 @@ _UNKNOWN_LIFE_SECONDS = 1200.0
 
 class _Grant(msgspec.Struct):
     access_token: Annotated[str, Meta(pattern=r"^[\x21-\x7e]+$", max_length=16_384)]  # it becomes part of a header
-    expires_in: Any = None
+    expires_in: msgspec.Raw = msgspec.Raw(b"null")  # which may be anything
     refresh_token: Any = None
 
     @property
     def life_seconds(self) -> float:
         """How long the access token may be used, whatever `expires_in` is."""
         try:
-            life = float(self.expires_in)
-        except (TypeError, ValueError, OverflowError):
+            life = float(bytes(self.expires_in).strip(b'"'))
+        except ValueError:
             return _UNKNOWN_LIFE_SECONDS
         return max(life, _SHORTEST_LIFE_SECONDS) if isfinite(life) else _UNKNOWN_LIFE_SECONDS
 
