@@ -55,6 +55,7 @@ class Connection(asyncio.Protocol):
     _headers: list[tuple[bytes, bytes]]
     _body: bytes | bytearray
     _reply: Reply | None
+    _is_chunked: bool
 
     def __init__(
         self, opened: Opened, rested: "Callable[[Connection], None]", lost: "Callable[[Connection], None]"
