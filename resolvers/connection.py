@@ -1,61 +1,31 @@
 """One connection to a source, and one exchange at a time on it (HTTP/1.1: RFC 9112).
 
-aiohttp's connector has opened it (names, TLS) and closes it. In between its transport is driven from here, with
-httptools' parser: a request is written, and the reply is handed on in the turn of the loop in which its last
-byte came. aiohttp's session, by streams and tasks that wake each other up, takes four times as long.
+aiohttp's connector has opened it (names, TLS) and closes it. In between its transport is driven from here: a request
+is written, and the reply is handed on in the turn of the loop in which its last byte came. aiohttp's session, by
+streams and tasks that wake each other up, takes four times as long.
 """
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
 
 import aiohttp
 from aiohttp.connector import Connection as Opened
-from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from resolvers.encoding import BodyTooLarge, decompressed
 from resolvers.reply import Headers, Reply
-
-MOST_FRAMING_BYTES = 65_536
-"""Of a reply's head, and of all else that is not its body, but for what each chunk may take beyond that."""
-
-MOST_LINE_BYTES = 16_384
-"""Of one header line, unfolded."""
-
-MOST_HEADERS = 500
-"""Header and trailer lines of one reply."""
-
-MOST_FRAMING_BYTES_OF_A_CHUNK = 8
+from resolvers.reply_parser import BODY_TOO_LARGE, CUT, ReplyParser
+from resolvers.reply_parser import Garbled as Garbled  # which `Ended` takes
 
 
 class NoReply(Exception):
     """Nothing came: no connection, or none that lasted. The text says what aiohttp or Python calls it."""
 
 
-class Garbled(Exception):
-    """What came is not an HTTP reply, not a whole one, or too large. The text says which, and nothing of what came."""
-
-
-TOO_LARGE = "the body is too large"
-HEAD_TOO_LARGE = "the head is too large"
-NO_REPLY = "not an HTTP reply"
-UNASKED_CODING = "a transfer coding that was not asked for"
-
-_VERSIONS = ("1.1", "1.0")
-_BEFORE_THE_FIRST_HEADER = "Unexpected space after start line"
-"""llhttp's reason: RFC 9112, 2.2, lets nobody read such a line as a header."""
-
 Ended = Callable[[Reply | NoReply | Garbled], None]
 
 
 class Connection(asyncio.Protocol):
     """A connection: `rested` is called when it can be used again, `lost` when it is gone."""
-
-    _status: int | None
-    _headers: list[tuple[bytes, bytes]]
-    _body: bytes | bytearray
-    _reply: Reply | None
-    _is_chunked: bool
 
     def __init__(
         self, opened: Opened, rested: "Callable[[Connection], None]", lost: "Callable[[Connection], None]"
@@ -68,16 +38,9 @@ class Connection(asyncio.Protocol):
         self._transport = transport
         self._rested = rested
         self._lost = lost
-        # One parser reads what clients have to read, or mostly do: folded lines (RFC 9112, 5.2), bare line feeds
-        # (2.2), blanks behind the size of a chunk. The other one takes only what the grammar allows, and so tells
-        # whose idea of where a reply ends may differ from ours: that connection is not used again.
-        self._parser: Any = HttpResponseParser(self)
-        self._parser.set_dangerous_leniencies(
-            lenient_headers=True, lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True
-        )
-        self._strict: Any = HttpResponseParser(_NOBODY)
+        self._parser = ReplyParser()
         self._ended: Ended | None = None
-        self._begin_anew()
+        self._max_bytes = 0
         self.rests_since = 0.0
         transport.set_protocol(self)
         # What is written leaves now, and not when the loop has done all else, as uvloop would: the source begins to
@@ -93,8 +56,7 @@ class Connection(asyncio.Protocol):
         """Write a request; `ended` is called once, later, with the decompressed reply or with what came of it."""
         self._ended = ended
         self._max_bytes = max_bytes
-        self._received = 0
-        self._can_rest = True
+        self._parser.begin(max_bytes)
         self._transport.write(request)
 
     def abandon(self) -> None:
@@ -113,170 +75,61 @@ class Connection(asyncio.Protocol):
         if self._ended is None:
             self.close()  # nothing was asked
             return
-        self._received += len(data)
-        refusal = self._fed(data)
-        if self._reply is None and refusal:
-            self._end(Garbled(refusal))
-        elif self._reply is not None:
-            self._end(self._reply)
-        elif (
-            len(self._body) > self._max_bytes
-            or self._received - len(self._body) > MOST_FRAMING_BYTES + MOST_FRAMING_BYTES_OF_A_CHUNK * self._pieces
-        ):
-            self._end(Garbled(TOO_LARGE))
-
-    def _fed(self, data: bytes) -> str | None:
-        """Parse; return why what has come is no reply, None if it may become one."""
         try:
-            self._parser.feed_data(data)
-        except HttpParserUpgrade:
-            self._can_rest = False
-        except HttpParserError:
-            self._can_rest = False
-            return self._refusal or NO_REPLY
-        if self._can_rest:
-            try:
-                self._strict.feed_data(data)
-            except HttpParserError as error:
-                self._can_rest = False
-                if str(error) == _BEFORE_THE_FIRST_HEADER:
-                    self._reply = None
-                    return NO_REPLY
-        return None
+            self._parser.feed(data)
+        except Garbled as error:
+            self._end(error.with_traceback(None))
+        else:
+            if self._parser.reply is not None:
+                self._end(self._parser.reply)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Take note that no more will come."""
         self._handler.connection_lost(exc)  # for whoever closes the session and waits
         self.close()
         self._lost(self)
-        if self._status is None:
-            self._end(NoReply(type(exc or aiohttp.ServerDisconnectedError()).__name__))
-        elif exc is None and self._ends_with_the_connection():
-            self._end(self._read(self._status))
-        else:
-            self._end(Garbled("the connection ended before the reply did"))
-        self._parser = None  # which knows this
-        self._strict = None
+        self._end(self._at_the_end(exc))
+        self._parser.forget()
 
-    # httptools' parser
-
-    def on_status(self, reason: bytes) -> None:
-        """Count the reason phrase."""
-        if self._status is None:
-            self._count(len(reason))
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header; a trailer is none, nor is what belongs to a second reply."""
-        if self._reply is not None:
-            return
-        self._count(len(name) + len(value) + 4)
-        if self._status is not None:
-            return
-        if b"\0" in value:
-            self._refuse(NO_REPLY)  # RFC 9110, 5.5
-        name = name.rstrip()  # blanks before the colon: RFC 9112, 5.1
-        self._headers.append((name, value))
-        if len(name) == 17 and name.lower() == b"transfer-encoding":
-            if self._is_chunked or value.lower() != b"chunked":
-                self._can_rest = False  # RFC 9112, 7: at most once
-            self._is_chunked = True
-            if [coding for coding in value.lower().split(b",") if coding.strip() not in (b"chunked", b"")]:
-                self._refuse(UNASKED_CODING)  # none but chunked can come to who sends no TE (RFC 9110, 10.1.4)
-
-    def on_headers_complete(self) -> None:
-        """Take the status."""
-        if self._reply is not None:
-            return
-        version = self._parser.get_http_version()
-        if version not in _VERSIONS:
-            self._refuse(NO_REPLY)
-        if self._is_chunked and version == "1.0":
-            self._can_rest = False  # RFC 9112, 6.1
-        self._status = self._parser.get_status_code()
-
-    def on_body(self, data: bytes) -> None:
-        """Take a piece of the body."""
-        self._pieces += 1
-        if self._pieces == 3:
-            self._body = bytearray(self._body)  # as objects, pieces of two bytes would take twenty times as much
-        self._body += data  # mostly all of it, or the second half
-
-    def on_message_begin(self) -> None:
-        """Take a second reply for what it is: another's, or nobody's."""
-        if self._reply is not None:
-            self._can_rest = False
-
-    def on_message_complete(self) -> None:
-        """Take the reply, if it is more than information about one to come (RFC 9110, 15.2)."""
-        if self._reply is not None:
-            return
-        assert self._status is not None
-        if self._status < 200 and self._status != 101:
-            self._begin_anew()
-            return
-        self._reply = self._read(self._status)
-        self._can_rest = self._can_rest and self._parser.should_keep_alive()
-
-    def _begin_anew(self) -> None:
-        """Forget what was: while the connection rests, nobody needs it."""
-        self._reply = None
-        self._status = None
-        self._headers = []
-        self._body = b""
-        self._pieces = 0
-        self._lines = 0
-        self._line_bytes = 0
-        self._is_chunked = False
-        self._refusal: str | None = None
-
-    def _count(self, size: int) -> None:
-        self._lines += 1
-        self._line_bytes += size
-        if size > MOST_LINE_BYTES or self._line_bytes > MOST_FRAMING_BYTES or self._lines > MOST_HEADERS:
-            self._refuse(HEAD_TOO_LARGE)
-
-    def _refuse(self, reason: str) -> None:
-        """Stop the parser."""
-        self._refusal = reason
-        raise ValueError(reason)
-
-    def _read(self, status: int) -> Reply:
-        return Reply(status, Headers(self._headers), bytes(self._body))
-
-    def _ends_with_the_connection(self) -> bool:
-        """Whether the body is all that comes until the connection ends (RFC 9112, 6.3)."""
-        return not self._is_chunked and not Headers(self._headers).get("Content-Length")
+    def _at_the_end(self, exc: Exception | None) -> Reply | NoReply | Garbled:
+        if not self._parser.has_head:
+            return NoReply(type(exc or aiohttp.ServerDisconnectedError()).__name__)
+        if exc is not None:
+            return Garbled(CUT)
+        try:
+            return self._parser.end()
+        except Garbled as error:
+            return error.with_traceback(None)
 
     def _end(self, found: Reply | NoReply | Garbled) -> None:
         ended, self._ended = self._ended, None
-        self._begin_anew()
+        can_rest = self._parser.can_rest
+        self._parser.begin(0)  # while the connection rests, nobody needs what was
         if isinstance(found, Reply):
             found, is_sound = _plain(found, self._max_bytes)
-            if is_sound and self._can_rest and self.is_open:
-                self._rested(self)
-            else:
-                self.close()
+            can_rest = can_rest and is_sound
+        else:
+            can_rest = False
+        if can_rest and self.is_open:
+            self._rested(self)
         else:
             self.close()
         if ended is not None:
             ended(found)
 
 
-_NOBODY = object()
-"""Whom a parser tells nothing."""
-
-
 def _plain(reply: Reply, max_bytes: int) -> tuple[Reply | Garbled, bool]:
     """Return the reply with its body decompressed, and whether its encoding was all that it should be."""
-    assert isinstance(reply.headers, Headers)
     if len(reply.body) > max_bytes:
-        return Garbled(TOO_LARGE), True
-    is_sound = True
-    if encodings := reply.headers.listed("Content-Encoding"):
-        try:
-            reply.body, is_sound = decompressed(reply.body, encodings, max_bytes)
-        except BodyTooLarge:
-            return Garbled(TOO_LARGE), True
-        except ValueError as error:
-            return Garbled(str(error)), True
+        return Garbled(BODY_TOO_LARGE), True
+    assert isinstance(reply.headers, Headers)
+    encodings = reply.headers.listed("Content-Encoding")
+    if not encodings:
+        return reply, True
+    try:
+        reply.body, is_sound = decompressed(reply.body, encodings, max_bytes)
+    except BodyTooLarge:
+        return Garbled(BODY_TOO_LARGE), True
+    except ValueError as error:
+        return Garbled(str(error)), True
     return reply, is_sound

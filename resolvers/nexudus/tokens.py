@@ -18,6 +18,7 @@ from msgspec import Meta
 from resolvers.errors import UpstreamBadResponse, UpstreamError, UpstreamUnauthorized
 from resolvers.exchange import Request
 from resolvers.nexudus.record import SOURCE
+from resolvers.nexudus.sign_in_pause import PAUSE_SECONDS, SignInPause
 from resolvers.operation import Flight, Operation
 from resolvers.reply import decode, decoder
 from resolvers.settings import Secret
@@ -25,17 +26,6 @@ from resolvers.transport import Transport
 
 _RENEW_AT = 0.8
 """The part of a token's documented life after which it is renewed without waiting for a refusal."""
-
-_PAUSE_SECONDS = 30.0
-"""How long it is believed that a sign-in cannot succeed, whatever form the refusal has: a wrong password sent with
-every query would lock the account. Each further failure doubles it."""
-
-_LONGEST_PAUSE_SECONDS = 900.0
-
-_SHORT_PAUSE_SECONDS = 1.0
-"""The same after trouble that passes (no answer, a fault of the server's) and that the next sign-in had too."""
-
-_LONGEST_SHORT_PAUSE_SECONDS = 8.0
 
 _LONGEST_RENEWAL_SECONDS = 10.0
 """A renewal goes on when those who wait for it give up: the next ones need it too."""
@@ -70,37 +60,6 @@ class _Refusal(msgspec.Struct):
 
 _GRANT = decoder(_Grant)
 _REFUSAL = decoder(_Refusal)
-
-
-class _Pause:
-    """No sign-in until it is over: who asks meanwhile gets the failure that began it."""
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._ends_at = 0.0
-        self._failures = 0
-        self._failure: UpstreamError | None = None
-
-    def check(self) -> None:
-        """Raise the failure again while the pause lasts."""
-        if (failure := self._failure) and self._clock() < self._ends_at:
-            detail = "the last sign-in failed, and the next one is not due yet"
-            raise type(failure)(SOURCE, status=failure.status, detail=detail)
-
-    def begin(self, failure: UpstreamError) -> None:
-        """Pause after a failed sign-in."""
-        is_another_kind = self._failure is None or self._failure.retryable != failure.retryable
-        self._failures = 0 if is_another_kind else min(self._failures + 1, 10)
-        self._failure = failure.with_traceback(None)
-        if failure.retryable:  # the first one was tried three times: `resolvers/retry.py`
-            pause = min(_SHORT_PAUSE_SECONDS * (2**self._failures - 1), _LONGEST_SHORT_PAUSE_SECONDS)
-        else:
-            pause = min(_PAUSE_SECONDS * 2**self._failures, _LONGEST_PAUSE_SECONDS)
-        self._ends_at = self._clock() + pause
-
-    def end(self) -> None:
-        """Forget all failures: a sign-in succeeded."""
-        self._ends_at, self._failure = 0.0, None
 
 
 class GivenToken:
@@ -150,7 +109,7 @@ class PasswordTokens:
         self._expires_at = 0.0
         self._unproven: str | None = None
         self._refused_until = 0.0
-        self._pause = _Pause(clock)
+        self._pause = SignInPause(clock)
         self._renewal: asyncio.Task[str] | None = None
         self._waiting: list[Flight] = []
 
@@ -160,7 +119,7 @@ class PasswordTokens:
         if self._access is None or now >= self._expires_at:
             return None
         if now >= self._renew_at:
-            self._renew_at = now + _PAUSE_SECONDS  # should this one fail; the old token is still good meanwhile
+            self._renew_at = now + PAUSE_SECONDS  # should this one fail; the old token is still good meanwhile
             self._start_renewal()
         return self._access
 
@@ -177,7 +136,7 @@ class PasswordTokens:
         if self._access not in (None, stale):
             return await self.get(flight)
         if stale == self._unproven:
-            self._refused_until = self._clock() + _PAUSE_SECONDS
+            self._refused_until = self._clock() + PAUSE_SECONDS
             self._unproven = None
         if self._clock() < self._refused_until:
             raise UpstreamUnauthorized(SOURCE, detail="a renewed token was refused too: is the role missing?")
