@@ -104,7 +104,7 @@ class Connection(asyncio.Protocol):
     def _end(self, found: Reply | NoReply | Garbled) -> None:
         ended, self._ended = self._ended, None
         can_rest = self._parser.can_rest
-        self._parser.begin(0)  # while the connection rests, nobody needs what was
+        self._parser.clear()
         if isinstance(found, Reply):
             found, is_sound = _plain(found, self._max_bytes)
             can_rest = can_rest and is_sound

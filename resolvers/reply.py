@@ -48,8 +48,11 @@ class Headers:
     def listed(self, name: str, /) -> list[str]:
         """Return the members of a list header in lower case, of all its lines (RFC 9110, 5.3), without empty ones."""
         wanted = name.lower().encode()
-        found = b",".join([value for given, value in self._lines if given.lower() == wanted])
-        return [member for part in found.decode("latin-1").lower().split(",") if (member := part.strip())]
+        found = [value for given, value in self._lines if given.lower() == wanted]
+        if not found:
+            return []
+        members = b",".join(found).decode("latin-1").lower().split(",")
+        return [stripped for member in members if (stripped := member.strip())]
 
 
 @dataclass(slots=True)

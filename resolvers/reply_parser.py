@@ -20,7 +20,7 @@ MOST_LINE_BYTES = 16_384
 """Of one header line, unfolded."""
 
 MOST_HEADERS = 500
-"""Header and trailer lines of one reply, those of informational ones before it included."""
+"""Header lines of one reply."""
 
 BODY_TOO_LARGE = "the body is too large"
 HEAD_TOO_LARGE = "the head is too large"
@@ -55,15 +55,19 @@ class ReplyParser:
             lenient_headers=True, lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True
         )
         self._strict: Any = HttpResponseParser(_NOBODY)
-        self._most_bytes = 0
+        self.clear()
         self.begin(0)
 
     def begin(self, most_bytes: int) -> None:
-        """Forget what was, and await a reply with a body of no more bytes than that."""
+        """Await a reply with a body of no more bytes than that."""
         self._most_bytes = most_bytes
-        self._received = self._lines = self._line_bytes = 0
+        self._received = 0
         self._refusal = NO_REPLY
+        self._is_odd = False
         self.can_rest = True
+
+    def clear(self) -> None:
+        """Forget what has come: nobody needs it while the connection rests."""
         self.reply = None
         self._begin_message()
 
@@ -83,9 +87,12 @@ class ReplyParser:
             self.can_rest = False
             if self.reply is None:
                 raise Garbled(self._refusal) from None
-        if self.can_rest:
+        if not self._is_odd:
             self._check(data)
-        if self.reply is None and (
+        if self.reply is not None:
+            if self._is_odd:
+                self._tidy()
+        elif (
             len(self._body) > self._most_bytes
             or self._received - len(self._body) > MOST_FRAMING_BYTES + MOST_FRAMING_BYTES_OF_A_CHUNK * self._pieces
         ):
@@ -93,6 +100,7 @@ class ReplyParser:
 
     def end(self) -> Reply:
         """Return the reply that the end of the connection makes whole (RFC 9112, 6.3); raises `Garbled`."""
+        self._tidy()
         if self._status is None or self._is_chunked or Headers(self._headers).get("Content-Length"):
             raise Garbled(CUT)
         return self._read(self._status)
@@ -104,46 +112,38 @@ class ReplyParser:
     def _check(self, data: bytes) -> None:
         try:
             self._strict.feed_data(data)
+        except HttpParserUpgrade:
+            pass
         except HttpParserError as error:
+            self._is_odd = True
             self.can_rest = False
             if str(error) == _BEFORE_THE_FIRST_HEADER:
                 raise Garbled(NO_REPLY) from None
 
-    # httptools' parser
+    def _tidy(self) -> None:
+        """Take blanks from the ends of header names (RFC 9112, 5.1), and no NUL in a value (RFC 9110, 5.5)."""
+        if any(b"\0" in value for _, value in self._headers):
+            raise Garbled(NO_REPLY)
+        self._headers[:] = [(name.rstrip(), value) for name, value in self._headers]
 
-    def on_status(self, reason: bytes) -> None:
-        """Count the reason phrase."""
-        if self.reply is None:
-            self._count(len(reason))
+    # httptools' parser
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header; a trailer is none, nor is what belongs to a second reply."""
-        if self.reply is not None:
-            return
-        self._count(len(name) + len(value) + 4)
-        if self._status is not None:
-            return
-        if b"\0" in value:
-            self._refuse(NO_REPLY)  # RFC 9110, 5.5
-        name = name.rstrip()
-        self._headers.append((name, value))
-        if len(name) == 17 and name.lower() == b"transfer-encoding":
-            codings = [coding.strip() for coding in value.lower().split(b",")]
-            if self._is_chunked or codings != [b"chunked"]:
-                self.can_rest = False  # RFC 9112, 6.1: chunked once
-            self._is_chunked = True
-            if not {b"chunked", b""}.issuperset(codings):
-                self._refuse(UNASKED_CODING)  # none but chunked can come to who sends no TE (RFC 9110, 10.1.4)
+        if self._status is None:
+            self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        """Take the status."""
+        """Take the head."""
         if self.reply is not None:
             return
+        self._bound_head()
         version = self._parser.get_http_version()
         if version not in _VERSIONS:
             self._refuse(NO_REPLY)
-        if self._is_chunked and version == "1.0":
-            self.can_rest = False  # RFC 9112, 6.1
+        for name, value in self._headers:
+            if len(name) > 16 and name.lower().rstrip() == b"transfer-encoding":
+                self._take_codings(value, version)
         self._status = self._parser.get_status_code()
 
     def on_body(self, data: bytes) -> None:
@@ -179,11 +179,21 @@ class ReplyParser:
     def _read(self, status: int) -> Reply:
         return Reply(status, Headers(self._headers), bytes(self._body))
 
-    def _count(self, size: int) -> None:
-        self._lines += 1
-        self._line_bytes += size
-        if size > MOST_LINE_BYTES or self._line_bytes > MOST_FRAMING_BYTES or self._lines > MOST_HEADERS:
-            self._refuse(HEAD_TOO_LARGE)
+    def _bound_head(self) -> None:
+        """Refuse a head that is too large though it came in one read; `feed` sees to those that come in many."""
+        if self._received > MOST_LINE_BYTES or len(self._headers) > MOST_HEADERS:
+            sizes = [len(name) + len(value) + 4 for name, value in self._headers]
+            is_too_long = max(sizes, default=0) > MOST_LINE_BYTES or sum(sizes) > MOST_FRAMING_BYTES
+            if is_too_long or len(sizes) > MOST_HEADERS:
+                self._refuse(HEAD_TOO_LARGE)
+
+    def _take_codings(self, value: bytes, version: str) -> None:
+        codings = [coding.strip() for coding in value.lower().split(b",")]
+        if self._is_chunked or codings != [b"chunked"] or version == "1.0":
+            self.can_rest = False  # RFC 9112, 6.1: chunked once, and not in HTTP/1.0
+        self._is_chunked = True
+        if not {b"chunked", b""}.issuperset(codings):
+            self._refuse(UNASKED_CODING)  # none but chunked can come to who sends no TE (RFC 9110, 10.1.4)
 
     def _refuse(self, reason: str) -> None:
         """Stop the parser."""
