@@ -97,7 +97,40 @@ def test_any_number_of_cents_is_exact_whatever_its_length(cents: int, currency: 
         assert len(record.amount.as_tuple().digits) <= len(str(abs(cents)))
 
 
-@pytest.mark.parametrize("sent", ["9" * 5_000, "1e400", "1e999999999", "NaN", "1.5", '"1e400"', '"x"'])
+@pytest.mark.parametrize(
+    ("sent", "cents"),
+    [
+        ("5.0", 5),
+        ("1e3", 1_000),
+        ('"5"', 5),
+        ('"5.00"', 5),
+        ("9007199254740993.0", 9007199254740993),
+        ("123456789012345678901234567890123.000", 123456789012345678901234567890123),
+        ("-1.5e1", -15),
+        ("1e30", 10**30),
+    ],
+)
+def test_cents_may_be_written_like_any_number_that_is_whole(sent: str, cents: int) -> None:
+    record = parse(json.dumps({**EXAMPLE, "amount_in_cents": "?"}).replace('"?"', sent).encode())
+    assert record.amount_in_cents == cents
+    assert type(record.amount_in_cents) is int
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        "9" * 5_000,
+        "1e5000",
+        "1e999999999",
+        "1e-999999999",
+        "NaN",
+        '"NaN"',
+        "1.5",
+        "123456789012345678901234567890.5",
+        '"1e5000"',
+        '"x"',
+    ],
+)
 def test_cents_that_are_no_number_of_cents_are_a_bad_response(sent: str) -> None:
     with pytest.raises(UpstreamBadResponse):
         parse(json.dumps({**EXAMPLE, "amount_in_cents": "?"}).replace('"?"', sent).encode())

@@ -213,6 +213,7 @@ def test_a_head_is_bounded_in_one_read_as_in_many(within: bytes, beyond: bytes) 
         (b"identity", b"{}"),
         (b"gzip\r\nContent-Encoding: identity", gzip.compress(b"{}")),
     ],
+    ids=["zeros", "utf-8", "UTF-8", "none", "identity", "two lines"],
 )
 def test_a_body_that_is_oddly_encoded_is_read_and_its_connection_not_used_again(encoding: bytes, sent: bytes) -> None:
     line = Line()

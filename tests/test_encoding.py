@@ -49,6 +49,12 @@ def test_a_body_comes_out_as_it_was(encoding: str, sent: bytes) -> None:
         ("gzip, identity", gzip.compress(BODY)),
         ("utf-8, gzip", gzip.compress(BODY)),
     ],
+    ids=[
+        "a zero",
+        "zeros behind members",
+        "zeros behind deflate",
+        *"identity none utf-8 latin-1 one-of-two and".split(),
+    ],
 )
 def test_a_body_that_is_oddly_encoded_comes_out_and_is_told_as_such(encoding: str, sent: bytes) -> None:
     """`gzip -d` and curl skip zeros behind the last member; aiohttp and curl read bodies with names of no coding."""

@@ -85,10 +85,12 @@ def h11s(data: bytes) -> Read:
 
 
 def is_kept_by_h11(data: bytes) -> bool:
-    """Whether h11 keeps the connection, empty lines around replies left out.
+    """Whether h11 keeps the connection, but for what httptools takes deliberately.
 
-    They are nobody's reply, and httptools skips them before the next one, as RFC 9112, 2.2, has it for requests.
+    Empty lines around replies are nobody's: it skips them before the next one, as RFC 9112, 2.2, has it for requests.
+    And clients should ignore the reason phrase (RFC 9112, 4), so that it may hold anything but a line's end.
     """
+    data = re.sub(rb"(?<=HTTP/1\.[01] [0-9]{3} )[^\r\n]+", lambda reason: b"x" * len(reason[0]), data)
     data = re.sub(rb"(\A|\r\n\r\n)[\r\n]+HTTP/1", rb"\1HTTP/1", data)
     lines = len(data) - len(data.rstrip(b"\r\n"))
     return any(h11s(data[: len(data) - left_out]).is_kept for left_out in range(lines + 1))

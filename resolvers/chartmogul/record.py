@@ -30,6 +30,10 @@ _EXPONENTS: Final[dict[str, int]] = (
 )
 
 
+_MOST_DIGITS: Final = 4_000
+"""Of an amount with an exponent or a fraction; Python makes no longer text of a number either."""
+
+
 class ChartMogulRecord(msgspec.Struct, frozen=True, kw_only=True, weakref=True):
     """One record, in the order of the vendor's page."""
 
@@ -40,7 +44,9 @@ class ChartMogulRecord(msgspec.Struct, frozen=True, kw_only=True, weakref=True):
     pipeline_stage: str | None = None
     estimated_close_date: date | None = None
     currency: str | None = None
-    amount_in_cents: int | None = None
+    amount_in_cents: int | Decimal | None = (
+        None  # an `int`, once it is read: msgspec alone would take `1.0` for a double
+    )
     type: str | None = None
     forecast_category: str | None = None
     win_likelihood: Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)] | None = None
@@ -49,6 +55,15 @@ class ChartMogulRecord(msgspec.Struct, frozen=True, kw_only=True, weakref=True):
     updated_at: Timestamp
 
     minor_units: ClassVar[MinorUnits] = "hundred"
+
+    def __post_init__(self) -> None:
+        """Make a whole number of cents that are written otherwise, such as `1.0` or `1e3`."""
+        cents = self.amount_in_cents
+        if not isinstance(cents, Decimal):
+            return
+        if not cents.is_finite() or cents.adjusted() > _MOST_DIGITS or cents % 1:
+            raise ValueError("not a number of cents")
+        msgspec.structs.force_setattr(self, "amount_in_cents", int(cents))
 
     @property
     def amount(self) -> Decimal | None:
