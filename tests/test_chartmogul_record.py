@@ -119,16 +119,8 @@ def test_cents_may_be_written_like_any_number_that_is_whole(sent: str, cents: in
 @pytest.mark.parametrize(
     "sent",
     [
-        "9" * 5_000,
-        "1e5000",
-        "1e999999999",
-        "1e-999999999",
-        "NaN",
-        '"NaN"',
-        "1.5",
-        "123456789012345678901234567890.5",
-        '"1e5000"',
-        '"x"',
+        *["9" * 5_000, "1e5000", "1e999999999", "1e-999999999", "NaN", "1.5", "123456789012345678901234567890.5"],
+        *['"NaN"', '"1e5000"', '"x"', "true"],
     ],
 )
 def test_cents_that_are_no_number_of_cents_are_a_bad_response(sent: str) -> None:

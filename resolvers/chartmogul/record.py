@@ -44,9 +44,7 @@ class ChartMogulRecord(msgspec.Struct, frozen=True, kw_only=True, weakref=True):
     pipeline_stage: str | None = None
     estimated_close_date: date | None = None
     currency: str | None = None
-    amount_in_cents: int | Decimal | None = (
-        None  # an `int`, once it is read: msgspec alone would take `1.0` for a double
-    )
+    amount_in_cents: int | Decimal | None = None  # an `int`, once it is read
     type: str | None = None
     forecast_category: str | None = None
     win_likelihood: Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)] | None = None
@@ -57,11 +55,11 @@ class ChartMogulRecord(msgspec.Struct, frozen=True, kw_only=True, weakref=True):
     minor_units: ClassVar[MinorUnits] = "hundred"
 
     def __post_init__(self) -> None:
-        """Make a whole number of cents that are written otherwise, such as `1.0` or `1e3`."""
+        """Make an integer of cents that are written otherwise, such as `1.0` or `1e3`: not by way of a double."""
         cents = self.amount_in_cents
         if not isinstance(cents, Decimal):
             return
-        if not cents.is_finite() or cents.adjusted() > _MOST_DIGITS or cents % 1:
+        if not cents.is_finite() or cents.adjusted() > _MOST_DIGITS or cents != cents.to_integral_value():
             raise ValueError("not a number of cents")
         msgspec.structs.force_setattr(self, "amount_in_cents", int(cents))
 
