@@ -42,7 +42,7 @@ schema-diff: $(VENV)/installed  ## List breaking changes of the schema: make sch
 	@$(BIN)/python -m schema.diff "$(BASE)"
 
 fuzz: $(VENV)/installed  ## Fuzz for some minutes
-	FUZZ_EXAMPLES=5000 $(BIN)/python -m pytest tests/test_fuzz.py
+	FUZZ_EXAMPLES=5000 $(BIN)/python -m pytest tests/test_fuzz*.py
 
 bench: $(VENV)/installed  ## Measure beside what people would pick instead: some 20 minutes
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'

@@ -87,7 +87,9 @@ TABLE = [
     *rows("403", ALWAYS, "UPSTREAM_FORBIDDEN", 1),
     *rows("404", ALWAYS, MISSING, 1),
     *rows(UNUSABLE, ALWAYS, "UPSTREAM_BAD_RESPONSE", 1),
-    *rows("null-fields absent-fields unknown-enums new-fields", ALWAYS, DATA, 1),
+    *rows("null-fields absent-fields unknown-enums new-fields half-surrogate", ALWAYS, DATA, 1),
+    *rows("folded-headers bare-line-feeds padded-chunks padded-gzip", ALWAYS, DATA, 1),
+    *rows("charset-as-encoding byte-order-mark", ALWAYS, DATA, 1),
 ]
 OF_ITS_OWN = {"401", "409-retry-after-1", "429-retry-after-1", "429-wait-text"}
 """Faults with a test of their own, beside or instead of a row."""

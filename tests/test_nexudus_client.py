@@ -213,6 +213,40 @@ async def test_one_broken_record_of_a_list_hurts_no_other(signed_in: Graph) -> N
     assert kinds(signed_in) == ["list-by-ids", "get"]
 
 
+async def test_half_a_surrogate_pair_in_one_of_fifty_rows_costs_no_request_and_no_record(signed_in: Graph) -> None:
+    signed_in.simulator.nexudus.faults.add(FAULTS["half-surrogate"], times=None, ids={IDS[20]})
+
+    answer = await fetch(signed_in, IDS[:50], "sourceId stageName")
+    assert found(answer) == IDS[:50]
+    assert [
+        number for number, row in enumerate(answer["data"]["opportunitiesById"]) if "\ufffd" in row["stageName"]
+    ] == [20]
+    assert kinds(signed_in) == ["list-by-ids"]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"Notes": float("nan")},
+        {"Value": float("inf")},
+        {"Name": 5},
+        {"DueDate": "yesterday"},
+        {"Status": None},
+    ],
+    ids=["NaN", "infinity", "a number", "no date", "null"],
+)
+async def test_a_row_of_fifty_that_cannot_be_read_costs_one_more_request_and_its_own_record(
+    signed_in: Graph, bad: dict[str, Any]
+) -> None:
+    change = faults.mutate(lambda record: {**record, **bad})
+    signed_in.simulator.nexudus.faults.add(change, times=None, ids={IDS[20]})
+
+    answer = await fetch(signed_in, IDS[:50])
+    assert found(answer) == [*IDS[:20], None, *IDS[21:50]]
+    assert codes(answer) == ["UPSTREAM_BAD_RESPONSE"]
+    assert kinds(signed_in) == ["list-by-ids", "get"]
+
+
 async def test_unknown_codes_are_served_and_reported_once(signed_in: Graph, caplog: pytest.LogCaptureFixture) -> None:
     unknown = str(NEXUDUS_SPECIAL["unknown status"])
     with caplog.at_level(logging.WARNING):
