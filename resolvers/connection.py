@@ -68,6 +68,11 @@ class Connection(asyncio.Protocol):
         """Whether a request can be written."""
         return not self._transport.is_closing()
 
+    @property
+    def has_received(self) -> bool:
+        """Whether a byte came in answer to the last request."""
+        return self._received > 0
+
     def exchange(self, request: bytes, max_bytes: int, ended: Ended) -> None:
         """Write a request; `ended` is called once, later, with the decompressed reply or with what came of it."""
         self._ended = ended
