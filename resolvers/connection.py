@@ -42,6 +42,8 @@ class Connection(asyncio.Protocol):
         self._ended: Ended | None = None
         self._max_bytes = 0
         self.rests_since = 0.0
+        self.has_received = False
+        """Whether a byte came in answer to the last request."""
         transport.set_protocol(self)
         # What is written leaves now, and not when the loop has done all else, as uvloop would: the source begins to
         # work meanwhile.
@@ -56,6 +58,7 @@ class Connection(asyncio.Protocol):
         """Write a request; `ended` is called once, later, with the decompressed reply or with what came of it."""
         self._ended = ended
         self._max_bytes = max_bytes
+        self.has_received = False
         self._parser.begin(max_bytes)
         self._transport.write(request)
 
@@ -75,6 +78,7 @@ class Connection(asyncio.Protocol):
         if self._ended is None:
             self.close()  # nothing was asked
             return
+        self.has_received = True
         try:
             self._parser.feed(data)
         except Garbled as error:

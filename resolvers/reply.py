@@ -28,6 +28,10 @@ T = TypeVar("T")
 THROTTLED = frozenset({409, 429})
 """Nexudus documents 409 and was seen to send 429 (its page on API limitations); ChartMogul sends 429."""
 
+ASK_AGAIN = frozenset({408, 421, 425})
+"""Statuses of a source that is well, and wants the same request again: on another connection, or somewhat later. (RFC
+9110, 15.5.9 and 15.5.20; RFC 8470, 5.2.) Nothing is ever sent as early data here."""
+
 
 class Headers:
     """Headers as they came. Nothing is made of them before somebody looks: of most replies nobody does."""
@@ -85,7 +89,7 @@ def decipher(source: str, reply: Reply, *, now: datetime | None = None) -> bytes
         error = UpstreamUnauthorized
     elif status in (402, 403):
         error = UpstreamForbidden
-    elif status >= 500 or (status == 400 and b"Ooops!" in reply.body[:1000]):
+    elif status >= 500 or status in ASK_AGAIN or (status == 400 and b"Ooops!" in reply.body[:1000]):
         error = UpstreamUnavailable
     else:
         error = UpstreamBadResponse

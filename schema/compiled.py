@@ -85,10 +85,10 @@ class CompiledOperation:
             fields = self.root_fields(variables)
             if fields is None:
                 return None
-            # All of them before anything is asked for: what is asked for may leave at once.
+            # All of them before anything is asked for: one that is refused shall cost no request.
             values = [field.argument(variables) for field in fields]
             asked = [field.ask(value, context) for field, value in zip(fields, values, strict=True)]
-            await arrived(asked, context)
+            await arrived(asked)
             errors: list[GraphQLError] = []
             data = {field.key: field.complete(found, errors) for field, found in zip(fields, asked, strict=True)}
         except Exception:  # whatever it is, graphql-core will meet it again and give it its place

@@ -148,7 +148,7 @@ class PiecedOperation:
             return None
         try:
             asked = [field.ask(written.value, context) for written, field in self.fields]
-            await arrived(asked, context)
+            await arrived(asked)
             data: dict[str, Any] = {}
             errors: list[GraphQLError] = []
             for (written, field), found in zip(self.fields, asked, strict=True):

@@ -118,9 +118,8 @@ def _asked(lookup: Lookup, values: Iterable[Any], context: Context) -> list[Foun
     return found
 
 
-async def arrived(asked: list[list[Found]], context: Context) -> None:
-    """Let everything that was asked for leave, and wait for it."""
-    context.loaders.send()
+async def arrived(asked: list[list[Found]]) -> None:
+    """Wait for everything that was asked for."""
     for found in asked:
         for _, outcome in found:
             # One by one: those of a source come together, so that all but one are there when they are looked at.

@@ -12,6 +12,7 @@ import looptime
 from resolvers.breaker import Breaker
 from resolvers.budget import Budget
 from resolvers.cache import Cache
+from resolvers.nexudus.list_doubts import ListDoubts
 from resolvers.nexudus.tokens import PasswordTokens
 from simulator import Simulator
 from web.kept import KeptAnswers
@@ -38,5 +39,5 @@ def now() -> float:
     return monotonic()
 
 
-for kind in (Breaker, Budget, Cache, KeySet, KeptAnswers, PasswordTokens, Simulator):
+for kind in (Breaker, Budget, Cache, KeySet, KeptAnswers, ListDoubts, PasswordTokens, Simulator):
     kind.__init__.__kwdefaults__["clock"] = now  # type: ignore[index] # each takes a clock by its name

@@ -8,7 +8,7 @@ COMPILED_EXAMPLES=5000 looks further than the suite does.
 
 import asyncio
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -52,7 +52,6 @@ from resolvers.errors import UpstreamRateLimited, UpstreamTimeout
 from resolvers.loaders import Loaders
 from resolvers.nexudus.record import NexudusRecord
 from resolvers.operation import Operation
-from resolvers.queueing import Visit
 from resolvers.reply import Timestamp
 from schema import build_restricted_schema, build_schema
 from schema.access import NO_CONTACTS, SCOPES, Access, Forbidden, personal_fields
@@ -137,7 +136,6 @@ class Fetcher:
 
     def __init__(self, source: str, chance: Random) -> None:
         self.source = source
-        self.sends_at_once = source == "chartmogul"
         self.visits = 0
         self._outcomes = {id_: outcome(source, id_, chance) for id_ in SOURCE_IDS[source]}
         self._at_hand = {id_ for id_, found in self._outcomes.items() if not isinstance(found, Exception)}
@@ -147,18 +145,8 @@ class Fetcher:
         return Entry(self._outcomes.get(source_id), 0, 0, 0, 0) if source_id in self._at_hand else None
 
     async def fetch_many(self, ids: Sequence[str], _: Operation) -> list[Any]:
-        await asyncio.sleep(0)
-        return self._found(ids)
-
-    def visit(self, ids: Sequence[str], operation: Operation, told: Callable[[list[Any]], None]) -> Visit:
         self.visits += 1
-        asyncio.get_running_loop().call_soon(told, self._found(ids))
-        return Visit(operation, lambda _: None)
-
-    def leave(self, _: Visit) -> None:
-        pass
-
-    def _found(self, ids: Sequence[str]) -> list[Any]:
+        await asyncio.sleep(0)
         return [self._outcomes.get(id_) for id_ in ids]
 
 

@@ -249,7 +249,6 @@ class Fetching:
     """Takes the place of a source's fetcher."""
 
     source = "nexudus"
-    sends_at_once = False
 
     def __init__(self, fetch: Callable[[Sequence[str]], Awaitable[list[Any]]]) -> None:
         self._fetch = fetch
