@@ -273,12 +273,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         http=protocol(
             head_timeout_seconds=settings.door.general.request_body_timeout_seconds,
             max_body_bytes=settings.door.general.max_request_bytes,
-            path=PATH,
-            respond=app.state.endpoint.respond,
+            eager_path=PATH,
         ),
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # nothing here asks for the client's address
         ws="none",
         lifespan="on",
         timeout_graceful_shutdown=ceil(settings.transport.operation_deadline_seconds) + 1,

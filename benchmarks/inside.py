@@ -61,6 +61,10 @@ class Written:
         """Tell that everything is on this machine."""
         return {"sockname": ("127.0.0.1", 8000), "peername": ("127.0.0.1", 1)}.get(name, default)
 
+    def can_write_eof(self) -> bool:
+        """Tell that one side of it can be closed."""
+        return True
+
     def pause_reading(self) -> None:
         """Do nothing: nobody sends."""
 
@@ -71,9 +75,10 @@ class Inside:
     """One connection of one server."""
 
     def __init__(self, app: Any) -> None:
-        respond = app.state.endpoint.respond
-        kind = protocol(head_timeout_seconds=60, max_body_bytes=256_000, path=server.PATH, respond=respond)
-        config = uvicorn.Config(app, http=kind, log_config=None, access_log=False, ws="none", lifespan="off")
+        kind = protocol(head_timeout_seconds=60, max_body_bytes=256_000, eager_path=server.PATH)
+        config = uvicorn.Config(
+            app, http=kind, log_config=None, access_log=False, ws="none", lifespan="off", proxy_headers=False
+        )
         config.load()
         self._written = Written()
         self._connection: Any = config.http_protocol_class(  # type: ignore[call-arg] # as uvicorn makes it
@@ -81,16 +86,12 @@ class Inside:
         )
         self._connection.connection_made(self._written)
 
-    def _is_free(self) -> bool:
-        cycle = self._connection.cycle
-        return cycle is None or cycle.response_complete
-
     async def ask(self, pieces: list[bytes]) -> bytes:
         """Return what is written for a request."""
         before = self._written.count
         for piece in pieces:
             self._connection.data_received(piece)
-        while self._written.count == before or not self._is_free():
+        while self._written.count == before:
             self._written.came.clear()
             await self._written.came.wait()
         return self._written.last

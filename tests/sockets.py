@@ -12,10 +12,9 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
+import server
 from tests.harness import Graph
 from web.arrival import Arrival
-from web.connections import Bounded
-from web.fast_lane import LONGEST_HEAD
 from web.graphql_http import Door, GraphQLEndpoint
 from web.last_resort import LastResort
 from web.protocol import protocol
@@ -33,7 +32,7 @@ def post(body: bytes = b"{}", *lines: bytes) -> bytes:
     return b"\r\n".join([*head, b"Content-Length: %d" % len(body), b"", b""]) + body
 
 
-LONG = b"X-Long: " + b"x" * LONGEST_HEAD
+LONG = b"X-Long: " + b"x" * 2_000
 CHUNKED = post().replace(b"Content-Length: 2\r\n\r\n{}", b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n")
 
 
@@ -153,6 +152,7 @@ class Served:
             yield self
         finally:
             server.close()
+            made: Any
             for made in list(self.state.connections):
                 made.transport.abort()
             await until(lambda: not self.state.connections)
@@ -186,13 +186,12 @@ class Stub:
         self.gate = asyncio.Event()
         self.app = RequestId(self._asgi)
 
-    async def respond(self, arrival: Arrival) -> Sent:
-        assert arrival.whole is not None
-        self.lane.append(arrival.whole)
-        return await self._work(arrival, arrival.whole)
-
     async def _asgi(self, scope: Any, receive: Any, send: Any) -> None:
         arrival = Arrival.of(scope, receive)
+        if arrival.whole is not None:
+            self.lane.append(arrival.whole)
+            await (await self._work(arrival, arrival.whole, scope["raw_path"]))(scope, receive, send)
+            return
         if scope["path"] == "/early":
             await (await self._work(arrival, b"early", b"/early"))(scope, receive, send)
             return
@@ -227,19 +226,22 @@ class Fatal(BaseException):
     pass
 
 
-def lane(stub: Any, *, head_seconds: float = 2, path: str = "/graphql") -> type[asyncio.Protocol]:
-    return protocol(head_timeout_seconds=head_seconds, max_body_bytes=MAX_BODY_BYTES, path=path, respond=stub.respond)
+def lane(
+    *, head_seconds: float = 2, path: str = "/graphql", half_close_seconds: float = 0.02
+) -> type[asyncio.Protocol]:
+    made = protocol(head_timeout_seconds=head_seconds, max_body_bytes=MAX_BODY_BYTES, eager_path=path)
+    made.half_close_seconds = half_close_seconds  # type: ignore[attr-defined] # its types call it a plain `Protocol`
+    return made
 
 
-def plain(stub: Any) -> type[asyncio.Protocol]:
-    """Return the protocol as it is without the shorter way."""
-    usual = lane(stub).__bases__[1]
-    return type("Plain", (Bounded, usual), {"head_timeout_seconds": 2})
+def plain() -> type[asyncio.Protocol]:
+    """Return the protocol with a task for each request."""
+    return lane(path="")
 
 
 @asynccontextmanager
 async def serving(stub: Any, *, keep_alive_seconds: float = 2, **others: Any) -> AsyncIterator[Served]:
-    async with Served(lane(stub, **others), stub.app, keep_alive_seconds).listen() as served:
+    async with Served(lane(**others), stub.app, keep_alive_seconds).listen() as served:
         yield served
 
 
@@ -288,16 +290,16 @@ def id_of(answer: bytes) -> str:
 
 @asynccontextmanager
 async def real(graph: Graph) -> AsyncIterator[Served]:
-    kind = lane(graph.app.state.endpoint)
-    async with Served(kind, graph.app, 2).listen() as served:
+    async with Served(lane(path=server.PATH), graph.app, 2).listen() as served:
         yield served
 
 
 def both_ways(request_: bytes) -> tuple[list[bytes], list[bytes]]:
-    """Return a request's pieces for the shorter way, and for the usual one."""
-    head, blank, body = request_.partition(b"\r\n\r\n")
-    pieces = [head + blank, body] if body else [head[:30], head[30:] + blank]
-    return [request_], pieces
+    """Return a request's pieces to be begun without a task, and with one: its body comes in chunks."""
+    head, _, body = request_.partition(b"\r\n\r\n")
+    head = re.sub(rb"(?i)content-length: *\d+", b"Transfer-Encoding: chunked", head)
+    chunk = b"%x\r\n%s\r\n" % (len(body), body) if body else b""
+    return [request_], [head + b"\r\n\r\n", chunk + b"0\r\n\r\n"]
 
 
 def endpoint(answer: Any, **parts: Any) -> GraphQLEndpoint:

@@ -1,4 +1,4 @@
-"""`web.connections`: on real sockets, over both of uvicorn's parsers."""
+"""`web.protocol`: what a connection may cost before a request has come out of it, on real sockets."""
 
 import asyncio
 import json
@@ -10,12 +10,9 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-import web.protocol
 from tests import loops
-from web.arrival import Arrival
-from web.connections import MAX_HEAD_BYTES, MAX_HEADERS
+from web.framing import MAX_HEAD_BYTES, MAX_HEADERS
 from web.protocol import protocol
-from web.sent import Sent
 
 LOOPS = loops.WITH_ITS_OWN_TIME
 
@@ -43,21 +40,14 @@ class App:
         await send({"type": "http.response.body", "body": b"ok"})
 
 
-async def never(_: Arrival) -> Sent:
-    raise AssertionError("these requests take the usual way")
-
-
 Send = Callable[[Iterable[bytes], float], Any]
 
 
-@pytest.fixture(params=["httptools", "h11"])
-async def served(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[App, Send]]:
+@pytest.fixture
+async def served() -> AsyncIterator[tuple[App, Send]]:
     """An app behind a socket, and a function that sends pieces with pauses and returns all that comes back."""
-    if request.param == "h11":
-        monkeypatch.setattr(web.protocol, "find_spec", lambda _: None)
     app = App()
-    kind = protocol(head_timeout_seconds=SECONDS, max_body_bytes=MAX_BODY_BYTES, path="/graphql", respond=never)
-    assert request.param in kind.__name__.lower()
+    kind = protocol(head_timeout_seconds=SECONDS, max_body_bytes=MAX_BODY_BYTES, eager_path="/graphql")
     config = uvicorn.Config(app, http=kind, log_config=None, access_log=False, ws="none", lifespan="off")
     config.load()
     state = ServerState()

@@ -17,7 +17,7 @@ from simulator.chartmogul_records import EXAMPLE
 from simulator.replies import encode_json
 from tests.harness import Graph, open_graph
 from tests.sockets import asking, body_of, both_ways, endpoint, post, real, serving
-from web import fast_lane, request_id
+from web import request_id
 from web.graphql_http import GraphQLResponse
 from web.last_resort import LastResort
 from web.persisted import PersistedDocuments
@@ -149,13 +149,12 @@ async def test_a_fault_of_the_page_is_status_500_without_its_text(caplog: pytest
 async def test_a_fault_before_the_answer_is_begun_closes_no_connection_unanswered(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(fast_lane, "enter", broken)
+    monkeypatch.setattr(request_id, "enter", broken)
     async with serving(endpoint(GOOD)) as served, served.client() as client:
         answer = await client.ask(asking("{ a }"))
     assert answer.startswith(b"HTTP/1.1 500 ")
     assert body_of(answer) == MASKED
     assert SECRET not in caplog.text
-    assert request_id.enter(b"x") == b"x"
 
 
 # --- what a source sends can be written, or is refused when it is read

@@ -83,7 +83,7 @@ async def test_the_body_of_a_request_that_offers_an_upgrade_is_never_read_as_a_r
         assert b'{"data":{"__typename":"Query"}' in await sent(port, asking("{ __typename }", b"Connection: close"))
 
 
-@pytest.mark.parametrize("way", ["uvicorn over h11"])
+@pytest.mark.parametrize("way", ["server.py", "uvicorn over h11"])
 async def test_the_body_of_a_request_that_offers_an_upgrade_is_read(way: str) -> None:
     body = json.dumps({"query": "{ __typename }"}).encode()
     async with served(way) as port:

@@ -1,4 +1,4 @@
-"""A request whose head is here. Both ways in lead to one: ASGI, and the connection itself (`web/fast_lane.py`)."""
+"""A request whose head is here. Both ways in lead to one: a task, and without one (`web/protocol.py`)."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,6 +7,10 @@ from typing import Any, TypeVar
 from starlette.types import Receive, Scope
 
 T = TypeVar("T")
+
+WHOLE = "opportunity_graph.whole"
+"""An extension of ASGI's scope: the `body` is here as a whole already, with the `head` as it is here; and whoever began
+the request looks after a client that goes."""
 
 
 class Head:
@@ -70,5 +74,7 @@ class Arrival:
     @classmethod
     def of(cls, scope: Scope, receive: Receive) -> "Arrival":
         """Return the request that ASGI tells of."""
+        if (here := scope.get("extensions", {}).get(WHOLE)) is not None and here["head"].fields == scope["headers"]:
+            return cls(scope["method"], here["head"], scope["server"], scope["query_string"], whole=here["body"])
         head = Head(scope["headers"])
         return cls(scope["method"], head, scope.get("server"), scope["query_string"], receive=receive)

@@ -29,10 +29,10 @@ class SecurityHeaders:
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = list(message.get("headers", ()))
-                present = {name for name, _ in headers}
-                headers += [header for header in _RAW if header[0] not in present]
-                message["headers"] = headers
+                headers = message.get("headers", ())
+                present = dict(headers)
+                if missing := [header for header in _RAW if header[0] not in present]:
+                    message["headers"] = [*headers, *missing]
             await send(message)
 
         await self._app(scope, receive, sending if scope["type"] == "http" else send)

@@ -1,4 +1,4 @@
-"""A whole response of the GraphQL endpoint, in the two forms that it leaves in: ASGI's, and the bytes themselves."""
+"""A whole response of the GraphQL endpoint, and how heads of responses are written."""
 
 import json
 from collections.abc import Mapping
@@ -27,8 +27,12 @@ def lines(headers: list[tuple[bytes, bytes]]) -> bytes:
     return b"".join([b"%s: %s\r\n" % header for header in headers])
 
 
-_LINES = {type_: lines(headers) for type_, headers in _HEADERS.items()}
 _STATUS = {one.value: f"HTTP/1.1 {one.value} {one.phrase}\r\n".encode() for one in HTTPStatus}
+
+
+def status_line(status: int) -> bytes:
+    """Return a response's first line."""
+    return _STATUS.get(status) or b"HTTP/1.1 %d \r\n" % status
 
 
 @dataclass(slots=True)
@@ -45,17 +49,6 @@ class Sent:
         headers = [*_HEADERS[self.media_type], *self._own()]
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
         await send({"type": "http.response.body", "body": self.content})
-
-    @property
-    def closes(self) -> bool:
-        """Whether the connection ends with it."""
-        return "Connection" in self.headers
-
-    def message(self, first: bytes, last: bytes) -> bytes:
-        """Return the message (RFC 9112), with these lines before and behind its own headers."""
-        status = _STATUS.get(self.status) or b"HTTP/1.1 %d \r\n" % self.status
-        own = lines(self._own()) if self.headers else b"content-length: %d\r\n" % len(self.content)
-        return b"%s%s%s%s%s\r\n%s" % (status, first, _LINES[self.media_type], own, last, self.content)
 
     def _own(self) -> list[tuple[bytes, bytes]]:
         own = [(b"content-length", str(len(self.content)).encode())]

@@ -13,7 +13,7 @@ T = TypeVar("T")
 class Started(Generic[T]):
     """Work whose first step was done when this was made; what it raised then was raised then.
 
-    That step need not be in a task (`web/fast_lane.py`): nothing in it may ask for the running one.
+    That step need not be in a task (`web/protocol.py`): nothing in it may ask for the running one.
 
     `await` gives its result, and does the rest of the work where there is any: then it must not be forgotten.
     """

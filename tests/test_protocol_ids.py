@@ -1,8 +1,7 @@
-"""`web.fast_lane`: heads that are remembered and those that are not, and the id of each request."""
+"""`web.protocol`: the id of each request, in its response and in the lines of the log."""
 
 import asyncio
 import logging
-import tracemalloc
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +10,6 @@ from asgi_correlation_id import correlation_id
 
 from tests import loops, sockets
 from tests.sockets import (
-    LONG,
     Client,
     Stub,
     asking,
@@ -20,79 +18,12 @@ from tests.sockets import (
     post,
     serving,
 )
-from web.fast_lane import MOST_HEADS, FastLane, read_head
 from web.graphql_http import GraphQLResponse
 from web.parameters import GraphQLParams
 
 served, stub, client = sockets.served, sockets.stub, sockets.client
 LOOPS = loops.BOTH
 test_they_run_on_both_loops = sockets.they_run_on_both_loops
-
-# Heads
-
-
-def test_heads_are_known_by_their_bytes() -> None:
-    lane_ = FastLane("/graphql", Stub().respond)
-    first, second = (lane_.take(post(body)) for body in (b"{}", b"[]"))
-    assert first
-    assert second
-    assert first[0] is second[0]
-    assert (first[1], second[1]) == (b"{}", b"[]")
-    other = lane_.take(post(b"{}", b"X: y"))
-    assert other
-    assert other[0] is not first[0]
-    assert lane_.take(post(b"{}") + b" ") is None
-    assert lane_.take(post(b"{}")[:-1]) is None
-
-
-@pytest.mark.parametrize("more", [b"", b"Nonsense", b"Connection: close"], ids=["usual", "malformed", "unusual"])
-@pytest.mark.parametrize(
-    "name",
-    [
-        b"authorization",
-        b"cookie",
-        b"proxy-authorization",
-        b"traceparent",
-        b"x-api-key",
-        b"x-gateway-key",
-        b"x-request-id",
-        b"x-token",
-    ],
-)
-def test_heads_with_credentials_or_with_what_is_not_known_are_not_kept(name: bytes, more: bytes) -> None:
-    lane_ = FastLane("/graphql", Stub().respond)
-    secret = b"%s: s3cret" % name.title()
-    lines = [secret, more] if more else [secret]
-    assert (lane_.take(post(b"{}", *lines)) is None) == bool(more)
-    assert not lane_._heads
-
-
-def test_so_many_heads_are_kept_and_no_more() -> None:
-    lane_ = FastLane("/graphql", Stub().respond)
-    tracemalloc.start()
-    try:
-        for number in range(MOST_HEADS + 20):
-            many = b"\r\n".join(b"Accept:%d" % (number * 1000 + other) for other in range(95))
-            assert lane_.take(post(b"{}", many))
-        assert tracemalloc.get_traced_memory()[0] < 20_000_000
-    finally:
-        tracemalloc.stop()
-    assert len(lane_._heads) == MOST_HEADS
-
-
-def test_long_heads_and_those_with_many_headers_are_not_kept() -> None:
-    lane_ = FastLane("/graphql", Stub().respond)
-    for more in (LONG, b"X: " + b"x" * 200_000, b"\r\n".join([b"x:"] * 200), b"Nonsense"):
-        assert lane_.take(post(b"{}", more)) is None
-    assert lane_.take(b"POST /graphql HTTP/1.1" * 10_000) is None
-    assert not lane_._heads
-
-
-def test_a_head_that_cannot_be_read_is_none_of_a_usual_request() -> None:
-    assert read_head(b"POST /graphql HTTP/1.1\r\nContent-Length: 1\n\r\n\r\n", b"/graphql").length is None
-    assert read_head(b"POST / HTTP/1.1\r\nContent-Length: 1\r\n\r\n", b"/graphql").length is None
-    assert read_head(b"POST / HTTP/1.1\r\nContent-Length: 1\r\n\r\n", b"/").length == 1
-
 
 # Ids
 
