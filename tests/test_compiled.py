@@ -55,14 +55,16 @@ from resolvers.operation import Operation
 from resolvers.reply import Timestamp
 from schema import build_restricted_schema, build_schema
 from schema.access import NO_CONTACTS, SCOPES, Access, Forbidden, personal_fields
-from schema.compiled import MOST_COMPILED, CompiledOperation, Shortcuts
-from schema.completion import NotCompiled
+from schema.answer_size import AnswerSize
+from schema.compiled import Compiled, CompiledOperation, Shortcuts
 from schema.context import Context
-from schema.declared import scalars_of
 from schema.errors import field_errors, refusals
 from schema.execution import execute_with_graphql_core
+from schema.fallbacks import Fallbacks, NotCompiled
 from schema.lookups import LONGEST_LIST
+from schema.made import Constant, Made
 from schema.memo import Memo
+from schema.sources import SOURCE_TYPES
 from web.sent import written
 
 OPEN, RESTRICTED = build_schema()._schema, build_restricted_schema()._schema
@@ -83,7 +85,6 @@ TIMES = [
 VALUES: dict[str, Sequence[Any]] = {
     "str": TEXTS,
     "int": [0, 1, 2, 3, 19, 98, 2**31 - 1, 2**31, 2**70, -5],
-    "int of 32 bits": [0, 1, 2, 3, 19, 98, 2**31 - 1, -(2**31), -5],
     "bool": [True, False],
     "Decimal": [Decimal("4800.00000"), Decimal("-0"), Decimal("1E+3")],
     "Timestamp": TIMES,
@@ -98,15 +99,11 @@ def choices(type_: type[Any]) -> list[tuple[str, bool, Sequence[Any]]]:
     """Return each field's name, whether it may be null, and values for it."""
     types = {field.name: str(field.type) for field in struct_fields(type_)}
     kinds = {name: next(v for v in VALUES if v in text) for name, text in types.items()}
-    kinds |= {name: "int of 32 bits" for name, scalars in scalars_of(type_).items() if "Int" in scalars}
     return [(name, "None" in text, VALUES[kinds[name]]) for name, text in types.items()]
 
 
 def record(type_: type[Any], source_id: str, chance: Random) -> Any:
-    """Return a record; a quarter of its values are null, and once in a while one does not fit.
-
-    Not where its decoder would never let it through (`tests/test_declared.py`).
-    """
+    """Return a record; a quarter of its values are null, and once in a while one does not fit."""
     made: dict[str, Any] = {}
     for name, is_optional, values in choices(type_):
         made[name] = None if is_optional and chance.random() < 0.25 else chance.choice(values)
@@ -115,7 +112,7 @@ def record(type_: type[Any], source_id: str, chance: Random) -> Any:
     )
     if chance.random() < 0.03:
         name = chance.choice([name for name in made if name not in ("id", "uuid", "value")])
-        made[name] = chance.choice([None] if scalars_of(type_)[name] else [None, *MISFITS])
+        made[name] = chance.choice([None, *MISFITS])
     return type_(**made)
 
 
@@ -349,7 +346,7 @@ def answers_are_alike(plain: DocumentNode, seed: int) -> None:
         assert sorted(map(sorted_text, made)) == sorted(map(sorted_text, wanted)), text
 
     async def answered(fresh: Context) -> ExecutionResult:
-        found = await operation.execute(harder.variables, fresh) if operation else None
+        found = await execute(operation, harder.variables, fresh) if operation else None
         seen["left" if found is None else "compiled"] += 1
         return found or await execute_with_graphql_core(schema, document, harder.variables, None, fresh)
 
@@ -361,12 +358,22 @@ def answers_are_alike(plain: DocumentNode, seed: int) -> None:
         assert told(one) == told(expected), text
 
 
+def shared(document: DocumentNode, fallbacks: Fallbacks | None = None) -> Compiled:
+    assert document.loc
+    text = document.loc.source.body
+    return Compiled(text, document, Memo(), (fallbacks or Fallbacks()).of(text))
+
+
 def compiled(document: DocumentNode, schema: Any) -> CompiledOperation | None:
     (operation,) = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
     try:
-        return CompiledOperation(schema, document, operation, Memo())
+        return CompiledOperation(schema, operation, shared(document))
     except NotCompiled:
         return None
+
+
+async def execute(operation: CompiledOperation, variables: Any, fresh: Context) -> ExecutionResult | None:
+    return await operation.execute(variables, fresh, AnswerSize(10_000_000), operation._shared.text)
 
 
 def test_the_answer_is_that_of_the_executor() -> None:
@@ -375,7 +382,7 @@ def test_the_answer_is_that_of_the_executor() -> None:
 
 
 async def test_a_document_is_compiled_when_it_is_asked_for_again() -> None:
-    shortcuts = Shortcuts(parse('{ opportunity(id: "x") { id } }'), Memo())
+    shortcuts = Shortcuts(shared(parse('{ opportunity(id: "x") { id } }')))
     assert shortcuts.operation(OPEN, None) is None
     assert shortcuts.operation(OPEN, None) is shortcuts.operation(OPEN, None) is not None
     assert shortcuts.operation(OPEN, "Other") is None
@@ -402,7 +409,7 @@ query Q($a: Boolean!, $b: Boolean!, $c: Boolean!, $d: Boolean!, $e: Boolean!) {
 async def test_what_is_not_covered_is_left_to_the_executor(text: str) -> None:
     operation = compiled(parse(text), OPEN)
     variables = {"id": GLOBAL_IDS[0], **dict.fromkeys("abcde", True)}
-    assert operation is None or await operation.execute(variables, context({})) is None
+    assert operation is None or await execute(operation, variables, context({})) is None
 
 
 async def test_nothing_leaves_before_it_is_known_whether_the_executor_has_to_begin_anew() -> None:
@@ -412,7 +419,7 @@ async def test_nothing_leaves_before_it_is_known_whether_the_executor_has_to_beg
     fetchers = {source: Fetcher(source, Random(1)) for source in SOURCE_IDS}
     operation = compiled(parse(f"{{ many: nodes(ids: [{ids}]) {{ id }} nodes(ids: [{too_many}]) {{ id }} }}"), OPEN)
     assert operation
-    assert await operation.execute({}, context(fetchers)) is None
+    assert await execute(operation, {}, context(fetchers)) is None
     assert [fetcher.visits for fetcher in fetchers.values()] == [0, 0]
 
 
@@ -422,7 +429,7 @@ async def test_a_field_that_the_caller_may_not_see_is_left_to_the_executor() -> 
     for schema, is_covered in ((OPEN, True), (RESTRICTED, False)):
         operation = compiled(document, schema)
         assert operation
-        assert (await operation.execute({}, context(fetchers)) is not None) is is_covered
+        assert (await execute(operation, {}, context(fetchers)) is not None) is is_covered
 
 
 async def test_a_record_that_is_at_hand_again_is_not_completed_again() -> None:
@@ -457,22 +464,40 @@ async def test_a_variable_of_another_operation_that_has_the_name_of_a_switch_is_
         'query A($x: Boolean!) { opportunity(id: "x") { id @include(if: $x) } }'
         f"query B($x: {type_}) {{ {field} {{ id }} }}"
     )
-    shortcuts = Shortcuts(document, Memo())
+    shortcuts = Shortcuts(shared(document))
     shortcuts.operation(OPEN, "B")
     operation = shortcuts.operation(OPEN, "B")
     assert operation
     fetchers = {source: Fetcher(source, Random(1)) for source in SOURCE_IDS}
     for id_ in GLOBAL_IDS:
-        assert await operation.execute({"x": id_ if type_ == "ID!" else [id_]}, context(fetchers)) is not None
+        assert await execute(operation, {"x": id_ if type_ == "ID!" else [id_]}, context(fetchers)) is not None
     assert len(operation._variants) == 1
 
 
-def test_what_is_compiled_of_one_operation_is_bounded() -> None:
-    switches = [f"s{number}" for number in range(4)]
-    fields = " ".join(f'f{number}: opportunity(id: "x") {{ id }}' for number in range(MOST_COMPILED // 3))
-    skipped = " ".join(f"x{name}: __typename @skip(if: ${name})" for name in switches)
-    head = ", ".join(f"${name}: Boolean!" for name in switches)
-    operation = Shortcuts(parse(f"query ({head}) {{ {fields} {skipped} }}"), Memo()).operation(OPEN, None, at_once=True)
-    assert operation is not None
-    values = [{name: bool(number >> place & 1) for place, name in enumerate(switches)} for number in range(16)]
-    assert sum(operation.root_fields(value) is not None for value in values) == 3
+@pytest.mark.parametrize(
+    "selected", ["owner { name email }", "customer { sourceId name }", "value { amount currencyCode }"]
+)
+async def test_an_object_that_one_source_never_has_is_compiled(selected: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else one field that is null for one source sends every query of the interface to graphql-core."""
+    nothing = {selected.split()[0]: Constant(None)}
+    types = [
+        replace(one, made=Made(one.made.type_, {**one.made.fields, **nothing}))
+        if one.source.name == "chartmogul"
+        else one
+        for one in SOURCE_TYPES
+    ]
+    monkeypatch.setattr("schema.compiled.SOURCE_TYPES", types)
+    monkeypatch.setattr("schema.context.MADE", {one.source.name: one.made for one in types})
+    ids = ", ".join(f'"{id_}"' for id_ in GLOBAL_IDS)
+    document = parse(f"{{ opportunitiesById(ids: [{ids}]) {{ id {selected} }} }}")
+    operation = compiled(document, OPEN)
+    assert operation
+    answers = []
+    for seed in range(5):
+        first, second = (
+            context({source: Fetcher(source, Random(f"{seed} {source}")) for source in SOURCE_IDS}) for _ in range(2)
+        )
+        expected = await execute_with_graphql_core(OPEN, document, {}, None, first)
+        answers.append(await execute(operation, {}, second))
+        assert answers[-1] is None or told(answers[-1]) == told(expected)
+    assert any(answers), "none was compiled"
