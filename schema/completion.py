@@ -97,6 +97,8 @@ class _Writer:
         if isinstance(type_, GraphQLNonNull):
             v = self._variable()
             return f"({v} if ({v} := {self._value(type_.of_type, value, details, record)}) is not None else lacking())"
+        if isinstance(value, Constant) and value.value is None:
+            return "None"
         if isinstance(value, Made) and isinstance(type_, GraphQLObjectType):
             return self._present(value, record, self.object(type_, value, details, record))
         if isinstance(value, Each) and isinstance(type_, GraphQLList):
@@ -118,7 +120,7 @@ class _Writer:
     def _leaf(self, type_: GraphQLLeafType, value: Value, record: str) -> str:
         serialize = type_.coerce_output_value
         if isinstance(value, Constant):
-            return "None" if value.value is None else self._let(_not_none(serialize(value.value)))
+            return self._let(_not_none(serialize(value.value)))
         if isinstance(value, Code) and isinstance(type_, GraphQLEnumType):
             names = {code: serialize(member) for code, member in value.meanings.items()}
             return f"{self._let(names)}.get({record}.{value.attribute})"

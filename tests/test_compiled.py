@@ -62,7 +62,10 @@ from schema.context import Context
 from schema.declared import scalars_of
 from schema.errors import field_errors
 from schema.execution import execute_with_graphql_core
+from schema.made import Constant
 from schema.memo import Memo
+from schema.nexudus import OPPORTUNITY
+from schema.sources import SOURCE_TYPES
 from web.sent import written
 
 OPEN, RESTRICTED = build_schema()._schema, build_restricted_schema()._schema
@@ -404,6 +407,20 @@ async def test_a_field_that_the_caller_may_not_see_is_left_to_the_executor() -> 
         operation = compiled(document, schema)
         assert operation
         assert (await operation.execute({}, context(fetchers)) is not None) is is_covered
+
+
+async def test_an_object_that_a_source_never_has_is_null_like_any_other_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such a source is no reason to leave what all sources are asked for to the executor."""
+    bare = replace(OPPORTUNITY, fields={**OPPORTUNITY.fields, "owner": Constant(None)})
+    types = [replace(one, made=bare) if one.made is OPPORTUNITY else one for one in SOURCE_TYPES]
+    monkeypatch.setattr("schema.compiled.SOURCE_TYPES", types)
+    operation = compiled(parse(f'{{ opportunity(id: "{GLOBAL_IDS[0]}") {{ id owner {{ name }} }} }}'), OPEN)
+    assert operation
+    result = await operation.execute({}, context({source: Fetcher(source, Random(2)) for source in SOURCE_IDS}))
+    assert result
+    assert written({"data": result.data}) == orjson.dumps(
+        {"data": {"opportunity": {"id": GLOBAL_IDS[0], "owner": None}}}
+    )
 
 
 async def test_a_record_that_is_at_hand_again_is_not_completed_again() -> None:
