@@ -20,6 +20,8 @@ from urllib.parse import urlsplit
 import pytest
 
 import server
+from resolvers.registry import SOURCES
+from resolvers.settings import read, variables
 from simulator import CHARTMOGUL_EXAMPLE_ID, NEXUDUS_EXAMPLE_ID
 
 ROOT = Path(__file__).parent.parent
@@ -137,13 +139,10 @@ def test_the_simulator_alone_prints_what_a_server_in_another_process_needs(tmp_p
     with running([*SIMULATOR, "--port", "0"], tmp_path) as simulator:
         control = simulator.read_until(r"# control: (http://\S+)/\{")[1]
         settings = dict(line.split("=", 1) for line in simulator.printed.splitlines() if "=" in line)
-        assert set(settings) == {
-            "NEXUDUS_URL",
-            "NEXUDUS_USERNAME",
-            "NEXUDUS_PASSWORD",
-            "CHARTMOGUL_URL",
-            "CHARTMOGUL_API_KEY",
-        }
+        for source in SOURCES:
+            assert read(source.settings, settings).is_configured, source.name
+            assert f"{source.name.upper()}_URL" in settings
+        assert settings.keys() <= {name for source in SOURCES for name in variables(source.settings)}
         key = base64.b64encode(f"{settings['CHARTMOGUL_API_KEY']}:".encode()).decode()
         pong = request(f"{settings['CHARTMOGUL_URL']}/v1/ping", Authorization=f"Basic {key}")
         assert (pong[0], json.loads(pong[2])) == (200, {"data": "pong!"})
