@@ -3,10 +3,10 @@
 `docs/security.md` explains each setting. How each check works is in `web/` and `schema/`; here they get their values.
 """
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from time import monotonic, time
 from typing import Annotated, ClassVar, Literal
 from urllib.parse import urlsplit
 
@@ -15,15 +15,16 @@ from msgspec import Meta
 from starlette.middleware import Middleware
 
 from resolvers.exchange import open_session
-from resolvers.settings import Count, Seconds, Secret, Settings, check_url
+from resolvers.settings import Count, Seconds, Secret, Settings, check_url, read_text, variables
 from schema.access import SCOPES, Access
 from schema.measure import Limits
 from web.admission import Admission
 from web.api_keys import ApiKeys, read_keys
-from web.callers import API_KEY, Caller, Callers
+from web.callers import Caller, Callers
+from web.cors import Cors, check_origin
 from web.graphql_http import Door
 from web.manifest import read_manifest
-from web.origins import check_origin, comes_from_here, cors, is_loopback
+from web.origins import comes_from_here, is_loopback
 from web.persisted import Mode, PersistedDocuments
 from web.security_headers import SecurityHeaders
 
@@ -31,6 +32,8 @@ SAY_WHO = (
     "say who may call: set JWT_ISSUER, JWT_AUDIENCE and JWT_JWKS_URL for frontends, API_KEYS for machines, "
     "GATEWAY_KEYS for gateways, or AUTHENTICATION=proxy where a proxy in front of this server checks every caller"
 )
+
+ALLOW_IT = "where that is meant, set ALLOW_INSECURE_SOURCES=true"
 
 _DEFAULT = Limits()
 
@@ -51,19 +54,17 @@ class JwtSettings(Settings, frozen=True, kw_only=True):
     jwks_url: str | None = None
     algorithms: str = "RS256 ES256"
     leeway_seconds: Annotated[float, Meta(ge=0, le=300)] = 30.0
+    keys_max_stale_seconds: Annotated[float, Meta(gt=0, le=2_592_000)] = 86_400.0
 
     def problems(self) -> Iterable[str]:
-        """Yield what is missing, and addresses that would be fetched unprotected."""
+        """Yield what is missing or malformed."""
         given = {"JWT_ISSUER": self.issuer, "JWT_AUDIENCE": self.audience, "JWT_JWKS_URL": self.jwks_url}
         if any(given.values()):
             yield from (f"{name}: must be set too, since another JWT_ setting is" for name in given if not given[name])
         if not self.algorithms.split() or not set(self.algorithms.split()) <= set(ALGORITHMS):
             yield f"JWT_ALGORITHMS: must be some of {' '.join(ALGORITHMS)}, separated by spaces"
-        if self.jwks_url:
-            if fault := check_url(self.jwks_url):
-                yield f"JWT_JWKS_URL: {fault}"
-            elif self.jwks_url.startswith("http:") and not is_loopback(urlsplit(self.jwks_url).hostname or ""):
-                yield "JWT_JWKS_URL: must be https: who can change the keys on their way can sign tokens"
+        if self.jwks_url and (fault := check_url(self.jwks_url)):
+            yield f"JWT_JWKS_URL: {fault}"
 
 
 class LimitSettings(Settings, frozen=True, kw_only=True):
@@ -81,6 +82,7 @@ class LimitSettings(Settings, frozen=True, kw_only=True):
     max_directives: Count = _DEFAULT.max_directives
     max_records: Count = _DEFAULT.max_records
     max_answer_fields: Annotated[int, Meta(ge=1, le=10_000_000)] = _DEFAULT.max_answer_fields
+    max_answer_bytes: Annotated[int, Meta(ge=1_000, le=1_000_000_000)] = _DEFAULT.max_answer_bytes
 
 
 class DoorSettings(Settings, frozen=True, kw_only=True):
@@ -88,6 +90,8 @@ class DoorSettings(Settings, frozen=True, kw_only=True):
 
     production: bool = False
     authentication: Literal["credentials", "proxy"] = "credentials"
+    allow_insecure_sources: bool = False
+    allow_remote_demo: bool = False
     api_keys: Secret | None = None
     gateway_keys: Secret | None = None
     custom_attributes_are_personal: bool = True
@@ -124,9 +128,9 @@ class DoorSettings(Settings, frozen=True, kw_only=True):
         if self.persisted_manifest is None:
             return {}
         try:
-            text = Path(self.persisted_manifest).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError):
-            raise ValueError("the file cannot be read") from None
+            text = read_text(self.persisted_manifest)
+        except ValueError as error:
+            raise ValueError(f"the file {error}") from None
         return read_manifest(text)
 
 
@@ -157,15 +161,29 @@ class DoorParts:
 
     def problems(self, host: str, *, demo: bool) -> Iterable[str]:
         """Yield why a server with these settings must not listen at `host`."""
-        if demo and not is_loopback(host):
-            yield "HOST: --demo listens on this machine only; leave it out, or set it to 127.0.0.1"
+        if demo:
+            if not (is_loopback(host) or self.general.allow_remote_demo):
+                yield "HOST: --demo listens on this machine only; leave it out, or set it to 127.0.0.1"
         elif not (self.requires_credentials or self._behind_proxy):
             if not is_loopback(host):
                 yield f"HOST: other machines can reach this address, so {SAY_WHO}"
-            elif self.general.production and not demo:
+            elif self.general.production:
                 yield f"PRODUCTION: {SAY_WHO}"
         if self._behind_proxy and (self.general.api_keys or self.jwt.issuer):
             yield "AUTHENTICATION: with proxy, only GATEWAY_KEYS may be set; API_KEYS and JWT_ would lock nobody out"
+
+    def insecure_urls(self, all_settings: Iterable[Settings]) -> Iterable[str]:
+        """Yield the URLs over which credentials, or the keys that tokens are verified with, would travel in the clear.
+
+        Every setting whose name ends in `URL` is one of these.
+        """
+        if self.general.allow_insecure_sources:
+            return
+        for settings in all_settings:
+            for name, field in variables(type(settings)).items():
+                url = urlsplit(getattr(settings, field.name) or "") if name.endswith("URL") else None
+                if url and url.scheme == "http" and not is_loopback(url.hostname or ""):
+                    yield f"{name}: must be https, or everybody on the way can read and change what is sent; {ALLOW_IT}"
 
     def access(self, caller: Caller) -> Access:
         """Return what a caller may see."""
@@ -177,14 +195,21 @@ class DoorParts:
 
     def middleware(self) -> list[Middleware]:
         """Return what surrounds every page, the outermost first."""
-        headers = Middleware(SecurityHeaders)
-        return [headers, cors(self.general.origins, (API_KEY,))] if self.general.origins else [headers]
+        return [Middleware(SecurityHeaders), Middleware(Cors, self.general.origins)]
 
 
 class OpenDoor:
     """The door of a server that runs: the settings, and the connection to the token issuer."""
 
-    def __init__(self, parts: DoorParts) -> None:
+    def __init__(
+        self,
+        parts: DoorParts,
+        *,
+        demo: bool = False,
+        clock: Callable[[], float] = monotonic,
+        wall_clock: Callable[[], float] = time,
+    ) -> None:
+        """`clock` says how old keys are, `wall_clock` the time that is meant in a token; both in seconds."""
         self._session: aiohttp.ClientSession | None = None
         settings, jwt = parts.general, parts.jwt
         tokens = None
@@ -195,14 +220,24 @@ class OpenDoor:
 
             algorithms = jwt.algorithms.split()
             tokens = BearerTokens(
-                KeySet(jwt.jwks_url, self._fetch, algorithms=algorithms),
+                KeySet(
+                    jwt.jwks_url,
+                    self._fetch,
+                    algorithms=algorithms,
+                    max_stale_seconds=jwt.keys_max_stale_seconds,
+                    clock=clock,
+                ),
                 issuer=jwt.issuer,
                 audience=jwt.audience,
                 algorithms=algorithms,
                 leeway_seconds=jwt.leeway_seconds,
+                scopes=SCOPES,
+                clock=wall_clock,
             )
         anybody = Caller("nobody", frozenset(SCOPES), has_ambient_authority=True)
-        is_local = not parts.requires_credentials and settings.authentication != "proxy"
+        is_local = not (
+            parts.requires_credentials or settings.authentication == "proxy" or (demo and settings.allow_remote_demo)
+        )
         callers = Callers(
             nobody=None if parts.requires_credentials else anybody,
             tokens=tokens,

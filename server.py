@@ -21,7 +21,7 @@ from io import StringIO
 from math import ceil
 from os import environ
 from pathlib import Path
-from time import monotonic
+from time import monotonic, time
 from typing import Annotated, Any, Literal
 
 import uvicorn
@@ -29,6 +29,7 @@ from asgi_correlation_id import CorrelationIdFilter
 from dotenv import dotenv_values
 from dotenv.parser import parse_stream
 from msgspec import Meta
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.responses import RedirectResponse
@@ -41,17 +42,17 @@ from resolvers.fetcher import Fetcher, open_fetcher
 from resolvers.loaders import Loaders
 from resolvers.operation import Operation
 from resolvers.registry import SOURCES
-from resolvers.settings import BadSettings, Settings, misspelt, read
+from resolvers.settings import BadSettings, Settings, misspelt, read, read_text
 from resolvers.source import SourceSettings
 from resolvers.telemetry import log_events
 from resolvers.transport import TransportSettings
 from schema import build_restricted_schema, build_schema
 from schema.context import Context
 from schema.execution import Answer, Engine
-from web.application import Application
 from web.graphiql_page import GraphiQL, Sample
 from web.graphql_http import GraphQLEndpoint, GraphQLResponse
 from web.health import Health
+from web.last_resort import LastResort
 from web.parameters import GraphQLParams
 from web.problems import no_such_page
 from web.protocol import protocol
@@ -61,6 +62,9 @@ from web.upgrade import NoUpgrade
 
 gc.freeze()  # else the first collection would make up for it
 gc.enable()
+
+PATH = "/graphql"
+"""Where the graph is."""
 
 SAMPLES = Path(__file__).parent / "examples" / "queries"
 
@@ -98,6 +102,8 @@ class AllSettings:
                 self.sources[source.name] = _read(source.settings, variables, problems)
             if not problems and not any(settings.is_configured for settings in self.sources.values()):
                 problems.append(NOTHING_CONFIGURED)
+        if self.door.general:  # or else nobody knows what it allows
+            problems += self.door.insecure_urls(filter(None, (self.door.jwt, *self.sources.values())))
         structs: list[type[Settings]] = [
             ServerSettings,
             TransportSettings,
@@ -118,9 +124,9 @@ class AllSettings:
 def variables() -> dict[str, str]:
     """Return the environment, on top of what `.env` in the working directory says; raises `BadSettings`."""
     try:
-        text = Path(".env").read_text("utf-8") if Path(".env").exists() else ""
-    except (OSError, UnicodeDecodeError):
-        raise BadSettings([".env: cannot be read as a UTF-8 text file"]) from None
+        text = read_text(".env") if Path(".env").exists() else ""
+    except ValueError as error:
+        raise BadSettings([f".env: the file {error}"]) from None
     if faults := [f".env: line {b.original.line} is not NAME=value" for b in parse_stream(StringIO(text)) if b.error]:
         raise BadSettings(faults)
     file = dotenv_values(stream=StringIO(text), interpolate=False)
@@ -140,16 +146,23 @@ def samples() -> list[Sample]:
     return found
 
 
-def create_app(settings: AllSettings | None = None, *, clock: Callable[[], float] = monotonic) -> Application:
-    """Return the ASGI application; raises `BadSettings`.
+def create_app(
+    settings: AllSettings | None = None,
+    *,
+    clock: Callable[[], float] = monotonic,
+    wall_clock: Callable[[], float] = time,
+) -> Starlette:
+    """Return the ASGI application; without settings those of the environment, which end the process if malformed.
 
-    In the demo the sources are the simulator's, which starts and stops with the application. `clock`, in seconds, is
-    that of rations, caches and pauses; a test may have one of its own.
+    Its state has the `endpoint` at `PATH`, and the `health`.
+
+    In the demo the sources are the simulator's, which starts and stops with the application. `clock` is
+    that of rations, caches and pauses, `wall_clock` that of tokens, both in seconds; a test may have its own.
     """
-    settings = settings or AllSettings(variables())
+    settings = settings or _settings_or_exit()
     fetchers: dict[str, Fetcher] = {}
     health = Health()
-    open_door = OpenDoor(settings.door)
+    open_door = OpenDoor(settings.door, demo=settings.demo, clock=clock, wall_clock=wall_clock)
     engine = Engine(
         build_schema(),
         # Where callers have no credentials, all of them may see everything: nobody would be answered with it.
@@ -197,17 +210,28 @@ def create_app(settings: AllSettings | None = None, *, clock: Callable[[], float
 
     graphiql = GraphiQL(samples=samples()) if settings.shows_graphiql else None
     page = graphiql.page if graphiql else None
-    endpoint = GraphQLEndpoint(answer, page=page, door=open_door.door)
-    home = Route("/", lambda _: RedirectResponse("/graphql"))
-    routes = [home, Route("/graphql", endpoint), *health.routes(), *(graphiql.routes() if graphiql else ())]
-    layers = [Middleware(NoUpgrade), Middleware(RequestId), *settings.door.middleware()]
+    endpoint = GraphQLEndpoint(answer, page=page, door=open_door.door, clock=clock)
+    home = Route("/", lambda _: RedirectResponse(PATH))
+    routes = [home, Route(PATH, endpoint), *health.routes(), *(graphiql.routes() if graphiql else ())]
+    layers = [Middleware(NoUpgrade), Middleware(RequestId), Middleware(LastResort), *settings.door.middleware()]
     pages = {HTTPException: no_such_page}
-    app = Application(
-        "/graphql", endpoint, routes=routes, middleware=layers, lifespan=lifespan, exception_handlers=pages
-    )
+    app = Starlette(routes=routes, middleware=layers, lifespan=lifespan, exception_handlers=pages)
     app.router.redirect_slashes = False  # its redirects go wherever `Host` says, and a POST is not repeated by all
-    app.state.health = health
+    app.state.endpoint, app.state.health = endpoint, health
     return app
+
+
+def _settings_or_exit() -> AllSettings:
+    """Return the environment's settings. For uvicorn's own command, which would show a traceback."""
+    try:
+        return AllSettings(variables())
+    except BadSettings as error:
+        _print_problems(error)
+        sys.exit(2)
+
+
+def _print_problems(error: BadSettings) -> None:
+    print(*error.problems, sep="\n", file=sys.stderr)
 
 
 def _read(struct: type[Settings], variables: Mapping[str, str], problems: list[str]) -> Any:
@@ -247,7 +271,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0
         listener = _listen(settings.server)
     except BadSettings as error:
-        print(*error.problems, sep="\n", file=sys.stderr)
+        _print_problems(error)
         return 2
     _set_up_logging(settings.server.log_level)
     print(_greeting(settings, listener), flush=True)
@@ -258,7 +282,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         http=protocol(
             head_timeout_seconds=settings.door.general.request_body_timeout_seconds,
             max_body_bytes=settings.door.general.max_request_bytes,
-            eager_path=app.path,
+            eager_path=PATH,
         ),
         log_config=None,
         access_log=False,
@@ -314,7 +338,10 @@ def _summary(settings: AllSettings) -> str:
 
 
 def _greeting(settings: AllSettings, listener: socket.socket) -> str:
+    """Return what is printed at the start. Its last line is the address, which is what people look for."""
     host, port = listener.getsockname()[:2]
+    if settings.demo:
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 # every address: no browser opens that
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}/graphql"
     if not settings.demo:
         return f"{_summary(settings)}\nServing {url}"
@@ -322,10 +349,11 @@ def _greeting(settings: AllSettings, listener: socket.socket) -> str:
     return (
         f"The opportunity graph, over simulated sources with invented people: {url}\n\n"
         f"Three queries to try; they are open in GraphiQL's tabs:\n\n{queries}\n"
-        f"Open {url} in a browser, or ask from a shell:\n\n"
+        "From a shell:\n\n"
         f"  curl {url} -H 'Content-Type: application/json' \\\n"
         '    -d \'{"query": "{ nexudusOpportunity(sourceId: \\"1427000501\\") { status stageName } }"}\'\n\n'
-        "Next: ask for an id that does not exist, or for one that cannot be one. Ctrl-C ends it."
+        "Next: ask for an id that does not exist, or for one that cannot be one. Ctrl-C ends it.\n\n"
+        f"Open this in a browser:\n{url}"
     )
 
 

@@ -75,7 +75,7 @@ class Inside:
     """One connection of one server."""
 
     def __init__(self, app: Any) -> None:
-        kind = protocol(head_timeout_seconds=60, max_body_bytes=256_000, eager_path=app.path)
+        kind = protocol(head_timeout_seconds=60, max_body_bytes=256_000, eager_path=server.PATH)
         config = uvicorn.Config(
             app, http=kind, log_config=None, access_log=False, ws="none", lifespan="off", proxy_headers=False
         )

@@ -19,10 +19,13 @@ from typing import Any
 import aiohttp
 
 from benchmarks.running import Running, running_server, running_simulator
+from resolvers.registry import SOURCES
+from schema.sources import SOURCE_TYPES
 from simulator import Simulator
 
-FIELDS = {"nexudus": "nexudusOpportunity", "chartmogul": "chartMogulOpportunity"}
-ASKED = (("nexudus",), ("chartmogul",), ("nexudus", "chartmogul"))
+TITLES = {source.name: source.title for source in SOURCES}
+FIELDS = {one.source.name: one.root_field for one in SOURCE_TYPES}
+ASKED = (*((source,) for source in FIELDS), tuple(FIELDS))
 QUERIES = {
     asked: f"query({' '.join(f'${source}: ID!' for source in asked)}) {{ "
     + " ".join(f"{FIELDS[source]}(sourceId: ${source}) {{ sourceId stageName }}" for source in asked)
@@ -31,25 +34,25 @@ QUERIES = {
 }
 SICK_NEXUDUS = frozenset({"nexudus"})
 SICK_CHARTMOGUL = frozenset({"chartmogul"})
-SICK_BOTH = frozenset(FIELDS)
+SICK_ALL = frozenset(FIELDS)
 HEALTHY = frozenset[str]()
 
 CLIENTS = 16
 THINKING_SECONDS = (0.02, 0.06)
 HANG_UPS = 0.02
 LATENCY_SECONDS = [0.005, 0.02]
-MAX_PARALLEL = {"nexudus": 10, "chartmogul": 10}
-"""What the server promises itself, `CONCURRENCY` of each source. One that is broken off is closed before its place is
+MAX_PARALLEL = {source.name: source.concurrency for source in SOURCES}
+"""What the server promises itself. One that is broken off is closed before its place is
 given on, and the simulator counts it no more from the moment at which it sees that."""
-MAX_CONNECTIONS = 20
-"""ChartMogul's limit. The simulator has one port for both sources, hence one pool of connections."""
+MAX_CONNECTIONS = sum(MAX_PARALLEL.values())
+"""Of which ChartMogul allows 20. The simulator has one port for all sources, hence one pool of connections."""
 
 UNCACHED = {
     f"{source.upper()}_{name}": "0"
     for source in FIELDS
     for name in ("CACHE_FRESH_SECONDS", "CACHE_MISSING_SECONDS", "CACHE_STALE_SECONDS")
 }
-UNRATIONED = {"NEXUDUS_RATIONED": "false", "CHARTMOGUL_RATIONED": "false"}
+UNRATIONED = {f"{source.upper()}_RATIONED": "false" for source in FIELDS}
 HASTY = {"ATTEMPT_TIMEOUT_SECONDS": "0.5", "OPERATION_DEADLINE_SECONDS": "1"}
 
 
@@ -84,8 +87,8 @@ def course(seconds: float, settling: float, **settings: str) -> Course:
             Phase("(settling)", settling, SICK_NEXUDUS),
             Phase("ChartMogul resets", seconds, SICK_CHARTMOGUL, {"chartmogul": "reset"}),
             Phase("(settling)", settling, SICK_CHARTMOGUL),
-            Phase("both answer 503", seconds, SICK_BOTH, dict.fromkeys(FIELDS, "503")),
-            Phase("(settling)", settling, SICK_BOTH),
+            Phase("all answer 503", seconds, SICK_ALL, dict.fromkeys(FIELDS, "503")),
+            Phase("(settling)", settling, SICK_ALL),
             Phase("recovery", seconds),
         ),
         settings,
@@ -133,16 +136,16 @@ class Report:
 
     def __str__(self) -> str:
         titles = (
-            "phase", "s", "operations/s", "p50 ms", "p99 ms", "Nexudus records/s, errors",
-            "ChartMogul records/s, errors", "requests to Nexudus, ChartMogul", "hang-ups", "MB", "descriptors",
+            "phase", "s", "operations/s", "p50 ms", "p99 ms", *(f"{TITLES[name]} records/s, errors" for name in FIELDS),
+            f"requests to {', '.join(TITLES[name] for name in FIELDS)}", "hang-ups", "MB", "descriptors",
         )  # fmt: skip
         lines = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
         for one in self.tallies:
             sides = [f"{one.per_second(one.records[name]):.0f}, {one.errors[name]}" for name in FIELDS]
             lines.append(
                 f"| {one.phase.name} | {one.seconds:.0f} | {one.per_second(len(one.milliseconds)):.0f} "
-                f"| {one.percentile(0.5):.0f} | {one.percentile(0.99):.0f} | {sides[0]} | {sides[1]} "
-                f"| {one.requests['nexudus']}, {one.requests['chartmogul']} | {one.hang_ups} "
+                f"| {one.percentile(0.5):.0f} | {one.percentile(0.99):.0f} | {' | '.join(sides)} "
+                f"| {', '.join(str(one.requests[name]) for name in FIELDS)} | {one.hang_ups} "
                 f"| {one.megabytes:.0f} | {one.descriptors} |"
             )
         for name, found in self.stats.items():
@@ -160,8 +163,7 @@ class Soak:
         self._control = control
         self._server = server
         self._random = random.Random(1)  # noqa: S311 - a load, not a secret
-        records = Simulator()
-        self._ids = {"nexudus": list(records.nexudus.records), "chartmogul": list(records.chartmogul.records)}
+        self._ids = {upstream.name: list(upstream.records) for upstream in Simulator().upstreams}
         self._tally = Tally(chosen.phases[0])
         self._is_over = False
         self.broken: Counter[str] = Counter()

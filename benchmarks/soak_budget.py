@@ -18,7 +18,7 @@ from typing import Any
 import aiohttp
 
 from benchmarks.running import running_server, running_simulator
-from benchmarks.soak import FIELDS, LATENCY_SECONDS, UNCACHED
+from benchmarks.soak import LATENCY_SECONDS, UNCACHED
 from simulator import Simulator
 from simulator.chartmogul import LIMITS as CHARTMOGUL_LIMITS
 from simulator.nexudus import LIMITS as NEXUDUS_LIMITS
@@ -42,7 +42,7 @@ async def demand(session: aiohttp.ClientSession, url: str, seconds: float) -> An
 
     async def client(number: int) -> None:
         chance = random.Random(number)  # noqa: S311 - a load, not a secret
-        source = list(FIELDS)[number % 2]
+        source = list(IDS_EACH)[number % len(IDS_EACH)]
         while time.monotonic() < until:
             asked = chance.sample(ids[source], IDS_EACH[source])
             variables = {"ids": [_global_id(source, source_id) for source_id in asked]}
@@ -97,12 +97,12 @@ async def soak_budget(seconds: float) -> tuple[str, bool]:
             timeout=aiohttp.ClientTimeout(total=20), connector=aiohttp.TCPConnector(limit=0)
         ) as session,
     ):
-        latency = {name: {"latency_seconds": LATENCY_SECONDS} for name in FIELDS}
+        latency = {name: {"latency_seconds": LATENCY_SECONDS} for name in LIMITS}
         async with session.post(f"{control}/config", json=latency) as response:
             response.raise_for_status()
         answers = await demand(session, url, seconds)
         calls = {}
-        for source in FIELDS:
+        for source in LIMITS:
             async with session.get(f"{control}/calls?upstream={source}") as response:
                 calls[source] = await response.json()
     return report(calls, answers, seconds)

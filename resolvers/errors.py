@@ -106,3 +106,10 @@ class UpstreamBadResponse(UpstreamError):
 
     code = "UPSTREAM_BAD_RESPONSE"
     default_message = "The source sent an answer that cannot be used."
+
+
+class AnotherRecord(UpstreamBadResponse):
+    """The source answered with another record than the one asked for: a reply, perhaps, to another request.
+
+    Its connection is closed, for all further replies there may be to others than those who wait for them.
+    """

@@ -13,15 +13,22 @@ from urllib.parse import urlencode
 
 import aiohttp
 
-from resolvers.connection import Connection, Ended, Garbled, NoReply
+from resolvers.connection import Connection, Garbled, NoReply
 from resolvers.encoding import ACCEPTED
 from resolvers.origin import UNBOUNDED, Origin
 from resolvers.reply import Reply
 
 
+class KeptConnectionDied(NoReply):
+    """Not a byte came on a connection that had been used before: mostly the source had closed it meanwhile."""
+
+
 @dataclass(slots=True)
 class Request:
-    """What to send. `url` is complete and already percent-encoded; `kind` and `keys` are for telemetry."""
+    """What to send. `url` is complete and already percent-encoded; `kind` and `keys` are for telemetry.
+
+    `final`: statuses that the same request would only get again. `connection`: what it was sent on last.
+    """
 
     url: str
     kind: str
@@ -29,6 +36,18 @@ class Request:
     headers: dict[str, str] = field(default_factory=dict)
     form: dict[str, str] | None = None
     keys: int = 1
+    final: frozenset[int] = frozenset()
+    connection: Connection | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def is_safe(self) -> bool:
+        """Whether it may be sent twice and does no more than it would once (RFC 9110, 9.2.1)."""
+        return self.method == "GET"
+
+    def close_connection(self) -> None:
+        """Close what it was sent on: the replies there are not for those who ask."""
+        if self.connection is not None:
+            self.connection.close()
 
 
 def open_session() -> aiohttp.ClientSession:
@@ -50,24 +69,16 @@ class Exchanges:
         self._headers = {"Accept-Encoding": ACCEPTED, **session.headers}
         self._origins: dict[str, Origin] = {}
 
-    def start(self, request: Request, max_bytes: int, ended: Ended) -> Connection | None:
-        """Write a request if a connection is at hand, and return that; `ended` gets the reply, or why there is none.
-
-        Raises `NoReply` for what cannot be written.
-        """
-        origin, data = self._written(request)
-        connection = origin.at_hand()
-        if connection is not None:
-            connection.exchange(data, max_bytes, ended)
-        return connection
-
-    async def make(self, request: Request, *, max_bytes: int, sent: Callable[[], None]) -> Reply:
+    async def make(
+        self, request: Request, *, max_bytes: int, sent: Callable[[], None], on_new_connection: bool = False
+    ) -> Reply:
         """Return the reply, decompressed; `sent` is called when the request is on its way.
 
-        Raises `NoReply` or `Garbled`.
+        Raises `NoReply`, of which `KeptConnectionDied` is one, or `Garbled`.
         """
         origin, data = self._written(request)
-        connection = origin.at_hand() or await _opened(origin)
+        kept = None if on_new_connection else origin.at_hand()
+        connection = request.connection = kept or await _opened(origin)
         answer: asyncio.Future[Reply | NoReply | Garbled] = asyncio.get_running_loop().create_future()
         is_over = False
 
@@ -87,6 +98,8 @@ class Exchanges:
             raise
         if isinstance(found, Reply):
             return found
+        if kept is not None and isinstance(found, NoReply) and not kept.has_received:
+            raise KeptConnectionDied(f"{found} on a kept connection")
         raise found
 
     def _written(self, request: Request) -> tuple[Origin, bytes]:

@@ -3,19 +3,19 @@
 For each id, in this order: a fresh record in the cache is the answer; a fetch under way is joined; otherwise the id
 queues. As soon as the source's budget lets a request go, as many ids leave with it as one request can carry, whoever
 asked for them. So an id never waits for company while the budget is free, and never leaves alone while others wait.
-One fetcher for each source, shared by all requests: its tasks run in an empty context, or the log would show the id of
-one request beside what was done for several.
+One fetcher for each source, shared by all requests: what it does for several of them runs in an empty context, or the
+log would show the id of one.
 """
 
 import asyncio
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from contextvars import Context
-from functools import partial
 from time import monotonic
 
 from aiohttp import ClientSession
 
+from resolvers.breaker import Verdict
 from resolvers.budget import Budget
 from resolvers.cache import Cache, Entry
 from resolvers.errors import (
@@ -52,11 +52,6 @@ class Fetcher:
         self._dispatching: asyncio.Handle | asyncio.Task[None] | None = None
         self._permit_coming = False
 
-    @property
-    def sends_at_once(self) -> bool:
-        """Whether records leave as they are asked for, because company would be of no use to them."""
-        return self._client.batch_size == 1
-
     def at_hand(self, source_id: str, operation: Operation) -> Entry | None:
         """Return what the cache has to answer with; costs no turn of the loop."""
         entry = None if operation.wants_fresh else self._cache.fresh(source_id)
@@ -72,52 +67,24 @@ class Fetcher:
         return entry is not None and entry.record is record
 
     async def fetch_many(self, ids: Sequence[str], operation: Operation) -> list[Outcome]:
-        """Return one outcome for each of the distinct ids, in order. Raises nothing but a cancellation."""
-        answer = operation.loop.create_future()
-        visit = self.visit(ids, operation, lambda outcomes: None if answer.done() else answer.set_result(outcomes))
-        try:
-            outcomes: list[Outcome] = await answer
-        finally:
-            self.leave(visit)
-        return outcomes
+        """Return one outcome for each of the distinct ids, in order; at the operation's deadline at the latest.
 
-    def visit(self, ids: Sequence[str], operation: Operation, told: Callable[[list[Outcome]], None]) -> Visit:
-        """Wait for the distinct ids; `told` is called once, with one outcome for each, in order.
-
-        At once if nothing is to be waited for, else from whatever brings the last one, and not after `leave`.
+        Raises nothing of the source's. Whoever is cancelled waits no more, and what nobody waits for is not fetched.
         """
         operation.cost(self.source).keys += len(ids)
         operation.begin_waiting(self.source)
-        visit = Visit(operation, partial(self._over, told))
-        visit.wanted = self._want(ids, visit)
-        visit.begin()
-        return visit
-
-    def leave(self, visit: Visit) -> None:
-        """Wait no more, if it is not over yet."""
-        if visit.cancel():
-            self._end(visit)
-
-    def clear_up(self) -> None:
-        """Do what was put off until an operation has its answer."""
-        self._client.transport.clear_up()
-
-    def _over(self, told: Callable[[list[Outcome]], None], visit: Visit) -> None:
+        visit = Visit(operation)
+        wanted: list[Wanted] = []
         try:
-            outcomes = [one.outcome for one in visit.wanted]
-            for index, outcome in enumerate(outcomes):
-                if outcome is PENDING or isinstance(outcome, UpstreamError):
-                    outcomes[index] = self._outcome(visit.wanted[index], visit.operation)
-        except Exception as error:  # a fault of ours: who waits has to know
-            outcomes = [error] * len(visit.wanted)
-        self._end(visit)
-        told(outcomes)
-
-    def _end(self, visit: Visit) -> None:
-        visit.operation.end_waiting(self.source)
-        if not visit.is_complete:
-            self._leave(visit.wanted, visit)
-        visit.wanted = []  # which know this: a cycle would keep all of it until somebody looks for such
+            wanted = self._want(ids, visit)
+            await visit.wait()
+            return [self._outcome(one, operation) for one in wanted]
+        except Exception as error:  # a fault of ours: those who wait have to know
+            return [error] * len(ids)
+        finally:
+            operation.end_waiting(self.source)
+            if not visit.is_complete:
+                self._leave(wanted, visit)
 
     def _want(self, ids: Sequence[str], visit: Visit) -> list[Wanted]:
         """Join each id's fetch, or queue it; refuse at once what could not leave before the deadline."""
@@ -134,22 +101,16 @@ class Fetcher:
             wanted.join(visit)
             found.append(wanted)
         fitting = self._fitting(len(new), operation)
-        leaving: Sequence[Wanted] = new[:fitting]
-        for wanted in leaving:
+        for wanted in new[:fitting]:
             self._wanted[wanted.source_id] = wanted
-        if self.sends_at_once and not self._queue and self._dispatching is None:
-            leaving = Context().run(self._send_at_once, leaving)
-        for wanted in leaving:
             self._queue.add(wanted)
         if late := new[fitting:]:
             refusal = self._over_budget(self._delay(operation, len(late)))
             for wanted in late:
                 wanted.settle(refusal)
         if self._queue and self._dispatching is None:
-            if self.sends_at_once:
-                Context().run(self._dispatch)
-            else:  # in the next turn: others may ask in this one, and come along
-                self._dispatching = operation.loop.call_soon(self._dispatch, context=Context())
+            # In the next turn: others may ask in this one, and come along.
+            self._dispatching = operation.loop.call_soon(self._dispatch, context=Context())
         return found
 
     def _fitting(self, count: int, operation: Operation) -> int:
@@ -173,10 +134,10 @@ class Fetcher:
         return UpstreamRateLimited(self.source, detail="own budget", retry_after_seconds=round(delay, 1))
 
     def _outcome(self, wanted: Wanted, operation: Operation) -> Outcome:
-        outcome: Outcome
+        outcome: Outcome = wanted.outcome
         budget = self._client.transport.budget
-        if wanted.outcome is not PENDING:
-            outcome = wanted.outcome
+        if outcome is not PENDING:
+            pass
         elif wanted.is_queued and budget.is_tight:
             outcome = self._over_budget(max(budget.delay(1), 1.0))
         else:
@@ -201,22 +162,8 @@ class Fetcher:
             elif has_hung_up and one.flight is not None and not one.flight.weight:
                 # At a deadline it ends by itself, and the breaker gets to know that the source took too long.
                 # At once, or somebody might still join; and several may have waited for it.
-                for other in Context().run(self._flights.abandon, one.flight):
+                for other in self._flights.abandon(one.flight):
                     self._forget(other)
-
-    def _send_at_once(self, new: Sequence[Wanted]) -> Sequence[Wanted]:
-        """Send what may leave at once, each record by itself, while nothing waits; return the rest."""
-        client = self._client
-        for index, wanted in enumerate(new):
-            try:
-                permit = client.transport.permit_at_hand() if client.is_ready else None
-            except Exception as error:  # a fault of ours: those who wait have to know
-                self._settle(new[index:], error)
-                return ()
-            if permit is None:
-                return new[index:]
-            self._flights.begin([wanted], permit)
-        return ()
 
     def _dispatch(self) -> None:
         """Send what may leave at once; a task sends the rest, a permit at a time."""
@@ -257,7 +204,7 @@ class Fetcher:
         if batch := self._queue.take(self._client.batch_size):
             self._flights.begin(batch, permit)
         else:
-            permit.end(failed=None)
+            permit.end(Verdict.NONE)
 
     def _landed(self, batch: list[Wanted], outcomes: list[Outcome]) -> None:
         for one, outcome in zip(batch, outcomes, strict=True):

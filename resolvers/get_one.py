@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from urllib.parse import quote
 
-from resolvers.errors import UpstreamError
+from resolvers.errors import AnotherRecord, UpstreamError
 from resolvers.exchange import Request
 from resolvers.operation import Flight
 from resolvers.source import Outcome, Record
@@ -25,7 +25,7 @@ class GetOneClient:
         self.transport = transport
 
     def record(self, source_id: str, body: bytes) -> Record:
-        """Return the record that a body is; raises an `UpstreamError` for anything else, such as another record."""
+        """Return the record that a body is; raises an `UpstreamError`, which for another one is `AnotherRecord`."""
         raise NotImplementedError  # each source says what its records are
 
     async def prepare(self, flight: Flight) -> None:
@@ -33,22 +33,15 @@ class GetOneClient:
 
     async def fetch_many(self, ids: Sequence[str], flight: Flight) -> list[Outcome]:
         """Return the outcome of the one id, in a list."""
-        request = self.request(ids)
-        try:
-            return self.read(request, ids, await self.transport.fetch(request, flight))
-        except UpstreamError as error:
-            return [error]
-
-    def request(self, ids: Sequence[str]) -> Request:
-        """Return the request for the one id."""
         (source_id,) = ids
         # A canonical id hardly ever has anything to quote, and to find that out `quote` takes its time.
         path = source_id if _PLAIN(source_id) else quote(source_id, safe="")
-        return Request(f"{self._url}/{path}", "get", headers=self._headers)
-
-    def read(self, request: Request, ids: Sequence[str], body: bytes | None) -> list[Outcome]:
-        """Return the record, None, or an error, in a list."""
+        request = Request(f"{self._url}/{path}", "get", headers=self._headers)
         try:
-            return [None if body is None else self.record(ids[0], body)]
+            body = await self.transport.fetch(request, flight)
+            return [None if body is None else self.record(source_id, body)]
+        except AnotherRecord as error:
+            request.close_connection()
+            return [error]
         except UpstreamError as error:
             return [error]

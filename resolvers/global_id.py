@@ -54,6 +54,20 @@ def canonical_id(source: Source, source_id: str) -> str:
     return canonical
 
 
+def is_global_id(text: str) -> bool:
+    """Whether a text is an id that this graph gives out."""
+    try:
+        decode(text)
+    except BadUserInput:
+        return False
+    return True
+
+
+def is_own_id(source: Source, text: str) -> bool:
+    """Whether a text can be an id that a source gave out."""
+    return len(text) <= _LONGEST and source.canonical_id(text) is not None
+
+
 @lru_cache(_REMEMBERED)
 def _canonical(source: str, source_id: str) -> str | None:
     return _BY_NAME[source].canonical_id(source_id)

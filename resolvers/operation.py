@@ -4,16 +4,14 @@ One `Operation` is made for each operation. Times are those of the running loop'
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Protocol
 
+from resolvers.breaker import Verdict
 from resolvers.errors import UpstreamTimeout
-from resolvers.waiting import MovingTimeout
-
-NOT_ASKED: Final[Any] = object()
-"""In place of what an attempt has found, where none was made."""
+from resolvers.waiting import TimeLimit
 
 
 @dataclass(slots=True)
@@ -93,12 +91,7 @@ class Operation:
 
 
 class Permit(Protocol):
-    """The right to send one request now.
-
-    `is_probe`: whether the source's health is judged by this request alone.
-    """
-
-    is_probe: bool
+    """The right to send one request now."""
 
     def sent(self) -> None:
         """Take note that the request is on its way."""
@@ -106,22 +99,21 @@ class Permit(Protocol):
     def leave_place(self) -> None:
         """Take note that the reply is there, the whole of it."""
 
-    def end(self, *, failed: bool | None, weight: int = 1) -> None:
-        """Take the outcome: `failed` is None if it says nothing about the source, or if nothing was sent."""
+    def end(self, verdict: Verdict, *, weight: int = 1) -> None:
+        """Take what it says about the source's health: nothing if nothing was sent."""
 
 
 class Flight:
     """One fetch under way. Its deadline is the latest of those who wait for it; one operation pays for it."""
 
-    __slots__ = ("_first", "_now", "_payer", "permit", "riders")
+    __slots__ = ("_payer", "now", "permit", "riders")
 
     def __init__(self, riders: Callable[[], Collection[Operation]], *, payer: Operation | None = None) -> None:
         self.riders = riders
         """Gives the operations that wait for it just now."""
         self._payer = payer
         self.permit: Permit | None = None
-        self._first: tuple[object, Any] | None = None
-        self._now = payer.now if payer is not None else asyncio.get_running_loop().time
+        self.now = payer.now if payer is not None else asyncio.get_running_loop().time
 
     @property
     def deadline(self) -> float:
@@ -131,18 +123,18 @@ class Flight:
     @property
     def seconds_left(self) -> float:
         """The time until the deadline."""
-        return self.deadline - self._now()
+        return self.deadline - self.now()
 
     def look(self) -> tuple[float, int]:
         """Return `seconds_left` and `weight`."""
         riders = self.riders()
         if len(riders) == 1:
             (rider,) = riders
-            return rider.deadline - self._now(), 1
-        return self._deadline(riders) - self._now(), len(riders)
+            return rider.deadline - self.now(), 1
+        return self._deadline(riders) - self.now(), len(riders)
 
     def _deadline(self, riders: Collection[Operation]) -> float:
-        return max([operation.deadline for operation in riders], default=self._now())
+        return max([operation.deadline for operation in riders], default=self.now())
 
     @property
     def weight(self) -> int:
@@ -158,30 +150,21 @@ class Flight:
         permit, self.permit = self.permit, None
         return permit
 
-    def give_first(self, request: object, found: Any) -> None:
-        """Take along what a first attempt at a request has found."""
-        self._first = request, found
-
-    def take_first(self, request: object) -> Any:
-        """Return what a first attempt at this very request has found, once; else `NOT_ASKED`."""
-        first, self._first = self._first, None
-        return first[1] if first is not None and first[0] == request else NOT_ASKED
-
     def end(self) -> None:
         """Give back a permit that was not used."""
         if (permit := self.take_permit()) is not None:
-            permit.end(failed=None)
+            permit.end(Verdict.NONE)
 
     def pay(self, source: str) -> None:
         """Count one request."""
         if self._payer is not None:
             self._payer.cost(source).requests += 1
 
-    @asynccontextmanager
-    async def time_left(self, source: str) -> AsyncIterator[None]:
+    @contextmanager
+    def time_left(self, source: str) -> Iterator[None]:
         """Bound what is awaited inside by the deadline, which moves; raises `UpstreamTimeout` when it passes."""
         try:
-            async with MovingTimeout(lambda: self.deadline):
+            with TimeLimit(lambda: self.deadline):
                 yield
         except TimeoutError:
             raise UpstreamTimeout(source, detail="the deadline passed") from None

@@ -5,49 +5,38 @@ Operations take turns, id by id: one that wants a thousand records cannot starve
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Collection
+from collections.abc import Collection
+from contextlib import suppress
 from typing import Any, Final
 
 from resolvers.operation import Flight, Operation
+from resolvers.waiting import TimeLimit
 
 PENDING: Final[Any] = object()
 """In place of an outcome that is not there yet."""
 
 
 class Visit:
-    """One operation that waits for some records.
+    """One operation that waits for some records."""
 
-    `over` is called once, with this: when each of them has an outcome, or at the operation's deadline.
-    """
+    __slots__ = ("_complete", "_left", "operation")
 
-    __slots__ = ("_left", "_over", "_timer", "is_over", "operation", "wanted")
-
-    def __init__(self, operation: Operation, over: "Callable[[Visit], None]") -> None:
+    def __init__(self, operation: Operation) -> None:
         self.operation = operation
-        self.wanted: list[Wanted] = []
-        self._over = over
         self._left = 0
-        self.is_over = False
-        self._timer: asyncio.TimerHandle | None = None
+        self._complete: asyncio.Future[None] | None = None
 
     @property
     def is_complete(self) -> bool:
         """Whether each record has an outcome."""
         return self._left == 0
 
-    def begin(self) -> None:
-        """Wait for what has been joined so far, or be over at once."""
+    async def wait(self) -> None:
+        """Wait until each record that has been joined has an outcome, or the operation's deadline passes."""
         if self._left:
-            self._timer = self.operation.loop.call_at(self.operation.deadline, self._end)
-        else:
-            self._end()
-
-    def cancel(self) -> bool:
-        """Wait no more, and tell nobody; return whether it was not over."""
-        was_over, self.is_over = self.is_over, True
-        if self._timer is not None:
-            self._timer.cancel()
-        return not was_over
+            self._complete = self.operation.loop.create_future()
+            with suppress(TimeoutError), TimeLimit(lambda: self.operation.deadline):
+                await self._complete
 
     def await_one(self) -> None:
         """Wait for one record more."""
@@ -56,12 +45,8 @@ class Visit:
     def one_is_there(self) -> None:
         """Wait for one less."""
         self._left -= 1
-        if self._left == 0 and self._timer is not None:
-            self._end()
-
-    def _end(self) -> None:
-        if self.cancel():
-            self._over(self)
+        if self._left == 0 and self._complete is not None and not self._complete.done():
+            self._complete.set_result(None)
 
 
 class Wanted:

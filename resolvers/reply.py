@@ -21,11 +21,16 @@ from resolvers.errors import (
     UpstreamUnauthorized,
     UpstreamUnavailable,
 )
+from resolvers.timestamp import Timestamp as Timestamp  # which records import from here, beside `decoder`
 
 T = TypeVar("T")
 
 THROTTLED = frozenset({409, 429})
 """Nexudus documents 409 and was seen to send 429 (its page on API limitations); ChartMogul sends 429."""
+
+ASK_AGAIN = frozenset({408, 421, 425})
+"""Statuses of a source that is well, and wants the same request again: on another connection, or somewhat later. (RFC
+9110, 15.5.9 and 15.5.20; RFC 8470, 5.2.) Nothing is ever sent as early data here."""
 
 
 class Headers:
@@ -44,6 +49,15 @@ class Headers:
                 return value.decode("latin-1").strip()
         return default
 
+    def listed(self, name: str, /) -> list[str]:
+        """Return the members of a list header in lower case, of all its lines (RFC 9110, 5.3), without empty ones."""
+        wanted = name.lower().encode()
+        found = [value for given, value in self._lines if given.lower() == wanted]
+        if not found:
+            return []
+        members = b",".join(found).decode("latin-1").lower().split(",")
+        return [stripped for member in members if (stripped := member.strip())]
+
 
 @dataclass(slots=True)
 class Reply:
@@ -52,39 +66,6 @@ class Reply:
     status: int
     headers: Headers | Mapping[str, str]
     body: bytes
-
-
-_moment = datetime.fromisoformat
-
-
-class _AnyDatetime(type):
-    """Lets msgspec take every `datetime` for what was to be decoded."""
-
-    __instancecheck__ = datetime.__instancecheck__  # no function of ours: it is called for each value
-
-
-class Timestamp(datetime, metaclass=_AnyDatetime):
-    """The type of a record's field that is a point in time: a `datetime` in UTC.
-
-    A type of its own only for the decoding: vendors send ISO 8601, of which msgspec by itself knows no more than RFC
-    3339, and it rounds.
-    """
-
-    @staticmethod
-    def of(text: str) -> datetime:
-        """Return what a vendor's text means: ISO 8601, 0 to 7 fractional digits; without a zone it is UTC.
-
-        Digits beyond microseconds are dropped. Raises `ValueError`, and `TypeError` for what is no text.
-        """
-        moment = _moment(text)
-        if moment.tzinfo is UTC:
-            return moment
-        if moment.tzinfo is None:
-            return moment.replace(tzinfo=UTC)
-        try:
-            return moment.astimezone(UTC)
-        except OverflowError:
-            raise ValueError("before the first year, or after the last") from None
 
 
 def decipher(source: str, reply: Reply, *, now: datetime | None = None) -> bytes | None:
@@ -108,7 +89,7 @@ def decipher(source: str, reply: Reply, *, now: datetime | None = None) -> bytes
         error = UpstreamUnauthorized
     elif status in (402, 403):
         error = UpstreamForbidden
-    elif status >= 500 or (status == 400 and b"Ooops!" in reply.body[:1000]):
+    elif status >= 500 or status in ASK_AGAIN or (status == 400 and b"Ooops!" in reply.body[:1000]):
         error = UpstreamUnavailable
     else:
         error = UpstreamBadResponse
@@ -138,20 +119,64 @@ def decoder(type_: type[T]) -> msgspec.json.Decoder[T]:
 
 
 def decode(source: str, how: msgspec.json.Decoder[T], body: bytes | msgspec.Raw) -> T:
-    """Return the typed value of a JSON body; raises `UpstreamBadResponse` for anything else."""
+    """Return the typed value of a JSON body; raises `UpstreamBadResponse` for anything else.
+
+    A byte order mark is skipped (RFC 8259, 8.1). Half a surrogate pair and bytes that are not UTF-8 are read as U+FFFD,
+    as the decoders of the WHATWG's Encoding Standard do: a text that a vendor has cut inside an emoji costs this
+    character, not the record.
+    """
     try:
-        return how.decode(body)
+        try:
+            return how.decode(body)
+        except (msgspec.MsgspecError, ValueError):
+            if (mended := _mended(bytes(body))) is None:
+                raise
+            return how.decode(mended)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         # msgspec names the place and the types, not the value. Other texts might hold a piece of the body.
         detail = str(error) if isinstance(error, msgspec.MsgspecError) else type(error).__name__
         raise UpstreamBadResponse(source, detail=detail) from None
 
 
+MOST_NESTED = 100
+"""Objects and lists within one another in a value whose form a vendor leaves open. msgspec reads deeper than any writer
+of JSON goes: what is read must be writable."""
+
+
+def check_nesting(value: Any) -> None:
+    """Raise `ValueError` for a JSON value that is nested too deeply."""
+    level = [value]
+    for _ in range(MOST_NESTED + 1):
+        level = [one for one in level if isinstance(one, dict | list)]
+        if not level:
+            return
+        level = [inner for one in level for inner in (one.values() if isinstance(one, dict) else one)]
+    raise ValueError("nested too deeply")
+
+
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_HALF = re.compile(rb"\\u[dD][89a-fA-F]")
+_ESCAPE = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\."
+)
+
+
+def _mended(body: bytes) -> bytes | None:
+    """Return JSON without its byte order mark and with U+FFFD for what is no character; None if nothing is to mend."""
+    mended = body.removeprefix(BYTE_ORDER_MARK)
+    try:
+        mended.decode()
+    except UnicodeDecodeError:
+        mended = mended.decode(errors="replace").encode()
+    if _HALF.search(mended):
+        mended = _ESCAPE.sub(lambda found: b"\\ufffd" if found["half"] else found[0], mended)
+    return mended if mended != body else None
+
+
 def _decode_hook(type_: type, value: Any) -> Any:
     if type_ is not Timestamp or type(value) is not str:
         raise TypeError("unexpected JSON type")
     try:
-        moment = _moment(value)
-        return moment if moment.tzinfo is UTC else Timestamp.of(value)
+        return Timestamp.of(value)
     except ValueError:
         raise ValueError("not a point in time") from None  # Python's own words repeat the value

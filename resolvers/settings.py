@@ -6,9 +6,9 @@ name the variable and what it must be, never its value.
 """
 
 import difflib
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
-from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args, get_origin
 from urllib.parse import urlsplit
 
@@ -20,8 +20,13 @@ Count = Annotated[int, Meta(ge=1, le=100_000)]
 Bytes = Annotated[int, Meta(ge=1_000, le=1_000_000_000)]
 
 
-_SHORTEST_NAME, _CLOSE = 8, 0.86
+_SHORTEST_NAME, _CLOSE = 7, 0.86
 """Of a name that counts as a misspelt setting: CHARTMOGUL_PORT is none, orchestrators set such variables."""
+
+_SHORTEST_WORD = 3
+"""Of a word that counts as the beginning of another: NEXUDUS_USER for NEXUDUS_USERNAME."""
+
+_MAX_FILE_BYTES = 1_000_000
 
 
 class Secret:
@@ -88,7 +93,7 @@ def read(struct: type[SettingsT], environ: Mapping[str, str]) -> SettingsT:
 
 
 def misspelt(structs: Iterable[type[Settings]], environ: Mapping[str, str]) -> list[str]:
-    """Return one line for each variable whose name is that of a setting but for a letter or two.
+    """Return one line for each variable whose name is almost that of a setting, with the settings it may stand for.
 
     Only for such: what else is in the environment is nobody's business, whatever it begins with.
     """
@@ -97,9 +102,50 @@ def misspelt(structs: Iterable[type[Settings]], environ: Mapping[str, str]) -> l
     for name in environ.keys() - known:
         if name.removesuffix("_FILE") in known:
             lines.append(f"{name}: no such setting: only secrets come from files")
-        elif len(name) >= _SHORTEST_NAME and (close := difflib.get_close_matches(name, known, n=1, cutoff=_CLOSE)):
-            lines.append(f"{name}: no such setting; did you mean {close[0]}?")
+        elif len(name) >= _SHORTEST_NAME and (meant := _similar(name.upper().replace("-", "_"), known)):
+            lines.append(f"{name}: no such setting; did you mean {' or '.join(meant)}?")
     return sorted(lines)
+
+
+def _similar(name: str, known: Collection[str]) -> list[str]:
+    """Return the names that one may stand for: with words cut short, with a few other letters, with another word."""
+    if name in known:
+        return [name]
+    words = name.split("_")
+    near = [other for other in known if _is_cut_short(words, other.split("_"))]
+    near = near or difflib.get_close_matches(name, known, n=1, cutoff=_CLOSE)
+    near += [other for other in known if _lacks_a_word(words, other.split("_"))]
+    # One too many only behind the first: OTHER_API_KEYS is another program's.
+    near = near or [o for o in known if o.startswith(f"{words[0]}_") and _lacks_a_word(o.split("_"), words)]
+    return list(dict.fromkeys(near))[:2]
+
+
+def _is_cut_short(words: Sequence[str], others: Sequence[str]) -> bool:
+    return len(words) == len(others) > 1 and all(
+        word == other or (other.startswith(word) and len(word) >= _SHORTEST_WORD)
+        for word, other in zip(words, others, strict=True)
+    )
+
+
+def _lacks_a_word(words: Sequence[str], others: Sequence[str]) -> bool:
+    return 1 < len(words) == len(others) - 1 and any(
+        [*others[:at], *others[at + 1 :]] == list(words) for at in range(len(others))
+    )
+
+
+def read_text(path: str) -> str:
+    """Return what a file of the operator says; raises `ValueError` with the reason why it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            text = file.read(_MAX_FILE_BYTES + 1)
+    except OSError as error:
+        raise ValueError(f"cannot be read: {os.strerror(error.errno or 0)}") from None
+    if len(text) > _MAX_FILE_BYTES:
+        raise ValueError("is too large")
+    try:
+        return text.decode("utf-8-sig")  # some editors begin a file with a byte order mark
+    except UnicodeDecodeError:
+        raise ValueError("is not UTF-8 text") from None
 
 
 def check_url(text: str) -> str | None:
@@ -141,9 +187,12 @@ def _text(name: str, environ: Mapping[str, str], *, secret: bool) -> str | None:
     if text is not None:
         raise ValueError(f"set either {name} or {name}_FILE, not both")
     try:
-        return Path(path).read_text(encoding="utf-8").strip() or None
-    except (OSError, UnicodeDecodeError):
-        raise ValueError(f"the file named by {name}_FILE cannot be read") from None
+        found = read_text(path).strip()
+    except ValueError as error:
+        raise ValueError(f"the file named by {name}_FILE {error}") from None
+    if not found:
+        raise ValueError(f"the file named by {name}_FILE is empty")
+    return found
 
 
 def _convert(text: str, type_: Any) -> Any:

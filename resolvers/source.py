@@ -9,7 +9,6 @@ from msgspec import Meta
 from resolvers.budget import Rate
 from resolvers.cache import CacheSettings
 from resolvers.errors import UpstreamError
-from resolvers.exchange import Request
 from resolvers.operation import Flight
 from resolvers.transport import Transport
 
@@ -43,15 +42,6 @@ class Client(Protocol):
 
     async def fetch_many(self, ids: Sequence[str], flight: Flight) -> list[Outcome]:
         """Return one outcome for each of at most `batch_size` ids, in order. They are canonical and distinct."""
-
-    def request(self, ids: Sequence[str]) -> Request | None:
-        """Return the request that `fetch_many` would begin with, complete, or None if something must come before it.
-
-        Most of the time it is all that is needed. Then it is sent without a task, and its answer is for `read`.
-        """
-
-    def read(self, request: Request, ids: Sequence[str], body: bytes | None) -> list[Outcome] | None:
-        """Return what `fetch_many` would for that answer; None where it would have to do more, and so shall."""
 
 
 class SourceSettings(CacheSettings, frozen=True, kw_only=True):

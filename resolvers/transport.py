@@ -2,20 +2,25 @@
 
 An exchange (`resolvers/exchange.py`) is bounded here in every way: how often (budget), how many at once (places), how
 long, how much is read, whether at all (breaker), and whether again (retries).
+
+A read that died on a kept connection is sent again at once, and once, on a new one (RFC 9112, 9.3.1): the source may
+have closed it while the request was on its way. That is a request of the ration, and neither a failure nor a retry.
 """
 
 import asyncio
 from collections.abc import Callable
 from time import monotonic
+from typing import Annotated
 
 import aiohttp
+from msgspec import Meta
 
-from resolvers.attempt import Attempt, Found, Told, Upstream
-from resolvers.breaker import Breaker
+from resolvers.attempt import Attempt, Upstream
+from resolvers.breaker import Breaker, State, Verdict
 from resolvers.budget import Budget
 from resolvers.errors import UpstreamError, UpstreamRateLimited
 from resolvers.exchange import Exchanges, Request
-from resolvers.operation import NOT_ASKED, Flight
+from resolvers.operation import Flight
 from resolvers.permit import SendPermit
 from resolvers.places import Places
 from resolvers.retry import Retries
@@ -26,6 +31,9 @@ LONGEST_HOLD_SECONDS = 60.0
 """For how long a `Retry-After` is believed for requests to come; then the source is asked again. Both vendors count by
 the minute or less, but for Nexudus' hour; and one odd reply, which may name any date, costs no more than this."""
 
+OTHER_CONNECTION = frozenset({408, 421})
+"""Statuses that concern the connection (RFC 9110, 15.5.9 and 15.5.20): it is closed, and the next attempt opens one."""
+
 
 class TransportSettings(Settings, frozen=True, kw_only=True):
     """Bounds of upstream work that every source shares."""
@@ -33,6 +41,7 @@ class TransportSettings(Settings, frozen=True, kw_only=True):
     attempt_timeout_seconds: Seconds = 3.0
     operation_deadline_seconds: Seconds = 5.0
     max_reply_bytes: Bytes = 5_000_000
+    breaker_timeouts: Annotated[int, Meta(ge=1, le=1_000)] = 5
 
     def problems(self) -> list[str]:
         """Refuse a deadline that not even one attempt fits into."""
@@ -68,14 +77,14 @@ class Transport:
         )
         self.telemetry = telemetry
         self._places = places
-        self._breaker = Breaker(source, clock=clock)
+        self._breaker = Breaker(source, timeouts_in_a_row=settings.breaker_timeouts, clock=clock)
         self._retries = Retries()
         self.shortest_exchange_seconds = settings.attempt_timeout_seconds / 10
         """What has less time left is not sent: an answer could not be waited for."""
 
     def permit_at_hand(self) -> SendPermit | None:
         """Return a permit if a request may be sent right now."""
-        if self._breaker.is_open or not self._places.take_at_hand():
+        if self._breaker.state is not State.CLOSED or not self._places.take_at_hand():
             return None
         if not self.budget.spend_at_hand():
             self._places.give_back()
@@ -93,51 +102,38 @@ class Transport:
             await self.budget.spend(lambda: flight.seconds_left - self.shortest_exchange_seconds)
             permit.is_spent = True
             self._breaker.enter(permit)
-            permit.is_probe = self._breaker.is_open
         except BaseException:
-            permit.end(failed=None)
+            permit.end(Verdict.NONE)
             raise
         return permit
 
-    def start(self, request: Request, flight: Flight, told: Told) -> Attempt | None:
-        """Send a read with the flight's permit, if a connection is at hand; `told` gets what `fetch` would give.
-
-        That is called once, later, and not if the attempt is cancelled. What it fails with, `fetch` may try again.
-        """
-        if flight.permit is None:
-            return None
-        attempt = Attempt(self._upstream, request, flight, flight.permit)
-        if not attempt.start(told):
-            return None
-        flight.take_permit()
-        self._retries.first_attempt()
-        return attempt
-
     async def fetch(self, request: Request, flight: Flight) -> bytes | None:
-        """Send a read, if need be again; return the body, or None where there is no such record.
+        """Send a request, if need be again; return the body, or None where there is no such record.
 
         Raises the `UpstreamError` of the last attempt. All attempts share the flight's deadline.
         """
-        found: Found = flight.take_first(request)
-        if found is NOT_ASKED:
-            self._retries.first_attempt()
-        attempt = 0
+        self._retries.first_attempt()
+        attempts = 0
         error: UpstreamError | None = None
+        on_new_connection = not request.is_safe  # else nobody knows whether it was executed when its connection dies
         while True:
-            attempt += 1
-            if found is NOT_ASKED:
-                try:
-                    permit = flight.take_permit() or await self._permit_in_time(flight)
-                except UpstreamError as refusal:
-                    raise (error or refusal) from None
-                found = await Attempt(self._upstream, request, flight, permit).make()
+            try:
+                permit = flight.take_permit() or await self._permit_in_time(flight)
+            except UpstreamError as refusal:
+                raise (error or refusal) from None
+            attempt = Attempt(self._upstream, request, flight, permit)
+            found = await attempt.make(on_new_connection=on_new_connection)
             if not isinstance(found, UpstreamError):
                 return found
-            error, found = found, NOT_ASKED
-            wait = self._retries.wait_seconds(error, attempt, flight.seconds_left - self.shortest_exchange_seconds)
-            if isinstance(error, UpstreamRateLimited):
-                # For everybody: whoever asked meanwhile would be refused too.
-                self.budget.hold(min(wait or error.retry_after_seconds or 0.0, LONGEST_HOLD_SECONDS))
+            error = found
+            del found
+            if error.status in OTHER_CONNECTION:
+                request.close_connection()
+            on_new_connection = on_new_connection or attempt.kept_connection_died or error.status in OTHER_CONNECTION
+            if attempt.kept_connection_died and flight.seconds_left > self.shortest_exchange_seconds:
+                continue
+            attempts += 1
+            wait = self._wait_seconds(request, error, attempts, flight)
             if wait is None:
                 try:
                     raise error
@@ -145,10 +141,16 @@ class Transport:
                     del error  # which knows this frame by its traceback, and so the flight and its records
             await asyncio.sleep(wait)
 
-    def clear_up(self) -> None:
-        """Do now what ended exchanges have left to be done: nobody waits for an answer of theirs any more."""
-        self._upstream.afterwards.do()
+    def _wait_seconds(self, request: Request, error: UpstreamError, attempts: int, flight: Flight) -> float | None:
+        wait = None
+        if error.status not in request.final:
+            seconds_left = flight.seconds_left - self.shortest_exchange_seconds
+            wait = self._retries.wait_seconds(error, attempts, seconds_left)
+        if isinstance(error, UpstreamRateLimited):
+            # For everybody: whoever asked meanwhile would be refused too.
+            self.budget.hold(min(wait or error.retry_after_seconds or 0.0, LONGEST_HOLD_SECONDS))
+        return wait
 
     async def _permit_in_time(self, flight: Flight) -> SendPermit:
-        async with flight.time_left(self.source):
+        with flight.time_left(self.source):
             return await self.permit(flight)

@@ -10,9 +10,10 @@ another kind (introspection, `_service`), a selection that cannot be compiled, s
 not see. And afterwards: a record that cannot be completed, such as a null where none may be. Then the executor does
 all of it over, with the records that the loaders have at hand. So every unusual answer is graphql-core's own; the
 usual ones, records, nulls, and a located error for each record that failed, are the same by test
-(`tests/test_compiled.py`).
+(`tests/test_compiled.py`). `schema/fallbacks.py` counts each reason; an exception that nobody expects is logged.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from graphql import (
@@ -27,6 +28,7 @@ from graphql import (
     ListValueNode,
     ObjectValueNode,
     OperationDefinitionNode,
+    Source,
     ValueNode,
     VariableNode,
     Visitor,
@@ -38,12 +40,15 @@ from graphql import (
 from graphql.execution.collect_fields import FieldDetails, FragmentDetails, collect_fields, collect_subfields
 from graphql.execution.values import VariableValues, get_argument_values
 
-from schema.completion import Fields, NotCompiled, completer
+from schema.answer_size import AnswerSize
+from schema.completion import Fields, Function, Functions
 from schema.context import Context
-from schema.declared import scalars_of
+from schema.fallbacks import DocumentFallbacks, NotCompiled, Reason
+from schema.literals import moved, slot_of
 from schema.lookups import LOOKUPS
+from schema.measure import TooMuch
 from schema.memo import Memo
-from schema.root_field import Completer, RootField, arrived
+from schema.root_field import Completer, Failure, RootField, arrived
 from schema.sources import SOURCE_TYPES
 from schema.variables import Variables
 
@@ -51,64 +56,144 @@ MOST_SWITCHES = 4
 """Variables in `@skip` and `@include` of one document; each doubles what may have to be compiled."""
 
 MOST_COMPILED = 200
-"""Root fields of one operation, over all values of those variables: compiled, each takes some 30 kB."""
+"""Root fields of one document, over its operations and all values of those variables."""
+
+MOST_VARIANTS = 32
+"""Combinations of an operation and values of those variables, of one document."""
 
 _NO_VARIABLES = VariableValues({}, {})
+
+
+class Compiled:
+    """What the compiled operations of a document share: the text and its literals, functions, and bounds."""
+
+    def __init__(
+        self,
+        text: str,
+        tree: DocumentNode,
+        memo: Memo,
+        fallbacks: DocumentFallbacks,
+        slots: Mapping[int, int] | None = None,
+        literals: Sequence[str] = (),
+    ) -> None:
+        """`slots` are the numbers of the literals that are parameters, by their places in the text."""
+        self.text = text
+        self.tree = tree
+        self.fallbacks = fallbacks
+        self.slots = slots or {}
+        self.literals = literals
+        self.variants = 0
+        self.root_fields = 0
+        self._memo = memo
+        self._functions = Functions()
+        self._completers: dict[Function, Completer] = {}
+
+    @property
+    def bytes(self) -> int:
+        """Memory for what is compiled, estimated."""
+        return self._functions.bytes + 1_000 * self.variants + 1_200 * self.root_fields
+
+    def completer(self, *parts: Any) -> Completer:
+        """Return what completes records; `parts` are those of `Functions.function`. Raises `NotCompiled`."""
+        function = self._functions.function(*parts)
+        found = self._completers.get(function)
+        if found is None:
+            self._completers[function] = found = Completer(function, self._memo, self._memo.number())
+        return found
+
+    def located(self, failures: Sequence[Failure], text: str, literals: Sequence[str]) -> list[GraphQLError]:
+        """Return errors with their places in this text (GraphQL specification, 7.1.2: `locations`)."""
+        source = Source(text)
+        if text == self.text:
+            literals = self.literals
+        return [
+            GraphQLError(
+                str(failure.error),
+                None,
+                source,
+                [moved(position, self.slots, self.literals, literals) for position in failure.positions],
+                failure.path,
+                failure.error if isinstance(failure.error, Exception) else None,
+            )
+            for failure in failures
+        ]
 
 
 class CompiledOperation:
     """One operation of a document, for one schema."""
 
-    def __init__(
-        self, schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode, memo: Memo
-    ) -> None:
+    def __init__(self, schema: GraphQLSchema, operation: OperationDefinitionNode, shared: Compiled) -> None:
         """Raises `NotCompiled`."""
+        document = shared.tree
         definitions = [d for d in document.definitions if isinstance(d, FragmentDefinitionNode)]
         if operation.operation.value != "query" or any(d.variable_definitions for d in definitions):
-            raise NotCompiled
+            raise NotCompiled(Reason.OPERATION)
         self._schema = schema
-        self._memo = memo
+        self._shared = shared
         self._operation = operation
         self._fragments = {d.name.value: FragmentDetails(d) for d in definitions}
         self._variables = Variables(schema, operation.variable_definitions or ())
         self._switches = _switches(document, operation)
         if len(self._switches) > MOST_SWITCHES:
-            raise NotCompiled
-        self._variants: dict[tuple[Any, ...], list[RootField] | None] = {}
+            raise NotCompiled(Reason.CONDITIONS)
+        self._variants: dict[tuple[Any, ...], list[RootField] | Reason] = {}
 
-    async def execute(self, given: dict[str, Any], context: Context) -> ExecutionResult | None:
-        """Return the result; None where it is graphql-core's to give."""
-        variables = self._variables.coerced(given)
-        if variables is None or not context.access.may_read_opportunities:
-            return None
+    async def execute(
+        self, given: dict[str, Any], context: Context, size: AnswerSize, text: str, literals: Sequence[str] = ()
+    ) -> ExecutionResult | None:
+        """Return the result for a text that differs from the compiled one in its literals alone.
+
+        None where it is graphql-core's to give. Raises `TooMuch` for an answer that is too long.
+        """
         try:
+            if not context.access.may_read_opportunities:
+                raise NotCompiled(Reason.ACCESS)
+            variables = self._variables.coerced(given)
+            if variables is None:
+                raise NotCompiled(Reason.VARIABLES)
             fields = self.root_fields(variables)
-            if fields is None:
-                return None
-            # All of them before anything is asked for: what is asked for may leave at once.
-            values = [field.argument(variables) for field in fields]
+            # All of them before anything is asked for: one that is refused shall cost no request.
+            values = [field.argument(variables, literals) for field in fields]
             asked = [field.ask(value, context) for field, value in zip(fields, values, strict=True)]
-            await arrived(asked, context)
-            errors: list[GraphQLError] = []
-            data = {field.key: field.complete(found, errors) for field, found in zip(fields, asked, strict=True)}
-        except Exception:  # whatever it is, graphql-core will meet it again and give it its place
-            return None
-        return ExecutionResult(data, errors or None)
+            await arrived(asked)
+            failures: list[Failure] = []
+            size.add(1)  # braces around the fields, less the comma behind the last one
+            data = {f.key: f.complete(found, failures, size) for f, found in zip(fields, asked, strict=True)}
+            errors = self._shared.located(failures, text, literals) if failures else None
+        except TooMuch:
+            raise
+        except NotCompiled as error:
+            self._shared.fallbacks.add(error.reason)
+        except GraphQLError:  # a scalar refuses a value of a record
+            self._shared.fallbacks.add(Reason.VALUE)
+        except Exception as error:  # graphql-core will answer all the same
+            self._shared.fallbacks.add(Reason.FAULT, error)
+        else:
+            return ExecutionResult(data, errors)
+        return None
 
-    def root_fields(self, variables: dict[str, Any]) -> list[RootField] | None:
-        """Return the fields of the operation for these variables, None where they cannot be compiled."""
+    def root_fields(self, variables: dict[str, Any]) -> list[RootField]:
+        """Return the fields of the operation for these variables; raises `NotCompiled`."""
         switched = tuple([variables.get(name) for name in self._switches]) if self._switches else ()
-        try:
-            return self._variants[switched]
-        except KeyError:
-            pass
-        if sum(len(fields) for fields in self._variants.values() if fields) >= MOST_COMPILED:
-            return None
-        try:
-            found = self._compile({name: value for name, value in variables.items() if name in self._switches})
-        except (NotCompiled, GraphQLError):
-            found = None
-        self._variants[switched] = found
+        found = self._variants.get(switched)
+        if found is None:
+            shared = self._shared
+            if shared.variants >= MOST_VARIANTS or shared.root_fields >= MOST_COMPILED:
+                raise NotCompiled(Reason.CONDITIONS)
+            shared.variants += 1
+            try:
+                found = self._compile({name: value for name, value in variables.items() if name in self._switches})
+                shared.root_fields += len(found)
+            except NotCompiled as error:
+                found = error.reason
+            except GraphQLError:  # a literal that its type refuses
+                found = Reason.ARGUMENT
+            except Exception:
+                self._variants[switched] = Reason.FAULT
+                raise
+            self._variants[switched] = found
+        if isinstance(found, Reason):
+            raise NotCompiled(found)
         return found
 
     def _compile(self, switches: dict[str, Any]) -> list[RootField]:
@@ -125,65 +210,75 @@ class CompiledOperation:
 
     def _root_field(self, root: GraphQLObjectType, key: str, details: list[FieldDetails], collect: Any) -> RootField:
         nodes = [one.node for one in details]
+        positions = [node.loc.start for node in nodes if node.loc]
         name = nodes[0].name.value
         if name == "__typename":
-            return RootField(key, nodes, None, root.name, None, {})
+            return RootField(key, positions, None, root.name, None, None, {})
         lookup, field = LOOKUPS.get(name), root.fields.get(name)
         if lookup is None or field is None:
-            raise NotCompiled
+            raise NotCompiled(Reason.ROOT_FIELD)
         type_ = field.type.of_type if is_non_null_type(field.type) else field.type
         if isinstance(type_, GraphQLList) is not lookup.is_list or (lookup.is_list and is_non_null_type(type_.of_type)):
-            raise NotCompiled
+            raise NotCompiled(Reason.ROOT_FIELD)
         node = next((a.value for a in nodes[0].arguments or () if a.name.value == lookup.argument), None)
         variable = node.name.value if isinstance(node, VariableNode) else None
         if variable is None and _has_variables(node):  # inside a list or an object, which would be another each time
-            raise NotCompiled
-        value = None if variable else get_argument_values(field, nodes[0], _NO_VARIABLES)[lookup.argument]
+            raise NotCompiled(Reason.ARGUMENT)
+        slot = slot_of(node, self._shared.slots, is_list=lookup.is_list)
+        is_constant = variable is None and slot is None
+        value = get_argument_values(field, nodes[0], _NO_VARIABLES)[lookup.argument] if is_constant else None
         named = get_named_type(type_)
-        complete = {}
+        completers = {}
         for one in SOURCE_TYPES:
             runtime = self._schema.type_map[one.type_name]
             assert isinstance(runtime, GraphQLObjectType)
             if named is runtime or (
                 not isinstance(named, GraphQLObjectType) and self._schema.is_sub_type(named, runtime)
             ):
-                function = completer(runtime, one.made, details, collect, scalars_of(one.record))
-                complete[one.source.name] = Completer(function, self._memo, self._memo.number())
-        return RootField(key, nodes, lookup, value, variable, complete)
+                completers[one.source.name] = self._shared.completer(runtime, one.made, details, collect)
+        return RootField(key, positions, lookup, value, variable, slot, completers)
 
 
 class Shortcuts:
     """The compiled operations of one document. What is asked for only once is not worth compiling."""
 
-    def __init__(self, document: DocumentNode, memo: Memo) -> None:
-        self._document = document
-        self._memo = memo
-        self._found: dict[tuple[GraphQLSchema, str | None], CompiledOperation | None] = {}
+    def __init__(self, shared: Compiled) -> None:
+        self._shared = shared
+        self._found: dict[tuple[GraphQLSchema, str | None], CompiledOperation | Reason] = {}
         self._asked: set[tuple[GraphQLSchema, str | None]] = set()
 
-    def operation(self, schema: GraphQLSchema, name: str | None, *, at_once: bool = False) -> CompiledOperation | None:
-        """Return an operation if it is compiled, or can be; `at_once`: though it was not asked for before."""
+    @property
+    def bytes(self) -> int:
+        """Memory for what is compiled, estimated."""
+        return self._shared.bytes + 1_500 * len(self._found)
+
+    def operation(self, schema: GraphQLSchema, name: str | None) -> CompiledOperation | None:
+        """Return an operation if it is compiled, or can be."""
         key = (schema, name)
-        try:
-            return self._found[key]
-        except KeyError:
-            pass
-        if key not in self._asked and not at_once:
-            if self._named(name):
-                self._asked.add(key)
+        found = self._found.get(key)
+        if found is None:
+            operation = self._named(name)
+            if operation is None or key not in self._asked:
+                if operation is not None:
+                    self._asked.add(key)
+                self._shared.fallbacks.add(Reason.FIRST_REQUEST if operation else Reason.OPERATION)
+                return None
+            try:
+                found = CompiledOperation(schema, operation, self._shared)
+            except NotCompiled as error:
+                found = error.reason
+            except Exception as error:  # graphql-core answers all the same
+                self._found[key] = Reason.FAULT
+                self._shared.fallbacks.add(Reason.FAULT, error)
+                return None
+            self._found[key] = found
+        if isinstance(found, Reason):
+            self._shared.fallbacks.add(found)
             return None
-        self._found[key] = found = self._compiled(schema, name)
         return found
 
-    def _compiled(self, schema: GraphQLSchema, name: str | None) -> CompiledOperation | None:
-        operation = self._named(name)
-        try:
-            return CompiledOperation(schema, self._document, operation, self._memo) if operation else None
-        except NotCompiled:
-            return None
-
     def _named(self, name: str | None) -> OperationDefinitionNode | None:
-        found = [d for d in self._document.definitions if isinstance(d, OperationDefinitionNode)]
+        found = [d for d in self._shared.tree.definitions if isinstance(d, OperationDefinitionNode)]
         if name is not None:
             found = [d for d in found if d.name and d.name.value == name]
         return found[0] if len(found) == 1 else None

@@ -17,9 +17,11 @@ Nothing of a request becomes part of the text; its fields and aliases are the ke
 letters, digits and underscores. Whatever the function cannot complete it leaves to the executor, by raising.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from weakref import WeakValueDictionary
 
 import msgspec
 import orjson
@@ -34,44 +36,65 @@ from graphql import (
 )
 from graphql.execution.collect_fields import FieldDetails
 
+from schema.fallbacks import NotCompiled, Reason
 from schema.made import Code, Constant, Each, Made, Number, Value
 
 MOST_FIELDS = 1_000
 """Longer functions are not written: compiling one would hold up everybody else."""
+
+MOST_BYTES = 1_000_000
+"""Memory for the functions of one document, estimated; what would take more is not compiled."""
 
 Fields = Mapping[str, list[FieldDetails]]
 Collect = Callable[[GraphQLObjectType, list[FieldDetails]], Fields]
 """Gives the fields that a selection comes to on a type: fragments written out, fields of one name merged."""
 
 
-class NotCompiled(Exception):
-    """Left to graphql-core's executor."""
+class Functions:
+    """The functions of one document. Those that come to the same are made once."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[Any, ...], Function] = {}
+        self.bytes = 0
+        """Memory that they take, estimated; `tests/test_document_memory.py` compares it with what they do take."""
+
+    def function(
+        self, type_: GraphQLObjectType, made: Made[Any], details: list[FieldDetails], collect: Collect
+    ) -> "Function":
+        """Return the function that completes a record; raises `NotCompiled`."""
+        writer = _Writer(collect)
+        text = f"lambda record: {writer.object(type_, made, details, 'record')}"
+        key = (text, *writer.values)
+        if (known := self._known.get(key)) is not None:
+            return known
+        size = writer.bytes + 1_500 + 4 * len(text)
+        if self.bytes + size > MOST_BYTES:
+            raise NotCompiled(Reason.SIZE)
+        self.bytes += size
+        complete = eval(text, writer.names)  # noqa: S307 - see above
+        self._known[key] = found = Function(complete, writer.repeats)
+        return found
 
 
-def completer(
-    type_: GraphQLObjectType,
-    made: Made[Any],
-    details: list[FieldDetails],
-    collect: Collect,
-    scalars: Mapping[str, Collection[str]],
-) -> Callable[[Any], msgspec.Struct]:
-    """Return the function that completes a record; raises `NotCompiled`.
+@dataclass(frozen=True, slots=True, eq=False)
+class Function:
+    """Completes a record. `repeats`: it may write one value of the record several times."""
 
-    `scalars` are those that leave an attribute of the record as it is (`schema/declared.py`).
-    """
-    writer = _Writer(collect, scalars)
-    text = f"lambda record: {writer.object(type_, made, details, 'record')}"
-    return eval(text, writer.names)  # type: ignore[no-any-return] # a text has no type  # noqa: S307 - see above
+    complete: Callable[[Any], msgspec.Struct]
+    repeats: bool
 
 
 class _Writer:
-    """Writes expressions; what they refer to by name is in `names`."""
+    """Writes expressions; what they refer to by name is in `names`, and what decides about that in `values`."""
 
-    def __init__(self, collect: Collect, scalars: Mapping[str, Collection[str]]) -> None:
+    def __init__(self, collect: Collect) -> None:
         self.names: dict[str, Any] = {"__builtins__": {}, "type": type, "int": int, "str": str, "lacking": _lacking}
         self.names |= {"datetime": datetime, "UTC": UTC, "raw": _raw}
+        self.values: list[Any] = []
+        self.bytes = 0
+        self.repeats = False
         self._collect = collect
-        self._scalars = scalars
+        self._seen: set[tuple[str, str]] = set()
         self._fields = 0
         self._variables = 0
 
@@ -85,18 +108,24 @@ class _Writer:
             field = type_.fields.get(name)
             # Only what reads an attribute and nothing else: no arguments, no refusal (`schema/access.py`).
             if field is None or field.args or not getattr(field.resolve, "_is_default", False):
-                raise NotCompiled
+                raise NotCompiled(Reason.SELECTION)
             self._fields += 1
             if self._fields > MOST_FIELDS:
-                raise NotCompiled
+                raise NotCompiled(Reason.SIZE)
+            self.repeats = self.repeats or (type_.name, name) in self._seen
+            self._seen.add((type_.name, name))
             value = made.fields[field.extensions["strawberry-definition"].python_name]
             values[key] = self._value(field.type, value, same, record)
-        return f"{self._let(_shape(values))}({', '.join(values.values())})"
+        keys = tuple(values)
+        self.bytes += 1_500 + 300 * len(keys)
+        return f"{self._let(_shape(keys), keys)}({', '.join(values.values())})"
 
     def _value(self, type_: GraphQLOutputType, value: Value, details: list[FieldDetails], record: str) -> str:
         if isinstance(type_, GraphQLNonNull):
             v = self._variable()
             return f"({v} if ({v} := {self._value(type_.of_type, value, details, record)}) is not None else lacking())"
+        if isinstance(value, Constant) and value.value is None:
+            return "None"
         if isinstance(value, Made) and isinstance(type_, GraphQLObjectType):
             return self._present(value, record, self.object(type_, value, details, record))
         if isinstance(value, Each) and isinstance(type_, GraphQLList):
@@ -105,7 +134,7 @@ class _Writer:
             return f"[{written} for {item} in {self._let(value.items)}({record})]"
         if is_leaf_type(type_):
             return self._leaf(type_, value, record)
-        raise NotCompiled
+        raise NotCompiled(Reason.SELECTION)
 
     def _present(self, made: Made[Any], record: str, written: str) -> str:
         if made.present is None:
@@ -118,12 +147,11 @@ class _Writer:
     def _leaf(self, type_: GraphQLLeafType, value: Value, record: str) -> str:
         serialize = type_.coerce_output_value
         if isinstance(value, Constant):
-            return "None" if value.value is None else self._let(_not_none(serialize(value.value)))
+            constant = _not_none(serialize(value.value))
+            return self._let(constant, (type_, id(value)))
         if isinstance(value, Code) and isinstance(type_, GraphQLEnumType):
             names = {code: serialize(member) for code, member in value.meanings.items()}
-            return f"{self._let(names)}.get({record}.{value.attribute})"
-        if isinstance(value, str) and record == "record" and type_.name in self._scalars.get(value, ()):
-            return f"record.{value}"
+            return f"{self._let(names, (type_, id(value)))}.get({record}.{value.attribute})"
         v = self._variable()
         if isinstance(value, Number) and type_.name in ("ID", "String"):
             return f"(None if ({v} := {record}.{value.attribute}) is None else str({v}))"
@@ -141,9 +169,11 @@ class _Writer:
         self._variables += 1
         return f"v{self._variables}"
 
-    def _let(self, value: Any) -> str:
+    def _let(self, value: Any, identity: Any = None) -> str:
+        """Return a name for a value; `identity`, else the value itself, is the same where the value is."""
         name = f"n{len(self.names)}"
         self.names[name] = value
+        self.values.append(value if identity is None else identity)
         return name
 
 
@@ -161,22 +191,32 @@ _TEXTS = frozenset({"BigInt", "Date", "Decimal"})
 
 
 def _raw(value: Any) -> msgspec.Raw | None:
-    """Return any value as orjson writes it, None for null; raises `TypeError` for what it cannot write."""
-    return None if value is None else msgspec.Raw(orjson.dumps(value))
+    """Return any value as orjson writes it, None for null."""
+    try:
+        return None if value is None else msgspec.Raw(orjson.dumps(value))
+    except TypeError:  # what orjson does not write, such as an integer beyond 64 bits
+        raise NotCompiled(Reason.VALUE) from None
 
 
-def _shape(keys: Iterable[str]) -> type[msgspec.Struct]:
+_SHAPES: WeakValueDictionary[tuple[str, ...], type[msgspec.Struct]] = WeakValueDictionary()
+"""Every type that there is, while a function uses it. Types are dear, and only a full garbage collection frees one."""
+
+
+def _shape(keys: tuple[str, ...]) -> type[msgspec.Struct]:
     """Return a type whose instances are objects with these keys, which may be words that Python has no fields of."""
-    names = {f"f{index}": key for index, key in enumerate(keys)}
-    return msgspec.defstruct("Shape", list(names), rename=names, eq=False, gc=False)
+    found = _SHAPES.get(keys)
+    if found is None:
+        names = {f"f{index}": key for index, key in enumerate(keys)}
+        _SHAPES[keys] = found = msgspec.defstruct("Shape", list(names), rename=names, eq=False, gc=False)
+    return found
 
 
 def _lacking() -> None:
     """Refuse a null. The executor will refuse it again, in its own words and at the right place."""
-    raise NotCompiled
+    raise NotCompiled(Reason.NULL)
 
 
 def _not_none(value: Any) -> Any:
     if value is None:
-        raise NotCompiled
+        raise NotCompiled(Reason.SELECTION)
     return value

@@ -48,14 +48,27 @@ class Lookup:
 
 
 def _check_length(ids: Sequence[str]) -> None:
-    if not ids:
-        raise BadUserInput("Give at least one id.")
     if len(ids) > LONGEST_LIST:
         raise BadUserInput(f"Give at most {LONGEST_LIST} ids, not {len(ids)}.")
 
 
+def _key(id_: str) -> Key:
+    try:
+        return global_id.decode(id_)
+    except BadUserInput:
+        for one in SOURCE_TYPES:
+            if global_id.is_own_id(one.source, id_):
+                raise BadUserInput(f"This looks like a source's own id: use {one.root_field}(sourceId:).") from None
+        raise
+
+
 def _own_key(source: Source, source_id: str) -> Key:
-    return source, global_id.canonical_id(source, source_id)
+    try:
+        return source, global_id.canonical_id(source, source_id)
+    except BadUserInput:
+        if global_id.is_global_id(source_id):
+            raise BadUserInput("This looks like an `id` of this graph: use opportunity(id:).") from None
+        raise
 
 
 _SOURCES: dict[str, Source | None] = {one.type_name: one.source for one in SOURCE_TYPES} | {Opportunity.__name__: None}
@@ -72,7 +85,7 @@ def _represented(representation: Any) -> Key:
     source = _SOURCES[name]
     id_, source_id = representation.get("id"), representation.get("sourceId")
     if isinstance(id_, str):
-        key = global_id.decode(id_)
+        key = _key(id_)
         if source is not None and key[0] is not source:
             raise BadUserInput(f"This id is not that of a {name}.")
         return key
@@ -86,8 +99,8 @@ def _is_id(value: Any) -> bool:
     return isinstance(value, str | int) and not isinstance(value, bool)
 
 
-BY_ID = Lookup("id", global_id.decode)
-BY_IDS = Lookup("ids", global_id.decode, is_list=True, check=_check_length)
+BY_ID = Lookup("id", _key)
+BY_IDS = Lookup("ids", _key, is_list=True, check=_check_length)
 BY_REPRESENTATIONS = Lookup("representations", _represented, is_list=True)
 
 LOOKUPS = {

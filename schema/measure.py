@@ -38,6 +38,8 @@ class Limits:
     max_records: int = 200
     max_answer_fields: int = 10_000
     """Fields times the records that they are asked of: what an answer can hold, were its lists one long."""
+    max_answer_bytes: int = 10_000_000
+    """JSON of an answer's data (`schema/answer_size.py`)."""
 
 
 class TooMuch(Exception):

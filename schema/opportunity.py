@@ -112,7 +112,7 @@ class Opportunity(Node):
 
 
 GlobalId = Annotated[strawberry.ID, strawberry.argument(description="An `id` that this graph gave out.")]
-GlobalIds = Annotated[list[strawberry.ID], strawberry.argument(description="At least one `id`, at most 100.")]
+GlobalIds = Annotated[list[strawberry.ID], strawberry.argument(description="At most 100 `id`s.")]
 
 
 def money(amount: str, currency_code: str) -> Made[Money]:

@@ -22,9 +22,9 @@ async def opportunity(info: Info, id: GlobalId) -> Opportunity | None:
 
 @strawberry.field(
     description="The opportunities with these global `id`s, in the order asked for, null where a source has no "
-    "such record. Ids that appear twice are fetched once."
+    "such record. Ids that appear twice are fetched once. Null if the list is refused."
 )
-async def opportunities_by_id(info: Info, ids: GlobalIds) -> list[Opportunity | None]:
+async def opportunities_by_id(info: Info, ids: GlobalIds) -> list[Opportunity | None] | None:
     """Fetch several of both sources."""
     return await BY_IDS.many(info.context, ids)  # type: ignore[no-any-return] # exceptions among them
 
@@ -35,8 +35,10 @@ async def node(info: Info, id: GlobalId) -> Node | None:
     return await BY_ID.one(info.context, id)
 
 
-@strawberry.field(description="Fetches several objects again by their global `id`s (Relay).")
-async def nodes(info: Info, ids: GlobalIds) -> list[Node | None]:
+@strawberry.field(
+    description="Fetches several objects again by their global `id`s (Relay); null if the list is refused."
+)
+async def nodes(info: Info, ids: GlobalIds) -> list[Node | None] | None:
     """Fetch several objects."""
     return await BY_IDS.many(info.context, ids)  # type: ignore[no-any-return] # exceptions among them
 

@@ -1,17 +1,20 @@
 """A compiled operation's root field: it asks the loaders for its records, and completes what they have found."""
 
 from asyncio import Future
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
-from graphql import FieldNode, GraphQLError, located_error
 from orjson import Fragment
 
-from schema.completion import NotCompiled
+from resolvers.errors import ResolverError
+from schema.answer_size import AnswerSize
+from schema.completion import Function
 from schema.context import Context
+from schema.fallbacks import NotCompiled, Reason
+from schema.literals import Slot
 from schema.lookups import Lookup
 from schema.memo import Memo
 
@@ -22,43 +25,65 @@ Found = tuple[str, Any]
 _encode_into = msgspec.json.Encoder().encode_into
 
 
+class Failure(NamedTuple):
+    """An error, its path in the answer, and the places of its field in the text that was compiled."""
+
+    error: BaseException
+    path: list[str | int]
+    positions: list[int]
+
+
 @dataclass(frozen=True, slots=True)
 class Completer:
     """Completes records of one source."""
 
-    complete: Callable[[Any], msgspec.Struct]
+    function: Function
     memo: Memo
     number: int
 
-    def complete_again(self, record: Any) -> bytes:
+    def complete(self, record: Any, size: AnswerSize) -> msgspec.Struct:
+        """Return the completed record, not yet written; raises `TooMuch`."""
+        completed = self.function.complete(record)
+        if self.function.repeats:  # else it is no longer than what the source has sent
+            size.check(completed)
+        return completed
+
+    def complete_again(self, record: Any, size: AnswerSize) -> bytes:
         """Return what `complete` gives, as text, which may be known."""
         known = self.memo.get(self.number, record)
-        return known if known is not None else self.memo.keep(self.number, record, self.complete(record))
+        return known if known is not None else self.memo.keep(self.number, record, self.complete(record, size))
 
 
 @dataclass(frozen=True, slots=True)
 class RootField:
     """A field made ready.
 
-    Its argument is the value of `variable`, else `value`. `completers` complete the records of each source. Without a
-    `lookup` it is `__typename`, and `value` is the answer.
+    Its argument is the value of `variable`, else the text's literals at `slot`, else `value`. `completers` complete
+    the records of each source. Without a `lookup` it is `__typename`, and `value` is the answer.
     """
 
     key: str
-    nodes: list[FieldNode]
+    positions: list[int]
     lookup: Lookup | None
     value: Any
     variable: str | None
+    slot: Slot | None
     completers: Mapping[str, Completer]
 
-    def argument(self, variables: Mapping[str, Any]) -> Any:
-        """Return the argument's value; raises where it is refused as a whole."""
-        value = self.value if self.variable is None else variables[self.variable]
+    def argument(self, variables: Mapping[str, Any], literals: Sequence[str]) -> Any:
+        """Return the argument's value; raises `NotCompiled` where it is refused as a whole."""
+        if self.variable is not None:
+            value = variables.get(self.variable)
+        else:
+            value = self.value if self.slot is None else literals[self.slot]
         if self.lookup is not None:
             if value is None:
-                raise NotCompiled
+                raise NotCompiled(Reason.ARGUMENT)
             if self.lookup.check is not None:
-                self.lookup.check(value)
+                try:
+                    self.lookup.check(value)
+                except ResolverError:
+                    raise NotCompiled(Reason.ARGUMENT) from None
         return value
 
     def ask(self, value: Any, context: Context) -> list[Found]:
@@ -68,42 +93,50 @@ class RootField:
             return []
         return _asked(lookup, value if lookup.is_list else (value,), context)
 
-    def complete(self, found: list[Found], errors: list[GraphQLError]) -> Any:
-        """Return the field's value in the answer: JSON, but for a `__typename`."""
+    def complete(self, found: list[Found], failures: list[Failure], size: AnswerSize) -> Any:
+        """Return the field's value in the answer: JSON, but for a `__typename`. Raises `TooMuch`."""
+        size.add(len(self.key) + 4)  # quotation marks, colon, comma
         if self.lookup is None:
+            size.add(len(self.value) + 2)
             return self.value
         completers = self.completers
         # A record at a time, so that the next one finds its memory in the processor's cache.
         text = bytearray()
         places: dict[Future[Any], slice] = {}
+        before = 0
         for index, (source, outcome) in enumerate(found):
             text += b"," if index else b""
             if isinstance(outcome, Future):
                 if outcome in places:  # asked for twice
                     text += text[places[outcome]]
                 elif (error := outcome.exception()) is not None:
-                    errors.append(self._error(error, index))
+                    failures.append(self._failure(error, index))
                     text += b"null"
                 elif (record := outcome.result()) is not None:
                     start = len(text)
-                    _encode_into(completers[source].complete(record), text, start)
+                    _encode_into(completers[source].complete(record, size), text, start)
                     places[outcome] = slice(start, len(text))
                 else:
                     text += b"null"
             elif isinstance(outcome, Exception):
-                errors.append(self._error(outcome, index))
+                failures.append(self._failure(outcome, index))
                 text += b"null"
             elif outcome is not None:
                 # It came from the cache, hence is likely to come again.
-                text += completers[source].complete_again(outcome)
+                text += completers[source].complete_again(outcome, size)
             else:
                 text += b"null"
+            size.add(len(text) - before)
+            before = len(text)
         value = bytes(text)
-        return Fragment(b"[%b]" % value if self.lookup.is_list else value)
+        if not self.lookup.is_list:
+            return Fragment(value)
+        size.add(2)
+        return Fragment(b"[%b]" % value)
 
-    def _error(self, error: Any, index: int) -> GraphQLError:
+    def _failure(self, error: BaseException, index: int) -> Failure:
         assert self.lookup
-        return located_error(error, self.nodes, [self.key, index] if self.lookup.is_list else [self.key])
+        return Failure(error, [self.key, index] if self.lookup.is_list else [self.key], self.positions)
 
 
 def _asked(lookup: Lookup, values: Iterable[Any], context: Context) -> list[Found]:
@@ -118,9 +151,8 @@ def _asked(lookup: Lookup, values: Iterable[Any], context: Context) -> list[Foun
     return found
 
 
-async def arrived(asked: list[list[Found]], context: Context) -> None:
-    """Let everything that was asked for leave, and wait for it."""
-    context.loaders.send()
+async def arrived(asked: list[list[Found]]) -> None:
+    """Wait for everything that was asked for."""
     for found in asked:
         for _, outcome in found:
             # One by one: those of a source come together, so that all but one are there when they are looked at.

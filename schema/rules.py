@@ -18,11 +18,7 @@ _SIGNS = {
         "VariablesInAllowedPositionRule",
     ),
     ("@",): (
-        "DeferStreamDirectiveLabel",
-        "DeferStreamDirectiveOnRootField",
-        "DeferStreamDirectiveOnValidOperationsRule",
         "KnownDirectivesRule",
-        "StreamDirectiveOnListField",
         "UniqueDirectivesPerLocationRule",
     ),
     ("...", "fragment"): (
@@ -36,10 +32,21 @@ _SIGNS = {
     ("subscription",): ("SingleFieldSubscriptionsRule",),
 }
 
+_UNDEFINED = frozenset(
+    {
+        "DeferStreamDirectiveLabel",
+        "DeferStreamDirectiveOnRootField",
+        "DeferStreamDirectiveOnValidOperationsRule",
+        "StreamDirectiveOnListField",
+    }
+)
+"""Rules of directives that the schema does not define: `@defer` and `@stream` are unknown, and there is no more to say.
+graphql-core's rule for `@stream` raises an `AttributeError` where one stands in a union."""
+
 
 def rules_for(query: str) -> list[type[ASTValidationRule]]:
     """Return the rules that a document's text has to be held against, in graphql-core's order."""
-    idle: set[Any] = set()
+    idle: set[Any] = set(_UNDEFINED)
     for signs, names in _SIGNS.items():
         if not any(sign in query for sign in signs):
             idle.update(names)

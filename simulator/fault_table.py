@@ -6,7 +6,7 @@ How often a fault strikes is said when it is added: `faults.add(FAULTS["reset"],
 from dataclasses import replace
 from typing import Any
 
-from . import faults
+from . import faults, odd_replies
 from .fault_rules import Fault
 
 _NEXUDUS_REQUIRED = frozenset(
@@ -35,6 +35,11 @@ def _unknown_enums(record: dict[str, Any]) -> dict[str, Any]:
 
 def _new_fields(record: dict[str, Any]) -> dict[str, Any]:
     return {**record, "NewField": {"nested": [1, {"deep": None}]}, "new_field": "new"}
+
+
+def _half_surrogate(record: dict[str, Any]) -> dict[str, Any]:
+    name = "pipeline_stage" if "uuid" in record else "CrmBoardColumnName"
+    return {**record, name: f"{record[name]} \ud83d"}
 
 
 def _another(record: dict[str, Any]) -> dict[str, Any]:
@@ -106,4 +111,11 @@ FAULTS: dict[str, Fault] = _named(
     absent_fields=faults.mutate(_absent),
     unknown_enums=faults.mutate(_unknown_enums),
     new_fields=faults.mutate(_new_fields),
+    half_surrogate=faults.mutate(_half_surrogate),
+    folded_headers=odd_replies.folded_headers(),
+    bare_line_feeds=odd_replies.bare_line_feeds(),
+    padded_chunks=odd_replies.padded_chunks(),
+    padded_gzip=odd_replies.padded_gzip(),
+    charset_as_encoding=odd_replies.charset_as_encoding(),
+    byte_order_mark=odd_replies.byte_order_mark(),
 )

@@ -5,10 +5,11 @@ The tests of behaviour (`tests/conftest.py` lists them) run once for each of `WA
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import cache, partial
+from time import time
 from typing import Any
 from unittest.mock import patch
 
@@ -193,7 +194,9 @@ _MADE_ONCE: dict[str, Any] = {
 
 
 @asynccontextmanager
-async def open_graph(simulator: Simulator | None = None, **variables: str) -> AsyncIterator[Graph]:
+async def open_graph(
+    simulator: Simulator | None = None, *, wall_clock: Callable[[], float] = time, **variables: str
+) -> AsyncIterator[Graph]:
     """Run a simulator and the application over it, with settings in place of the usual ones ("" unsets one)."""
     from tests import sockets  # which is made of graphs
 
@@ -204,7 +207,9 @@ async def open_graph(simulator: Simulator | None = None, **variables: str) -> As
         caches = CACHES if way_in == CONNECTION else {}
         with patch.multiple(server, **_MADE_ONCE, Engine=engine):
             app = create_app(
-                AllSettings({**DEFAULTS, **caches, **simulator.environment(urls), **variables}), clock=loops.now
+                AllSettings({**DEFAULTS, **caches, **simulator.environment(urls), **variables}),
+                clock=loops.now,
+                wall_clock=wall_clock,
             )
         await stack.enter_async_context(app.router.lifespan_context(app))
         graph = Graph(app, simulator)

@@ -12,9 +12,11 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
+import server
 from tests.harness import Graph
 from web.arrival import Arrival
 from web.graphql_http import Door, GraphQLEndpoint
+from web.last_resort import LastResort
 from web.protocol import protocol
 from web.request_id import RequestId
 from web.sent import Sent
@@ -293,7 +295,7 @@ def id_of(answer: bytes) -> str:
 
 @asynccontextmanager
 async def real(graph: Graph) -> AsyncIterator[Served]:
-    async with Served(lane(path=graph.app.path), graph.app, 2).listen() as served:
+    async with Served(lane(path=server.PATH), graph.app, 2).listen() as served:
         yield served
 
 
@@ -307,5 +309,5 @@ def both_ways(request_: bytes) -> tuple[list[bytes], list[bytes]]:
 
 def endpoint(answer: Any, **parts: Any) -> GraphQLEndpoint:
     made = GraphQLEndpoint(answer, page=None, door=Door(**parts))
-    made.app = RequestId(made)  # type: ignore[attr-defined] # kept beside it, for the test alone
+    made.app = RequestId(LastResort(made))  # type: ignore[attr-defined] # kept beside it, for the test alone
     return made

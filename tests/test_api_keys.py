@@ -1,10 +1,16 @@
+import subprocess
+import sys
 from hashlib import sha256
+from pathlib import Path
 
 import pytest
 
+from schema import access
 from tests.credentials import SCOPES, line
 from web import api_keys
 from web.api_keys import ApiKeys, main, read_keys
+
+ROOT = Path(__file__).parent.parent
 
 
 def test_several_keys_are_good_at_once_each_with_its_scopes() -> None:
@@ -46,7 +52,40 @@ def test_every_hash_is_compared_and_in_constant_time(monkeypatch: pytest.MonkeyP
 
 
 def test_the_command_makes_a_key_that_the_setting_takes(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["reports", *SCOPES]) == 0
+    assert main(["reports", *SCOPES], SCOPES) == 0
     lines = capsys.readouterr().out.splitlines()
     assert read_keys(lines[-1], SCOPES).scopes(lines[1].strip()) == set(SCOPES)
-    assert main([]) == 2
+    assert main(["reports"], SCOPES) == 0
+    assert capsys.readouterr().out.endswith(" opportunities:read\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ([], "NAME"),
+        (["reports", "everything:read"], "no such scope; the scopes are opportunities:read and contacts:read"),
+        (["reports", "opportunities:read", "contact:read"], "no such scope; the scopes are"),
+        (["two words"], "a name has no spaces"),
+        (["one;two"], "a name has no spaces"),
+        ([""], "a name has no spaces"),
+        (["--scope", "x"], "NAME"),
+    ],
+)
+def test_the_command_refuses_what_the_setting_would(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], told: str
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments, SCOPES)
+    shown = capsys.readouterr()
+    assert (ended.value.code, shown.out) == (2, "")
+    assert told in shown.err
+    assert "usage: python -m web.api_keys" in shown.err
+
+
+def test_the_command_helps() -> None:
+    """As a process of its own, so that it shows the scopes of the server itself."""
+    command = [sys.executable, "-m", "web.api_keys", "--help"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=20)
+    assert (done.returncode, done.stderr) == (0, "")
+    for text in ("usage: python -m web.api_keys", "examples:", "NAME", "SCOPE", *access.SCOPES, "docs/security.md"):
+        assert text in done.stdout

@@ -1,4 +1,4 @@
-from web.arrival import Head
+from web.arrival import Arrival, Head
 
 HEAD = Head([(b"host", b"first"), (b"accept", b""), (b"host", b"second")])
 
@@ -34,3 +34,15 @@ def test_what_is_made_of_a_head_is_made_once_but_tried_again_where_it_failed() -
             assert len(calls) == 1
     assert calls == [head, head]
     assert Head([(b"host", b"other")]).once(work) == b"other"
+
+
+def test_a_list_in_several_lines_is_one_and_one_that_is_missing_is_empty() -> None:
+    """RFC 9110, 5.3."""
+    assert HEAD.combined(b"host") == b"first, second"
+    assert HEAD.combined(b"accept") == b""
+    assert HEAD.combined(b"cookie") == b""
+
+
+def test_what_a_request_asks_is_its_body_or_its_query_string() -> None:
+    assert Arrival("POST", HEAD, query_string=b"query=", whole=b"{}").content == b"{}"
+    assert Arrival("GET", HEAD, query_string=b"query=", whole=b"{}").content == b"query="

@@ -2,26 +2,69 @@
 
 import base64
 import json
+import time
 from typing import Any
+from unittest.mock import patch
 
 import jwt
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from tests.issuer import AUDIENCE, ISSUER, key, key_set, token
+from door import ALGORITHMS
+from tests.issuer import AUDIENCE, ISSUER, jwk, key, key_set, token
 from web.bearer import BearerTokens
 from web.key_set import KeySet
+from web.verified_tokens import VERIFIED_SECONDS, VerifiedToken, VerifiedTokens
+
+SCOPES = ("opportunities:read", "contacts:read", "a", "b")
 
 
-def bearer(*, fetched: list[str] | None = None) -> BearerTokens:
+class Clock:
+    """A time that tests move."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def monotonic(self) -> float:
+        """Return seconds since some time."""
+        return 1_000 + self.ahead
+
+    def now(self) -> float:
+        """Return seconds since 1970."""
+        return time.time() + self.ahead
+
+
+def bearer(
+    *,
+    fetched: list[str] | None = None,
+    keys: Any = None,
+    algorithms: tuple[str, ...] = ("RS256", "ES256"),
+    clock: Clock | None = None,
+) -> BearerTokens:
+    """Return what checks tokens, with the key set that `keys` (a text, or what returns one) gives."""
+
     async def fetch(url: str) -> bytes:
         if fetched is not None:
             fetched.append(url)
-        return key_set("rsa-1", "ec-1")
+        if keys is None:
+            return key_set("rsa-1", "ec-1")
+        return keys() if callable(keys) else keys  # type: ignore[no-any-return]
 
-    algorithms = ("RS256", "ES256")
-    keys = KeySet("https://issuer.example.com/keys", fetch, algorithms=algorithms)
-    return BearerTokens(keys, issuer=ISSUER, audience=AUDIENCE, algorithms=algorithms, leeway_seconds=30)
+    clock = clock or Clock()
+    set_ = KeySet("https://issuer.example.com/keys", fetch, algorithms=algorithms, clock=clock.monotonic)
+    return BearerTokens(
+        set_,
+        issuer=ISSUER,
+        audience=AUDIENCE,
+        algorithms=algorithms,
+        leeway_seconds=30,
+        scopes=SCOPES,
+        clock=clock.now,
+    )
+
+
+def a_set(*entries: Any) -> bytes:
+    return json.dumps({"keys": entries}).encode()
 
 
 @pytest.mark.parametrize("name", ["rsa-1", "ec-1"])
@@ -29,7 +72,6 @@ async def test_a_token_of_the_issuer_for_this_audience_is_good(name: str) -> Non
     assert await bearer().scopes(token(name, scope="opportunities:read contacts:read openid")) == {
         "opportunities:read",
         "contacts:read",
-        "openid",
     }
 
 
@@ -158,3 +200,203 @@ async def test_changing_one_letter_of_a_token_spoils_it() -> None:
     for at in range(0, len(good), 37):
         bad = good[:at] + ("A" if good[at] != "A" else "B") + good[at + 1 :]
         assert await bearer().scopes(bad) is None
+
+
+# --- key sets as RFC 7517 allows them
+
+KEY_OF = {"ES256": "ec-1", "ES384": "ec384-1", "ES512": "ec521-1", "EdDSA": "ed25519-1"}
+
+
+@pytest.mark.parametrize("algorithm", [*ALGORITHMS, "EdDSA 448"])
+async def test_a_key_that_names_no_algorithm_verifies_all_that_its_type_can(algorithm: str) -> None:
+    algorithm, _, other = algorithm.partition(" ")
+    name = "ed448-1" if other else KEY_OF.get(algorithm, "rsa-1")
+    text = token(name, algorithm=algorithm)
+    assert await bearer(keys=key_set(name), algorithms=ALGORITHMS).scopes(text) == {"opportunities:read"}
+    assert await bearer(keys=key_set(name, alg=algorithm), algorithms=(algorithm,)).scopes(text)
+
+
+@pytest.mark.parametrize("algorithm", ["RS512", "PS256"])
+async def test_what_a_key_can_do_does_not_widen_what_the_setting_or_the_key_allows(algorithm: str) -> None:
+    text = token(algorithm=algorithm)
+    assert await bearer(keys=key_set("rsa-1"), algorithms=("RS256",)).scopes(text) is None
+    assert await bearer(keys=key_set("rsa-1", alg="RS256"), algorithms=ALGORITHMS).scopes(text) is None
+
+
+@pytest.mark.parametrize("id_", ["one", None])
+@pytest.mark.parametrize("header", [{"kid": "one"}, {"kid": None}])
+@pytest.mark.parametrize("name", ["rsa-1", "rsa-2", "ec-1"])
+async def test_keys_may_share_an_id_or_have_none(name: str, header: Any, id_: str | None) -> None:
+    keys = key_set("rsa-1", "rsa-2", "ec-1", kid=id_)
+    assert await bearer(keys=keys).scopes(token(name, header=header)) == {"opportunities:read"}
+    assert await bearer(keys=keys).scopes(token(f"{name}-stranger", header=header)) is None
+
+
+async def test_a_token_without_a_key_id_is_checked_with_each_key() -> None:
+    for name in ("rsa-1", "rsa-2", "ec-1"):
+        keys = key_set("rsa-1", "rsa-2", "ec-1")
+        assert await bearer(keys=keys).scopes(token(name, header={"kid": None})) == {"opportunities:read"}
+
+
+async def test_a_forged_token_is_not_tried_with_any_number_of_keys() -> None:
+    keys = a_set(*(jwk("rsa-1", kid=str(n)) for n in range(90)))
+    forged = token("rsa-stranger", header={"kid": None})
+    with patch("web.bearer.jwt.decode", wraps=jwt.decode) as decode:
+        assert await bearer(keys=keys).scopes(forged) is None
+    assert decode.call_count <= 20
+
+
+@pytest.mark.parametrize(
+    ("changes", "usable"),
+    [
+        ({"use": None}, True),
+        ({"use": "enc"}, False),
+        ({"use": ["sig"]}, False),
+        ({"use": None, "key_ops": ["verify"]}, True),
+        ({"use": None, "key_ops": ["verify", "sign"]}, True),
+        ({"use": None, "key_ops": ["sign"]}, False),
+        ({"key_ops": ["encrypt"]}, False),
+        ({"key_ops": []}, False),
+        ({"key_ops": "verify"}, False),
+        ({"alg": "RSA-OAEP-256"}, False),
+        ({"alg": "HS256"}, False),
+        ({"alg": "none"}, False),
+        ({"alg": ["RS256"]}, False),
+        ({"crv": "P-256"}, True),
+        ({"crv": ["P-256"]}, False),
+        ({"kty": "EC"}, False),
+        ({"kty": "new"}, False),
+        ({"kty": 7}, False),
+        ({"kty": None}, False),
+        ({"e": None}, False),
+        ({"e": 65537}, False),
+        ({"x5c": "rubbish", "x5t": 7, "new": {"a": []}}, True),
+    ],
+    ids=str,
+)
+async def test_a_key_is_used_for_what_it_is_published_for(changes: dict[str, Any], usable: bool) -> None:
+    keys = a_set(jwk("rsa-1", **changes), jwk("ec-1"))
+    assert (await bearer(keys=keys).scopes(token("rsa-1")) is not None) is usable
+    assert await bearer(keys=keys).scopes(token("ec-1"))
+
+
+async def test_rsa_keys_shorter_than_rfc_7518_allows_are_not_used() -> None:
+    short = jwk("rsa-1") | {"n": base64.urlsafe_b64encode(b"\xff" * 128).rstrip(b"=").decode()}
+    assert await bearer(keys=a_set(short, jwk("ec-1"))).scopes(token("rsa-1")) is None
+
+
+@pytest.mark.parametrize("name", ["rsa-1", "ec384-1", "ed25519-1"])
+async def test_a_private_key_in_the_set_is_neither_used_nor_logged(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    private = jwk(name, private=True)
+    checked = bearer(keys=a_set(private, jwk("ec-1")), algorithms=ALGORITHMS)
+    assert await checked.scopes(token(name)) is None
+    assert await checked.scopes(token("ec-1"))
+    assert "publishes a private key" in caplog.text
+    assert not [value for value in private.values() if len(value) > 20 and value in caplog.text]
+
+
+@pytest.mark.parametrize("alg", [None, "HS256", "RS256"])
+async def test_a_symmetric_key_in_the_set_verifies_nothing(alg: str | None) -> None:
+    secret = b"a secret of thirty-two letters.."
+    entry = {"kty": "oct", "k": base64.urlsafe_b64encode(secret).decode(), "kid": "shared", "use": "sig"}
+    keys = a_set(entry | ({"alg": alg} if alg else {}), jwk("rsa-1"))
+    text = jwt.encode(GOOD_CLAIMS, secret, algorithm="HS256", headers={"kid": "shared"})
+    assert await bearer(keys=keys, algorithms=ALGORITHMS).scopes(text) is None
+    assert await bearer(keys=keys, algorithms=ALGORITHMS).scopes(token("rsa-1"))
+
+
+# --- verified tokens
+
+
+@pytest.fixture
+def signatures() -> Any:
+    """Count how often a signature is verified."""
+    with patch("web.bearer.jwt.decode", wraps=jwt.decode) as decode:
+        yield decode
+
+
+async def test_a_token_that_comes_again_is_not_verified_again(signatures: Any) -> None:
+    clock = Clock()
+    checked, text = bearer(clock=clock), token()
+    for _ in range(20):
+        assert await checked.scopes(text) == {"opportunities:read"}
+    assert signatures.call_count == 1
+    clock.ahead = VERIFIED_SECONDS + 1
+    assert await checked.scopes(text) == {"opportunities:read"}
+    assert signatures.call_count == 2
+
+
+async def test_a_token_that_has_come_before_expires_in_time() -> None:
+    clock = Clock()
+    checked, text = bearer(clock=clock), token(expires_in=100)
+    assert await checked.scopes(text)
+    clock.ahead = 129
+    assert await checked.scopes(text)
+    clock.ahead = 131
+    assert await checked.scopes(text) is None
+
+
+async def test_a_token_becomes_valid_in_time_and_not_for_longer_than_the_clock_says(signatures: Any) -> None:
+    clock = Clock()
+    checked, text = bearer(clock=clock), token(nbf=time.time() + 100)
+    assert await checked.scopes(text) is None
+    clock.ahead = 71
+    assert await checked.scopes(text)
+    clock.ahead = 0
+    assert await checked.scopes(text) is None
+    assert await bearer().scopes(token(iat=time.time() + 100)) is None
+
+
+async def test_refused_tokens_are_not_remembered(signatures: Any) -> None:
+    checked = bearer()
+    for bad in (token("rsa-stranger", header={"kid": "rsa-1"}), token(aud="other"), token(expires_in=-60)):
+        signatures.reset_mock()
+        for _ in range(3):
+            assert await checked.scopes(bad) is None
+        assert signatures.call_count == 3
+
+
+async def test_a_token_is_void_as_soon_as_its_key_is_known_to_be_gone(signatures: Any) -> None:
+    published = ["rsa-1", "ec-1"]
+    clock = Clock()
+    checked, text = bearer(keys=lambda: key_set(*published), clock=clock), token("rsa-1")
+    assert await checked.scopes(text)
+    published[:] = ["ec-1", "rsa-2"]
+    clock.ahead = 61
+    assert await checked.scopes(token("rsa-2"))  # the unknown key makes the set be fetched
+    assert await checked.scopes(text) is None
+
+
+async def test_a_key_that_is_added_leaves_the_tokens_of_the_others_good() -> None:
+    published = ["rsa-1"]
+    clock = Clock()
+    checked, text = bearer(keys=lambda: key_set(*published), clock=clock), token("rsa-1")
+    assert await checked.scopes(text)
+    published.append("rsa-2")
+    clock.ahead = 61
+    assert await checked.scopes(token("rsa-2"))
+    assert await checked.scopes(text)
+
+
+async def test_scopes_that_mean_nothing_here_take_no_memory() -> None:
+    many = " ".join(["opportunities:read", *map(str, range(1_000))])
+    assert await bearer().scopes(token(scope=many)) == {"opportunities:read"}
+
+
+def test_the_tokens_least_recently_used_go_first() -> None:
+    tokens = VerifiedTokens(max_tokens=3)
+    for name in (b"a", b"b", b"c"):
+        tokens.add(name, VerifiedToken(frozenset(), 0, 1, 0))
+    assert tokens.find(b"a")
+    tokens.add(b"d", VerifiedToken(frozenset(), 0, 1, 0))
+    assert [name for name in (b"a", b"b", b"c", b"d") if tokens.find(name)] == [b"a", b"c", b"d"]
+
+
+async def test_a_token_for_another_audience_causes_no_fetch() -> None:
+    fetched: list[str] = []
+    clock = Clock()
+    checked = bearer(fetched=fetched, clock=clock)
+    assert await checked.scopes(token())
+    clock.ahead = 61
+    assert await checked.scopes(token(aud="other")) is None
+    assert len(fetched) == 1

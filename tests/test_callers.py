@@ -1,9 +1,13 @@
 """Who calls: credentials of each kind through the whole server."""
 
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from aiohttp import web
 
+from server import AllSettings, create_app
 from tests.credentials import SCOPES, line
 from tests.harness import Graph, Response, open_graph
 from tests.issuer import AUDIENCE, ISSUER, key_set, token
@@ -142,36 +146,69 @@ async def test_keys_old_and_new_are_good_at_once() -> None:
         assert new.json["data"]["nexudusOpportunity"]["notes"]
 
 
-async def test_a_frontends_token_is_checked_with_keys_fetched_from_the_issuer() -> None:
-    """Over real sockets: the key set comes from a server on loopback."""
-    from aiohttp import web
-
-    asked = []
+@asynccontextmanager
+async def issuer(publish: Callable[[web.Request], web.Response]) -> AsyncIterator[dict[str, str]]:
+    """Publish a key set over real sockets; give the settings for it."""
 
     async def keys(incoming: web.Request) -> web.Response:
-        asked.append(dict(incoming.headers))
-        return web.Response(body=key_set("rsa-1", "ec-1"))
+        return publish(incoming)
 
     app = web.Application()
     app.router.add_get("/keys", keys)
     runner = web.AppRunner(app)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    port = runner.addresses[0][1]
-    jwt = {"JWT_ISSUER": ISSUER, "JWT_AUDIENCE": AUDIENCE, "JWT_JWKS_URL": f"http://127.0.0.1:{port}/keys"}
     try:
-        async with open_graph(**jwt) as graph:
-            for name in ("rsa-1", "ec-1"):
-                answer = await graph.post(QUERY, authorization=f"Bearer {token(name)}")
-                assert errors(answer) == [(["nexudusOpportunity", "notes"], "FORBIDDEN")]
-            full = await graph.post(QUERY, authorization=f"Bearer {token(scope=' '.join(SCOPES))}")
-            assert errors(full) == []
-            assert (await graph.post(QUERY, authorization=f"Bearer {token(aud='x')}")).status == 401
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        url = f"http://127.0.0.1:{runner.addresses[0][1]}/keys"
+        yield {"JWT_ISSUER": ISSUER, "JWT_AUDIENCE": AUDIENCE, "JWT_JWKS_URL": url}
     finally:
         await runner.cleanup()
+
+
+async def test_a_frontends_token_is_checked_with_keys_fetched_from_the_issuer() -> None:
+    asked = []
+
+    def publish(incoming: web.Request) -> web.Response:
+        asked.append(dict(incoming.headers))
+        return web.Response(body=key_set("rsa-1", "ec-1"))
+
+    async with issuer(publish) as jwt, open_graph(**jwt) as graph:
+        for name in ("rsa-1", "ec-1"):
+            answer = await graph.post(QUERY, authorization=f"Bearer {token(name)}")
+            assert errors(answer) == [(["nexudusOpportunity", "notes"], "FORBIDDEN")]
+        full = await graph.post(QUERY, authorization=f"Bearer {token(scope=' '.join(SCOPES))}")
+        assert errors(full) == []
+        assert (await graph.post(QUERY, authorization=f"Bearer {token(aud='x')}")).status == 401
     assert len(asked) == 1
     assert "Authorization" not in asked[0]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "answered"),
+    [
+        (key_set("ec-1"), 200, 200),
+        (b'{"keys": []}', 200, 401),
+        (key_set("ec-1", private=True), 200, 401),
+        (key_set("ec-1")[:-1] + b" " * 300_000 + b"}", 200, 503),
+        (b"<!doctype html><title>Sign in</title>", 200, 503),
+        (b"[" * 100_000, 200, 503),
+        (b"null", 200, 503),
+        (b"", 200, 503),
+        (key_set("ec-1"), 302, 503),
+        (key_set("ec-1"), 500, 503),
+    ],
+    ids="good emptied private huge page deep null nothing redirect failed".split(),
+)
+async def test_whatever_the_issuer_publishes_a_token_is_taken_or_refused(
+    body: bytes, status: int, answered: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    def publish(_: web.Request) -> web.Response:
+        return web.Response(body=body, status=status, headers={"Location": "/keys"} if status == 302 else {})
+
+    async with issuer(publish) as jwt, open_graph(**jwt) as graph:
+        answer = await graph.post({"query": "{ __typename }"}, authorization=f"Bearer {token('ec-1')}")
+    assert answer.status == answered
+    assert "Traceback" not in caplog.text
 
 
 async def test_an_issuer_that_cannot_be_reached_is_503_not_401() -> None:
@@ -188,3 +225,46 @@ async def test_without_credentials_configured_only_this_machine_may_ask(graph: G
         answer = await graph.post(QUERY, host=host)
         assert (answer.status, errors(answer)) == (403, [(None, "FORBIDDEN")])
     assert (await graph.post(QUERY, host="[")).status == (403 if graph.port is None else 400)  # that is no `Host`
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("x_forwarded_for", "203.0.113.7"),
+        ("x_forwarded_for", "127.0.0.1"),
+        ("x_forwarded_host", "graph.example.com"),
+        ("x_forwarded_proto", "https"),
+        ("x_forwarded_prefix", "/"),
+        ("forwarded", "for=203.0.113.7"),
+        ("forwarded", "for=127.0.0.1"),
+        ("via", "1.1 proxy"),
+        ("x_real_ip", "203.0.113.7"),
+        ("x_real_ip", ""),
+        ("true_client_ip", "203.0.113.7"),
+        ("cf_connecting_ip", "203.0.113.7"),
+    ],
+)
+async def test_who_comes_through_a_proxy_on_this_machine_is_not_local(graph: Graph, name: str, value: str) -> None:
+    for method, target in (("POST", "/graphql"), ("GET", "/graphql?query={__typename}")):
+        body = b'{"query": "{ __typename }"}' if method == "POST" else b""
+        headers = {"host": "localhost:8000", "content_type": "application/json", name: value}
+        answer = await graph.request(method, target, body, **headers)
+        assert (answer.status, errors(answer)) == (403, [(None, "FORBIDDEN")])
+
+
+async def test_a_caller_with_a_credential_and_one_behind_a_trusted_proxy_may_come_through_a_proxy() -> None:
+    for settings, headers in (({"AUTHENTICATION": "proxy"}, {}), (KEYS, {"x_api_key": "machine-key"})):
+        async with open_graph(**settings) as graph:
+            answer = await graph.post(
+                {"query": "{ __typename }"}, x_forwarded_for="203.0.113.7", via="1.1 p", **headers
+            )
+            assert answer.status == 200
+
+
+async def test_the_demo_of_an_image_answers_whoever_can_reach_it() -> None:
+    """In a container no caller is local: requests come in on the container's own address."""
+    for allowed, status in (("true", 200), ("", 403)):
+        app = create_app(AllSettings({"ALLOW_REMOTE_DEMO": allowed}, demo=True))
+        head = Head([(b"host", b"demo.example.com:8000"), (b"content-type", b"application/json")])
+        arrival = Arrival("POST", head, ("172.17.0.2", 8000), whole=b'{"query": "{ __typename }"}')
+        assert (await app.state.endpoint.respond(arrival)).status == status

@@ -12,6 +12,7 @@ from tests import loops
 from tests.harness import Graph, open_graph
 
 LOOPS = loops.WITH_ITS_OWN_TIME
+pytestmark = pytest.mark.looks_at_costs
 
 
 async def fetch(graph: Graph, ids: list[str], fields: str = "sourceId") -> Any:

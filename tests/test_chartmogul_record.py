@@ -2,7 +2,7 @@
 
 import json
 from datetime import UTC, date, datetime
-from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -82,11 +82,50 @@ def test_there_is_no_amount_without_both_a_number_and_a_currency(changes: dict[s
     assert parsed(**changes).amount is None
 
 
-@given(st.integers(-(2**63), 2**64 - 1))
-def test_any_number_of_cents_is_exact(cents: int) -> None:
-    record = parsed(amount_in_cents=cents)
+@given(
+    st.integers(-(10**40), 10**40) | st.integers(-(10**4_000), 10**4_000), st.sampled_from(["JPY", "EUR", "KWD", "CLF"])
+)
+def test_any_number_of_cents_is_exact_whatever_its_length(cents: int, currency: str) -> None:
+    for minor_units, units in (
+        ("hundred", 100),
+        ("iso4217", {"JPY": 1, "EUR": 100, "KWD": 1_000, "CLF": 10_000}[currency]),
+    ):
+        record = parsed(minor_units, amount_in_cents=cents, currency=currency)  # type: ignore[arg-type] # one of both
+        assert record.amount_in_cents == cents
+        assert record.amount is not None
+        assert Fraction(record.amount) == Fraction(cents, units)
+        assert len(record.amount.as_tuple().digits) <= len(str(abs(cents)))
+
+
+@pytest.mark.parametrize(
+    ("sent", "cents"),
+    [
+        ("5.0", 5),
+        ("1e3", 1_000),
+        ('"5"', 5),
+        ('"5.00"', 5),
+        ("9007199254740993.0", 9007199254740993),
+        ("123456789012345678901234567890123.000", 123456789012345678901234567890123),
+        ("-1.5e1", -15),
+        ("1e30", 10**30),
+    ],
+)
+def test_cents_may_be_written_like_any_number_that_is_whole(sent: str, cents: int) -> None:
+    record = parse(json.dumps({**EXAMPLE, "amount_in_cents": "?"}).replace('"?"', sent).encode())
     assert record.amount_in_cents == cents
-    assert record.amount == Decimal(cents) / 100
+    assert type(record.amount_in_cents) is int
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        *["9" * 5_000, "1e5000", "1e999999999", "1e-999999999", "NaN", "1.5", "123456789012345678901234567890.5"],
+        *['"NaN"', '"1e5000"', '"x"', "true"],
+    ],
+)
+def test_cents_that_are_no_number_of_cents_are_a_bad_response(sent: str) -> None:
+    with pytest.raises(UpstreamBadResponse):
+        parse(json.dumps({**EXAMPLE, "amount_in_cents": "?"}).replace('"?"', sent).encode())
 
 
 def test_custom_attributes_keep_their_order_and_their_types() -> None:

@@ -7,12 +7,7 @@ COMPILED_EXAMPLES=5000 looks further than the suite does.
 """
 
 import asyncio
-import os
-from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime
-from decimal import Decimal
-from functools import cache
 from random import Random
 from typing import Any
 
@@ -43,127 +38,24 @@ from graphql.language import ConstValueNode, NamedTypeNode, VariableDefinitionNo
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from hypothesis_graphql import nodes, queries
-from msgspec.structs import fields as struct_fields
 
-from resolvers import global_id
-from resolvers.cache import Entry
 from resolvers.chartmogul.record import ChartMogulRecord
-from resolvers.errors import UpstreamRateLimited, UpstreamTimeout
-from resolvers.loaders import Loaders
-from resolvers.nexudus.record import NexudusRecord
-from resolvers.operation import Operation
-from resolvers.queueing import Visit
-from resolvers.reply import Timestamp
 from schema import build_restricted_schema, build_schema
-from schema.access import SCOPES, Access
-from schema.compiled import MOST_COMPILED, CompiledOperation, Shortcuts
-from schema.completion import NotCompiled
+from schema.access import NO_CONTACTS, Forbidden, personal_fields
+from schema.answer_size import AnswerSize
+from schema.compiled import Compiled, CompiledOperation, Shortcuts
 from schema.context import Context
-from schema.declared import scalars_of
-from schema.errors import field_errors
+from schema.errors import field_errors, refusals
 from schema.execution import execute_with_graphql_core
+from schema.fallbacks import Fallbacks, NotCompiled
+from schema.lookups import LONGEST_LIST
+from schema.made import Constant, Made
 from schema.memo import Memo
+from schema.sources import SOURCE_TYPES
+from tests.records import EXAMPLES, GLOBAL_IDS, MALFORMED, SOURCE_IDS, Fetcher, context, record
 from web.sent import written
 
 OPEN, RESTRICTED = build_schema()._schema, build_restricted_schema()._schema
-EVERYTHING = Access.of(SCOPES, is_gateway=True, is_production=False)
-EXAMPLES = int(os.environ.get("COMPILED_EXAMPLES", "75"))
-
-UUID = "4ee13ca4-e7fe-11ee-fa7f-{:012d}"
-NUMBERS = range(1, 7)
-SOURCE_IDS = {"nexudus": [str(n) for n in NUMBERS], "chartmogul": [UUID.format(n) for n in NUMBERS]}
-GLOBAL_IDS = [global_id.encode(source, id_) for source, ids in SOURCE_IDS.items() for id_ in ids]
-MALFORMED = ["", "x", "bmV4dWR1czow"]
-
-TEXTS = ["", "a", 'quo"te\n', "£", "7", "Company", "won", "pipeline", "recurring", "one-time", "USD", "unheard-of"]
-TIMES = [
-    Timestamp.of("2026-02-11T16:42:07.913118Z"),
-    Timestamp.of("2026-02-11T16:42:07+02:00"),
-]
-VALUES: dict[str, Sequence[Any]] = {
-    "str": TEXTS,
-    "int": [0, 1, 2, 3, 19, 98, 2**31 - 1, 2**31, 2**70, -5],
-    "int of 32 bits": [0, 1, 2, 3, 19, 98, 2**31 - 1, -(2**31), -5],
-    "bool": [True, False],
-    "Decimal": [Decimal("4800.00000"), Decimal("-0"), Decimal("1E+3")],
-    "Timestamp": TIMES,
-    "date": [datetime(2026, 3, 31).date()],
-    "dict": [{}, {"seats": 3, "list": [1, None]}, {"none": None, "huge": 2**70, "deep": {"a": 0.5}}],
-}
-MISFITS = [object(), "text", 5, 1.5, True, [1], {"a": 1}]
-
-
-@cache
-def choices(type_: type[Any]) -> list[tuple[str, bool, Sequence[Any]]]:
-    """Return each field's name, whether it may be null, and values for it."""
-    types = {field.name: str(field.type) for field in struct_fields(type_)}
-    kinds = {name: next(v for v in VALUES if v in text) for name, text in types.items()}
-    kinds |= {name: "int of 32 bits" for name, scalars in scalars_of(type_).items() if "Int" in scalars}
-    return [(name, "None" in text, VALUES[kinds[name]]) for name, text in types.items()]
-
-
-def record(type_: type[Any], source_id: str, chance: Random) -> Any:
-    """Return a record; a quarter of its values are null, and once in a while one does not fit.
-
-    Not where its decoder would never let it through (`tests/test_declared.py`).
-    """
-    made: dict[str, Any] = {}
-    for name, is_optional, values in choices(type_):
-        made[name] = None if is_optional and chance.random() < 0.25 else chance.choice(values)
-    made |= (
-        {"id": int(source_id), "status": chance.choice([1, 2, 3, 4])} if type_ is NexudusRecord else {"uuid": source_id}
-    )
-    if chance.random() < 0.03:
-        name = chance.choice([name for name in made if name not in ("id", "uuid", "value")])
-        made[name] = chance.choice([None] if scalars_of(type_)[name] else [None, *MISFITS])
-    return type_(**made)
-
-
-def outcome(source: str, source_id: str, chance: Random) -> Any:
-    """Return what becomes of an id."""
-    draw = chance.random()
-    if draw < 0.1:
-        return None
-    if draw < 0.2:
-        return chance.choice([UpstreamTimeout(source), UpstreamRateLimited(source, retry_after_seconds=3.0)])
-    if draw < 0.23:
-        return RuntimeError("a fault of ours")
-    return record(NexudusRecord if source == "nexudus" else ChartMogulRecord, source_id, chance)
-
-
-class Fetcher:
-    """A source with some of its records at hand, as `resolvers.fetcher.Fetcher` is to the loaders."""
-
-    def __init__(self, source: str, chance: Random) -> None:
-        self.source = source
-        self.sends_at_once = source == "chartmogul"
-        self.visits = 0
-        self._outcomes = {id_: outcome(source, id_, chance) for id_ in SOURCE_IDS[source]}
-        self._at_hand = {id_ for id_, found in self._outcomes.items() if not isinstance(found, Exception)}
-        self._at_hand = {id_ for id_ in sorted(self._at_hand) if chance.random() < 0.5}
-
-    def at_hand(self, source_id: str, _: Operation) -> Entry | None:
-        return Entry(self._outcomes.get(source_id), 0, 0, 0, 0) if source_id in self._at_hand else None
-
-    async def fetch_many(self, ids: Sequence[str], _: Operation) -> list[Any]:
-        await asyncio.sleep(0)
-        return self._found(ids)
-
-    def visit(self, ids: Sequence[str], operation: Operation, told: Callable[[list[Any]], None]) -> Visit:
-        self.visits += 1
-        asyncio.get_running_loop().call_soon(told, self._found(ids))
-        return Visit(operation, lambda _: None)
-
-    def leave(self, _: Visit) -> None:
-        pass
-
-    def _found(self, ids: Sequence[str]) -> list[Any]:
-        return [self._outcomes.get(id_) for id_ in ids]
-
-
-def context(fetchers: dict[str, Fetcher], access: Access = EVERYTHING) -> Context:
-    operation = Operation(5)
-    return Context(Loaders(fetchers, operation), operation, access)  # type: ignore[arg-type] # as much as they need
 
 
 class Harder:
@@ -193,7 +85,7 @@ class Harder:
     def _argument(self, node: FieldNode, argument: ArgumentNode) -> ArgumentNode:
         name = node.name.value
         many = argument.name.value in ("ids", "representations")
-        count = self._chance.choice([0, 1, 3, 8]) if many else 1
+        count = self._chance.choice([0, 1, 3, 8, LONGEST_LIST + 1]) if many else 1
         drawn = [self._id(name) for _ in range(count)]
         value = drawn if many else drawn[0]
         type_ = {"ids": "[ID!]!", "representations": "[_Any!]!"}.get(argument.name.value, "ID!")
@@ -221,7 +113,10 @@ class Harder:
         given = self._chance.random()
         if given < 0.15:
             default = _literal(value)
-        elif given < 0.2:
+        elif given < 0.2:  # with a default it may stand where no null may be, and be null
+            default, type_ = _literal(value), type_.removesuffix("!")
+            self.variables[name] = self._chance.choice([None, value])
+        elif given < 0.25:
             self.variables[name] = self._chance.choice([None, 5, [7], {"a": []}])
         else:
             self.variables[name] = value
@@ -311,6 +206,21 @@ PLAIN = queries(
     print_ast=lambda document: document,
 )
 
+
+def sorted_text(value: Any) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+
+
+def _forbid(*_: Any, **__: Any) -> None:
+    raise Forbidden(NO_CONTACTS)
+
+
+RAISING = build_schema()._schema
+"""The restricted schema as it would be, were each refusal an error that graphql-core takes to its place."""
+for field in personal_fields(RAISING).values():
+    field.resolve = _forbid
+
+
 seen: dict[str, int] = {"compiled": 0, "left": 0}
 
 
@@ -332,23 +242,44 @@ def answers_are_alike(plain: DocumentNode, seed: int) -> None:
         # Twice: from the records, then from the texts that are kept of those at hand.
         return expected, [await answered(context(fetchers)) for _ in range(2)]
 
+    async def refused() -> None:
+        noted = context(fetchers)
+        raised = await execute_with_graphql_core(RAISING, document, harder.variables, None, context(fetchers))
+        found = await execute_with_graphql_core(schema, document, harder.variables, None, noted)
+        wanted = [e for e in field_errors(raised.errors or []) if e["extensions"]["code"] == Forbidden.code]
+        assert found.data == raised.data
+        made = refusals(noted.refused, Forbidden(NO_CONTACTS))
+        assert sorted(map(sorted_text, made)) == sorted(map(sorted_text, wanted)), text
+
     async def answered(fresh: Context) -> ExecutionResult:
-        found = await operation.execute(harder.variables, fresh) if operation else None
+        found = await execute(operation, harder.variables, fresh) if operation else None
         seen["left" if found is None else "compiled"] += 1
         return found or await execute_with_graphql_core(schema, document, harder.variables, None, fresh)
 
     operation = compiled(document, schema)
+    if schema is RESTRICTED:
+        asyncio.run(refused())
     expected, found = asyncio.run(both())
     for one in found:
         assert told(one) == told(expected), text
 
 
+def shared(document: DocumentNode, fallbacks: Fallbacks | None = None) -> Compiled:
+    assert document.loc
+    text = document.loc.source.body
+    return Compiled(text, document, Memo(), (fallbacks or Fallbacks()).of(text))
+
+
 def compiled(document: DocumentNode, schema: Any) -> CompiledOperation | None:
     (operation,) = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
     try:
-        return CompiledOperation(schema, document, operation, Memo())
+        return CompiledOperation(schema, operation, shared(document))
     except NotCompiled:
         return None
+
+
+async def execute(operation: CompiledOperation, variables: Any, fresh: Context) -> ExecutionResult | None:
+    return await operation.execute(variables, fresh, AnswerSize(10_000_000), operation._shared.text)
 
 
 def test_the_answer_is_that_of_the_executor() -> None:
@@ -357,7 +288,7 @@ def test_the_answer_is_that_of_the_executor() -> None:
 
 
 async def test_a_document_is_compiled_when_it_is_asked_for_again() -> None:
-    shortcuts = Shortcuts(parse('{ opportunity(id: "x") { id } }'), Memo())
+    shortcuts = Shortcuts(shared(parse('{ opportunity(id: "x") { id } }')))
     assert shortcuts.operation(OPEN, None) is None
     assert shortcuts.operation(OPEN, None) is shortcuts.operation(OPEN, None) is not None
     assert shortcuts.operation(OPEN, "Other") is None
@@ -384,16 +315,17 @@ query Q($a: Boolean!, $b: Boolean!, $c: Boolean!, $d: Boolean!, $e: Boolean!) {
 async def test_what_is_not_covered_is_left_to_the_executor(text: str) -> None:
     operation = compiled(parse(text), OPEN)
     variables = {"id": GLOBAL_IDS[0], **dict.fromkeys("abcde", True)}
-    assert operation is None or await operation.execute(variables, context({})) is None
+    assert operation is None or await execute(operation, variables, context({})) is None
 
 
 async def test_nothing_leaves_before_it_is_known_whether_the_executor_has_to_begin_anew() -> None:
     """What has arrived by then is in an answer that has no data, and else is not."""
     ids = ", ".join(f'"{id_}"' for id_ in GLOBAL_IDS)
+    too_many = ", ".join(['"x"'] * (LONGEST_LIST + 1))
     fetchers = {source: Fetcher(source, Random(1)) for source in SOURCE_IDS}
-    operation = compiled(parse(f"{{ many: nodes(ids: [{ids}]) {{ id }} nodes(ids: []) {{ id }} }}"), OPEN)
+    operation = compiled(parse(f"{{ many: nodes(ids: [{ids}]) {{ id }} nodes(ids: [{too_many}]) {{ id }} }}"), OPEN)
     assert operation
-    assert await operation.execute({}, context(fetchers)) is None
+    assert await execute(operation, {}, context(fetchers)) is None
     assert [fetcher.visits for fetcher in fetchers.values()] == [0, 0]
 
 
@@ -403,7 +335,7 @@ async def test_a_field_that_the_caller_may_not_see_is_left_to_the_executor() -> 
     for schema, is_covered in ((OPEN, True), (RESTRICTED, False)):
         operation = compiled(document, schema)
         assert operation
-        assert (await operation.execute({}, context(fetchers)) is not None) is is_covered
+        assert (await execute(operation, {}, context(fetchers)) is not None) is is_covered
 
 
 async def test_a_record_that_is_at_hand_again_is_not_completed_again() -> None:
@@ -438,22 +370,40 @@ async def test_a_variable_of_another_operation_that_has_the_name_of_a_switch_is_
         'query A($x: Boolean!) { opportunity(id: "x") { id @include(if: $x) } }'
         f"query B($x: {type_}) {{ {field} {{ id }} }}"
     )
-    shortcuts = Shortcuts(document, Memo())
+    shortcuts = Shortcuts(shared(document))
     shortcuts.operation(OPEN, "B")
     operation = shortcuts.operation(OPEN, "B")
     assert operation
     fetchers = {source: Fetcher(source, Random(1)) for source in SOURCE_IDS}
     for id_ in GLOBAL_IDS:
-        assert await operation.execute({"x": id_ if type_ == "ID!" else [id_]}, context(fetchers)) is not None
+        assert await execute(operation, {"x": id_ if type_ == "ID!" else [id_]}, context(fetchers)) is not None
     assert len(operation._variants) == 1
 
 
-def test_what_is_compiled_of_one_operation_is_bounded() -> None:
-    switches = [f"s{number}" for number in range(4)]
-    fields = " ".join(f'f{number}: opportunity(id: "x") {{ id }}' for number in range(MOST_COMPILED // 3))
-    skipped = " ".join(f"x{name}: __typename @skip(if: ${name})" for name in switches)
-    head = ", ".join(f"${name}: Boolean!" for name in switches)
-    operation = Shortcuts(parse(f"query ({head}) {{ {fields} {skipped} }}"), Memo()).operation(OPEN, None, at_once=True)
-    assert operation is not None
-    values = [{name: bool(number >> place & 1) for place, name in enumerate(switches)} for number in range(16)]
-    assert sum(operation.root_fields(value) is not None for value in values) == 3
+@pytest.mark.parametrize(
+    "selected", ["owner { name email }", "customer { sourceId name }", "value { amount currencyCode }"]
+)
+async def test_an_object_that_one_source_never_has_is_compiled(selected: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else one field that is null for one source sends every query of the interface to graphql-core."""
+    nothing = {selected.split()[0]: Constant(None)}
+    types = [
+        replace(one, made=Made(one.made.type_, {**one.made.fields, **nothing}))
+        if one.source.name == "chartmogul"
+        else one
+        for one in SOURCE_TYPES
+    ]
+    monkeypatch.setattr("schema.compiled.SOURCE_TYPES", types)
+    monkeypatch.setattr("schema.context.MADE", {one.source.name: one.made for one in types})
+    ids = ", ".join(f'"{id_}"' for id_ in GLOBAL_IDS)
+    document = parse(f"{{ opportunitiesById(ids: [{ids}]) {{ id {selected} }} }}")
+    operation = compiled(document, OPEN)
+    assert operation
+    answers = []
+    for seed in range(5):
+        first, second = (
+            context({source: Fetcher(source, Random(f"{seed} {source}")) for source in SOURCE_IDS}) for _ in range(2)
+        )
+        expected = await execute_with_graphql_core(OPEN, document, {}, None, first)
+        answers.append(await execute(operation, {}, second))
+        assert answers[-1] is None or told(answers[-1]) == told(expected)
+    assert any(answers), "none was compiled"

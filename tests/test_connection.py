@@ -1,65 +1,20 @@
 """`resolvers.connection`, byte by byte and without sockets: what is a reply, and when the connection can rest."""
 
+import asyncio
+import gzip
 import tracemalloc
-from typing import Any
 
 import pytest
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.http_parser import HttpResponseParser
 
-from resolvers.connection import MOST_FRAMING_BYTES, Connection, Garbled, NoReply
+from resolvers.connection import Garbled, NoReply
 from resolvers.reply import Reply
+from resolvers.reply_parser import MOST_FRAMING_BYTES, MOST_HEADERS, MOST_LINE_BYTES
+from tests.lines import Line
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n1\r\n}\r\n0\r\nX-Trailer: 1\r\n\r\n"
-
-
-class Pipe:
-    """What aiohttp's connector gives: a connection with a protocol and a transport, all in one and of no substance."""
-
-    def __init__(self) -> None:
-        self.protocol: Any = self
-        self.transport: Any = self
-        self.written = b""
-        self.is_shut = False
-        self.lost: list[Exception | None] = []
-
-    def set_protocol(self, _: object) -> None: ...
-
-    def set_write_buffer_limits(self, high: int) -> None: ...
-
-    def write(self, data: bytes) -> None:
-        self.written += data
-
-    def is_closing(self) -> bool:
-        return self.is_shut
-
-    def close(self) -> None:
-        self.is_shut = True
-
-    def connection_lost(self, error: Exception | None) -> None:
-        self.lost.append(error)
-
-
-class Line:
-    """A connection over a pipe, and what became of it."""
-
-    def __init__(self) -> None:
-        self.pipe = Pipe()
-        self.rested: list[Connection] = []
-        self.lost: list[Connection] = []
-        self.found: list[Reply | NoReply | Garbled] = []
-        opened: Any = self.pipe
-        self.connection = Connection(opened, self.rested.append, self.lost.append)
-
-    def ask(self, *pieces: bytes, max_bytes: int = 100) -> Reply | NoReply | Garbled:
-        """Return what is found when these bytes come; `end` has to bring it about if they do not."""
-        self.connection.exchange(b"GET", max_bytes, self.found.append)
-        for piece in pieces:
-            self.connection.data_received(piece)
-        return self.found[-1] if self.found else NoReply("nothing yet")
-
-    @property
-    def can_be_used_again(self) -> bool:
-        return bool(self.rested) and not self.pipe.is_shut
 
 
 def body(found: Reply | NoReply | Garbled) -> bytes:
@@ -128,14 +83,149 @@ def test_what_comes_unasked_ends_a_resting_connection() -> None:
         b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}",
         b"HTTP/1.1 200 OK\r\nContent-Length: -2\r\n\r\n{}",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}",
-        b"HTTP/1.1 200 OK\r\nX: a\r\n b\r\n\r\n",
-        b"HTTP/1.1 200 OK\nContent-Length: 2\n\n{}",
+        b"HTTP/1.1 200 OK\r\n X: a\r\nContent-Length: 2\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nX: a\0b\r\nContent-Length: 2\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nX: a\rb\r\nContent-Length: 2\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n 2\r\n\r\n{}",
+        b"HTTP/2.0 200 OK\r\nContent-Length: 2\r\n\r\n{}",
     ],
 )
-def test_what_is_no_reply_is_garbled(reply: bytes) -> None:
+@pytest.mark.parametrize("size", [1, 10_000])
+def test_what_is_no_reply_is_garbled(reply: bytes, size: int) -> None:
     line = Line()
-    assert isinstance(line.ask(reply), Garbled)
+    assert isinstance(line.ask(*[reply[i : i + size] for i in range(0, len(reply), size)]), Garbled)
     assert line.pipe.is_shut
+
+
+FOLDED = b"HTTP/1.1 200 OK\r\nX: a\r\n b\r\n\tc\r\nContent-Length:\r\n 2\r\n\r\n{}"
+ODD = {
+    "folded header": FOLDED,
+    "folded coding": CHUNKED.replace(b"Encoding: ", b"Encoding:\r\n "),
+    "folded trailer": CHUNKED.replace(b"Trailer: 1", b"Trailer: 1\r\n 2"),
+    "bare line feeds": OK.replace(b"\r\n", b"\n"),
+    "a bare line feed": OK.replace(b"OK\r\n", b"OK\n"),
+    "bare line feeds in trailers": CHUNKED.replace(b"Trailer: 1\r\n\r\n", b"Trailer: 1\n\n"),
+    "blanks behind chunk sizes": CHUNKED.replace(b"1\r\n{", b"1  \r\n{").replace(b"0\r\n", b"0 \r\n"),
+    "a tab behind a chunk size": CHUNKED.replace(b"1\r\n{", b"1\t\r\n{"),
+    "blanks before a colon": OK.replace(b"Length:", b"Length :"),
+    "chunked in two lines": CHUNKED.replace(b"\r\n\r\n1", b"\r\nTransfer-Encoding: chunked\r\n\r\n1", 1),
+    "chunked twice": CHUNKED.replace(b"chunked", b"chunked, chunked"),
+    "chunked in HTTP/1.0": CHUNKED.replace(b"1.1 200 OK", b"1.0 200 OK\r\nConnection: keep-alive"),
+}
+"""What RFC 9112 forbids to send, and wants to be read (5.2, 2.2, 5.1) or clients read all the same (7.1)."""
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 10_000])
+@pytest.mark.parametrize("reply", ODD.values(), ids=ODD)
+def test_a_reply_of_odd_form_is_read_and_its_connection_not_used_again(reply: bytes, size: int) -> None:
+    line = Line()
+    found = line.ask(*[reply[i : i + size] for i in range(0, len(reply), size)])
+    assert body(found) == b"{}"
+    assert line.pipe.is_shut
+    assert not line.rested
+
+
+@pytest.mark.parametrize("name", ODD)
+async def test_what_is_read_of_an_odd_reply_is_what_aiohttp_reads(name: str) -> None:
+    loop = asyncio.get_running_loop()
+    protocol = ResponseHandler(loop)
+    parser = HttpResponseParser(protocol, loop, 2**16, read_until_eof=True)
+    (((message, payload),), _, _) = parser.feed_data(ODD[name])
+    assert payload.is_eof()
+    found = Line().ask(ODD[name])
+    assert isinstance(found, Reply)
+    assert (found.status, found.body) == (message.code, await payload.read())
+    for field, value in message.headers.items():
+        assert found.headers.get(field.strip()) == value.strip()
+    protocol.connection_lost(None)
+
+
+def test_a_folded_line_is_one_value_with_blanks_for_the_breaks() -> None:
+    """RFC 9112, 5.2: a user agent MUST replace each fold with one or more blanks."""
+    found = Line().ask(FOLDED)
+    assert isinstance(found, Reply)
+    assert found.headers.get("X").split() == ["a", "b", "c"]
+    assert found.headers.get("Content-Length") == "2"
+
+
+def test_a_folded_list_of_connection_options_is_read_as_a_whole() -> None:
+    line = Line()
+    assert body(line.ask(OK.replace(b"Content", b"Connection: x,\r\n close\r\nContent"))) == b"{}"
+    assert line.pipe.is_shut
+
+
+@pytest.mark.parametrize("codings", [b"gzip\r\nTransfer-Encoding: chunked", b"chunked\r\nTransfer-Encoding: chunked"])
+def test_a_chunked_reply_that_is_cut_is_not_whole_however_its_codings_are_written(codings: bytes) -> None:
+    """RFC 9112, 8: a chunked message without its last chunk is incomplete. List headers may be in several lines."""
+    line = Line()
+    line.ask(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: " + codings + b"\r\n\r\n2\r\n{}\r\n")
+    line.connection.connection_lost(None)
+    assert [type(found) for found in line.found] == [Garbled]
+
+
+@pytest.mark.parametrize(
+    "codings",
+    [b"gzip, chunked", b"gzip\r\nTransfer-Encoding: chunked", b"gzip", b"identity", b"xchunked", b"chunk\r\n ed"],
+)
+def test_a_transfer_coding_that_nobody_asked_for_is_garbled(codings: bytes) -> None:
+    line = Line()
+    assert isinstance(line.ask(CHUNKED.replace(b"chunked", codings)), Garbled)
+    assert line.pipe.is_shut
+
+
+@pytest.mark.parametrize("status", [204, 304])
+def test_a_reply_without_a_body_has_none_whatever_its_length_says(status: int) -> None:
+    """RFC 9112, 6.3, 1."""
+    line = Line()
+    assert body(line.ask(b"HTTP/1.1 %d X\r\nContent-Length: 2\r\n\r\n" % status)) == b""
+
+
+ENDING = b"Content-Length: 2\r\n\r\n{}"
+
+
+@pytest.mark.parametrize(
+    ("within", "beyond"),
+    [
+        (b"X: y\r\n" * (MOST_HEADERS - 2), b"X: y\r\n" * MOST_HEADERS),
+        (b"X: " + b"y" * (MOST_LINE_BYTES - 10) + b"\r\n", b"X: " + b"y" * MOST_LINE_BYTES + b"\r\n"),
+        ((b"X: " + b"y" * 10_000 + b"\r\n") * 6, (b"X: " + b"y" * 10_000 + b"\r\n") * 7),
+        (b"X: y\r\n" + b" z\r\n" * 1_000, b"X: y\r\n" + b" zzzz\r\n" * 4_000),
+    ],
+    ids=["lines", "bytes of a line", "bytes", "folds"],
+)
+def test_a_head_is_bounded_in_one_read_as_in_many(within: bytes, beyond: bytes) -> None:
+    assert body(Line().ask(b"HTTP/1.1 200 OK\r\n" + within + ENDING, max_bytes=5_000_000)) == b"{}"
+    whole = b"HTTP/1.1 200 OK\r\n" + beyond + ENDING
+    for size in (len(whole), 1_000):
+        line = Line()
+        found = line.ask(*[whole[i : i + size] for i in range(0, len(whole), size)], max_bytes=5_000_000)
+        assert isinstance(found, Garbled)
+        assert "too large" in str(found)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "sent"),
+    [
+        (b"gzip", gzip.compress(b"{}") + bytes(16)),
+        (b"utf-8", b"{}"),
+        (b"UTF-8", b"{}"),
+        (b"none", b"{}"),
+        (b"identity", b"{}"),
+        (b"gzip\r\nContent-Encoding: identity", gzip.compress(b"{}")),
+    ],
+    ids=["zeros", "utf-8", "UTF-8", "none", "identity", "two lines"],
+)
+def test_a_body_that_is_oddly_encoded_is_read_and_its_connection_not_used_again(encoding: bytes, sent: bytes) -> None:
+    line = Line()
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: %b\r\nContent-Length: %d\r\n\r\n" % (encoding, len(sent))
+    assert body(line.ask(head + sent)) == b"{}"
+    assert line.pipe.is_shut
+
+
+def test_codings_in_two_lines_are_one_list() -> None:
+    sent = gzip.compress(gzip.compress(b"{}"))
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n"
+    assert isinstance(Line().ask(head % len(sent) + sent), Garbled)
 
 
 def test_a_body_in_an_encoding_that_was_not_asked_for_is_garbled() -> None:
@@ -237,8 +327,8 @@ def test_nothing_of_a_reply_is_kept_while_the_connection_rests() -> None:
     line = Line()
     line.ask(OK.replace(b"{}", b"[]").replace(b"Length", b"Length: 2\r\nX-Secret"))
     assert line.can_be_used_again
-    assert not [name for name, value in vars(line.connection).items() if b"[]" in (value, getattr(value, "body", 0))]
-    assert not line.connection._headers
+    parts = vars(line.connection._parser).values()
+    assert not [part for part in parts if b"[]" in (part, getattr(part, "body", 0)) or (type(part) is list and part)]
 
 
 def test_headers_of_a_second_reply_are_not_those_of_the_first() -> None:

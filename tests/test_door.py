@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 import server
-from resolvers.settings import BadSettings
+from resolvers.registry import SOURCES
+from resolvers.settings import BadSettings, variables
 from server import AllSettings
 from tests.credentials import line
 
@@ -52,6 +53,52 @@ def test_the_demo_listens_on_this_machine_only(capsys: pytest.CaptureFixture[str
     assert problems(demo=True) == []
     assert server.main(["--demo", "--host", EVERYWHERE, "--port", "0"]) == 2
     assert "--demo listens on this machine only" in capsys.readouterr().err
+
+
+def test_the_demo_may_be_reached_by_others_where_that_is_said() -> None:
+    assert problems(demo=True, HOST=EVERYWHERE, ALLOW_REMOTE_DEMO="true") == []
+    assert problems(HOST=EVERYWHERE, ALLOW_REMOTE_DEMO="true")[0].startswith("HOST: other machines can reach")
+
+
+REMOTE = [
+    "http://internal.example.com",
+    "HTTP://10.0.0.1:8080/base",
+    "http://localhost.example.com",
+    "http://[fe80::1]",
+]
+
+
+@pytest.mark.parametrize("url", REMOTE)
+@pytest.mark.parametrize("name", ["NEXUDUS_URL", "CHARTMOGUL_URL", "JWT_JWKS_URL"])
+def test_credentials_and_keys_travel_encrypted_unless_the_operator_says_otherwise(name: str, url: str) -> None:
+    (problem,) = problems(**{**JWT, name: url})
+    assert problem.startswith(f"{name}: must be https")
+    assert "ALLOW_INSECURE_SOURCES=true" in problem
+    assert url not in problem
+    assert problems(**{**JWT, name: url, "ALLOW_INSECURE_SOURCES": "true"}) == []
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:8765/base", "http://[::1]", "http://localhost:1", "https://a.example"]
+)
+@pytest.mark.parametrize("name", ["NEXUDUS_URL", "CHARTMOGUL_URL", "JWT_JWKS_URL"])
+def test_what_stays_on_this_machine_need_not_be_encrypted(name: str, url: str) -> None:
+    assert problems(**{**JWT, name: url}) == []
+
+
+def test_each_url_of_each_source_is_looked_at() -> None:
+    urls = {name: "http://h.example" for source in SOURCES for name in variables(source.settings) if "URL" in name}
+    assert sorted(problem.split(":")[0] for problem in problems(**urls)) == sorted(urls)
+    assert len(urls) >= len(SOURCES)
+
+
+def test_an_insecure_url_ends_the_start_with_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "variables", lambda: SOURCE | {"CHARTMOGUL_URL": "http://hunter2.example"})
+    assert server.main(["--check-config"]) == 2
+    shown = capsys.readouterr()
+    assert (shown.out, len(shown.err.splitlines()), "hunter2" in shown.err) == ("", 1, False)
 
 
 def test_the_refusal_reaches_who_starts_it(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from resolvers.connection import Garbled, NoReply
-from resolvers.exchange import Exchanges, Request, open_session
+from resolvers.exchange import Exchanges, KeptConnectionDied, Request, open_session
 from resolvers.reply import Reply
 from simulator import FAULTS, Simulator
 
@@ -179,9 +179,30 @@ async def test_a_connection_killed_on_reuse_costs_exactly_one_request(ending: st
         assert (await make(exchanges, ping)).status == 200
         simulator.chartmogul.faults.add(FAULTS[ending], times=None)
         before = len(simulator.calls)
-        with pytest.raises(NoReply):
+        with pytest.raises(KeptConnectionDied):
             await make(exchanges, ping)
         assert len(simulator.calls) == before + 1
+        with pytest.raises(NoReply) as on_a_new_one:
+            await make(exchanges, ping)
+        assert not isinstance(on_a_new_one.value, KeptConnectionDied)
+
+
+async def test_a_connection_that_dies_within_a_reply_is_not_taken_for_one_that_had_been_closed() -> None:
+    async with answering(OK, b"HTTP/1.1 200") as (source, exchanges):
+        request = Request(f"{source.url}/", "get")
+        await make(exchanges, request)
+        with pytest.raises(NoReply) as died:
+            await make(exchanges, request)
+        assert not isinstance(died.value, KeptConnectionDied)
+        assert source.connections == 1
+
+
+async def test_a_request_can_be_sent_on_a_new_connection_though_there_is_one() -> None:
+    async with answering(OK, OK) as (source, exchanges):
+        request = Request(f"{source.url}/", "get")
+        await make(exchanges, request)
+        await exchanges.make(request, max_bytes=1000, sent=nothing, on_new_connection=True)
+        assert source.connections == 2
 
 
 @pytest.mark.parametrize("is_cancelled_first", [False, True])
@@ -199,8 +220,8 @@ async def test_who_is_cancelled_in_the_moment_of_its_reply_breaks_off_nobody_els
             cancelled.cancel()
         connection.data_received(OK)
         cancelled.cancel()
-        other = asyncio.get_running_loop().create_future()
-        assert exchanges.start(request, 1000, other.set_result) is connection
+        other = asyncio.create_task(make(exchanges, again := Request(request.url, "get")))
         await asyncio.wait([cancelled])
         assert cancelled.cancelled()
         assert isinstance(await asyncio.wait_for(other, 1), Reply)
+        assert again.connection is connection

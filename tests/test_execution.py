@@ -11,8 +11,9 @@ from aiodataloader import DataLoader
 from resolvers.loaders import Loaders
 from resolvers.nexudus import NEXUDUS, client
 from resolvers.nexudus.record import NexudusRecord
-from schema import build_schema, execution
-from schema.execution import Answer, Document, Engine
+from schema import build_schema
+from schema.documents import Document
+from schema.execution import Answer, Engine
 from tests import loops
 from tests.harness import Graph
 
@@ -187,30 +188,23 @@ async def test_refusals_are_remembered_too() -> None:
     assert ENGINE.read("{ nothing }") is first
 
 
-async def test_the_documents_kept_are_bounded_by_their_size_and_the_least_used_go_first(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(execution, "KEPT_DOCUMENT_BYTES", 1_000_000)
-    engine = Engine(build_schema())
-    used = "{ used: __typename }"
-    engine.read(used)
-    for number in range(200):
+async def test_the_documents_kept_are_bounded_by_their_size_and_the_least_used_go_first() -> None:
+    engine = Engine(build_schema(), max_document_bytes=1_000_000)
+    used = engine.read("{ used: __typename }")
+    first = engine.read("{ number0: __typename }")
+    for number in range(1, 200):
         engine.read(f"{{ number{number}: __typename }}")
-        engine.read(used)
-        assert engine._kept_bytes <= 1_000_000
+        assert engine.read("{ used: __typename }") is used
+        assert engine._documents.bytes <= 1_000_000
 
-    assert used in engine._documents
-    assert "{ number0: __typename }" not in engine._documents
+    assert engine.read("{ number0: __typename }") is not first
 
 
-async def test_a_document_larger_than_all_that_is_kept_is_answered_and_not_kept(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(execution, "KEPT_DOCUMENT_BYTES", 100)
-    engine = Engine(build_schema())
+async def test_a_document_larger_than_all_that_is_kept_is_answered_and_not_kept() -> None:
+    engine = Engine(build_schema(), max_document_bytes=100)
     assert isinstance(engine.read("{ __typename" + " " * 200 + "}"), Document)
     assert len(engine._documents) == 0
-    assert engine._kept_bytes == 0
+    assert engine._documents.bytes == 0
 
 
 async def test_a_cancelled_batch_does_not_leave_its_callers_waiting() -> None:
@@ -249,7 +243,6 @@ class Fetching:
     """Takes the place of a source's fetcher."""
 
     source = "nexudus"
-    sends_at_once = False
 
     def __init__(self, fetch: Callable[[Sequence[str]], Awaitable[list[Any]]]) -> None:
         self._fetch = fetch

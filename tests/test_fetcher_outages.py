@@ -109,6 +109,25 @@ async def test_a_source_that_hangs_opens_the_breaker_though_few_requests_carry_m
         assert len(world.reads) == 3
 
 
+@pytest.mark.parametrize("most", [2, 5])
+async def test_a_source_that_hangs_while_few_are_asking_is_left_alone_after_some_timeouts_in_a_row(
+    most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resolvers.retry, "ATTEMPTS", 1)
+    settings = {"ATTEMPT_TIMEOUT_SECONDS": "0.3", "OPERATION_DEADLINE_SECONDS": "0.6"}
+    async with open_graph(**settings, BREAKER_TIMEOUTS=str(most)) as graph:
+        await ask(graph)
+        graph.simulator.nexudus.faults.add(FAULTS["hang"], times=None)
+        for _ in range(most):
+            await asyncio.sleep(20)
+            assert (await ask(graph))["errors"][0]["extensions"]["code"] == "UPSTREAM_TIMEOUT"
+        graph.simulator.nexudus.calls.clear()
+        answer = await ask(graph)
+        assert answer["errors"][0]["extensions"]["code"] == "UPSTREAM_UNAVAILABLE"
+        assert answer["errors"][0]["extensions"]["retryAfterSeconds"] == pytest.approx(5, abs=0.5)
+        assert graph.simulator.nexudus.calls == []
+
+
 async def test_an_attempt_that_was_given_hardly_any_time_is_no_sign_of_ill_health() -> None:
     async with a_world(attempt_timeout_seconds=0.5) as world:
         world.simulator.nexudus.faults.add(FAULTS["delay"], times=None)

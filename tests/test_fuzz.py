@@ -1,7 +1,6 @@
 """Documents, ids and representations that nobody thought of. `FUZZ_EXAMPLES` makes it longer: `make fuzz`."""
 
 import asyncio
-import os
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 import pytest
 from graphql import GraphQLScalarType, ValueNode, print_schema
 from graphql.language import parse_value
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis_graphql import queries
 
@@ -17,20 +16,11 @@ from resolvers import global_id
 from resolvers.registry import SOURCES
 from schema import build_schema
 from tests.canaries import API_KEY, PASSWORD, planted
+from tests.fuzzing import bounded
 from tests.harness import Graph, open_graph
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "60"))
 SCHEMA = build_schema()._schema
 CODE = re.compile(r"[A-Z]+(_[A-Z]+)*")
-
-bounded = settings(
-    max_examples=EXAMPLES,
-    deadline=None,
-    database=None,
-    derandomize="FUZZ_EXAMPLES" not in os.environ,
-    phases=(Phase.generate, Phase.shrink),
-    suppress_health_check=list(HealthCheck),
-)
 
 
 class Fuzzed:

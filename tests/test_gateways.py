@@ -63,6 +63,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(EXAMPLES, folder / "examples", ignore=without)
     for file in ("schema.graphql", ".env.example"):
         shutil.copy(REPOSITORY / file, folder / file)
+    shutil.copytree(REPOSITORY / "docs", folder / "docs")
     (folder / "node_modules").symlink_to(PROGRAMS / "node_modules")
     if (HIVE / "node_modules").is_dir():
         (folder / "examples" / "hive-gateway" / "node_modules").symlink_to(HIVE / "node_modules")
@@ -79,7 +80,13 @@ def test_program_finds_nothing_wrong(program: str, copy: Path, server_url: str, 
     done = subprocess.run(
         [NODE, copy / "tests" / "gateways" / f"{program}.mjs", server_url],
         cwd=copy,
-        env={"PATH": os.environ.get("PATH", ""), "HOME": str(copy), "NO_COLOR": "1"},
+        env={
+            "PATH": os.environ.get("PATH", ""),
+            "HOME": str(copy),
+            "NO_COLOR": "1",
+            "PYTHON": sys.executable,
+            "SERVER_FILE": str(REPOSITORY / "server.py"),
+        },
         capture_output=True,
         text=True,
         timeout=SECONDS,

@@ -87,11 +87,17 @@ async def test_a_client_that_says_nothing_gets_json(web: Graph) -> None:
 
 @pytest.mark.parametrize(
     "accept",
-    ["text/plain", "image/png", f"{JSON};q=0", f"{JSON};q=soon", "application/xml", f"{JSON}; charset=latin-1"],
+    ["text/plain", "image/png", f"{JSON};q=0", "application/xml", f"{JSON}; charset=latin-1"],
 )
 async def test_a_client_that_accepts_none_of_the_two_is_told_406(web: Graph, accept: str) -> None:
     error = refused(await post(web, accept=accept), 406)
     assert RESPONSE_JSON in error["message"]
+
+
+@pytest.mark.parametrize("weight", ["soon", "2", "-0.1"])
+async def test_an_accept_header_that_cannot_be_read_is_400(web: Graph, weight: str) -> None:
+    refused(await post(web, accept=f"{JSON};q={weight}"), 400)
+    refused(await web.request("GET", "/graphql?query={__typename}", accept=f"text/html;q={weight}"), 400)
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
@@ -274,7 +280,6 @@ async def test_a_body_above_the_limit_is_413(web: Graph, size: int) -> None:
         b'{"query": "{ __typename }", "variables": {"x": 1e400}}',
         b'{"query": "\xff\xfe"}',
         b'\xff\xfe{\x00"\x00',
-        b"\xef\xbb\xbf" + QUERY,
         b'{"query": "{ __typename }", \'x\': 1}',
         b'{"query": "{ __typename }",}',
         b'{"query": "\x00"}',
@@ -295,6 +300,17 @@ async def test_a_body_above_the_limit_is_413(web: Graph, size: int) -> None:
 async def test_a_body_that_is_no_request_is_400(web: Graph, body: bytes, accept: str) -> None:
     """Trap 27: deep JSON, huge integers and bad UTF-8 are 500 in the framework."""
     refused(await post(web, body, accept=accept), 400)
+
+
+async def test_a_byte_order_mark_before_json_is_skipped(web: Graph) -> None:
+    """RFC 8259, 8.1."""
+    mark = b"\xef\xbb\xbf"
+    assert (await post(web, mark + QUERY)).json == DATA
+    refused(await post(web, mark + mark + QUERY), 400)
+    error = refused(await post(web, mark + b'{"query": 5}'), 400)
+    assert error["message"] == "`query` must be a string."
+    answer = await get(web, query="query($x: Boolean!) { __typename @skip(if: $x) }", variables='\ufeff{"x": false}')
+    assert answer.json == DATA
 
 
 @pytest.mark.parametrize(

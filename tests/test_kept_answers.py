@@ -2,57 +2,12 @@
 
 import gc
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from hashlib import sha256
-from typing import Any
-from unittest.mock import patch
 
-from schema.execution import Engine
-from simulator import Simulator
 from tests.credentials import line
-from tests.harness import Graph, open_graph
-from web.arrival import Arrival, Head
-from web.sent import Sent
+from tests.repeated import ID, KEEPS, NAMES, asked
 
-ID = "1427000501"
-UUID = "4ee13ca4-e7fe-11ee-fa7f-f303abf41acc"
-NAMES = f"""{{ nexudusOpportunity(sourceId: "{ID}") {{ name coworker {{ email }} }}
-              chartMogulOpportunity(sourceId: "{UUID}") {{ sourceId owner {{ email }} }} }}"""
 MISSING = '{ nexudusOpportunity(sourceId: "404404") { name } }'
-KEEPS = {
-    "UPSTREAM_COST": "false",
-    **{f"{s}_CACHE_{k}_SECONDS": "600" for s in ("NEXUDUS", "CHARTMOGUL") for k in ("FRESH", "MISSING", "STALE")},
-}
-
-
-class Asked:
-    """A graph that is asked as `web.fast_lane` asks it, and how often something was executed."""
-
-    def __init__(self, graph: Graph) -> None:
-        self.graph = graph
-        self.executed = 0
-
-    async def __call__(self, query: str, *, others: Any = None, **headers: str) -> Sent:
-        fields = {"content_type": "application/json"} | headers
-        head = Head([(name.replace("_", "-").encode(), value.encode()) for name, value in fields.items()])
-        body = json.dumps({"query": query} | (others or {})).encode()
-        arrival = Arrival("POST", head, whole=body)
-        return await self.graph.app.endpoint.respond(arrival)  # type: ignore[no-any-return] # the app is not typed
-
-
-@asynccontextmanager
-async def asked(simulator: Simulator | None = None, **settings: str) -> AsyncIterator[Asked]:
-    async with open_graph(simulator, **KEEPS | settings) as graph:
-        found = Asked(graph)
-        usual = Engine.answer
-
-        async def counted(*given: Any) -> Any:
-            found.executed += 1
-            return await usual(*given)
-
-        with patch.object(Engine, "answer", counted):
-            yield found
 
 
 async def test_an_answer_from_the_cache_is_given_again_without_executing_anything() -> None:

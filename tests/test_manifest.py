@@ -27,3 +27,18 @@ def test_the_formats_of_the_frontend_world_are_read(written: Any) -> None:
 def test_anything_else_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"must be a JSON object|lists no document|the same id twice"):
         read_manifest(text)
+
+
+HASH = "AB" * 32
+
+
+@pytest.mark.parametrize("other", [HASH, f"sha256:{HASH}", f"sha256:{HASH.lower()}"])
+def test_two_spellings_of_one_hash_are_the_same_id(other: str) -> None:
+    written = {HASH.lower(): "query A { __typename }", other: "query B { __typename }"}
+    with pytest.raises(ValueError, match="the same id twice"):
+        read_manifest(json.dumps(written))
+
+
+def test_names_that_are_no_hashes_keep_their_letter_case() -> None:
+    written = {"Q": "query A { __typename }", "q": "query B { __typename }", "sha256:Q": "query C { __typename }"}
+    assert read_manifest(json.dumps(written)) == written

@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 
 from resolvers.global_id import encode
+from resolvers.nexudus.list_doubts import DOUBT_SECONDS
 from server import AllSettings, create_app
 from simulator import FAULTS, NEXUDUS_SPECIAL, Simulator, faults
 from tests import loops
 from tests.harness import Graph, open_graph
 
 LOOPS = loops.WITH_ITS_OWN_TIME
+pytestmark = pytest.mark.looks_at_costs
 
 IDS = [str(number) for number in range(1427000501, 1427000701)]
 ABSENT = [str(number) for number in range(1, 60)]
@@ -98,6 +100,11 @@ async def test_the_first_404_of_a_list_is_confirmed_once(signed_in: Graph) -> No
     assert found(await fetch(signed_in, ABSENT[3:6])) == [None, None, None]
     assert kinds(signed_in) == ["list-by-ids"]
 
+    # Not for ever: on the day on which it means that there is no such route, every record would be missing.
+    await asyncio.sleep(DOUBT_SECONDS)
+    signed_in.simulator.nexudus.faults.add(FAULTS["404"], times=None, kinds={"list-by-ids"})
+    assert found(await fetch(signed_in, IDS[:4])) == IDS[:4]
+
 
 async def test_a_404_of_a_route_that_does_not_exist_is_not_taken_for_missing_records(signed_in: Graph) -> None:
     signed_in.simulator.nexudus.faults.add(FAULTS["404"], times=None, kinds={"list-by-ids"})
@@ -116,7 +123,7 @@ async def test_an_empty_page_needs_no_confirmation(signed_in: Graph) -> None:
     assert kinds(signed_in) == ["list-by-ids"]
 
 
-async def test_an_ignored_filter_is_detected_and_never_tried_again(
+async def test_an_ignored_filter_is_detected_and_not_tried_again_for_some_minutes(
     signed_in: Graph, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Trap 18: rows that were not asked for are never served."""
@@ -134,6 +141,11 @@ async def test_an_ignored_filter_is_detected_and_never_tried_again(
     signed_in.simulator.nexudus.list_filter_ignored = False
     assert found(await fetch(signed_in, IDS[40:43])) == IDS[40:43]
     assert kinds(signed_in) == ["get"] * 3
+
+    await asyncio.sleep(DOUBT_SECONDS)
+    signed_in.simulator.nexudus.calls.clear()
+    assert found(await fetch(signed_in, IDS[40:43])) == IDS[40:43]
+    assert kinds(signed_in) == ["list-by-ids"]
 
 
 @pytest.mark.parametrize("field", ["CoworkerId", "TeamDescription", "UtmTerm"])
@@ -175,6 +187,96 @@ async def test_a_list_that_cannot_be_used_falls_back_to_single_requests(signed_i
     assert kinds(signed_in)[-3:] == ["get"] * 3
 
 
+@pytest.mark.parametrize("fault", ["500", "ooops-400", "invalid-json"])
+async def test_a_list_that_always_fails_costs_one_request_more_and_is_left_alone_for_some_minutes(
+    signed_in: Graph, fault: str
+) -> None:
+    signed_in.simulator.nexudus.faults.add(FAULTS[fault], times=None, kinds={"list-by-ids"})
+    assert found(await fetch(signed_in, IDS[:50])) == IDS[:50]
+    assert kinds(signed_in) == ["list-by-ids", *["get"] * 50]
+
+    signed_in.simulator.nexudus.calls.clear()
+    assert found(await fetch(signed_in, IDS[50:60])) == IDS[50:60]
+    assert kinds(signed_in) == ["get"] * 10
+
+    await asyncio.sleep(DOUBT_SECONDS)
+    signed_in.simulator.nexudus.faults.clear()
+    signed_in.simulator.nexudus.calls.clear()
+    assert found(await fetch(signed_in, IDS[50:60])) == IDS[50:60]
+    assert kinds(signed_in) == ["list-by-ids"]
+
+
+@pytest.mark.parametrize("row", [0, 1, 2, 24, 25, 26, 48, 49])
+async def test_a_row_that_stops_lists_is_found_by_halves_and_asked_for_by_itself_from_then_on(
+    signed_in: Graph, row: int
+) -> None:
+    await fetch(signed_in, IDS[100:103])  # lists work
+    signed_in.simulator.nexudus.calls.clear()
+    signed_in.simulator.nexudus.faults.add(FAULTS["500"], times=None, kinds={"list-by-ids"}, ids={IDS[row]})
+    assert found(await fetch(signed_in, IDS[:50])) == IDS[:50]
+    assert len(reads(signed_in)) <= 16
+
+    for _ in range(2):
+        signed_in.simulator.nexudus.calls.clear()
+        assert found(await fetch(signed_in, IDS[:50])) == IDS[:50]
+        assert sorted(kinds(signed_in)) == ["get", "list-by-ids"]
+
+    await asyncio.sleep(DOUBT_SECONDS)
+    signed_in.simulator.nexudus.faults.clear()
+    signed_in.simulator.nexudus.calls.clear()
+    assert found(await fetch(signed_in, IDS[:50])) == IDS[:50]
+    assert kinds(signed_in) == ["list-by-ids"]
+
+
+@pytest.mark.parametrize("rows", [{0, 1}, {1, 2}, {3, 40}, {10, 11, 12}])
+async def test_several_rows_that_stop_lists_cost_no_record(signed_in: Graph, rows: set[int]) -> None:
+    await fetch(signed_in, IDS[100:103])
+    bad = {IDS[row] for row in rows}
+    signed_in.simulator.nexudus.faults.add(FAULTS["500"], times=None, kinds={"list-by-ids"}, ids=bad)
+    for count in (2, 3, 50, 50):
+        assert found(await fetch(signed_in, IDS[:count])) == IDS[:count]
+
+
+async def test_lists_that_stop_working_are_given_up_when_both_halves_fail(signed_in: Graph) -> None:
+    await fetch(signed_in, IDS[100:103])
+    signed_in.simulator.nexudus.calls.clear()
+    signed_in.simulator.nexudus.faults.add(FAULTS["500"], times=None, kinds={"list-by-ids"})
+    assert found(await fetch(signed_in, IDS[:50])) == IDS[:50]
+    assert sorted(kinds(signed_in)) == ["get"] * 50 + ["list-by-ids"] * 3
+
+
+async def test_one_thin_record_is_no_reason_to_believe_thin_rows(signed_in: Graph) -> None:
+    """It takes two in a row; and what single records have again is expected of rows again."""
+    nexudus = signed_in.simulator.nexudus
+    thin = faults.mutate(lambda record: {k: v for k, v in record.items() if k != "UtmTerm"})
+    nexudus.faults.add(thin, times=1, kinds={"get"})
+    nexudus.partial_fields = {"UtmTerm"}
+    await fetch(signed_in, IDS[10:11])
+    nexudus.calls.clear()
+
+    answer = await fetch(signed_in, IDS[:3], "sourceId utm { term }")
+    assert answer["data"]["opportunitiesById"][0]["utm"] == {"term": "private office riverside"}
+    assert kinds(signed_in) == ["list-by-ids", *["get"] * 3]
+
+
+async def test_that_rows_lack_what_single_records_lack_is_found_out_with_two_of_them_and_again_in_some_minutes(
+    signed_in: Graph,
+) -> None:
+    nexudus = signed_in.simulator.nexudus
+    nexudus.partial_fields = {"UtmTerm"}
+    thin = faults.mutate(lambda record: {k: v for k, v in record.items() if k != "UtmTerm"})
+    nexudus.faults.add(thin, times=None, kinds={"get"})
+    assert found(await fetch(signed_in, IDS[:50])) == IDS[:50]
+    assert kinds(signed_in) == ["list-by-ids", "get", "get"]
+
+    nexudus.faults.clear()
+    await asyncio.sleep(DOUBT_SECONDS)
+    nexudus.calls.clear()
+    answer = await fetch(signed_in, IDS[:1] + IDS[60:62], "sourceId utm { term }")
+    assert answer["data"]["opportunitiesById"][0]["utm"] == {"term": "private office riverside"}
+    assert kinds(signed_in) == ["list-by-ids", *["get"] * 3]
+
+
 async def test_an_outage_is_not_multiplied_by_the_number_of_ids(signed_in: Graph) -> None:
     signed_in.simulator.nexudus.faults.add(FAULTS["invalid-json"], times=None)
 
@@ -183,7 +285,7 @@ async def test_an_outage_is_not_multiplied_by_the_number_of_ids(signed_in: Graph
     assert kinds(signed_in) == ["list-by-ids", "get"]
 
 
-async def test_a_missing_list_role_falls_back_to_single_requests_for_good(signed_in: Graph) -> None:
+async def test_a_missing_list_role_falls_back_to_single_requests_for_some_minutes(signed_in: Graph) -> None:
     signed_in.simulator.nexudus.list_role_missing = True
 
     assert found(await fetch(signed_in, IDS[:3])) == IDS[:3]
@@ -210,6 +312,40 @@ async def test_one_broken_record_of_a_list_hurts_no_other(signed_in: Graph) -> N
     assert found(answer) == [IDS[0], None, IDS[2]]
     assert codes(answer) == ["UPSTREAM_BAD_RESPONSE"]
     assert answer["errors"][0]["path"] == ["opportunitiesById", 1]
+    assert kinds(signed_in) == ["list-by-ids", "get"]
+
+
+async def test_half_a_surrogate_pair_in_one_of_fifty_rows_costs_no_request_and_no_record(signed_in: Graph) -> None:
+    signed_in.simulator.nexudus.faults.add(FAULTS["half-surrogate"], times=None, ids={IDS[20]})
+
+    answer = await fetch(signed_in, IDS[:50], "sourceId stageName")
+    assert found(answer) == IDS[:50]
+    assert [
+        number for number, row in enumerate(answer["data"]["opportunitiesById"]) if "\ufffd" in row["stageName"]
+    ] == [20]
+    assert kinds(signed_in) == ["list-by-ids"]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"Notes": float("nan")},
+        {"Value": float("inf")},
+        {"Name": 5},
+        {"DueDate": "yesterday"},
+        {"Status": None},
+    ],
+    ids=["NaN", "infinity", "a number", "no date", "null"],
+)
+async def test_a_row_of_fifty_that_cannot_be_read_costs_one_more_request_and_its_own_record(
+    signed_in: Graph, bad: dict[str, Any]
+) -> None:
+    change = faults.mutate(lambda record: {**record, **bad})
+    signed_in.simulator.nexudus.faults.add(change, times=None, ids={IDS[20]})
+
+    answer = await fetch(signed_in, IDS[:50])
+    assert found(answer) == [*IDS[:20], None, *IDS[21:50]]
+    assert codes(answer) == ["UPSTREAM_BAD_RESPONSE"]
     assert kinds(signed_in) == ["list-by-ids", "get"]
 
 

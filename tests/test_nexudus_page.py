@@ -121,3 +121,89 @@ def test_a_failure_inside_an_answer_is_told_from_a_record_by_was_successful() ->
 def test_what_is_no_page_is_a_bad_response(body: bytes) -> None:
     with pytest.raises(UpstreamBadResponse):
         read_page(body, ["1"])
+
+
+BAD = {
+    "NaN": b'"Notes": NaN',
+    "a control character": b'"Notes": "a\nb"',
+    "half an escape": b'"Notes": "\\u12"',
+    "too deep": b'"Notes": ' + b"[" * 5_000 + b"]" * 5_000,
+    "a number of 5,000 digits": b'"TeamId": ' + b"9" * 5_000,
+    "an infinite amount": b'"Value": 1e999999999',
+    "a text for a number": b'"TeamId": "many"',
+    "a list for a text": b'"Notes": [1, {"Id": 8}]',
+    "no value": b'"Notes": ',
+    "no JSON": b"Notes; 1",
+    "a second value": b'"Notes": 1} {"Id": 9',
+}
+
+
+def spoilt(source_id: int, what: bytes) -> bytes:
+    """Return a row with something in it that cannot be read."""
+    return json.dumps(without(source_id, "Notes", "Value", "TeamId")).encode()[:-1] + b", " + what + b"}"
+
+
+def fifty(*bad: bytes, ids: range = range(1, 51)) -> Page:
+    rows = [json.dumps(row(n)).encode() for n in ids[len(bad) :]]
+    rows.insert(20, b" , ".join(bad))
+    body = b'{"Records" : [ %s ], "TotalItems": 50, "HasNextPage": false, "X": {"Records": []}}' % b",\n".join(rows)
+    return read_page(body, list(map(str, ids)))
+
+
+@pytest.mark.parametrize("what", BAD.values(), ids=BAD)
+def test_one_of_fifty_rows_that_cannot_be_read_is_to_be_asked_for_singly_and_no_other(what: bytes) -> None:
+    page = fifty(spoilt(1, what))
+    assert verdict(page) == ([str(n) for n in range(2, 51)], [], ["1"], False)
+
+
+@pytest.mark.parametrize(
+    "broken", [b"null", b"NaN", b"[]", b"5", b'"x"', b"{}", b"", b'{"Name": "\\x"}', b'{"Id": NaN}']
+)
+def test_one_of_fifty_rows_without_an_id_costs_the_one_record_that_is_absent(broken: bytes) -> None:
+    assert fifty(broken).unsure == ["1"]
+    assert len(fifty(broken).records) == 49
+
+
+def test_several_bad_rows_are_each_their_own_doubt() -> None:
+    page = fifty(*[spoilt(n, what) for n, what in enumerate(BAD.values(), 1)])
+    assert page.unsure == [str(n) for n in range(1, len(BAD) + 1)]
+    assert len(page.records) == 50 - len(BAD)
+
+
+@pytest.mark.parametrize("half", [rb"\ud83d", rb"\udE00", rb"a\ud83d\n", b"\xff", b"\xf0\x9f\x98"])
+def test_a_text_that_was_cut_inside_a_character_costs_no_row(half: bytes) -> None:
+    page = fifty(spoilt(1, b'"Value": 1, "TeamId": null, "Notes": "' + half + b'"'))
+    assert len(page.records) == 50
+    assert "\ufffd" in (page.records["1"].notes or "")
+
+
+def test_half_a_character_beside_a_row_that_cannot_be_read_costs_no_row_either() -> None:
+    page = fifty(spoilt(1, b'"Value": 1, "TeamId": 2, "Notes": "\\ud83d"'), spoilt(2, BAD["NaN"]))
+    assert page.unsure == ["2"]
+    assert page.records["1"].notes == "\ufffd"
+
+
+def test_a_byte_order_mark_or_what_stands_beside_the_rows_costs_none() -> None:
+    bad = spoilt(2, BAD["NaN"])
+    for start in (b"\xef\xbb\xbf {", b'{"Message": NaN, "Records": [5], '):
+        body = start + b'"Records": [' + json.dumps(row(1)).encode() + b"," + bad + b"]}"
+        assert verdict(read_page(body, ["1", "2"])) == (["1"], [], ["2"], False)
+
+
+def test_of_one_name_that_a_row_has_twice_the_last_counts_as_in_every_parser() -> None:
+    body = json.dumps({"Records": [row(1, Name="first")]}).encode()
+    assert read_page(body.replace(b"}]", b', "Name": "last"}]'), ["1"]).records["1"].name == "last"
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"Records":[NaN', b'{"Records":[NaN]', b'{"Records":[NaN]}}', b'{"Records":[NaN]}{}']
+)
+def test_a_page_that_is_not_whole_is_a_bad_response(body: bytes) -> None:
+    with pytest.raises(UpstreamBadResponse):
+        read_page(body, ["1"])
+
+
+def test_a_page_of_nothing_but_brackets_is_refused_in_a_moment() -> None:
+    for pieces in (b"[" * 1_000_000, b"[]" * 1_000_000, b'{"Records":[' + b"[]," * 1_500_000):
+        with pytest.raises(UpstreamBadResponse):
+            read_page(pieces, ["1"])

@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -104,13 +105,29 @@ def test_amounts_are_exact_to_the_last_digit(text: str) -> None:
     assert str(found) == text
 
 
-@given(st.decimals(-(10**25), 10**25, allow_nan=False, allow_infinity=False, places=5))
-def test_any_amount_survives_exactly(amount: Decimal) -> None:
-    assert parsed(Value=Exact(format(amount, "f"))).value == amount
+@given(st.integers(1, 10**300), st.text("0123456789", max_size=60), st.sampled_from(["", "-"]))
+def test_any_amount_survives_exactly_whatever_its_length(whole: int, fraction: str, sign: str) -> None:
+    text = f"{sign}{whole}{'.' if fraction else ''}{fraction}"
+    found = parsed(Value=Exact(text)).value
+    assert found is not None
+    assert Fraction(found) == Fraction(text)
+    assert format(found, "f") == text
+
+
+@pytest.mark.parametrize("text", ["1e39", "12.5E+30", "-1e-39", "0e39", "9" * 2_000 + "." + "9" * 2_000, "1" * 41])
+def test_an_amount_may_have_an_exponent_or_many_digits(text: str) -> None:
+    assert Fraction(parsed(Value=Exact(text)).value or 0) == Fraction(text)
 
 
 @pytest.mark.parametrize(
-    "value", [Exact("NaN"), Exact("1e400"), Exact("1e999999999"), "Infinity", "sNaN", "x", True, []]
+    "value",
+    [
+        *map(
+            Exact,
+            ["NaN", "1e400", "1E-400", "1e999999999", "-1e-999999999", "0e999999999", "0e-999999999", "9e9999999999"],
+        ),
+        *["1e999999999", "Infinity", "sNaN", "x", True, []],
+    ],
 )
 def test_what_is_no_amount_is_a_bad_response(value: Any) -> None:
     with pytest.raises(UpstreamBadResponse):

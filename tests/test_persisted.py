@@ -151,3 +151,60 @@ def test_a_registered_document_does_not_replace_a_listed_one() -> None:
     documents = PersistedDocuments("automatic", {HASH: "{ listed: __typename }"})
     documents.register(params(QUERY, hash_=HASH))
     assert documents.find(params(None, hash_=HASH)).query == "{ listed: __typename }"
+
+
+MANIFESTS: dict[str, Any] = {
+    "Apollo": {
+        "format": "apollo-persisted-query-manifest",
+        "version": 1,
+        "operations": [{"id": HASH, "name": "Q", "type": "query", "body": QUERY}],
+    },
+    "Apollo, with a prefix": {
+        "format": "apollo-persisted-query-manifest",
+        "version": 1,
+        "operations": [{"id": f"sha256:{HASH}", "name": "Q", "type": "query", "body": QUERY}],
+    },
+    "graphql-codegen and Relay": {HASH: QUERY},
+    "graphql-codegen and Relay, with a prefix": {f"sha256:{HASH}": QUERY},
+    "upper case": {HASH.upper(): QUERY},
+    "upper case, with a prefix": {f"SHA256:{HASH.upper()}": QUERY},
+}
+SPELLINGS = [HASH, f"sha256:{HASH}", HASH.upper(), f"sha256:{HASH.upper()}", f"SHA256:{HASH}"]
+
+
+@pytest.mark.parametrize("mode", ["automatic", "listed-only"])
+@pytest.mark.parametrize("manifest", MANIFESTS.values(), ids=MANIFESTS)
+async def test_a_listed_document_is_found_by_its_hash_however_that_is_spelt(
+    manifest: Any, mode: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "manifest.json"
+    file.write_text(json.dumps(manifest))
+    async with open_graph(PERSISTED_QUERIES=mode, PERSISTED_MANIFEST=str(file)) as graph:
+        for name in SPELLINGS:
+            assert (await graph.post({"documentId": name})).json["data"] == DATA
+            assert (await graph.post({"extensions": apq(name)})).json["data"] == DATA
+            assert (await get(graph, documentId=name)).json["data"] == DATA
+
+
+@pytest.mark.parametrize("registered_as", SPELLINGS)
+async def test_a_registered_document_is_found_by_its_hash_however_that_is_spelt(
+    graph: Graph, registered_as: str
+) -> None:
+    assert (await graph.post({"query": QUERY, "extensions": apq(registered_as)})).json["data"] == DATA
+    for name in SPELLINGS:
+        assert (await graph.post({"extensions": apq(name)})).json["data"] == DATA
+        assert (await graph.post({"documentId": name})).json["data"] == DATA
+
+
+@pytest.mark.parametrize("prefix", ["", "sha256:", "SHA256:"])
+async def test_a_hash_of_another_document_is_refused_however_it_is_spelt(graph: Graph, prefix: str) -> None:
+    answer = await graph.post({"query": "{ other: __typename }", "extensions": apq(prefix + HASH)})
+    refused(answer, 400, "PERSISTED_QUERY_HASH_MISMATCH")
+    refused(await graph.post({"documentId": f"sha256:{HASH}"}), 400, "PERSISTED_QUERY_NOT_FOUND")
+
+
+@pytest.mark.parametrize("name", ["Q1", "sha256:q1", "sha256:", "md5:q1", HASH[:-1], HASH + "0", f"sha512:{HASH}"])
+async def test_a_name_that_is_no_hash_means_what_it_says(name: str) -> None:
+    documents = PersistedDocuments("automatic", {"q1": QUERY, HASH: QUERY})
+    with pytest.raises(HTTPProblem):
+        documents.find(params(None, document_id=name))

@@ -263,8 +263,6 @@ async def test_a_source_that_is_not_configured_says_so_and_hurts_no_other(missin
         'nexudusOpportunity(sourceId: "1/../../users/2") { id }',
         f'chartMogulOpportunity(sourceId: "{NEXUDUS_EXAMPLE_ID}") {{ id }}',
         'chartMogulOpportunity(sourceId: "../customers/x") { id }',
-        "opportunitiesById(ids: []) { id }",
-        "nodes(ids: []) { id }",
     ],
 )
 async def test_bad_input_is_refused_without_asking_any_source(graph: Graph, query: str) -> None:
@@ -277,11 +275,15 @@ async def test_bad_input_is_refused_without_asking_any_source(graph: Graph, quer
     assert graph.simulator.calls == []
 
 
-@pytest.mark.parametrize("field", ["opportunitiesById", "nodes"])
+LISTS = ("opportunitiesById", "nodes")
+
+
+@pytest.mark.parametrize("field", LISTS)
 async def test_100_ids_are_taken_and_101_refused(graph: Graph, field: str) -> None:
     query = f"query($ids: [ID!]!) {{ {field}(ids: $ids) {{ id }} }}"
     answer = await graph.ask(query, {"ids": nexudus_ids(101)})
-    assert answer["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"
+    assert answer["data"] == {field: None}
+    assert told(answer) == [([field], "BAD_USER_INPUT", None, False)]
     assert "100" in answer["errors"][0]["message"]
     assert graph.simulator.calls == []
 
@@ -289,15 +291,62 @@ async def test_100_ids_are_taken_and_101_refused(graph: Graph, field: str) -> No
     assert [row["id"] for row in answer["data"][field]] == nexudus_ids(100)
 
 
+@pytest.mark.parametrize("field", LISTS)
+async def test_an_empty_list_of_ids_is_an_empty_list(graph: Graph, field: str) -> None:
+    for _ in range(3):  # by graphql-core's executor first, and compiled then
+        answer = await graph.ask(f"query($ids: [ID!]!) {{ a: {field}(ids: $ids) {{ id }} }}", {"ids": []})
+        assert (answer["data"], "errors" in answer) == ({"a": []}, False)
+        answer = await graph.ask(f"{{ {field}(ids: []) {{ id }} __typename }}")
+        assert (answer["data"], "errors" in answer) == ({field: [], "__typename": "Query"}, False)
+    assert graph.simulator.calls == []
+
+
+@pytest.mark.parametrize("field", LISTS)
+async def test_a_list_that_is_refused_takes_nothing_else_along(graph: Graph, field: str) -> None:
+    query = f"""query($ids: [ID!]!) {{
+      {field}(ids: $ids) {{ id }}
+      deal: opportunity(id: "{CHARTMOGUL_ID}") {{ id }}
+    }}"""
+    for _ in range(3):
+        answer = await graph.ask(query, {"ids": nexudus_ids(101)})
+        assert answer["data"] == {field: None, "deal": {"id": CHARTMOGUL_ID}}
+        assert told(answer) == [([field], "BAD_USER_INPUT", None, False)]
+        assert answer["errors"][0]["locations"] == [{"line": 2, "column": 7}]
+
+
+@pytest.mark.parametrize("field", ["opportunity", "node"])
+async def test_a_sources_own_id_is_told_where_it_belongs(graph: Graph, field: str) -> None:
+    for value, root_field in (
+        (NEXUDUS_EXAMPLE_ID, "nexudusOpportunity"),
+        (CHARTMOGUL_EXAMPLE_ID, "chartMogulOpportunity"),
+    ):
+        for query in (f'{{ {field}(id: "{value}") {{ id }} }}', f'{{ many: nodes(ids: ["{value}"]) {{ id }} }}'):
+            (error,) = (await graph.ask(query))["errors"]
+            assert error["message"] == f"This looks like a source's own id: use {root_field}(sourceId:)."
+            assert error["extensions"]["code"] == "BAD_USER_INPUT"
+
+
+@pytest.mark.parametrize("id_", [NEXUDUS_ID, CHARTMOGUL_ID])
+@pytest.mark.parametrize("field", ["nexudusOpportunity", "chartMogulOpportunity"])
+async def test_an_id_of_this_graph_is_told_where_it_belongs(graph: Graph, field: str, id_: str) -> None:
+    (error,) = (await graph.ask(f'{{ {field}(sourceId: "{id_}") {{ id }} }}'))["errors"]
+    assert error["message"] == "This looks like an `id` of this graph: use opportunity(id:)."
+    assert error["extensions"]["code"] == "BAD_USER_INPUT"
+
+
 async def test_a_failed_non_null_field_does_not_cancel_the_batch_of_others(graph: Graph) -> None:
     """Trap 1: graphql-core cancels the siblings of a failed non-null field; the batch is shielded from it."""
     graph.simulator.chartmogul.faults.add(faults.delay(0.02), times=None)
     answer = await graph.ask(
-        f'{{ opportunitiesById(ids: []) {{ id }} a: opportunity(id: "{CHARTMOGUL_ID}") {{ id }}'
-        f'   b: opportunity(id: "{CHARTMOGUL_ID}") {{ id }} }}'
+        f"""query($v: [_Any!] = []) {{
+          _entities(representations: $v) {{ __typename }}
+          a: opportunity(id: "{CHARTMOGUL_ID}") {{ id }}
+          b: opportunity(id: "{CHARTMOGUL_ID}") {{ id }}
+        }}""",
+        {"v": None},
     )
     assert answer["data"] is None
-    assert told(answer) == [(["opportunitiesById"], "BAD_USER_INPUT", None, False)]
+    assert told(answer) == [(["_entities"], "BAD_USER_INPUT", None, False)]
 
     answer = await graph.ask(f'{{ a: opportunity(id: "{CHARTMOGUL_ID}") {{ id }} }}')
     assert answer["data"] == {"a": {"id": CHARTMOGUL_ID}}

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,13 +19,8 @@ def an_operation() -> Operation:
 
 def wanted(operation: Operation, source_id: str) -> Wanted:
     one = Wanted(source_id, operation)
-    one.join(a_visit(operation))
+    one.join(Visit(operation))
     return one
-
-
-def a_visit(operation: Operation, over: list[Visit] | None = None) -> Visit:
-    """Return a visit that puts itself on a list when it is over."""
-    return Visit(operation, (over if over is not None else []).append)
 
 
 def fill(queue: FairQueue, operation: Operation, name: str, count: int) -> list[Wanted]:
@@ -85,73 +81,49 @@ async def test_what_is_removed_is_not_taken_and_an_empty_line_is_no_line() -> No
 async def test_those_who_wait_for_what_is_queued_are_known() -> None:
     queue, one, other = FairQueue(), an_operation(), an_operation()
     shared, _ = fill(queue, one, "a", 2)
-    shared.join(a_visit(other))
+    shared.join(Visit(other))
     assert queue.riders() == {one, other}
 
 
-async def the_same_time_later() -> None:
-    """Wait until the deadline of an operation that is given no more time than those of these tests."""
-    clock = asyncio.Event()
-    visit = Visit(Operation(0.001), lambda _: clock.set())
-    wanted(visit.operation, "the time").join(visit)
-    visit.begin()
-    await clock.wait()
-
-
-async def test_who_waits_for_several_records_is_told_once_when_all_are_there() -> None:
-    over: list[Visit] = []
-    visit = a_visit(an_operation(), over)
+async def test_who_waits_for_several_records_goes_on_when_all_are_there() -> None:
+    visit = Visit(an_operation())
     one, other = wanted(visit.operation, "1"), wanted(visit.operation, "2")
     for record in (one, other):
         record.join(visit)
-    visit.begin()
+    waiting = asyncio.create_task(visit.wait())
+    await asyncio.sleep(0)
     one.settle("a record")
-    assert not over
+    await asyncio.sleep(1)
+    assert not waiting.done()
     other.settle(None)
-    assert over == [visit]
+    await asyncio.wait_for(waiting, 0.1)
     assert visit.is_complete
     assert (one.outcome, other.outcome) == ("a record", None)
 
 
-async def test_nobody_is_told_before_the_wait_has_begun() -> None:
-    over: list[Visit] = []
-    visit = a_visit(an_operation(), over)
+async def test_who_waits_for_what_is_there_already_does_not_wait() -> None:
+    visit = Visit(an_operation())
     record = wanted(visit.operation, "1")
     record.join(visit)
     record.settle(None)
-    assert not over
-    visit.begin()
-    assert over == [visit]
+    await asyncio.wait_for(visit.wait(), 0.1)
 
 
 async def test_who_waits_gives_up_at_its_deadline_and_not_before() -> None:
-    over: list[Visit] = []
-    visit, late = a_visit(Operation(0.001), over), a_visit(an_operation(), over)
+    early, late = Visit(Operation(1)), Visit(an_operation())
     record = wanted(late.operation, "1")
-    for one in (visit, late):
+    for one in (early, late):
         record.join(one)
-        one.begin()
-    await the_same_time_later()
-    assert over == [visit]
-    assert not visit.is_complete
-    record.leave(visit)
-    record.settle("a record")  # who has left is not told
-    assert over == [visit, late]
+    waiting = asyncio.create_task(late.wait())
+    start = asyncio.get_running_loop().time()
+    await early.wait()
+    assert asyncio.get_running_loop().time() - start == pytest.approx(1, abs=0.01)
+    assert not early.is_complete
+    record.leave(early)
+    record.settle("a record")  # whoever has left is not waited for
+    await asyncio.wait_for(waiting, 0.1)
     assert late.is_complete
-    assert not visit.is_complete
-
-
-async def test_who_has_left_is_not_told() -> None:
-    over: list[Visit] = []
-    visit = a_visit(Operation(0.001), over)
-    record = wanted(visit.operation, "1")
-    record.join(visit)
-    visit.begin()
-    assert visit.cancel()
-    assert not visit.cancel()
-    await the_same_time_later()
-    record.settle("a record")
-    assert over == []
+    assert not early.is_complete
 
 
 async def test_an_outcome_is_the_first_that_is_told() -> None:

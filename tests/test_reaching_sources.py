@@ -24,7 +24,7 @@ def _short_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_a_host_without_an_address_is_unavailability() -> None:
-    async with open_graph(CHARTMOGUL_URL="http://nx.invalid", **HASTY) as graph:
+    async with open_graph(CHARTMOGUL_URL="https://nx.invalid", **HASTY) as graph:
         answer = await ask(graph)
     (error,) = answer["errors"]
     # A resolver that does not answer at all makes it a timeout.

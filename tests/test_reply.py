@@ -1,8 +1,10 @@
 """`resolvers.reply`: every odd reply as a table of status, headers and body; every odd body as bytes."""
 
+import calendar
 import json
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
+from fractions import Fraction
 from typing import Any
 
 import msgspec
@@ -187,22 +189,62 @@ def rfc_3339(moment: datetime | None) -> str:
         b'{"anything": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
         b"[" * 100_000,
         b'{"number": ' + b"9" * 5_000 + b"}",
-        b'{"text": "\xff\xfe"}',
-        b'{"text": "\xed\xa0\x80"}',
-        b'{"text": "\\ud800"}',
-        b'{"text": "\\ud800\\u0041"}',
         b'{"text": 5}',
         b'{"at": "yesterday"}',
         b'{"at": "2026-02-30T00:00:00Z"}',
         b'{"at": 1769594131}',
-        b"\xef\xbb\xbf{}",
         b"\x00",
+        b"\xff{}",
+        b'{"number": \xff}',
+        b"\xef\xbb\xbf\xef\xbb\xbf{}",
+        b"\xef\xbb\xbf" * 1_000_000,
+        "\N{BYTE ORDER MARK}{}".encode("utf-16-le"),
     ],
     ids=lambda body: repr(body[:30]),
 )
 def test_a_body_that_cannot_be_used_is_a_bad_response(body: bytes) -> None:
     with pytest.raises(UpstreamBadResponse):
         read(body)
+
+
+def whatwg(text: str) -> str:
+    """Return what a web page gets of a text with lone surrogates: WebIDL's USVString, as TextEncoder makes it."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+@pytest.mark.parametrize(
+    ("sent", "expected"),
+    [
+        (rb"\ud800", "\ufffd"),
+        (rb"\uDFFF", "\ufffd"),
+        (rb"a\ud83d", "a\ufffd"),
+        (rb"\ud83dA", "\ufffdA"),
+        (rb"\ud83d\u0041", "\ufffdA"),
+        (rb"\ud83d\ud83d\ude00", "\ufffd\U0001f600"),
+        (rb"\ude00\ud83d", "\ufffd\ufffd"),
+        (rb"\ud83d\n", "\ufffd\n"),
+        (rb"\\ud83d\ud83d", "\\ud83d\ufffd"),
+        (rb"\ud83d\ude00\\\ud83d\"", '\U0001f600\\\ufffd"'),
+        (b"\xff\xfe", "\ufffd\ufffd"),
+        (b"Caf\xe9", "Caf\ufffd"),
+        (b"\xed\xa0\x80", "\ufffd\ufffd\ufffd"),
+        (b"\xf0\x9f\x98x", "\ufffdx"),
+        (b"\xe9\\ud83d", "\ufffd\ufffd"),
+    ],
+)
+def test_what_is_no_character_is_read_as_u_fffd_and_all_else_as_it_came(sent: bytes, expected: str) -> None:
+    """As the decoders of the WHATWG's Encoding Standard do: its "maximal subpart" practice for UTF-8."""
+    assert read(b'{"number": 5, "text": "' + sent + b'"}') == Sample(number=5, text=expected)
+
+
+@given(st.lists(st.characters() | st.sampled_from('\ud83d\ude00\udfff\\u"d8{}'), max_size=12).map("".join))
+def test_any_text_with_halves_of_pairs_is_read_as_a_browser_would(text: str) -> None:
+    assert read(json.dumps({"text": text}).encode()).text == whatwg(text)
+
+
+def test_a_byte_order_mark_before_json_is_skipped() -> None:
+    """RFC 8259, 8.1."""
+    assert read(b'\xef\xbb\xbf{"number": 5}').number == 5
 
 
 def test_json_nan_and_deep_nesting_are_refused_as_a_bad_response() -> None:
@@ -270,6 +312,23 @@ def test_a_timestamp_is_the_moment_that_it_came_as_in_utc(moment: datetime) -> N
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
+        ("2026-01-05T08:00:00z", "2026-01-05T08:00:00Z"),
+        ("2026-01-05t08:00:00z", "2026-01-05T08:00:00Z"),
+        ("2026-01-05 08:00:00.5z", "2026-01-05T08:00:00.500000Z"),
+        ("20260105T080000z", "2026-01-05T08:00:00Z"),
+        ("2026-01-05T24:00:00Z", "2026-01-06T00:00:00Z"),
+        ("2026-12-31T24:00:00", "2027-01-01T00:00:00Z"),
+        ("2026-01-05T24:00", "2026-01-06T00:00:00Z"),
+        ("20260105T240000Z", "2026-01-06T00:00:00Z"),
+        ("2026-01-05T24:00:00.000+02:00", "2026-01-05T22:00:00Z"),
+        ("2026-W01-1T24:00:00z", "2025-12-30T00:00:00Z"),
+        ("1990-12-31T23:59:60Z", "1991-01-01T00:00:00Z"),
+        ("1990-12-31T15:59:60-08:00", "1991-01-01T00:00:00Z"),
+        ("2016-12-31T23:59:60.5z", "2017-01-01T00:00:00.500000Z"),
+        ("2026-01-05T08:00:00.12345678901234567890Z", "2026-01-05T08:00:00.123456Z"),
+        ("2026-01-05T08:00:00+0000", "2026-01-05T08:00:00Z"),
+        ("2026-01-05T08:00:00-0530", "2026-01-05T13:30:00Z"),
+        ("2026-01-05T08:00:00-00:00", "2026-01-05T08:00:00Z"),
         ("2024-W01-1T00:00:00Z", "2024-01-01T00:00:00Z"),
         ("20240102T030405.1234Z", "2024-01-02T03:04:05.123400Z"),
         ("2024-01-02T03:04:05,5Z", "2024-01-02T03:04:05.500000Z"),
@@ -278,6 +337,54 @@ def test_a_timestamp_is_the_moment_that_it_came_as_in_utc(moment: datetime) -> N
 )
 def test_other_spellings_of_iso_8601_come_out_as_rfc_3339_has_it(text: str, expected: str) -> None:
     assert rfc_3339(Timestamp.of(text)) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-01-05T24:00:01Z",
+        "2026-01-05T24:01:00Z",
+        "2026-01-05T24:00:00.001Z",
+        "2026-01-05T25:00:00Z",
+        "2026-01-05T08:00:60Z",
+        "2026-01-05T23:59:60Z",
+        "1990-12-31T23:59:60-08:00",
+        "1990-12-31T23:59:61Z",
+        "9999-12-31T24:00:00Z",
+        "2026-02-29T24:00:00Z",
+        "2026-01-05T08:00:00+25:00",
+        "2026-01-05T08:00:00zz",
+        "2026-01-05z",
+        "\u0662026-01-05T08:00:00z",
+        "2026-01-05T08:00:00z" + "0" * 100_000,
+    ],
+    ids=lambda text: text[:40],
+)
+def test_what_is_no_moment_is_a_bad_response(text: str) -> None:
+    with pytest.raises(UpstreamBadResponse):
+        read(json.dumps({"at": text}).encode())
+
+
+@given(
+    st.datetimes(datetime(1970, 1, 2), datetime(2200, 1, 1)),
+    st.integers(-14 * 60, 14 * 60),
+    st.text("0123456789", max_size=30),
+    st.sampled_from("Tt "),
+    st.booleans(),
+)
+def test_a_moment_of_rfc_3339_is_what_its_parts_come_to(
+    local: datetime, offset: int, fraction: str, letter: str, ends_the_day: bool
+) -> None:
+    """Reckoned in whole and broken seconds, by RFC 3339, 5.6, and ISO 8601 for 24:00:00."""
+    hour = 24 if ends_the_day else local.hour
+    minute, second = (0, 0) if ends_the_day else (local.minute, local.second)
+    digits = "0" * len(fraction) if ends_the_day else fraction
+    zone = "z" if offset == 0 else f"{'+' if offset > 0 else '-'}{abs(offset) // 60:02}:{abs(offset) % 60:02}"
+    text = f"{local:%Y-%m-%d}{letter}{hour:02}:{minute:02}:{second:02}{'.' if digits else ''}{digits}{zone}"
+    seconds = calendar.timegm((local.year, local.month, local.day, 0, 0, 0)) + hour * 3600 + minute * 60 + second
+    expected = (seconds - offset * 60) * 10**6 + Fraction(int(digits or "0") * 10**6, 10 ** len(digits)) // 1
+    found = (Timestamp.of(text) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+    assert found == expected
 
 
 def test_a_number_may_come_as_text() -> None:

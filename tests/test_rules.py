@@ -25,12 +25,18 @@ DOCUMENTS = [
 ]
 
 
+STREAMS = [rule for rule in specified_rules if "Defer" in rule.__name__ or "Stream" in rule.__name__]
+"""Of directives that the schema does not define: tests/test_directives.py."""
+RULES = [rule for rule in specified_rules if rule not in STREAMS]
+
+
 def test_every_name_is_that_of_a_rule() -> None:
-    assert {rule.__name__ for rule in rules_for("$ @ ... subscription")} == {r.__name__ for r in specified_rules}
-    assert set(rules_for("{ a }")) < set(specified_rules)
+    assert len(STREAMS) == 4
+    assert rules_for("$ @ ... subscription") == RULES
+    assert set(rules_for("{ a }")) < set(RULES)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_the_verdict_is_that_of_all_rules(document: str) -> None:
     tree = parse(document)
-    assert validate(SCHEMA, tree, rules_for(document)) == validate(SCHEMA, tree)
+    assert validate(SCHEMA, tree, rules_for(document)) == validate(SCHEMA, tree, RULES)

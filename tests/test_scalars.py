@@ -1,9 +1,13 @@
 """`schema.scalars`: how values travel."""
 
+import re
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
+from fractions import Fraction
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from schema.scalars import SCALARS, BigInt, Json
 
@@ -29,6 +33,14 @@ def sent(kind: object, value: object) -> object:
 )
 def test_a_decimal_travels_as_exact_plain_text(value: str, text: str) -> None:
     assert sent(Decimal, Decimal(value)) == text
+
+
+@given(st.integers(-(10**120), 10**120), st.integers(-150, 39))
+def test_any_decimal_travels_exactly_and_without_an_exponent(digits: int, exponent: int) -> None:
+    text = sent(Decimal, Decimal(f"{digits}E{exponent}"))
+    assert isinstance(text, str)
+    assert re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", text)
+    assert Fraction(text) == digits * Fraction(10) ** exponent
 
 
 @pytest.mark.parametrize(

@@ -27,10 +27,10 @@ OPPORTUNITY = """
 PROMISED = build_sdl(f"""
 scalar BigInt scalar Date scalar DateTime scalar Decimal scalar JSON
 type Query {{
-  opportunity(id: ID!): Opportunity, opportunitiesById(ids: [ID!]!): [Opportunity]!
+  opportunity(id: ID!): Opportunity, opportunitiesById(ids: [ID!]!): [Opportunity]
   nexudusOpportunity(sourceId: ID!): NexudusOpportunity
   chartMogulOpportunity(sourceId: ID!): ChartMogulOpportunity
-  node(id: ID!): Node, nodes(ids: [ID!]!): [Node]!
+  node(id: ID!): Node, nodes(ids: [ID!]!): [Node]
 }}
 interface Node {{ id: ID! }}
 interface Opportunity implements Node {{ {OPPORTUNITY} }}

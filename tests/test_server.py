@@ -3,30 +3,21 @@
 import base64
 import http.client
 import json
-import os
-import re
-import signal
 import socket
 import subprocess
 import sys
-import tempfile
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
 import server
+from resolvers.registry import SOURCES
+from resolvers.settings import read, variables
 from simulator import CHARTMOGUL_EXAMPLE_ID, NEXUDUS_EXAMPLE_ID
+from tests.processes import MINIMAL, PATIENCE_SECONDS, ROOT, SERVER, SIMULATOR, running
 
-ROOT = Path(__file__).parent.parent
-SERVER = [sys.executable, str(ROOT / "server.py")]
-SIMULATOR = [sys.executable, "-m", "simulator"]
-PATIENCE_SECONDS = 20
-MINIMAL = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
 BOTH = f"""{{
   nexudusOpportunity(sourceId: "{NEXUDUS_EXAMPLE_ID}") {{ name value {{ amount }} }}
   chartMogulOpportunity(sourceId: "{CHARTMOGUL_EXAMPLE_ID}") {{ amountInCents }}
@@ -35,55 +26,6 @@ BOTH_DATA = {
     "nexudusOpportunity": {"name": "Example Widgets - 12 desk office", "value": {"amount": "4800.00000"}},
     "chartMogulOpportunity": {"amountInCents": "125000"},
 }
-
-
-class Process:
-    """A process of ours, and what it has printed so far."""
-
-    def __init__(self, popen: subprocess.Popen[str], stderr: IO[str]) -> None:
-        self.popen = popen
-        self.printed = ""
-        self._stderr = stderr
-
-    def read_until(self, pattern: str) -> re.Match[str]:
-        """Read lines until one matches."""
-        assert self.popen.stdout
-        for line in self.popen.stdout:
-            self.printed += line
-            if found := re.search(pattern, line):
-                return found
-        raise AssertionError(f"{pattern} never came:\n{self.printed}\n{self.stderr}")
-
-    @property
-    def stderr(self) -> str:
-        """All that stands on stderr."""
-        self._stderr.seek(0)
-        return self._stderr.read()
-
-    def interrupt(self) -> int:
-        """Press Ctrl-C; return the exit status."""
-        assert self.popen.stdout
-        self.popen.send_signal(signal.SIGINT)
-        self.printed += self.popen.stdout.read()
-        return self.popen.wait(PATIENCE_SECONDS)
-
-
-@contextmanager
-def running(command: list[str], where: Path, **environ: str) -> Iterator[Process]:
-    """Run a command; should it hang, it is killed, and so nothing waits for it for ever."""
-    with (
-        tempfile.TemporaryFile("w+", encoding="utf-8") as stderr,
-        subprocess.Popen(
-            command, cwd=where, env=MINIMAL | environ, text=True, stdout=subprocess.PIPE, stderr=stderr
-        ) as popen,
-    ):
-        timer = threading.Timer(PATIENCE_SECONDS, popen.kill)
-        timer.start()
-        try:
-            yield Process(popen, stderr)
-        finally:
-            timer.cancel()
-            popen.kill()
 
 
 def request(url: str, body: Any = None, **headers: str) -> tuple[int, dict[str, str], bytes]:
@@ -130,19 +72,17 @@ def test_the_demo_answers_over_http_and_ends_cleanly_with_ctrl_c(tmp_path: Path)
         assert sample.query in demo.printed
     assert len(server.samples()) >= 3
     assert "Next:" in demo.printed
+    assert demo.printed.removesuffix("\nStopped.\n").splitlines()[-1] == url
 
 
 def test_the_simulator_alone_prints_what_a_server_in_another_process_needs(tmp_path: Path) -> None:
     with running([*SIMULATOR, "--port", "0"], tmp_path) as simulator:
         control = simulator.read_until(r"# control: (http://\S+)/\{")[1]
         settings = dict(line.split("=", 1) for line in simulator.printed.splitlines() if "=" in line)
-        assert set(settings) == {
-            "NEXUDUS_URL",
-            "NEXUDUS_USERNAME",
-            "NEXUDUS_PASSWORD",
-            "CHARTMOGUL_URL",
-            "CHARTMOGUL_API_KEY",
-        }
+        for source in SOURCES:
+            assert read(source.settings, settings).is_configured, source.name
+            assert f"{source.name.upper()}_URL" in settings
+        assert settings.keys() <= {name for source in SOURCES for name in variables(source.settings)}
         key = base64.b64encode(f"{settings['CHARTMOGUL_API_KEY']}:".encode()).decode()
         pong = request(f"{settings['CHARTMOGUL_URL']}/v1/ping", Authorization=f"Basic {key}")
         assert (pong[0], json.loads(pong[2])) == (200, {"data": "pong!"})
@@ -176,6 +116,16 @@ def test_malformed_settings_end_the_process_with_a_line_each_and_no_secret(tmp_p
         "PORT",
     ]
     assert "hunter2" not in done.stderr
+
+
+def test_under_uvicorns_own_command_malformed_settings_are_lines_too(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "uvicorn", "--app-dir", str(ROOT), "--factory", "server:create_app", "--port", "0"]
+    environ = {"CHARTMOGUL_API_KEY": "key", "CHARTMOGUL_URL": "http://hunter2.example", "LOG_LEVEL": "hunter2"}
+    done = subprocess.run(
+        command, cwd=tmp_path, env=MINIMAL | environ, capture_output=True, text=True, timeout=PATIENCE_SECONDS
+    )
+    assert done.returncode == 2
+    assert [line.split(":")[0] for line in done.stderr.splitlines()] == ["LOG_LEVEL", "CHARTMOGUL_URL"]
 
 
 # The command line, in this process
@@ -241,6 +191,8 @@ def test_check_config_of_the_demo_needs_nothing(capsys: pytest.CaptureFixture[st
         ({"CHARTMOGUL_MINOR_UNITS": "hunter2"}, (), ["CHARTMOGUL_MINOR_UNITS"]),
         ({"LOG_LEVEL": "hunter2", "ATTEMPT_TIMEOUT_SECONDS": "hunter2"}, (), ["ATTEMPT_TIMEOUT_SECONDS", "LOG_LEVEL"]),
         ({"CHARTMOGUL_API_KEY_FILE": "/nowhere/hunter2"}, (), ["CHARTMOGUL_API_KEY"]),
+        ({"NEXUDUS_URL": "http://hunter2.example"}, (), ["NEXUDUS_URL"]),
+        ({"API_KEY": "hunter2"}, (), ["API_KEY"]),
     ],
 )
 def test_each_malformed_setting_is_one_line_that_names_it(
@@ -269,6 +221,17 @@ def test_the_environment_wins_over_the_dotenv_file_and_dollars_stay_what_they_ar
     no_settings.setattr(server, "environ", {"PORT": "2", "HOST": ""})
     found = server.variables()
     assert (found["PORT"], found["HOST"], found["NEXUDUS_PASSWORD"]) == ("2", "", "a${HOME}b")
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"), [(None, "cannot be read: Is a directory"), (b"\xff\xfeP\x00", "is not UTF-8 text")]
+)
+@pytest.mark.usefixtures("no_settings")
+def test_a_dotenv_file_that_cannot_be_read_is_one_line_with_the_reason(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, content: bytes | None, reason: str
+) -> None:
+    (tmp_path / ".env").mkdir() if content is None else (tmp_path / ".env").write_bytes(content)
+    assert run(capsys, "--check-config") == (2, "", f".env: the file {reason}\n")
 
 
 @pytest.mark.usefixtures("no_settings")

@@ -1,5 +1,6 @@
 """`resolvers.settings` and every setting of the server: one line for each fault, and no value in it."""
 
+import os
 import re
 from pathlib import Path
 
@@ -171,14 +172,57 @@ def test_a_secret_may_come_from_a_file(tmp_path: Path) -> None:
     assert settings.password.reveal() == "correct horse"
 
 
-@pytest.mark.parametrize("content", [None, b"\xff\xfe"])
-def test_a_secret_file_that_cannot_be_read_gives_one_line(tmp_path: Path, content: bytes | None) -> None:
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (None, "cannot be read: No such file or directory"),
+        (b"", "is empty"),
+        (b" \n", "is empty"),
+        (b"\xef\xbb\xbf\n", "is empty"),
+        (b"\xff\xfek\x00", "is not UTF-8 text"),
+        (b"x" * 1_000_001, "is too large"),
+    ],
+    ids=["none", "empty", "white space", "a byte order mark", "UTF-16", "huge"],
+)
+def test_a_secret_file_that_holds_no_secret_is_named_with_the_reason(
+    tmp_path: Path, content: bytes | None, reason: str
+) -> None:
     file = tmp_path / "hunter2"
     if content is not None:
         file.write_bytes(content)
     (line,) = problems(CHARTMOGUL_API_KEY="", CHARTMOGUL_API_KEY_FILE=str(file))
 
-    assert line == "CHARTMOGUL_API_KEY: the file named by CHARTMOGUL_API_KEY_FILE cannot be read"
+    assert line == f"CHARTMOGUL_API_KEY: the file named by CHARTMOGUL_API_KEY_FILE {reason}"
+
+
+@pytest.mark.parametrize("where", [".", "hunter2/below", "x" * 5_000])
+def test_a_path_of_a_secret_that_is_no_file_is_named_with_the_reason(tmp_path: Path, where: str) -> None:
+    (tmp_path / "hunter2").write_text("key")
+    (line,) = problems(CHARTMOGUL_API_KEY="", CHARTMOGUL_API_KEY_FILE=str(tmp_path / where))
+    assert re.search(r"cannot be read: (Is a directory|Not a directory|File name too long)$", line)
+    assert "hunter2" not in line
+
+
+def test_a_secret_file_that_may_not_be_read_is_named_with_the_reason(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text("key")
+    file.chmod(0)
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)  # root may read everything
+    try:
+        (line,) = problems(CHARTMOGUL_API_KEY="", CHARTMOGUL_API_KEY_FILE=str(file))
+    finally:
+        os.seteuid(user)
+    assert line.endswith("CHARTMOGUL_API_KEY_FILE cannot be read: Permission denied")
+
+
+def test_a_byte_order_mark_is_no_part_of_a_secret(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_bytes(b"\xef\xbb\xbfkey-5d1e\r\n")
+    key = read(ChartMogulSettings, {"CHARTMOGUL_API_KEY_FILE": str(file)}).api_key
+    assert key is not None
+    assert key.reveal() == "key-5d1e"
 
 
 def test_a_secret_given_twice_is_refused(tmp_path: Path) -> None:
@@ -204,6 +248,21 @@ def test_only_secrets_are_read_from_files(tmp_path: Path) -> None:
         ("CHARTMOGUL_API_KEY_FLIE", "CHARTMOGUL_API_KEY_FILE"),
         ("OPERATION_DEADLINE_SECOND", "OPERATION_DEADLINE_SECONDS"),
         ("PRODUCTON", "PRODUCTION"),
+        ("API_KEY", "API_KEYS or CHARTMOGUL_API_KEY"),
+        ("APIKEYS", "API_KEYS"),
+        ("api_keys", "API_KEYS"),
+        ("API_KEY_FILE", "API_KEYS_FILE or CHARTMOGUL_API_KEY_FILE"),
+        ("GATEWAY_KEY", "GATEWAY_KEYS"),
+        ("NEXUDUS_USER", "NEXUDUS_USERNAME"),
+        ("NEXUDUS_PASS", "NEXUDUS_PASSWORD"),
+        ("NEXUDUS_TOKEN", "NEXUDUS_ACCESS_TOKEN"),
+        ("NEXUDUS_BASE_URL", "NEXUDUS_URL"),
+        ("CHARTMOGUL_KEY", "CHARTMOGUL_API_KEY"),
+        ("CORS_ALLOWED_ORIGINS", "CORS_ORIGINS"),
+        ("JWKS_URL", "JWT_JWKS_URL"),
+        ("JWT_JWKS", "JWT_JWKS_URL"),
+        ("JWT_AUD", "JWT_AUDIENCE"),
+        ("QUERY_DEPTH", "QUERY_MAX_DEPTH"),
     ],
 )
 def test_a_misspelt_name_is_told_from_a_setting(name: str, meant: str) -> None:
@@ -212,8 +271,15 @@ def test_a_misspelt_name_is_told_from_a_setting(name: str, meant: str) -> None:
 
 
 def test_variables_of_others_are_nobodys_business() -> None:
-    names = "PATH PORTS HOME PYTHONPATH QUERY_STRING CHARTMOGUL_SERVICE_HOST CHARTMOGUL_PORT NEXUDUS_THEME".split()
-    assert misspelt(STRUCTS, dict.fromkeys(names, "1")) == []
+    names = """
+        PATH PORTS HOME PYTHONPATH QUERY_STRING NEXUDUS_THEME HOSTNAME LOGNAME USERNAME PASSWORD URL ISSUER host port
+        OTHER_API_KEYS OTHER_JWKS_URL PYTHON_VERSION PYTHONUNBUFFERED GPG_KEY API_URL API_HOST HTTP_PROXY no_proxy
+    """.split()
+    # What Kubernetes and Docker set for services of these names.
+    services = ("CHARTMOGUL", "NEXUDUS", "CHARTMOGUL_API", "NEXUDUS_API", "API", "JWT", "GATEWAY", "QUERY", "HOST")
+    suffixes = "SERVICE_HOST SERVICE_PORT SERVICE_PORT_HTTP PORT PORT_80_TCP PORT_80_TCP_ADDR PORT_80_TCP_PROTO HOST"
+    names += [f"{service}_{suffix}" for service in services for suffix in suffixes.split()]
+    assert misspelt((*STRUCTS, *DOOR), dict.fromkeys(names, "1")) == []
 
 
 def test_no_repr_shows_a_secret() -> None:

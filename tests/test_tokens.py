@@ -8,12 +8,19 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from resolvers.errors import UpstreamBadResponse, UpstreamUnauthorized
+import resolvers.retry
+from resolvers.errors import (
+    UpstreamBadResponse,
+    UpstreamError,
+    UpstreamTimeout,
+    UpstreamUnauthorized,
+    UpstreamUnavailable,
+)
 from resolvers.exchange import Request
 from resolvers.nexudus.tokens import PasswordTokens
 from resolvers.operation import Flight, Operation
 from resolvers.settings import Secret
-from simulator import FAULTS, Call, Fault, Simulator
+from simulator import FAULTS, Call, Fault, Simulator, faults
 from simulator.wire import Exchange
 from tests.harness import Graph, open_graph
 
@@ -208,6 +215,75 @@ async def test_a_sign_in_that_fails_is_an_error_of_the_source(graph: Graph, faul
     assert "get" not in kinds(graph)
 
 
+SIGN_IN_PAGE = b"<!DOCTYPE html><title>Sign in</title>"
+JSON = "application/json"
+UNUSABLE: dict[str, tuple[Fault, str]] = {
+    "200 with an OAuth error": (faults.body(b'{"error":"invalid_grant"}'), "UPSTREAM_UNAUTHORIZED"),
+    "200 with a failure inside": (FAULTS["not-successful"], "UPSTREAM_BAD_RESPONSE"),
+    "a web page": (faults.body(SIGN_IN_PAGE, "text/html"), "UPSTREAM_BAD_RESPONSE"),
+    "302": (FAULTS["redirect"], "UPSTREAM_BAD_RESPONSE"),
+    "404": (FAULTS["404"], "UPSTREAM_BAD_RESPONSE"),
+    "a web page with 404": (faults.status(404, SIGN_IN_PAGE, content_type="text/html"), "UPSTREAM_BAD_RESPONSE"),
+    "405": (faults.status(405), "UPSTREAM_BAD_RESPONSE"),
+    "422": (faults.status(422, b"{}", content_type=JSON), "UPSTREAM_BAD_RESPONSE"),
+    "400": (FAULTS["400"], "UPSTREAM_UNAUTHORIZED"),
+    "401": (FAULTS["401"], "UPSTREAM_UNAUTHORIZED"),
+    "402": (faults.status(402), "UPSTREAM_FORBIDDEN"),
+    "403": (FAULTS["403"], "UPSTREAM_UNAUTHORIZED"),
+    "204": (FAULTS["204"], "UPSTREAM_BAD_RESPONSE"),
+    "null": (FAULTS["null"], "UPSTREAM_BAD_RESPONSE"),
+    "half of JSON": (FAULTS["invalid-json"], "UPSTREAM_BAD_RESPONSE"),
+    "no token": (faults.body(b'{"token_type":"bearer","expires_in":604799}'), "UPSTREAM_BAD_RESPONSE"),
+    "an empty token": (faults.body(b'{"access_token":"","expires_in":604799}'), "UPSTREAM_BAD_RESPONSE"),
+    "null as a token": (faults.body(b'{"access_token":null,"expires_in":604799}'), "UPSTREAM_BAD_RESPONSE"),
+    "a number as a token": (faults.body(b'{"access_token":5}'), "UPSTREAM_BAD_RESPONSE"),
+    "a token with a line break": (faults.body(b'{"access_token":"a\\r\\nX: 1"}'), "UPSTREAM_BAD_RESPONSE"),
+    "a token of 20 kB": (faults.body(b'{"access_token":"%b"}' % (b"a" * 20_000)), "UPSTREAM_BAD_RESPONSE"),
+    "not HTTP": (FAULTS["not-http"], "UPSTREAM_BAD_RESPONSE"),
+}
+
+
+@pytest.mark.parametrize(("fault", "expected"), UNUSABLE.values(), ids=UNUSABLE)
+async def test_a_sign_in_that_cannot_be_used_is_not_repeated_with_each_query(
+    graph: Graph, fault: Fault, expected: str
+) -> None:
+    """Trap 24: the vendor locks an account that signs in in vain too often."""
+    graph.simulator.nexudus.faults.add(fault, times=None, kinds={"token-password"})
+
+    answers = [await ask(graph, FIRST + number) for number in range(4)]
+    answers += await asyncio.gather(*(ask(graph, FIRST + number) for number in range(4, 8)))
+    assert {code(answer) for answer in answers} == {expected}
+    assert kinds(graph) == ["token-password"]
+
+
+@pytest.mark.parametrize(("fault", "_"), UNUSABLE.values(), ids=UNUSABLE)
+async def test_a_renewal_that_cannot_be_used_leads_back_to_the_password_once(
+    graph: Graph, fault: Fault, _: str
+) -> None:
+    await ask(graph)
+    graph.simulator.nexudus.expire_tokens()
+    graph.simulator.nexudus.faults.add(fault, times=None, kinds={"token-refresh"})
+    assert code(await ask(graph, FIRST + 1)) is None
+    assert tokens(graph) == ["token-password", "token-refresh", "token-password"]
+
+    graph.simulator.nexudus.expire_tokens()
+    graph.simulator.nexudus.faults.add(fault, times=None, kinds={"token-password"})
+    for number in range(2, 6):
+        assert code(await ask(graph, FIRST + number)) is not None
+    assert tokens(graph)[3:] == ["token-refresh", "token-password"]
+
+
+@pytest.mark.parametrize("fault", ["503", "reset"])
+async def test_trouble_that_passes_does_not_let_every_query_sign_in_either(
+    graph: Graph, fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resolvers.retry, "FIRST_WAIT_SECONDS", 0.001)
+    graph.simulator.nexudus.faults.add(FAULTS[fault], times=None, kinds={"token-password"})
+    for number in range(8):
+        assert code(await ask(graph, FIRST + number)) == "UPSTREAM_UNAVAILABLE"
+    assert len(kinds(graph)) <= 12, "each sign-in makes three attempts, and most of eight queries none"
+
+
 async def test_a_caller_that_gives_up_does_not_spoil_the_sign_in_for_others(graph: Graph) -> None:
     arrived, go = asyncio.Event(), asyncio.Event()
 
@@ -258,14 +334,18 @@ class Vendor:
     def __init__(self) -> None:
         self.asked: list[str] = []
         self.refuses = False
+        self.fails: UpstreamError | None = None
+        self.says = b""
 
     async def fetch(self, request: Request, _: Any) -> bytes:
         self.asked.append(request.kind)
         await asyncio.sleep(0)
         if self.refuses:
             raise UpstreamBadResponse("nexudus", status=400)
+        if self.fails:
+            raise self.fails
         number = len(self.asked)
-        return b'{"access_token":"a%d","refresh_token":"r%d","expires_in":1000}' % (number, number)
+        return self.says or b'{"access_token":"a%d","refresh_token":"r%d","expires_in":1000}' % (number, number)
 
 
 @pytest.fixture
@@ -364,3 +444,87 @@ async def test_a_token_that_was_accepted_and_is_refused_later_is_renewed(ours: P
     ours.accepted(token)
     assert await renewed(ours, token) == "a3"
     assert vendor.asked == ["token-password", "token-refresh", "token-refresh"]
+
+
+async def asked_within(
+    ours: PasswordTokens, vendor: Vendor, clock: Clock, seconds: int, error: type[UpstreamError]
+) -> list[int]:
+    """Ask for a token each second, and return when that was a sign-in."""
+    seen: list[int] = []
+    for second in range(seconds):
+        before = len(vendor.asked)
+        with pytest.raises(error):
+            await current(ours)
+        seen += [second] * (len(vendor.asked) - before)
+        clock.now += 1
+    return seen
+
+
+async def test_refusals_are_further_and_further_apart_up_to_a_quarter_of_an_hour(
+    ours: PasswordTokens, vendor: Vendor, clock: Clock
+) -> None:
+    vendor.refuses = True
+    seen = await asked_within(ours, vendor, clock, 4_000, UpstreamUnauthorized)
+    assert seen == [0, 30, 90, 210, 450, 930, 1830, 2730, 3630]
+
+    vendor.refuses = False
+    clock.now += 900
+    token = await current(ours)
+    vendor.refuses = True
+    clock.now += 2_000
+    assert await asked_within(ours, vendor, clock, 40, UpstreamUnauthorized) == [0, 0, 30], token
+
+
+@pytest.mark.parametrize("failure", [UpstreamUnavailable("nexudus", status=503), UpstreamTimeout("nexudus")])
+async def test_passing_trouble_is_tried_again_soon_but_not_with_every_query(
+    ours: PasswordTokens, vendor: Vendor, clock: Clock, failure: UpstreamError
+) -> None:
+    vendor.fails = failure
+    with pytest.raises(type(failure)):
+        await current(ours)
+    seen = await asked_within(ours, vendor, clock, 40, type(failure))
+    assert seen == [0, 1, 4, 11, 19, 27, 35]
+
+    vendor.fails = None
+    clock.now += 8
+    assert await current(ours)
+    clock.now += 2_000
+    vendor.fails = failure
+    for _ in range(2):
+        with pytest.raises(type(failure)):
+            await current(ours)
+    assert vendor.asked[-2:] == ["token-refresh", "token-password"], "one sign-in without a pause, after a success"
+
+
+@pytest.mark.parametrize(
+    ("says", "life_seconds"),
+    [
+        (b"", 1200),
+        (b',"expires_in":null', 1200),
+        (b',"expires_in":"soon"', 1200),
+        (b',"expires_in":"nan"', 1200),
+        (b',"expires_in":1e400', 1200),
+        (b',"expires_in":' + b"9" * 400, 1200),
+        (b',"expires_in":{}', 1200),
+        (b',"expires_in":-1', 60),
+        (b',"expires_in":0', 60),
+        (b',"expires_in":"3600"', 3600),
+        (b',"expires_in":3600.5', 3600.5),
+        (b',"expires_in":3600,"refresh_token":7', 3600),
+        (b',"expires_in":3600,"refresh_token":""', 3600),
+        (b',"expires_in":3600,"refresh_token":null', 3600),
+    ],
+)
+async def test_a_token_is_used_whatever_is_said_of_its_end(
+    ours: PasswordTokens, vendor: Vendor, clock: Clock, says: bytes, life_seconds: float
+) -> None:
+    vendor.says = b'{"access_token":"a"%b}' % says
+    assert await current(ours) == "a"
+    clock.now += life_seconds * 0.8 - 1
+    assert ours.at_hand() == "a"
+    await asyncio.sleep(0)
+    assert vendor.asked == ["token-password"]
+
+    clock.now += life_seconds * 0.2 + 2
+    assert await current(ours) == "a"
+    assert vendor.asked == ["token-password"] * 2

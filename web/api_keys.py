@@ -8,14 +8,19 @@ Several keys may stand beside each other, so that a new one can be handed out be
 enough: a key has 256 random bits, nobody guesses those. `python -m web.api_keys NAME SCOPE...` makes one.
 """
 
+import argparse
 import re
 import secrets
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from hmac import compare_digest
+from importlib import import_module
 
+SCOPE_BY_DEFAULT = "opportunities:read"
+
+_NAME = re.compile(r"[^\s;]+")
 _HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _SHAPE = "each key needs a name, the SHA-256 hash of the key in lower-case hex, and at least one scope"
 
@@ -53,23 +58,40 @@ def read_keys(text: str, known_scopes: Collection[str]) -> ApiKeys:
         if len(rest) < 2 or not _HASH.fullmatch(rest[0]):
             raise ValueError(f"key {number}: {_SHAPE}")
         if not set(rest[1:]) <= set(known_scopes):
-            raise ValueError(f"key {number}: the scopes are {' and '.join(known_scopes)}")
+            raise ValueError(f"key {number}: there is no such scope; the scopes are {' and '.join(known_scopes)}")
         keys.append(ApiKey(name, bytes.fromhex(rest[0]), frozenset(rest[1:])))
     if len({key.name for key in keys}) < len(keys) or len({key.hash for key in keys}) < len(keys):
         raise ValueError("two keys have the same name or the same hash")
     return ApiKeys(keys)
 
 
-def main(arguments: list[str]) -> int:
-    """Print a new key, and the line for the setting."""
-    if not arguments:
-        print("usage: python -m web.api_keys NAME SCOPE...", file=sys.stderr)
-        return 2
+def main(arguments: Sequence[str], known_scopes: Collection[str]) -> int:
+    """Print a new key, and the line for the setting; exits with status 2 where the arguments do not allow it."""
+    names = " and ".join(known_scopes)
+    parser = argparse.ArgumentParser(
+        prog="python -m web.api_keys",
+        description="Make an API key: print it for its caller, and a line with its hash for API_KEYS or GATEWAY_KEYS.",
+        epilog="examples:\n"
+        f"  python -m web.api_keys reports-2026\n  python -m web.api_keys gateway {' '.join(known_scopes)}\n\n"
+        "How to hand out keys, and take them back: docs/security.md",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("name", metavar="NAME", help="what the key is called in the setting, without spaces and ;")
+    parser.add_argument(
+        "scopes", metavar="SCOPE", nargs="*", help=f"what the key allows: {names}; without any, {SCOPE_BY_DEFAULT}"
+    )
+    given = parser.parse_args(arguments)
+    scopes = given.scopes or [SCOPE_BY_DEFAULT]
+    if not set(scopes) <= set(known_scopes):
+        parser.error(f"there is no such scope; the scopes are {names}")
+    if not _NAME.fullmatch(given.name):
+        parser.error("a name has no spaces and no ;")
     key = secrets.token_urlsafe(32)
-    print(f"Give this to the caller, it is shown only now:\n  {key}\n\nAdd this to the setting:")
-    print(f"  {arguments[0]} {sha256(key.encode()).hexdigest()} {' '.join(arguments[1:] or ['opportunities:read'])}")
+    line = f"{given.name} {sha256(key.encode()).hexdigest()} {' '.join(scopes)}"
+    print(f"Give this to the caller, it is shown only now:\n  {key}\n\nAdd this to the setting:\n  {line}")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    # As a command it is at home above all packages, like `server.py`. As a module it knows no schema.
+    sys.exit(main(sys.argv[1:], import_module("schema.access").SCOPES))

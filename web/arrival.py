@@ -38,6 +38,10 @@ class Head:
             self._found[work] = found = work(self)
             return found
 
+    def combined(self, name: bytes) -> bytes:
+        """Return the value of a list: of all headers of this name together (RFC 9110, 5.3); empty if there is none."""
+        return b", ".join(self.all(name))
+
     def all(self, name: bytes) -> list[bytes]:
         """Return every header of this name."""
         if name not in self._first:
@@ -47,7 +51,7 @@ class Head:
 
 @dataclass(slots=True)  # not frozen, which would make each one three times as slow to make
 class Arrival:
-    """A request. Its body is `whole` where that is known already, else it comes through `receive`.
+    """A request. Its body is `whole` once it has been read (`web/body.py`); before that it comes through `receive`.
 
     `server` is the address that it came in on. Without `receive`, whoever made this looks after a client that goes.
     """
@@ -59,10 +63,18 @@ class Arrival:
     whole: bytes | None = None
     receive: Receive | None = None
 
+    @property
+    def content(self) -> bytes:
+        """What the request asks, as it was sent: a POST's body, which must have been read, else the query string."""
+        if self.method != "POST":
+            return self.query_string
+        assert self.whole is not None, "the body has not been read"
+        return self.whole
+
     @classmethod
     def of(cls, scope: Scope, receive: Receive) -> "Arrival":
         """Return the request that ASGI tells of."""
-        if (here := scope.get("extensions", {}).get(WHOLE)) is not None and here["head"].fields is scope["headers"]:
+        if (here := scope.get("extensions", {}).get(WHOLE)) is not None and here["head"].fields == scope["headers"]:
             return cls(scope["method"], here["head"], scope["server"], scope["query_string"], whole=here["body"])
         head = Head(scope["headers"])
         return cls(scope["method"], head, scope.get("server"), scope["query_string"], receive=receive)

@@ -20,6 +20,7 @@ from web.problems import HTTPProblem
 Kind = Literal["nobody", "frontend", "machine", "gateway"]
 
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="opportunity-graph"'}
+ONLY_LOCALLY = "This server answers callers without credentials only locally, and not through a proxy."
 API_KEY = "X-API-Key"
 GATEWAY_KEY = "X-Gateway-Key"
 
@@ -79,7 +80,7 @@ class Callers:
         if self._nobody is None:
             raise unauthenticated()
         if not self._may_be_nobody(arrival):
-            raise HTTPProblem(403, "This server answers callers without credentials only locally.", code="FORBIDDEN")
+            raise HTTPProblem(403, ONLY_LOCALLY, code="FORBIDDEN")
         return self._nobody
 
     async def _gateway(self, key: str, authorization: str | None) -> Caller:

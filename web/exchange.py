@@ -5,7 +5,6 @@ server may: nothing in a header can end its line, and a body is as long as its h
 """
 
 import asyncio
-import logging
 from typing import Any, Protocol
 
 from starlette.types import ASGIApp, Message
@@ -13,14 +12,13 @@ from uvicorn.server import ServerState
 
 from web.arrival import WHOLE
 from web.framing import RequestHead
+from web.last_resort import internal_error
 from web.sent import lines, status_line
 
 HIGH_WATER_BYTES = 65_536
 """Of a body that the application has not asked for yet. Then no more of it is read."""
 
 CLOSE = (b"connection", b"close")
-
-logger = logging.getLogger("opportunity_graph.http")
 
 
 class Connection(Protocol):
@@ -116,22 +114,26 @@ class Exchange:
         try:
             await app(self.scope, self.receive, self.send)
         except Exception as error:
-            # Not with the exception's own text: it could repeat what was sent.
-            masked = Exception(type(error).__name__).with_traceback(error.__traceback__)
-            logger.error("The application failed", exc_info=masked)
+            await self._answer_for(error)
+            return
         except BaseException:  # cancelled: the client has gone, or the server must end now
             if not self._is_gone:
                 self._connection.abort()
             raise
+        if not self.is_complete and not self._is_gone:
+            await self._answer_for(RuntimeError("the application returned without a whole response"))
+
+    async def _answer_for(self, error: Exception) -> None:
+        """Answer in place of an application that has failed, or end the connection where its response has begun."""
+        response = internal_error(error)
         if self.is_complete or self._is_gone:
             return
         if self.has_started:
             self._connection.abort()
             return
         self._start = None
-        headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"21"), CLOSE]
-        await self.send({"type": "http.response.start", "status": 500, "headers": headers})
-        await self.send({"type": "http.response.body", "body": b"Internal Server Error"})
+        response.headers = {**response.headers, "Connection": "close"}
+        await response(self.scope, self.receive, self.send)
 
     async def receive(self) -> Message:
         """Return what has come of the body; `http.disconnect` when the client has gone or been answered."""

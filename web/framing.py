@@ -6,7 +6,7 @@ such as a proxy in front, could frame differently is refused and ends the connec
 
 It is our own because neither parser that uvicorn knows will do. httptools takes no body for a request that offers an
 upgrade, and checks neither `Host` nor folded lines; h11 is right and takes ten times as long. h11 is what the tests
-hold this against (`tests/test_framing_fuzz.py` lists where it is more lenient).
+hold this against (`tests/test_fuzz_framing.py` lists where it is more lenient).
 """
 
 import re

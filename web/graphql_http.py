@@ -4,9 +4,9 @@ Follows the GraphQL-over-HTTP specification (media types, methods, status codes)
 here: `answer` takes the parameters and gives the response.
 """
 
-import logging
 from collections.abc import Awaitable, Callable, Collection, Coroutine
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Any
 
 from starlette.requests import Request
@@ -14,21 +14,21 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from web.admission import Admission
-from web.arrival import Arrival, Head
+from web.arrival import Arrival
+from web.body import read_body
 from web.callers import Caller
 from web.hangup import HungUp, unless_hung_up
 from web.kept import KeptAnswers, Lasts
-from web.media_types import RESPONSE_JSON, media_type, wants_page
+from web.last_resort import internal_error
+from web.media_types import JSON, RESPONSE_JSON, response_type, wants_page
 from web.origins import check_cross_site
-from web.parameters import ANYONE, JSON, GraphQLParams, read_body, read_query_string
+from web.parameters import ANYONE, GraphQLParams, read_parameters
 from web.persisted import PersistedDocuments
 from web.problems import HTTPProblem
 from web.security_headers import SecurityHeaders
 from web.sent import Sent, written
 
 METHODS = "GET, HEAD, POST"
-
-logger = logging.getLogger("opportunity_graph.http")
 
 
 @dataclass(slots=True)
@@ -71,17 +71,20 @@ class Door:
 class GraphQLEndpoint:
     """The view at `/graphql`. `page` is what a browser sees, or None for nothing."""
 
-    def __init__(self, answer: AnswerFunction, *, page: Page | None, door: Door) -> None:
+    def __init__(
+        self, answer: AnswerFunction, *, page: Page | None, door: Door, clock: Callable[[], float] = monotonic
+    ) -> None:
+        """`clock`, in seconds, says how long answers have been kept."""
         self._answer = answer
         self._page = page
         self._door = door
-        self._kept = KeptAnswers()
+        self._kept = KeptAnswers(clock=clock)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request (ASGI), whatever its method."""
         arrival = Arrival.of(scope, receive)
         response: ASGIApp
-        if self._page and arrival.method in ("GET", "HEAD") and wants_page(_accepted(arrival.head)):
+        if self._page and arrival.method in ("GET", "HEAD") and wants_page(arrival.head):
             response = SecurityHeaders(self._page(Request(scope, receive)))
         else:
             response = await self.respond(arrival)
@@ -91,26 +94,26 @@ class GraphQLEndpoint:
         """Return the response to a request that is none for the page."""
         type_ = JSON
         try:
-            type_ = arrival.head.once(_media_type)
-            caller = await self._admit(arrival)
-            kept = self._kept.find(arrival, caller)
-            if kept is not None:
-                return Sent(kept, 200, type_)
-            params = await self._read(arrival, caller)
-            with self._door.admission:
-                working = self._answer(params)
-                reply = await (unless_hung_up(arrival.receive, working) if arrival.receive else working)
+            type_ = arrival.head.once(response_type)
+            return await self._respond(arrival, type_)
         except HTTPProblem as problem:
             return Sent(written(problem.body), problem.status, type_, problem.headers)
         except HungUp:
             return Sent(b"", 499)  # reaches nobody: nginx's status for it, for whatever counts answers
         except Exception as error:
-            # Not with the exception's own text: it could repeat what was sent, or what a source answered.
-            logger.error(
-                "A request failed", exc_info=Exception(type(error).__name__).with_traceback(error.__traceback__)
-            )
-            masked = HTTPProblem(500, "Internal server error.", code="INTERNAL_SERVER_ERROR")
-            return Sent(written(masked.body), 500, type_)
+            return internal_error(error, type_)
+
+    async def _respond(self, arrival: Arrival, type_: str) -> Sent:
+        caller = await self._admit(arrival)
+        if arrival.method == "POST":
+            await self._read(arrival)
+        kept = self._kept.find(arrival, caller)
+        if kept is not None:
+            return Sent(kept, 200, type_)
+        params = self._door.documents.find(read_parameters(arrival, caller))
+        with self._door.admission:
+            working = self._answer(params)
+            reply = await (unless_hung_up(arrival.receive, working) if arrival.receive else working)
         if not reply.is_request_error:
             self._door.documents.register(params)
         content = written(reply.body)
@@ -129,25 +132,11 @@ class GraphQLEndpoint:
             check_cross_site(arrival, door.origins, header_required=door.preflight_header_required)
         return caller
 
-    async def _read(self, arrival: Arrival, caller: Caller) -> GraphQLParams:
-        """Return what is asked."""
+    async def _read(self, arrival: Arrival) -> None:
         door = self._door
-        if arrival.method == "POST":
-            params = await read_body(
-                arrival,
-                caller,
-                max_bytes=door.max_body_bytes,
-                timeout_seconds=door.body_timeout_seconds,
-                uploads=door.uploads,
-            )
-        else:
-            params = read_query_string(arrival, caller)
-        return door.documents.find(params)
-
-
-def _accepted(head: Head) -> str:
-    return head.get(b"accept").decode("latin-1") or "*/*"
-
-
-def _media_type(head: Head) -> str:
-    return media_type(_accepted(head))
+        await read_body(
+            arrival,
+            max_bytes=door.max_body_bytes,
+            timeout_seconds=door.body_timeout_seconds,
+            uploads=door.uploads,
+        )

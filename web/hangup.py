@@ -24,7 +24,10 @@ async def unless_hung_up(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
     if started.is_done:
         return started.result
     working = asyncio.current_task()
-    assert working
+    if (
+        working is None
+    ):  # begun without a task: whoever did that cancels the rest if the client goes (`web/protocol.py`)
+        return await started
     watching: asyncio.Task[None] | None = None
     gone = False
 

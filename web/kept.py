@@ -1,19 +1,25 @@
-"""Answers that are given again: the same bytes ask for them, and nothing that they hold has changed.
+"""Response cache: an equal request of an equal caller gets the stored response while all of its records are unchanged.
 
-Frontends send the same few requests time and again, for records that are in the cache. Then the text of the answer is
-the same, too. Whether it still is, whoever gave the answer says each time (`Lasts`); nothing is known of records here.
-Answers are personal data: they are kept for a short time and in bounded memory, and for nobody but callers of the
-same kind with the same rights.
+Frontends send the same few requests time and again, for records that are in the cache. Whether the response is still
+the right one, whoever made it says each time (`Lasts`); nothing is known of records here. Only the response's content
+is stored. What else a response depends on is settled for each request before it is looked up (is the caller's
+credential still valid?) or after (its media type, the CORS headers, the request id).
+
+Responses are personal data: they are stored for a short time and in bounded memory, and for nobody but callers of the
+same kind with the same scopes.
 """
 
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass
+from sys import getsizeof
 from time import monotonic
 from typing import Protocol
 
 from web.arrival import Arrival
 from web.callers import Caller
-from web.parameters import takes_kept
+from web.header_values import cache_directives
+from web.parameters import wants_fresh
 
 LONGEST_SECONDS = 60.0
 """After which an answer that nobody asks for goes, when another is given."""
@@ -24,13 +30,12 @@ MOST_BYTES = 10_000_000
 ASKED_BEFORE = 4_096
 """Requests that are known to have come before, by their hashes. What is asked for only once is not worth keeping."""
 
-FULL = 0.9
-LET_IN = 8
-"""When nine tenths of the room are taken, every eighth answer is let in. Else requests that take turns, and are more
-than there is room for, would push each other out before any of them came again."""
+RECENT_SECONDS = 1.0
+"""An answer that was asked for so lately is not pushed out. Else requests that take turns, and are more than there is
+room for, would push each other out before any of them came again. Where they come slowly, little is lost by that."""
 
-Key = tuple[bytes, Caller]
-"""What was asked, and who asked: all that is known of a caller, whatever that comes to be."""
+Key = tuple[bool, bytes, Caller]
+"""Whether it is a POST, what was asked, and who asked: all that is known of a caller, whatever that comes to be."""
 
 
 class Lasts(Protocol):
@@ -42,6 +47,14 @@ class Lasts(Protocol):
     def __len__(self) -> int: ...
 
 
+@dataclass(slots=True)
+class _Kept:
+    text: bytes
+    lasts: Lasts
+    size: int
+    used: float
+
+
 class KeptAnswers:
     """Answers by what was asked and who asked, the least recently used out first."""
 
@@ -49,42 +62,45 @@ class KeptAnswers:
         self._clock = clock
         self._most_bytes = most_bytes
         self._bytes = 0
-        self._answers: OrderedDict[Key, tuple[bytes, Lasts, float]] = OrderedDict()
+        self._answers: OrderedDict[Key, _Kept] = OrderedDict()
         self._asked: dict[int, None] = {}
-        self._at_the_door = 0
 
     def __len__(self) -> int:
         return len(self._answers)
 
     def find(self, arrival: Arrival, caller: Caller) -> bytes | None:
-        """Return the answer to a request if it is kept, and is still the answer; raises `HTTPProblem` for a bad head.
-
-        Only a request whose body is here as a whole is looked for.
-        """
-        if arrival.whole is None or not arrival.head.once(takes_kept):
+        """Return the answer to a request whose body has been read, if it is kept, and is still the answer."""
+        if arrival.head.once(wants_fresh):
             return None
-        key = (arrival.whole, caller)
+        key = _key(arrival, caller)
         kept = self._answers.get(key)
         if kept is None:
             return None
-        text, lasts, _ = kept
-        if not lasts():
+        if not kept.lasts():
             self._forget(key)
             return None
+        kept.used = self._clock()
         self._answers.move_to_end(key)
-        return text
+        return kept.text
 
     def keep(self, arrival: Arrival, caller: Caller, text: bytes, lasting: Callable[[], Lasts | None]) -> None:
-        """Keep the answer to a request that has come before, if it is one that can last."""
-        if arrival.whole is None:
+        """Keep the answer to a request that has come before, if it is one that can last, and there is room.
+
+        Nothing is kept of a request that says `Cache-Control: no-store` (RFC 9111, 5.2.1.5).
+        """
+        if "no-store" in arrival.head.once(cache_directives):
             return
-        key, now = (arrival.whole, caller), self._clock()
-        self._clear(now)
-        if self._was_asked(hash(key)) and self._has_room(len(text)) and (lasts := lasting()) is not None:
-            self._forget(key)
-            self._answers[key] = text, lasts, now
-            self._bytes += _size(arrival.whole, text, lasts)
-            self._clear(now)
+        key, now = _key(arrival, caller), self._clock()
+        while self._answers and next(iter(self._answers.values())).used <= now - LONGEST_SECONDS:
+            self._forget(next(iter(self._answers)))
+        # Room for the text alone is looked for first: to say how long an answer lasts takes a while with many records.
+        if not self._was_asked(hash(key)) or not self._make_room(len(text), now) or (lasts := lasting()) is None:
+            return
+        self._forget(key)
+        size = _size(key, text, lasts)
+        if self._make_room(size, now):
+            self._answers[key] = _Kept(text, lasts, size, now)
+            self._bytes += size
 
     def _was_asked(self, number: int) -> bool:
         if number in self._asked:
@@ -94,24 +110,25 @@ class KeptAnswers:
             del self._asked[next(iter(self._asked))]
         return False
 
-    def _has_room(self, size: int) -> bool:
-        room = FULL * self._most_bytes - size
-        if self._bytes <= room:
-            return True
-        self._at_the_door += 1
-        return self._at_the_door % LET_IN == 0 and room > 0
-
-    def _clear(self, now: float) -> None:
-        while self._answers:
-            oldest = next(iter(self._answers))
-            if self._bytes <= self._most_bytes and self._answers[oldest][2] > now - LONGEST_SECONDS:
-                break
+    def _make_room(self, size: int, now: float) -> bool:
+        """Return whether there is room for so many bytes; what nobody has asked for lately goes for it."""
+        while self._bytes + size > self._most_bytes:
+            oldest = next(iter(self._answers), None)
+            if size > self._most_bytes or oldest is None or self._answers[oldest].used > now - RECENT_SECONDS:
+                return False
             self._forget(oldest)
+        return True
 
     def _forget(self, key: Key) -> None:
         if (kept := self._answers.pop(key, None)) is not None:
-            self._bytes -= _size(key[0], *kept[:2])
+            self._bytes -= kept.size
 
 
-def _size(body: bytes, text: bytes, lasts: Lasts) -> int:
-    return 1_000 + len(body) + len(text) + 150 * len(lasts)
+def _key(arrival: Arrival, caller: Caller) -> Key:
+    return arrival.method == "POST", arrival.content, caller
+
+
+def _size(key: Key, text: bytes, lasts: Lasts) -> int:
+    _, content, caller = key
+    scopes = getsizeof(caller.scopes) + sum(map(getsizeof, caller.scopes))
+    return 1_000 + len(content) + len(text) + 150 * len(lasts) + scopes

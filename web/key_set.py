@@ -1,82 +1,100 @@
-"""The public keys of a token issuer: a JSON Web Key Set (RFC 7517), fetched by URL and kept.
+"""The public keys of a token issuer: a JSON Web Key Set (RFC 7517), fetched by URL and cached.
 
-Fetched when first needed, again after ten minutes, and when a token names a key that is not known, but then at most
-once a minute: anybody can send tokens with invented key ids. While the issuer is down the keys from before stay good.
+Fetched when first needed, then again every five minutes while requests come, and at most once a minute when a token
+fits no key: anybody can send tokens with invented key ids. A request waits for the fetch only if none has been tried
+for ten minutes. So a withdrawn key is void ten minutes later, on a quiet server too. While the set cannot be fetched,
+the last one is believed for `max_stale_seconds`; one that was fetched is believed as it is, even if it is empty.
 """
 
 import asyncio
-import json
 import logging
 from collections.abc import Awaitable, Callable, Collection
 from contextvars import Context
 from time import monotonic
-from typing import Any, Final
+from typing import Final
 
-from jwt import PyJWK
-from jwt.exceptions import PyJWTError
-
+from web.jwk import PublicKey, read_key_set
 from web.problems import HTTPProblem
 
 Fetch = Callable[[str], Awaitable[bytes]]
 """GETs an address; raises any `Exception` where there is no answer of status 200."""
 
+REFRESH_SECONDS: Final = 300.0
 LIFETIME_SECONDS: Final = 600.0
 PAUSE_SECONDS: Final = 60.0
 PAUSE_WITHOUT_KEYS_SECONDS: Final = 5.0
-MAX_KEYS: Final = 100
+MAX_STALE_SECONDS: Final = 86_400.0
+
+MAX_CANDIDATES: Final = 16
+"""Keys that a token is tried with, where no key id tells which: each try costs some 50 microseconds."""
 
 logger = logging.getLogger("opportunity_graph.callers")
 
 
 class KeySet:
-    """The keys behind one address. Shared by all requests."""
+    """The keys behind one address. Shared by all requests. `version` changes whenever the keys do."""
 
     def __init__(
-        self, url: str, fetch: Fetch, *, algorithms: Collection[str], clock: Callable[[], float] = monotonic
+        self,
+        url: str,
+        fetch: Fetch,
+        *,
+        algorithms: Collection[str],
+        max_stale_seconds: float = MAX_STALE_SECONDS,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         self._url = url
         self._fetch = fetch
         self._algorithms = frozenset(algorithms)
+        self._max_stale_seconds = max_stale_seconds
         self._clock = clock
-        self._keys: dict[str | None, PyJWK] = {}
+        self._keys: tuple[PublicKey, ...] = ()
         self._fetched_at = float("-inf")
         self._tried_at = float("-inf")
         self._refresh: asyncio.Task[None] | None = None
+        self.version = 0
 
-    async def key(self, key_id: str | None) -> PyJWK | None:
-        """Return the key with this id, None where the issuer has none; raises `HTTPProblem` if that cannot be known.
+    async def ready(self) -> None:
+        """Return once the keys may be relied on; raises `HTTPProblem` (503) while they cannot be known."""
+        now = self._clock()
+        if now - self._tried_at > LIFETIME_SECONDS or not self._is_believed():
+            await self.look_again()
+        elif now - self._fetched_at > REFRESH_SECONDS and self._may_try():
+            self._start_refresh()  # nobody waits: the keys are as good as they were
+        if not self._is_believed():
+            raise HTTPProblem(
+                503,
+                "Tokens cannot be checked right now.",
+                {"Retry-After": str(int(PAUSE_WITHOUT_KEYS_SECONDS))},
+                code="SERVER_BUSY",
+                retryable=True,
+            )
 
-        A token without an id is checked with the only key, if there is but one.
+    def find(self, key_id: str | None, algorithm: str) -> list[PublicKey]:
+        """Return the keys that may have signed a token whose header says this.
+
+        Several keys may share an id, and keys need none (RFC 7517, 4.5): those without may belong to any token.
         """
-        known = self._find(key_id)
-        if known is None:
-            if self._may_try():
-                await self._refreshed()
-                known = self._find(key_id)
-            if known is None and not self._keys:
-                raise HTTPProblem(
-                    503,
-                    "Tokens cannot be checked right now.",
-                    {"Retry-After": str(int(PAUSE_WITHOUT_KEYS_SECONDS))},
-                    code="SERVER_BUSY",
-                    retryable=True,
-                )
-        elif self._clock() - self._fetched_at > LIFETIME_SECONDS and self._may_try():
-            self._start_refresh()  # nobody waits: the key at hand is as good as it was
-        return known
+        fitting = [key for key in self._keys if algorithm in key.algorithms]
+        if key_id is not None:
+            named = [key for key in fitting if key.id == key_id]
+            fitting = named or [key for key in fitting if key.id is None]
+        return fitting[:MAX_CANDIDATES]
 
-    def _find(self, key_id: str | None) -> PyJWK | None:
-        if key_id is None:
-            return next(iter(self._keys.values())) if len(self._keys) == 1 else None
-        return self._keys.get(key_id)
+    async def look_again(self) -> bool:
+        """Fetch the set, unless that was tried just now; return whether the keys have changed."""
+        version = self.version
+        if self._may_try():
+            # Shielded: a caller that gives up must not spoil the fetch for those who wait for the same one.
+            await asyncio.shield(self._start_refresh())
+        return self.version != version
+
+    def _is_believed(self) -> bool:
+        return self._clock() - self._fetched_at <= self._max_stale_seconds
 
     def _may_try(self) -> bool:
-        pause = PAUSE_SECONDS if self._keys else PAUSE_WITHOUT_KEYS_SECONDS
+        pause = PAUSE_SECONDS if self._is_believed() else PAUSE_WITHOUT_KEYS_SECONDS
         return self._refresh is not None or self._clock() - self._tried_at >= pause
-
-    async def _refreshed(self) -> None:
-        # Shielded: a caller that gives up must not spoil the fetch for those who wait for the same one.
-        await asyncio.shield(self._start_refresh())
 
     def _start_refresh(self) -> asyncio.Task[None]:
         if self._refresh is None:
@@ -90,35 +108,13 @@ class KeySet:
         self._refresh = None
 
     async def _fetch_keys(self) -> None:
+        asked_at = self._clock()
         try:
             found = read_key_set(await self._fetch(self._url), self._algorithms)
         except Exception as error:
             logger.warning("The token issuer's keys cannot be fetched: %s", type(error).__name__)
             return
-        self._keys = found
-        self._fetched_at = self._clock()
-
-
-def read_key_set(text: bytes, algorithms: Collection[str]) -> dict[str | None, PyJWK]:
-    """Return the usable keys by id; raises `ValueError` where there is none.
-
-    Only keys for signatures, of the algorithms asked for: never a symmetric one, which the issuer would not publish.
-    """
-    given: Any = json.loads(text)
-    entries = given.get("keys") if isinstance(given, dict) else None
-    if not isinstance(entries, list):
-        raise ValueError("not a key set")
-    keys: dict[str | None, PyJWK] = {}
-    for entry in entries[:MAX_KEYS]:
-        if not isinstance(entry, dict) or entry.get("kty") == "oct" or entry.get("use", "sig") != "sig":
-            continue
-        try:
-            key = PyJWK.from_dict(entry)
-        except (PyJWTError, ValueError, TypeError):
-            continue
-        key_id = entry.get("kid")
-        if key.algorithm_name in algorithms and isinstance(key_id, str | None):
-            keys[key_id] = key
-    if not keys:
-        raise ValueError("no usable key")
-    return keys
+        self._fetched_at = asked_at
+        if found != self._keys:
+            self._keys = found
+            self.version += 1

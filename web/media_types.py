@@ -1,37 +1,84 @@
-"""Which of the two media types an answer is sent as (GraphQL over HTTP, 6.2; RFC 9110, 12.5.1)."""
+"""The media types of a request's body and of its response (GraphQL over HTTP, 4.1; RFC 9110, 8.3 and 12.5.1)."""
 
 from functools import lru_cache
 
-from web.parameters import JSON
+from web.arrival import Head
+from web.header_values import members, weight, with_parameters
 from web.problems import HTTPProblem
 
+JSON = "application/json"
 RESPONSE_JSON = "application/graphql-response+json"
 
+UTF_8 = frozenset({"utf-8", "utf8"})
 
-def wants_page(accepted: str) -> bool:
-    """Whether a browser opens the address, rather than a program."""
-    return "text/html" in accepted and "json" not in accepted
+Range = tuple[str, dict[str, str], float]
+"""A media range: type, parameters, weight."""
+
+
+def check_content(head: Head) -> None:
+    """Refuse a body that is not JSON in UTF-8, or is encoded; raises `HTTPProblem` 415 (RFC 9110, 15.5.16)."""
+    types = head.all(b"content-type")
+    # A browser sends text, forms and multipart for another site without asking first.
+    if len(types) != 1 or not _is_json(types[0]):
+        raise HTTPProblem(415, f"Send the request as {JSON}, in UTF-8.", {"Accept": JSON})
+    if any(coding != "identity" for coding in members(head.combined(b"content-encoding").decode("latin-1"))):
+        raise HTTPProblem(415, "Send the body without Content-Encoding.", {"Accept-Encoding": "identity"})
+
+
+@lru_cache(64)
+def _is_json(content_type: bytes) -> bool:
+    name, parameters = with_parameters(content_type.decode("latin-1").lower())
+    return name == JSON and parameters.get("charset", "utf-8") in UTF_8
+
+
+def wants_page(head: Head) -> bool:
+    """Whether a browser opens the address, rather than a program: it names HTML, and no JSON."""
+    try:
+        names = [name for name, _, q in _ranges(_accepted(head)) if q > 0]
+    except HTTPProblem:
+        return False  # what is wrong is said where the request is answered
+    return "text/html" in names and not any("json" in name for name in names)
+
+
+def response_type(head: Head) -> str:
+    """Return the media type to respond with; raises `HTTPProblem` 406, or 400 where `Accept` cannot be read."""
+    return media_type(_accepted(head))
 
 
 @lru_cache(maxsize=64)
 def media_type(accepted: str) -> str:
-    """Return the media type to answer with, the more modern one where the client accepts both alike.
+    """Return which of the two media types a value of `Accept` prefers; raises `HTTPProblem` as `response_type` does.
 
-    Raises `HTTPProblem`.
+    Of two with the same weight it is the one that is named, rather than matched by a wildcard; of two that are named
+    the more modern one; of two that are matched by a wildcard the one that every client can read.
     """
-    quality = dict.fromkeys((RESPONSE_JSON, JSON), 0.0)
-    for entry in accepted.lower().split(","):
-        name, *parameters = (part.strip() for part in entry.split(";"))
-        q = next((p[2:] for p in parameters if p.startswith("q=")), "1")
-        charset = next((p[8:].strip('"') for p in parameters if p.startswith("charset=")), "utf-8")
-        try:
-            weight = float(q) if charset in ("utf-8", "utf8") else 0.0
-        except ValueError:
-            weight = 0.0
-        for found in [JSON] if name in ("*/*", "application/*") else [name]:
-            if found in quality:
-                quality[found] = max(quality[found], weight)
-    best = max(quality, key=lambda found: quality[found])
-    if not quality[best] > 0:
+    ranges = _ranges(accepted)
+    modern, json = _preference(RESPONSE_JSON, ranges), _preference(JSON, ranges)
+    if not max(modern, json) > (0.0, True):
         raise HTTPProblem(406, f"This endpoint answers with {RESPONSE_JSON} or {JSON}.")
-    return best
+    return RESPONSE_JSON if modern > json or (modern == json and modern[1]) else JSON
+
+
+def _preference(type_: str, ranges: list[Range]) -> tuple[float, bool]:
+    """Return a media type's weight, which is that of the most specific range that matches it, and whether one names it.
+
+    Both types come with `charset=utf-8` and no other parameter: a range with another one matches neither.
+    """
+    wildcards = ("*", "*/*", "application/*")  # the first is Java's HttpURLConnection's, for the second
+    matching = [(0, 0, 0.0)]
+    for name, parameters, q in ranges:
+        if parameters.keys() <= {"charset"} and parameters.get("charset", "utf-8") in UTF_8:
+            if name == type_:
+                matching.append((3, len(parameters), q))
+            elif name in wildcards:
+                matching.append((2 if name == "application/*" else 1, len(parameters), q))
+    specificity, _, q = max(matching)
+    return q, specificity == 3
+
+
+def _ranges(accepted: str) -> list[Range]:
+    return [(name, parameters, weight(parameters)) for name, parameters in map(with_parameters, members(accepted))]
+
+
+def _accepted(head: Head) -> str:
+    return head.combined(b"accept").decode("latin-1") or "*/*"

@@ -1,19 +1,16 @@
-"""Which web sites may call, and how requests that a browser makes for others are told.
+"""Requests that a browser makes for a page of another site, and how they are told.
 
-CORS (Fetch standard, 3.2) lets listed sites read answers. It does not keep any site from sending a plain GET. Where a
-caller proves who it is in a header, such a request carries no proof and is refused anyway. Where the place it comes
+CORS (`web/cors.py`) lets listed sites read answers. It does not keep any site from sending a plain GET. Where a caller
+proves who it is in a header, such a request carries no proof and is refused anyway. Where the place it comes
 from is proof enough (this machine, or behind a proxy that signs people in), it must be refused here: cross-site
 request forgery.
 """
 
 import ipaddress
-import re
 from collections.abc import Collection
 from functools import lru_cache
+from typing import Final
 from urllib.parse import urlsplit
-
-from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
 
 from web.arrival import Arrival, Head
 from web.problems import HTTPProblem
@@ -21,27 +18,11 @@ from web.problems import HTTPProblem
 PREFLIGHT_HEADERS = ("Apollo-Require-Preflight", "X-Apollo-Operation-Name", "GraphQL-Require-Preflight")
 """No browser adds one of these for another site without asking this server first. The names are Apollo's."""
 
-_ORIGIN = re.compile(r"https?://(\[[0-9a-f:]+\]|[a-z0-9.-]+)(:[0-9]{1,5})?", re.ASCII)
-
-
-def check_origin(origin: str) -> str | None:
-    """Return what is wrong with an origin as the CORS setting lists it, or None."""
-    if _ORIGIN.fullmatch(origin):
-        return None
-    return "must be origins like https://app.example.com, in lower case, without a path, separated by spaces"
-
-
-def cors(origins: Collection[str], headers: Collection[str] = ()) -> Middleware:
-    """Return the CORS middleware. Cookies are never asked for: callers send their credentials in a header."""
-    return Middleware(
-        CORSMiddleware,
-        allow_origins=list(origins),
-        allow_methods=["GET", "POST"],
-        allow_headers=["Authorization", "Content-Type", "X-Request-ID", *PREFLIGHT_HEADERS, *headers],
-        expose_headers=["X-Request-ID", "Retry-After"],
-        allow_credentials=False,
-        max_age=600,
-    )
+FORWARDED: Final = frozenset(
+    b"forwarded via x-real-ip x-client-ip x-cluster-client-ip x-original-host x-original-url x-envoy-external-address "
+    b"x-proxyuser-ip true-client-ip cf-connecting-ip fastly-client-ip fly-client-ip x-arr-log-id".split()
+)
+"""What proxies add to a request (RFC 7239; RFC 9110, 7.6.3; habit), beside all that begins with `X-Forwarded`."""
 
 
 def check_cross_site(arrival: Arrival, origins: Collection[str], *, header_required: bool) -> None:
@@ -55,10 +36,12 @@ def check_cross_site(arrival: Arrival, origins: Collection[str], *, header_requi
         return
     if header_required:
         raise _forged(f"Send GET requests with the header {PREFLIGHT_HEADERS[0]}: true.")
-    origin = head.get(b"origin").decode("latin-1") if b"origin" in head else None
-    is_foreign = head.get(b"sec-fetch-site", b"none") not in (b"none", b"same-origin")
-    if (is_foreign or origin is not None) and origin not in origins:
-        raise _forged("This server takes no requests from pages of other sites.")
+    # Two of either, which no browser sends, make a value that is in no list.
+    is_foreign = head.combined(b"sec-fetch-site") not in (b"", b"none", b"same-origin")
+    if (is_foreign or b"origin" in head) and head.combined(b"origin").decode("latin-1") not in origins:
+        raise _forged(
+            "This server takes no such requests from pages of other sites: CORS_ORIGINS lists those that may."
+        )
 
 
 @lru_cache(256)
@@ -74,14 +57,17 @@ def comes_from_here(arrival: Arrival) -> bool:
     """Whether a request was sent to this machine by this machine, and meant to be.
 
     A foreign page can make a browser send requests to 127.0.0.1 under the page's own name (DNS rebinding); `Host`
-    tells. The address that the connection came in on also holds where something else than `server.py` listens.
+    tells. What a proxy on this machine passes on may come from anywhere; the headers that it adds tell. The address
+    that the connection came in on also holds where something else than `server.py` listens.
     """
     server = arrival.server
     is_local = server is None or server[1] is None or is_loopback(server[0])
-    return is_local and arrival.head.once(_names_loopback)
+    return is_local and arrival.head.once(_is_from_here)
 
 
-def _names_loopback(head: Head) -> bool:
+def _is_from_here(head: Head) -> bool:
+    if any(name in FORWARDED or name.startswith(b"x-forwarded") for name, _ in head.fields):
+        return False
     return all(map(_is_loopback_authority, head.all(b"host")))
 
 

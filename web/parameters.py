@@ -3,23 +3,20 @@
 JSON is read by msgspec: UTF-8 only, no NaN, a bounded depth, and what it cannot read is an error like any other.
 """
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import msgspec
 from starlette.datastructures import QueryParams
-from starlette.types import Receive
 
-from web.admission import Admission
 from web.arrival import Arrival, Head
 from web.callers import Caller
+from web.header_values import cache_directives
 from web.problems import HTTPProblem
-from web.started import Started
 
-JSON = "application/json"
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+"""Which some programs for Windows put before JSON, and a reader may skip (RFC 8259, 8.1)."""
 
 ANYONE = Caller("nobody", frozenset())
 
@@ -28,8 +25,7 @@ ANYONE = Caller("nobody", frozenset())
 class GraphQLParams:
     """What is asked, and by whom.
 
-    `is_get`: nothing but a query may be executed. `wants_fresh`: the request says `Cache-Control: no-cache`
-    (RFC 9111, 5.2.1.4).
+    `is_get`: nothing but a query may be executed. `wants_fresh`: as the function of that name says.
     """
 
     query: str | None
@@ -42,29 +38,14 @@ class GraphQLParams:
     caller: Caller = ANYONE
 
 
-async def read_body(
-    arrival: Arrival, caller: Caller, *, max_bytes: int, timeout_seconds: float, uploads: Admission
-) -> GraphQLParams:
-    """Return a POST request's parameters; raises `HTTPProblem`.
-
-    A client gets so much time for its body: one byte a minute would hold a connection and its memory for ever. A body
-    that does not come in one piece takes one of the places for `uploads` until it is there. So slow clients cannot fill
-    the memory together, and keep nobody out but each other: the requests of others are small, and come in one piece.
-    """
-    arrival.head.once(_check_is_json)
-    body = arrival.whole
-    if body is None:
-        length = arrival.head.get(b"content-length")
-        if length.isdigit() and (len(length) > 15 or int(length) > max_bytes):
-            raise _too_large(max_bytes)
-        assert arrival.receive
-        body = await _received(arrival.receive, max_bytes, timeout_seconds, uploads)
-    if len(body) > max_bytes:
-        raise _too_large(max_bytes)
+def read_parameters(arrival: Arrival, caller: Caller) -> GraphQLParams:
+    """Return the parameters of a request whose body has been read; raises `HTTPProblem`."""
+    if arrival.method != "POST":
+        return _in_query_string(arrival, caller)
     try:
-        given = _BODY.decode(body)
+        given = _BODY.decode(arrival.content.removeprefix(BYTE_ORDER_MARK))
     except (msgspec.MsgspecError, ValueError, RecursionError):
-        return _params(_decode(body, "The body"), arrival, caller)  # says what is wrong
+        return _params(_decode(arrival.content, "The body"), arrival, caller)  # says what is wrong
     return GraphQLParams(
         given.query,
         given.variables,
@@ -72,54 +53,13 @@ async def read_body(
         given.extensions,
         False,
         given.document_id or None,
-        arrival.head.once(_wants_fresh),
+        arrival.head.once(wants_fresh),
         caller,
     )
 
 
-async def _received(receive: Receive, max_bytes: int, timeout_seconds: float, uploads: Admission) -> bytes:
-    arriving = Started(_piece(receive))
-    if arriving.is_done and arriving.result[1]:
-        return arriving.result[0]
-    try:
-        async with asyncio.timeout(timeout_seconds):
-            body, is_whole = await arriving
-            if not is_whole:
-                with uploads:
-                    body = await _rest(receive, bytearray(body), max_bytes)
-    except TimeoutError:
-        raise HTTPProblem(
-            408, "The body did not arrive in time.", {"Connection": "close"}, code="REQUEST_TIMEOUT", retryable=True
-        ) from None
-    return body
-
-
-async def _piece(receive: Receive) -> tuple[bytes, bool]:
-    """Return what has arrived of the body, and whether that is all of it."""
-    message = await receive()
-    if message["type"] == "http.disconnect":
-        raise HTTPProblem(400, "The body did not arrive.")
-    return message.get("body", b""), not message.get("more_body", False)
-
-
-async def _rest(receive: Receive, body: bytearray, max_bytes: int) -> bytes:
-    """Return the whole body, which begins with what is given; that is not bytes, or each piece would copy it."""
-    is_whole = False
-    while not is_whole:
-        piece, is_whole = await _piece(receive)
-        body += piece
-        if len(body) > max_bytes:
-            raise _too_large(max_bytes)
-    return bytes(body)
-
-
-def _too_large(max_bytes: int) -> HTTPProblem:
-    return HTTPProblem(413, f"The body is larger than {max_bytes} bytes.", {"Connection": "close"})
-
-
-def read_query_string(arrival: Arrival, caller: Caller) -> GraphQLParams:
-    """Return a GET request's parameters; raises `HTTPProblem`."""
-    parameters = QueryParams(arrival.query_string)
+def _in_query_string(arrival: Arrival, caller: Caller) -> GraphQLParams:
+    parameters = QueryParams(arrival.content)
     given: dict[str, Any] = {}
     for name in ("query", "operationName", "variables", "extensions", "documentId"):
         text = parameters.get(name)
@@ -141,35 +81,14 @@ class _Body(msgspec.Struct, rename="camel"):
 _BODY = msgspec.json.Decoder(_Body)
 
 
-def _check_is_json(head: Head) -> None:
-    types = head.all(b"content-type")
-    # A browser sends text, forms and multipart for another site without asking first.
-    if len(types) != 1 or not _is_json(types[0]):
-        raise HTTPProblem(415, f"Send the request as {JSON}, in UTF-8.", {"Accept": JSON})
-    if head.get(b"content-encoding", b"identity") != b"identity":
-        raise HTTPProblem(415, "Send the body without Content-Encoding.", {"Accept-Encoding": "identity"})
-
-
-def takes_kept(head: Head) -> bool:
-    """Whether a request with this head may be answered as the same request was before; raises `HTTPProblem`."""
-    _check_is_json(head)
-    return not _wants_fresh(head)
-
-
-def _wants_fresh(head: Head) -> bool:
-    return b"no-cache" in head.get(b"cache-control").lower()
-
-
-@lru_cache(64)
-def _is_json(content_type: bytes) -> bool:
-    name, *parameters = (part.strip().lower() for part in content_type.decode("latin-1").split(";"))
-    charset = next((p[8:].strip('"') for p in parameters if p.startswith("charset=")), "utf-8")
-    return name == JSON and charset in ("utf-8", "utf8")
+def wants_fresh(head: Head) -> bool:
+    """Whether a request asks for an answer that comes from no cache: `Cache-Control: no-cache` (RFC 9111, 5.2.1.4)."""
+    return "no-cache" in head.once(cache_directives)
 
 
 def _decode(text: bytes, what: str) -> Any:
     try:
-        return msgspec.json.decode(text)
+        return msgspec.json.decode(text.removeprefix(BYTE_ORDER_MARK))
     except (msgspec.MsgspecError, ValueError, RecursionError):
         # The decoder's own words could repeat what was sent.
         raise HTTPProblem(400, f"{what} is not valid JSON.") from None
@@ -200,6 +119,6 @@ def _params(given: Any, arrival: Arrival, caller: Caller) -> GraphQLParams:
         given.get("extensions"),
         arrival.method != "POST",
         given.get("documentId") or None,
-        arrival.head.once(_wants_fresh),
+        arrival.head.once(wants_fresh),
         caller,
     )

@@ -12,6 +12,7 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import Any, Literal
 
+from web.manifest import document_name
 from web.parameters import GraphQLParams
 from web.problems import HTTPProblem
 
@@ -26,7 +27,7 @@ LONGEST_NAME = 200
 
 
 class PersistedDocuments:
-    """The documents that may be named, shared by all requests.
+    """The documents that may be named, shared by all requests. `listed` is what `read_manifest` returns.
 
     What clients register is bounded, least recently used first out: strangers must not be able to fill the memory.
     """
@@ -76,15 +77,16 @@ class PersistedDocuments:
             self._bytes -= len(text)
 
     def _text(self, params: GraphQLParams, name: str | None) -> str:
-        wanted = params.document_id or name
+        wanted = document_name(params.document_id) if params.document_id else name
         if wanted is None:
             raise HTTPProblem(400, "`query` is missing: a GraphQL document, as a string.")
         if self._mode == "off":
             # Apollo Client knows this answer, and sends texts from then on.
             raise HTTPProblem(200, "PersistedQueryNotSupported", code=NOT_SUPPORTED)
         text = self._listed.get(wanted)
-        if text is None and params.document_id is None and self._mode == "automatic":
-            text = self._registered.get(wanted)
+        if text is None and self._mode == "automatic" and wanted in self._registered:
+            self._registered.move_to_end(wanted)
+            text = self._registered[wanted]
         if text is not None:
             return text
         if self._mode == "listed-only":
@@ -101,7 +103,7 @@ def _not_listed() -> HTTPProblem:
 
 
 def _hash(params: GraphQLParams) -> str | None:
-    """Return Apollo's `extensions.persistedQuery.sha256Hash`, if any; with a manifest it may be any text."""
+    """Return Apollo's `extensions.persistedQuery.sha256Hash`, if any; with a manifest it may be any name."""
     given: Any = (params.extensions or {}).get("persistedQuery")
     if given is None:
         return None
@@ -109,4 +111,4 @@ def _hash(params: GraphQLParams) -> str | None:
     version = given.get("version") if isinstance(given, dict) else None
     if not isinstance(name, str) or not 0 < len(name) <= LONGEST_NAME or version != 1 or isinstance(version, bool):
         raise HTTPProblem(400, "`persistedQuery` must have `version` 1 and a `sha256Hash`.")
-    return name
+    return document_name(name)

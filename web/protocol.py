@@ -26,7 +26,7 @@ from uvicorn.server import ServerState
 
 from web.exchange import CLOSE, HIGH_WATER_BYTES, Exchange
 from web.framing import END, MAX_HEAD_BYTES, NEVER_IN_A_HEAD, Body, RequestHead, malformed, read_head, too_large
-from web.parameters import JSON
+from web.media_types import JSON
 from web.problems import HTTPProblem
 from web.security_headers import SECURITY_HEADERS
 from web.sent import lines, status_line

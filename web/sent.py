@@ -9,8 +9,7 @@ from typing import Any
 import orjson
 from starlette.types import Receive, Scope, Send
 
-from web.media_types import RESPONSE_JSON
-from web.parameters import JSON
+from web.media_types import JSON, RESPONSE_JSON
 from web.security_headers import SECURITY_HEADERS
 
 _HEADERS = {

@@ -4,6 +4,7 @@
 // `node gateway.mjs` serves it on port 4000.
 import { fileURLToPath } from 'node:url';
 import { ApolloServer } from '@apollo/server';
+import { ApolloServerPluginInlineTraceDisabled } from '@apollo/server/plugin/disabled';
 import { startStandaloneServer } from '@apollo/server/standalone';
 import { batchDelegateToSchema } from '@graphql-tools/batch-delegate';
 import { buildHTTPExecutor } from '@graphql-tools/executor-http';
@@ -83,6 +84,18 @@ export async function stitch({ opportunities, contracts, reviews, options = {} }
   return filterSchema({ schema, rootFieldFilter: (_, name) => !name.startsWith('_') });
 }
 
+/** Serves a stitched schema on loopback; port 0 takes a free one. */
+export async function serve(schema, port = 0) {
+  const server = new ApolloServer({
+    schema,
+    // Apollo Server adds stack traces to errors unless NODE_ENV is `production`: they tell strangers about the gateway.
+    includeStacktraceInErrorResponses: false,
+    plugins: [ApolloServerPluginInlineTraceDisabled()],
+  });
+  const { url } = await startStandaloneServer(server, { listen: { port, host: '127.0.0.1' } });
+  return { url, stop: () => server.stop() };
+}
+
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const schema = await stitch({
     opportunities: process.env.OPPORTUNITIES_URL ?? 'http://127.0.0.1:8000/graphql',
@@ -91,7 +104,6 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     // Shows the graph who the gateway is. The demo needs none.
     options: { headers: { 'x-gateway-key': process.env.OPPORTUNITIES_GATEWAY_KEY ?? 'none' } },
   });
-  const server = new ApolloServer({ schema });
-  const { url } = await startStandaloneServer(server, { listen: { port: 4000, host: '127.0.0.1' } });
+  const { url } = await serve(schema, 4000);
   console.log(`The stitched graph: ${url}`);
 }

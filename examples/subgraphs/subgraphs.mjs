@@ -60,7 +60,7 @@ async function nodesOf(ids, opportunities) {
       }),
     });
     const { data } = await response.json();
-    deals.forEach((id, index) => typeOf.set(id, data?.opportunitiesById[index]?.__typename));
+    deals.forEach((id, index) => typeOf.set(id, data?.opportunitiesById?.[index]?.__typename));
   }
   return ids.map((id) => (typeOf.get(id) ? { __typename: typeOf.get(id), id } : null));
 }
@@ -94,7 +94,11 @@ export const sdlOf = (name) => readFileSync(new URL(`${name}.graphql`, import.me
 /** Serves one of the three on loopback; port 0 takes a free one. `opportunities` is the opportunity graph's address. */
 export async function serve(name, { port = 0, opportunities = 'http://127.0.0.1:8000/graphql' } = {}) {
   const schema = buildSubgraphSchema({ typeDefs: parse(sdlOf(name)), resolvers: RESOLVERS[name] });
-  const server = new ApolloServer({ schema, plugins: [ApolloServerPluginInlineTraceDisabled()] });
+  const server = new ApolloServer({
+    schema,
+    includeStacktraceInErrorResponses: false,
+    plugins: [ApolloServerPluginInlineTraceDisabled()],
+  });
   const { url } = await startStandaloneServer(server, {
     listen: { port, host: '127.0.0.1' },
     context: async () => ({ opportunities }),

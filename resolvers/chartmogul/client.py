@@ -3,7 +3,7 @@
 import base64
 
 from resolvers.chartmogul.record import SOURCE, ChartMogulRecord, MinorUnits, parse
-from resolvers.errors import UpstreamBadResponse
+from resolvers.errors import AnotherRecord
 from resolvers.get_one import GetOneClient
 from resolvers.settings import Secret
 from resolvers.transport import Transport
@@ -26,8 +26,8 @@ class ChartMogulClient(GetOneClient):
         self._minor_units = minor_units
 
     def record(self, source_id: str, body: bytes) -> ChartMogulRecord:
-        """Return the opportunity with this uuid; raises `UpstreamBadResponse`."""
+        """Return the opportunity with this uuid; raises `UpstreamBadResponse`, or `AnotherRecord`."""
         record = parse(body, self._minor_units)
         if record.uuid.lower() != source_id:
-            raise UpstreamBadResponse(SOURCE, detail="another record than the one asked for")
+            raise AnotherRecord(SOURCE, detail="another record than the one asked for")
         return record

@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from resolvers.reply import Timestamp, decode, decoder
+from resolvers.reply import Timestamp, check_nesting, decode, decoder
 
 SOURCE: Final = "chartmogul"
 
@@ -30,6 +30,10 @@ _EXPONENTS: Final[dict[str, int]] = (
 )
 
 
+_MOST_DIGITS: Final = 4_000
+"""Of an amount with an exponent or a fraction; Python makes no longer text of a number either."""
+
+
 class ChartMogulRecord(msgspec.Struct, frozen=True, kw_only=True, weakref=True):
     """One record, in the order of the vendor's page."""
 
@@ -40,7 +44,7 @@ class ChartMogulRecord(msgspec.Struct, frozen=True, kw_only=True, weakref=True):
     pipeline_stage: str | None = None
     estimated_close_date: date | None = None
     currency: str | None = None
-    amount_in_cents: int | None = None
+    amount_in_cents: int | Decimal | None = None  # an `int`, once it is read
     type: str | None = None
     forecast_category: str | None = None
     win_likelihood: Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)] | None = None
@@ -49,6 +53,16 @@ class ChartMogulRecord(msgspec.Struct, frozen=True, kw_only=True, weakref=True):
     updated_at: Timestamp
 
     minor_units: ClassVar[MinorUnits] = "hundred"
+
+    def __post_init__(self) -> None:
+        """Refuse custom attributes that could not be written again; make an integer of cents such as `1.0` or `1e3`."""
+        check_nesting(self.custom)
+        cents = self.amount_in_cents
+        if not isinstance(cents, Decimal):
+            return
+        if not cents.is_finite() or cents.adjusted() > _MOST_DIGITS or cents != cents.to_integral_value():
+            raise ValueError("not a number of cents")
+        msgspec.structs.force_setattr(self, "amount_in_cents", int(cents))
 
     @property
     def amount(self) -> Decimal | None:
@@ -60,7 +74,7 @@ class ChartMogulRecord(msgspec.Struct, frozen=True, kw_only=True, weakref=True):
         if self.amount_in_cents is None or not self.currency:
             return None
         exponent = 2 if self.minor_units == "hundred" else _EXPONENTS.get(self.currency.upper(), 2)
-        return Decimal(self.amount_in_cents).scaleb(-exponent)
+        return Decimal(f"{self.amount_in_cents}E-{exponent}")  # `scaleb` and `/` round to 28 digits
 
     def unknown_codes(self) -> list[tuple[str, str]]:
         """Return (field, code) for each code that the vendor's pages do not list."""

@@ -1,17 +1,22 @@
-"""Fetches CrmOpportunity records: one id by get-one, several by list-by-ids, with every doubt settled by get-one."""
+"""Fetches CrmOpportunity records: one id by get-one, several by list-by-ids, with every doubt settled by get-one.
+
+A list that fails though single records do not is either a list of which one row stops the source, or lists do not work
+at all. If they have worked lately, halves of it are asked for, until the row is found, which is kept out of lists for
+some minutes. Else lists are off for some minutes.
+"""
 
 import asyncio
 from collections.abc import Sequence
 from typing import Protocol
 from urllib.parse import quote
 
-from resolvers.errors import UpstreamBadResponse, UpstreamError, UpstreamUnauthorized
+from resolvers.errors import AnotherRecord, UpstreamError, UpstreamUnauthorized
 from resolvers.exchange import Request
-from resolvers.nexudus.page import Page, read_page
+from resolvers.nexudus.list_doubts import ListDoubts
+from resolvers.nexudus.page import read_page
 from resolvers.nexudus.record import SOURCE, parse
 from resolvers.operation import Flight
 from resolvers.source import Outcome
-from resolvers.telemetry import ListByIdsSwitchedOff
 from resolvers.transport import Transport
 
 LIST_SIZE = 50
@@ -20,6 +25,12 @@ LIST_SIZE = 50
 
 SINGLES_AT_ONCE = 4
 """Of the records that a list left in doubt, so many are asked for at once: others wait for the same ration."""
+
+ROWS_FAULTS = frozenset({400, 500})
+"""Statuses of a list that one of its rows may be to blame for: asked for again, it would answer the same."""
+
+Halves = dict[tuple[str, ...], dict[str, Outcome] | None]
+"""Halves of a list, and what came of each; None if it failed."""
 
 
 class Tokens(Protocol):
@@ -53,14 +64,12 @@ class NexudusClient:
         self._tokens = tokens
         self.transport = transport
         self._confirm_missing = confirm_missing
-        self._list_works = True
-        self._none_found_is_404 = False
-        self._never_sent: frozenset[str] = frozenset()
+        self._lists = ListDoubts(transport.telemetry, clock=transport.clock)
 
     @property
     def batch_size(self) -> int:
         """50, or 1 where list-by-ids does not work."""
-        return LIST_SIZE if self._list_works else 1
+        return 1 if self._lists.are_off else LIST_SIZE
 
     @property
     def is_ready(self) -> bool:
@@ -75,75 +84,103 @@ class NexudusClient:
         """Return one outcome for each id, with one request where all goes well."""
         if len(ids) == 1:
             return [await self._fetch_one(ids[0], flight)]
-        if not self._list_works:
-            found = await self._fetch_singly(ids, flight)
-        else:
-            found = await self._fetch_listed(ids, flight)
+        listed = [] if self._lists.are_off else [one for one in ids if not self._lists.is_kept_out(one)]
+        if len(listed) < 2:
+            listed = []
+        found = await self._fetch_listed(listed, flight) if listed else {}
+        if len(listed) < len(ids):
+            found |= await self._fetch_singly([one for one in ids if one not in found], flight)
         return [found[source_id] for source_id in ids]
-
-    def request(self, ids: Sequence[str]) -> Request | None:
-        """Return the request for all of the ids, if a token is at hand."""
-        token = self._tokens.at_hand()
-        if token is None or (len(ids) > 1 and not self._list_works):
-            return None
-        request = self._single(ids[0]) if len(ids) == 1 else self._listing(ids)
-        return _authorized(request, token)
-
-    def read(self, request: Request, ids: Sequence[str], body: bytes | None) -> list[Outcome] | None:
-        """Return the outcomes that the answer leaves no doubt about; None if there is any."""
-        if len(ids) == 1:
-            outcomes = [self._read_single(ids[0], body)]
-        elif (page := self._plain_page(ids, body)) is not None:
-            outcomes = [page.records.get(source_id) for source_id in ids]
-        else:
-            return None
-        self._tokens.accepted(_token(request))
-        return outcomes
-
-    def _plain_page(self, ids: Sequence[str], body: bytes | None) -> Page | None:
-        if body is None:
-            return None
-        try:
-            page = read_page(body, ids, never_sent=self._never_sent)
-        except UpstreamError:
-            return None
-        is_doubted = page.filter_ignored or page.unsure or (self._confirm_missing and page.missing)
-        return None if is_doubted else page
 
     async def _fetch_listed(self, ids: Sequence[str], flight: Flight) -> dict[str, Outcome]:
         try:
-            body = await self._get(self._listing(ids), flight)
-            page = Page(missing=list(ids)) if body is None else read_page(body, ids, never_sent=self._never_sent)
+            return await self._list(ids, flight)
         except UpstreamError as error:
-            return await self._after_failed_list(ids, error, flight)
-        if body is None and not self._none_found_is_404:
-            return await self._after_first_404(ids, flight)
-        if page.filter_ignored:
-            self._switch_list_off("it answered with records that were not asked for")
-        if self._confirm_missing:
-            page.unsure += page.missing
-        doubts = await self._fetch_singly(page.unsure, flight)
-        return dict.fromkeys(ids) | page.records | doubts
-
-    async def _after_failed_list(self, ids: Sequence[str], error: UpstreamError, flight: Flight) -> dict[str, Outcome]:
-        """Try one id singly; only if that works, the rest: an outage must not be multiplied by fifty."""
-        if error.retryable and error.status not in (400, 500):
-            return dict.fromkeys(ids, error)
+            failure = error.with_traceback(None)
+        if failure.retryable and failure.status not in ROWS_FAULTS:
+            return dict.fromkeys(ids, failure)
+        # One id singly; only if that works, the rest: an outage must not be multiplied by fifty.
         first = await self._fetch_one(ids[0], flight)
         if isinstance(first, UpstreamError):
-            return dict.fromkeys(ids, error)
-        if error.status is not None and 400 <= error.status < 500 and not error.retryable:
-            self._switch_list_off(f"it is refused with status {error.status}, though single records are not")
-        return {ids[0]: first} | await self._fetch_singly(ids[1:], flight)
+            return dict.fromkeys(ids, failure)
+        if failure.status is not None and 400 <= failure.status < 500 and not failure.retryable:
+            self._lists.switch_off(f"it is refused with status {failure.status}, though single records are not")
+        elif not self._lists.have_worked:
+            self._lists.switch_off("it fails, though single records do not")
+        if self._lists.are_off:
+            return {ids[0]: first} | await self._fetch_singly(ids[1:], flight)
+        halves = await self._try_halves(ids[1:], ids[0], flight)
+        if None not in halves.values():
+            self._lists.keep_out(ids[0])  # the only one that was in no list that worked
+        elif not any(halves.values()):
+            self._lists.switch_off("it fails, though single records do not")
+            return {ids[0]: first} | await self._fetch_singly(ids[1:], flight)
+        return {ids[0]: first} | await self._joined(halves, ids[0], flight)
+
+    async def _joined(self, halves: Halves, good: str, flight: Flight) -> dict[str, Outcome]:
+        """Return what halves of a list gave, and halves of one that failed; keep rows that stop lists out of them."""
+        found: dict[str, Outcome] = {}
+        both_failed = not any(halves.values())
+        for half, part in halves.items():
+            if part is not None:
+                found |= part
+            elif both_failed or len(half) == 1:
+                for source_id in half:
+                    self._lists.keep_out(source_id)
+                found |= await self._fetch_singly(half, flight)
+            else:
+                found |= await self._joined(await self._try_halves(half, good, flight), good, flight)
+        return found
+
+    async def _try_halves(self, ids: Sequence[str], good: str, flight: Flight) -> Halves:
+        """Ask for each half by a list, a half of one id together with a good one."""
+        halves = [tuple(half) for half in (ids[: len(ids) // 2], ids[len(ids) // 2 :]) if half]
+        lists = [half if len(half) > 1 else (*half, good) for half in halves]
+        return dict(zip(halves, await asyncio.gather(*[self._try_list(one, flight) for one in lists]), strict=True))
+
+    async def _try_list(self, ids: Sequence[str], flight: Flight) -> dict[str, Outcome] | None:
+        """Return what came of a list; None if one of its rows may have stopped it."""
+        try:
+            return await self._list(ids, flight)
+        except UpstreamError as error:
+            if error.retryable and error.status not in ROWS_FAULTS:
+                return dict.fromkeys(ids, error.with_traceback(None))
+            return None
+
+    async def _list(self, ids: Sequence[str], flight: Flight) -> dict[str, Outcome]:
+        """Return what one list gives, with its doubts settled singly; raises an `UpstreamError` if it is none."""
+        request = self._listing(ids)
+        body = await self._get(request, flight)
+        if body is None:
+            return dict.fromkeys(ids) if self._lists.none_found_is_404 else await self._after_first_404(ids, flight)
+        never_sent = self._lists.never_sent
+        page = read_page(body, ids, never_sent=never_sent)
+        if page.filter_ignored:
+            request.close_connection()  # it may have been the reply to another request
+            self._lists.switch_off("it answered with records that were not asked for")
+        else:
+            self._lists.worked()
+        if self._confirm_missing:
+            page.unsure += page.missing
+        doubts: dict[str, Outcome] = {}
+        if page.unsure:
+            # Two first: they may show that rows lack nothing but what single records lack too.
+            doubts = await self._fetch_singly(page.unsure[:2], flight)
+            if self._lists.never_sent > never_sent:
+                page = read_page(body, ids, never_sent=self._lists.never_sent)
+                if self._confirm_missing:
+                    page.unsure += page.missing
+            doubts |= await self._fetch_singly([one for one in page.unsure if one not in doubts], flight)
+        return dict.fromkeys(ids) | page.records | doubts
 
     async def _after_first_404(self, ids: Sequence[str], flight: Flight) -> dict[str, Outcome]:
-        """Learn once what 404 means on this account: none of the ids exists, or no such route."""
+        """Learn what 404 means on this account: none of the ids exists, or no such route."""
         first = await self._fetch_one(ids[0], flight)
         if first is None:
-            self._none_found_is_404 = True
+            self._lists.learn_404()
             return dict.fromkeys(ids)
         if not isinstance(first, UpstreamError):
-            self._switch_list_off("it is not found, though single records are")
+            self._lists.switch_off("it is not found, though single records are")
         return {ids[0]: first} | await self._fetch_singly(ids[1:], flight)
 
     async def _fetch_singly(self, ids: Sequence[str], flight: Flight) -> dict[str, Outcome]:
@@ -156,59 +193,42 @@ class NexudusClient:
         return dict(zip(ids, await asyncio.gather(*map(fetch_one, ids)), strict=True))
 
     async def _fetch_one(self, source_id: str, flight: Flight) -> Outcome:
+        request = Request(f"{self._url}/{quote(source_id, safe='')}", "get")
         try:
-            return self._read_single(source_id, await self._get(self._single(source_id), flight))
-        except UpstreamError as error:
-            return error
-
-    def _read_single(self, source_id: str, body: bytes | None) -> Outcome:
-        if body is None:
-            return None
-        try:
+            body = await self._get(request, flight)
+            if body is None:
+                return None
             record, absent = parse(body)
             if str(record.id) != source_id:
-                raise UpstreamBadResponse(SOURCE, detail="another record than the one asked for")
+                raise AnotherRecord(SOURCE, detail="another record than the one asked for")
+        except AnotherRecord as error:
+            request.close_connection()
+            return error
         except UpstreamError as error:
             return error
-        self._never_sent |= absent
+        self._lists.single_lacked(absent)
         return record
-
-    def _single(self, source_id: str) -> Request:
-        return Request(f"{self._url}/{quote(source_id, safe='')}", "get")
 
     def _listing(self, ids: Sequence[str]) -> Request:
         # Brackets percent-encoded, commas not, as a browser would; `size`, or only 25 rows come back.
         query = f"CrmOpportunity_Id=%5B{quote(','.join(ids), safe=',')}%5D&page=1&size={len(ids)}"
-        return Request(f"{self._url}?{query}", "list-by-ids", keys=len(ids))
+        return Request(f"{self._url}?{query}", "list-by-ids", keys=len(ids), final=ROWS_FAULTS)
 
     async def _get(self, request: Request, flight: Flight) -> bytes | None:
         """Send with a token; after one refusal with a renewed one, once."""
         token = self._tokens.at_hand()
         if token is None:
-            async with flight.time_left(SOURCE):
+            with flight.time_left(SOURCE):
                 token = await self._tokens.get(flight)
         try:
             return await self._send(request, token, flight)
         except UpstreamUnauthorized:
-            async with flight.time_left(SOURCE):
+            with flight.time_left(SOURCE):
                 token = await self._tokens.renew(token, flight)
             return await self._send(request, token, flight)
 
     async def _send(self, request: Request, token: str, flight: Flight) -> bytes | None:
-        body = await self.transport.fetch(_authorized(request, token), flight)
+        request.headers["Authorization"] = f"Bearer {token}"
+        body = await self.transport.fetch(request, flight)
         self._tokens.accepted(token)
         return body
-
-    def _switch_list_off(self, reason: str) -> None:
-        if self._list_works:
-            self._list_works = False
-            self.transport.telemetry(ListByIdsSwitchedOff(SOURCE, reason))
-
-
-def _authorized(request: Request, token: str) -> Request:
-    request.headers["Authorization"] = f"Bearer {token}"
-    return request
-
-
-def _token(request: Request) -> str:
-    return request.headers["Authorization"].removeprefix("Bearer ")

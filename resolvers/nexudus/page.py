@@ -13,8 +13,9 @@ from typing import Any
 import msgspec
 
 from resolvers.errors import UpstreamBadResponse
+from resolvers.nexudus.json_items import elements, members
 from resolvers.nexudus.record import SOURCE, NexudusRecord, PartialRecord, fill, is_complete, never_null, parse
-from resolvers.reply import decode, decoder
+from resolvers.reply import BYTE_ORDER_MARK, decode, decoder
 
 
 @dataclass(slots=True)
@@ -27,47 +28,44 @@ class Page:
     filter_ignored: bool = False
 
 
-class _Envelope(msgspec.Struct, rename="pascal"):
-    records: list[msgspec.Raw]
+class _Envelope(msgspec.Struct, rename="pascal", kw_only=True):
     total_items: int | None = None
     has_next_page: bool | None = None
     was_successful: bool | None = None
 
 
-class _RowId(msgspec.Struct, rename="pascal"):
-    id: int
+class _Records(_Envelope, kw_only=True):
+    records: list[NexudusRecord]
 
 
-class _Records(_Envelope):
-    records: list[NexudusRecord]  # type: ignore[assignment] # instead of their texts
-
-
-class _PartialRecords(_Envelope):
+class _PartialRecords(_Envelope, kw_only=True):
     records: list[PartialRecord]  # type: ignore[valid-type] # made at run time
 
 
-_RECORDS: msgspec.json.Decoder[_Envelope] = decoder(_Records)
-_PARTIAL_RECORDS: msgspec.json.Decoder[_Envelope] = decoder(_PartialRecords)
+_RECORDS = decoder(_Records)
+_PARTIAL_RECORDS = decoder(_PartialRecords)
 _ENVELOPE = decoder(_Envelope)
-_ROW_ID = decoder(_RowId)
+_ID = decoder(int)
+
+_COUNTS = (b"TotalItems", b"HasNextPage", b"WasSuccessful")
 
 _NOTHING: frozenset[str] = frozenset()
 
 
 def read_page(body: bytes, ids: Sequence[str], *, never_sent: frozenset[str] = _NOTHING) -> Page:
     """Return what the page proves about `ids`; raises `UpstreamBadResponse` if it is not a page of records."""
-    envelope = _envelope(body)
+    envelope, rows = _envelope(body)
     if envelope.was_successful is False:
         raise UpstreamBadResponse(SOURCE, detail="WasSuccessful is false")
     asked = frozenset(ids)
     if isinstance(envelope, _Records):  # which is how it nearly always is: just what was asked for
         records = {str(row.id): row for row in envelope.records if None not in never_null(row)}
-        if len(records) == len(envelope.records) and records.keys() == asked:
+        if len(records) == len(rows) and records.keys() == asked:
             return Page(records)
     page = Page()
     unproven = set(ids)
-    whole = not envelope.has_next_page and (envelope.total_items or 0) <= len(envelope.records)
-    for row in envelope.records:
+    whole = not envelope.has_next_page and (envelope.total_items or 0) <= len(rows)
+    for row in rows:
         source_id, record = _read_row(row, never_sent)
         if source_id is None:
             whole = False
@@ -86,12 +84,21 @@ def read_page(body: bytes, ids: Sequence[str], *, never_sent: frozenset[str] = _
     return page
 
 
-def _envelope(body: bytes) -> _Envelope:
-    """Return a page of records; else of records that may lack fields; else of rows that may be no records at all."""
-    for usual in (_RECORDS, _PARTIAL_RECORDS):
-        with suppress(UpstreamBadResponse):
-            return decode(SOURCE, usual, body)
-    return decode(SOURCE, _ENVELOPE, body)
+def _envelope(body: bytes) -> tuple[_Envelope, Sequence[Any]]:
+    """Return a page and its rows: records; else records that may lack fields; else texts that may be anything."""
+    with suppress(UpstreamBadResponse):
+        page = decode(SOURCE, _RECORDS, body)
+        return page, page.records
+    with suppress(UpstreamBadResponse):
+        partial = decode(SOURCE, _PARTIAL_RECORDS, body)
+        return partial, partial.records
+    try:
+        texts = members(body.removeprefix(BYTE_ORDER_MARK))
+        rows = elements(texts[b"Records"])
+    except (KeyError, ValueError):
+        raise UpstreamBadResponse(SOURCE, detail="not a page of records") from None
+    rest = [b'"%s":%s' % (name, texts[name]) for name in _COUNTS if name in texts]
+    return decode(SOURCE, _ENVELOPE, b"{%s}" % b",".join(rest)), rows
 
 
 def _read_row(row: Any, never_sent: frozenset[str]) -> tuple[str | None, NexudusRecord | None]:
@@ -99,7 +106,7 @@ def _read_row(row: Any, never_sent: frozenset[str]) -> tuple[str | None, Nexudus
     absent = _NOTHING
     if isinstance(row, PartialRecord):
         row, absent = fill(row)
-    elif isinstance(row, msgspec.Raw):
+    elif isinstance(row, bytes):
         try:
             row, absent = parse(row)
         except UpstreamBadResponse:
@@ -107,8 +114,8 @@ def _read_row(row: Any, never_sent: frozenset[str]) -> tuple[str | None, Nexudus
     return str(row.id), row if is_complete(row, absent, never_sent=never_sent) else None
 
 
-def _id_of(row: msgspec.Raw) -> str | None:
+def _id_of(row: bytes) -> str | None:
     try:
-        return str(decode(SOURCE, _ROW_ID, row).id)
-    except UpstreamBadResponse:
+        return str(decode(SOURCE, _ID, members(row)[b"Id"]))
+    except (KeyError, ValueError, UpstreamBadResponse):
         return None

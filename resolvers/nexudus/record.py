@@ -140,8 +140,11 @@ class NexudusRecord(msgspec.Struct, rename="pascal", frozen=True, kw_only=True, 
     system_id: str | None
 
     def __post_init__(self) -> None:
-        """Refuse amounts that are no amounts: NaN, infinity, and exponents that would print as megabytes of zeros."""
-        if isinstance(self.value, Decimal) and not (self.value.is_finite() and abs(self.value.adjusted()) < 40):
+        """Refuse amounts that are no amounts: NaN, infinity, and exponents that would print as megabytes of zeros.
+
+        Digits that were sent are an amount, however many.
+        """
+        if isinstance(self.value, Decimal) and not _is_amount(self.value):
             raise ValueError("not an amount")
 
     @property
@@ -160,6 +163,20 @@ class NexudusRecord(msgspec.Struct, rename="pascal", frozen=True, kw_only=True, 
             ("LossReason", _LOSS_REASONS, self.loss_reason),
         )
         return [(field, str(code)) for field, known, code in codes if code not in known]
+
+
+_MOST_ZEROS = 40
+"""In an amount's plain notation, beyond the digits that were sent."""
+
+
+def _is_amount(value: Decimal) -> bool:
+    if not value.is_finite():
+        return False
+    size = value.adjusted()
+    if size < _MOST_ZEROS:
+        return size > -_MOST_ZEROS
+    exponent = value.as_tuple().exponent
+    return isinstance(exponent, int) and exponent < _MOST_ZEROS
 
 
 _COWORKER_TYPES = {"1": "Individual", "2": "Company"}

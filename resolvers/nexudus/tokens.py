@@ -8,8 +8,9 @@ import asyncio
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
+from math import isfinite
 from time import monotonic
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
@@ -17,6 +18,7 @@ from msgspec import Meta
 from resolvers.errors import UpstreamBadResponse, UpstreamError, UpstreamUnauthorized
 from resolvers.exchange import Request
 from resolvers.nexudus.record import SOURCE
+from resolvers.nexudus.sign_in_pause import PAUSE_SECONDS, SignInPause
 from resolvers.operation import Flight, Operation
 from resolvers.reply import decode, decoder
 from resolvers.settings import Secret
@@ -24,10 +26,6 @@ from resolvers.transport import Transport
 
 _RENEW_AT = 0.8
 """The part of a token's documented life after which it is renewed without waiting for a refusal."""
-
-_PAUSE_SECONDS = 30.0
-"""How long a refusal is believed: a wrong password sent with every query would lock the account."""
-
 
 _LONGEST_RENEWAL_SECONDS = 10.0
 """A renewal goes on when those who wait for it give up: the next ones need it too."""
@@ -37,13 +35,31 @@ _SHORTEST_LIFE_SECONDS = 60.0
 """A token that is said to end sooner is used all the same, or every request would be preceded by a sign-in."""
 
 
+_UNKNOWN_LIFE_SECONDS = 1200.0
+"""For a grant that does not say it; Nexudus' page promises no more than "minutes or hours"."""
+
+
 class _Grant(msgspec.Struct):
-    access_token: Annotated[str, Meta(pattern=r"^[\x21-\x7e]+$")]  # it becomes part of a header
-    expires_in: float = 1200.0
-    refresh_token: str | None = None
+    access_token: Annotated[str, Meta(pattern=r"^[\x21-\x7e]+$", max_length=16_384)]  # it becomes part of a header
+    expires_in: msgspec.Raw = msgspec.Raw(b"null")  # which may be anything
+    refresh_token: Any = None
+
+    @property
+    def life_seconds(self) -> float:
+        """How long the access token may be used, whatever `expires_in` is."""
+        try:
+            life = float(bytes(self.expires_in).strip(b'"'))
+        except ValueError:
+            return _UNKNOWN_LIFE_SECONDS
+        return max(life, _SHORTEST_LIFE_SECONDS) if isfinite(life) else _UNKNOWN_LIFE_SECONDS
+
+
+class _Refusal(msgspec.Struct):
+    error: str
 
 
 _GRANT = decoder(_Grant)
+_REFUSAL = decoder(_Refusal)
 
 
 class GivenToken:
@@ -93,6 +109,7 @@ class PasswordTokens:
         self._expires_at = 0.0
         self._unproven: str | None = None
         self._refused_until = 0.0
+        self._pause = SignInPause(clock)
         self._renewal: asyncio.Task[str] | None = None
         self._waiting: list[Flight] = []
 
@@ -102,7 +119,7 @@ class PasswordTokens:
         if self._access is None or now >= self._expires_at:
             return None
         if now >= self._renew_at:
-            self._renew_at = now + _PAUSE_SECONDS  # should this one fail; the old token is still good meanwhile
+            self._renew_at = now + PAUSE_SECONDS  # should this one fail; the old token is still good meanwhile
             self._start_renewal()
         return self._access
 
@@ -119,7 +136,7 @@ class PasswordTokens:
         if self._access not in (None, stale):
             return await self.get(flight)
         if stale == self._unproven:
-            self._refused_until = self._clock() + _PAUSE_SECONDS
+            self._refused_until = self._clock() + PAUSE_SECONDS
             self._unproven = None
         if self._clock() < self._refused_until:
             raise UpstreamUnauthorized(SOURCE, detail="a renewed token was refused too: is the role missing?")
@@ -154,19 +171,22 @@ class PasswordTokens:
             task.exception()  # marks it as seen, should every caller have given up
 
     async def _renew(self) -> str:
-        if self._clock() < self._refused_until:
-            raise UpstreamUnauthorized(SOURCE, detail="the password was refused a moment ago")
+        self._pause.check()
         if self._refresh is not None:
             form = {"grant_type": "refresh_token", "refresh_token": self._refresh}
             self._refresh = None
-            with suppress(UpstreamUnauthorized):  # used up or too old: the password gives a new one
+            try:
                 return await self._ask(form, "token-refresh")
-        password = self._password.reveal()
-        form = {"grant_type": "password", "username": self._username, "password": password}
+            except UpstreamError as failure:
+                if failure.retryable:
+                    self._pause.begin(failure)
+                    raise
+            # Used up or too old: the password gives a new one.
+        form = {"grant_type": "password", "username": self._username, "password": self._password.reveal()}
         try:
             return await self._ask(form, "token-password")
-        except UpstreamUnauthorized:
-            self._refused_until = self._clock() + _PAUSE_SECONDS
+        except UpstreamError as failure:
+            self._pause.begin(failure)
             raise
 
     async def _ask(self, form: dict[str, str], kind: str) -> str:
@@ -177,15 +197,27 @@ class PasswordTokens:
         try:
             body = await self._transport.fetch(request, flight)
         except UpstreamError as error:
-            if error.status in (400, 401, 403):
+            if error.status in (400, 401, 403) and not error.retryable:
                 raise UpstreamUnauthorized(SOURCE, status=error.status, detail=f"{kind} was refused") from None
             raise
         if body is None:
             raise UpstreamBadResponse(SOURCE, detail="no token endpoint there: is the base URL right?")
-        grant = decode(SOURCE, _GRANT, body)
-        self._access, self._refresh = grant.access_token, grant.refresh_token
-        life = max(grant.expires_in, _SHORTEST_LIFE_SECONDS)
+        grant = _granted(body, kind)
+        self._access = grant.access_token
+        self._refresh = grant.refresh_token if isinstance(grant.refresh_token, str) and grant.refresh_token else None
+        self._pause.end()
         now = self._clock()
-        self._renew_at = now + life * _RENEW_AT
-        self._expires_at = now + life
+        self._renew_at = now + grant.life_seconds * _RENEW_AT
+        self._expires_at = now + grant.life_seconds
         return grant.access_token
+
+
+def _granted(body: bytes, kind: str) -> _Grant:
+    """Return the grant; raises `UpstreamUnauthorized` for a refusal with status 200, `UpstreamBadResponse` else."""
+    try:
+        return decode(SOURCE, _GRANT, body)
+    except UpstreamBadResponse:
+        with suppress(UpstreamBadResponse):
+            decode(SOURCE, _REFUSAL, body)
+            raise UpstreamUnauthorized(SOURCE, status=200, detail=f"{kind} was refused") from None
+        raise

@@ -3,8 +3,9 @@
 import { buildHTTPExecutor } from '@graphql-tools/executor-http';
 import { stitchSchemas } from '@graphql-tools/stitch';
 import { schemaFromExecutor } from '@graphql-tools/wrap';
+import { readFileSync } from 'node:fs';
 import { graphql } from 'graphql';
-import { byKey, stitch } from '../../examples/stitching/gateway.mjs';
+import { byKey, serve as serveStitched, stitch } from '../../examples/stitching/gateway.mjs';
 import { serve } from '../../examples/subgraphs/subgraphs.mjs';
 import { CHARTMOGUL, check, checkEqual, finish, NEXUDUS, SERVER } from './checks.mjs';
 
@@ -127,5 +128,29 @@ check('the example joins them with one request', requests === 1, requests);
 
 const hidden = await run('{ _service { sdl } }');
 check('the example hides what is for gateways', hidden.errors?.length === 1, hidden);
+
+// The README's own request, over HTTP.
+const readme = readFileSync(new URL('../../examples/stitching/README.md', import.meta.url), 'utf8');
+const [, body] = readme.match(/-d '(\{"query".+\})'/);
+const gateway = await serveStitched(schema);
+const answered = await fetch(gateway.url, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
+const text = await answered.text();
+const { data, errors } = JSON.parse(text);
+checkEqual(
+  "the README's query: contracts with their deals, and both ways back",
+  data.contracts.slice(0, 3).map(({ number, deal }) => [number, deal.stageName ?? null, deal.contracts?.length ?? null]),
+  [
+    ['C-1', 'Office Tour', 2],
+    ['C-2', null, null],
+    ['C-3', 'Office Tour', 1],
+  ],
+);
+checkEqual(
+  "the README's query: one error, with its code, at the contract whose deal has no id",
+  errors.map(({ path, extensions }) => [path.slice(0, 3), extensions.code]),
+  [[['contracts', 5, 'deal'], 'BAD_USER_INPUT']],
+);
+check('the stitched gateway tells no stack trace', !text.includes('stacktrace') && !text.includes('node_modules'), text);
+await gateway.stop();
 await Promise.all([contracts.stop(), reviews.stop()]);
 finish();

@@ -1,0 +1,121 @@
+"""How long garbage collections stop everybody while many documents come: `python -m benchmarks.pauses`.
+
+Documents that were never seen before, each asked for as often as it takes to compile it, in one process with the
+collector set as the server sets it; every record is known not to exist, so that the time goes into documents alone.
+Prints the longest pause, in processor time, of young collections and of full ones, the last of which is forced at the
+end, when it finds the most.
+"""
+
+import argparse
+import asyncio
+import gc
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import server
+from resolvers import global_id
+from resolvers.cache import Entry
+from resolvers.loaders import Loaders
+from resolvers.operation import Operation
+from schema import build_schema
+from schema.access import SCOPES, Access
+from schema.context import Context
+from schema.execution import Answer, Engine
+
+EVERYTHING = Access.of(SCOPES, is_gateway=True, is_production=False)
+FIELDS = "stageName pipelineName createdAt updatedAt value { amount currencyCode } owner { name email }"
+
+
+class Absent:
+    """A source whose records are all known not to exist."""
+
+    sends_at_once = False
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+
+    def at_hand(self, _source_id: str, _operation: Operation) -> Entry:
+        """Return that there is no such record."""
+        return Entry(None, 0, 0, 0, 0)
+
+
+FETCHERS: Mapping[str, Any] = {source: Absent(source) for source in ("nexudus", "chartmogul")}
+
+
+def aliases(number: int) -> str:
+    """Return 50 root fields whose fields have names of their own, as W6 does."""
+    id_ = global_id.encode("nexudus", "1")
+    fields = " ".join(f'a{n}: opportunity(id: "{id_}") {{ id stageName s{number}: status }}' for n in range(50))
+    return f"{{ {fields} }}"
+
+
+def wide(number: int) -> str:
+    """Return one root field with many fields, each under several names."""
+    id_ = global_id.encode("nexudus", "1")
+    names = " ".join(f"n{number}x{n}: sourceId" for n in range(150))
+    return f'query Q{number} {{ opportunity(id: "{id_}") {{ {FIELDS} {names} }} }}'
+
+
+def small(number: int) -> str:
+    """Return a document of a frontend's usual size."""
+    id_ = global_id.encode("nexudus", "1")
+    return f'query Q{number} {{ opportunity(id: "{id_}") {{ {FIELDS} n{number}: sourceId }} }}'
+
+
+async def ask(engine: Engine, text: str) -> None:
+    """Ask for a document once."""
+    document = engine.read(text)
+    if isinstance(document, Answer):
+        raise TypeError(document.errors)
+    operation = Operation(60)
+    loaders = Loaders(FETCHERS, operation)
+    answer = await engine.answer(document, None, None, Context(loaders, operation, EVERYTHING))
+    loaders.close()
+    if answer.errors:
+        raise RuntimeError(answer.errors[0]["message"])
+
+
+async def measure(make: Callable[[int], str], count: int, times: int) -> str:
+    """Return a table's row."""
+    engine = Engine(build_schema())
+    await ask(engine, "{ __typename }")
+    server._spare_the_garbage_collector()  # noqa: SLF001 - as the server does at its start
+    young, full = [0.0], [0.0]
+    started = 0.0
+
+    def watch(phase: str, info: Mapping[str, int]) -> None:
+        nonlocal started
+        if phase == "start":
+            started = time.thread_time()
+        else:
+            (full if info["generation"] == 2 else young).append(time.thread_time() - started)
+
+    gc.callbacks.append(watch)
+    try:
+        for number in range(count):
+            for _ in range(times):
+                await ask(engine, make(number))
+        tracked = len(gc.get_objects())
+        gc.collect()
+    finally:
+        gc.callbacks.remove(watch)
+    longest = " | ".join(f"{max(pauses) * 1e3:.0f}" for pauses in (young, full))
+    return f"| {make.__name__}, {times} times | {count:,} | {tracked:,} | {longest} |"
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--documents", type=int, default=1_000, help="for each row")
+    flags = parser.parse_args()
+    logging.disable(logging.WARNING)
+    print("| documents | how many | objects at the end | longest pause, young, ms | full, ms |\n|---|---|---|---|---|")
+    for make in (small, wide, aliases):
+        for times in (1, 3):
+            print(asyncio.run(measure(make, flags.documents, times)), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""Messages of graphql-core's errors without the values that callers sent: they may be somebody's name or address.
+
+Values are taken out, names never are. Where a message repeats a value, what it says before that is kept; of a variable
+the name and the type are told, from the error's nodes.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any, TypeGuard
+
+from graphql import (
+    GraphQLError,
+    GraphQLSyntaxError,
+    Node,
+    ObjectFieldNode,
+    ValueNode,
+    VariableDefinitionNode,
+    VariableNode,
+    print_ast,
+)
+
+_VALUE_TOKEN = re.compile(r"((?:Block)?String|Int|Float) '.*'", re.DOTALL)
+_ANY_TOKEN = re.compile(r"(Name|(?:Block)?String|Int|Float) '.*'", re.DOTALL)
+_ESCAPE_SEQUENCE = re.compile(r"(escape sequence): '.*'", re.DOTALL)
+_DIGITS = re.compile(r", did you mean '0\.[0-9]+'\?")
+_UNKNOWN_ENUM_VALUE = re.compile(r"Value '\w+' (does not exist in .*)")
+_BEFORE_VALUE = re.compile(r": |[.,] found: |, but encountered | Did you mean ", re.IGNORECASE)
+
+
+def root_cause(error: Exception) -> Exception:
+    """Return what was raised first: graphql-core wraps its own errors, to say where in the answer they belong."""
+    while isinstance(error, GraphQLError) and error.original_error is not None:
+        error = error.original_error
+    return error
+
+
+def is_about_value(error: Exception) -> TypeGuard[GraphQLError]:
+    """Return whether graphql-core refuses what the caller passed, in the document or through a variable.
+
+    Only then is the error's node a value. What it says of a resolver's result has a field's nodes, or none.
+    """
+    return isinstance(error, GraphQLError) and isinstance(_place(error), ValueNode)
+
+
+def _place(error: GraphQLError) -> Node | None:
+    return error.nodes[0] if error.nodes else None
+
+
+def about_refused_value(error: GraphQLError) -> str:
+    """Return why a value was refused when it came to be used: validation lets a null in a variable pass.
+
+    That is where the variable may be null and has a default (specification, 5.8.5).
+    """
+    node = _place(error)
+    if isinstance(node, VariableNode):
+        return f"Variable '${node.name.value}' must not be null here."
+    return "An argument has a value that is not of its type."
+
+
+def without_value(error: GraphQLError) -> str:
+    """Return graphql-core's message without values. What it says before them are its own words and names.
+
+    A message about a value in the document has the value behind a colon. A message about syntax has the token that was
+    found; of those with a value only the kind stays.
+    """
+    message, node = error.message, _place(error)
+    if isinstance(error, GraphQLSyntaxError):
+        # Behind a quotation mark a name may be a piece of a text that was not closed, or closed too early.
+        is_quoted = '"' in error.source.body[: min(error.positions)] if error.source and error.positions else True
+        message = (_ANY_TOKEN if is_quoted else _VALUE_TOKEN).sub(r"\1", message)
+        message = _DIGITS.sub("", _ESCAPE_SEQUENCE.sub(r"\1", message))
+    elif isinstance(node, ValueNode | ObjectFieldNode) and not isinstance(node, VariableNode):
+        if found := _UNKNOWN_ENUM_VALUE.fullmatch(message):
+            message = f"This value {found[1]}"
+        else:
+            message = _BEFORE_VALUE.split(message, maxsplit=1)[0].removesuffix(".") + "."
+    return message
+
+
+def about_variable(error: GraphQLError, given: Mapping[str, Any]) -> str | None:
+    """Return why `given` variables or the choice of an operation were refused; None where graphql-core says it well."""
+    cause = root_cause(error)
+    if is_about_value(cause):  # of a directive at the root
+        return about_refused_value(cause)
+    node = _place(error)
+    if not isinstance(node, VariableDefinitionNode):
+        # The operation's name is the caller's own text, of any length.
+        return "The document has no operation of this name." if error.message.startswith("Unknown op") else None
+    name, type_ = node.variable.name.value, print_ast(node.type)
+    if name not in given:
+        return f"Variable '${name}' is required and was not passed: its type is {type_}."
+    if given[name] is None:
+        return f"Variable '${name}' must not be null: its type is {type_}."
+    return f"Variable '${name}' has a value that is not of its type, {type_}."

@@ -1,0 +1,56 @@
+"""`resolvers.connection` over a pipe of no substance: byte by byte and without sockets."""
+
+from typing import Any
+
+from resolvers.connection import Connection, Garbled, NoReply
+from resolvers.reply import Reply
+
+
+class Pipe:
+    """What aiohttp's connector gives: a connection with a protocol and a transport, all in one and of no substance."""
+
+    def __init__(self) -> None:
+        self.protocol: Any = self
+        self.transport: Any = self
+        self.written = b""
+        self.is_shut = False
+        self.lost: list[Exception | None] = []
+
+    def set_protocol(self, _: object) -> None: ...
+
+    def set_write_buffer_limits(self, high: int) -> None: ...
+
+    def write(self, data: bytes) -> None:
+        self.written += data
+
+    def is_closing(self) -> bool:
+        return self.is_shut
+
+    def close(self) -> None:
+        self.is_shut = True
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.lost.append(error)
+
+
+class Line:
+    """A connection over a pipe, and what became of it."""
+
+    def __init__(self) -> None:
+        self.pipe = Pipe()
+        self.rested: list[Connection] = []
+        self.lost: list[Connection] = []
+        self.found: list[Reply | NoReply | Garbled] = []
+        opened: Any = self.pipe
+        self.connection = Connection(opened, self.rested.append, self.lost.append)
+
+    def ask(self, *pieces: bytes, max_bytes: int = 100) -> Reply | NoReply | Garbled:
+        """Return what is found when these bytes come; `end` has to bring it about if they do not."""
+        self.connection.exchange(b"GET", max_bytes, self.found.append)
+        for piece in pieces:
+            self.connection.data_received(piece)
+        return self.found[-1] if self.found else NoReply("nothing yet")
+
+    @property
+    def can_be_used_again(self) -> bool:
+        return bool(self.rested) and not self.pipe.is_shut

@@ -1,0 +1,54 @@
+"""A graph with its caches on, and how often something was executed in it."""
+
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from time import time
+from typing import Any
+from unittest.mock import patch
+
+from schema.execution import Engine
+from simulator import Simulator
+from tests.harness import Graph, open_graph
+from web.arrival import Arrival, Head
+from web.sent import Sent
+
+ID = "1427000501"
+UUID = "4ee13ca4-e7fe-11ee-fa7f-f303abf41acc"
+NAMES = f"""{{ nexudusOpportunity(sourceId: "{ID}") {{ name coworker {{ email }} }}
+              chartMogulOpportunity(sourceId: "{UUID}") {{ sourceId owner {{ email }} }} }}"""
+KEEPS = {
+    "UPSTREAM_COST": "false",
+    **{f"{s}_CACHE_{k}_SECONDS": "600" for s in ("NEXUDUS", "CHARTMOGUL") for k in ("FRESH", "MISSING", "STALE")},
+}
+
+
+class Asked:
+    """A graph that is asked as `web.fast_lane` asks it, and how often something was executed."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.executed = 0
+
+    async def __call__(self, query: str, *, others: Any = None, **headers: str) -> Sent:
+        fields = {"content_type": "application/json"} | headers
+        head = Head([(name.replace("_", "-").encode(), value.encode()) for name, value in fields.items()])
+        body = json.dumps({"query": query} | (others or {})).encode()
+        arrival = Arrival("POST", head, whole=body)
+        return await self.graph.app.state.endpoint.respond(arrival)  # type: ignore[no-any-return] # the app is not typed
+
+
+@asynccontextmanager
+async def asked(
+    simulator: Simulator | None = None, *, wall_clock: Callable[[], float] = time, **settings: str
+) -> AsyncIterator[Asked]:
+    async with open_graph(simulator, wall_clock=wall_clock, **KEEPS | settings) as graph:
+        found = Asked(graph)
+        usual = Engine.answer
+
+        async def counted(*given: Any) -> Any:
+            found.executed += 1
+            return await usual(*given)
+
+        with patch.object(Engine, "answer", counted):
+            yield found

@@ -1,0 +1,69 @@
+"""The body of a POST request, read once, whichever way it comes, within bounds of size, time and memory."""
+
+import asyncio
+
+from starlette.types import Receive
+
+from web.admission import Admission
+from web.arrival import Arrival
+from web.media_types import check_content
+from web.problems import HTTPProblem
+from web.started import Started
+
+
+async def read_body(arrival: Arrival, *, max_bytes: int, timeout_seconds: float, uploads: Admission) -> None:
+    """Read a request's body, which is `arrival.whole` from then on; raises `HTTPProblem` for what cannot be taken.
+
+    A client gets so much time for its body: one byte a minute would hold a connection and its memory for ever. A body
+    that does not come in one piece takes one of the places for `uploads` until it is there. So slow clients cannot fill
+    the memory together, and keep nobody out but each other: the requests of others are small, and come in one piece.
+    """
+    arrival.head.once(check_content)
+    if arrival.whole is None:
+        length = arrival.head.get(b"content-length")
+        if length.isdigit() and (len(length) > 15 or int(length) > max_bytes):
+            raise _too_large(max_bytes)
+        assert arrival.receive
+        arrival.whole = await _received(arrival.receive, max_bytes, timeout_seconds, uploads)
+    if len(arrival.whole) > max_bytes:
+        raise _too_large(max_bytes)
+
+
+async def _received(receive: Receive, max_bytes: int, timeout_seconds: float, uploads: Admission) -> bytes:
+    arriving = Started(_piece(receive))
+    if arriving.is_done and arriving.result[1]:
+        return arriving.result[0]
+    try:
+        async with asyncio.timeout(timeout_seconds):
+            body, is_whole = await arriving
+            if not is_whole:
+                with uploads:
+                    body = await _rest(receive, bytearray(body), max_bytes)
+    except TimeoutError:
+        raise HTTPProblem(
+            408, "The body did not arrive in time.", {"Connection": "close"}, code="REQUEST_TIMEOUT", retryable=True
+        ) from None
+    return body
+
+
+async def _piece(receive: Receive) -> tuple[bytes, bool]:
+    """Return what has arrived of the body, and whether that is all of it."""
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise HTTPProblem(400, "The body did not arrive.")
+    return message.get("body", b""), not message.get("more_body", False)
+
+
+async def _rest(receive: Receive, body: bytearray, max_bytes: int) -> bytes:
+    """Return the whole body, which begins with what is given; that is not bytes, or each piece would copy it."""
+    is_whole = False
+    while not is_whole:
+        piece, is_whole = await _piece(receive)
+        body += piece
+        if len(body) > max_bytes:
+            raise _too_large(max_bytes)
+    return bytes(body)
+
+
+def _too_large(max_bytes: int) -> HTTPProblem:
+    return HTTPProblem(413, f"The body is larger than {max_bytes} bytes.", {"Connection": "close"})
