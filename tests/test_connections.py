@@ -108,12 +108,14 @@ async def test_a_head_that_comes_too_slowly_is_given_up(served: tuple[App, Send]
 
 
 @pytest.mark.parametrize("pieces", [ENDLESS, [b"\r\n"] * 400], ids=["a head", "blank lines"])
-async def test_so_is_the_next_head_on_a_kept_connection(served: tuple[App, Send], pieces: list[bytes]) -> None:
+async def test_the_next_head_on_a_kept_connection_that_comes_too_slowly_is_given_up(
+    served: tuple[App, Send], pieces: list[bytes]
+) -> None:
     _, send = served
     assert (await send([GET, *pieces], SECONDS / 10)).count(b"200 OK") == 1
 
 
-async def test_so_is_a_body_that_comes_after_the_answer_to_its_head(served: tuple[App, Send]) -> None:
+async def test_a_body_that_comes_too_slowly_after_the_answer_to_its_head_is_given_up(served: tuple[App, Send]) -> None:
     _, send = served
     assert (await send([POST, *byte_by_byte(b"x" * 400)], SECONDS / 10)).count(b"200 OK") == 1
 

@@ -101,7 +101,9 @@ async def test_what_waits_behind_an_answer_is_bounded(stub: Stub, served: Served
 
 
 @pytest.mark.parametrize("length", [65_500, 200_000])
-async def test_reading_goes_on_after_it(stub: Stub, served: Served, client: Client, length: int) -> None:
+async def test_a_connection_whose_reading_was_paused_reads_on_after_its_answer(
+    stub: Stub, served: Served, client: Client, length: int
+) -> None:
     large = b"x" * length
     await client.send(post(b"wait"))
     (made,) = served.state.connections
@@ -168,7 +170,7 @@ async def test_a_client_that_goes_away_ends_its_work(caplog: pytest.LogCaptureFi
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
-async def test_so_it_does_before_the_work_has_a_task_that_runs() -> None:
+async def test_a_client_that_goes_before_the_task_of_its_request_has_run_ends_the_work() -> None:
     work = Work()
     async with serving(work.endpoint()) as served:
         made = served.connection()
@@ -207,7 +209,7 @@ async def test_a_client_that_goes_away_frees_the_request_upstream() -> None:
         assert [call.kind for call in simulator.nexudus.calls] == ["token-password", "get"]
 
 
-async def test_it_takes_nothing_from_one_that_asked_for_the_same() -> None:
+async def test_a_client_that_goes_away_takes_nothing_from_one_that_asked_for_the_same() -> None:
     simulator = Simulator()
     async with open_graph(simulator) as graph, real(graph) as served:
         simulator.nexudus.faults.add(faults.delay(0.05), times=None, kinds={"get"})
@@ -259,7 +261,7 @@ async def test_an_answer_under_way_is_still_sent_when_the_server_stops_and_then_
     await until(lambda: not served.state.connections and not served.state.tasks)
 
 
-async def test_it_has_the_bytes_that_it_would_have_the_usual_way(stub: Stub) -> None:
+async def test_an_answer_while_the_server_stops_has_the_same_bytes_with_and_without_a_task(stub: Stub) -> None:
     found = []
     for path in ("/graphql", ""):
         async with serving(stub, path=path) as served, served.client() as client:
@@ -353,7 +355,7 @@ async def test_an_idle_connection_is_closed_and_a_request_puts_that_off(stub: St
     ],
     ids=["nothing behind it", "half a head behind it"],
 )
-async def test_it_is_closed_after_an_answer_and_not_while_it_is_worked_on(
+async def test_an_idle_connection_is_closed_after_an_answer_and_not_while_one_is_worked_on(
     stub: Stub, seconds: dict[str, float], pieces: list[bytes]
 ) -> None:
     async with serving(stub, **seconds) as served, served.client() as client:

@@ -101,7 +101,7 @@ async def test_work_may_outlive_a_cancellation(run: Callable[..., Any]) -> None:
     assert await task == "went on"
 
 
-async def test_time_limits_inside_and_outside_hold(run: Callable[..., Any]) -> None:
+async def test_a_time_limit_within_a_coroutine_or_around_it_ends_it(run: Callable[..., Any]) -> None:
     async def inside() -> None:
         async with asyncio.timeout(0.001):
             await asyncio.sleep(10)
