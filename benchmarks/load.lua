@@ -7,6 +7,7 @@ local headers = { ["Content-Type"] = "application/json", ["Accept"] = "applicati
 local requests, is_fresh = {}, bodies[1]:find("@@", 1, true)
 
 function init()
+  for name, value in pairs(wrk.headers) do headers[name] = value end  -- those of wrk's -H
   for i, body in ipairs(bodies) do requests[i] = wrk.format("POST", path, headers, body) end
 end
 
