@@ -7,7 +7,6 @@ the documented rates hold, as the server ships; cold they do not, as no load cou
 
 import argparse
 import statistics
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -62,8 +61,9 @@ def beside(base: Path, chosen: Sequence[Cell], scratch: Path, *, rounds: int, se
                     raise SystemExit("Without both servers there is nothing to compare.")
                 if cache:
                     phase.prime()
-                for workload in dict.fromkeys(cell.workload for cell in of_phase):
-                    phase.warm_up(workload, 1)
+                else:
+                    for workload in dict.fromkeys(cell.workload for cell in of_phase):
+                        phase.warm_up(workload, 1)
                 measured |= in_turns(phase, (THIS, BASE), of_phase, rounds=rounds, seconds=seconds)
             memory += [
                 f"| {'warm' if cache else 'cold'} | {label} | {facts['idle_mb']} | {facts['after_mb']} "
@@ -98,7 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run as the command line says."""
     parser = argparse.ArgumentParser(prog="make bench-beside", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("base", type=Path, help="the folder of the other checkout")
-    parser.add_argument("--quick", action="store_true", help="some three minutes instead of twenty")
+    parser.add_argument("--quick", action="store_true", help="some four minutes instead of fifteen")
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--seconds", type=int)
     parser.add_argument("--only", help="only cells whose names begin so, separated by commas: cold, 'warm 0 ms W1'")
@@ -119,4 +119,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

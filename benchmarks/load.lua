@@ -20,6 +20,14 @@ function request()
   return requests[number % #requests + 1]
 end
 
+local most = tonumber(os.getenv("MOST_REQUESTS") or "")
+if most then  -- only then, for wrk hands over every response
+  function response()
+    most = most - 1
+    if most == 0 then wrk.thread:stop() end
+  end
+end
+
 function done(summary, latency)
   local errors = summary.errors
   io.write(string.format(

@@ -172,7 +172,7 @@ class Mock:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *_reason: object) -> None:
         self.process.stop()
 
     def counts(self, *, latency_ms: int | None = None) -> dict[str, int]:

@@ -31,16 +31,16 @@ def tables(found: dict[str, Any]) -> str:
     lines += _by_caller(found["cells"])
     lines += ["", "Requests per second (p50 / p99 in ms; ms of CPU and upstream requests for each request).", ""]
     lines += [f"- {name}: {text}" for name, text in MEANING.items()]
-    facts = found["facts"].get("cold", {})
+    cold, warm = (found["facts"].get(phase, {}) for phase in ("cold", "warm"))
     lines += [
         "",
         "| | start, s | MB idle | MB after, cold | MB after, warm | upstream: one W2 / 32 equal at once |",
         "|---" * 6 + "|",
     ]
-    for name, one in facts.items():
-        warm = found["facts"].get("warm", {}).get(name, {})
+    for name, one in {**warm, **cold}.items():
+        after = [facts.get(name, {}).get("after_mb") for facts in (cold, warm)]
         lines.append(
-            f"| {name} | {one['start_seconds']} | {one['idle_mb']} | {one.get('after_mb')} | {warm.get('after_mb')} "
+            f"| {name} | {one['start_seconds']} | {one['idle_mb']} | {after[0]} | {after[1]} "
             f"| {one.get('one_w2')} / {one.get('equal_w2')} |"
         )
     noise = [spread(rounds) for results in found["cells"].values() for rounds in results.values() if len(rounds) > 1]

@@ -38,6 +38,7 @@ LONG = (
     "test_graphiql_browser",
     "test_faults",
     "test_soak",
+    "test_benchmarks",
     "test_server",
     "test_serving",
     "test_adding_a_source",
