@@ -98,7 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run as the command line says."""
     parser = argparse.ArgumentParser(prog="make bench-beside", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("base", type=Path, help="the folder of the other checkout")
-    parser.add_argument("--quick", action="store_true", help="some four minutes instead of fifteen")
+    parser.add_argument("--quick", action="store_true", help="some three minutes instead of fifteen")
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--seconds", type=int)
     parser.add_argument("--only", help="only cells whose names begin so, separated by commas: cold, 'warm 0 ms W1'")

@@ -58,7 +58,7 @@ class SessionExchanges:
 
     start = nothing
 
-    async def make(self, request: Request, *, max_bytes: int, sent: Callable[[], None]) -> Reply:
+    async def make(self, request: Request, *, sent: Callable[[], None], **_others: object) -> Reply:
         """Return the reply; raises `NoReply`. The mock's replies have bounds of their own."""
         sent()
         url = yarl.URL(request.url, encoded=True)

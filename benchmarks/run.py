@@ -63,6 +63,8 @@ def run(
                     for which in (None, *tokens)
                 ]
             with Phase(found, mock, files, scratch) as phase:
+                if not phase.candidates:
+                    raise SystemExit("No server is up.")
                 left_out += verify(phase.candidates, files) if not cache else []
                 if rationed and cache:
                     phase.prime()
