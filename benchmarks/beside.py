@@ -10,6 +10,7 @@ import statistics
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks import workloads
@@ -70,7 +71,13 @@ def beside(base: Path, chosen: Sequence[Cell], scratch: Path, *, rounds: int, se
                 f"| {facts['after_resident_mb']} |"
                 for label, facts in phase.facts.items()
             ]
-    lines = [*_rates(measured), "", "| | server | MB idle (PSS) | MB after (PSS) | MB after (RSS) |", "|---" * 5 + "|"]
+    lines = [
+        *_rates(measured),
+        *_shares(measured),
+        "",
+        "| | server | MB idle (PSS) | MB after (PSS) | MB after (RSS) |",
+        "|---" * 5 + "|",
+    ]
     return "\n".join([*lines, *memory])
 
 
@@ -87,6 +94,17 @@ def _rates(measured: Measured) -> list[str]:
             f"| {min(rates):.2f} to {max(rates):.2f} | {statistics.median(ratios(this, base, 'cpu_ms')):.2f} | {bad} |"
         )
     return lines
+
+
+def _shares(measured: Measured) -> list[str]:
+    """Return what each server does for callers with a token or an `Origin`, to what it does for plain ones."""
+    lines = []
+    for cell, results in measured.items():
+        plain = measured.get(replace(cell, caller=PLAIN))
+        if plain and cell.caller != PLAIN:
+            shares = [statistics.median(ratios(results[name], plain[name], "rps")) for name in (THIS, BASE)]
+            lines.append(f"| {cell.name} | {shares[0]:.2f} | {shares[1]:.2f} |")
+    return ["", f"| of plain | {THIS} | {BASE} |", "|---" * 3 + "|", *lines] if lines else []
 
 
 def ratios(these: Sequence[Result], others: Sequence[Result], what: str) -> list[float]:

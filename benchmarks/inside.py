@@ -3,8 +3,9 @@
 Processor time from the bytes that a connection receives to the bytes that it sends, without a socket to the client:
 warm, in one piece, as requests come; with the head and the body in two, which takes the usual way through uvicorn and
 Starlette; and cold, one after another, with the records from the mock of the sources. For what a change of the code
-buys; for what a server does, there is `make bench`. `--profile W2` tells where its time goes; `--callers`
-lets others ask than plain ones (`benchmarks/callers.py`).
+buys; for what a server does, there is `make bench`. `--profile W2` tells where the time of one workload goes.
+`--callers` lets others ask than plain ones (`benchmarks/callers.py`). `--rationed` turns the rations on, as the server
+ships, at a thousand times the documented rates.
 """
 
 import argparse
@@ -17,7 +18,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ import server
 from benchmarks import workloads
 from benchmarks.callers import BY_NAME, CALLERS, PLAIN, Caller, Issuer, issuer
 from benchmarks.candidates import ROOT, ours
+from benchmarks.layers import WHOLE, without
 from benchmarks.processes import Mock
 from web.protocol import protocol
 
@@ -163,14 +165,21 @@ def rows(chosen: Sequence[str], callers: Sequence[Caller]) -> list[tuple[str, Ca
 
 
 async def table(
-    mock: Mock, issued: Issuer, files: workloads.Files, chosen: Sequence[tuple[str, Caller]], *, rounds: int = ROUNDS
+    mock: Mock,
+    issued: Issuer,
+    files: workloads.Files,
+    chosen: Sequence[tuple[str, Caller]],
+    *,
+    rounds: int = ROUNDS,
+    rationed: bool = False,
 ) -> None:
     """Print the processor time of each row."""
     async with AsyncExitStack() as stack:
         served: dict[tuple[int, bool], Inside] = {}
         for has_token in sorted({caller.has_token for _, caller in chosen}):
             for kept in (30, 0):
-                settings = ours(mock.url, kept_seconds=kept, issuer=issued if has_token else None).environment
+                its_issuer = issued if has_token else None
+                settings = ours(mock.url, kept_seconds=kept, issuer=its_issuer, rationed=rationed).environment
                 served[kept, has_token] = await stack.enter_async_context(inside(settings))
         server._spare_the_garbage_collector()  # noqa: SLF001 - as the server does
         print("| | warm, in one piece, µs | warm, in two pieces, µs | cold, µs |\n|---|---|---|---|")
@@ -207,17 +216,18 @@ def main() -> None:
         "--profile", choices=workloads.NAMES, help="where the time of a workload goes, module by module"
     )
     parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--rationed", action="store_true", help="with the rations on, at a thousand times their rates")
     given = parser.parse_args()
     logging.disable(logging.INFO)
     callers = [BY_NAME[name] for name in given.callers.split(",")] if given.callers else []
     with tempfile.TemporaryDirectory(prefix="opportunity-graph-") as folder, issuer() as issued:
         files = workloads.write(Path(folder))
-        with Mock(Path(folder), files.records) as mock:
+        with Mock(Path(folder), files.records) as mock, without(WHOLE) if given.rationed else nullcontext():
             if given.profile:
                 uvloop.run(profiles(mock, issued, files, given.profile, (callers or [PLAIN])[0]))
             else:
                 chosen = rows(given.workloads.split(","), callers)
-                uvloop.run(table(mock, issued, files, chosen, rounds=given.rounds))
+                uvloop.run(table(mock, issued, files, chosen, rounds=given.rounds, rationed=given.rationed))
 
 
 if __name__ == "__main__":

@@ -105,7 +105,10 @@ TITLES = {"rps": "requests per second", "cpu_ms": "ms of processor time for a re
 
 @contextmanager
 def without(layer: str) -> Iterator[None]:
-    """Turn a layer off until the block ends; raises `AttributeError` or `ImportError` where a name has gone."""
+    """Turn a layer off, none for `WHOLE`, and raise the rations' rates, until the block ends.
+
+    Raises `AttributeError` or `ImportError` where a name has gone.
+    """
     replacements = {**RATES, **LAYERS.get(layer, {})}
     with ExitStack() as stack:
         for name, replacement in replacements.items():
