@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Two for each processor: tests wait for processes and deadlines about as long as they compute.
 WORKERS := $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
 
-.PHONY: help demo test test-source gateways check schema schema-diff fuzz bench bench-growth bench-inside bench-flow soak soak-budget graphiql clean
+.PHONY: help demo test test-source gateways check schema schema-diff fuzz bench bench-beside bench-layers bench-growth bench-inside bench-flow soak soak-budget graphiql clean
 
 help:  ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -51,10 +51,17 @@ bench: $(VENV)/installed  ## Measure beside what people would pick instead: some
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
 	$(BIN)/python -m benchmarks.run
 
+bench-beside: $(VENV)/installed  ## Measure beside an older checkout: make bench-beside BASE=../older QUICK=1
+	@test -n "$(BASE)" || { echo 'Name the folder of the other checkout: make bench-beside BASE=../older'; exit 1; }
+	$(BIN)/python -m benchmarks.beside "$(BASE)" $(if $(QUICK),--quick)
+
+bench-layers: $(VENV)/installed  ## Measure what each layer that is there for speed buys
+	$(BIN)/python -m benchmarks.layers
+
 bench-growth: $(VENV)/installed  ## Measure what grows with ids, documents and time
 	$(BIN)/python -m benchmarks.growth
 
-bench-inside: $(VENV)/installed  ## Measure what a warm request costs inside the process
+bench-inside: $(VENV)/installed  ## Measure what a request costs inside the process
 	$(BIN)/python -m benchmarks.inside
 
 bench-flow: $(VENV)/installed  ## Count the files that one record goes through

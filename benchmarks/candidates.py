@@ -4,11 +4,13 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.callers import PAGE, Issuer
 from benchmarks.peers import tailcall
+from benchmarks.processes import free_port
 
 ROOT = Path(__file__).parent.parent
 PEERS = ROOT / "benchmarks" / "peers"
@@ -18,7 +20,10 @@ SOURCES = ("NEXUDUS", "CHARTMOGUL")
 
 @dataclass(frozen=True)
 class Candidate:
-    """How a server is started. `speaks_our_schema`: it takes the same requests as this server."""
+    """How a server is started. `speaks_our_schema`: it takes the same requests as this server.
+
+    `headers` go with every request: the token, where `requires_token`.
+    """
 
     name: str
     command: list[str]
@@ -26,6 +31,18 @@ class Candidate:
     port: int
     path: str = "/graphql"
     speaks_our_schema: bool = True
+    folder: Path = ROOT
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def requires_token(self) -> bool:
+        """Whether it answers nobody without one."""
+        return "Authorization" in self.headers
+
+    @property
+    def label(self) -> str:
+        """What tells it from the same server that takes callers without a credential."""
+        return f"{self.name}, with tokens" if self.requires_token else self.name
 
     @property
     def url(self) -> str:
@@ -37,63 +54,90 @@ class Candidate:
         return self.speaks_our_schema or workload in ("W1", "W2", "W3")
 
 
-def candidates(
-    upstream: str, scratch: Path, *, kept_seconds: int, first_port: int
-) -> tuple[list[Candidate], list[str]]:
-    """Return who can be measured on this machine, and a line about each who cannot.
+def ours(
+    upstream: str,
+    *,
+    kept_seconds: int,
+    name: str = OURS,
+    folder: Path = ROOT,
+    command: Sequence[str] = ("server.py",),
+    issuer: Issuer | None = None,
+    rationed: bool = False,
+) -> Candidate:
+    """Return the server of a checkout; it keeps records for so long, with 0 it keeps nothing.
 
-    All keep what they keep for as long as given; with 0 they keep nothing.
+    With an issuer it requires that issuer's tokens. `rationed`: the documented rates and numbers of connections hold,
+    as the server ships; else they do not, as the mock has none.
     """
-    missing: list[str] = []
-    shared = {**os.environ, "UPSTREAM": upstream, "KEPT_SECONDS": str(kept_seconds), "NODE_ENV": "production"}
-    found = [
-        Candidate(OURS, [sys.executable, "server.py"], _ours(upstream, first_port, kept_seconds), first_port),
-        _strawberry("plain Strawberry", first_port + 1, shared, "asyncio", "h11"),  # what comes with plain uvicorn
-        _strawberry("tuned Strawberry", first_port + 2, {**shared, "TUNED": "1"}, "uvloop", "httptools"),
-    ]
-    modules = _node_modules()
-    if modules is None:
-        missing.append("Mercurius, Apollo Server and Tailcall are left out: Node and npm could not install them.")
-        return found, missing
-    for index, (name, file, path) in enumerate(
-        (("Mercurius + graphql-jit", "mercurius.mjs", "/graphql"), ("Apollo Server", "apollo.mjs", "/")), 3
-    ):
-        port = first_port + index
-        command = ["node", str(PEERS / file)]
-        found.append(Candidate(name, command, {**shared, "PORT": str(port)}, port, path))
-    start = tailcall.command(modules, scratch / "tailcall")
-    if start is None:
-        missing.append("Tailcall is left out: its binary needs glibc 2.39, and its libraries could not be had.")
-        return found, missing
-    port = first_port + 5
-    config = tailcall.write(scratch / f"tailcall-{port}", upstream, port, kept_seconds)
-    command = [*start, "start", str(config)]
-    found.append(Candidate("Tailcall", command, tailcall.environment(), port, speaks_our_schema=False))
-    return found, missing
-
-
-def _strawberry(name: str, port: int, environment: Mapping[str, str], loop: str, parser: str) -> Candidate:
-    app = ["benchmarks.peers.strawberry_server:app", "--port", str(port), "--loop", loop, "--http", parser]
-    command = [sys.executable, "-m", "uvicorn", *app, "--no-access-log", "--log-level", "warning"]
-    return Candidate(name, command, environment, port)
-
-
-def _ours(upstream: str, port: int, kept_seconds: int) -> dict[str, str]:
-    given = {name: text for name, text in os.environ.items() if not name.startswith(SOURCES)}
+    port = free_port()
+    given = {name: text for name, text in os.environ.items() if not name.startswith((*SOURCES, "JWT_"))}
     given |= {
         "PORT": str(port),
+        "CORS_ORIGINS": PAGE,
         "NEXUDUS_URL": upstream,
         "NEXUDUS_ACCESS_TOKEN": "token",
         "CHARTMOGUL_URL": upstream,
         "CHARTMOGUL_API_KEY": "key",
-        # The mock has no rations and no limit of connections, and neither does any peer.
-        **{f"{source}_RATIONED": "false" for source in SOURCES},
-        **{f"{source}_CONCURRENCY": "64" for source in SOURCES},
         **{f"{source}_CACHE_FRESH_SECONDS": str(kept_seconds) for source in SOURCES},
+        **(issuer.settings if issuer else {}),
     }
+    if not rationed:
+        given |= {f"{source}_RATIONED": "false" for source in SOURCES}
+        given |= {f"{source}_CONCURRENCY": "64" for source in SOURCES}
     if not kept_seconds:
         given |= {f"{source}_CACHE_{what}_SECONDS": "0" for source in SOURCES for what in ("MISSING", "STALE")}
-    return given
+    headers = issuer.headers if issuer else {}
+    return Candidate(name, [sys.executable, *command], given, port, folder=folder, headers=headers)
+
+
+def peers(
+    upstream: str, scratch: Path, *, kept_seconds: int, only: Collection[str] | None = None
+) -> tuple[list[Candidate], list[str]]:
+    """Return what people would pick instead, as far as this machine has it, and a line about each that it has not.
+
+    All keep what they keep for as long as given; with 0 they keep nothing. `only` leaves out all whose name is another.
+    """
+    shared = {**os.environ, "UPSTREAM": upstream, "KEPT_SECONDS": str(kept_seconds), "NODE_ENV": "production"}
+    found = [
+        _strawberry("plain Strawberry", shared, "asyncio", "h11"),  # what comes with plain uvicorn
+        _strawberry("tuned Strawberry", {**shared, "TUNED": "1"}, "uvloop", "httptools"),
+    ]
+    missing: list[str] = []
+    if only is None or not set(only) <= {OURS, *(candidate.name for candidate in found)}:
+        installed, missing = _installed(upstream, scratch, shared, kept_seconds)
+        found += installed
+    return [candidate for candidate in found if only is None or candidate.name in only], missing
+
+
+def _installed(
+    upstream: str, scratch: Path, shared: Mapping[str, str], kept_seconds: int
+) -> tuple[list[Candidate], list[str]]:
+    found: list[Candidate] = []
+    modules = _node_modules()
+    if modules is None:
+        return found, ["Mercurius, Apollo Server and Tailcall are left out: Node and npm could not install them."]
+    for name, file, path in (
+        ("Mercurius + graphql-jit", "mercurius.mjs", "/graphql"),
+        ("Apollo Server", "apollo.mjs", "/"),
+    ):
+        port = free_port()
+        command = ["node", str(PEERS / file)]
+        found.append(Candidate(name, command, {**shared, "PORT": str(port)}, port, path))
+    start = tailcall.command(modules, scratch / "tailcall")
+    if start is None:
+        return found, ["Tailcall is left out: its binary needs glibc 2.39, and its libraries could not be had."]
+    port = free_port()
+    config = tailcall.write(scratch / f"tailcall-{port}", upstream, port, kept_seconds)
+    command = [*start, "start", str(config)]
+    found.append(Candidate("Tailcall", command, tailcall.environment(), port, speaks_our_schema=False))
+    return found, []
+
+
+def _strawberry(name: str, environment: Mapping[str, str], loop: str, parser: str) -> Candidate:
+    port = free_port()
+    app = ["benchmarks.peers.strawberry_server:app", "--port", str(port), "--loop", loop, "--http", parser]
+    command = [sys.executable, "-m", "uvicorn", *app, "--no-access-log", "--log-level", "warning"]
+    return Candidate(name, command, environment, port)
 
 
 def _node_modules() -> Path | None:

@@ -11,9 +11,9 @@ import time
 from pathlib import Path
 
 from benchmarks import workloads
-from benchmarks.candidates import ROOT, Candidate, candidates
+from benchmarks.candidates import ROOT, Candidate, ours
+from benchmarks.phase import load, need_tools, tell
 from benchmarks.processes import Mock, Process, post
-from benchmarks.run import load, tell
 
 SIZES = (1, 2, 5, 10, 20, 50, 100)
 
@@ -25,35 +25,33 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=100_000, help="with documents and ids of their own")
     parser.add_argument("--hour", type=int, default=1_000_000, help="requests of an hour")
     given = parser.parse_args()
+    need_tools()
     scratch = Path(tempfile.gettempdir()) / "opportunity-graph-bench"
     files = workloads.write(scratch)
-    mock = Mock(scratch, files.records, 9330)
-    try:
+    with Mock(scratch, files.records) as mock:
         for cache in (False, True):
-            (ours, *_), _ = candidates(mock.url, scratch, kept_seconds=30 * cache, first_port=9331 + 10 * cache)
-            process = Process(ours.command, ours.environment, ROOT, scratch / "growth.log")
+            server = ours(mock.url, kept_seconds=30 * cache)
+            process = Process(server.command, server.environment, ROOT, scratch / "growth.log")
             try:
-                _wait(ours.url, files)
+                _wait(server.url, files)
                 print(f"\n{'warm' if cache else 'cold'}\n")
                 print("| ids | requests/s | CPU ms for each request | CPU µs for each record |")
                 print("|---|---|---|---|")
                 for size in SIZES:
                     bodies = workloads.sized(scratch / f"size-{size}.txt", size)
-                    load(ours, bodies, 8, 1)
+                    load(server, bodies, 8, 1)
                     cpu = process.cpu_seconds()
-                    found = load(ours, bodies, 8, given.seconds)
+                    found = load(server, bodies, 8, given.seconds)
                     cpu = 1000 * (process.cpu_seconds() - cpu) / found["requests"]
                     rate = found["requests"] / found["seconds"]
                     print(f"| {size} | {rate:,.0f} | {cpu:.3f} | {1000 * cpu / size:.1f} |", flush=True)
                 if cache:
                     bodies = workloads.fresh(scratch / "fresh.txt")
-                    _memory("different documents and ids", ours, process, [bodies], given.requests)
+                    _memory("different documents and ids", server, process, [bodies], given.requests)
                     mixed = [files.bodies(name) for name in workloads.NAMES]
-                    _memory("requests of an hour", ours, process, mixed, given.hour)
+                    _memory("requests of an hour", server, process, mixed, given.hour)
             finally:
                 process.stop()
-    finally:
-        mock.process.stop()
 
 
 def _wait(url: str, files: workloads.Files) -> None:
@@ -67,13 +65,13 @@ def _wait(url: str, files: workloads.Files) -> None:
     raise SystemExit("The server does not start.")
 
 
-def _memory(what: str, ours: Candidate, process: Process, mixed: list[Path], requests: int) -> None:
+def _memory(what: str, server: Candidate, process: Process, mixed: list[Path], requests: int) -> None:
     print(f"\n| {what} so far | MB |\n|---|---|")
     print(f"| 0 | {process.megabytes():.1f} |", flush=True)
     done = 0.0
     while done < requests:
         for bodies in mixed:
-            done += load(ours, bodies, 16, max(2, 10 // len(mixed)))["requests"]
+            done += load(server, bodies, 16, max(2, 10 // len(mixed)))["requests"]
         print(f"| {done:,.0f} | {process.megabytes():.1f} |", flush=True)
         tell(f"{done:,.0f} of {requests:,}")
 

@@ -7,6 +7,7 @@ local headers = { ["Content-Type"] = "application/json", ["Accept"] = "applicati
 local requests, is_fresh = {}, bodies[1]:find("@@", 1, true)
 
 function init()
+  for name, value in pairs(wrk.headers) do headers[name] = value end  -- those of wrk's -H
   for i, body in ipairs(bodies) do requests[i] = wrk.format("POST", path, headers, body) end
 end
 
@@ -17,6 +18,14 @@ function request()
     return wrk.format("POST", path, headers, (body:gsub("##", run:sub(-9) .. string.format("%07d", number))))
   end
   return requests[number % #requests + 1]
+end
+
+local most = tonumber(os.getenv("MOST_REQUESTS") or "")
+if most then  -- only then, for wrk hands over every response
+  function response()
+    most = most - 1
+    if most == 0 then wrk.thread:stop() end
+  end
 end
 
 function done(summary, latency)

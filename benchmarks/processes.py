@@ -4,13 +4,14 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 SERVER_CPU, LOAD_CPU = "1", "0"
 """The server that is measured has a processor to itself; the load and the mock share the other."""
@@ -22,10 +23,17 @@ def pinned(command: Sequence[str], cpu: str) -> list[str]:
     return ["taskset", "-c", cpu, *command] if can else list(command)
 
 
-def post(url: str, body: bytes, timeout_seconds: float = 30) -> Any:
+def free_port() -> int:
+    """Return a port that nobody listens at, now."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def post(url: str, body: bytes, headers: Mapping[str, str] | None = None, timeout_seconds: float = 30) -> Any:
     """Send a GraphQL request; return the answer's JSON."""
-    headers = {"Content-Type": "application/json", "Accept": "application/json"}
-    request = urllib.request.Request(url, body, headers)  # noqa: S310 - loopback
+    all_headers = {"Content-Type": "application/json", "Accept": "application/json", **(headers or {})}
+    request = urllib.request.Request(url, body, all_headers)  # noqa: S310 - loopback
     try:
         with urllib.request.urlopen(request, timeout=timeout_seconds) as answer:  # noqa: S310
             return json.load(answer)
@@ -68,13 +76,20 @@ class Process:
 
     def megabytes(self) -> float:
         """Return the memory in use: its share of each page (PSS)."""
+        return self._megabytes("Pss:")
+
+    def resident_megabytes(self) -> float:
+        """Return the memory in use, pages that it shares with others counted as its own (RSS)."""
+        return self._megabytes("Rss:")
+
+    def _megabytes(self, what: str) -> float:
         kilobytes = 0
         for pid in self._pids():
             try:
                 lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
             except OSError:
                 continue
-            kilobytes += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+            kilobytes += sum(int(line.split()[1]) for line in lines if line.startswith(what))
         return kilobytes / 1024
 
     def finish(self) -> None:
@@ -136,9 +151,10 @@ class StolenTime:
 
 
 class Mock:
-    """Both sources, as `mock.c` serves them."""
+    """Both sources, as `mock.c` serves them, until the block ends."""
 
-    def __init__(self, scratch: Path, records: Path, port: int) -> None:
+    def __init__(self, scratch: Path, records: Path) -> None:
+        port = free_port()
         binary = scratch / "mock"
         source = Path(__file__).parent / "mock.c"
         subprocess.run(["cc", "-O2", "-o", str(binary), str(source)], check=True, timeout=60)
@@ -152,6 +168,12 @@ class Mock:
             except OSError:
                 time.sleep(0.02)
         raise SystemExit("The mock does not start: " + self.process.log.read_text())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_reason: object) -> None:
+        self.process.stop()
 
     def counts(self, *, latency_ms: int | None = None) -> dict[str, int]:
         """Return how often each route was asked since the last time; may set the latency from now on."""

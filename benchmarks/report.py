@@ -22,30 +22,33 @@ def spread(rounds: Rounds) -> float:
 
 def tables(found: dict[str, Any]) -> str:
     """Return everything as Markdown."""
-    cells = found["cells"]
+    cells = {name: results for name, results in found["cells"].items() if ", " not in name}
     names = list(dict.fromkeys(name for results in cells.values() for name in results))
     lines = ["", "| | " + " | ".join(names) + " | to the fastest peer |", "|---" * (len(names) + 2) + "|"]
     for cell, results in cells.items():
         row = [_cell(results.get(name, [])) for name in names]
         lines.append(f"| {cell} | " + " | ".join(row) + f" | {_ratio(results)} |")
+    lines += _by_caller(found["cells"])
     lines += ["", "Requests per second (p50 / p99 in ms; ms of CPU and upstream requests for each request).", ""]
     lines += [f"- {name}: {text}" for name, text in MEANING.items()]
-    facts = found["facts"].get("cold", {})
+    cold, warm = (found["facts"].get(phase, {}) for phase in ("cold", "warm"))
     lines += [
         "",
         "| | start, s | MB idle | MB after, cold | MB after, warm | upstream: one W2 / 32 equal at once |",
         "|---" * 6 + "|",
     ]
-    for name, one in facts.items():
-        warm = found["facts"].get("warm", {}).get(name, {})
+    for name, one in {**warm, **cold}.items():
+        after = [facts.get(name, {}).get("after_mb") for facts in (cold, warm)]
         lines.append(
-            f"| {name} | {one['start_seconds']} | {one['idle_mb']} | {one.get('after_mb')} | {warm.get('after_mb')} "
+            f"| {name} | {one['start_seconds']} | {one['idle_mb']} | {after[0]} | {after[1]} "
             f"| {one.get('one_w2')} / {one.get('equal_w2')} |"
         )
-    noise = [spread(rounds) for results in cells.values() for rounds in results.values() if len(rounds) > 1]
+    noise = [spread(rounds) for results in found["cells"].values() for rounds in results.values() if len(rounds) > 1]
     if noise:
         lines += ["", f"Spread between rounds, (most - least) / median: {statistics.median(noise):.0%} at the median."]
-    if stolen := [one["stolen"] for results in cells.values() for rounds in results.values() for one in rounds]:
+    if stolen := [
+        one["stolen"] for results in found["cells"].values() for rounds in results.values() for one in rounds
+    ]:
         lines.append(
             f"The host kept {statistics.median(stolen):.1%} of the processors' time, at the most {max(stolen):.0%}."
         )
@@ -69,6 +72,18 @@ def _cell(rounds: Rounds) -> str:
     text = f"{median(rounds, 'rps'):,.0f} ({median(rounds, 'p50'):.1f} / {median(rounds, 'p99'):.1f}; "
     text += f"{median(rounds, 'cpu_ms'):.2f}, {median(rounds, 'upstream'):g})"
     return f"{text} **{bad:.0f} bad**" if bad else text
+
+
+def _by_caller(cells: dict[str, dict[str, Rounds]]) -> list[str]:
+    """Return what this server does for callers that show a credential, or come from a page (`benchmarks.callers`)."""
+    rows = []
+    for cell in dict.fromkeys(name.partition(", ")[0] for name in cells if ", " in name):
+        plain = median(cells.get(cell, {}).get(OURS, []), "rps")
+        for name, results in cells.items():
+            if name.partition(", ")[0] == cell and (rounds := results.get(OURS)):
+                share = f"{median(rounds, 'rps') / plain:.2f}" if plain else "-"
+                rows.append(f"| {cell} | {name.partition(', ')[2] or 'plain'} | {_cell(rounds)} | {share} |")
+    return ["", f"| {OURS} | who asks | | of plain |", "|---" * 4 + "|", *rows] if rows else []
 
 
 def _ratio(results: dict[str, Rounds]) -> str:

@@ -17,6 +17,9 @@ POOL = 200
 UUID = "4ee13ca4-e7fe-11ee-fa7f-{:012d}"
 BODIES = 300
 
+FIRST = ("N1", "N2", "N3", "N4")
+"""As W1 to W4, but no body comes twice: each has a member of a new name, which means nothing to a server."""
+
 NAMES = ("W1", "W2", "W3", "W4", "W5", "W6")
 MEANING = {
     "W1": "`opportunity(id)`, 5 fields",
@@ -91,7 +94,10 @@ def write(folder: Path) -> Files:
         "W5": (_body(_aliases(d.mixed, "id stageName status")) for d in drawn),
         "W6": (_body(_aliases(d.mixed, "id stageName s@@: status")) for d in drawn),
     }.items():
-        _write(files.bodies(name), bodies)
+        texts = list(bodies)
+        _write(files.bodies(name), texts)
+        if (first := name.replace("W", "N")) in FIRST:
+            _write(files.bodies(first), (f'{text[:-1]}, "n@@": 1}}' for text in texts))
     _write(files.bodies("W1", tailcall=True), (_body(T1, id=d.nexudus[0]) for d in drawn))
     _write(files.bodies("W2", tailcall=True), (_tailcall_lists(T2, d.nexudus[:20], d.chartmogul[:20]) for d in drawn))
     _write(files.bodies("W3", tailcall=True), (_tailcall_lists(_t3(), d.nexudus, None) for d in drawn))
@@ -104,6 +110,14 @@ def sized(file: Path, ids: int) -> Path:
     numbers = range(1, POOL + 1)
     _write(file, (_body(W2, ids=_ids(map(str, chance.sample(numbers, ids)))) for _ in range(100)))
     return file
+
+
+def pool() -> list[bytes]:
+    """Return requests that together ask for every record once."""
+    numbers = range(1, POOL + 1)
+    ids = _ids([*map(str, numbers), *map(UUID.format, numbers)])
+    query = "query Pool($ids: [ID!]!) { opportunitiesById(ids: $ids) { id } }"
+    return [_body(query, ids=ids[at : at + 50]).encode() for at in range(0, len(ids), 50)]
 
 
 def fresh(file: Path) -> Path:

@@ -1,0 +1,1 @@
+"""How a query is executed: documents, compiler, limits. Knows no opportunity."""

@@ -19,7 +19,8 @@ class ClientDisconnected(Exception):
 
 
 async def cancel_on_disconnect(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
-    """Return what the work gives; cancels it and raises `ClientDisconnected` if the client disconnects (ASGI `http.disconnect`)."""
+    """Return what the work gives; cancels it and raises `ClientDisconnected` if the client disconnects (ASGI
+    `http.disconnect`)."""
     started = EagerCoroutine(work)
     if started.is_done:
         return started.result

@@ -1,6 +1,7 @@
 """A connection of this server: a protocol for uvicorn's `http`, in place of its own.
 
-Messages are framed in one place (`httpserver/framing.py`), and one at a time is handed to the application. What a client sends
+Messages are framed in one place (`httpserver/framing.py`), and one at a time is handed to the application. What a
+client sends
 behind it stays unread, so requests sent one behind the other are bounded, and their responses come in order. What
 cannot be read is refused when its turn comes. A connection that owes something, a head, a body, the reading of its
 answer, or its end, is closed if that takes too long.

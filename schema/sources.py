@@ -16,7 +16,8 @@ from schema import chartmogul, nexudus
 
 @dataclass(frozen=True, slots=True)
 class SourceType:
-    """A source's own type, as the table `mapping` makes it of a `record`; and the root field for the source's own ids."""
+    """A source's own type, as the table `mapping` makes it of a `record`; and the root field for the source's own
+    ids."""
 
     source: Source
     record: type[msgspec.Struct]

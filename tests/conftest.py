@@ -39,6 +39,7 @@ LONG = (
     "test_faults",
     "test_soak",
     "test_proxies",
+    "test_benchmarks",
     "test_server",
     "test_httpserver_shutdown",
     "test_adding_a_source",

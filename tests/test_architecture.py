@@ -19,16 +19,19 @@ TOP = tuple(file.stem for file in sorted(ROOT.glob("*.py")))
 """Modules that know several packages: `server`, and what stands beside it."""
 
 MAY_IMPORT: dict[str, set[str]] = {
-    "web": set(),
-    "schema": {"resolvers"},
-    "resolvers": set(),
+    "web": {"httpserver"},
+    "schema": {"engine", "resolvers"},
+    "engine": {"schema", "resolvers"},
+    "resolvers": {"httpclient"},
+    "httpserver": {"web"},
+    "httpclient": {"resolvers"},
     "simulator": set(),
 }
 
 LAYERS = (
     ("errors", "settings", "telemetry"),
     ("reply",),
-    ("transport",),
+    ("resilience",),
     ("source",),
     tuple(source.name for source in SOURCES),
     ("registry",),

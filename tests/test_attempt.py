@@ -1,4 +1,5 @@
-"""`resolvers.resilience.attempt`, without sockets: what is found, what becomes of the permit, and what telemetry hears."""
+"""`resolvers.resilience.attempt`, without sockets: what is found, what becomes of the permit, and what telemetry
+hears."""
 
 import asyncio
 from typing import Any

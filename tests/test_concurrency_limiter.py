@@ -1,4 +1,5 @@
-"""`resolvers.resilience.concurrency_limiter`: never more at once than the limit, first come first served, and a limit that adapts."""
+"""`resolvers.resilience.concurrency_limiter`: never more at once than the limit, first come first served, and a
+limit that adapts."""
 
 import asyncio
 

@@ -76,7 +76,8 @@ def _codes() -> set[str]:
     """Return every error code that can be sent: those of the exceptions, and each constant that looks like one."""
     others = {name for struct in _settings() for name in variables(struct)} | {"OPTIONS", "CONNECT", "DELETE"}
     found = set(_coded_errors())
-    for file in (*ROOT.glob("*.py"), *(ROOT / "schema").glob("*.py"), *(ROOT / "web").glob("*.py")):
+    folders = ("engine", "httpserver", "schema", "web")
+    for file in (*ROOT.glob("*.py"), *(file for folder in folders for file in (ROOT / folder).rglob("*.py"))):
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
             if isinstance(node, ast.Constant) and re.fullmatch(r"[A-Z][A-Z_]{6,}[A-Z]", str(node.value)):
                 found.add(str(node.value))
@@ -317,7 +318,7 @@ def test_the_house_in_the_architecture_page_has_every_module() -> None:
             current = drawn.setdefault(folder, set())
         else:
             current.add(name)
-    for folder in ("web", "schema", "resolvers"):
+    for folder in ("httpserver", "web", "engine", "schema", "resolvers", "httpclient"):
         files = {path.name for path in (ROOT / folder).glob("*.py") if path.name != "__init__.py"}
         folders = {f"{path.parent.name}/" for path in (ROOT / folder).glob("*/__init__.py")}
         wrong = (files | folders) ^ drawn[folder]

@@ -11,13 +11,14 @@ from graphql import GraphQLError, Lexer, Source, Token, TokenKind
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine import documents
 from engine.cost import QueryLimits
 from engine.documents import Document
 from engine.engine import Answer, Engine
 from engine.literals import take_out_literals
 from resolvers.errors import UpstreamUnavailable
 from resolvers.fetching.record_cache import Entry
-from schema import build_restricted_schema, build_schema, documents
+from schema import build_restricted_schema, build_schema
 from schema.access import READ_OPPORTUNITIES, SCOPES, Access
 from tests.engines import EVERYTHING, body
 from tests.records import EXAMPLES, GLOBAL_IDS, SOURCE_IDS, Scheduler
@@ -179,8 +180,8 @@ async def test_a_text_of_a_known_template_is_neither_parsed_nor_validated(
 ) -> None:
     for number in range(2):
         await body(ENGINE, template.format(GLOBAL_IDS[number]), 1, EVERYTHING)
-    for name in ("execution.parse", "execution.validate", "documents.parse", "execution.execute_with_graphql_core"):
-        monkeypatch.setattr(f"schema.{name}", None)
+    for name in ("engine.parse", "engine.validate", "documents.parse", "engine.execute_with_graphql_core"):
+        monkeypatch.setattr(f"engine.{name}", None)
     assert await body(ENGINE, template.format(GLOBAL_IDS[5]), 1, EVERYTHING) == {"data": {"new": None}}
 
 

@@ -66,9 +66,9 @@ async def test_what_is_compiled_has_no_reason(engine: Engine, caplog: pytest.Log
 @pytest.mark.parametrize(
     "place",
     [
-        "root_field.RootField.complete",
-        "completion.Functions.function",
-        "compiled._conditional_variables",
+        "compiled_field.CompiledField.complete",
+        "codegen.Functions.function",
+        "compiler._conditional_variables",
         "variables.Variables.coerced",
     ],
 )
@@ -78,7 +78,7 @@ async def test_an_exception_that_nobody_expects_is_logged_once_and_answered_by_g
     def broken(*_: object) -> None:
         raise AttributeError(SECRET)
 
-    monkeypatch.setattr(f"schema.{place}", broken)
+    monkeypatch.setattr(f"engine.{place}", broken)
     with caplog.at_level(logging.WARNING):
         answers = await asked_for_again(engine, '{ opportunity(id: "x") { id } }')
     assert all("BAD_USER_INPUT" in str(answer) for answer in answers)

@@ -1,4 +1,5 @@
-"""`httpserver.protocol`: the life of a connection. What waits its turn, who goes, what stops, and how long that may take."""
+"""`httpserver.protocol`: the life of a connection. What waits its turn, who goes, what stops, and how long that may
+take."""
 
 import asyncio
 import contextlib

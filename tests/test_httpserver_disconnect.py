@@ -1,4 +1,5 @@
-"""`httpserver.disconnect`: a client that goes away ends its work, also the request upstream; and no work that others share."""
+"""`httpserver.disconnect`: a client that goes away ends its work, also the request upstream; and no work that others
+share."""
 
 import asyncio
 import json

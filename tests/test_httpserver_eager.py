@@ -1,4 +1,5 @@
-"""`httpserver.eager`: a coroutine does the same, and gives the same, whether it is awaited as it is or started first."""
+"""`httpserver.eager`: a coroutine does the same, and gives the same, whether it is awaited as it is or started
+first."""
 
 import asyncio
 from collections.abc import Callable, Coroutine

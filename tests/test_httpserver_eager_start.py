@@ -1,4 +1,5 @@
-"""`httpserver.protocol`: what is begun without a task, and that nobody can tell by the answers which way a request took."""
+"""`httpserver.protocol`: what is begun without a task, and that nobody can tell by the answers which way a request
+took."""
 
 import asyncio
 import contextlib

@@ -76,7 +76,7 @@ GOOD = answering({"data": {"a": 1}})
 PLACES: dict[str, tuple[Any, dict[str, Any]]] = {
     "telling who calls": (GOOD, {"identify": identify_broken}),
     "finding the document": (GOOD, {"documents": Broken()}),
-    "letting it in": (GOOD, {"admission": Broken()}),
+    "letting it in": (GOOD, {"concurrency_limit": Broken()}),
     "answering": (broken, {}),
     "registering the document": (GOOD, {"documents": NeverRegistered()}),
     "writing what is no JSON": (answering({"data": object()}), {}),

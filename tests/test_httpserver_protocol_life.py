@@ -1,4 +1,5 @@
-"""`httpserver.protocol`: requests behind each other, clients that do not read, half-closed ones, and the end in stages."""
+"""`httpserver.protocol`: requests behind each other, clients that do not read, half-closed ones, and the end in
+stages."""
 
 import asyncio
 import logging

@@ -1,4 +1,5 @@
-"""`resolvers.resilience.rate_limiter` on a clock of its own: no rate is ever exceeded, and what `delay` promises is what happens."""
+"""`resolvers.resilience.rate_limiter` on a clock of its own: no rate is ever exceeded, and what `delay` promises is
+what happens."""
 
 import asyncio
 import heapq

@@ -4,8 +4,6 @@ import asyncio
 import gc
 from typing import Any
 
-from tests.schedulers import IDS, a_world
-
 from resolvers.chartmogul import CHARTMOGUL
 from resolvers.fetching.record_cache import Entry
 from resolvers.fetching.scheduler import Scheduler
@@ -15,6 +13,7 @@ from resolvers.resilience.rate_limiter import Rate
 from simulator import FAULTS
 from tests import loops
 from tests.harness import open_graph
+from tests.schedulers import IDS, a_world
 
 LOOPS = loops.WITH_ITS_OWN_TIME
 

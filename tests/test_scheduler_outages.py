@@ -5,7 +5,6 @@ import gc
 from typing import Any
 
 import pytest
-from tests.schedulers import IDS, a_world
 
 import resolvers.resilience.circuit_breaker
 import resolvers.resilience.retry
@@ -16,6 +15,7 @@ from resolvers.resilience.rate_limiter import Rate
 from simulator import FAULTS
 from tests import loops
 from tests.harness import Graph, open_graph
+from tests.schedulers import IDS, a_world
 
 LOOPS = loops.WITH_ITS_OWN_TIME
 

@@ -3,7 +3,6 @@
 import asyncio
 
 import pytest
-from tests.schedulers import IDS, a_world, until
 
 from resolvers.chartmogul import CHARTMOGUL
 from resolvers.errors import UpstreamRateLimited
@@ -11,6 +10,7 @@ from resolvers.fetching.upstream_context import UpstreamContext
 from resolvers.resilience.rate_limiter import Rate
 from simulator import faults
 from tests import loops
+from tests.schedulers import IDS, a_world, until
 
 LOOPS = loops.WITH_ITS_OWN_TIME
 

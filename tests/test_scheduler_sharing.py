@@ -1,4 +1,5 @@
-"""`resolvers.fetching.scheduler` where operations share a fetch: joining one, hanging up, and what goes wrong meanwhile."""
+"""`resolvers.fetching.scheduler` where operations share a fetch: joining one, hanging up, and what goes wrong
+meanwhile."""
 
 import asyncio
 from contextlib import suppress
@@ -7,7 +8,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.schedulers import IDS, a_world, until
 
 import resolvers.resilience.retry
 from resolvers.errors import UpstreamError, UpstreamTimeout, UpstreamUnavailable
@@ -18,6 +18,7 @@ from resolvers.resilience.rate_limiter import Rate
 from simulator import FAULTS, Fault
 from simulator.wire import Exchange
 from tests import loops
+from tests.schedulers import IDS, a_world, until
 
 LOOPS = loops.WITH_ITS_OWN_TIME
 

@@ -1,4 +1,5 @@
-"""`resolvers.fetching.shared_fetch`: that whoever waits has an outcome, whatever becomes of a fetch, and that no permit is lost."""
+"""`resolvers.fetching.shared_fetch`: that whoever waits has an outcome, whatever becomes of a fetch, and that no
+permit is lost."""
 
 import asyncio
 from collections.abc import Sequence

@@ -1,7 +1,8 @@
 """Response cache: an equal request of an equal caller gets the stored response while all of its records are unchanged.
 
 Frontends send the same few requests time and again, for records that are in the cache. Whether the response is still
-the right one, whoever made it says each time (`Validator`); nothing is known of records here. Only the response's content
+the right one, whoever made it says each time (`Validator`); nothing is known of records here. Only the response's
+content
 is stored. What else a response depends on is settled for each request before it is looked up (is the caller's
 credential still valid?) or after (its media type, the CORS headers, the request id).
 

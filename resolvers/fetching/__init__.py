@@ -1,0 +1,1 @@
+"""Fetching across requests: scheduler, fair queue, shared fetches, record cache."""

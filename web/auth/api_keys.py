@@ -72,7 +72,8 @@ def main(arguments: Sequence[str], known_scopes: Collection[str]) -> int:
         prog="python -m web.auth.api_keys",
         description="Make an API key: print it for its caller, and a line with its hash for API_KEYS or GATEWAY_KEYS.",
         epilog="examples:\n"
-        f"  python -m web.auth.api_keys reports-2026\n  python -m web.auth.api_keys gateway {' '.join(known_scopes)}\n\n"
+        "  python -m web.auth.api_keys reports-2026\n"
+        f"  python -m web.auth.api_keys gateway {' '.join(known_scopes)}\n\n"
         "How to hand out keys, and take them back: docs/security.md",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

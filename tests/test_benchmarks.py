@@ -1,0 +1,97 @@
+"""The benchmarks start and print their rows. What they measure is nobody's claim here."""
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from benchmarks import inside, layers, report, run, workloads
+from benchmarks.beside import beside
+from benchmarks.callers import CALLERS, EVERYTHING, PLAIN, issuer
+from benchmarks.candidates import OURS, ROOT
+from benchmarks.layers import LAYERS, WHOLE, without
+from benchmarks.phase import Cell, has_tools
+from simulator import Simulator
+
+COLD = Cell(False, "W1", 0, 2)
+BY_FRONTEND = Cell(False, "W1", 0, 2, EVERYTHING)
+needs_tools = pytest.mark.skipif(not has_tools(), reason="needs wrk and a C compiler")
+
+
+@pytest.fixture(scope="module")
+def printed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Future[str]]]:
+    """What they print; all at once, for each waits for wrk most of the time."""
+
+    def of_layers(folder: Path) -> str:
+        chosen = ["fast path"]
+        return layers.tables(chosen, *layers.measure(chosen, [BY_FRONTEND], folder, rounds=1, seconds=1))
+
+    def of_run(folder: Path) -> str:
+        return report.tables(run.run([COLD, BY_FRONTEND], folder, rounds=1, seconds=1, only=[OURS]))
+
+    def of_beside(folder: Path) -> str:
+        return beside(ROOT, [BY_FRONTEND], folder, rounds=1, seconds=1)
+
+    with pytest.MonkeyPatch.context() as patched, ThreadPoolExecutor() as pool:
+        patched.setenv("MOST_REQUESTS", "20")
+        yield {
+            work.__name__: pool.submit(work, tmp_path_factory.mktemp("bench"))
+            for work in (of_layers, of_run, of_beside)
+        }
+
+
+@needs_tools
+def test_the_benchmark_has_a_row_for_callers_with_a_token_and_an_origin(printed: dict[str, Future[str]]) -> None:
+    text = printed["of_run"].result()
+    assert "| cold 0 ms W1 c2 | token and Origin | " in text
+    assert "bad" not in text
+
+
+@needs_tools
+def test_two_checkouts_are_measured_beside_each_other(printed: dict[str, Future[str]]) -> None:
+    text = printed["of_beside"].result()
+    assert "| cold 0 ms W1 c2, token and Origin | " in text
+    assert "| cold | base, with tokens | " in text
+    assert " | 0 / 0 |" in text
+
+
+@needs_tools
+def test_a_layer_is_measured_beside_the_whole(printed: dict[str, Future[str]]) -> None:
+    text = printed["of_layers"].result()
+    assert text.count("\n| without fast path | ") == len(layers.TITLES)
+    assert "bad" not in text
+
+
+@pytest.mark.parametrize("layer", [WHOLE, *LAYERS])
+async def test_a_server_without_a_layer_answers_as_the_sources_say(layer: str) -> None:
+    simulator = Simulator()
+    nexudus, chartmogul = (next(iter(source.records.items())) for source in (simulator.nexudus, simulator.chartmogul))
+    query = (
+        f'{{ a: nexudusOpportunity(sourceId: "{nexudus[0]}") {{ stageName }}'
+        f' b: chartMogulOpportunity(sourceId: "{chartmogul[0]}") {{ stageName }} }}'
+    )
+    body = json.dumps({"query": query}).encode()
+    async with simulator.serve() as urls:
+        with issuer() as issued, without(layer):
+            async with inside.inside({**simulator.environment(urls), **issued.settings}) as served:
+                for pieces in inside.requests([body], 3, issued.headers):
+                    message = await served.ask([b"".join(pieces)])
+                    assert json.loads(message[message.index(b"{") :])["data"] == {
+                        "a": {"stageName": nexudus[1]["CrmBoardColumnName"]},
+                        "b": {"stageName": chartmogul[1]["pipeline_stage"]},
+                    }
+
+
+async def test_what_is_measured_inside_has_a_row_for_each_caller(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not has_tools():
+        pytest.skip("needs wrk and a C compiler")
+    monkeypatch.setattr(inside, "ROUND_REQUESTS", 3)
+    files = workloads.write(tmp_path)
+    with issuer() as issued, inside.Mock(tmp_path, files.records) as mock:
+        await inside.table(mock, issued, files, inside.rows(["W1"], ()), rounds=1)
+    rows = capsys.readouterr().out.splitlines()[2:]
+    assert [row.split(" | ")[0] for row in rows] == ["| W1", *(f"| W1, {c.name}" for c in CALLERS if c != PLAIN)]
