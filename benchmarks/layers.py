@@ -31,7 +31,7 @@ from benchmarks.candidates import ours
 from benchmarks.phase import KEPT_SECONDS, Cell, Phase, Result, in_turns, need_tools, tell
 from benchmarks.processes import Mock
 from httpclient.client import Request
-from httpclient.response_parser import ConnectionFailed
+from httpclient.connection import ConnectionFailed
 from resolvers.reply import Reply
 from resolvers.resilience.rate_limiter import Rate, RateLimiter
 

@@ -95,7 +95,7 @@ def test_the_answer_is_the_same_as_if_each_text_were_a_document_of_its_own(seed:
         query = text(chance, seed)
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr("engine.documents.take_out_literals", lambda _: None)
-            patched.setattr("engine.compiler.Shortcuts.operation", lambda *_: None)
+            patched.setattr("engine.compiler.CompiledDocument.operation", lambda *_: None)
             expected = asyncio.run(body(WHOLE, query, seed, access, name=name))
         assert asyncio.run(body(ENGINE, query, seed, access, name=name)) == expected, query
 
