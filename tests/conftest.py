@@ -80,7 +80,7 @@ BEHAVIOUR = frozenset(
     for name in (
         "access attacks attacks_bodies attacks_disclosure attacks_ids callers canaries chartmogul_client "
         "execution faults federation federation_batching fields graphql_http nexudus_client origins outages persisted "
-        "query reaching_sources request_id security_headers tokens nulls last_resort"
+        "query reaching_sources request_id security_headers tokens nulls"
     ).split()
 )
 """The files whose tests run once for each way into a graph (`tests/harness.py`)."""
