@@ -6,14 +6,14 @@ FROM python:3.13-slim
 WORKDIR /app
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 RUN python -m pip install --no-cache-dir --constraint constraints.txt .
-COPY server.py door.py ./
+COPY server.py security.py ./
 COPY resolvers resolvers
 COPY schema schema
 COPY web web
 COPY simulator simulator
 COPY examples/queries examples/queries
 # Nothing can be written later, so each start would compile them again.
-RUN python -m compileall -q server.py door.py resolvers schema web simulator
+RUN python -m compileall -q server.py security.py resolvers schema web simulator
 
 USER 65534
 # Who can reach the container is said by the ports that are published, so the demo may listen there.

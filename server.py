@@ -35,30 +35,30 @@ from starlette.middleware import Middleware
 from starlette.responses import RedirectResponse
 from starlette.routing import Route
 
-from door import DOOR, DoorParts, OpenDoor
+from engine.engine import Answer, Engine
+from httpclient.client import open_session
+from httpserver.http_errors import no_such_page
+from httpserver.last_resort import LastResort
+from httpserver.protocol import protocol
+from httpserver.request_id import RequestId
+from httpserver.shutdown import DrainingServer, several_at_once
+from httpserver.upgrade import NoUpgrade
 from resolvers.errors import BadUserInput
-from resolvers.exchange import open_session
-from resolvers.fetcher import Fetcher, open_fetcher
+from resolvers.fetching.scheduler import Scheduler, open_scheduler
+from resolvers.fetching.upstream_context import UpstreamContext
 from resolvers.loaders import Loaders
-from resolvers.operation import Operation
 from resolvers.registry import SOURCES
+from resolvers.resilience.transport import TransportSettings
 from resolvers.settings import BadSettings, Settings, misspelt, read, read_text
 from resolvers.source import SourceSettings
 from resolvers.telemetry import log_events
-from resolvers.transport import TransportSettings
 from schema import build_restricted_schema, build_schema
 from schema.context import Context
-from schema.execution import Answer, Engine
-from web.graphiql_page import GraphiQL, Sample
-from web.graphql_http import GraphQLEndpoint, GraphQLResponse
+from security import SECURITY, Security, SecurityParts
+from web.endpoint import GraphQLEndpoint, GraphQLResponse
+from web.graphiql.page import GraphiQL, Sample
 from web.health import Health
-from web.last_resort import LastResort
 from web.parameters import GraphQLParams
-from web.problems import no_such_page
-from web.protocol import protocol
-from web.request_id import RequestId
-from web.serving import DrainingServer, several_at_once
-from web.upgrade import NoUpgrade
 
 gc.freeze()  # else the first collection would make up for it
 gc.enable()
@@ -94,20 +94,20 @@ class AllSettings:
         self.server = _read(ServerSettings, variables, problems)
         self.transport = _read(TransportSettings, variables, problems)
         self.sources: dict[str, SourceSettings] = {}
-        self.door = DoorParts(*(_read(struct, variables, problems) for struct in DOOR))
+        self.security = SecurityParts(*(_read(struct, variables, problems) for struct in SECURITY))
         if not problems:
-            problems += self.door.problems(self.server.host, demo=demo)
+            problems += self.security.problems(self.server.host, demo=demo)
         if not demo:
             for source in SOURCES:
                 self.sources[source.name] = _read(source.settings, variables, problems)
             if not problems and not any(settings.is_configured for settings in self.sources.values()):
                 problems.append(NOTHING_CONFIGURED)
-        if self.door.general:  # or else nobody knows what it allows
-            problems += self.door.insecure_urls(filter(None, (self.door.jwt, *self.sources.values())))
+        if self.security.general:  # or else nobody knows what it allows
+            problems += self.security.insecure_urls(filter(None, (self.security.jwt, *self.sources.values())))
         structs: list[type[Settings]] = [
             ServerSettings,
             TransportSettings,
-            *DOOR,
+            *SECURITY,
             *(source.settings for source in SOURCES),
         ]
         problems += misspelt(structs, variables)
@@ -118,7 +118,7 @@ class AllSettings:
     def shows_graphiql(self) -> bool:
         """Whether a browser gets GraphiQL: as GRAPHIQL says, else everywhere but in production."""
         asked = self.server.graphiql
-        return not self.door.general.production if asked is None else asked
+        return not self.security.general.production if asked is None else asked
 
 
 def variables() -> dict[str, str]:
@@ -160,18 +160,20 @@ def create_app(
     that of rations, caches and pauses, `wall_clock` that of tokens, both in seconds; a test may have its own.
     """
     settings = settings or _settings_or_exit()
-    fetchers: dict[str, Fetcher] = {}
+    schedulers: dict[str, Scheduler] = {}
     health = Health()
-    open_door = OpenDoor(settings.door, demo=settings.demo, clock=clock, wall_clock=wall_clock)
+    security = Security(settings.security, demo=settings.demo, clock=clock, wall_clock=wall_clock)
     engine = Engine(
         build_schema(),
         # Where callers have no credentials, all of them may see everything: nobody would be answered with it.
-        restricted=build_restricted_schema(custom_attributes_too=settings.door.general.custom_attributes_are_personal)
-        if settings.door.knows_callers
+        restricted=build_restricted_schema(
+            custom_attributes_too=settings.security.general.custom_attributes_are_personal
+        )
+        if settings.security.knows_callers
         else None,
-        limits=settings.door.query_limits(),
+        limits=settings.security.query_limits(),
         show_costs=settings.server.upstream_cost or settings.demo,
-        suggests_names=not settings.door.general.production,
+        suggests_names=not settings.security.general.production,
     )
 
     async def answer(params: GraphQLParams) -> GraphQLResponse:
@@ -182,26 +184,26 @@ def create_app(
             return GraphQLResponse(
                 Answer.refusal("Over GET only queries are executed.", BadUserInput.code).body(), status=405
             )
-        operation = Operation(settings.transport.operation_deadline_seconds, wants_fresh=params.wants_fresh)
-        loaders = Loaders(fetchers, operation)
-        context = Context(loaders, operation, settings.door.access(params.caller))
+        operation = UpstreamContext(settings.transport.operation_deadline_seconds, wants_fresh=params.wants_fresh)
+        loaders = Loaders(schedulers, operation)
+        context = Context(loaders, operation, settings.security.access(params.caller))
         try:
             found = await engine.answer(document, params.variables, params.operation_name, context)
         finally:
             loaders.close()
         # What failed, or tells of the way it came, is another answer the next time.
-        lasting = None if found.errors or found.extensions else loaders.at_hand
-        return GraphQLResponse(found.body(), is_request_error=found.is_request_error, lasting=lasting)
+        validator = None if found.errors or found.extensions else loaders.at_hand
+        return GraphQLResponse(found.body(), is_request_error=found.is_request_error, validator=validator)
 
     @asynccontextmanager
     async def lifespan(_: object) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             session = await stack.enter_async_context(open_session())
-            await stack.enter_async_context(open_door.open())
+            await stack.enter_async_context(security.open())
             sources = await stack.enter_async_context(_simulated_sources()) if settings.demo else settings.sources
             for source in SOURCES:
                 if (given := sources[source.name]).is_configured:
-                    fetchers[source.name] = open_fetcher(
+                    schedulers[source.name] = open_scheduler(
                         source, given, session, settings.transport, log_events, clock=clock
                     )
             health.is_ready = True
@@ -210,10 +212,10 @@ def create_app(
 
     graphiql = GraphiQL(samples=samples()) if settings.shows_graphiql else None
     page = graphiql.page if graphiql else None
-    endpoint = GraphQLEndpoint(answer, page=page, door=open_door.door, clock=clock)
+    endpoint = GraphQLEndpoint(answer, page=page, security=security.security, clock=clock)
     home = Route("/", lambda _: RedirectResponse(PATH))
     routes = [home, Route(PATH, endpoint), *health.routes(), *(graphiql.routes() if graphiql else ())]
-    layers = [Middleware(NoUpgrade), Middleware(RequestId), Middleware(LastResort), *settings.door.middleware()]
+    layers = [Middleware(NoUpgrade), Middleware(RequestId), Middleware(LastResort), *settings.security.middleware()]
     pages = {HTTPException: no_such_page}
     app = Starlette(routes=routes, middleware=layers, lifespan=lifespan, exception_handlers=pages)
     app.router.redirect_slashes = False  # its redirects go wherever `Host` says, and a POST is not repeated by all
@@ -280,8 +282,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     config = uvicorn.Config(
         app,
         http=protocol(
-            head_timeout_seconds=settings.door.general.request_body_timeout_seconds,
-            max_body_bytes=settings.door.general.max_request_bytes,
+            head_timeout_seconds=settings.security.general.request_body_timeout_seconds,
+            max_body_bytes=settings.security.general.max_request_bytes,
             eager_path=PATH,
         ),
         log_config=None,

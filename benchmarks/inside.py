@@ -30,7 +30,7 @@ import server
 from benchmarks import workloads
 from benchmarks.candidates import ROOT, candidates
 from benchmarks.processes import Mock
-from web.protocol import protocol
+from httpserver.protocol import protocol
 
 ROUNDS = 9
 ROUND_REQUESTS = 600

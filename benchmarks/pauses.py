@@ -15,14 +15,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import server
+from engine.engine import Answer, Engine
 from resolvers import global_id
-from resolvers.cache import Entry
+from resolvers.fetching.record_cache import Entry
+from resolvers.fetching.upstream_context import UpstreamContext
 from resolvers.loaders import Loaders
-from resolvers.operation import Operation
 from schema import build_schema
 from schema.access import SCOPES, Access
 from schema.context import Context
-from schema.execution import Answer, Engine
 
 EVERYTHING = Access.of(SCOPES, is_gateway=True, is_production=False)
 FIELDS = "stageName pipelineName createdAt updatedAt value { amount currencyCode } owner { name email }"
@@ -36,7 +36,7 @@ class Absent:
     def __init__(self, source: str) -> None:
         self.source = source
 
-    def at_hand(self, _source_id: str, _operation: Operation) -> Entry:
+    def at_hand(self, _source_id: str, _operation: UpstreamContext) -> Entry:
         """Return that there is no such record."""
         return Entry(None, 0, 0, 0, 0)
 
@@ -69,7 +69,7 @@ async def ask(engine: Engine, text: str) -> None:
     document = engine.read(text)
     if isinstance(document, Answer):
         raise TypeError(document.errors)
-    operation = Operation(60)
+    operation = UpstreamContext(60)
     loaders = Loaders(FETCHERS, operation)
     answer = await engine.answer(document, None, None, Context(loaders, operation, EVERYTHING))
     loaders.close()

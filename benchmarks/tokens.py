@@ -13,10 +13,10 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
-from web.arrival import Arrival, Head
-from web.bearer import BearerTokens
-from web.callers import Callers
-from web.key_set import KeySet
+from httpserver.request import Head, HttpRequest
+from web.auth.callers import Callers
+from web.auth.jwks import JWKSet
+from web.auth.jwt import JWTVerifier
 
 ROUNDS, TOKENS = 9, 300
 CLAIMS = {"iss": "https://issuer.example.com/", "aud": "graph", "scope": "opportunities:read contacts:read openid"}
@@ -34,8 +34,8 @@ async def measure(algorithm: str) -> tuple[float, float]:
         return keys
 
     def new() -> Callers:
-        tokens = BearerTokens(
-            KeySet("", fetch, algorithms=[algorithm]),
+        tokens = JWTVerifier(
+            JWKSet("", fetch, algorithms=[algorithm]),
             issuer=CLAIMS["iss"],
             audience=CLAIMS["aud"],
             algorithms=[algorithm],
@@ -46,10 +46,10 @@ async def measure(algorithm: str) -> tuple[float, float]:
 
     async def timed(callers: Callers, texts: Sequence[str]) -> float:
         head = (b"content-type", b"application/json")
-        arrivals = [Arrival("POST", Head([head, (b"authorization", b"Bearer " + t.encode())])) for t in texts]
+        arrivals = [HttpRequest("POST", Head([head, (b"authorization", b"Bearer " + t.encode())])) for t in texts]
         began = time.process_time()
-        for arrival in arrivals:
-            await callers.identify(arrival)
+        for request in arrivals:
+            await callers.identify(request)
         return (time.process_time() - began) / len(texts) * 1e6
 
     fresh, known = [], []

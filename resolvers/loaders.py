@@ -12,8 +12,8 @@ from weakref import ref
 import aiodataloader
 
 from resolvers.errors import SourceNotConfigured, UpstreamUnavailable
-from resolvers.fetcher import Fetcher
-from resolvers.operation import Operation
+from resolvers.fetching.scheduler import Scheduler
+from resolvers.fetching.upstream_context import UpstreamContext
 from resolvers.source import Outcome, Source
 
 _UNKNOWN: Any = object()
@@ -24,10 +24,10 @@ Found = Outcome | asyncio.Future[Outcome]
 class _FromSource:
     """What one request knows of a source's records."""
 
-    __slots__ = ("fetcher", "known", "loader")
+    __slots__ = ("known", "loader", "scheduler")
 
-    def __init__(self, fetcher: Fetcher) -> None:
-        self.fetcher = fetcher
+    def __init__(self, scheduler: Scheduler) -> None:
+        self.scheduler = scheduler
         self.known: dict[str, Found] = {}
         self.loader: aiodataloader.DataLoader[str, Outcome] | None = None
 
@@ -38,8 +38,8 @@ class Loaders:
     When a batch leaves is aiodataloader's doing alone: when all that can run has asked for what it wants.
     """
 
-    def __init__(self, fetchers: Mapping[str, Fetcher], operation: Operation) -> None:
-        self._fetchers = fetchers
+    def __init__(self, schedulers: Mapping[str, Scheduler], operation: UpstreamContext) -> None:
+        self._schedulers = schedulers
         self._operation = operation
         self._sources: dict[str, _FromSource] = {}
         self._batches: set[asyncio.Task[object]] = set()
@@ -66,7 +66,7 @@ class Loaders:
         found = mine.known.get(source_id, _UNKNOWN)
         if found is not _UNKNOWN:
             return found
-        if (entry := mine.fetcher.at_hand(source_id, self._operation)) is not None:
+        if (entry := mine.scheduler.at_hand(source_id, self._operation)) is not None:
             found = entry.record
         else:
             if mine.loader is None:
@@ -76,10 +76,10 @@ class Loaders:
         return found
 
     def _open(self, source: Source) -> _FromSource:
-        fetcher = self._fetchers.get(source.name)
-        if fetcher is None:
+        scheduler = self._schedulers.get(source.name)
+        if scheduler is None:
             raise SourceNotConfigured(source.name)
-        mine = self._sources[source.name] = _FromSource(fetcher)
+        mine = self._sources[source.name] = _FromSource(scheduler)
         return mine
 
     def at_hand(self) -> "AtHand | None":
@@ -89,7 +89,7 @@ class Loaders:
             for source_id, known in mine.known.items():
                 if isinstance(known, asyncio.Future):
                     return None
-                held.append((mine.fetcher, source_id, known))
+                held.append((mine.scheduler, source_id, known))
         try:
             return AtHand(held)
         except TypeError:  # a source's records that nobody can hold without keeping them alive
@@ -104,17 +104,17 @@ class Loaders:
             mine.loader = None  # which knows this, in a cycle that would keep the records until somebody looks for such
 
     async def _fetch(self, mine: _FromSource, ids: list[str]) -> list[Outcome]:
-        fetcher = mine.fetcher
+        scheduler = mine.scheduler
         batch = asyncio.current_task()
         assert batch
         self._batches.add(batch)
         try:
             if self._is_closed:
                 raise asyncio.CancelledError
-            outcomes = await fetcher.fetch_many(ids, self._operation)
+            outcomes = await scheduler.fetch_many(ids, self._operation)
         except asyncio.CancelledError:
             # aiodataloader catches only Exception: uncaught here, every caller would wait for ever.
-            outcomes = [_cancelled(fetcher)] * len(ids)
+            outcomes = [_cancelled(scheduler)] * len(ids)
         finally:
             self._batches.discard(batch)
         for source_id, outcome in zip(ids, outcomes, strict=True):
@@ -130,8 +130,8 @@ class AtHand:
 
     __slots__ = ("_held",)
 
-    def __init__(self, records: Sequence[tuple[Fetcher, str, Any]]) -> None:
-        self._held = [(fetcher, id_, None if one is None else ref(one)) for fetcher, id_, one in records]
+    def __init__(self, records: Sequence[tuple[Scheduler, str, Any]]) -> None:
+        self._held = [(scheduler, id_, None if one is None else ref(one)) for scheduler, id_, one in records]
 
     def __len__(self) -> int:
         return len(self._held)
@@ -139,17 +139,17 @@ class AtHand:
     def __call__(self) -> bool:
         """Return whether the cache would answer with just these now."""
         try:
-            for fetcher, source_id, known in self._held:
+            for scheduler, source_id, known in self._held:
                 record = None if known is None else known()
-                if (record is None) is not (known is None) or not fetcher.has(source_id, record):
+                if (record is None) is not (known is None) or not scheduler.has(source_id, record):
                     return False
         except Exception:  # a store's; who asks it for the record will meet it again
             return False
         return True
 
 
-def _cancelled(fetcher: Fetcher) -> UpstreamUnavailable:
-    return UpstreamUnavailable(fetcher.source, detail="the fetch was cancelled")
+def _cancelled(scheduler: Scheduler) -> UpstreamUnavailable:
+    return UpstreamUnavailable(scheduler.source, detail="the fetch was cancelled")
 
 
 def _seen(future: "asyncio.Future[Outcome]") -> None:

@@ -6,11 +6,11 @@ from typing import Annotated, Any, Protocol
 
 from msgspec import Meta
 
-from resolvers.budget import Rate
-from resolvers.cache import CacheSettings
 from resolvers.errors import UpstreamError
-from resolvers.operation import Flight
-from resolvers.transport import Transport
+from resolvers.fetching.record_cache import CacheSettings
+from resolvers.fetching.upstream_context import SharedFetch
+from resolvers.resilience.rate_limiter import Rate
+from resolvers.resilience.transport import Transport
 
 
 class Record(Protocol):
@@ -37,10 +37,10 @@ class Client(Protocol):
     def is_ready(self) -> bool:
         """Whether a request can be sent just now without `prepare`."""
 
-    async def prepare(self, flight: Flight) -> None:
+    async def prepare(self, shared_fetch: SharedFetch) -> None:
         """Do what must come before a request, such as signing in; raises an `UpstreamError`."""
 
-    async def fetch_many(self, ids: Sequence[str], flight: Flight) -> list[Outcome]:
+    async def fetch_many(self, ids: Sequence[str], shared_fetch: SharedFetch) -> list[Outcome]:
         """Return one outcome for each of at most `batch_size` ids, in order. They are canonical and distinct."""
 
 

@@ -27,7 +27,7 @@ def build_schema() -> FederatedSchema:
     return FederatedSchema(
         description="The sales opportunities of Nexudus and ChartMogul, in one graph.",
         query=Query,
-        types=[one.made.type_ for one in SOURCE_TYPES],
+        types=[one.mapping.type_ for one in SOURCE_TYPES],
         config=StrawberryConfig(scalar_map=SCALARS),
         federation_version=VERSION,
     )

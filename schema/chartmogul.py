@@ -5,10 +5,10 @@ from enum import Enum
 
 import strawberry
 
+from engine.mapping import Constant, EnumMapping, ListMapping, ObjectMapping, by_code
 from resolvers import global_id
 from resolvers.chartmogul.record import SOURCE, ChartMogulRecord
 from schema.access import PERSONAL
-from schema.made import Code, Constant, Each, Made, by_code
 from schema.opportunity import (
     Opportunity,
     OpportunityCustomer,
@@ -92,18 +92,18 @@ def _global_id(r: ChartMogulRecord) -> str:
     return global_id.encode(SOURCE, r.uuid.lower())
 
 
-OPPORTUNITY = Made(
+OPPORTUNITY = ObjectMapping(
     ChartMogulOpportunity,
     {
         "id": _global_id,
         "source": Constant(OpportunitySource.CHARTMOGUL),
         "source_id": "uuid",
-        "status": Code(_STATUS, "forecast_category"),
+        "status": EnumMapping(_STATUS, "forecast_category"),
         "value": money("amount", "currency"),
         "pipeline_name": "pipeline",
         "stage_name": "pipeline_stage",
-        "owner": Made(OpportunityOwner, {"name": Constant(None), "email": "owner"}, lambda r: r.owner),
-        "customer": Made(
+        "owner": ObjectMapping(OpportunityOwner, {"name": Constant(None), "email": "owner"}, lambda r: r.owner),
+        "customer": ObjectMapping(
             OpportunityCustomer,
             {
                 "source_id": "customer_uuid",
@@ -117,13 +117,13 @@ OPPORTUNITY = Made(
         "estimated_close_date": "estimated_close_date",
         "amount_in_cents": "amount_in_cents",
         "currency_code": "currency",
-        "type": Code(by_code(ChartMogulOpportunityType), "type"),
+        "type": EnumMapping(by_code(ChartMogulOpportunityType), "type"),
         "raw_type": "type",
-        "forecast_category": Code(by_code(ChartMogulForecastCategory), "forecast_category"),
+        "forecast_category": EnumMapping(by_code(ChartMogulForecastCategory), "forecast_category"),
         "raw_forecast_category": "forecast_category",
         "win_likelihood": "win_likelihood",
-        "custom": Each(
-            Made(ChartMogulCustomAttribute, {"key": lambda pair: pair[0], "value": lambda pair: pair[1]}),
+        "custom": ListMapping(
+            ObjectMapping(ChartMogulCustomAttribute, {"key": lambda pair: pair[0], "value": lambda pair: pair[1]}),
             lambda r: (r.custom or {}).items(),
         ),
     },

@@ -4,13 +4,13 @@ from dataclasses import dataclass, field
 
 from strawberry.types import Info as StrawberryInfo
 
+from resolvers.fetching.upstream_context import UpstreamContext
 from resolvers.loaders import Loaders
-from resolvers.operation import Operation
 from resolvers.source import Source
 from schema.access import Access
 from schema.errors import Refused
 from schema.opportunity import Opportunity
-from schema.sources import MADE
+from schema.sources import MAPPINGS
 
 
 @dataclass(slots=True)  # not frozen, which would make each one three times as slow to make
@@ -18,7 +18,7 @@ class Context:
     """One operation's loaders, what it may spend upstream, and what its caller may see."""
 
     loaders: Loaders
-    operation: Operation
+    operation: UpstreamContext
     access: Access
     refused: list[Refused] = field(default_factory=list)
     """The personal fields that this caller was refused so far."""
@@ -27,7 +27,7 @@ class Context:
         """Return a source's opportunity, None where it has none; the id is canonical. Raises a `ResolverError`."""
         self.access.check_opportunities()
         record = await self.loaders.load(source, source_id)
-        return None if record is None else MADE[source.name].of(record)
+        return None if record is None else MAPPINGS[source.name].of(record)
 
 
 Info = StrawberryInfo[Context, None]

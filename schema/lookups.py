@@ -1,7 +1,7 @@
 """The root fields that fetch records by id: from the value of their argument to the keys of the records it names.
 
 The one place that knows how a value names a record. `schema/query.py` and `schema/federation.py` fetch through it,
-and so do compiled operations (`schema/root_field.py`).
+and so do compiled operations (`engine/compiled_field.py`).
 """
 
 import asyncio

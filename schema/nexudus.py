@@ -5,10 +5,10 @@ from decimal import Decimal
 
 import strawberry
 
+from engine.mapping import Constant, EnumMapping, IdMapping, ObjectMapping, by_code
 from resolvers import global_id
 from resolvers.nexudus.record import SOURCE, LeadSource, LossReason, NexudusRecord, Status
 from schema.access import PERSONAL
-from schema.made import Code, Constant, Made, Number, by_code
 from schema.nexudus_objects import (
     BOARD_COLUMN,
     COWORKER,
@@ -98,13 +98,13 @@ def _global_id(r: NexudusRecord) -> str:
     return global_id.encode(SOURCE, str(r.id))
 
 
-_OWNER = Made(
+_OWNER = ObjectMapping(
     OpportunityOwner, {"name": "responsible_full_name", "email": Constant(None)}, lambda r: r.responsible_full_name
 )
-_CUSTOMER = Made(
+_CUSTOMER = ObjectMapping(
     OpportunityCustomer,
     {
-        "source_id": Number("coworker_id"),
+        "source_id": IdMapping("coworker_id"),
         "name": "coworker_full_name",
         "company_name": "coworker_company_name",
         "email": "coworker_email",
@@ -112,13 +112,13 @@ _CUSTOMER = Made(
     "coworker_id",
 )
 
-OPPORTUNITY = Made(
+OPPORTUNITY = ObjectMapping(
     NexudusOpportunity,
     {
         "id": _global_id,
         "source": Constant(OpportunitySource.NEXUDUS),
-        "source_id": Number("id"),
-        "status": Code(_STATUS, "status"),
+        "source_id": IdMapping("id"),
+        "status": EnumMapping(_STATUS, "status"),
         "value": money("value", "crm_board_column_crm_board_business_currency_code"),
         "pipeline_name": "crm_board_column_crm_board_name",
         "stage_name": "crm_board_column_name",
@@ -134,17 +134,17 @@ OPPORTUNITY = Made(
         "team": TEAM,
         "opportunity_type": OPPORTUNITY_TYPE,
         "responsible": RESPONSIBLE,
-        "referrer_id": Number("referrer_id"),
-        "agent_id": Number("agent_id"),
+        "referrer_id": IdMapping("referrer_id"),
+        "agent_id": IdMapping("agent_id"),
         "value_amount": "value",
         "notes": "notes",
         "status_code": "status",
         "is_completed": "completed",
         "due_date": "due_date",
         "is_reminded": "reminded",
-        "lead_source": Code(by_code(LeadSource), "lead_source"),
+        "lead_source": EnumMapping(by_code(LeadSource), "lead_source"),
         "lead_source_code": "lead_source",
-        "loss_reason": Code(by_code(LossReason), "loss_reason"),
+        "loss_reason": EnumMapping(by_code(LossReason), "loss_reason"),
         "loss_reason_code": "loss_reason",
         "won_on": "won_on",
         "lost_on": "lost_on",

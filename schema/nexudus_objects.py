@@ -4,9 +4,9 @@ from enum import IntEnum
 
 import strawberry
 
+from engine.mapping import IdMapping, ObjectMapping
 from resolvers.nexudus.record import LeadSource, LossReason
 from schema.access import PERSONAL
-from schema.made import Made, Number
 
 
 def _vendor_enum(enum: type[IntEnum], *, name: str, description: str) -> None:
@@ -36,10 +36,10 @@ class NexudusCurrency:
     code: str | None = strawberry.field(description="ISO 4217 code.")
 
 
-CURRENCY = Made(
+CURRENCY = ObjectMapping(
     NexudusCurrency,
     {
-        "id": Number("crm_board_column_crm_board_business_currency_id"),
+        "id": IdMapping("crm_board_column_crm_board_business_currency_id"),
         "code": "crm_board_column_crm_board_business_currency_code",
     },
     "crm_board_column_crm_board_business_currency_id",
@@ -55,10 +55,10 @@ class NexudusBusiness:
     currency: NexudusCurrency | None = strawberry.field(description="The currency the business works in.")
 
 
-BUSINESS = Made(
+BUSINESS = ObjectMapping(
     NexudusBusiness,
     {
-        "id": Number("crm_board_column_crm_board_business_id"),
+        "id": IdMapping("crm_board_column_crm_board_business_id"),
         "name": "crm_board_column_crm_board_business_name",
         "currency": CURRENCY,
     },
@@ -75,10 +75,10 @@ class NexudusBoard:
     business: NexudusBusiness | None = strawberry.field(description="The business that the board belongs to.")
 
 
-BOARD = Made(
+BOARD = ObjectMapping(
     NexudusBoard,
     {
-        "id": Number("crm_board_column_crm_board_id"),
+        "id": IdMapping("crm_board_column_crm_board_id"),
         "name": "crm_board_column_crm_board_name",
         "business": BUSINESS,
     },
@@ -95,9 +95,9 @@ class NexudusBoardColumn:
     board: NexudusBoard | None = strawberry.field(description="The board that the column is on.")
 
 
-BOARD_COLUMN = Made(
+BOARD_COLUMN = ObjectMapping(
     NexudusBoardColumn,
-    {"id": Number("crm_board_column_id"), "name": "crm_board_column_name", "board": BOARD},
+    {"id": IdMapping("crm_board_column_id"), "name": "crm_board_column_name", "board": BOARD},
     "crm_board_column_id",
 )
 
@@ -115,10 +115,10 @@ class NexudusCoworker:
     email: str | None = strawberry.federation.field(tags=[PERSONAL], description="Email address of the customer.")
 
 
-COWORKER = Made(
+COWORKER = ObjectMapping(
     NexudusCoworker,
     {
-        "id": Number("coworker_id"),
+        "id": IdMapping("coworker_id"),
         "full_name": "coworker_full_name",
         "coworker_type": "coworker_type",
         "company_name": "coworker_company_name",
@@ -138,10 +138,10 @@ class NexudusTeam:
     profile_website: str | None = strawberry.field(description="Web site on the team's profile.")
 
 
-TEAM = Made(
+TEAM = ObjectMapping(
     NexudusTeam,
     {
-        "id": Number("team_id"),
+        "id": IdMapping("team_id"),
         "name": "team_name",
         "description": "team_description",
         "profile_website": "team_profile_website",
@@ -158,9 +158,9 @@ class NexudusOpportunityType:
     name: str | None = strawberry.field(description="Name of the type.")
 
 
-OPPORTUNITY_TYPE = Made(
+OPPORTUNITY_TYPE = ObjectMapping(
     NexudusOpportunityType,
-    {"id": Number("opportunity_type_id"), "name": "opportunity_type_name"},
+    {"id": IdMapping("opportunity_type_id"), "name": "opportunity_type_name"},
     "opportunity_type_id",
 )
 
@@ -173,8 +173,8 @@ class NexudusUser:
     full_name: str | None = strawberry.federation.field(tags=[PERSONAL], description="Full name of the user.")
 
 
-RESPONSIBLE = Made(
-    NexudusUser, {"id": Number("responsible_id"), "full_name": "responsible_full_name"}, "responsible_id"
+RESPONSIBLE = ObjectMapping(
+    NexudusUser, {"id": IdMapping("responsible_id"), "full_name": "responsible_full_name"}, "responsible_id"
 )
 
 
@@ -189,7 +189,7 @@ class NexudusUtm:
     term: str | None = strawberry.field(description="`utm_term`.")
 
 
-UTM = Made(
+UTM = ObjectMapping(
     NexudusUtm,
     {
         "source": "utm_source",

@@ -10,8 +10,8 @@ from typing import Annotated
 
 import strawberry
 
+from engine.mapping import ObjectMapping
 from schema.access import PERSONAL
-from schema.made import Made
 
 
 @strawberry.enum(description="The system that owns a record.")
@@ -115,9 +115,9 @@ GlobalId = Annotated[strawberry.ID, strawberry.argument(description="An `id` tha
 GlobalIds = Annotated[list[strawberry.ID], strawberry.argument(description="At most 100 `id`s.")]
 
 
-def money(amount: str, currency_code: str) -> Made[Money]:
+def money(amount: str, currency_code: str) -> ObjectMapping[Money]:
     """Return how an amount is made of two attributes of a record; there is none unless both are recorded."""
-    return Made(
+    return ObjectMapping(
         Money,
         {"amount": amount, "currency_code": currency_code},
         lambda r: getattr(r, currency_code) and getattr(r, amount) is not None,

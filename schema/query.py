@@ -52,7 +52,9 @@ def own_field(one: SourceType) -> Any:
         return await lookup.one(info.context, source_id)
 
     fetch.__name__ = f"{one.source.name}_opportunity"
-    return strawberry.field(fetch, name=one.root_field, description=one.description, graphql_type=one.made.type_ | None)
+    return strawberry.field(
+        fetch, name=one.root_field, description=one.description, graphql_type=one.mapping.type_ | None
+    )
 
 
 Query = create_type(

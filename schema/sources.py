@@ -5,22 +5,22 @@ from typing import Any
 
 import msgspec
 
+from engine.mapping import ObjectMapping
 from resolvers.chartmogul import CHARTMOGUL
 from resolvers.chartmogul.record import ChartMogulRecord
 from resolvers.nexudus import NEXUDUS
 from resolvers.nexudus.record import NexudusRecord
 from resolvers.source import Source
 from schema import chartmogul, nexudus
-from schema.made import Made
 
 
 @dataclass(frozen=True, slots=True)
 class SourceType:
-    """A source's own type, as the table `made` makes it of a `record`; and the root field for the source's own ids."""
+    """A source's own type, as the table `mapping` makes it of a `record`; and the root field for the source's own ids."""
 
     source: Source
     record: type[msgspec.Struct]
-    made: Made[Any]
+    mapping: ObjectMapping[Any]
     root_field: str
     description: str
     id_description: str
@@ -28,7 +28,7 @@ class SourceType:
     @property
     def type_name(self) -> str:
         """The type's name in the graph."""
-        return str(self.made.type_.__strawberry_definition__.name)
+        return str(self.mapping.type_.__strawberry_definition__.name)
 
 
 SOURCE_TYPES = (
@@ -50,5 +50,5 @@ SOURCE_TYPES = (
     ),
 )
 
-MADE: dict[str, Made[Any]] = {one.source.name: one.made for one in SOURCE_TYPES}
+MAPPINGS: dict[str, ObjectMapping[Any]] = {one.source.name: one.mapping for one in SOURCE_TYPES}
 """What clients see of a source's records, by the source's name."""

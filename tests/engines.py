@@ -5,10 +5,10 @@ from typing import Any
 
 import orjson
 
+from engine.engine import Answer, Engine
+from httpserver.response import dumps as as_json
 from schema.access import SCOPES, Access
-from schema.execution import Answer, Engine
-from tests.records import GLOBAL_IDS, SOURCE_IDS, Fetcher, context
-from web.sent import written as as_json
+from tests.records import GLOBAL_IDS, SOURCE_IDS, Scheduler, context
 
 EVERYTHING = Access.of(SCOPES, is_gateway=False, is_production=False)
 
@@ -18,8 +18,8 @@ async def body(engine: Engine, query: str, seed: int, access: Access, *, name: s
     document = engine.read(query)
     if isinstance(document, Answer):
         return document.body()
-    fetchers = {source: Fetcher(source, Random(f"{seed} {source}")) for source in SOURCE_IDS}
-    found = await engine.answer(document, {"yes": True, "i": GLOBAL_IDS[0]}, name, context(fetchers, access))
+    schedulers = {source: Scheduler(source, Random(f"{seed} {source}")) for source in SOURCE_IDS}
+    found = await engine.answer(document, {"yes": True, "i": GLOBAL_IDS[0]}, name, context(schedulers, access))
     answer: dict[str, Any] = orjson.loads(as_json(found.body()))
     if "errors" in answer:  # fields are executed side by side: which fails first is a matter of luck
         answer["errors"].sort(key=lambda error: (str(error.get("path")), str(error)))

@@ -6,15 +6,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from resolvers.budget import Rate
-from resolvers.exchange import open_session
-from resolvers.fetcher import Fetcher, open_fetcher
+from httpclient.client import open_session
+from resolvers.fetching.scheduler import Scheduler, open_scheduler
+from resolvers.fetching.upstream_context import UpstreamContext
 from resolvers.nexudus import NEXUDUS
-from resolvers.operation import Operation
+from resolvers.resilience.rate_limiter import Rate
+from resolvers.resilience.transport import TransportSettings
 from resolvers.settings import read
 from resolvers.source import Source
 from resolvers.telemetry import Event
-from resolvers.transport import TransportSettings
 from simulator import Call, Simulator
 from tests import loops
 
@@ -27,17 +27,17 @@ class World:
     """One fetcher over the simulator."""
 
     simulator: Simulator
-    fetcher: Fetcher
+    scheduler: Scheduler
     events: list[Event] = field(default_factory=list)
 
     @property
     def reads(self) -> list[Call]:
         return [call for call in self.simulator.calls if call.kind in READS]
 
-    async def fetch(self, *ids: str, operation: Operation | None = None) -> list[Any]:
-        return await self.fetcher.fetch_many(ids, operation or Operation(2))
+    async def fetch(self, *ids: str, operation: UpstreamContext | None = None) -> list[Any]:
+        return await self.scheduler.fetch_many(ids, operation or UpstreamContext(2))
 
-    async def one(self, source_id: str, operation: Operation | None = None) -> Any:
+    async def one(self, source_id: str, operation: UpstreamContext | None = None) -> Any:
         (outcome,) = await self.fetch(source_id, operation=operation)
         return outcome
 
@@ -50,7 +50,7 @@ async def a_world(
     async with simulator.serve() as urls, open_session() as session:
         settings = read(source.settings, {**simulator.environment(urls), **variables})
         world = World(simulator, None)  # type: ignore[arg-type] # made in the next line
-        world.fetcher = open_fetcher(
+        world.scheduler = open_scheduler(
             replace(source, rates=rates),
             settings,
             session,

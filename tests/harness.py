@@ -16,10 +16,10 @@ from unittest.mock import patch
 import h11
 
 import server
+from engine.engine import Answer, Document, Engine
+from resolvers.fetching.upstream_context import UpstreamContext
 from resolvers.loaders import Loaders
-from resolvers.operation import Operation
 from schema.context import Context
-from schema.execution import Answer, Document, Engine
 from server import AllSettings, create_app
 from simulator import Simulator
 from tests import loops
@@ -161,7 +161,7 @@ class AskedBefore(Engine):
     ) -> Answer:
         """Return the answer."""
         for _ in range(2):
-            operation = Operation(1)
+            operation = UpstreamContext(1)
             loaders = Loaders({}, operation)
             await super().answer(document, variables, operation_name, Context(loaders, operation, context.access))
             loaders.close()

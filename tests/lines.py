@@ -1,8 +1,8 @@
-"""`resolvers.connection` over a pipe of no substance: byte by byte and without sockets."""
+"""`httpclient.connection` over a pipe of no substance: byte by byte and without sockets."""
 
 from typing import Any
 
-from resolvers.connection import Connection, Garbled, NoReply
+from httpclient.connection import Connection, ConnectionFailed, MalformedResponse
 from resolvers.reply import Reply
 
 
@@ -12,7 +12,7 @@ class Pipe:
     def __init__(self) -> None:
         self.protocol: Any = self
         self.transport: Any = self
-        self.written = b""
+        self.dumps = b""
         self.is_shut = False
         self.lost: list[Exception | None] = []
 
@@ -21,7 +21,7 @@ class Pipe:
     def set_write_buffer_limits(self, high: int) -> None: ...
 
     def write(self, data: bytes) -> None:
-        self.written += data
+        self.dumps += data
 
     def is_closing(self) -> bool:
         return self.is_shut
@@ -40,16 +40,16 @@ class Line:
         self.pipe = Pipe()
         self.rested: list[Connection] = []
         self.lost: list[Connection] = []
-        self.found: list[Reply | NoReply | Garbled] = []
+        self.found: list[Reply | ConnectionFailed | MalformedResponse] = []
         opened: Any = self.pipe
         self.connection = Connection(opened, self.rested.append, self.lost.append)
 
-    def ask(self, *pieces: bytes, max_bytes: int = 100) -> Reply | NoReply | Garbled:
+    def ask(self, *pieces: bytes, max_bytes: int = 100) -> Reply | ConnectionFailed | MalformedResponse:
         """Return what is found when these bytes come; `end` has to bring it about if they do not."""
         self.connection.exchange(b"GET", max_bytes, self.found.append)
         for piece in pieces:
             self.connection.data_received(piece)
-        return self.found[-1] if self.found else NoReply("nothing yet")
+        return self.found[-1] if self.found else ConnectionFailed("nothing yet")
 
     @property
     def can_be_used_again(self) -> bool:

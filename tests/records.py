@@ -12,12 +12,12 @@ from typing import Any
 from msgspec.structs import fields as struct_fields
 
 from resolvers import global_id
-from resolvers.cache import Entry
 from resolvers.chartmogul.record import ChartMogulRecord
 from resolvers.errors import UpstreamRateLimited, UpstreamTimeout
+from resolvers.fetching.record_cache import Entry
+from resolvers.fetching.upstream_context import UpstreamContext
 from resolvers.loaders import Loaders
 from resolvers.nexudus.record import NexudusRecord
-from resolvers.operation import Operation
 from resolvers.reply import Timestamp
 from schema.access import SCOPES, Access
 from schema.context import Context
@@ -58,16 +58,16 @@ def choices(type_: type[Any]) -> list[tuple[str, bool, Sequence[Any]]]:
 
 def record(type_: type[Any], source_id: str, chance: Random) -> Any:
     """Return a record; a quarter of its values are null, and once in a while one does not fit."""
-    made: dict[str, Any] = {}
+    mapping: dict[str, Any] = {}
     for name, is_optional, values in choices(type_):
-        made[name] = None if is_optional and chance.random() < 0.25 else chance.choice(values)
-    made |= (
+        mapping[name] = None if is_optional and chance.random() < 0.25 else chance.choice(values)
+    mapping |= (
         {"id": int(source_id), "status": chance.choice([1, 2, 3, 4])} if type_ is NexudusRecord else {"uuid": source_id}
     )
     if chance.random() < 0.03:
-        name = chance.choice([name for name in made if name not in ("id", "uuid", "value")])
-        made[name] = chance.choice([None, *MISFITS])
-    return type_(**made)
+        name = chance.choice([name for name in mapping if name not in ("id", "uuid", "value")])
+        mapping[name] = chance.choice([None, *MISFITS])
+    return type_(**mapping)
 
 
 def outcome(source: str, source_id: str, chance: Random) -> Any:
@@ -82,8 +82,8 @@ def outcome(source: str, source_id: str, chance: Random) -> Any:
     return record(NexudusRecord if source == "nexudus" else ChartMogulRecord, source_id, chance)
 
 
-class Fetcher:
-    """A source with some of its records at hand, as `resolvers.fetcher.Fetcher` is to the loaders."""
+class Scheduler:
+    """A source with some of its records at hand, as `resolvers.fetching.scheduler.Scheduler` is to the loaders."""
 
     def __init__(self, source: str, chance: Random) -> None:
         self.source = source
@@ -92,15 +92,15 @@ class Fetcher:
         self._at_hand = {id_ for id_, found in self._outcomes.items() if not isinstance(found, Exception)}
         self._at_hand = {id_ for id_ in sorted(self._at_hand) if chance.random() < 0.5}
 
-    def at_hand(self, source_id: str, _: Operation) -> Entry | None:
+    def at_hand(self, source_id: str, _: UpstreamContext) -> Entry | None:
         return Entry(self._outcomes.get(source_id), 0, 0, 0, 0) if source_id in self._at_hand else None
 
-    async def fetch_many(self, ids: Sequence[str], _: Operation) -> list[Any]:
+    async def fetch_many(self, ids: Sequence[str], _: UpstreamContext) -> list[Any]:
         self.visits += 1
         await asyncio.sleep(0)
         return [self._outcomes.get(id_) for id_ in ids]
 
 
-def context(fetchers: dict[str, Fetcher], access: Access = EVERYTHING) -> Context:
-    operation = Operation(5)
-    return Context(Loaders(fetchers, operation), operation, access)  # type: ignore[arg-type] # as much as they need
+def context(schedulers: dict[str, Scheduler], access: Access = EVERYTHING) -> Context:
+    operation = UpstreamContext(5)
+    return Context(Loaders(schedulers, operation), operation, access)  # type: ignore[arg-type] # as much as they need

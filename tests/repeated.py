@@ -7,11 +7,11 @@ from time import time
 from typing import Any
 from unittest.mock import patch
 
-from schema.execution import Engine
+from engine.engine import Engine
+from httpserver.request import Headers, HttpRequest
+from httpserver.response import HttpResponse
 from simulator import Simulator
 from tests.harness import Graph, open_graph
-from web.arrival import Arrival, Head
-from web.sent import Sent
 
 ID = "1427000501"
 UUID = "4ee13ca4-e7fe-11ee-fa7f-f303abf41acc"
@@ -30,12 +30,12 @@ class Asked:
         self.graph = graph
         self.executed = 0
 
-    async def __call__(self, query: str, *, others: Any = None, **headers: str) -> Sent:
+    async def __call__(self, query: str, *, others: Any = None, **headers: str) -> HttpResponse:
         fields = {"content_type": "application/json"} | headers
-        head = Head([(name.replace("_", "-").encode(), value.encode()) for name, value in fields.items()])
+        head = Headers([(name.replace("_", "-").encode(), value.encode()) for name, value in fields.items()])
         body = json.dumps({"query": query} | (others or {})).encode()
-        arrival = Arrival("POST", head, whole=body)
-        return await self.graph.app.state.endpoint.respond(arrival)  # type: ignore[no-any-return] # the app is not typed
+        request = HttpRequest("POST", head, whole=body)
+        return await self.graph.app.state.endpoint.respond(request)  # type: ignore[no-any-return] # the app is not typed
 
 
 @asynccontextmanager

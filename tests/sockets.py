@@ -1,4 +1,4 @@
-"""A connection of `web.protocol` on a real socket, a client for it, and what may answer behind it."""
+"""A connection of `httpserver.protocol` on a real socket, a client for it, and what may answer behind it."""
 
 import asyncio
 import contextlib
@@ -13,13 +13,13 @@ import uvicorn
 from uvicorn.server import ServerState
 
 import server
+from httpserver.last_resort import LastResort
+from httpserver.protocol import protocol
+from httpserver.request import HttpRequest
+from httpserver.request_id import RequestId
+from httpserver.response import HttpResponse
 from tests.harness import Graph
-from web.arrival import Arrival
-from web.graphql_http import Door, GraphQLEndpoint
-from web.last_resort import LastResort
-from web.protocol import protocol
-from web.request_id import RequestId
-from web.sent import Sent
+from web.endpoint import GraphQLEndpoint, RequestPolicy
 
 MAX_BODY_BYTES = 256_000
 DATE = (b"date", b"Sun, 22 Nov 2026 04:00:00 GMT")
@@ -94,9 +94,9 @@ class Client:
 class Recording:
     """A transport, and what is written to it: a client that sends on after the end may not get all of it."""
 
-    def __init__(self, transport: asyncio.Transport, written: bytearray) -> None:
+    def __init__(self, transport: asyncio.Transport, dumps: bytearray) -> None:
         self._transport = transport
-        self._written = written
+        self._written = dumps
 
     def write(self, data: bytes) -> None:
         self._written += data
@@ -113,7 +113,7 @@ class Served:
         self.state = ServerState()
         self.state.default_headers = [DATE]
         self.pieces = 0
-        self.written = bytearray()
+        self.dumps = bytearray()
         self.faults: list[Any] = []
         self.config = uvicorn.Config(app, http=kind, log_config=None, access_log=False, ws="none", lifespan="off")
         self.config.timeout_keep_alive = keep_alive_seconds  # type: ignore[assignment] # less than a second
@@ -123,23 +123,23 @@ class Served:
     def connection(self) -> Any:
         """Return a protocol that counts the pieces it was given, and keeps what it writes."""
         kind: Any = self._kind  # its types call it a plain `Protocol`
-        made: Any = kind(config=self.config, server_state=self.state, app_state={})
-        connect, receive = made.connection_made, made.data_received
+        mapping: Any = kind(config=self.config, server_state=self.state, app_state={})
+        connect, receive = mapping.connection_made, mapping.data_received
 
         def data_received(data: bytes) -> None:
             self.pieces += 1
             receive(data)
 
-        made.connection_made = lambda transport: connect(Recording(transport, self.written))
-        made.data_received = data_received
-        return made
+        mapping.connection_made = lambda transport: connect(Recording(transport, self.dumps))
+        mapping.data_received = data_received
+        return mapping
 
     async def settle(self) -> None:
         """Wait until nothing happens any more: it would within some turns of the loop, since nothing waits for time."""
         quiet, last = 0, None
         while quiet < 20:
             await asyncio.sleep(0)
-            now = self.pieces, len(self.written), len(self.state.connections), len(self.state.tasks)
+            now = self.pieces, len(self.dumps), len(self.state.connections), len(self.state.tasks)
             quiet, last = quiet + 1 if now == last else 0, now
 
     @asynccontextmanager
@@ -152,9 +152,9 @@ class Served:
             yield self
         finally:
             server.close()
-            made: Any
-            for made in list(self.state.connections):
-                made.transport.abort()
+            mapping: Any
+            for mapping in list(self.state.connections):
+                mapping.transport.abort()
             await until(lambda: not self.state.connections)
             for task in list(self.state.tasks):
                 task.cancel()
@@ -177,8 +177,8 @@ class Served:
 
     def shut_down(self) -> None:
         """Do as uvicorn does when it stops."""
-        for made in list(self.state.connections):
-            made.shutdown()
+        for mapping in list(self.state.connections):
+            mapping.shutdown()
 
 
 class Stub:
@@ -192,13 +192,13 @@ class Stub:
         self.app = RequestId(self._asgi)
 
     async def _asgi(self, scope: Any, receive: Any, send: Any) -> None:
-        arrival = Arrival.of(scope, receive)
-        if arrival.whole is not None:
-            self.lane.append(arrival.whole)
-            await (await self._work(arrival, arrival.whole, scope["raw_path"]))(scope, receive, send)
+        request = HttpRequest.of(scope, receive)
+        if request.whole is not None:
+            self.lane.append(request.whole)
+            await (await self._work(request, request.whole, scope["raw_path"]))(scope, receive, send)
             return
         if scope["path"] == "/early":
-            await (await self._work(arrival, b"early", b"/early"))(scope, receive, send)
+            await (await self._work(request, b"early", b"/early"))(scope, receive, send)
             return
         body, more = b"", True
         while more:
@@ -207,10 +207,10 @@ class Stub:
                 return
             body, more = body + message["body"], message["more_body"]
         self.usual.append(body)
-        sent = await self._work(arrival, body, scope["raw_path"])
+        sent = await self._work(request, body, scope["raw_path"])
         await sent(scope, receive, send)
 
-    async def _work(self, arrival: Arrival, body: bytes, path: bytes = b"/graphql") -> Sent:
+    async def _work(self, request: HttpRequest, body: bytes, path: bytes = b"/graphql") -> HttpResponse:
         try:
             if body.startswith(b"wait"):
                 await self.gate.wait()
@@ -222,9 +222,11 @@ class Stub:
         if body == b"fatal":
             raise Fatal
         if body.startswith(b"big"):
-            return Sent(body * 40_000)
-        parts = (arrival.method, path, arrival.query_string, arrival.head.fields, body, arrival.server is not None)
-        return Sent(repr(parts).encode(), 413 if b"large" in body else 200, headers={} if body else {"Allow": "POST"})
+            return HttpResponse(body * 40_000)
+        parts = (request.method, path, request.query_string, request.head.fields, body, request.server is not None)
+        return HttpResponse(
+            repr(parts).encode(), 413 if b"large" in body else 200, headers={} if body else {"Allow": "POST"}
+        )
 
 
 class Fatal(BaseException):
@@ -234,9 +236,9 @@ class Fatal(BaseException):
 def lane(
     *, head_seconds: float = 2, path: str = "/graphql", half_close_seconds: float = 0.02
 ) -> type[asyncio.Protocol]:
-    made = protocol(head_timeout_seconds=head_seconds, max_body_bytes=MAX_BODY_BYTES, eager_path=path)
-    made.half_close_seconds = half_close_seconds  # type: ignore[attr-defined] # its types call it a plain `Protocol`
-    return made
+    mapping = protocol(head_timeout_seconds=head_seconds, max_body_bytes=MAX_BODY_BYTES, eager_path=path)
+    mapping.half_close_seconds = half_close_seconds  # type: ignore[attr-defined] # its types call it a plain `Protocol`
+    return mapping
 
 
 def plain() -> type[asyncio.Protocol]:
@@ -308,6 +310,6 @@ def both_ways(request_: bytes) -> tuple[list[bytes], list[bytes]]:
 
 
 def endpoint(answer: Any, **parts: Any) -> GraphQLEndpoint:
-    made = GraphQLEndpoint(answer, page=None, door=Door(**parts))
-    made.app = RequestId(LastResort(made))  # type: ignore[attr-defined] # kept beside it, for the test alone
-    return made
+    mapping = GraphQLEndpoint(answer, page=None, security=RequestPolicy(**parts))
+    mapping.app = RequestId(LastResort(mapping))  # type: ignore[attr-defined] # kept beside it, for the test alone
+    return mapping

@@ -7,8 +7,8 @@ import pytest
 
 from schema import access
 from tests.credentials import SCOPES, line
-from web import api_keys
-from web.api_keys import ApiKeys, main, read_keys
+from web.auth import api_keys
+from web.auth.api_keys import ApiKeys, main, read_keys
 
 ROOT = Path(__file__).parent.parent
 
@@ -79,13 +79,20 @@ def test_the_command_refuses_what_the_setting_would(
     shown = capsys.readouterr()
     assert (ended.value.code, shown.out) == (2, "")
     assert told in shown.err
-    assert "usage: python -m web.api_keys" in shown.err
+    assert "usage: python -m web.auth.api_keys" in shown.err
 
 
 def test_the_command_helps() -> None:
     """As a process of its own, so that it shows the scopes of the server itself."""
-    command = [sys.executable, "-m", "web.api_keys", "--help"]
+    command = [sys.executable, "-m", "web.auth.api_keys", "--help"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=20)
     assert (done.returncode, done.stderr) == (0, "")
-    for text in ("usage: python -m web.api_keys", "examples:", "NAME", "SCOPE", *access.SCOPES, "docs/security.md"):
+    for text in (
+        "usage: python -m web.auth.api_keys",
+        "examples:",
+        "NAME",
+        "SCOPE",
+        *access.SCOPES,
+        "docs/security.md",
+    ):
         assert text in done.stdout

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from engine.engine import Answer, Document, Engine
 from resolvers import global_id
 from schema import build_schema
-from schema.execution import Answer, Document, Engine
 from tests.harness import Graph
 
 FAST_ENOUGH_SECONDS = 0.1

@@ -1,19 +1,19 @@
-"""`resolvers.attempt`, without sockets: what is found, what becomes of the permit, and what telemetry hears."""
+"""`resolvers.resilience.attempt`, without sockets: what is found, what becomes of the permit, and what telemetry hears."""
 
 import asyncio
 from typing import Any
 
 import pytest
 
-import resolvers.attempt
-from resolvers.attempt import Attempt, Upstream
-from resolvers.breaker import Verdict
-from resolvers.connection import Garbled, NoReply
+import resolvers.resilience.attempt
+from httpclient.client import KeptConnectionDied, Request
+from httpclient.connection import ConnectionFailed, MalformedResponse
 from resolvers.errors import UpstreamBadResponse, UpstreamForbidden, UpstreamTimeout, UpstreamUnavailable
-from resolvers.exchange import KeptConnectionDied, Request
-from resolvers.operation import Flight, Operation
-from resolvers.places import Places
+from resolvers.fetching.upstream_context import SharedFetch, UpstreamContext
 from resolvers.reply import Headers, Reply
+from resolvers.resilience.attempt import Attempt, Upstream
+from resolvers.resilience.circuit_breaker import Verdict
+from resolvers.resilience.concurrency_limiter import ConcurrencyLimiter
 from resolvers.telemetry import Event, UpstreamCall
 from tests import loops
 
@@ -29,7 +29,7 @@ class APermit:
     def sent(self) -> None:
         self.calls.append("sent")
 
-    def leave_place(self) -> None:
+    def release_slot(self) -> None:
         self.calls.append("left")
 
     def end(self, verdict: Verdict, *, weight: int = 1) -> None:
@@ -37,18 +37,18 @@ class APermit:
 
 
 class Bench:
-    """An attempt, and all that it has to do with; in place of `Exchanges` itself."""
+    """An attempt, and all that it has to do with; in place of `HttpClient` itself."""
 
     def __init__(self, found: Any = None, *, seconds: float = 1.0, operation_seconds: float = 1.0) -> None:
         self.found = found
-        self.operation = Operation(operation_seconds)
-        self.places = Places(4)
+        self.operation = UpstreamContext(operation_seconds)
+        self.concurrency_limiter = ConcurrencyLimiter(4)
         self.permit = APermit()
         self.events: list[Event] = []
         exchanges: Any = self
-        upstream = Upstream("there", exchanges, self.places, self.events.append, seconds, 1000)
-        flight = Flight(lambda: (self.operation,), payer=self.operation)
-        self.attempt = Attempt(upstream, Request("http://there/", "get"), flight, self.permit)
+        upstream = Upstream("there", exchanges, self.concurrency_limiter, self.events.append, seconds, 1000)
+        shared_fetch = SharedFetch(lambda: (self.operation,), owner=self.operation)
+        self.attempt = Attempt(upstream, Request("http://there/", "get"), shared_fetch, self.permit)
 
     async def make(self, _: Request, *, sent: Any, **__: Any) -> Reply:
         sent()
@@ -76,8 +76,8 @@ async def test_a_reply_is_found_and_everybody_knows_when_it_is() -> None:
         (408, UpstreamUnavailable, Verdict.GOOD),
         (421, UpstreamUnavailable, Verdict.GOOD),
         (425, UpstreamUnavailable, Verdict.GOOD),
-        (Garbled("half"), UpstreamBadResponse, Verdict.GOOD),
-        (NoReply("gone"), UpstreamUnavailable, Verdict.FAILED),
+        (MalformedResponse("half"), UpstreamBadResponse, Verdict.GOOD),
+        (ConnectionFailed("gone"), UpstreamUnavailable, Verdict.FAILED),
         (KeptConnectionDied("gone"), UpstreamUnavailable, Verdict.NONE),
     ],
 )
@@ -92,7 +92,7 @@ async def test_what_went_wrong_is_found_and_not_raised(found: Any, kind: type, v
 async def test_a_503_makes_less_room() -> None:
     bench = Bench(503)
     await bench.attempt.make()
-    assert bench.places.limit == 2
+    assert bench.concurrency_limiter.limit == 2
 
 
 async def test_an_attempt_that_is_cancelled_says_nothing_of_the_source() -> None:
@@ -119,14 +119,14 @@ async def test_a_timeout_of_a_process_that_stood_still_says_nothing_of_the_sourc
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     machine = iter((0.0, *[3_600.0] * 9))
-    monkeypatch.setattr(resolvers.attempt, "perf_counter", lambda: next(machine))
+    monkeypatch.setattr(resolvers.resilience.attempt, "perf_counter", lambda: next(machine))
     bench = Bench()
     assert isinstance(await bench.attempt.make(), UpstreamTimeout)
     assert bench.permit.calls == ["sent", (Verdict.NONE, 1)]
 
 
 async def test_a_fault_of_ours_reaches_who_waits_and_gives_the_permit_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(resolvers.attempt, "decipher", lambda *_: 1 / 0)
+    monkeypatch.setattr(resolvers.resilience.attempt, "decipher", lambda *_: 1 / 0)
     bench = Bench(200)
     with pytest.raises(ZeroDivisionError):
         await bench.attempt.make()

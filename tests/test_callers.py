@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from httpserver.http_errors import HTTPError
+from httpserver.request import Headers, HttpRequest
 from server import AllSettings, create_app
 from tests.credentials import SCOPES, line
 from tests.harness import Graph, Response, open_graph
 from tests.issuer import AUDIENCE, ISSUER, key_set, token
-from web.api_keys import read_keys
-from web.arrival import Arrival, Head
-from web.callers import Caller, Callers
-from web.problems import HTTPProblem
+from web.auth.api_keys import read_keys
+from web.auth.callers import Caller, Callers
 
 QUERY = {"query": '{ nexudusOpportunity(sourceId: "1427000501") { sourceId notes } }'}
 KEYS = {
@@ -30,9 +30,9 @@ class OneToken:
         return frozenset({"opportunities:read", "openid"}) if token == "good" else None
 
 
-def request(*headers: tuple[str, str]) -> Arrival:
+def request(*headers: tuple[str, str]) -> HttpRequest:
     raw = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers]
-    return Arrival("POST", Head(raw), ("127.0.0.1", 80))
+    return HttpRequest("POST", Headers(raw), ("127.0.0.1", 80))
 
 
 def callers(nobody: Caller | None = None) -> Callers:
@@ -89,9 +89,9 @@ WRONG = [
 async def test_every_refusal_is_the_same_whatever_was_wrong() -> None:
     seen = set()
     for headers in WRONG:
-        with pytest.raises(HTTPProblem) as problem:
+        with pytest.raises(HTTPError) as error:
             await callers().identify(request(*headers))
-        seen.add((problem.value.status, problem.value.message, str(problem.value.headers), problem.value.code))
+        seen.add((error.value.status, error.value.message, str(error.value.headers), error.value.code))
     assert seen == {
         (
             401,
@@ -105,14 +105,14 @@ async def test_every_refusal_is_the_same_whatever_was_wrong() -> None:
 async def test_a_wrong_credential_is_refused_even_where_none_is_needed() -> None:
     nobody = Caller("nobody", frozenset(SCOPES), has_ambient_authority=True)
     assert await callers(nobody).identify(request()) == nobody
-    with pytest.raises(HTTPProblem):
+    with pytest.raises(HTTPError):
         await callers(nobody).identify(request(("X-API-Key", "wrong")))
 
 
 async def test_a_credential_of_a_kind_that_is_not_configured_counts_as_none() -> None:
     nobody = Caller("nobody", frozenset(SCOPES))
     assert await Callers(nobody=nobody).identify(request(BEARER, MACHINE, GATEWAY)) == nobody
-    with pytest.raises(HTTPProblem):
+    with pytest.raises(HTTPError):
         await Callers(nobody=None).identify(request(BEARER))
 
 
@@ -265,6 +265,6 @@ async def test_the_demo_of_an_image_answers_whoever_can_reach_it() -> None:
     """In a container no caller is local: requests come in on the container's own address."""
     for allowed, status in (("true", 200), ("", 403)):
         app = create_app(AllSettings({"ALLOW_REMOTE_DEMO": allowed}, demo=True))
-        head = Head([(b"host", b"demo.example.com:8000"), (b"content-type", b"application/json")])
-        arrival = Arrival("POST", head, ("172.17.0.2", 8000), whole=b'{"query": "{ __typename }"}')
-        assert (await app.state.endpoint.respond(arrival)).status == status
+        head = Headers([(b"host", b"demo.example.com:8000"), (b"content-type", b"application/json")])
+        request = HttpRequest("POST", head, ("172.17.0.2", 8000), whole=b'{"query": "{ __typename }"}')
+        assert (await app.state.endpoint.respond(request)).status == status

@@ -120,7 +120,7 @@ async def test_a_fault_of_our_own_tells_nothing(
         monkeypatch.setattr("resolvers.nexudus.client.parse", broken)
         answer = await graph.ask('{ nexudusOpportunity(sourceId: "1427000501") { id } }')
         assert answer["errors"][0]["message"] == "Internal server error."
-        monkeypatch.setattr("schema.execution.Engine.answer", broken)
+        monkeypatch.setattr("engine.engine.Engine.answer", broken)
         masked = await graph.post({"query": "{ __typename }"})
         assert masked.status == 500
         assert masked.json["errors"][0]["extensions"] == {"code": "INTERNAL_SERVER_ERROR", "retryable": False}

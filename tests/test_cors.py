@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from tests.harness import Graph, Response, open_graph
-from web.cors import MAX_LOGGED_ORIGINS, check_origin
+from web.auth.cors import MAX_LOGGED_ORIGINS, check_origin
 
 SITE = "https://app.example.com"
 EVIL = "https://evil.example.com"

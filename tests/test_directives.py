@@ -4,8 +4,8 @@ from itertools import product
 
 import pytest
 
+from engine.engine import Answer, Document, Engine
 from schema import build_schema
-from schema.execution import Answer, Document, Engine
 
 ENGINE = Engine(build_schema())
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-import resolvers.breaker
-import resolvers.retry
+import resolvers.resilience.circuit_breaker
+import resolvers.resilience.retry
 from simulator import FAULTS
 from tests import loops
 from tests.harness import Graph, open_graph
@@ -24,7 +24,7 @@ LOOPS = loops.WITH_ITS_OWN_TIME
 
 @pytest.fixture(autouse=True)
 def _short_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(resolvers.retry, "FIRST_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(resolvers.resilience.retry, "FIRST_WAIT_SECONDS", 0.01)
 
 
 @dataclass(frozen=True)
@@ -164,7 +164,7 @@ async def test_memory_stays_flat_under_bodies_without_end(fault: str, sick: str)
 def test_no_deadline_hangs_on_a_clock_that_can_be_set() -> None:
     """A clock that jumps must not end or prolong any wait. Only a `Retry-After` date is read off the calendar."""
     users = []
-    for file in sorted(Path(resolvers.breaker.__file__).parent.rglob("*.py")):
+    for file in sorted(Path(resolvers.resilience.circuit_breaker.__file__).parent.rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
             if isinstance(node, ast.ImportFrom) and node.module == "time":
                 users += [f"{file.name} {alias.name}" for alias in node.names if alias.name == "time"]

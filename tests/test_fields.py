@@ -165,10 +165,10 @@ def selection(paths: Iterable[str]) -> str:
         for name in path.split("."):
             place = place.setdefault(name, {})
 
-    def written(of: dict[str, Any]) -> str:
-        return " ".join(name + (f" {{ {written(inner)} }}" if inner else "") for name, inner in of.items())
+    def dumps(of: dict[str, Any]) -> str:
+        return " ".join(name + (f" {{ {dumps(inner)} }}" if inner else "") for name, inner in of.items())
 
-    return written(tree)
+    return dumps(tree)
 
 
 async def walk(

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from httpserver.request import HttpRequest
 from tests.sockets import Served, lane
-from web.arrival import Arrival
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "150"))
 Executed = list[tuple[bytes, bytes, bytes]]
@@ -170,7 +170,7 @@ async def as_served(parts: list[bytes]) -> tuple[Executed, list[bytes], bool]:
     executed: Executed = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        body = Arrival.of(scope, receive).whole
+        body = HttpRequest.of(scope, receive).whole
         if body is None:
             body, more = b"", True
             while more:
@@ -184,15 +184,15 @@ async def as_served(parts: list[bytes]) -> tuple[Executed, list[bytes], bool]:
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
         await send({"type": "http.response.body", "body": b""})
 
-    made, transport = Served(lane(), app, 2).connection(), Written()
-    made.connection_made(transport)
+    mapping, transport = Served(lane(), app, 2).connection(), Written()
+    mapping.connection_made(transport)
     for part in parts:
-        made.data_received(part)
+        mapping.data_received(part)
         for _ in range(8):
             await asyncio.sleep(0)
     for _ in range(40):
         await asyncio.sleep(0)
-    made.connection_lost(None)
+    mapping.connection_lost(None)
     await asyncio.sleep(0)
     return executed, re.findall(rb"HTTP/1\.1 ([2-5]\d\d) ", transport.data), transport.is_closed
 

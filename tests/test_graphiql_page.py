@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
 
-from web.graphiql_page import ASSETS, FOLDER, GraphiQL, Sample
+from web.graphiql.page import ASSETS, FOLDER, GraphiQL, Sample
 
 SAMPLES = (
     Sample("OneOpportunity", "query OneOpportunity($id: ID!) { opportunity(id: $id) { id } }", '{"id": "</script>"}'),
@@ -91,7 +91,7 @@ async def test_the_page_is_locked_down_by_its_headers():
     policy = dict(rule.split(" ", 1) for rule in reply.headers["content-security-policy"].split("; "))
     assert policy["default-src"] == policy["frame-ancestors"] == policy["base-uri"] == policy["form-action"] == "'none'"
     assert policy["script-src"] == policy["connect-src"] == "'self'"
-    # The hash is the one exception; see web/graphiql_page.py.
+    # The hash is the one exception; see web/graphiql/page.py.
     assert re.fullmatch(r"'self' 'sha256-[\w+/=]+'", policy["style-src"])
     assert policy["img-src"] == policy["font-src"] == "'self' data:"
 

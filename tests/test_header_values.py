@@ -2,7 +2,7 @@
 
 import pytest
 
-from web.arrival import Head
+from httpserver.request import Headers
 from web.header_values import cache_directives, members, with_parameters
 
 
@@ -62,4 +62,4 @@ def test_no_value_takes_long_to_read(value: str) -> None:
     ],
 )
 def test_directives_of_caches(lines: list[str], expected: set[str]) -> None:
-    assert cache_directives(Head([(b"cache-control", line.encode()) for line in lines])) == expected
+    assert cache_directives(Headers([(b"cache-control", line.encode()) for line in lines])) == expected

@@ -2,13 +2,13 @@
 
 import pytest
 
-from web.arrival import Head
+from httpserver.http_errors import HTTPError
+from httpserver.request import Headers
 from web.media_types import JSON, RESPONSE_JSON, check_content, media_type, response_type, wants_page
-from web.problems import HTTPProblem
 
 
-def accepting(*lines: str) -> Head:
-    return Head([(b"accept", line.encode("latin-1")) for line in lines])
+def accepting(*lines: str) -> Headers:
+    return Headers([(b"accept", line.encode("latin-1")) for line in lines])
 
 
 @pytest.mark.parametrize(
@@ -74,18 +74,18 @@ def test_the_better_of_what_the_client_takes(accepted: str, expected: str) -> No
     ],
 )
 def test_what_cannot_be_served_is_406(accepted: str) -> None:
-    with pytest.raises(HTTPProblem) as problem:
+    with pytest.raises(HTTPError) as error:
         media_type(accepted)
-    assert problem.value.status == 406
+    assert error.value.status == 406
 
 
 @pytest.mark.parametrize("weight", ["x", "nan", "inf", "-1", "1.1", "2", "1e-1", "", " ", ".", "+1", "0_1", "0.5x"])
 @pytest.mark.parametrize("others", ["", ", */*"])
 def test_a_weight_that_is_no_number_from_0_to_1_is_400(weight: str, others: str) -> None:
     """A header that cannot be read does not say that nothing is acceptable (RFC 9110, 15.5.1 and 15.5.7)."""
-    with pytest.raises(HTTPProblem) as problem:
+    with pytest.raises(HTTPError) as error:
         media_type(f"{JSON};q={weight}{others}")
-    assert problem.value.status == 400
+    assert error.value.status == 400
 
 
 def test_a_list_in_several_lines_is_one() -> None:
@@ -116,13 +116,13 @@ def test_a_browser_is_told_from_a_program(lines: list[str], expected: bool) -> N
 @pytest.mark.parametrize("codings", [["Identity"], ["identity, IDENTITY"], ["identity", "identity"], [""]])
 def test_a_body_without_a_coding_is_read_however_that_is_said(codings: list[str]) -> None:
     head = [(b"content-type", b"Application/JSON; Charset=UTF-8")]
-    check_content(Head(head + [(b"content-encoding", coding.encode()) for coding in codings]))
+    check_content(Headers(head + [(b"content-encoding", coding.encode()) for coding in codings]))
 
 
 def test_a_coding_in_a_second_line_counts() -> None:
-    head = Head(
+    head = Headers(
         [(b"content-type", b"application/json"), (b"content-encoding", b"identity"), (b"content-encoding", b"gzip")]
     )
-    with pytest.raises(HTTPProblem) as problem:
+    with pytest.raises(HTTPError) as error:
         check_content(head)
-    assert problem.value.status == 415
+    assert error.value.status == 415

@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-import resolvers.breaker
-import resolvers.retry
+import resolvers.resilience.circuit_breaker
+import resolvers.resilience.retry
 from simulator import FAULTS, faults
 from tests import loops
 from tests.harness import open_graph
@@ -17,7 +17,7 @@ LOOPS = loops.WITH_ITS_OWN_TIME
 
 @pytest.fixture(autouse=True)
 def _short_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(resolvers.retry, "FIRST_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(resolvers.resilience.retry, "FIRST_WAIT_SECONDS", 0.01)
 
 
 @pytest.mark.parametrize("fault", ["503", "reset", "hang", "html", "409-retry-after-60"])
@@ -109,7 +109,7 @@ async def test_50_operations_at_the_expiry_of_a_token_cost_one_renewal() -> None
 async def test_the_breaker_opens_asks_nobody_and_closes_after_a_good_probe(
     sick: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(resolvers.breaker, "OPEN_SECONDS", 0.2)
+    monkeypatch.setattr(resolvers.resilience.circuit_breaker, "OPEN_SECONDS", 0.2)
     async with open_graph() as graph:
         await signed_in(graph)
         upstream = getattr(graph.simulator, sick)
@@ -156,7 +156,7 @@ async def test_503_of_chartmogul_lowers_how_many_requests_run_at_once() -> None:
 
 async def test_an_outage_is_not_multiplied_by_retries(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten retries are saved up; beyond them there is one for ten requests. Without the breaker, which would end it."""
-    monkeypatch.setattr(resolvers.breaker, "FEWEST_VERDICTS", 10**9)
+    monkeypatch.setattr(resolvers.resilience.circuit_breaker, "FEWEST_VERDICTS", 10**9)
     async with open_graph() as graph:
         graph.simulator.chartmogul.faults.add(FAULTS["500"], times=ALWAYS)
         ids = list(graph.simulator.chartmogul.records)[:100]

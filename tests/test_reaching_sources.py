@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-import resolvers.retry
+import resolvers.resilience.retry
 from simulator import Simulator
 from tests.harness import open_graph
 from tests.two_sources import DATA, HASTY, ID, ask, check
@@ -20,7 +20,7 @@ from tests.two_sources import DATA, HASTY, ID, ask, check
 
 @pytest.fixture(autouse=True)
 def _short_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(resolvers.retry, "FIRST_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(resolvers.resilience.retry, "FIRST_WAIT_SECONDS", 0.01)
 
 
 async def test_a_host_without_an_address_is_unavailability() -> None:
@@ -77,7 +77,7 @@ def make_certificates(kind: str, folder: Path) -> Path:
 
     def authority(text: str) -> tuple[Any, Any]:
         key = ec.generate_private_key(ec.SECP256R1())
-        made = (
+        mapping = (
             x509.CertificateBuilder()
             .subject_name(name(text))
             .issuer_name(name(text))
@@ -89,13 +89,13 @@ def make_certificates(kind: str, folder: Path) -> Path:
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
             .sign(key, hashes.SHA256())
         )
-        return made, key
+        return mapping, key
 
     ours, our_key = authority("ours")
     signer, signing_key = authority("somebody else's") if kind == "untrusted" else (ours, our_key)
     key = ec.generate_private_key(ec.SECP256R1())
     host = "elsewhere.example" if kind == "another host" else "localhost"
-    made = (
+    mapping = (
         x509.CertificateBuilder()
         .subject_name(name(host))
         .issuer_name(signer.subject)
@@ -109,7 +109,7 @@ def make_certificates(kind: str, folder: Path) -> Path:
     )
     pem = serialization.Encoding.PEM
     private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    (folder / "server.pem").write_bytes(made.public_bytes(pem) + private)
+    (folder / "server.pem").write_bytes(mapping.public_bytes(pem) + private)
     (folder / "authority.pem").write_bytes(ours.public_bytes(pem))
     return folder / "authority.pem"
 

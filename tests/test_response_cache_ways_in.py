@@ -9,12 +9,12 @@ from urllib.parse import quote
 
 import pytest
 
-from schema.execution import Engine
+from engine.engine import Engine
+from httpserver.request import Headers, HttpRequest
 from tests.harness import Graph, open_graph
 from tests.sockets import Served, asking, body_of, real
-from web.arrival import Arrival, Head
-from web.callers import Caller, unauthenticated
-from web.graphql_http import Door, GraphQLEndpoint, GraphQLResponse
+from web.auth.callers import Caller, unauthenticated
+from web.endpoint import GraphQLEndpoint, GraphQLResponse, RequestPolicy
 from web.parameters import GraphQLParams
 
 QUERY = '{ nexudusOpportunity(sourceId: "1427000501") { name } }'
@@ -146,7 +146,7 @@ async def test_a_stored_answer_is_not_given_to_a_caller_whose_credential_is_void
     is_valid = True
     executed: list[GraphQLParams] = []
 
-    async def identify(_: Arrival) -> Caller:
+    async def identify(_: HttpRequest) -> Caller:
         if not is_valid:
             raise unauthenticated()
         return caller
@@ -160,15 +160,15 @@ async def test_a_stored_answer_is_not_given_to_a_caller_whose_credential_is_void
 
     async def answer(params: GraphQLParams) -> GraphQLResponse:
         executed.append(params)
-        return GraphQLResponse({"data": {"secret": "value"}}, lasting=Lasting)
+        return GraphQLResponse({"data": {"secret": "value"}}, validator=Lasting)
 
-    asked = GraphQLEndpoint(answer, page=None, door=Door(identify=identify))
-    head = Head([(b"content-type", b"application/json")])
+    asked = GraphQLEndpoint(answer, page=None, security=RequestPolicy(identify=identify))
+    head = Headers([(b"content-type", b"application/json")])
     for _ in range(3):
-        sent = await asked.respond(Arrival("POST", head, whole=b'{"query": "{ secret }"}'))
+        sent = await asked.respond(HttpRequest("POST", head, whole=b'{"query": "{ secret }"}'))
         assert b"value" in sent.content
     assert len(executed) == 2
     is_valid = False
-    sent = await asked.respond(Arrival("POST", head, whole=b'{"query": "{ secret }"}'))
+    sent = await asked.respond(HttpRequest("POST", head, whole=b'{"query": "{ secret }"}'))
     assert sent.status == 401
     assert b"value" not in sent.content

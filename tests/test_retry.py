@@ -1,4 +1,4 @@
-"""`resolvers.retry`: whether and when again, without waiting for it."""
+"""`resolvers.resilience.retry`: whether and when again, without waiting for it."""
 
 import random
 
@@ -13,7 +13,7 @@ from resolvers.errors import (
     UpstreamUnauthorized,
     UpstreamUnavailable,
 )
-from resolvers.retry import Retries
+from resolvers.resilience.retry import Retries
 
 DOWN = UpstreamUnavailable("nexudus")
 LONG = 100.0

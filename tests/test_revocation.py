@@ -9,12 +9,12 @@ from unittest.mock import patch
 
 import pytest
 
-from door import OpenDoor
+from security import Security
 from tests import loops
 from tests.credentials import SCOPES, line
 from tests.issuer import AUDIENCE, ISSUER, key_set, token
 from tests.repeated import NAMES, Asked, asked
-from web.key_set import LIFETIME_SECONDS, MAX_STALE_SECONDS
+from web.auth.jwks import LIFETIME_SECONDS, MAX_STALE_SECONDS
 
 LOOPS = loops.WITH_ITS_OWN_TIME
 
@@ -31,7 +31,7 @@ async def behind_an_issuer(publish: Callable[[], bytes], **settings: str) -> Asy
     async def fetch(*_: object) -> bytes:
         return publish()
 
-    with patch.object(OpenDoor, "_fetch", fetch):
+    with patch.object(Security, "_fetch", fetch):
         async with asked(wall_clock=lambda: began_at + loops.now() - began, **JWT, **settings) as ask:
             yield ask
 

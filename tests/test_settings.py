@@ -8,11 +8,11 @@ import msgspec
 import pytest
 from yarl import URL
 
-from door import DOOR
 from resolvers.chartmogul import ChartMogulSettings
 from resolvers.nexudus import NexudusSettings
+from resolvers.resilience.transport import TransportSettings
 from resolvers.settings import BadSettings, Secret, Settings, check_url, misspelt, read, variables
-from resolvers.transport import TransportSettings
+from security import SECURITY
 from server import NOTHING_CONFIGURED, AllSettings, ServerSettings
 
 NEXUDUS = {"NEXUDUS_USERNAME": "gateway@example.com", "NEXUDUS_PASSWORD": "correct horse"}
@@ -279,7 +279,7 @@ def test_variables_of_others_are_nobodys_business() -> None:
     services = ("CHARTMOGUL", "NEXUDUS", "CHARTMOGUL_API", "NEXUDUS_API", "API", "JWT", "GATEWAY", "QUERY", "HOST")
     suffixes = "SERVICE_HOST SERVICE_PORT SERVICE_PORT_HTTP PORT PORT_80_TCP PORT_80_TCP_ADDR PORT_80_TCP_PROTO HOST"
     names += [f"{service}_{suffix}" for service in services for suffix in suffixes.split()]
-    assert misspelt((*STRUCTS, *DOOR), dict.fromkeys(names, "1")) == []
+    assert misspelt((*STRUCTS, *SECURITY), dict.fromkeys(names, "1")) == []
 
 
 def test_no_repr_shows_a_secret() -> None:
@@ -338,7 +338,7 @@ def test_what_would_not_be_a_base_url_is_refused(text: str) -> None:
 
 NUMBERS = [
     (name, field)
-    for struct in (*STRUCTS, *DOOR)
+    for struct in (*STRUCTS, *SECURITY)
     for name, field in variables(struct).items()
     if isinstance(field.default, int | float) and not isinstance(field.default, bool)
 ]

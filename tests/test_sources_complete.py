@@ -43,7 +43,7 @@ def lacking(source: Source) -> list[str]:
     one = next((one for one in SOURCE_TYPES if one.source.name == name), None)
     if one is None:
         found.append("its entry in schema/sources.py")
-    elif not issubclass(one.made.type_, Opportunity):
+    elif not issubclass(one.mapping.type_, Opportunity):
         found.append("a type that implements Opportunity")
     elif one.type_name.lower() != f"{name}opportunity":
         found.append("a type that has its name")

@@ -16,14 +16,14 @@ from urllib.parse import urlsplit
 
 import pytest
 
-import resolvers.retry
-from resolvers.exchange import open_session
-from resolvers.fetcher import Fetcher, open_fetcher
+import resolvers.resilience.retry
+from httpclient.client import open_session
+from resolvers.fetching.scheduler import Scheduler, open_scheduler
+from resolvers.fetching.upstream_context import UpstreamContext
 from resolvers.nexudus import NEXUDUS, NexudusSettings
-from resolvers.operation import Operation
+from resolvers.resilience.transport import TransportSettings
 from resolvers.settings import read
 from resolvers.telemetry import Event, UpstreamCall
-from resolvers.transport import TransportSettings
 from simulator.nexudus_records import EXAMPLE
 from tests import loops
 
@@ -40,7 +40,7 @@ class Source:
     held: Callable[[str, int], bool] = lambda kind, number: False
     status: Callable[[str, int], int] = lambda kind, number: 200
     kinds: list[str] = field(default_factory=list)
-    arrived: threading.Event = field(default_factory=threading.Event)
+    wait_all: threading.Event = field(default_factory=threading.Event)
     stands_still: threading.Event = field(default_factory=threading.Event)
     replied: threading.Event = field(default_factory=threading.Event)
 
@@ -50,7 +50,7 @@ class Source:
         self.kinds.append(kind)
         number = self.kinds.count(kind)
         if self.held(kind, number):
-            self.arrived.set()
+            self.wait_all.set()
             self.stands_still.wait(5)
         body: Any = {"access_token": "token", "expires_in": 1200, "refresh_token": "next"}
         if kind == "list":
@@ -61,7 +61,7 @@ class Source:
 
 
 @asynccontextmanager
-async def a_source() -> AsyncIterator[tuple[Source, Fetcher, list[Event]]]:
+async def a_source() -> AsyncIterator[tuple[Source, Scheduler, list[Event]]]:
     source, events = Source(), list[Event]()
 
     class Handler(BaseHTTPRequestHandler):
@@ -99,7 +99,7 @@ async def a_source() -> AsyncIterator[tuple[Source, Fetcher, list[Event]]]:
             }
             settings = read(NexudusSettings, variables)
             limits = TransportSettings(attempt_timeout_seconds=LIMIT_SECONDS)
-            yield source, open_fetcher(NEXUDUS, settings, session, limits, events.append, clock=loops.now), events
+            yield source, open_scheduler(NEXUDUS, settings, session, limits, events.append, clock=loops.now), events
     finally:
         source.stands_still.set()
         await asyncio.to_thread(server.shutdown)
@@ -109,7 +109,7 @@ async def a_source() -> AsyncIterator[tuple[Source, Fetcher, list[Event]]]:
 async def stand_still(source: Source, until: float) -> None:
     """Block the loop when the held request has arrived, until it is answered and every time limit has passed."""
     async with asyncio.timeout(5):
-        while not source.arrived.is_set():  # noqa: ASYNC110 - it is set in a thread
+        while not source.wait_all.is_set():  # noqa: ASYNC110 - it is set in a thread
             await asyncio.sleep(0.001)
     source.stands_still.set()
     assert source.replied.wait(5)
@@ -117,9 +117,9 @@ async def stand_still(source: Source, until: float) -> None:
         time.sleep(0.002)  # noqa: ASYNC251 - which is what is tested
 
 
-async def fetched(source: Source, fetcher: Fetcher, ids: list[str], operation_seconds: float) -> list[Any]:
-    operation = Operation(operation_seconds)
-    fetching = asyncio.create_task(fetcher.fetch_many(ids, operation))
+async def fetched(source: Source, scheduler: Scheduler, ids: list[str], operation_seconds: float) -> list[Any]:
+    operation = UpstreamContext(operation_seconds)
+    fetching = asyncio.create_task(scheduler.fetch_many(ids, operation))
     await stand_still(source, asyncio.get_running_loop().time() + max(operation_seconds, LIMIT_SECONDS) + 0.01)
     return await fetching
 
@@ -128,8 +128,8 @@ def failures(events: list[Event]) -> list[Event]:
     return [event for event in events if isinstance(event, UpstreamCall) and event.code is not None]
 
 
-async def close_kept(fetcher: Fetcher) -> None:
-    transport: Any = fetcher._client.transport
+async def close_kept(scheduler: Scheduler) -> None:
+    transport: Any = scheduler._client.transport
     for origin in transport._upstream.exchanges._origins.values():
         for connection in list(origin._resting):
             connection.close()
@@ -138,33 +138,33 @@ async def close_kept(fetcher: Fetcher) -> None:
 
 @pytest.mark.parametrize("connection", ["new", "kept"])
 async def test_a_reply_that_came_in_a_standstill_is_in_time_even_for_the_operations_deadline(connection: str) -> None:
-    async with a_source() as (source, fetcher, events):
-        await fetcher.fetch_many(IDS[:1], Operation(5))
+    async with a_source() as (source, scheduler, events):
+        await scheduler.fetch_many(IDS[:1], UpstreamContext(5))
         if connection == "new":
-            await close_kept(fetcher)
+            await close_kept(scheduler)
         source.held = lambda kind, number: number == 2
-        (record,) = await fetched(source, fetcher, IDS[:1], LIMIT_SECONDS)
+        (record,) = await fetched(source, scheduler, IDS[:1], LIMIT_SECONDS)
         assert getattr(record, "id", record) == int(IDS[0])
         assert source.kinds == ["token", "get", "get"]
         assert failures(events) == []
 
 
 async def test_a_reply_to_a_second_attempt_is_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(resolvers.retry, "FIRST_WAIT_SECONDS", 0.001)
-    async with a_source() as (source, fetcher, events):
+    monkeypatch.setattr(resolvers.resilience.retry, "FIRST_WAIT_SECONDS", 0.001)
+    async with a_source() as (source, scheduler, events):
         source.status = lambda kind, number: 503 if (kind, number) == ("get", 1) else 200
         source.held = lambda kind, number: (kind, number) == ("get", 2)
-        (record,) = await fetched(source, fetcher, IDS[:1], 2 * LIMIT_SECONDS)
+        (record,) = await fetched(source, scheduler, IDS[:1], 2 * LIMIT_SECONDS)
         assert getattr(record, "id", record) == int(IDS[0])
         assert source.kinds == ["token", "get", "get"]
         assert len(failures(events)) == 1, "the 503"
 
 
 async def test_a_token_that_came_in_a_standstill_is_in_time() -> None:
-    async with a_source() as (source, fetcher, events):
+    async with a_source() as (source, scheduler, events):
         source.held = lambda kind, number: kind == "token"
-        operation = Operation(5)
-        fetching = asyncio.create_task(fetcher.fetch_many(IDS[:1], operation))
+        operation = UpstreamContext(5)
+        fetching = asyncio.create_task(scheduler.fetch_many(IDS[:1], operation))
         await stand_still(source, asyncio.get_running_loop().time() + LIMIT_SECONDS + 0.01)
         (record,) = await fetching
         assert getattr(record, "id", record) == int(IDS[0])
@@ -173,10 +173,10 @@ async def test_a_token_that_came_in_a_standstill_is_in_time() -> None:
 
 
 async def test_single_records_that_a_list_left_in_doubt_are_in_time() -> None:
-    async with a_source() as (source, fetcher, events):
-        await fetcher.fetch_many(IDS[:1], Operation(5))
+    async with a_source() as (source, scheduler, events):
+        await scheduler.fetch_many(IDS[:1], UpstreamContext(5))
         source.held = lambda kind, number: (kind, number) == ("get", 2)
-        found = await fetched(source, fetcher, IDS, LIMIT_SECONDS)
+        found = await fetched(source, scheduler, IDS, LIMIT_SECONDS)
         # The second of them was not yet asked for when the time was over.
         assert getattr(found[0], "id", found[0]) == int(IDS[0])
         assert source.kinds[:4] == ["token", "get", "list", "get"]

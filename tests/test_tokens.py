@@ -8,7 +8,8 @@ from urllib.parse import parse_qs
 
 import pytest
 
-import resolvers.retry
+import resolvers.resilience.retry
+from httpclient.client import Request
 from resolvers.errors import (
     UpstreamBadResponse,
     UpstreamError,
@@ -16,9 +17,8 @@ from resolvers.errors import (
     UpstreamUnauthorized,
     UpstreamUnavailable,
 )
-from resolvers.exchange import Request
+from resolvers.fetching.upstream_context import SharedFetch, UpstreamContext
 from resolvers.nexudus.tokens import PasswordTokens
-from resolvers.operation import Flight, Operation
 from resolvers.settings import Secret
 from simulator import FAULTS, Call, Fault, Simulator, faults
 from simulator.wire import Exchange
@@ -277,7 +277,7 @@ async def test_a_renewal_that_cannot_be_used_leads_back_to_the_password_once(
 async def test_trouble_that_passes_does_not_let_every_query_sign_in_either(
     graph: Graph, fault: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(resolvers.retry, "FIRST_WAIT_SECONDS", 0.001)
+    monkeypatch.setattr(resolvers.resilience.retry, "FIRST_WAIT_SECONDS", 0.001)
     graph.simulator.nexudus.faults.add(FAULTS[fault], times=None, kinds={"token-password"})
     for number in range(8):
         assert code(await ask(graph, FIRST + number)) == "UPSTREAM_UNAVAILABLE"
@@ -285,17 +285,17 @@ async def test_trouble_that_passes_does_not_let_every_query_sign_in_either(
 
 
 async def test_a_caller_that_gives_up_does_not_spoil_the_sign_in_for_others(graph: Graph) -> None:
-    arrived, go = asyncio.Event(), asyncio.Event()
+    wait_all, go = asyncio.Event(), asyncio.Event()
 
     async def answer(exchange: Exchange) -> Any:
-        arrived.set()
+        wait_all.set()
         await go.wait()
         return await exchange.real()
 
     graph.simulator.nexudus.faults.add(Fault("gate", answer), kinds={"token-password"})
     impatient = asyncio.create_task(ask(graph))
     patient = asyncio.create_task(ask(graph, FIRST + 1))
-    await arrived.wait()
+    await wait_all.wait()
     impatient.cancel()
     await asyncio.wait([impatient])
     go.set()
@@ -363,17 +363,17 @@ def ours(vendor: Vendor, clock: Clock) -> PasswordTokens:
     return PasswordTokens("http://host", "ada", Secret("x"), vendor, clock=clock)  # type: ignore[arg-type] # a stand-in
 
 
-def flight() -> Flight:
-    operation = Operation(5)
-    return Flight(lambda: [operation])
+def shared_fetch() -> SharedFetch:
+    operation = UpstreamContext(5)
+    return SharedFetch(lambda: [operation])
 
 
 async def current(tokens: PasswordTokens) -> str:
-    return await tokens.get(flight())
+    return await tokens.get(shared_fetch())
 
 
 async def renewed(tokens: PasswordTokens, stale: str) -> str:
-    return await tokens.renew(stale, flight())
+    return await tokens.renew(stale, shared_fetch())
 
 
 async def fifty(ask_for: Callable[[], Awaitable[str]]) -> set[str]:

@@ -1,4 +1,4 @@
-"""`resolvers.transport` over real sockets: every bound of an exchange holds, and no failure leaves raw."""
+"""`resolvers.resilience.transport` over real sockets: every bound of an exchange holds, and no failure leaves raw."""
 
 import asyncio
 import logging
@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from resolvers.budget import Budget
-from resolvers.exchange import Exchanges, Request, open_session
-from resolvers.operation import Flight, Operation
-from resolvers.places import Places
+from httpclient.client import HttpClient, Request, open_session
+from resolvers.fetching.upstream_context import SharedFetch, UpstreamContext
 from resolvers.reply import Reply
-from resolvers.transport import Transport, TransportSettings
+from resolvers.resilience.concurrency_limiter import ConcurrencyLimiter
+from resolvers.resilience.rate_limiter import RateLimiter
+from resolvers.resilience.transport import Transport, TransportSettings
 from simulator import CHARTMOGUL_EXAMPLE_ID, FAULTS, faults
 from simulator.chartmogul_records import EXAMPLE
 from simulator.replies import encode_json
@@ -165,15 +165,22 @@ async def test_a_place_is_given_on_when_the_connection_of_what_was_broken_off_is
         finally:
             asyncio.get_running_loop().call_soon(closed)
 
-    monkeypatch.setattr(Exchanges, "make", make)
+    monkeypatch.setattr(HttpClient, "make", make)
     async with open_session() as session:
-        places, budget = Places(1), Budget("chartmogul", ())
-        transport = Transport("chartmogul", session, TransportSettings(), lambda _: None, places=places, budget=budget)
-        operations = [Operation(5)]
-        flight = Flight(lambda: operations)
+        concurrency_limiter, rate_limiter = ConcurrencyLimiter(1), RateLimiter("chartmogul", ())
+        transport = Transport(
+            "chartmogul",
+            session,
+            TransportSettings(),
+            lambda _: None,
+            concurrency_limiter=concurrency_limiter,
+            rate_limiter=rate_limiter,
+        )
+        operations = [UpstreamContext(5)]
+        shared_fetch = SharedFetch(lambda: operations)
 
         def begin() -> "asyncio.Task[bytes | None]":
-            return asyncio.create_task(transport.fetch(Request("http://source/", "get"), flight))
+            return asyncio.create_task(transport.fetch(Request("http://source/", "get"), shared_fetch))
 
         under_way = begin()
         for _ in range(20):

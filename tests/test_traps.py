@@ -14,13 +14,13 @@ TRAPS: dict[int, tuple[str, list[str]]] = {
     1: (
         "a failed non-null field cancels its siblings, and whoever shares their loader's future",
         [
-            "test_execution.py::test_a_cancelled_caller_does_not_cancel_the_others_of_its_key",
+            "test_engine.py::test_a_cancelled_caller_does_not_cancel_the_others_of_its_key",
             "test_query.py::test_a_failed_non_null_field_does_not_cancel_the_batch_of_others",
         ],
     ),
     2: (
         "a cancelled batch function leaves its callers waiting for ever",
-        ["test_execution.py::test_a_cancelled_batch_does_not_leave_its_callers_waiting"],
+        ["test_engine.py::test_a_cancelled_batch_does_not_leave_its_callers_waiting"],
     ),
     3: (
         "an exception raised in a batch fails every key",
@@ -80,10 +80,10 @@ TRAPS: dict[int, tuple[str, list[str]]] = {
     14: (
         "the framework's view knows one media type, sends null data, plain text, and 405 without Allow",
         [
-            "test_graphql_http.py::test_the_answer_has_the_media_type_that_the_client_accepts",
-            "test_graphql_http.py::test_an_error_of_the_request_is_400_or_200_as_the_media_type_has_it_and_has_no_data",
-            "test_graphql_http.py::test_other_methods_are_405_in_json_and_say_what_is_allowed",
-            "test_graphql_http.py::test_a_post_is_answered_where_it_is_sent_without_a_redirect",
+            "test_endpoint.py::test_the_answer_has_the_media_type_that_the_client_accepts",
+            "test_endpoint.py::test_an_error_of_the_request_is_400_or_200_as_the_media_type_has_it_and_has_no_data",
+            "test_endpoint.py::test_other_methods_are_405_in_json_and_say_what_is_allowed",
+            "test_endpoint.py::test_a_post_is_answered_where_it_is_sent_without_a_redirect",
         ],
     ),
     15: (
@@ -98,7 +98,7 @@ TRAPS: dict[int, tuple[str, list[str]]] = {
         [
             "test_transport.py::test_a_failure_is_one_line_in_the_log_without_ids_or_addresses",
             "test_errors.py::test_an_expected_error_is_not_logged_with_a_traceback",
-            "test_execution.py::test_a_fault_of_this_server_is_masked",
+            "test_engine.py::test_a_fault_of_this_server_is_masked",
         ],
     ),
     18: (
@@ -154,34 +154,34 @@ TRAPS: dict[int, tuple[str, list[str]]] = {
     25: (
         "aiohttp silently sends again on a dead connection",
         [
-            "test_exchange.py::test_a_connection_killed_on_reuse_costs_exactly_one_request",
+            "test_httpclient_client.py::test_a_connection_killed_on_reuse_costs_exactly_one_request",
         ],
     ),
     26: (
         "limiters that follow every spread take exponential time",
-        ["test_measure.py::test_a_million_fields_in_twenty_fragments_are_counted_without_being_walked"],
+        ["test_engine_cost.py::test_a_million_fields_in_twenty_fragments_are_counted_without_being_walked"],
     ),
     27: (
         "several operations, sizes, deep JSON, huge integers, bad UTF-8, compressed bodies",
         [
-            "test_execution.py::test_several_operations_need_the_name_of_one_of_them",
-            "test_graphql_http.py::test_a_body_above_the_limit_is_413",
-            "test_graphql_http.py::test_a_body_that_is_no_request_is_400",
-            "test_graphql_http.py::test_a_compressed_body_is_415",
+            "test_engine.py::test_several_operations_need_the_name_of_one_of_them",
+            "test_endpoint.py::test_a_body_above_the_limit_is_413",
+            "test_endpoint.py::test_a_body_that_is_no_request_is_400",
+            "test_endpoint.py::test_a_compressed_body_is_415",
         ],
     ),
     28: (
         "hang-ups cancel nothing, slow bodies are waited for, SIGTERM refuses at once",
         [
-            "test_hangup.py::test_a_client_that_goes_away_frees_the_request_upstream",
-            "test_serving.py::test_sigterm_under_load_loses_no_request",
+            "test_httpserver_disconnect.py::test_a_client_that_goes_away_frees_the_request_upstream",
+            "test_httpserver_shutdown.py::test_sigterm_under_load_loses_no_request",
             "test_attacks_bodies.py::test_a_body_that_never_ends_is_given_up",
         ],
     ),
 }
 
 ELSEWHERE: dict[int, str] = {
-    16: "no extension classes of the framework are used: `schema.execution` calls graphql-core itself",
+    16: "no extension classes of the framework are used: `engine.engine` calls graphql-core itself",
 }
 
 

@@ -4,33 +4,33 @@ import asyncio
 
 from starlette.types import Receive
 
-from web.admission import Admission
-from web.arrival import Arrival
+from httpserver.eager import EagerCoroutine
+from httpserver.http_errors import HTTPError
+from httpserver.request import HttpRequest
+from web.concurrency_limit import ConcurrencyLimit
 from web.media_types import check_content
-from web.problems import HTTPProblem
-from web.started import Started
 
 
-async def read_body(arrival: Arrival, *, max_bytes: int, timeout_seconds: float, uploads: Admission) -> None:
-    """Read a request's body, which is `arrival.whole` from then on; raises `HTTPProblem` for what cannot be taken.
+async def read_body(request: HttpRequest, *, max_bytes: int, timeout_seconds: float, uploads: ConcurrencyLimit) -> None:
+    """Read a request's body, which is `request.whole` from then on; raises `HTTPError` for what cannot be taken.
 
     A client gets so much time for its body: one byte a minute would hold a connection and its memory for ever. A body
     that does not come in one piece takes one of the places for `uploads` until it is there. So slow clients cannot fill
     the memory together, and keep nobody out but each other: the requests of others are small, and come in one piece.
     """
-    arrival.head.once(check_content)
-    if arrival.whole is None:
-        length = arrival.head.get(b"content-length")
+    request.head.once(check_content)
+    if request.whole is None:
+        length = request.head.get(b"content-length")
         if length.isdigit() and (len(length) > 15 or int(length) > max_bytes):
             raise _too_large(max_bytes)
-        assert arrival.receive
-        arrival.whole = await _received(arrival.receive, max_bytes, timeout_seconds, uploads)
-    if len(arrival.whole) > max_bytes:
+        assert request.receive
+        request.whole = await _received(request.receive, max_bytes, timeout_seconds, uploads)
+    if len(request.whole) > max_bytes:
         raise _too_large(max_bytes)
 
 
-async def _received(receive: Receive, max_bytes: int, timeout_seconds: float, uploads: Admission) -> bytes:
-    arriving = Started(_piece(receive))
+async def _received(receive: Receive, max_bytes: int, timeout_seconds: float, uploads: ConcurrencyLimit) -> bytes:
+    arriving = EagerCoroutine(_piece(receive))
     if arriving.is_done and arriving.result[1]:
         return arriving.result[0]
     try:
@@ -40,7 +40,7 @@ async def _received(receive: Receive, max_bytes: int, timeout_seconds: float, up
                 with uploads:
                     body = await _rest(receive, bytearray(body), max_bytes)
     except TimeoutError:
-        raise HTTPProblem(
+        raise HTTPError(
             408, "The body did not arrive in time.", {"Connection": "close"}, code="REQUEST_TIMEOUT", retryable=True
         ) from None
     return body
@@ -50,7 +50,7 @@ async def _piece(receive: Receive) -> tuple[bytes, bool]:
     """Return what has arrived of the body, and whether that is all of it."""
     message = await receive()
     if message["type"] == "http.disconnect":
-        raise HTTPProblem(400, "The body did not arrive.")
+        raise HTTPError(400, "The body did not arrive.")
     return message.get("body", b""), not message.get("more_body", False)
 
 
@@ -65,5 +65,5 @@ async def _rest(receive: Receive, body: bytearray, max_bytes: int) -> bytes:
     return bytes(body)
 
 
-def _too_large(max_bytes: int) -> HTTPProblem:
-    return HTTPProblem(413, f"The body is larger than {max_bytes} bytes.", {"Connection": "close"})
+def _too_large(max_bytes: int) -> HTTPError:
+    return HTTPError(413, f"The body is larger than {max_bytes} bytes.", {"Connection": "close"})

@@ -1,13 +1,13 @@
 """Lists in headers (RFC 9110, 5.6.1): their members, parameters and weights, without letter case.
 
-A list may be spread over several lines, which mean the same as one (RFC 9110, 5.3): `Head.combined` joins them.
+A list may be spread over several lines, which mean the same as one (RFC 9110, 5.3): `Headers.combined` joins them.
 Everything that is read here has no letter case: media types, charsets, codings, cache directives.
 """
 
 import re
 
-from web.arrival import Head
-from web.problems import HTTPProblem
+from httpserver.http_errors import HTTPError
+from httpserver.request import Headers
 
 _MEMBER = re.compile(r'(?:[^,"]|"(?:[^"\\]|\\.)*+"?)++', re.DOTALL)
 _PARAMETER = re.compile(r'(?:[^;"]|"(?:[^"\\]|\\.)*+"?)++', re.DOTALL)
@@ -34,16 +34,16 @@ def with_parameters(member: str) -> tuple[str, dict[str, str]]:
 def weight(parameters: dict[str, str]) -> float:
     """Take the weight out of a member's parameters (RFC 9110, 12.4.2): from 0, refused, to 1, which is the default.
 
-    `.5` is taken for 0.5, since Java's HttpURLConnection sends such a weight with each request. Raises `HTTPProblem`
+    `.5` is taken for 0.5, since Java's HttpURLConnection sends such a weight with each request. Raises `HTTPError`
     400 for anything else: a header that cannot be read does not say what is acceptable, so that 406 would be a guess.
     """
     text = parameters.pop("q", "1")
     if not _WEIGHT.fullmatch(text):
-        raise HTTPProblem(400, "A weight (`q`) in `Accept` must be a number from 0 to 1.")
+        raise HTTPError(400, "A weight (`q`) in `Accept` must be a number from 0 to 1.")
     return float(text)
 
 
-def cache_directives(head: Head) -> frozenset[str]:
+def cache_directives(head: Headers) -> frozenset[str]:
     """Return the names of the directives in `Cache-Control` (RFC 9111, 5.2)."""
     if b"cache-control" not in head:
         return frozenset()

@@ -2,9 +2,9 @@
 
 from functools import lru_cache
 
-from web.arrival import Head
+from httpserver.http_errors import HTTPError
+from httpserver.request import Headers
 from web.header_values import members, weight, with_parameters
-from web.problems import HTTPProblem
 
 JSON = "application/json"
 RESPONSE_JSON = "application/graphql-response+json"
@@ -15,14 +15,14 @@ Range = tuple[str, dict[str, str], float]
 """A media range: type, parameters, weight."""
 
 
-def check_content(head: Head) -> None:
-    """Refuse a body that is not JSON in UTF-8, or is encoded; raises `HTTPProblem` 415 (RFC 9110, 15.5.16)."""
+def check_content(head: Headers) -> None:
+    """Refuse a body that is not JSON in UTF-8, or is encoded; raises `HTTPError` 415 (RFC 9110, 15.5.16)."""
     types = head.all(b"content-type")
     # A browser sends text, forms and multipart for another site without asking first.
     if len(types) != 1 or not _is_json(types[0]):
-        raise HTTPProblem(415, f"Send the request as {JSON}, in UTF-8.", {"Accept": JSON})
+        raise HTTPError(415, f"Send the request as {JSON}, in UTF-8.", {"Accept": JSON})
     if any(coding != "identity" for coding in members(head.combined(b"content-encoding").decode("latin-1"))):
-        raise HTTPProblem(415, "Send the body without Content-Encoding.", {"Accept-Encoding": "identity"})
+        raise HTTPError(415, "Send the body without Content-Encoding.", {"Accept-Encoding": "identity"})
 
 
 @lru_cache(64)
@@ -31,23 +31,23 @@ def _is_json(content_type: bytes) -> bool:
     return name == JSON and parameters.get("charset", "utf-8") in UTF_8
 
 
-def wants_page(head: Head) -> bool:
+def wants_page(head: Headers) -> bool:
     """Whether a browser opens the address, rather than a program: it names HTML, and no JSON."""
     try:
         names = [name for name, _, q in _ranges(_accepted(head)) if q > 0]
-    except HTTPProblem:
+    except HTTPError:
         return False  # what is wrong is said where the request is answered
     return "text/html" in names and not any("json" in name for name in names)
 
 
-def response_type(head: Head) -> str:
-    """Return the media type to respond with; raises `HTTPProblem` 406, or 400 where `Accept` cannot be read."""
+def response_type(head: Headers) -> str:
+    """Return the media type to respond with; raises `HTTPError` 406, or 400 where `Accept` cannot be read."""
     return media_type(_accepted(head))
 
 
 @lru_cache(maxsize=64)
 def media_type(accepted: str) -> str:
-    """Return which of the two media types a value of `Accept` prefers; raises `HTTPProblem` as `response_type` does.
+    """Return which of the two media types a value of `Accept` prefers; raises `HTTPError` as `response_type` does.
 
     Of two with the same weight it is the one that is named, rather than matched by a wildcard; of two that are named
     the more modern one; of two that are matched by a wildcard the one that every client can read.
@@ -55,7 +55,7 @@ def media_type(accepted: str) -> str:
     ranges = _ranges(accepted)
     modern, json = _preference(RESPONSE_JSON, ranges), _preference(JSON, ranges)
     if not max(modern, json) > (0.0, True):
-        raise HTTPProblem(406, f"This endpoint answers with {RESPONSE_JSON} or {JSON}.")
+        raise HTTPError(406, f"This endpoint answers with {RESPONSE_JSON} or {JSON}.")
     return RESPONSE_JSON if modern > json or (modern == json and modern[1]) else JSON
 
 
@@ -80,5 +80,5 @@ def _ranges(accepted: str) -> list[Range]:
     return [(name, parameters, weight(parameters)) for name, parameters in map(with_parameters, members(accepted))]
 
 
-def _accepted(head: Head) -> str:
+def _accepted(head: Headers) -> str:
     return head.combined(b"accept").decode("latin-1") or "*/*"

@@ -10,10 +10,10 @@ from typing import Any
 import msgspec
 from starlette.datastructures import QueryParams
 
-from web.arrival import Arrival, Head
-from web.callers import Caller
+from httpserver.http_errors import HTTPError
+from httpserver.request import Headers, HttpRequest
+from web.auth.callers import Caller
 from web.header_values import cache_directives
-from web.problems import HTTPProblem
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 """Which some programs for Windows put before JSON, and a reader may skip (RFC 8259, 8.1)."""
@@ -38,14 +38,14 @@ class GraphQLParams:
     caller: Caller = ANYONE
 
 
-def read_parameters(arrival: Arrival, caller: Caller) -> GraphQLParams:
-    """Return the parameters of a request whose body has been read; raises `HTTPProblem`."""
-    if arrival.method != "POST":
-        return _in_query_string(arrival, caller)
+def read_parameters(request: HttpRequest, caller: Caller) -> GraphQLParams:
+    """Return the parameters of a request whose body has been read; raises `HTTPError`."""
+    if request.method != "POST":
+        return _in_query_string(request, caller)
     try:
-        given = _BODY.decode(arrival.content.removeprefix(BYTE_ORDER_MARK))
+        given = _BODY.decode(request.content.removeprefix(BYTE_ORDER_MARK))
     except (msgspec.MsgspecError, ValueError, RecursionError):
-        return _params(_decode(arrival.content, "The body"), arrival, caller)  # says what is wrong
+        return _params(_decode(request.content, "The body"), request, caller)  # says what is wrong
     return GraphQLParams(
         given.query,
         given.variables,
@@ -53,13 +53,13 @@ def read_parameters(arrival: Arrival, caller: Caller) -> GraphQLParams:
         given.extensions,
         False,
         given.document_id or None,
-        arrival.head.once(wants_fresh),
+        request.head.once(wants_fresh),
         caller,
     )
 
 
-def _in_query_string(arrival: Arrival, caller: Caller) -> GraphQLParams:
-    parameters = QueryParams(arrival.content)
+def _in_query_string(request: HttpRequest, caller: Caller) -> GraphQLParams:
+    parameters = QueryParams(request.content)
     given: dict[str, Any] = {}
     for name in ("query", "operationName", "variables", "extensions", "documentId"):
         text = parameters.get(name)
@@ -67,7 +67,7 @@ def _in_query_string(arrival: Arrival, caller: Caller) -> GraphQLParams:
             given[name] = _decode(text.encode("utf-8", "surrogatepass"), f"The parameter `{name}`")
         elif text:
             given[name] = text
-    return _params(given, arrival, caller)
+    return _params(given, request, caller)
 
 
 class _Body(msgspec.Struct, rename="camel"):
@@ -81,7 +81,7 @@ class _Body(msgspec.Struct, rename="camel"):
 _BODY = msgspec.json.Decoder(_Body)
 
 
-def wants_fresh(head: Head) -> bool:
+def wants_fresh(head: Headers) -> bool:
     """Whether a request asks for an answer that comes from no cache: `Cache-Control: no-cache` (RFC 9111, 5.2.1.4)."""
     return "no-cache" in head.once(cache_directives)
 
@@ -91,7 +91,7 @@ def _decode(text: bytes, what: str) -> Any:
         return msgspec.json.decode(text.removeprefix(BYTE_ORDER_MARK))
     except (msgspec.MsgspecError, ValueError, RecursionError):
         # The decoder's own words could repeat what was sent.
-        raise HTTPProblem(400, f"{what} is not valid JSON.") from None
+        raise HTTPError(400, f"{what} is not valid JSON.") from None
 
 
 _MEMBERS: Mapping[Any, tuple[type, str]] = {
@@ -103,22 +103,22 @@ _MEMBERS: Mapping[Any, tuple[type, str]] = {
 }
 
 
-def _params(given: Any, arrival: Arrival, caller: Caller) -> GraphQLParams:
+def _params(given: Any, request: HttpRequest, caller: Caller) -> GraphQLParams:
     if isinstance(given, list):
-        raise HTTPProblem(400, "Several requests in one body are not supported. Send one JSON object.")
+        raise HTTPError(400, "Several requests in one body are not supported. Send one JSON object.")
     if not isinstance(given, dict):
-        raise HTTPProblem(400, "The body must be a JSON object with the member `query`.")
+        raise HTTPError(400, "The body must be a JSON object with the member `query`.")
     for name, value in given.items():
         member = _MEMBERS.get(name)
         if member is not None and value is not None and not isinstance(value, member[0]):
-            raise HTTPProblem(400, f"`{name}` must be {member[1]}.")
+            raise HTTPError(400, f"`{name}` must be {member[1]}.")
     return GraphQLParams(
         given.get("query"),
         given.get("variables"),
         given.get("operationName") or None,
         given.get("extensions"),
-        arrival.method != "POST",
+        request.method != "POST",
         given.get("documentId") or None,
-        arrival.head.once(wants_fresh),
+        request.head.once(wants_fresh),
         caller,
     )

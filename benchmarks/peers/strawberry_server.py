@@ -27,7 +27,7 @@ from resolvers.nexudus.record import parse as parse_nexudus
 from schema.federation import VERSION, FederatedSchema
 from schema.query import Query
 from schema.scalars import SCALARS
-from schema.sources import MADE, SOURCE_TYPES
+from schema.sources import MAPPINGS, SOURCE_TYPES
 
 UPSTREAM = os.environ["UPSTREAM"]
 NEXUDUS = f"{UPSTREAM}/api/crm/crmopportunities"
@@ -87,7 +87,7 @@ class Context(dict[str, Any]):
             record = await self._loaders[source.name].load(source_id)
             if CACHE is not None and record is not None:
                 CACHE[key] = record
-        return None if record is None else MADE[source.name].of(record)
+        return None if record is None else MAPPINGS[source.name].of(record)
 
 
 class View(GraphQL[Context, None]):

@@ -7,12 +7,12 @@ import re
 from collections.abc import Iterable
 from typing import ClassVar, Final
 
-from resolvers.budget import Rate
 from resolvers.chartmogul.client import ChartMogulClient
 from resolvers.chartmogul.record import SOURCE, MinorUnits
+from resolvers.resilience.rate_limiter import Rate
+from resolvers.resilience.transport import Transport
 from resolvers.settings import Secret, check_secret, check_url
 from resolvers.source import Source, SourceSettings
-from resolvers.transport import Transport
 
 MOST_CONNECTIONS: Final = 20
 """ChartMogul's page on rate limits: beyond, it answers 503."""

@@ -4,12 +4,12 @@ import base64
 
 from resolvers.chartmogul.record import SOURCE, ChartMogulRecord, MinorUnits, parse
 from resolvers.errors import AnotherRecord
-from resolvers.get_one import GetOneClient
+from resolvers.resilience.transport import Transport
 from resolvers.settings import Secret
-from resolvers.transport import Transport
+from resolvers.single_record_client import SingleRecordClient
 
 
-class ChartMogulClient(GetOneClient):
+class ChartMogulClient(SingleRecordClient):
     """Asks ChartMogul for one uuid at a time."""
 
     def __init__(

@@ -7,13 +7,13 @@ import re
 from collections.abc import Iterable
 from typing import ClassVar, Final
 
-from resolvers.budget import Rate
 from resolvers.nexudus.client import NexudusClient
 from resolvers.nexudus.record import SOURCE
 from resolvers.nexudus.tokens import GivenToken, PasswordTokens
+from resolvers.resilience.rate_limiter import Rate
+from resolvers.resilience.transport import Transport
 from resolvers.settings import Secret, check_secret, check_url
 from resolvers.source import Source, SourceSettings
-from resolvers.transport import Transport
 
 CONCURRENCY: Final = 10
 """Requests at once. None is documented; at the documented rate of one each 100 ms it takes answers of a second to

@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from typing import Protocol
 from urllib.parse import quote
 
+from httpclient.client import Request
 from resolvers.errors import AnotherRecord, UpstreamError, UpstreamUnauthorized
-from resolvers.exchange import Request
+from resolvers.fetching.upstream_context import SharedFetch
 from resolvers.nexudus.list_doubts import ListDoubts
 from resolvers.nexudus.page import read_page
 from resolvers.nexudus.record import SOURCE, parse
-from resolvers.operation import Flight
+from resolvers.resilience.transport import Transport
 from resolvers.source import Outcome
-from resolvers.transport import Transport
 
 LIST_SIZE = 50
 """Ids in one list call. No maximum is documented; 100 ten-digit ids would make a query of over a kilobyte."""
@@ -39,10 +39,10 @@ class Tokens(Protocol):
     def at_hand(self) -> str | None:
         """Return a token that should be good, None if one has to be got first."""
 
-    async def get(self, flight: Flight) -> str:
+    async def get(self, shared_fetch: SharedFetch) -> str:
         """Return a token that should be good."""
 
-    async def renew(self, stale: str, flight: Flight) -> str:
+    async def renew(self, stale: str, shared_fetch: SharedFetch) -> str:
         """Return another token than the refused one."""
 
     def accepted(self, token: str) -> None:
@@ -76,31 +76,31 @@ class NexudusClient:
         """Whether a token is at hand."""
         return self._tokens.at_hand() is not None
 
-    async def prepare(self, flight: Flight) -> None:
+    async def prepare(self, shared_fetch: SharedFetch) -> None:
         """Sign in, if need be, however long it takes."""
-        await self._tokens.get(flight)
+        await self._tokens.get(shared_fetch)
 
-    async def fetch_many(self, ids: Sequence[str], flight: Flight) -> list[Outcome]:
+    async def fetch_many(self, ids: Sequence[str], shared_fetch: SharedFetch) -> list[Outcome]:
         """Return one outcome for each id, with one request where all goes well."""
         if len(ids) == 1:
-            return [await self._fetch_one(ids[0], flight)]
+            return [await self._fetch_one(ids[0], shared_fetch)]
         listed = [] if self._lists.are_off else [one for one in ids if not self._lists.is_kept_out(one)]
         if len(listed) < 2:
             listed = []
-        found = await self._fetch_listed(listed, flight) if listed else {}
+        found = await self._fetch_listed(listed, shared_fetch) if listed else {}
         if len(listed) < len(ids):
-            found |= await self._fetch_singly([one for one in ids if one not in found], flight)
+            found |= await self._fetch_singly([one for one in ids if one not in found], shared_fetch)
         return [found[source_id] for source_id in ids]
 
-    async def _fetch_listed(self, ids: Sequence[str], flight: Flight) -> dict[str, Outcome]:
+    async def _fetch_listed(self, ids: Sequence[str], shared_fetch: SharedFetch) -> dict[str, Outcome]:
         try:
-            return await self._list(ids, flight)
+            return await self._list(ids, shared_fetch)
         except UpstreamError as error:
             failure = error.with_traceback(None)
         if failure.retryable and failure.status not in ROWS_FAULTS:
             return dict.fromkeys(ids, failure)
         # One id singly; only if that works, the rest: an outage must not be multiplied by fifty.
-        first = await self._fetch_one(ids[0], flight)
+        first = await self._fetch_one(ids[0], shared_fetch)
         if isinstance(first, UpstreamError):
             return dict.fromkeys(ids, failure)
         if failure.status is not None and 400 <= failure.status < 500 and not failure.retryable:
@@ -108,16 +108,16 @@ class NexudusClient:
         elif not self._lists.have_worked:
             self._lists.switch_off("it fails, though single records do not")
         if self._lists.are_off:
-            return {ids[0]: first} | await self._fetch_singly(ids[1:], flight)
-        halves = await self._try_halves(ids[1:], ids[0], flight)
+            return {ids[0]: first} | await self._fetch_singly(ids[1:], shared_fetch)
+        halves = await self._try_halves(ids[1:], ids[0], shared_fetch)
         if None not in halves.values():
             self._lists.keep_out(ids[0])  # the only one that was in no list that worked
         elif not any(halves.values()):
             self._lists.switch_off("it fails, though single records do not")
-            return {ids[0]: first} | await self._fetch_singly(ids[1:], flight)
-        return {ids[0]: first} | await self._joined(halves, ids[0], flight)
+            return {ids[0]: first} | await self._fetch_singly(ids[1:], shared_fetch)
+        return {ids[0]: first} | await self._joined(halves, ids[0], shared_fetch)
 
-    async def _joined(self, halves: Halves, good: str, flight: Flight) -> dict[str, Outcome]:
+    async def _joined(self, halves: Halves, good: str, shared_fetch: SharedFetch) -> dict[str, Outcome]:
         """Return what halves of a list gave, and halves of one that failed; keep rows that stop lists out of them."""
         found: dict[str, Outcome] = {}
         both_failed = not any(halves.values())
@@ -127,32 +127,36 @@ class NexudusClient:
             elif both_failed or len(half) == 1:
                 for source_id in half:
                     self._lists.keep_out(source_id)
-                found |= await self._fetch_singly(half, flight)
+                found |= await self._fetch_singly(half, shared_fetch)
             else:
-                found |= await self._joined(await self._try_halves(half, good, flight), good, flight)
+                found |= await self._joined(await self._try_halves(half, good, shared_fetch), good, shared_fetch)
         return found
 
-    async def _try_halves(self, ids: Sequence[str], good: str, flight: Flight) -> Halves:
+    async def _try_halves(self, ids: Sequence[str], good: str, shared_fetch: SharedFetch) -> Halves:
         """Ask for each half by a list, a half of one id together with a good one."""
         halves = [tuple(half) for half in (ids[: len(ids) // 2], ids[len(ids) // 2 :]) if half]
         lists = [half if len(half) > 1 else (*half, good) for half in halves]
-        return dict(zip(halves, await asyncio.gather(*[self._try_list(one, flight) for one in lists]), strict=True))
+        return dict(
+            zip(halves, await asyncio.gather(*[self._try_list(one, shared_fetch) for one in lists]), strict=True)
+        )
 
-    async def _try_list(self, ids: Sequence[str], flight: Flight) -> dict[str, Outcome] | None:
+    async def _try_list(self, ids: Sequence[str], shared_fetch: SharedFetch) -> dict[str, Outcome] | None:
         """Return what came of a list; None if one of its rows may have stopped it."""
         try:
-            return await self._list(ids, flight)
+            return await self._list(ids, shared_fetch)
         except UpstreamError as error:
             if error.retryable and error.status not in ROWS_FAULTS:
                 return dict.fromkeys(ids, error.with_traceback(None))
             return None
 
-    async def _list(self, ids: Sequence[str], flight: Flight) -> dict[str, Outcome]:
+    async def _list(self, ids: Sequence[str], shared_fetch: SharedFetch) -> dict[str, Outcome]:
         """Return what one list gives, with its doubts settled singly; raises an `UpstreamError` if it is none."""
         request = self._listing(ids)
-        body = await self._get(request, flight)
+        body = await self._get(request, shared_fetch)
         if body is None:
-            return dict.fromkeys(ids) if self._lists.none_found_is_404 else await self._after_first_404(ids, flight)
+            return (
+                dict.fromkeys(ids) if self._lists.none_found_is_404 else await self._after_first_404(ids, shared_fetch)
+            )
         never_sent = self._lists.never_sent
         page = read_page(body, ids, never_sent=never_sent)
         if page.filter_ignored:
@@ -165,37 +169,37 @@ class NexudusClient:
         doubts: dict[str, Outcome] = {}
         if page.unsure:
             # Two first: they may show that rows lack nothing but what single records lack too.
-            doubts = await self._fetch_singly(page.unsure[:2], flight)
+            doubts = await self._fetch_singly(page.unsure[:2], shared_fetch)
             if self._lists.never_sent > never_sent:
                 page = read_page(body, ids, never_sent=self._lists.never_sent)
                 if self._confirm_missing:
                     page.unsure += page.missing
-            doubts |= await self._fetch_singly([one for one in page.unsure if one not in doubts], flight)
+            doubts |= await self._fetch_singly([one for one in page.unsure if one not in doubts], shared_fetch)
         return dict.fromkeys(ids) | page.records | doubts
 
-    async def _after_first_404(self, ids: Sequence[str], flight: Flight) -> dict[str, Outcome]:
+    async def _after_first_404(self, ids: Sequence[str], shared_fetch: SharedFetch) -> dict[str, Outcome]:
         """Learn what 404 means on this account: none of the ids exists, or no such route."""
-        first = await self._fetch_one(ids[0], flight)
+        first = await self._fetch_one(ids[0], shared_fetch)
         if first is None:
             self._lists.learn_404()
             return dict.fromkeys(ids)
         if not isinstance(first, UpstreamError):
             self._lists.switch_off("it is not found, though single records are")
-        return {ids[0]: first} | await self._fetch_singly(ids[1:], flight)
+        return {ids[0]: first} | await self._fetch_singly(ids[1:], shared_fetch)
 
-    async def _fetch_singly(self, ids: Sequence[str], flight: Flight) -> dict[str, Outcome]:
-        places = asyncio.Semaphore(SINGLES_AT_ONCE)
+    async def _fetch_singly(self, ids: Sequence[str], shared_fetch: SharedFetch) -> dict[str, Outcome]:
+        concurrency_limiter = asyncio.Semaphore(SINGLES_AT_ONCE)
 
         async def fetch_one(source_id: str) -> Outcome:
-            async with places:
-                return await self._fetch_one(source_id, flight)
+            async with concurrency_limiter:
+                return await self._fetch_one(source_id, shared_fetch)
 
         return dict(zip(ids, await asyncio.gather(*map(fetch_one, ids)), strict=True))
 
-    async def _fetch_one(self, source_id: str, flight: Flight) -> Outcome:
+    async def _fetch_one(self, source_id: str, shared_fetch: SharedFetch) -> Outcome:
         request = Request(f"{self._url}/{quote(source_id, safe='')}", "get")
         try:
-            body = await self._get(request, flight)
+            body = await self._get(request, shared_fetch)
             if body is None:
                 return None
             record, absent = parse(body)
@@ -214,21 +218,21 @@ class NexudusClient:
         query = f"CrmOpportunity_Id=%5B{quote(','.join(ids), safe=',')}%5D&page=1&size={len(ids)}"
         return Request(f"{self._url}?{query}", "list-by-ids", keys=len(ids), final=ROWS_FAULTS)
 
-    async def _get(self, request: Request, flight: Flight) -> bytes | None:
+    async def _get(self, request: Request, shared_fetch: SharedFetch) -> bytes | None:
         """Send with a token; after one refusal with a renewed one, once."""
         token = self._tokens.at_hand()
         if token is None:
-            with flight.time_left(SOURCE):
-                token = await self._tokens.get(flight)
+            with shared_fetch.time_left(SOURCE):
+                token = await self._tokens.get(shared_fetch)
         try:
-            return await self._send(request, token, flight)
+            return await self._send(request, token, shared_fetch)
         except UpstreamUnauthorized:
-            with flight.time_left(SOURCE):
-                token = await self._tokens.renew(token, flight)
-            return await self._send(request, token, flight)
+            with shared_fetch.time_left(SOURCE):
+                token = await self._tokens.renew(token, shared_fetch)
+            return await self._send(request, token, shared_fetch)
 
-    async def _send(self, request: Request, token: str, flight: Flight) -> bytes | None:
+    async def _send(self, request: Request, token: str, shared_fetch: SharedFetch) -> bytes | None:
         request.headers["Authorization"] = f"Bearer {token}"
-        body = await self.transport.fetch(request, flight)
+        body = await self.transport.fetch(request, shared_fetch)
         self._tokens.accepted(token)
         return body

@@ -37,7 +37,7 @@ class SignInPause:
         is_like_the_last = self._failure is not None and self._failure[0].retryable == failure.retryable
         self._failures = min(self._failures + 1, 10) if is_like_the_last else 0
         self._failure = type(failure), failure.status
-        if failure.retryable:  # the first one was tried three times: `resolvers/retry.py`
+        if failure.retryable:  # the first one was tried three times: `resolvers/resilience/retry.py`
             pause = min(_SHORT_PAUSE_SECONDS * (2**self._failures - 1), _LONGEST_SHORT_PAUSE_SECONDS)
         else:
             pause = min(PAUSE_SECONDS * 2**self._failures, _LONGEST_PAUSE_SECONDS)

@@ -15,14 +15,14 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from httpclient.client import Request
 from resolvers.errors import UpstreamBadResponse, UpstreamError, UpstreamUnauthorized
-from resolvers.exchange import Request
+from resolvers.fetching.upstream_context import SharedFetch, UpstreamContext
 from resolvers.nexudus.record import SOURCE
 from resolvers.nexudus.sign_in_pause import PAUSE_SECONDS, SignInPause
-from resolvers.operation import Flight, Operation
 from resolvers.reply import decode, decoder
+from resolvers.resilience.transport import Transport
 from resolvers.settings import Secret
-from resolvers.transport import Transport
 
 _RENEW_AT = 0.8
 """The part of a token's documented life after which it is renewed without waiting for a refusal."""
@@ -72,11 +72,11 @@ class GivenToken:
         """Return the token."""
         return self._token
 
-    async def get(self, flight: Flight) -> str:
+    async def get(self, shared_fetch: SharedFetch) -> str:
         """Return the token."""
         return self._token
 
-    async def renew(self, stale: str, flight: Flight) -> str:
+    async def renew(self, stale: str, shared_fetch: SharedFetch) -> str:
         """Raise `UpstreamUnauthorized`."""
         raise UpstreamUnauthorized(SOURCE, detail="NEXUDUS_ACCESS_TOKEN was refused")
 
@@ -111,7 +111,7 @@ class PasswordTokens:
         self._refused_until = 0.0
         self._pause = SignInPause(clock)
         self._renewal: asyncio.Task[str] | None = None
-        self._waiting: list[Flight] = []
+        self._waiting: list[SharedFetch] = []
 
     def at_hand(self) -> str | None:
         """Return a token that should be good, None if one has to be got first."""
@@ -123,25 +123,25 @@ class PasswordTokens:
             self._start_renewal()
         return self._access
 
-    async def get(self, flight: Flight) -> str:
+    async def get(self, shared_fetch: SharedFetch) -> str:
         """Return a token that should be good; gets one first if need be. Raises an `UpstreamError`."""
-        return self.at_hand() or await self._shared_renewal(flight)
+        return self.at_hand() or await self._shared_renewal(shared_fetch)
 
-    async def renew(self, stale: str, flight: Flight) -> str:
+    async def renew(self, stale: str, shared_fetch: SharedFetch) -> str:
         """Return a token other than `stale`, which was refused; raises an `UpstreamError`.
 
         Nexudus answers 401 to a missing role as well. So if the token that a renewal gave was refused too, no further
         one is asked for during the next 30 seconds.
         """
         if self._access not in (None, stale):
-            return await self.get(flight)
+            return await self.get(shared_fetch)
         if stale == self._unproven:
             self._refused_until = self._clock() + PAUSE_SECONDS
             self._unproven = None
         if self._clock() < self._refused_until:
             raise UpstreamUnauthorized(SOURCE, detail="a renewed token was refused too: is the role missing?")
         self._access = None
-        token = await self._shared_renewal(flight)
+        token = await self._shared_renewal(shared_fetch)
         self._unproven = token
         return token
 
@@ -150,14 +150,14 @@ class PasswordTokens:
         if token == self._unproven:
             self._unproven = None
 
-    async def _shared_renewal(self, flight: Flight) -> str:
-        flight.end()  # the renewal needs the permit, or the budget and the place behind it, that the flight holds
-        self._waiting.append(flight)
+    async def _shared_renewal(self, shared_fetch: SharedFetch) -> str:
+        shared_fetch.end()  # the renewal needs the permit, or the budget and the place behind it, that the flight holds
+        self._waiting.append(shared_fetch)
         try:
             # Shielded: a caller that gives up must not spoil the one use of the refresh token.
             return await asyncio.shield(self._start_renewal())
         finally:
-            self._waiting.remove(flight)
+            self._waiting.remove(shared_fetch)
 
     def _start_renewal(self) -> asyncio.Task[str]:
         if self._renewal is None:
@@ -191,11 +191,11 @@ class PasswordTokens:
 
     async def _ask(self, form: dict[str, str], kind: str) -> str:
         """Return the token that a grant gives; raises `UpstreamUnauthorized` if it is refused."""
-        renewal = Operation(_LONGEST_RENEWAL_SECONDS)
-        flight = Flight(lambda: {renewal}.union(*(waiting.riders() for waiting in self._waiting)))
+        renewal = UpstreamContext(_LONGEST_RENEWAL_SECONDS)
+        shared_fetch = SharedFetch(lambda: {renewal}.union(*(waiting.waiters() for waiting in self._waiting)))
         request = Request(self._url, kind, "POST", headers={"client_id": self._client_id}, form=form, keys=0)
         try:
-            body = await self._transport.fetch(request, flight)
+            body = await self._transport.fetch(request, shared_fetch)
         except UpstreamError as error:
             if error.status in (400, 401, 403) and not error.retryable:
                 raise UpstreamUnauthorized(SOURCE, status=error.status, detail=f"{kind} was refused") from None

@@ -1,0 +1,68 @@
+"""How many bytes an answer's data takes, counted before its text is built.
+
+A document of a few kilobytes can ask for one long text of a record thousands of times. The values of an answer share
+that text; only what is written repeats it.
+"""
+
+import json
+from typing import Any
+
+import msgspec
+import orjson
+
+from engine.cost import LimitExceeded
+
+
+class AnswerSize:
+    """The bytes of JSON that an answer's data takes so far."""
+
+    __slots__ = ("bytes", "most")
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.bytes = 0
+
+    def add(self, count: int) -> None:
+        """Count bytes that are written; raises `LimitExceeded`."""
+        self.bytes += count
+        if self.bytes > self.most:
+            raise self._too_much()
+
+    def check(self, value: Any) -> None:
+        """Raise `LimitExceeded` if a value does not fit any more; nothing is counted.
+
+        It is an answer's data, or a part: dictionaries, lists, structs, and what is written as a whole. It may be
+        nested as deeply as memory allows.
+        """
+        size = self.bytes
+        waiting = [value]
+        while waiting:
+            one = waiting.pop()
+            if isinstance(one, dict):
+                size += 2 * len(one) + (not one) + 1  # braces, colons, commas
+                waiting.extend(one)
+                waiting.extend(one.values())
+            elif isinstance(one, list):
+                size += len(one) + (not one) + 1
+                waiting.extend(one)
+            elif isinstance(one, msgspec.Struct):
+                keys = one.__struct_encode_fields__
+                size += 4 * len(keys) + (not keys) + 1 + sum(map(len, keys))  # keys are GraphQL names: plain
+                waiting.extend(msgspec.structs.astuple(one))
+            else:
+                size += _length(one)
+            if size > self.most:
+                raise self._too_much()
+
+    def _too_much(self) -> LimitExceeded:
+        return LimitExceeded("bytes of data in the answer", self.most)
+
+
+def _length(value: Any) -> int:
+    """Return the length of a value without parts in JSON."""
+    if isinstance(value, msgspec.Raw):
+        return memoryview(value).nbytes
+    try:
+        return len(orjson.dumps(value))
+    except TypeError:  # an integer beyond 64 bits, or half a surrogate pair
+        return len(json.dumps(value))

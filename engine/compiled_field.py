@@ -1,0 +1,165 @@
+"""A compiled operation's root field: it asks the loaders for its records, and completes what they have found."""
+
+from asyncio import Future
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import msgspec
+from orjson import Fragment
+
+from engine.answer_size import AnswerSize
+from engine.codegen import Function
+from engine.fallbacks import NotCompiled, Reason
+from engine.literals import Slot
+from engine.serialization_cache import SerializationCache
+from resolvers.errors import ResolverError
+from schema.context import Context
+from schema.lookups import Lookup
+
+Found = tuple[str, Any]
+"""A source's name, and what it has for one id, or will have: a record, None, an exception, a future of one of these."""
+
+
+_encode_into = msgspec.json.Encoder().encode_into
+
+
+class Failure(NamedTuple):
+    """An error, its path in the answer, and the places of its field in the text that was compiled."""
+
+    error: BaseException
+    path: list[str | int]
+    positions: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Serializer:
+    """Completes records of one source."""
+
+    function: Function
+    serialization_cache: SerializationCache
+    number: int
+
+    def complete(self, record: Any, size: AnswerSize) -> msgspec.Struct:
+        """Return the completed record, not yet written; raises `LimitExceeded`."""
+        completed = self.function.complete(record)
+        if self.function.repeats:  # else it is no longer than what the source has sent
+            size.check(completed)
+        return completed
+
+    def complete_again(self, record: Any, size: AnswerSize) -> bytes:
+        """Return what `complete` gives, as text, which may be known."""
+        known = self.serialization_cache.get(self.number, record)
+        return (
+            known
+            if known is not None
+            else self.serialization_cache.keep(self.number, record, self.complete(record, size))
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledField:
+    """A field made ready.
+
+    Its argument is the value of `variable`, else the text's literals at `slot`, else `value`. `completers` complete
+    the records of each source. Without a `lookup` it is `__typename`, and `value` is the answer.
+    """
+
+    key: str
+    positions: list[int]
+    lookup: Lookup | None
+    value: Any
+    variable: str | None
+    slot: Slot | None
+    completers: Mapping[str, Serializer]
+
+    def argument(self, variables: Mapping[str, Any], literals: Sequence[str]) -> Any:
+        """Return the argument's value; raises `NotCompiled` where it is refused as a whole."""
+        if self.variable is not None:
+            value = variables.get(self.variable)
+        else:
+            value = self.value if self.slot is None else literals[self.slot]
+        if self.lookup is not None:
+            if value is None:
+                raise NotCompiled(Reason.ARGUMENT)
+            if self.lookup.check is not None:
+                try:
+                    self.lookup.check(value)
+                except ResolverError:
+                    raise NotCompiled(Reason.ARGUMENT) from None
+        return value
+
+    def ask(self, value: Any, context: Context) -> list[Found]:
+        """Ask for every record that the argument's value names, without waiting for any."""
+        lookup = self.lookup
+        if lookup is None:
+            return []
+        return _asked(lookup, value if lookup.is_list else (value,), context)
+
+    def complete(self, found: list[Found], failures: list[Failure], size: AnswerSize) -> Any:
+        """Return the field's value in the answer: JSON, but for a `__typename`. Raises `LimitExceeded`."""
+        size.add(len(self.key) + 4)  # quotation marks, colon, comma
+        if self.lookup is None:
+            size.add(len(self.value) + 2)
+            return self.value
+        completers = self.completers
+        # A record at a time, so that the next one finds its memory in the processor's cache.
+        text = bytearray()
+        places: dict[Future[Any], slice] = {}
+        before = 0
+        for index, (source, outcome) in enumerate(found):
+            text += b"," if index else b""
+            if isinstance(outcome, Future):
+                if outcome in places:  # asked for twice
+                    text += text[places[outcome]]
+                elif (error := outcome.exception()) is not None:
+                    failures.append(self._failure(error, index))
+                    text += b"null"
+                elif (record := outcome.result()) is not None:
+                    start = len(text)
+                    _encode_into(completers[source].complete(record, size), text, start)
+                    places[outcome] = slice(start, len(text))
+                else:
+                    text += b"null"
+            elif isinstance(outcome, Exception):
+                failures.append(self._failure(outcome, index))
+                text += b"null"
+            elif outcome is not None:
+                # It came from the cache, hence is likely to come again.
+                text += completers[source].complete_again(outcome, size)
+            else:
+                text += b"null"
+            size.add(len(text) - before)
+            before = len(text)
+        value = bytes(text)
+        if not self.lookup.is_list:
+            return Fragment(value)
+        size.add(2)
+        return Fragment(b"[%b]" % value)
+
+    def _failure(self, error: BaseException, index: int) -> Failure:
+        assert self.lookup
+        return Failure(error, [self.key, index] if self.lookup.is_list else [self.key], self.positions)
+
+
+def _asked(lookup: Lookup, values: Iterable[Any], context: Context) -> list[Found]:
+    key, ask = lookup.key, context.loaders.ask
+    found: list[Found] = []
+    for value in values:
+        try:
+            source, source_id = key(value)
+            found.append((source.name, ask(source, source_id)))
+        except Exception as error:  # a value here, and an error at the record's place in the answer
+            found.append(("", error))
+    return found
+
+
+async def wait_all(asked: list[list[Found]]) -> None:
+    """Wait for everything that was asked for."""
+    for found in asked:
+        for _, outcome in found:
+            # One by one: those of a source come together, so that all but one are there when they are looked at.
+            if isinstance(outcome, Future) and not outcome.done():
+                with suppress(Exception):  # it will stand at its place in the answer
+                    await outcome

@@ -1,0 +1,152 @@
+"""The size of a GraphQL document, as if every fragment were written out, found without writing any out.
+
+Each fragment is measured once and remembered. So twenty fragments that each spread the next one twice count as a
+million fields, and take no longer than twenty fragments. Limiters that walk a fragment at every spread do the work
+that they are there to prevent (CVE-2026-47706, CVE-2026-47707, GHSA-mfj6-6p54-m98c).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from graphql import (
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    InlineFragmentNode,
+    OperationDefinitionNode,
+    SelectionNode,
+    SelectionSetNode,
+)
+
+MAX_NESTING: Final = 100
+"""Selection sets within one another, those of fragments too. Python's stack, not the graph, sets this bound."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueryLimits:
+    """The bounds. A fragment counts wherever it is spread. GraphiQL's introspection passes the defaults."""
+
+    max_characters: int = 50_000
+    max_tokens: int = 2_000
+    max_operations: int = 20
+    max_depth: int = 20
+    max_fields: int = 2_500
+    max_aliases: int = 500
+    max_root_fields: int = 100
+    max_directives: int = 100
+    max_records: int = 200
+    max_answer_fields: int = 10_000
+    """Fields times the records that they are asked of: what an answer can hold, were its lists one long."""
+    max_answer_bytes: int = 10_000_000
+    """JSON of an answer's data (`engine/answer_size.py`)."""
+
+
+class LimitExceeded(Exception):
+    """A document, or an operation with its variables, is over a limit; the text says which."""
+
+    def __init__(self, what: str, most: int) -> None:
+        super().__init__(f"This asks for too much: at most {most:,} {what} are allowed.")
+
+
+@dataclass(slots=True)
+class QueryCost:
+    """What a selection set comes to, fragments written out."""
+
+    depth: int = 0
+    nesting: int = 0
+    fields: int = 0
+    aliases: int = 0
+    directives: int = 0
+
+    def add(self, other: "QueryCost", *, below_field: bool = False) -> None:
+        """Count a part of the selection set; `below_field`: it is what a field selects."""
+        self.depth = max(self.depth, other.depth + below_field)
+        self.nesting = max(self.nesting, other.nesting + 1)
+        self.fields += other.fields
+        self.aliases += other.aliases
+        self.directives += other.directives
+
+
+class CostVisitor:
+    """Measures one document. Fragments that are not defined or spread themselves are left to validation."""
+
+    def __init__(self, fragments: Mapping[str, FragmentDefinitionNode], limits: QueryLimits) -> None:
+        self._fragments = fragments
+        self._limits = limits
+        self._sizes: dict[str, QueryCost] = {}
+        self._level = 0
+
+    def operation(self, operation: OperationDefinitionNode) -> None:
+        """Measure an operation; raises `LimitExceeded`."""
+        size = self._size(operation.selection_set)
+        size.directives += len(operation.directives or ())
+        size.directives += sum(len(d.directives or ()) for d in operation.variable_definitions or ())
+        self._check(size)
+
+    def fragment(self, name: str) -> QueryCost:
+        """Return a fragment's size; raises `LimitExceeded`."""
+        known = self._sizes.get(name)
+        if known is None:
+            self._sizes[name] = known = QueryCost()  # what a fragment that spreads itself finds
+            if definition := self._fragments.get(name):
+                size = self._size(definition.selection_set)
+                size.directives += len(definition.directives or ())
+                self._check(size)
+                self._sizes[name] = known = size
+        return known
+
+    def root_fields(self, selection_set: SelectionSetNode) -> list[tuple[FieldNode, QueryCost]]:
+        """Return the fields of an operation's own level, each with the size of what it selects."""
+        found: list[tuple[FieldNode, QueryCost]] = []
+        seen: set[str] = set()
+        waiting = [selection_set]
+        while waiting:
+            for node in waiting.pop().selections:
+                if isinstance(node, FieldNode):
+                    found.append((node, self._size(node.selection_set) if node.selection_set else QueryCost()))
+                elif isinstance(node, InlineFragmentNode):
+                    waiting.append(node.selection_set)
+                elif isinstance(node, FragmentSpreadNode) and node.name.value not in seen:
+                    seen.add(node.name.value)
+                    if definition := self._fragments.get(node.name.value):
+                        waiting.append(definition.selection_set)
+        return found
+
+    def _size(self, selection_set: SelectionSetNode) -> QueryCost:
+        self._level += 1
+        if self._level > MAX_NESTING:
+            raise _too_deep()
+        size = QueryCost()
+        for node in selection_set.selections:
+            self._add(size, node)
+        self._level -= 1
+        return size
+
+    def _add(self, size: QueryCost, node: SelectionNode) -> None:
+        size.directives += len(node.directives or ())
+        if isinstance(node, FieldNode):
+            size.fields += 1
+            size.aliases += node.alias is not None
+            size.add(self._size(node.selection_set) if node.selection_set else QueryCost(), below_field=True)
+        elif isinstance(node, InlineFragmentNode):
+            size.add(self._size(node.selection_set))
+        elif isinstance(node, FragmentSpreadNode):
+            size.add(self.fragment(node.name.value))
+
+    def _check(self, size: QueryCost) -> None:
+        limits = self._limits
+        if size.nesting > MAX_NESTING:
+            raise _too_deep()
+        for found, what, most in (
+            (size.depth, "levels of fields", limits.max_depth),
+            (size.fields, "fields", limits.max_fields),
+            (size.aliases, "aliases", limits.max_aliases),
+            (size.directives, "directives", limits.max_directives),
+        ):
+            if found > most:
+                raise LimitExceeded(what, most)
+
+
+def _too_deep() -> LimitExceeded:
+    return LimitExceeded("selection sets within one another", MAX_NESTING)

@@ -1,0 +1,130 @@
+"""How much one operation may ask for, settled before anything is validated, executed or fetched.
+
+A document is measured once, in time linear in its length (`engine/cost.py`); what is found is kept with the
+document, and each request adds only the lengths of the lists in its variables.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    GraphQLSchema,
+    ListValueNode,
+    NullValueNode,
+    OperationDefinitionNode,
+    ValueNode,
+    VariableNode,
+    get_named_type,
+)
+
+from engine.cost import CostVisitor, LimitExceeded, QueryCost, QueryLimits
+
+INTROSPECTION: Final = ("__schema", "__type")
+
+MOST_ALIASES: Final = 2
+"""In introspection, whose lists are long and within one another. Without aliases it cannot ask for anything twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordCost:
+    """A root field that fetches records: how many it names itself, how many its variables name (or their defaults)."""
+
+    constant: int
+    variables: tuple[tuple[str, int], ...]
+    fields: int
+
+
+@dataclass(slots=True)
+class OperationCost:
+    """What is known of an operation before its variables are."""
+
+    kind: str
+    root_fields: frozenset[str] = frozenset()
+    demands: dict[str, RecordCost] = field(default_factory=dict)
+    fields: int = 0
+
+
+class CostLimits:
+    """Makes the plans of documents for one schema, and holds requests against them."""
+
+    def __init__(self, schema: GraphQLSchema, limits: QueryLimits) -> None:
+        self.limits = limits
+        assert schema.query_type
+        # An argument of type ID names a record, and so does a router's representation.
+        self._id_arguments = {
+            name: {a for a, argument in field.args.items() if get_named_type(argument.type).name in ("ID", "_Any")}
+            for name, field in schema.query_type.fields.items()
+        }
+
+    def costs(self, document: DocumentNode) -> dict[str | None, OperationCost]:
+        """Return each operation's plan by its name; raises `LimitExceeded`."""
+        fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
+        operations = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
+        if len(operations) > self.limits.max_operations:
+            raise LimitExceeded("operations in a document", self.limits.max_operations)
+        walk = CostVisitor(fragments, self.limits)
+        # What no operation uses is validated all the same.
+        for name in fragments:
+            walk.fragment(name)
+        return {o.name.value if o.name else None: self._plan(o, walk) for o in operations}
+
+    def check(self, plan: OperationCost, variables: Mapping[str, Any] | None) -> None:
+        """Raise `LimitExceeded` if an operation asks for too many records, or for too much of them."""
+        given = variables or {}
+        records = 0
+        fields = plan.fields
+        for demand in plan.demands.values():
+            count = demand.constant
+            for name, default in demand.variables:
+                value = given.get(name)
+                count += len(value) if isinstance(value, list) else default if value is None else 1
+            records += count
+            fields += count * demand.fields
+        if records > self.limits.max_records:
+            raise LimitExceeded("records", self.limits.max_records)
+        if fields > self.limits.max_answer_fields:
+            raise LimitExceeded("fields in the answer", self.limits.max_answer_fields)
+
+    def _plan(self, operation: OperationDefinitionNode, walk: CostVisitor) -> OperationCost:
+        walk.operation(operation)
+        plan = OperationCost(operation.operation.value)
+        defaults = {d.variable.name.value: _length(d.default_value) for d in operation.variable_definitions or ()}
+        fields = walk.root_fields(operation.selection_set)
+        if len(fields) > self.limits.max_root_fields:
+            raise LimitExceeded("root fields", self.limits.max_root_fields)
+        plan.root_fields = frozenset(node.name.value for node, _ in fields)
+        introspected = [(node, size) for node, size in fields if node.name.value in INTROSPECTION]
+        if sum(size.aliases + (node.alias is not None) for node, size in introspected) > MOST_ALIASES:
+            raise LimitExceeded("aliases in introspection", MOST_ALIASES)
+        for node, size in fields:
+            self._add(plan, node, size, defaults)
+        if sum(demand.constant for demand in plan.demands.values()) > self.limits.max_records:
+            raise LimitExceeded("records", self.limits.max_records)
+        return plan
+
+    def _add(self, plan: OperationCost, node: FieldNode, size: QueryCost, defaults: dict[str, int]) -> None:
+        plan.fields += 1
+        asked = self._id_arguments.get(node.name.value)
+        if not asked:
+            plan.fields += size.fields
+            return
+        values = [argument.value for argument in node.arguments or () if argument.name.value in asked]
+        # Fields of one name in the answer are fetched once, with what both select.
+        name = node.alias.value if node.alias else node.name.value
+        before = plan.demands.get(name)
+        plan.demands[name] = RecordCost(
+            sum(_length(value) for value in values if not isinstance(value, VariableNode)),
+            tuple((v.name.value, defaults.get(v.name.value, 0)) for v in values if isinstance(v, VariableNode)),
+            size.fields + (before.fields if before else 0),
+        )
+
+
+def _length(value: ValueNode | None) -> int:
+    """Return how many records a literal names; a single value is coerced to a list of one."""
+    if isinstance(value, ListValueNode):
+        return len(value.values)
+    return 0 if value is None or isinstance(value, NullValueNode) else 1

@@ -1,0 +1,55 @@
+"""A client that goes away: its work is given up. ASGI servers tell of it, but end nothing by themselves."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from starlette.types import Receive
+
+from httpserver.eager import EagerCoroutine
+
+T = TypeVar("T")
+
+PATIENCE_SECONDS = 0.05
+"""Work that is done sooner is not watched: most is, and watching costs a task."""
+
+
+class ClientDisconnected(Exception):
+    """The client is gone; nobody reads an answer."""
+
+
+async def cancel_on_disconnect(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
+    """Return what the work gives; cancels it and raises `ClientDisconnected` if the client disconnects (ASGI `http.disconnect`)."""
+    started = EagerCoroutine(work)
+    if started.is_done:
+        return started.result
+    working = asyncio.current_task()
+    if (
+        working is None
+    ):  # begun without a task: whoever did that cancels the rest if the client goes (`httpserver/protocol.py`)
+        return await started
+    watching: asyncio.Task[None] | None = None
+    gone = False
+
+    async def watch() -> None:
+        nonlocal gone
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        gone = True
+        working.cancel()
+
+    def start_watching() -> None:
+        nonlocal watching
+        watching = asyncio.create_task(watch())
+
+    timer = asyncio.get_running_loop().call_later(PATIENCE_SECONDS, start_watching)
+    try:
+        return await started
+    except asyncio.CancelledError:
+        if gone and working.uncancel() == 0:
+            raise ClientDisconnected from None
+        raise
+    finally:
+        timer.cancel()
+        if watching is not None:
+            watching.cancel()

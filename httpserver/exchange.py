@@ -1,0 +1,212 @@
+"""One request and its response, as the application sees them (ASGI 3.0) and as they stand on the connection.
+
+The whole response is written at once where the application sends it at once. What it sends is checked as little as a
+server may: nothing in a header can end its line, and a body is as long as its header says.
+"""
+
+import asyncio
+from typing import Any, Protocol
+
+from starlette.types import ASGIApp, Message
+from uvicorn.server import ServerState
+
+from httpserver.framing import RequestHead
+from httpserver.last_resort import internal_error
+from httpserver.request import WHOLE
+from httpserver.response import lines, status_line
+
+HIGH_WATER_BYTES = 65_536
+"""Of a body that the application has not asked for yet. Then no more of it is read."""
+
+CLOSE = (b"connection", b"close")
+
+
+class Connection(Protocol):
+    """What an exchange needs of its connection."""
+
+    scheme: str
+    server: tuple[str, int | None] | None
+    client: tuple[str, int] | None
+    state: ServerState
+    is_ending: bool
+
+    def write(self, data: bytes) -> None:
+        """Send some bytes."""
+
+    def is_full(self) -> bool:
+        """Return whether so much waits to be read by the client that no more is to be written."""
+
+    async def drain(self) -> None:
+        """Wait until that is no longer so."""
+
+    def read_on(self) -> None:
+        """Read more of the body."""
+
+    def responded(self, *, closes: bool) -> None:
+        """Take note that the response has been written."""
+
+    def abort(self) -> None:
+        """End the connection at once."""
+
+
+class Exchange:
+    """A request with its response; `body` is what has come of the body, all of it where `is_whole`."""
+
+    def __init__(
+        self, connection: Connection, head: RequestHead, state: dict[str, Any], body: bytes, *, is_whole: bool
+    ) -> None:
+        self._connection = connection
+        self._head = head
+        self._body: bytes | bytearray = body
+        self._is_whole = is_whole
+        self._is_gone = False
+        self._continues = head.expects_continue and not is_whole
+        self._came: asyncio.Event | None = None
+        self._start: Message | None = None
+        self._left: int | None = None
+        self._is_chunked = False
+        self.has_started = False
+        self.is_complete = False
+        self.scope: dict[str, Any] = {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.3"},
+            "http_version": head.version,
+            "server": connection.server,
+            "client": connection.client,
+            "scheme": connection.scheme,
+            "method": head.method,
+            "root_path": "",
+            "path": head.path,
+            "raw_path": head.raw_path,
+            "query_string": head.query_string,
+            "headers": head.head.fields,
+            "state": state.copy(),
+        }
+
+    def start_with_whole_body(self) -> None:
+        """Tell the application that the body is here, and that its work is cancelled if the client goes."""
+        self.scope["extensions"] = {WHOLE: {"body": self._body, "head": self._head.head}}
+
+    # From the connection
+
+    def feed(self, data: bytes, *, is_last: bool) -> bool:
+        """Take more of the body; return whether the application has to ask for it before more is read."""
+        if not isinstance(self._body, bytearray):
+            self._body = bytearray(self._body)
+        self._body += data
+        self._is_whole = is_last
+        self._wake()
+        return len(self._body) > HIGH_WATER_BYTES
+
+    def disconnect(self) -> None:
+        """Take note that the client has gone."""
+        self._is_gone = True
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._came is not None:
+            self._came.set()
+
+    # From the application
+
+    async def run(self, app: ASGIApp) -> None:
+        """Let the application answer; whatever it does, the request is answered or the connection ends."""
+        try:
+            await app(self.scope, self.receive, self.send)
+        except Exception as error:
+            await self._answer_for(error)
+            return
+        except BaseException:  # cancelled: the client has gone, or the server must end now
+            if not self._is_gone:
+                self._connection.abort()
+            raise
+        if not self.is_complete and not self._is_gone:
+            await self._answer_for(RuntimeError("the application returned without a whole response"))
+
+    async def _answer_for(self, error: Exception) -> None:
+        """Answer in place of an application that has failed, or end the connection where its response has begun."""
+        response = internal_error(error)
+        if self.is_complete or self._is_gone:
+            return
+        if self.has_started:
+            self._connection.abort()
+            return
+        self._start = None
+        response.headers = {**response.headers, "Connection": "close"}
+        await response(self.scope, self.receive, self.send)
+
+    async def receive(self) -> Message:
+        """Return what has come of the body; `http.disconnect` when the client has gone or been answered."""
+        if self._continues and not self.has_started and not self._is_gone:
+            self._connection.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        self._continues = False
+        while not self._has_news():
+            self._connection.read_on()
+            self._came = self._came or asyncio.Event()
+            self._came.clear()
+            await self._came.wait()
+        if self._is_gone or self.is_complete or self._body is None:
+            return {"type": "http.disconnect"}
+        body, more = bytes(self._body), not self._is_whole
+        self._body = b"" if more else None  # type: ignore[assignment] # it was given
+        return {"type": "http.request", "body": body, "more_body": more}
+
+    def _has_news(self) -> bool:
+        if self._is_gone or self.is_complete:
+            return True
+        return self._body is not None and (self._is_whole or bool(self._body))
+
+    async def send(self, message: Message) -> None:
+        """Take a part of the response."""
+        if self._is_gone:
+            return
+        if message["type"] == "http.response.start" and self._start is None:
+            self._start = message
+            return
+        if message["type"] != "http.response.body" or self._start is None or self.is_complete:
+            raise RuntimeError("the application sends what no response consists of")
+        if self._connection.is_full():
+            await self._connection.drain()
+            if self._is_gone:
+                return
+        body, more = message.get("body", b""), message.get("more_body", False)
+        first = b"" if self.has_started else self._first(self._start, body, more=more)
+        if self._head.method == "HEAD" or self._start["status"] in (204, 304):
+            body = b""
+        elif self._is_chunked:
+            body = (b"%x\r\n%s\r\n" % (len(body), body) if body else b"") + (b"" if more else b"0\r\n\r\n")
+        elif self._left is not None:
+            self._left -= len(body)
+            if self._left < 0 or (self._left and not more):
+                raise RuntimeError("the response's body is not as long as its Content-Length says")
+        self.has_started = True
+        self._connection.write(first + body)
+        if not more:
+            self.is_complete = True
+            self._wake()
+            self._connection.responded(closes=self._closes)
+
+    def _first(self, start: Message, body: bytes, *, more: bool) -> bytes:
+        """Return the response's head."""
+        connection = self._connection
+        headers = list(start.get("headers", ()))
+        named = dict(headers)
+        says_close = CLOSE in connection.state.default_headers or named.get(b"connection", b"").lower() == b"close"
+        self._closes = says_close or not self._head.keep_alive or connection.is_ending or not self._is_whole
+        if self._closes and not says_close:
+            headers.append(CLOSE)
+        if b"content-length" in named:
+            self._left = int(named[b"content-length"])
+        elif start["status"] not in (204, 304) and self._head.method != "HEAD":
+            if not more:
+                self._left = len(body)
+                headers.append((b"content-length", b"%d" % len(body)))
+            elif self._head.version == "1.1":
+                self._is_chunked = True
+                headers.append((b"transfer-encoding", b"chunked"))
+            elif not self._closes:
+                raise AssertionError("HTTP/1.0 is never kept")
+        own = lines(headers)
+        if own.count(b"\n") != len(headers) or own.count(b"\r") != len(headers):
+            raise RuntimeError("a header of the response has a line break in it")
+        return b"%s%s%s\r\n" % (status_line(start["status"]), lines(connection.state.default_headers), own)

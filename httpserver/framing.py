@@ -1,0 +1,234 @@
+"""How requests are told apart on a connection (RFC 9112): where a head ends, what is in it, and where its body ends.
+
+Nothing here reads or writes. `read_head` takes the bytes of one head, `Body` those behind it. It is the only framing
+of the server, whichever way a request takes from here, and it is strict: whatever another reader of the same bytes,
+such as a proxy in front, could frame differently is refused and ends the connection (RFC 9112, 11.2).
+
+It is our own because neither parser that uvicorn knows will do. httptools takes no body for a request that offers an
+upgrade, and checks neither `Host` nor folded lines; h11 is right and takes ten times as long. h11 is what the tests
+hold this against (`tests/test_fuzz_framing.py` lists where it is more lenient).
+"""
+
+import re
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from httpserver.http_errors import HTTPError
+from httpserver.request import Headers
+
+MAX_HEAD_BYTES = 65_536
+"""The bound that h11 has, too; also for all trailers."""
+
+MAX_CHUNK_LINE_BYTES = 4_096
+"""What stands before a chunk, and each trailer. It is searched anew with each piece that comes, so it is short."""
+
+MAX_HEADERS = 200
+
+END = b"\r\n\r\n"
+
+NEVER_IN_A_HEAD = re.compile(rb"(?<!\r)\n|\r(?![\n]|\Z)|\x00")
+"""Line feeds alone, carriage returns alone, and what TLS begins with: no need to wait for the rest."""
+
+_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
+_LINE = re.compile(rb"(%s++) ([\x21-\x7e]++) HTTP/([0-9])\.([0-9])\r\n" % _TOKEN)
+_FIELD = re.compile(rb"(%s++):([^\x00-\x08\x0a-\x1f\x7f]*+)\r\n" % _TOKEN)
+_FIELDS = re.compile(rb"(?:%s++:[^\x00-\x08\x0a-\x1f\x7f]*+\r\n)*+" % _TOKEN)
+_HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z\-._~%!$&'()*+,;=]*)(?::[0-9]*)?")
+_ABSOLUTE = re.compile(rb"https?://([^/?#]+)([^#]*)", re.IGNORECASE)
+_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\x00-\x08\x0a-\x1f\x7f]*)?")
+
+OFFERS = (b"upgrade", b"http2-settings")
+"""What is never taken (RFC 9110, 7.8), and so not passed on either."""
+
+
+@dataclass(slots=True)
+class RequestHead:
+    """What a request's head says. `length` is the body's in bytes; None where it comes in chunks."""
+
+    method: str
+    raw_path: bytes
+    query_string: bytes
+    version: str
+    head: Headers
+    length: int | None
+    keep_alive: bool
+    expects_continue: bool
+
+    @property
+    def path(self) -> str:
+        """The path as ASGI has it, without escapes."""
+        path = self.raw_path.decode("ascii")
+        return unquote(path) if "%" in path else path
+
+
+def malformed() -> HTTPError:
+    """Return the refusal of what is no HTTP request, or none that all would read alike."""
+    return HTTPError(400, "This is not an HTTP request.")
+
+
+def too_large(text: bytes | bytearray) -> HTTPError:
+    """Return the refusal of a head that is too large, of which this much is here."""
+    if b"\r\n" not in text:
+        return HTTPError(414, "The request's target is too long.")
+    return HTTPError(431, "The request's head is too large.")
+
+
+def read_head(text: bytes) -> RequestHead:
+    """Return what a head says, up to and with its empty line; raises `HTTPError`: then nothing more can be read."""
+    line = _LINE.match(text)
+    if line is None:
+        raise malformed()
+    method, target, major, minor = line.groups()
+    if major != b"1":
+        raise HTTPError(505, "This server speaks HTTP/1.1.")
+    if not _FIELDS.fullmatch(text, line.end(), len(text) - 2):
+        raise malformed()
+    fields = [(name.lower(), value.strip(b" \t")) for name, value in _FIELD.findall(text, line.end())]
+    if len(fields) > MAX_HEADERS:
+        raise too_large(text)
+    head = Headers(fields)
+    is_old = minor == b"0"
+    length, keep_alive = _length(head, is_old), not is_old
+    if b"connection" in head:
+        keep_alive = keep_alive and b"close" not in _tokens(head, b"connection")
+    raw_path, query_string = _target(method, target, _host(head, is_old))
+    expects = not is_old and _expects(head)
+    if b"upgrade" in head:
+        head = Headers([field for field in fields if field[0] not in OFFERS])
+    version = "1.0" if is_old else "1.1"
+    return RequestHead(method.decode("ascii"), raw_path, query_string, version, head, length, keep_alive, expects)
+
+
+def _only(head: Headers, name: bytes) -> bytes | None:
+    """Return a header that may be there once."""
+    if name not in head:
+        return None
+    values = head.all(name)
+    if len(values) > 1:
+        raise malformed()
+    return values[0]
+
+
+def _tokens(head: Headers, name: bytes) -> list[bytes]:
+    return [token.strip(b" \t").lower() for value in head.all(name) for token in value.split(b",")]
+
+
+def _host(head: Headers, is_old: bool) -> bytes | None:
+    host = _only(head, b"host")
+    if host is None and not is_old:
+        raise HTTPError(400, "A request needs one Host header.")
+    if host is not None and not _HOST.fullmatch(host):
+        raise malformed()
+    return host
+
+
+def _length(head: Headers, is_old: bool) -> int | None:
+    length = _only(head, b"content-length")
+    if b"transfer-encoding" in head:
+        if length is not None or is_old:  # RFC 9112, 6.1: who sends either may want to be read in two ways
+            raise malformed()
+        if _tokens(head, b"transfer-encoding") != [b"chunked"]:
+            raise HTTPError(501, "No other Transfer-Encoding than chunked is known here.")
+        return None
+    if length is None:
+        return 0
+    if not length.isdigit() or len(length) > 30:
+        raise malformed()
+    return int(length)
+
+
+def _expects(head: Headers) -> bool:
+    if b"expect" not in head:
+        return False
+    if _tokens(head, b"expect") != [b"100-continue"]:
+        raise HTTPError(417, "Nothing else than 100-continue can be expected here.")
+    return True
+
+
+def _target(method: bytes, target: bytes, host: bytes | None) -> tuple[bytes, bytes]:
+    if method == b"CONNECT":
+        raise HTTPError(501, "This server opens no tunnels.")
+    if target[:1] != b"/" and not (target == b"*" and method == b"OPTIONS"):
+        absolute = _ABSOLUTE.fullmatch(target)
+        if absolute is None or (host is not None and absolute[1].lower() != host.lower()):
+            raise HTTPError(400, "The request's target is none, or names another host.")
+        target = absolute[2] if absolute[2].startswith(b"/") else b"/" + absolute[2]
+    if b"#" in target:
+        raise malformed()
+    path, _, query_string = target.partition(b"?")
+    return path, query_string
+
+
+class Body:
+    """Takes the body that belongs to a head out of what has come. `is_complete` when all of it has been taken."""
+
+    def __init__(self, length: int | None, max_overhead_bytes: int) -> None:
+        """`max_overhead_bytes` is how much chunks may take beside what is in them."""
+        self._left = length or 0
+        self._is_chunked = length is None
+        self._is_within_a_chunk = False
+        self._overhead_left = max_overhead_bytes
+        self._trailers_left = MAX_HEAD_BYTES
+        self._is_last = False
+        self.is_complete = length == 0
+
+    def take(self, buffer: bytearray) -> bytes:
+        """Take from the buffer what belongs to the body, and return its content; raises `HTTPError`.
+
+        Trailers are dropped (RFC 9110, 6.5.1), and so are extensions of chunks.
+        """
+        if not self._is_chunked:
+            return self._take(buffer)
+        found, at = [], 0
+        while not self.is_complete:
+            if self._left:
+                piece = bytes(buffer[at : at + self._left])
+                if not piece:
+                    break
+                found.append(piece)
+                at += len(piece)
+                self._left -= len(piece)
+            elif self._is_within_a_chunk:
+                if len(buffer) - at < 2:
+                    break
+                if buffer[at : at + 2] != b"\r\n":
+                    raise malformed()
+                at += 2
+                self._is_within_a_chunk = False
+            else:
+                end = buffer.find(b"\r\n", at, at + MAX_CHUNK_LINE_BYTES)
+                if end < 0:
+                    if len(buffer) - at >= MAX_CHUNK_LINE_BYTES or NEVER_IN_A_HEAD.search(buffer, at):
+                        raise malformed()
+                    break
+                self._line(bytes(buffer[at:end]))
+                at = end + 2
+        del buffer[:at]
+        return b"".join(found)
+
+    def _take(self, buffer: bytearray) -> bytes:
+        piece = bytes(buffer[: self._left])
+        del buffer[: self._left]
+        self._left -= len(piece)
+        self.is_complete = not self._left
+        return piece
+
+    def _line(self, line: bytes) -> None:
+        """Take the line before a chunk, or one of the trailers behind the last."""
+        self._overhead_left -= len(line) + 4
+        if self._overhead_left < 0:
+            raise HTTPError(413, "The body's chunks are too small, or its trailers too large.")
+        if self._is_last:
+            self.is_complete = not line
+            self._trailers_left -= len(line) + 2
+            if self._trailers_left < 0:
+                raise too_large(b"\r\n")
+            if line and not _FIELD.fullmatch(line + b"\r\n"):
+                raise malformed()
+            return
+        size = _CHUNK.fullmatch(line)
+        if size is None:
+            raise malformed()
+        self._left = int(size[1], 16)
+        self._is_last = not self._left
+        self._is_within_a_chunk = not self._is_last

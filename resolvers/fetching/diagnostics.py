@@ -1,0 +1,49 @@
+"""What an operator should know of a source's answers, each thing told once."""
+
+from resolvers.errors import UpstreamBadResponse, UpstreamError, UpstreamForbidden, UpstreamUnauthorized
+from resolvers.source import Outcome
+from resolvers.telemetry import FetchFailed, NothingFound, Telemetry, UnknownCode
+
+TOLD = (UpstreamBadResponse, UpstreamUnauthorized, UpstreamForbidden)
+"""Errors that an operator can do something about."""
+
+SUSPICIOUSLY_MANY = 20
+
+MOST_REPORTED = 100
+"""Unknown codes that are told of, each once."""
+
+
+class Diagnostics:
+    """Looks at one source's outcomes."""
+
+    def __init__(self, source: str, telemetry: Telemetry) -> None:
+        self._source = source
+        self._telemetry = telemetry
+        self._reported: set[tuple[str, str]] = set()
+        self._missing_at_first: int | None = 0
+        """How many records were missing before one was found; None from then on."""
+
+    def look_at(self, outcome: Outcome) -> None:
+        """Tell of an error, that no record is ever found, and of each code that is not documented."""
+        if isinstance(outcome, UpstreamError):
+            self.tell(outcome)
+        elif outcome is None:
+            self._count_missing()
+        else:
+            self._missing_at_first = None
+            for unknown in outcome.unknown_codes():
+                if unknown not in self._reported and len(self._reported) < MOST_REPORTED:
+                    self._reported.add(unknown)
+                    self._telemetry(UnknownCode(self._source, *unknown))
+
+    def tell(self, error: UpstreamError) -> None:
+        """Tell of an error that the exchange itself did not show. The budget and the breaker refuse without a word."""
+        if not error.is_told and isinstance(error, TOLD):
+            error.is_told = True
+            self._telemetry(FetchFailed(self._source, error.code, error.detail))
+
+    def _count_missing(self) -> None:
+        if self._missing_at_first is not None:
+            self._missing_at_first += 1
+            if self._missing_at_first == SUSPICIOUSLY_MANY:
+                self._telemetry(NothingFound(self._source, SUSPICIOUSLY_MANY))

@@ -1,0 +1,151 @@
+"""Ids that wait for their source's budget, in an order that is fair to every operation.
+
+Operations take turns, id by id: one that wants a thousand records cannot starve one that wants a single one.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Collection
+from contextlib import suppress
+from typing import Any, Final
+
+from resolvers.fetching.upstream_context import SharedFetch, UpstreamContext
+from resolvers.resilience.timeouts import TimeLimit
+
+PENDING: Final[Any] = object()
+"""In place of an outcome that is not there yet."""
+
+
+class Waiter:
+    """One operation that waits for some records."""
+
+    __slots__ = ("_complete", "_left", "operation")
+
+    def __init__(self, operation: UpstreamContext) -> None:
+        self.operation = operation
+        self._left = 0
+        self._complete: asyncio.Future[None] | None = None
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether each record has an outcome."""
+        return self._left == 0
+
+    async def wait(self) -> None:
+        """Wait until each record that has been joined has an outcome, or the operation's deadline passes."""
+        if self._left:
+            self._complete = self.operation.loop.create_future()
+            with suppress(TimeoutError), TimeLimit(lambda: self.operation.deadline):
+                await self._complete
+
+    def await_one(self) -> None:
+        """Wait for one record more."""
+        self._left += 1
+
+    def one_is_there(self) -> None:
+        """Wait for one less."""
+        self._left -= 1
+        if self._left == 0 and self._complete is not None and not self._complete.done():
+            self._complete.set_result(None)
+
+
+class KeyRequest:
+    """One record that is being fetched or waits to be; who asked first, and all who wait for it."""
+
+    __slots__ = ("first", "is_queued", "outcome", "shared_fetch", "source_id", "visits")
+
+    def __init__(self, source_id: str, first: UpstreamContext) -> None:
+        self.source_id = source_id
+        self.first = first
+        self.visits: list[Waiter] = []
+        self.outcome: Any = PENDING
+        self.is_queued = False
+        self.shared_fetch: SharedFetch | None = None
+
+    def join(self, waiter: Waiter) -> None:
+        """Let somebody wait for it."""
+        self.visits.append(waiter)
+        waiter.await_one()
+
+    def leave(self, waiter: Waiter) -> None:
+        """Let somebody wait no more."""
+        if waiter in self.visits:
+            self.visits.remove(waiter)
+
+    def settle(self, outcome: Any) -> None:
+        """Tell all who wait, once."""
+        if self.outcome is PENDING:
+            self.outcome = outcome
+            self.shared_fetch = (
+                None  # which knows its records: a cycle would keep all of them until somebody looks for such
+            )
+            for waiter in self.visits:
+                waiter.one_is_there()
+
+    def waiters(self) -> Collection[UpstreamContext]:
+        """Return the operations that wait for it."""
+        visits = self.visits
+        return (visits[0].operation,) if len(visits) == 1 else {waiter.operation for waiter in visits}
+
+
+class FairQueue:
+    """Wanted records by the operation that queued them."""
+
+    def __init__(self) -> None:
+        self._lines: OrderedDict[UpstreamContext, OrderedDict[str, KeyRequest]] = OrderedDict()
+
+    def __bool__(self) -> bool:
+        return bool(self._lines)
+
+    def add(self, key_request: KeyRequest) -> None:
+        """Put a record at the end of its operation's line."""
+        line = self._lines.get(key_request.first)
+        if line is None:
+            line = self._lines[key_request.first] = OrderedDict()
+        line[key_request.source_id] = key_request
+        key_request.is_queued = True
+
+    def remove(self, key_request: KeyRequest) -> None:
+        """Take a record out that nobody waits for any more."""
+        line = self._lines[key_request.first]
+        del line[key_request.source_id]
+        if not line:
+            del self._lines[key_request.first]
+        key_request.is_queued = False
+
+    def take(self, most: int | None = None) -> list[KeyRequest]:
+        """Take all records out, or up to `most`: one of each operation in turn."""
+        taken: list[KeyRequest] = []
+        if len(self._lines) == 1:  # the usual case, and no turns to take
+            (line,) = self._lines.values()
+            if most is None or len(line) <= most:
+                taken += line.values()
+                self._lines.clear()
+                for key_request in taken:
+                    key_request.is_queued = False
+                return taken
+        while self._lines and (most is None or len(taken) < most):
+            operation, line = next(iter(self._lines.items()))
+            _, key_request = line.popitem(last=False)
+            key_request.is_queued = False
+            taken.append(key_request)
+            if line:
+                self._lines.move_to_end(operation)
+            else:
+                del self._lines[operation]
+        return taken
+
+    def waiters(self) -> set[UpstreamContext]:
+        """Return the operations that wait for what is in the queue."""
+        return {
+            v.operation for line in self._lines.values() for key_request in line.values() for v in key_request.visits
+        }
+
+    def position(self, operation: UpstreamContext, place: int) -> int:
+        """Return the how-manieth to be taken the `place`-th record of an operation would be."""
+        others = sum(min(len(line), place) for other, line in self._lines.items() if other is not operation)
+        return others + place
+
+    def length(self, operation: UpstreamContext) -> int:
+        """Return how many records an operation has in the queue."""
+        return len(self._lines.get(operation, ()))

@@ -1,0 +1,121 @@
+"""Records kept across requests, for a short time: the second of two memories that must not be mixed up.
+
+A loader remembers within one request and for as long as it lasts. The cache remembers between requests: a record for
+some seconds (fresh), and longer in case the source fails (stale); that a record is missing, for a few seconds. Errors
+are never kept. It holds what the source sent, so what a caller may see is decided later, each time anew.
+
+This one lives in the process's memory. A store that several servers share would stand behind it, asked inside the
+batch, where waiting does no harm.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import monotonic
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from resolvers.settings import Settings
+
+SWEEP_SECONDS = 60.0
+
+OptionalSeconds = Annotated[float, Meta(ge=0, le=86_400)]
+
+
+class CacheSettings(Settings, frozen=True, kw_only=True):
+    """How long and how much is kept, for each source; 0 seconds keeps nothing."""
+
+    cache_fresh_seconds: OptionalSeconds = 30.0
+    cache_missing_seconds: OptionalSeconds = 5.0
+    cache_stale_seconds: OptionalSeconds = 600.0
+    cache_max_records: Annotated[int, Meta(ge=1, le=10_000_000)] = 10_000
+    cache_max_bytes: Annotated[int, Meta(ge=1_000, le=100_000_000_000)] = 50_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is known of one id: its record, or None where the source said that there is none."""
+
+    record: Any | None
+    stored_at: float
+    fresh_until: float
+    stale_until: float
+    size: int
+
+
+class RecordCache:
+    """The records of one source, least recently used first out. `size_of` estimates a record's bytes in memory."""
+
+    def __init__(
+        self,
+        settings: CacheSettings,
+        *,
+        clock: Callable[[], float] = monotonic,
+        size_of: Callable[[Any], int] | None = None,
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._size_of = size_of or _size_of
+        self._sweep_at = clock() + SWEEP_SECONDS
+        self._entries: OrderedDict[str, Entry] = OrderedDict()
+        self._bytes = 0
+        self._is_off = not (
+            settings.cache_fresh_seconds or settings.cache_missing_seconds or settings.cache_stale_seconds
+        )
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def fresh(self, source_id: str) -> Entry | None:
+        """Return the entry if it can be served without asking the source."""
+        entry = self._entries.get(source_id)
+        if entry is None:
+            return None
+        self._entries.move_to_end(source_id)
+        return entry if self._clock() < entry.fresh_until else None
+
+    def stale(self, source_id: str) -> tuple[Any, float] | None:
+        """Return a record that may be served if the source fails, and its age in seconds."""
+        entry = self._entries.get(source_id)
+        now = self._clock()
+        if entry is None or entry.record is None or now >= entry.stale_until:
+            return None
+        self._entries.move_to_end(source_id)
+        return entry.record, now - entry.stored_at
+
+    def keep(self, source_id: str, record: Any | None) -> None:
+        """Remember a record, or that there is none."""
+        if self._is_off:
+            return
+        settings, now = self._settings, self._clock()
+        fresh = settings.cache_missing_seconds if record is None else settings.cache_fresh_seconds
+        stale = fresh if record is None else max(fresh, settings.cache_stale_seconds)
+        self._forget(source_id)  # what was known before is no longer true
+        if stale <= 0:
+            return
+        size = 300 if record is None else self._size_of(record)
+        if size > settings.cache_max_bytes:
+            return
+        self._entries[source_id] = Entry(record, now, now + fresh, now + stale, size)
+        self._bytes += size
+        while self._bytes > settings.cache_max_bytes or len(self._entries) > settings.cache_max_records:
+            self._forget(next(iter(self._entries)))
+        if now >= self._sweep_at:
+            self._sweep(now)
+
+    def _sweep(self, now: float) -> None:
+        """Forget what may no longer be served: records are personal data."""
+        self._sweep_at = now + SWEEP_SECONDS
+        for source_id in [one for one, entry in self._entries.items() if now >= entry.stale_until]:
+            self._forget(source_id)
+
+    def _forget(self, source_id: str) -> None:
+        if (entry := self._entries.pop(source_id, None)) is not None:
+            self._bytes -= entry.size
+
+
+def _size_of(record: Any) -> int:
+    """Estimate from the record's JSON: Python's strings and objects take about three times as much."""
+    return 1_000 + 3 * len(msgspec.json.encode(record, enc_hook=str))

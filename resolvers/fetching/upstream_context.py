@@ -1,0 +1,172 @@
+"""What one GraphQL operation may spend upstream, and what it has spent; and a flight, the fetch that serves several.
+
+One `UpstreamContext` is made for each operation. Times are those of the running loop's clock.
+"""
+
+import asyncio
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from resolvers.errors import UpstreamTimeout
+from resolvers.resilience.circuit_breaker import Verdict
+from resolvers.resilience.timeouts import TimeLimit
+
+
+@dataclass(slots=True)
+class Usage:
+    """One operation's use of one source.
+
+    `keys`: distinct records asked for. `cached`: those answered from the cache. `joined`: those that came with a
+    request which another operation had made or was about to make. `requests`: HTTP requests made for this operation.
+    """
+
+    keys: int = 0
+    cached: int = 0
+    joined: int = 0
+    requests: int = 0
+    milliseconds: float = 0.0
+    waits: int = field(default=0, repr=False)
+    since: float = field(default=0.0, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """A record that was served from the cache after its time, because the source failed."""
+
+    source: str
+    source_id: str
+    age_seconds: float
+    code: str
+
+
+class UpstreamContext:
+    """The deadline and the costs of one operation; made inside the running loop.
+
+    `wants_fresh`: nothing is answered from the cache, though what comes is kept there.
+    """
+
+    def __init__(self, deadline_seconds: float, *, wants_fresh: bool = False) -> None:
+        self.loop = asyncio.get_running_loop()  # asking for it is a system call each time, up to Python 3.11
+        self.now = self.loop.time
+        self.deadline = self.now() + deadline_seconds
+        self.wants_fresh = wants_fresh
+        self.costs: dict[str, Usage] = {}
+        self.stale: list[Stale] = []
+
+    def cost(self, source: str) -> Usage:
+        """Return the operation's account with a source."""
+        found = self.costs.get(source)
+        if found is None:
+            found = self.costs[source] = Usage()
+        return found
+
+    def begin_waiting(self, source: str) -> None:
+        """Count the time until `end_waiting`, once for waits that overlap."""
+        cost = self.cost(source)
+        if not cost.waits:
+            cost.since = self.now()
+        cost.waits += 1
+
+    def end_waiting(self, source: str) -> None:
+        """Wait no more."""
+        cost = self.cost(source)
+        cost.waits -= 1
+        if not cost.waits:
+            cost.milliseconds += (self.now() - cost.since) * 1000
+
+    def report(self) -> dict[str, dict[str, float]]:
+        """Return the costs by source, as the response's `extensions.upstream` shows them."""
+        return {
+            source: {
+                "keys": cost.keys,
+                "cached": cost.cached,
+                "joined": cost.joined,
+                "requests": cost.requests,
+                "milliseconds": round(cost.milliseconds, 1),
+            }
+            for source, cost in self.costs.items()
+        }
+
+
+class Permit(Protocol):
+    """The right to send one request now."""
+
+    def sent(self) -> None:
+        """Take note that the request is on its way."""
+
+    def release_slot(self) -> None:
+        """Take note that the reply is there, the whole of it."""
+
+    def end(self, verdict: Verdict, *, weight: int = 1) -> None:
+        """Take what it says about the source's health: nothing if nothing was sent."""
+
+
+class SharedFetch:
+    """One fetch under way. Its deadline is the latest of those who wait for it; one operation pays for it."""
+
+    __slots__ = ("_payer", "now", "permit", "waiters")
+
+    def __init__(
+        self, waiters: Callable[[], Collection[UpstreamContext]], *, owner: UpstreamContext | None = None
+    ) -> None:
+        self.waiters = waiters
+        """Gives the operations that wait for it just now."""
+        self._payer = owner
+        self.permit: Permit | None = None
+        self.now = owner.now if owner is not None else asyncio.get_running_loop().time
+
+    @property
+    def deadline(self) -> float:
+        """The moment after which nobody waits any more."""
+        return self._deadline(self.waiters())
+
+    @property
+    def seconds_left(self) -> float:
+        """The time until the deadline."""
+        return self.deadline - self.now()
+
+    def look(self) -> tuple[float, int]:
+        """Return `seconds_left` and `weight`."""
+        waiters = self.waiters()
+        if len(waiters) == 1:
+            (waiter,) = waiters
+            return waiter.deadline - self.now(), 1
+        return self._deadline(waiters) - self.now(), len(waiters)
+
+    def _deadline(self, waiters: Collection[UpstreamContext]) -> float:
+        return max([operation.deadline for operation in waiters], default=self.now())
+
+    @property
+    def weight(self) -> int:
+        """How many operations wait for it."""
+        return len(self.waiters())
+
+    def give(self, permit: Permit) -> None:
+        """Take along the permit for the first request."""
+        self.permit = permit
+
+    def take_permit(self) -> Permit | None:
+        """Return the permit that was taken along, once."""
+        permit, self.permit = self.permit, None
+        return permit
+
+    def end(self) -> None:
+        """Give back a permit that was not used."""
+        if (permit := self.take_permit()) is not None:
+            permit.end(Verdict.NONE)
+
+    def pay(self, source: str) -> None:
+        """Count one request."""
+        if self._payer is not None:
+            self._payer.cost(source).requests += 1
+
+    @contextmanager
+    def time_left(self, source: str) -> Iterator[None]:
+        """Bound what is awaited inside by the deadline, which moves; raises `UpstreamTimeout` when it passes."""
+        try:
+            with TimeLimit(lambda: self.deadline):
+                yield
+        except TimeoutError:
+            raise UpstreamTimeout(source, detail="the deadline passed") from None

@@ -1,0 +1,136 @@
+"""One attempt at a request: bounded in time, judged, and told of."""
+
+from dataclasses import dataclass
+from time import perf_counter
+
+from httpclient.client import HttpClient, KeptConnectionDied, Request
+from httpclient.connection import ConnectionFailed, MalformedResponse
+from resolvers.errors import UpstreamBadResponse, UpstreamError, UpstreamTimeout, UpstreamUnavailable
+from resolvers.fetching.upstream_context import Permit, SharedFetch
+from resolvers.reply import ASK_AGAIN, Reply, decipher
+from resolvers.resilience.circuit_breaker import Verdict
+from resolvers.resilience.concurrency_limiter import ConcurrencyLimiter
+from resolvers.resilience.timeouts import TimeLimit
+from resolvers.telemetry import Telemetry, UpstreamCall
+
+Found = bytes | None | UpstreamError
+"""A body, None where there is no such record, or what went wrong."""
+
+STANDSTILL = 2
+"""An attempt that took so many times its time limit was overtaken by a process that stood still."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """What all attempts at one source share."""
+
+    source: str
+    exchanges: HttpClient
+    concurrency_limiter: ConcurrencyLimiter
+    telemetry: Telemetry
+    timeout_seconds: float
+    max_bytes: int
+
+
+class Attempt:
+    """An attempt, made once, with a permit, for a flight, which pays for it.
+
+    `kept_connection_died`: whether no more came of it than that a kept connection turned out to be closed.
+    """
+
+    __slots__ = (
+        "_permit",
+        "_request",
+        "_round",
+        "_seconds",
+        "_shared_fetch",
+        "_started",
+        "_upstream",
+        "_weight",
+        "kept_connection_died",
+    )
+
+    def __init__(self, upstream: Upstream, request: Request, shared_fetch: SharedFetch, permit: Permit) -> None:
+        self._upstream = upstream
+        self._request = request
+        self._shared_fetch = shared_fetch
+        self._permit = permit
+        seconds_left, self._weight = shared_fetch.look()
+        self._seconds = max(0.0, min(upstream.timeout_seconds, seconds_left))
+        self._round = upstream.concurrency_limiter.round
+        self._started = perf_counter()
+        self.kept_connection_died = False
+
+    async def make(self, *, on_new_connection: bool = False) -> Found:
+        """Return what was found; raises nothing but a cancellation."""
+        upstream = self._upstream
+        self._shared_fetch.pay(upstream.source)
+        deadline = self._shared_fetch.now() + self._seconds
+        found: Reply | TimeoutError | MalformedResponse | ConnectionFailed
+        try:
+            with TimeLimit(lambda: deadline):
+                found = await upstream.exchanges.make(
+                    self._request,
+                    max_bytes=upstream.max_bytes,
+                    sent=self._permit.sent,
+                    on_new_connection=on_new_connection,
+                )
+        except TimeoutError:
+            found = TimeoutError()  # a traceback would know this frame, which knows what was found
+        except (MalformedResponse, ConnectionFailed) as error:
+            found = error.with_traceback(None)
+        except BaseException:
+            self._end(None, None, Verdict.NONE)
+            raise
+        try:
+            return self._judge(found)
+        except Exception:
+            self._end(None, None, Verdict.NONE)
+            raise
+
+    def _judge(self, found: Reply | TimeoutError | MalformedResponse | ConnectionFailed) -> Found:
+        """Return what came of it, when all who have to know of it do."""
+        upstream = self._upstream
+        source = upstream.source
+        status: int | None = None
+        failure: UpstreamError
+        try:
+            if isinstance(found, Reply):
+                status = found.status
+                body = decipher(source, found)
+                upstream.concurrency_limiter.increase()
+                self._permit.release_slot()
+                self._end(status, None, Verdict.GOOD)
+                return body
+            if isinstance(found, MalformedResponse):
+                failure, verdict = UpstreamBadResponse(source, detail=str(found)), Verdict.GOOD
+            elif isinstance(found, ConnectionFailed):
+                failure, verdict = UpstreamUnavailable(source, detail=str(found)), Verdict.FAILED
+                if isinstance(found, KeptConnectionDied):
+                    self.kept_connection_died, verdict = True, Verdict.NONE
+            else:
+                failure, verdict = UpstreamTimeout(source, detail="no complete answer in time"), self._of_a_timeout()
+        except UpstreamError as error:
+            failure = error.with_traceback(None)
+            is_ill = isinstance(error, UpstreamUnavailable) and status not in ASK_AGAIN
+            verdict = Verdict.FAILED if is_ill else Verdict.GOOD
+            if status == 503:
+                upstream.concurrency_limiter.decrease(self._round)
+        failure.is_told = True
+        self._end(status, failure, verdict)
+        return failure
+
+    def _of_a_timeout(self) -> Verdict:
+        """A source that was given hardly any time has not failed, nor has one that this process kept waiting."""
+        had_time = self._seconds * 2 >= self._upstream.timeout_seconds
+        stood_still = perf_counter() - self._started > max(self._seconds, 1.0) * STANDSTILL
+        return Verdict.TIMED_OUT if had_time and not stood_still else Verdict.NONE
+
+    def _end(self, status: int | None, failure: UpstreamError | None, verdict: Verdict) -> None:
+        upstream, request = self._upstream, self._request
+        code, detail = (failure.code, failure.detail) if failure else (None, "")
+        milliseconds = (perf_counter() - self._started) * 1000
+        upstream.telemetry(
+            UpstreamCall(upstream.source, request.kind, request.keys, status, milliseconds, code, detail)
+        )
+        self._permit.end(verdict, weight=max(self._weight, len(self._shared_fetch.waiters())))

@@ -1,0 +1,70 @@
+"""How many exchanges with a source run at once: a limit that shrinks when the source says that it is too many.
+
+ChartMogul answers 503 above 20 parallel connections (its page on rate limits). The limit is halved then, and grows by
+one for each round of good exchanges, never above its ceiling: additive increase, multiplicative decrease.
+"""
+
+import asyncio
+from collections import deque
+from contextlib import suppress
+
+
+class ConcurrencyLimiter:
+    """A semaphore with a limit that adapts. First come, first served."""
+
+    def __init__(self, ceiling: int) -> None:
+        self._ceiling = ceiling
+        self._limit = float(ceiling)
+        self._taken = 0
+        self._queue: deque[asyncio.Future[None]] = deque()
+        self.round = 0
+        """How many times the limit has shrunk."""
+
+    @property
+    def limit(self) -> int:
+        """How many may run at once just now."""
+        return int(self._limit)
+
+    def take_at_hand(self) -> bool:
+        """Take a place if one is free; return whether it was."""
+        is_free = self._taken < int(self._limit) and not self._queue
+        self._taken += is_free
+        return is_free
+
+    async def take(self) -> None:
+        """Wait for a place and take it."""
+        if self.take_at_hand():
+            return
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._queue.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self.release()  # the place had been given just before
+            else:
+                with suppress(ValueError):  # gone already, if somebody gave back a place in this very moment
+                    self._queue.remove(turn)
+            raise
+
+    def release(self) -> None:
+        """Return a place."""
+        self._taken -= 1
+        while self._queue and self._taken < self.limit:
+            turn = self._queue.popleft()
+            if not turn.done():
+                self._taken += 1
+                turn.set_result(None)
+
+    def increase(self) -> None:
+        """A good exchange."""
+        self._limit = min(self._ceiling, self._limit + 1 / self._limit)
+
+    def decrease(self, started_in: int) -> None:
+        """The source refused for being asked too much at once.
+
+        `started_in` is the `round` in which the exchange began: refusals of one round are one sign, not several.
+        """
+        if started_in == self.round:
+            self.round += 1
+            self._limit = max(1.0, self._limit / 2)

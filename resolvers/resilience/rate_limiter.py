@@ -1,0 +1,124 @@
+"""How often a source may be asked: every documented rate at once, so that not one request goes beyond any of them.
+
+A rate is kept as the log of the moments at which its last `limit` requests were sent (a sliding window: a token bucket
+would let twice the limit through in its first window). Requests go in the order in which they asked. When each of them
+may go is known ahead, hence a wait that cannot succeed is refused at once.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from time import monotonic
+
+from resolvers.errors import UpstreamRateLimited
+
+SHORTEST_SLEEP_SECONDS = 0.001
+"""Event loops round to milliseconds; without this, what is left of a wait would be spent turning the loop."""
+
+A_MOMENT_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """At most `limit` requests in any `seconds`."""
+
+    limit: int
+    seconds: float
+
+
+class RateLimiter:
+    """The ration of one source.
+
+    A request is `acquire`, then `sent` or `unspent`. Between the two it counts as if it were sent just now: opening a
+    connection takes time, and what counts at the source is when the request is on its way.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        rates: Sequence[Rate],
+        *,
+        clock: Callable[[], float] = monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._source = source
+        self._logs = [(rate, deque[float](maxlen=rate.limit)) for rate in rates]
+        self._clock = clock
+        self._sleep = sleep
+        self._held_until = float("-inf")
+        self._turn = asyncio.Lock()
+        self._unsent = 0
+        self.waiting = 0
+        """How many requests wait in `acquire`."""
+        self._waited_at = float("-inf")
+
+    @property
+    def is_saturated(self) -> bool:
+        """Whether a request has to wait, or had to a moment ago."""
+        return self.waiting > 0 or self._clock() - self._waited_at < A_MOMENT_SECONDS
+
+    def delay(self, further: int) -> float:
+        """Return in how many seconds the `further`-th request behind those that wait could go."""
+        return self._delay(self.waiting + further)
+
+    def spend_at_hand(self) -> bool:
+        """Let one request go if it need not wait; return whether it may go."""
+        may_go = not self.waiting and self._delay(1) <= 0
+        self._unsent += may_go
+        return may_go
+
+    async def acquire(self, seconds_left: Callable[[], float]) -> None:
+        """Wait until one request may go; raises `UpstreamRateLimited` at once if that is not within the time left.
+
+        The time is asked for anew while it waits: others may have joined the request, who have more.
+        """
+        if self.spend_at_hand():
+            return
+        self._refuse_beyond(seconds_left(), self.delay(1))
+        self.waiting += 1
+        try:
+            async with self._turn:
+                while (delay := self._delay(1)) > 0:
+                    self._refuse_beyond(seconds_left(), delay)
+                    await self._sleep(max(delay, SHORTEST_SLEEP_SECONDS))
+                    self._waited_at = self._clock()
+                self._unsent += 1
+        finally:
+            self.waiting -= 1
+
+    def sent(self) -> None:
+        """Count the request from now on."""
+        self._unsent -= 1
+        now = self._clock()
+        for _, log in self._logs:
+            log.append(now)
+
+    def unspent(self) -> None:
+        """Take note that the request was not sent after all."""
+        self._unsent -= 1
+
+    def hold(self, seconds: float) -> None:
+        """Let nothing go for a while: the source has asked for it."""
+        self._held_until = max(self._held_until, self._clock() + seconds)
+
+    def _delay(self, place: int) -> float:
+        """Return in how many seconds the `place`-th request from now may go."""
+        now = self._clock()
+        moment = max(now, self._held_until)
+        if not self._logs:
+            return moment - now
+        ahead = [now] * self._unsent
+        for _ in range(place):
+            for rate, log in self._logs:
+                # The request that must have left the window by then: one that was sent, or one that is yet to go.
+                leaving = len(log) + len(ahead) - rate.limit
+                if leaving >= 0:
+                    sent = log[leaving] if leaving < len(log) else ahead[leaving - len(log)]
+                    moment = max(moment, sent + rate.seconds)
+            ahead.append(moment)
+        return moment - now
+
+    def _refuse_beyond(self, seconds_left: float, delay: float) -> None:
+        if delay > seconds_left:
+            raise UpstreamRateLimited(self._source, detail="own budget", retry_after_seconds=round(delay, 1))

@@ -1,0 +1,158 @@
+"""Requests to a source, and what bounds them.
+
+An exchange (`httpclient/client.py`) is bounded here in every way: how often (budget), how many at once (places), how
+long, how much is read, whether at all (breaker), and whether again (retries).
+
+A read that died on a kept connection is sent again at once, and once, on a new one (RFC 9112, 9.3.1): the source may
+have closed it while the request was on its way. That is a request of the ration, and neither a failure nor a retry.
+"""
+
+import asyncio
+from collections.abc import Callable
+from time import monotonic
+from typing import Annotated
+
+import aiohttp
+from msgspec import Meta
+
+from httpclient.client import HttpClient, Request
+from resolvers.errors import UpstreamError, UpstreamRateLimited
+from resolvers.fetching.upstream_context import SharedFetch
+from resolvers.resilience.attempt import Attempt, Upstream
+from resolvers.resilience.circuit_breaker import CircuitBreaker, State, Verdict
+from resolvers.resilience.concurrency_limiter import ConcurrencyLimiter
+from resolvers.resilience.permit import SendPermit
+from resolvers.resilience.rate_limiter import RateLimiter
+from resolvers.resilience.retry import Retries
+from resolvers.settings import Bytes, Seconds, Settings
+from resolvers.telemetry import Telemetry
+
+LONGEST_HOLD_SECONDS = 60.0
+"""For how long a `Retry-After` is believed for requests to come; then the source is asked again. Both vendors count by
+the minute or less, but for Nexudus' hour; and one odd reply, which may name any date, costs no more than this."""
+
+OTHER_CONNECTION = frozenset({408, 421})
+"""Statuses that concern the connection (RFC 9110, 15.5.9 and 15.5.20): it is closed, and the next attempt opens one."""
+
+
+class TransportSettings(Settings, frozen=True, kw_only=True):
+    """Bounds of upstream work that every source shares."""
+
+    attempt_timeout_seconds: Seconds = 3.0
+    operation_deadline_seconds: Seconds = 5.0
+    max_reply_bytes: Bytes = 5_000_000
+    breaker_timeouts: Annotated[int, Meta(ge=1, le=1_000)] = 5
+
+    def problems(self) -> list[str]:
+        """Refuse a deadline that not even one attempt fits into."""
+        if self.operation_deadline_seconds < self.attempt_timeout_seconds:
+            return ["OPERATION_DEADLINE_SECONDS: must not be shorter than ATTEMPT_TIMEOUT_SECONDS"]
+        return []
+
+
+class Transport:
+    """Sends requests to one source, within its budget and its number of places, while its breaker is closed."""
+
+    def __init__(
+        self,
+        source: str,
+        session: aiohttp.ClientSession,
+        settings: TransportSettings,
+        telemetry: Telemetry,
+        *,
+        concurrency_limiter: ConcurrencyLimiter,
+        rate_limiter: RateLimiter,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self.source = source
+        self.rate_limiter = rate_limiter
+        self.clock = clock
+        self._upstream = Upstream(
+            source,
+            HttpClient(session),
+            concurrency_limiter,
+            telemetry,
+            settings.attempt_timeout_seconds,
+            settings.max_reply_bytes,
+        )
+        self.telemetry = telemetry
+        self._concurrency_limiter = concurrency_limiter
+        self._circuit_breaker = CircuitBreaker(source, timeouts_in_a_row=settings.breaker_timeouts, clock=clock)
+        self._retries = Retries()
+        self.shortest_exchange_seconds = settings.attempt_timeout_seconds / 10
+        """What has less time left is not sent: an answer could not be waited for."""
+
+    def permit_at_hand(self) -> SendPermit | None:
+        """Return a permit if a request may be sent right now."""
+        if self._circuit_breaker.state is not State.CLOSED or not self._concurrency_limiter.take_at_hand():
+            return None
+        if not self.rate_limiter.spend_at_hand():
+            self._concurrency_limiter.release()
+            return None
+        permit = SendPermit(self._concurrency_limiter, self.rate_limiter, self._circuit_breaker)
+        permit.is_spent = True
+        return permit
+
+    async def permit(self, shared_fetch: SharedFetch) -> SendPermit:
+        """Wait until a request may be sent, however long; raises an `UpstreamError` at once where that is in vain."""
+        self._circuit_breaker.check()
+        await self._concurrency_limiter.take()
+        permit = SendPermit(self._concurrency_limiter, self.rate_limiter, self._circuit_breaker)
+        try:
+            await self.rate_limiter.acquire(lambda: shared_fetch.seconds_left - self.shortest_exchange_seconds)
+            permit.is_spent = True
+            self._circuit_breaker.enter(permit)
+        except BaseException:
+            permit.end(Verdict.NONE)
+            raise
+        return permit
+
+    async def fetch(self, request: Request, shared_fetch: SharedFetch) -> bytes | None:
+        """Send a request, if need be again; return the body, or None where there is no such record.
+
+        Raises the `UpstreamError` of the last attempt. All attempts share the flight's deadline.
+        """
+        self._retries.first_attempt()
+        attempts = 0
+        error: UpstreamError | None = None
+        on_new_connection = not request.is_safe  # else nobody knows whether it was executed when its connection dies
+        while True:
+            try:
+                permit = shared_fetch.take_permit() or await self._permit_in_time(shared_fetch)
+            except UpstreamError as refusal:
+                raise (error or refusal) from None
+            attempt = Attempt(self._upstream, request, shared_fetch, permit)
+            found = await attempt.make(on_new_connection=on_new_connection)
+            if not isinstance(found, UpstreamError):
+                return found
+            error = found
+            del found
+            if error.status in OTHER_CONNECTION:
+                request.close_connection()
+            on_new_connection = on_new_connection or attempt.kept_connection_died or error.status in OTHER_CONNECTION
+            if attempt.kept_connection_died and shared_fetch.seconds_left > self.shortest_exchange_seconds:
+                continue
+            attempts += 1
+            wait = self._wait_seconds(request, error, attempts, shared_fetch)
+            if wait is None:
+                try:
+                    raise error
+                finally:
+                    del error  # which knows this frame by its traceback, and so the flight and its records
+            await asyncio.sleep(wait)
+
+    def _wait_seconds(
+        self, request: Request, error: UpstreamError, attempts: int, shared_fetch: SharedFetch
+    ) -> float | None:
+        wait = None
+        if error.status not in request.final:
+            seconds_left = shared_fetch.seconds_left - self.shortest_exchange_seconds
+            wait = self._retries.wait_seconds(error, attempts, seconds_left)
+        if isinstance(error, UpstreamRateLimited):
+            # For everybody: whoever asked meanwhile would be refused too.
+            self.rate_limiter.hold(min(wait or error.retry_after_seconds or 0.0, LONGEST_HOLD_SECONDS))
+        return wait
+
+    async def _permit_in_time(self, shared_fetch: SharedFetch) -> SendPermit:
+        with shared_fetch.time_left(self.source):
+            return await self.permit(shared_fetch)

@@ -1,0 +1,47 @@
+"""A client of a source that gives one record for each request, and wants nothing before it."""
+
+import re
+from collections.abc import Sequence
+from urllib.parse import quote
+
+from httpclient.client import Request
+from resolvers.errors import AnotherRecord, UpstreamError
+from resolvers.fetching.upstream_context import SharedFetch
+from resolvers.resilience.transport import Transport
+from resolvers.source import Outcome, Record
+
+_PLAIN = re.compile(r"[A-Za-z0-9_-]+", re.ASCII).fullmatch
+
+
+class SingleRecordClient:
+    """A `resolvers.source.Client`: `url` without the id, and the headers that each request has."""
+
+    batch_size = 1
+    is_ready = True
+
+    def __init__(self, url: str, headers: dict[str, str], transport: Transport) -> None:
+        self._url = url
+        self._headers = headers
+        self.transport = transport
+
+    def record(self, source_id: str, body: bytes) -> Record:
+        """Return the record that a body is; raises an `UpstreamError`, which for another one is `AnotherRecord`."""
+        raise NotImplementedError  # each source says what its records are
+
+    async def prepare(self, shared_fetch: SharedFetch) -> None:
+        """Nothing to do."""
+
+    async def fetch_many(self, ids: Sequence[str], shared_fetch: SharedFetch) -> list[Outcome]:
+        """Return the outcome of the one id, in a list."""
+        (source_id,) = ids
+        # A canonical id hardly ever has anything to quote, and to find that out `quote` takes its time.
+        path = source_id if _PLAIN(source_id) else quote(source_id, safe="")
+        request = Request(f"{self._url}/{path}", "get", headers=self._headers)
+        try:
+            body = await self.transport.fetch(request, shared_fetch)
+            return [None if body is None else self.record(source_id, body)]
+        except AnotherRecord as error:
+            request.close_connection()
+            return [error]
+        except UpstreamError as error:
+            return [error]

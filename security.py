@@ -1,0 +1,281 @@
+"""The settings of the door, and the door they make: who may call, how much, and what they may see.
+
+`docs/security.md` explains each setting. How each check works is in `web/` and `schema/`; here they get their values.
+"""
+
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from time import monotonic, time
+from typing import Annotated, ClassVar, Literal
+from urllib.parse import urlsplit
+
+import aiohttp
+from msgspec import Meta
+from starlette.middleware import Middleware
+
+from engine.cost import QueryLimits
+from httpclient.client import open_session
+from httpserver.security_headers import SecurityHeaders
+from resolvers.settings import Count, Seconds, Secret, Settings, check_url, read_text, variables
+from schema.access import SCOPES, Access
+from web.auth.api_keys import ApiKeys, read_keys
+from web.auth.callers import Caller, Callers
+from web.auth.cors import Cors, check_origin
+from web.auth.csrf import comes_from_here, is_loopback
+from web.concurrency_limit import ConcurrencyLimit
+from web.endpoint import RequestPolicy
+from web.manifest import read_manifest
+from web.persisted_documents import Mode, PersistedDocuments
+
+SAY_WHO = (
+    "say who may call: set JWT_ISSUER, JWT_AUDIENCE and JWT_JWKS_URL for frontends, API_KEYS for machines, "
+    "GATEWAY_KEYS for gateways, or AUTHENTICATION=proxy where a proxy in front of this server checks every caller"
+)
+
+ALLOW_IT = "where that is meant, set ALLOW_INSECURE_SOURCES=true"
+
+_DEFAULT = QueryLimits()
+
+ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
+"""What may be configured for signatures of tokens. None lets somebody who knows a public key sign with it."""
+
+KEY_SET_SECONDS = 5.0
+MAX_KEY_SET_BYTES = 256_000
+
+
+class JwtSettings(Settings, frozen=True, kw_only=True):
+    """Tokens of frontends."""
+
+    prefix: ClassVar[str] = "jwt_"
+
+    issuer: str | None = None
+    audience: str | None = None
+    jwks_url: str | None = None
+    algorithms: str = "RS256 ES256"
+    leeway_seconds: Annotated[float, Meta(ge=0, le=300)] = 30.0
+    keys_max_stale_seconds: Annotated[float, Meta(gt=0, le=2_592_000)] = 86_400.0
+
+    def problems(self) -> Iterable[str]:
+        """Yield what is missing or malformed."""
+        given = {"JWT_ISSUER": self.issuer, "JWT_AUDIENCE": self.audience, "JWT_JWKS_URL": self.jwks_url}
+        if any(given.values()):
+            yield from (f"{name}: must be set too, since another JWT_ setting is" for name in given if not given[name])
+        if not self.algorithms.split() or not set(self.algorithms.split()) <= set(ALGORITHMS):
+            yield f"JWT_ALGORITHMS: must be some of {' '.join(ALGORITHMS)}, separated by spaces"
+        if self.jwks_url and (fault := check_url(self.jwks_url)):
+            yield f"JWT_JWKS_URL: {fault}"
+
+
+class LimitSettings(Settings, frozen=True, kw_only=True):
+    """How much one operation may ask for; `engine/cost.py` says what is counted."""
+
+    prefix: ClassVar[str] = "query_"
+
+    max_characters: Count = _DEFAULT.max_characters
+    max_tokens: Count = _DEFAULT.max_tokens
+    max_operations: Count = _DEFAULT.max_operations
+    max_depth: Annotated[int, Meta(ge=1, le=100)] = _DEFAULT.max_depth
+    max_fields: Count = _DEFAULT.max_fields
+    max_aliases: Count = _DEFAULT.max_aliases
+    max_root_fields: Count = _DEFAULT.max_root_fields
+    max_directives: Count = _DEFAULT.max_directives
+    max_records: Count = _DEFAULT.max_records
+    max_answer_fields: Annotated[int, Meta(ge=1, le=10_000_000)] = _DEFAULT.max_answer_fields
+    max_answer_bytes: Annotated[int, Meta(ge=1_000, le=1_000_000_000)] = _DEFAULT.max_answer_bytes
+
+
+class SecuritySettings(Settings, frozen=True, kw_only=True):
+    """Who may call, and what the outside learns."""
+
+    production: bool = False
+    authentication: Literal["credentials", "proxy"] = "credentials"
+    allow_insecure_sources: bool = False
+    allow_remote_demo: bool = False
+    api_keys: Secret | None = None
+    gateway_keys: Secret | None = None
+    custom_attributes_are_personal: bool = True
+    cors_origins: str = ""
+    persisted_queries: Mode = "automatic"
+    persisted_manifest: str | None = None
+    max_request_bytes: Annotated[int, Meta(ge=1_000, le=10_000_000)] = 256_000
+    request_body_timeout_seconds: Seconds = 10.0
+    max_concurrent_requests: Count = 500
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """The sites whose pages may read answers."""
+        return tuple(self.cors_origins.split())
+
+    def problems(self) -> Iterable[str]:
+        """Yield what cannot be used, never repeating it."""
+        for name, secret in (("API_KEYS", self.api_keys), ("GATEWAY_KEYS", self.gateway_keys)):
+            try:
+                _keys(secret)
+            except ValueError as error:
+                yield f"{name}: {error}"
+        if fault := next((fault for origin in self.origins if (fault := check_origin(origin))), None):
+            yield f"CORS_ORIGINS: {fault}"
+        try:
+            self.manifest()
+        except ValueError as error:
+            yield f"PERSISTED_MANIFEST: {error}"
+        if self.persisted_queries == "listed-only" and not self.persisted_manifest:
+            yield "PERSISTED_MANIFEST: must be set too: listed-only executes nothing but what it lists"
+
+    def manifest(self) -> dict[str, str]:
+        """Return the listed documents by name; raises `ValueError`."""
+        if self.persisted_manifest is None:
+            return {}
+        try:
+            text = read_text(self.persisted_manifest)
+        except ValueError as error:
+            raise ValueError(f"the file {error}") from None
+        return read_manifest(text)
+
+
+SECURITY: tuple[type[Settings], ...] = (SecuritySettings, JwtSettings, LimitSettings)
+
+
+@dataclass(frozen=True)
+class SecurityParts:
+    """All settings of the door together, in the order of `SECURITY`."""
+
+    general: SecuritySettings
+    jwt: JwtSettings
+    limits: LimitSettings
+
+    @property
+    def knows_callers(self) -> bool:
+        """Whether there are credentials that a caller can show, which may allow it less than everything."""
+        return bool(self.general.api_keys or self.general.gateway_keys or self.jwt.issuer)
+
+    @property
+    def requires_credentials(self) -> bool:
+        """Whether a caller has to show a credential."""
+        return self.knows_callers and not self._behind_proxy
+
+    @property
+    def _behind_proxy(self) -> bool:
+        return self.general.authentication == "proxy"
+
+    def problems(self, host: str, *, demo: bool) -> Iterable[str]:
+        """Yield why a server with these settings must not listen at `host`."""
+        if demo:
+            if not (is_loopback(host) or self.general.allow_remote_demo):
+                yield "HOST: --demo listens on this machine only; leave it out, or set it to 127.0.0.1"
+        elif not (self.requires_credentials or self._behind_proxy):
+            if not is_loopback(host):
+                yield f"HOST: other machines can reach this address, so {SAY_WHO}"
+            elif self.general.production:
+                yield f"PRODUCTION: {SAY_WHO}"
+        if self._behind_proxy and (self.general.api_keys or self.jwt.issuer):
+            yield "AUTHENTICATION: with proxy, only GATEWAY_KEYS may be set; API_KEYS and JWT_ would lock nobody out"
+
+    def insecure_urls(self, all_settings: Iterable[Settings]) -> Iterable[str]:
+        """Yield the URLs over which credentials, or the keys that tokens are verified with, would travel in the clear.
+
+        Every setting whose name ends in `URL` is one of these.
+        """
+        if self.general.allow_insecure_sources:
+            return
+        for settings in all_settings:
+            for name, field in variables(type(settings)).items():
+                url = urlsplit(getattr(settings, field.name) or "") if name.endswith("URL") else None
+                if url and url.scheme == "http" and not is_loopback(url.hostname or ""):
+                    yield f"{name}: must be https, or everybody on the way can read and change what is sent; {ALLOW_IT}"
+
+    def access(self, caller: Caller) -> Access:
+        """Return what a caller may see."""
+        return Access.of(caller.scopes, is_gateway=caller.kind == "gateway", is_production=self.general.production)
+
+    def query_limits(self) -> QueryLimits:
+        """Return the limits of an operation."""
+        return QueryLimits(**{name: getattr(self.limits, name) for name in self.limits.__struct_fields__})
+
+    def middleware(self) -> list[Middleware]:
+        """Return what surrounds every page, the outermost first."""
+        return [Middleware(SecurityHeaders), Middleware(Cors, self.general.origins)]
+
+
+class Security:
+    """The door of a server that runs: the settings, and the connection to the token issuer."""
+
+    def __init__(
+        self,
+        parts: SecurityParts,
+        *,
+        demo: bool = False,
+        clock: Callable[[], float] = monotonic,
+        wall_clock: Callable[[], float] = time,
+    ) -> None:
+        """`clock` says how old keys are, `wall_clock` the time that is meant in a token; both in seconds."""
+        self._session: aiohttp.ClientSession | None = None
+        settings, jwt = parts.general, parts.jwt
+        tokens = None
+        if jwt.issuer and jwt.audience and jwt.jwks_url:
+            # Loaded only for servers that take tokens: the cryptography behind them takes a twentieth of the start.
+            from web.auth.jwks import JWKSet
+            from web.auth.jwt import JWTVerifier
+
+            algorithms = jwt.algorithms.split()
+            tokens = JWTVerifier(
+                JWKSet(
+                    jwt.jwks_url,
+                    self._fetch,
+                    algorithms=algorithms,
+                    max_stale_seconds=jwt.keys_max_stale_seconds,
+                    clock=clock,
+                ),
+                issuer=jwt.issuer,
+                audience=jwt.audience,
+                algorithms=algorithms,
+                leeway_seconds=jwt.leeway_seconds,
+                scopes=SCOPES,
+                clock=wall_clock,
+            )
+        anybody = Caller("nobody", frozenset(SCOPES), has_ambient_authority=True)
+        is_local = not (
+            parts.requires_credentials or settings.authentication == "proxy" or (demo and settings.allow_remote_demo)
+        )
+        callers = Callers(
+            nobody=None if parts.requires_credentials else anybody,
+            tokens=tokens,
+            api_keys=_keys(settings.api_keys),
+            gateway_keys=_keys(settings.gateway_keys),
+            may_be_nobody=comes_from_here if is_local else lambda _: True,
+        )
+        self.security = RequestPolicy(
+            max_body_bytes=settings.max_request_bytes,
+            body_timeout_seconds=settings.request_body_timeout_seconds,
+            identify=callers.identify,
+            concurrency_limit=ConcurrencyLimit(settings.max_concurrent_requests),
+            uploads=ConcurrencyLimit(settings.max_concurrent_requests),
+            documents=PersistedDocuments(settings.persisted_queries, settings.manifest()),
+            origins=settings.origins,
+            preflight_header_required=settings.authentication == "proxy",
+        )
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[None]:
+        """Hold a session for the token issuer's keys, apart from the one that carries the sources' credentials."""
+        async with open_session() as self._session:
+            yield
+
+    async def _fetch(self, url: str) -> bytes:
+        if self._session is None:
+            raise RuntimeError("the door is not open")
+        timeout = aiohttp.ClientTimeout(total=KEY_SET_SECONDS)
+        async with self._session.get(url, allow_redirects=False, timeout=timeout) as response:
+            if response.status != 200:
+                raise ValueError("the status is not 200")
+            body = await response.content.read(MAX_KEY_SET_BYTES)
+            while chunk := await response.content.read(MAX_KEY_SET_BYTES):
+                body += chunk
+                if len(body) > MAX_KEY_SET_BYTES:
+                    raise ValueError("too large")
+            return body
+
+
+def _keys(secret: Secret | None) -> ApiKeys | None:
+    return read_keys(secret.reveal(), SCOPES) if secret else None

@@ -1,0 +1,101 @@
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from graphql import get_introspection_query, parse
+
+from engine.cost import LimitExceeded, QueryLimits
+from engine.cost_limits import CostLimits
+from schema import build_schema
+
+SCHEMA = build_schema()._schema
+PLANNER = CostLimits(SCHEMA, QueryLimits())
+
+
+def records(document: str, variables: dict[str, Any] | None = None, *, most: int) -> None:
+    planner = CostLimits(SCHEMA, replace(QueryLimits(), max_records=most))
+    for plan in planner.costs(parse(document)).values():
+        planner.check(plan, variables)
+
+
+@pytest.mark.parametrize(
+    ("document", "variables", "count"),
+    [
+        ('{ opportunity(id: "a") { id } }', None, 1),
+        (
+            '{ a: opportunity(id: "a") { id } b: node(id: "a") { id } c: nexudusOpportunity(sourceId: "1") { id } }',
+            None,
+            3,
+        ),
+        ('{ opportunitiesById(ids: ["a", "b", "c"]) { id } }', None, 3),
+        ('{ opportunitiesById(ids: "a") { id } }', None, 1),
+        ("query($i: [ID!]!) { opportunitiesById(ids: $i) { id } nodes(ids: $i) { id } }", {"i": ["a"] * 7}, 14),
+        ("query($i: [ID!]!) { opportunitiesById(ids: $i) { id } }", {"i": "a"}, 1),
+        ('query($i: [ID!]! = ["a", "b"]) { opportunitiesById(ids: $i) { id } }', None, 2),
+        ('query($i: [ID!]! = ["a", "b"]) { opportunitiesById(ids: $i) { id } }', {"i": ["a"] * 5}, 5),
+        ("query($i: ID!) { opportunitiesById(ids: [$i, $i, $i]) { id } }", {"i": "a"}, 3),
+        ("query($r: [_Any!]!) { _entities(representations: $r) { __typename } }", {"r": [{}] * 9}, 9),
+        (
+            '{ a: nodes(ids: ["a"]) { id } ...F } fragment F on Query { ... { b: nodes(ids: ["a", "b"]) { id } } }',
+            None,
+            3,
+        ),
+        ('{ ...F ...F ...G } fragment F on Query { nodes(ids: ["a"]) { id } } fragment G on Query { ...F }', None, 1),
+        ('{ node(id: "a") { id } node(id: "a") { __typename } }', None, 1),
+        ("{ __typename __schema { queryType { name } } _service { sdl } }", None, 0),
+    ],
+)
+def test_records_are_counted_over_the_whole_operation(document: str, variables: Any, count: int) -> None:
+    records(document, variables, most=count)
+    if count:
+        with pytest.raises(LimitExceeded, match=f"at most {count - 1} records are allowed"):
+            records(document, variables, most=count - 1)
+
+
+def test_every_root_field_that_fetches_is_known_to_ask_for_records() -> None:
+    """A new root field without an id has to be bounded in some other way, and named here."""
+    asks = {name for name, arguments in PLANNER._id_arguments.items() if arguments}
+    assert SCHEMA.query_type
+    assert asks == set(SCHEMA.query_type.fields) - {"_service"}
+
+
+def test_fields_count_once_for_each_record_they_are_asked_of() -> None:
+    document = "query($i: [ID!]!) { nodes(ids: $i) { a: id b: id } }"
+    planner = CostLimits(SCHEMA, replace(QueryLimits(), max_answer_fields=21))
+    (plan,) = planner.costs(parse(document)).values()
+    planner.check(plan, {"i": ["a"] * 10})
+    with pytest.raises(LimitExceeded, match="at most 21 fields in the answer are allowed"):
+        planner.check(plan, {"i": ["a"] * 11})
+
+
+@pytest.mark.parametrize(
+    ("limit", "document"),
+    [
+        ("max_root_fields", "{ a: __typename b: __typename c: __typename }"),
+        ("max_root_fields", "{ a: __typename ...F } fragment F on Query { b: __typename ... { c: __typename } }"),
+        ("max_operations", "query A { __typename } query B { __typename } query C { __typename }"),
+    ],
+)
+def test_root_fields_and_operations_are_bounded(limit: str, document: str) -> None:
+    CostLimits(SCHEMA, replace(QueryLimits(), **{limit: 3})).costs(parse(document))
+    with pytest.raises(LimitExceeded):
+        CostLimits(SCHEMA, replace(QueryLimits(), **{limit: 2})).costs(parse(document))
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        "{ a: __schema { types { name } } b: __schema { types { name } } c: __schema { types { name } } }",
+        "{ __schema { a: types { name } b: types { name } c: types { name } } }",
+        '{ a: __type(name: "Query") { name } ...F } fragment F on Query { b: __schema { queryType { x: name } } }',
+    ],
+)
+def test_introspection_cannot_ask_for_everything_many_times(document: str) -> None:
+    with pytest.raises(LimitExceeded, match="at most 2 aliases in introspection"):
+        PLANNER.costs(parse(document))
+
+
+@pytest.mark.parametrize("options", [{}, {"input_value_deprecation": True, "specified_by_url": True}])
+def test_the_introspection_of_every_tool_passes(options: dict[str, bool]) -> None:
+    PLANNER.costs(parse(get_introspection_query(**options)))
+    PLANNER.costs(parse('{ a: __type(name: "Query") { name } b: __type(name: "Node") { name } }'))

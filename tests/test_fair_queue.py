@@ -1,0 +1,160 @@
+"""`resolvers.fetching.fair_queue`: turns that are fair to every operation."""
+
+import asyncio
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from resolvers.fetching.fair_queue import FairQueue, KeyRequest, Waiter
+from resolvers.fetching.upstream_context import UpstreamContext
+from tests import loops
+
+LOOPS = loops.WITH_ITS_OWN_TIME
+
+
+def an_operation() -> UpstreamContext:
+    return UpstreamContext(5)
+
+
+def wanted(operation: UpstreamContext, source_id: str) -> KeyRequest:
+    one = KeyRequest(source_id, operation)
+    one.join(Waiter(operation))
+    return one
+
+
+def fill(queue: FairQueue, operation: UpstreamContext, name: str, count: int) -> list[KeyRequest]:
+    found = [wanted(operation, f"{name}{number}") for number in range(count)]
+    for one in found:
+        queue.add(one)
+    return found
+
+
+def ids(found: list[KeyRequest]) -> list[str]:
+    return [one.source_id for one in found]
+
+
+async def test_operations_take_turns_id_by_id() -> None:
+    queue = FairQueue()
+    fill(queue, an_operation(), "a", 4)
+    fill(queue, an_operation(), "b", 1)
+    fill(queue, an_operation(), "c", 2)
+    assert ids(queue.take(5)) == ["a0", "b0", "c0", "a1", "c1"]
+    assert ids(queue.take(5)) == ["a2", "a3"]
+    assert not queue
+
+
+async def test_a_small_operation_is_not_behind_a_huge_one() -> None:
+    queue = FairQueue()
+    fill(queue, an_operation(), "huge", 1_000)
+    fill(queue, an_operation(), "small", 1)
+    assert "small0" in ids(queue.take(2))
+
+
+async def test_turns_go_on_where_they_stopped() -> None:
+    queue = FairQueue()
+    for name in "abc":
+        fill(queue, an_operation(), name, 3)
+    assert [ids(queue.take(2)) for _ in range(4)] == [["a0", "b0"], ["c0", "a1"], ["b1", "c1"], ["a2", "b2"]]
+
+
+async def test_everything_can_be_taken_at_once() -> None:
+    queue = FairQueue()
+    fill(queue, an_operation(), "a", 300)
+    assert len(queue.take()) == 300
+    assert not queue
+
+
+async def test_what_is_removed_is_not_taken_and_an_empty_line_is_no_line() -> None:
+    queue, gone = FairQueue(), an_operation()
+    first, second = fill(queue, gone, "gone", 2)
+    fill(queue, an_operation(), "a", 1)
+    queue.remove(first)
+    assert queue.length(gone) == 1
+    queue.remove(second)
+    assert queue.length(gone) == 0
+    assert not first.is_queued
+    assert ids(queue.take(10)) == ["a0"]
+    assert not queue
+
+
+async def test_those_who_wait_for_what_is_queued_are_known() -> None:
+    queue, one, other = FairQueue(), an_operation(), an_operation()
+    shared, _ = fill(queue, one, "a", 2)
+    shared.join(Waiter(other))
+    assert queue.waiters() == {one, other}
+
+
+async def test_who_waits_for_several_records_goes_on_when_all_are_there() -> None:
+    visit = Waiter(an_operation())
+    one, other = wanted(visit.operation, "1"), wanted(visit.operation, "2")
+    for record in (one, other):
+        record.join(visit)
+    waiting = asyncio.create_task(visit.wait())
+    await asyncio.sleep(0)
+    one.settle("a record")
+    await asyncio.sleep(1)
+    assert not waiting.done()
+    other.settle(None)
+    await asyncio.wait_for(waiting, 0.1)
+    assert visit.is_complete
+    assert (one.outcome, other.outcome) == ("a record", None)
+
+
+async def test_who_waits_for_what_is_there_already_does_not_wait() -> None:
+    visit = Waiter(an_operation())
+    record = wanted(visit.operation, "1")
+    record.join(visit)
+    record.settle(None)
+    await asyncio.wait_for(visit.wait(), 0.1)
+
+
+async def test_who_waits_gives_up_at_its_deadline_and_not_before() -> None:
+    early, late = Waiter(UpstreamContext(1)), Waiter(an_operation())
+    record = wanted(late.operation, "1")
+    for one in (early, late):
+        record.join(one)
+    waiting = asyncio.create_task(late.wait())
+    start = asyncio.get_running_loop().time()
+    await early.wait()
+    assert asyncio.get_running_loop().time() - start == pytest.approx(1, abs=0.01)
+    assert not early.is_complete
+    record.leave(early)
+    record.settle("a record")  # whoever has left is not waited for
+    await asyncio.wait_for(waiting, 0.1)
+    assert late.is_complete
+    assert not early.is_complete
+
+
+async def test_an_outcome_is_the_first_that_is_told() -> None:
+    record = wanted(an_operation(), "1")
+    record.settle("a record")
+    record.settle("another")
+    assert record.outcome == "a record"
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 6), max_size=5), st.integers(1, 6))
+async def test_a_position_is_what_comes_true(others: list[int], count: int) -> None:
+    queue, operation = FairQueue(), an_operation()
+    for number, length in enumerate(others):
+        fill(queue, an_operation(), f"other{number}-", length)
+    promised = [queue.position(operation, place) for place in range(1, count + 1)]
+    fill(queue, operation, "mine", count)
+    order = ids(queue.take())
+    really = [order.index(f"mine{number}") + 1 for number in range(count)]
+    assert promised == really
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 6), max_size=5), st.integers(1, 6), st.lists(st.integers(1, 6), max_size=5))
+async def test_newcomers_delay_no_operations_first_record(others: list[int], count: int, newcomers: list[int]) -> None:
+    """That it can leave in time was found when it was queued, and stays so; later ones take turns with newcomers."""
+    queue, operation = FairQueue(), an_operation()
+    for number, length in enumerate(others):
+        fill(queue, an_operation(), f"other{number}-", length)
+    promised = queue.position(operation, 1)
+    fill(queue, operation, "mine", count)
+    for number, length in enumerate(newcomers):
+        fill(queue, an_operation(), f"new{number}-", length)
+    assert ids(queue.take()).index("mine0") + 1 == promised

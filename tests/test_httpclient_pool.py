@@ -1,0 +1,122 @@
+"""`httpclient.pool`: which connection takes a request, and what becomes of those that rest."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from httpclient import pool as origin
+from httpclient.client import open_session
+from httpclient.connection import Connection
+from httpclient.pool import ConnectionPool, lines
+from resolvers.reply import Reply
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+
+
+@asynccontextmanager
+async def an_origin() -> AsyncIterator[tuple[ConnectionPool, list[asyncio.StreamWriter]]]:
+    """An origin of which every connection is answered at once, and the other ends of its connections."""
+    ends: list[asyncio.StreamWriter] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        ends.append(writer)
+        while await reader.read(1000):
+            writer.write(OK)
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        async with open_session() as session:
+            assert session.connector
+            yield ConnectionPool(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", session.connector, {}), ends
+        for end in ends:
+            end.close()
+        await asyncio.gather(*[end.wait_closed() for end in ends], return_exceptions=True)
+
+
+async def answered(connection: Connection) -> None:
+    answer: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+    connection.exchange(b"GET", 100, answer.set_result)
+    assert isinstance(await answer, Reply)
+
+
+def ending(there: ConnectionPool, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """Return what is set when a connection that is yet to be opened has ended."""
+    ended, forget = asyncio.Event(), there._forget
+
+    def forget_and_tell(connection: Connection) -> None:
+        forget(connection)
+        ended.set()
+
+    monkeypatch.setattr(there, "_forget", forget_and_tell)
+    return ended
+
+
+async def test_a_connection_is_at_hand_when_its_exchange_is_over_and_not_before() -> None:
+    async with an_origin() as (there, _):
+        assert there.at_hand() is None
+        connection = await there.open()
+        assert there.at_hand() is None
+        await answered(connection)
+        assert there.at_hand() is connection
+        assert there.at_hand() is None
+
+
+async def test_the_one_that_was_used_last_is_used_next_so_that_the_others_may_end() -> None:
+    async with an_origin() as (there, _):
+        first, second = await there.open(), await there.open()
+        await answered(second)
+        await answered(first)
+        assert there.at_hand() is first
+        assert there.at_hand() is second
+
+
+async def test_one_that_the_source_has_closed_is_not_at_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with an_origin() as (there, ends):
+        ended = ending(there, monkeypatch)
+        connection = await there.open()
+        await answered(connection)
+        ends[0].close()
+        await asyncio.wait_for(ended.wait(), 5)
+        assert there.at_hand() is None
+        assert there._resting == []
+
+
+async def test_one_that_has_rested_for_too_long_is_closed_by_whoever_wants_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with an_origin() as (there, _):
+        connection = await there.open()
+        await answered(connection)
+        monkeypatch.setattr(origin, "KEPT_SECONDS", 0.0)
+        assert there.at_hand() is None
+        assert not connection.is_open
+
+
+async def test_one_that_nobody_wants_is_closed_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(origin, "KEPT_SECONDS", 0.001)
+    async with an_origin() as (there, _):
+        ended = ending(there, monkeypatch)
+        await answered(await there.open())
+        await asyncio.wait_for(ended.wait(), 5)
+        assert there._resting == []
+
+
+async def test_all_connections_end_with_the_session() -> None:
+    async with an_origin() as (there, _):
+        connections = [await there.open(), await there.open()]
+        await answered(connections[0])
+    assert not any(connection.is_open for connection in connections)
+
+
+async def test_credentials_are_those_of_the_request_not_of_the_one_before() -> None:
+    async with an_origin() as (there, _):
+        assert there.head({"Authorization": "a"}).endswith("Authorization: a\r\n")
+        assert there.head({"Authorization": "b"}).endswith("Authorization: b\r\n")
+        assert "Authorization" not in there.head({})
+
+
+@pytest.mark.parametrize("value", ["a\r\nX: 1", "a\nb", "a\rb", "a\0b"])
+def test_no_header_can_hold_another_one(value: str) -> None:
+    with pytest.raises(UnicodeError):
+        lines({"Authorization": value})

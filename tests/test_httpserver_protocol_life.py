@@ -1,0 +1,123 @@
+"""`httpserver.protocol`: requests behind each other, clients that do not read, half-closed ones, and the end in stages."""
+
+import asyncio
+import logging
+import re
+import subprocess
+from shutil import which
+
+import pytest
+
+from httpserver.protocol import HTTPConnection
+from tests import loops, sockets
+from tests.harness import open_graph
+from tests.sockets import CHUNKED, Client, Served, Stub, body_of, echoed, post, real, serving, until
+
+stub, served, client = sockets.stub, sockets.served, sockets.client
+LOOPS = loops.BOTH
+test_they_run_on_both_loops = sockets.they_run_on_both_loops
+
+INVALID = b"GET / HTTP/1.1\r\nHost: a\r\n folded\r\n\r\n"
+
+
+@pytest.mark.parametrize("first", [post(b"wait"), CHUNKED.replace(b"/graphql", b"/other")], ids=["whole", "chunks"])
+async def test_a_valid_request_before_an_invalid_one_is_answered_first(
+    stub: Stub, client: Client, first: bytes
+) -> None:
+    await client.send(first + INVALID)
+    stub.gate.set()
+    assert re.findall(rb"HTTP/1.1 (\d+)", await client.rest()) == [b"200", b"400"]
+
+
+@pytest.mark.parametrize("first", [post(b"wait"), post(b"wait").replace(b"POST", b"PUT")], ids=["eager", "task"])
+async def test_requests_behind_one_that_takes_its_time_stay_unread(stub: Stub, served: Served, first: bytes) -> None:
+    async with served.client() as client:
+        await client.send(first)
+        (mapping,) = served.state.connections
+        assert isinstance(mapping, HTTPConnection)
+        client.writer.write(post(b"x") * 50_000)
+        await until(lambda: mapping._is_reading_paused)
+        await served.settle()
+        assert len(mapping._buffer) < 600_000
+        assert stub.lane + stub.usual == [b"wait"]
+        assert len(served.state.tasks) == 1
+        stub.gate.set()
+        for _ in range(100):
+            assert await client.answer()
+
+
+@pytest.mark.parametrize("first", [post(b"wait"), post(b"wait").replace(b"POST", b"PUT")], ids=["eager", "task"])
+async def test_a_hang_up_with_requests_behind_ends_all_work(
+    stub: Stub, served: Served, first: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with served.client() as client:
+        await client.send(first, post(b"wait2") * 3)
+        client.writer.transport.abort()
+        await until(lambda: not served.state.tasks and not served.state.connections)
+    assert stub.cancelled == [b"wait"]
+    assert stub.lane + stub.usual == [b"wait"]
+    assert not served.faults
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+@pytest.mark.parametrize("first", [post(b"turn"), post(b"turn").replace(b"POST", b"PUT")], ids=["eager", "task"])
+async def test_a_client_that_ends_its_own_side_gets_its_answers(stub: Stub, first: bytes) -> None:
+    async with serving(stub, half_close_seconds=1) as served, served.client() as client:
+        client.writer.write(first + post(b"second"))
+        client.writer.write_eof()
+        assert [echoed(await client.answer()) for _ in range(2)] == [b"turn", b"second"]
+        assert await client.is_closed()
+
+
+async def test_half_a_request_before_the_end_is_refused(client: Client) -> None:
+    client.writer.write(post(b"x" * 10)[:-3])
+    client.writer.write_eof()
+    assert (await client.rest()).startswith(b"HTTP/1.1 400 ")
+
+
+LARGE = 5_000_000
+
+
+@pytest.mark.parametrize(("lines", "status"), [([], b"413"), ([b"Content-Encoding: gzip"], b"415")])
+async def test_an_early_refusal_of_a_large_upload_reaches_its_client(lines: list[bytes], status: bytes) -> None:
+    async with open_graph() as graph, real(graph) as served, served.client() as client:
+        client.writer.write(post(b"x" * LARGE, *lines))
+        answer = await client.answer()
+        assert answer.startswith(b"HTTP/1.1 %s " % status)
+        assert b"\r\nconnection: close\r\n" in answer
+        await client.writer.drain()
+        client.writer.close()
+        await until(lambda: not served.state.connections)
+
+
+async def test_node_s_fetch_sees_the_refusal_of_a_large_upload() -> None:
+    node = which("node")
+    if node is None:
+        pytest.skip("node is not installed")
+    async with open_graph() as graph, real(graph) as served:
+        script = (
+            f"fetch('http://127.0.0.1:{served._port}/graphql', {{method: 'POST', headers: {{'content-type': "
+            f"'application/json'}}, body: 'x'.repeat({LARGE})}}).then(r => console.log(r.status), e => console.log(e))"
+        )
+        process = await asyncio.create_subprocess_exec(node, "-e", script, stdout=subprocess.PIPE)
+        assert (await process.communicate())[0].strip() == b"413"
+
+
+async def test_an_expectation_is_met_when_the_body_is_asked_for(stub: Stub, client: Client) -> None:
+    head, _, body = post(b"abc", b"Expect: 100-continue").partition(b"\r\n\r\n")
+    await client.send(head + b"\r\n\r\n")
+    async with asyncio.timeout(2):
+        assert await client._reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert echoed(await client.ask(body)) == b"abc"
+
+
+async def test_a_refusal_comes_in_place_of_100_continue(stub: Stub, client: Client) -> None:
+    head = post(b"abc", b"Expect: 100-continue").replace(b"/graphql", b"/early").partition(b"abc")[0]
+    await client.send(head)
+    assert (await client.answer()).startswith(b"HTTP/1.1 200 ")
+    assert await client.is_closed()
+
+
+async def test_trailers_reach_nothing(client: Client) -> None:
+    answer = await client.ask(CHUNKED[:-2] + b"X-API-Key: stolen\r\n\r\n")
+    assert b"stolen" not in body_of(answer)

@@ -1,0 +1,77 @@
+"""`httpserver.protocol`: a client that does not read its answers is closed, in time of the loop's own."""
+
+import asyncio
+from typing import Any
+
+from httpserver.protocol import WRITE_SECONDS
+from tests import loops
+from tests.sockets import Served, Stub, lane, post
+
+LOOPS = loops.WITH_ITS_OWN_TIME
+
+
+class Unread:
+    """A transport whose client reads nothing."""
+
+    def __init__(self, protocol: Any) -> None:
+        self.protocol, self.size, self.aborted = protocol, 0, False
+
+    def write(self, data: bytes) -> None:
+        self.size += len(data)
+        if self.size > 65_536 and not self.protocol.is_full():
+            self.protocol.pause_writing()
+
+    def get_write_buffer_size(self) -> int:
+        return self.size
+
+    def get_extra_info(self, _: str, default: Any = None) -> Any:
+        return default
+
+    def abort(self) -> None:
+        self.aborted = True
+        self.protocol.connection_lost(None)
+
+    def can_write_eof(self) -> bool:
+        return True
+
+    def pause_reading(self) -> None: ...
+
+    resume_reading = write_eof = close = pause_reading
+
+
+async def connected() -> tuple[Any, Unread]:
+    served = Served(lane(), Stub().app, 2)
+    mapping = served.connection()
+    transport = Unread(mapping)
+    mapping.connection_made(transport)
+    return mapping, transport
+
+
+async def test_who_reads_no_answer_is_closed_in_time_and_nothing_more_is_made_for_it() -> None:
+    mapping, transport = await connected()
+    mapping.data_received(post(b"big") * 1_000)
+    assert transport.size < 300_000
+    await asyncio.sleep(WRITE_SECONDS - 1)
+    assert not transport.aborted
+    await asyncio.sleep(2)
+    assert transport.aborted
+    assert transport.size < 300_000
+
+
+async def test_who_reads_slowly_is_not() -> None:
+    mapping, transport = await connected()
+    mapping.data_received(post(b"big" * 3))
+    size = transport.size
+    for _ in range(3):
+        await asyncio.sleep(WRITE_SECONDS - 0.1)
+        transport.size -= 70_000
+    assert size > 3 * 70_000
+    assert not transport.aborted
+
+
+async def test_a_small_answer_that_nobody_reads_keeps_no_connection_either() -> None:
+    mapping, transport = await connected()
+    mapping.data_received(post(b"x", b"Connection: close"))
+    assert transport.size
+    await asyncio.sleep(WRITE_SECONDS)
+    assert transport.aborted

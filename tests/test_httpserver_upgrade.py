@@ -1,0 +1,94 @@
+"""`httpserver.upgrade`: a request that offers an upgrade is one request, and nothing in its body becomes another.
+
+Each way of running is a process of its own, asked over a raw socket.
+"""
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from benchmarks.running import running
+from tests.sockets import asking
+
+BODY = b'{"query":"{ __typename }"}'
+SMUGGLED = b"POST /graphql HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Request-ID: smuggled\r\n" + (
+    b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(BODY) + BODY
+)
+WAYS = {
+    "server.py": ["server.py", "--demo", "--port", "0"],
+    "uvicorn over httptools": ["--http", "httptools"],
+    "uvicorn over h11": ["--http", "h11"],
+}
+UVICORN = ["-m", "uvicorn", "--app-dir", ".", "--factory", "server:create_app", "--port", "0"]
+SOURCE = {"CHARTMOGUL_API_KEY": "key", "PYTHONUNBUFFERED": "1"}
+
+
+@asynccontextmanager
+async def served(way: str) -> AsyncIterator[int]:
+    """Run the server; yield its port."""
+    if way == "server.py":
+        async with running(WAYS[way], r"http://127\.0\.0\.1:(\d+)/graphql", {}) as found:
+            yield int(found.match[1])
+        return
+    command = ["-c", "import sys, runpy; sys.stderr = sys.stdout; runpy.run_module('uvicorn', run_name='__main__')"]
+    async with running([*command, *UVICORN[2:], *WAYS[way]], r"running on http://127\.0\.0\.1:(\d+)", SOURCE) as found:
+        yield int(found.match[1])
+
+
+async def sent(port: int, *pieces: bytes) -> bytes:
+    """Send pieces with a pause between them; return all that comes until the server closes."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    found = b""
+    try:
+        for piece in pieces:
+            writer.write(piece)
+            await asyncio.sleep(0.05)  # the server reads each by itself; a process of its own has a clock of its own
+        async with asyncio.timeout(2):
+            while piece := await reader.read(65_536):
+                found += piece
+    except (ConnectionError, TimeoutError):
+        pass
+    finally:
+        writer.close()
+    return found
+
+
+def offering(kind: bytes, body: bytes) -> bytes:
+    lines = [b"Connection: Upgrade, HTTP2-Settings", b"Upgrade: " + kind, b"HTTP2-Settings: AAMAAABkAAQAAP__"]
+    head = [b"POST /graphql HTTP/1.1", b"Host: 127.0.0.1", b"Content-Type: application/json", *lines]
+    return b"\r\n".join([*head, b"Content-Length: %d" % len(body), b"", b""])
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_the_body_of_a_request_that_offers_an_upgrade_is_never_read_as_a_request(way: str) -> None:
+    connect = (
+        SMUGGLED.replace(b"POST /graphql", b"CONNECT 127.0.0.1:80", 1)
+        .replace(b"smuggled", b"first")
+        .partition(b"\r\n\r\n")[0]
+    )
+    connect = re.sub(rb"Content-Length: \d+", b"Content-Length: %d" % len(SMUGGLED), connect) + b"\r\n\r\n"
+    async with served(way) as port:
+        cuts = [
+            pieces
+            for head in (offering(b"h2c", SMUGGLED), offering(b"websocket", SMUGGLED), connect)
+            for pieces in ([head + SMUGGLED], [head, SMUGGLED], [head[:40], head[40:], SMUGGLED[:30], SMUGGLED[30:]])
+        ]
+        for found in await asyncio.gather(*(sent(port, *pieces) for pieces in cuts)):
+            # None: the close of a connection with unread bytes resets it.
+            assert len(re.findall(rb"HTTP/1\.1 [2-5]\d\d ", found)) <= 1, found
+            assert b"smuggled" not in found
+            assert b'__typename":"Query' not in found
+        assert b'{"data":{"__typename":"Query"}' in await sent(port, asking("{ __typename }", b"Connection: close"))
+
+
+@pytest.mark.parametrize("way", ["server.py", "uvicorn over h11"])
+async def test_the_body_of_a_request_that_offers_an_upgrade_is_read(way: str) -> None:
+    body = json.dumps({"query": "{ __typename }"}).encode()
+    async with served(way) as port:
+        cuts = ([offering(b"h2c", body) + body], [offering(b"h2c", body), body])
+        for found in await asyncio.gather(*(sent(port, *pieces) for pieces in cuts)):
+            assert b'{"data":{"__typename":"Query"}' in found

@@ -1,0 +1,118 @@
+"""Who is calling, and how that is told from a request's headers.
+
+Three kinds of credentials, each in a header of its own:
+
+    Authorization: Bearer <token>     a frontend, for its user (RFC 6750); `web/auth/jwt.py`
+    X-API-Key: <key>                  a machine; `web/auth/api_keys.py`
+    X-Gateway-Key: <key>              a GraphQL gateway, perhaps with its user's token beside it
+
+A refusal is always the same, whichever part of a credential was wrong: a stranger learns nothing from trying.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from httpserver.http_errors import HTTPError
+from httpserver.request import Headers, HttpRequest
+from web.auth.api_keys import ApiKeys
+
+Kind = Literal["nobody", "frontend", "machine", "gateway"]
+
+CHALLENGE = {"WWW-Authenticate": 'Bearer realm="opportunity-graph"'}
+ONLY_LOCALLY = "This server answers callers without credentials only locally, and not through a proxy."
+API_KEY = "X-API-Key"
+GATEWAY_KEY = "X-Gateway-Key"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls, and what it may see. `has_ambient_authority`: it proved nothing, where it calls from was enough."""
+
+    kind: Kind
+    scopes: frozenset[str]
+    has_ambient_authority: bool = False
+
+
+class Tokens(Protocol):
+    """Checks bearer tokens."""
+
+    async def scopes(self, token: str) -> frozenset[str] | None:
+        """Return what a token allows, None where it is not valid; raises `HTTPError` if it cannot be checked."""
+
+
+class Callers:
+    """Tells who calls. `nobody` is who calls without a credential; None where one is required."""
+
+    def __init__(
+        self,
+        *,
+        nobody: Caller | None,
+        tokens: Tokens | None = None,
+        api_keys: ApiKeys | None = None,
+        gateway_keys: ApiKeys | None = None,
+        may_be_nobody: Callable[[HttpRequest], bool] = lambda _: True,
+    ) -> None:
+        """`may_be_nobody` tells whether a request without a credential comes from where none is needed."""
+        self._nobody = nobody
+        self._tokens = tokens
+        self._api_keys = api_keys
+        self._gateway_keys = gateway_keys
+        self._may_be_nobody = may_be_nobody
+
+    async def identify(self, request: HttpRequest) -> Caller:
+        """Return who sends the request; raises `HTTPError`.
+
+        A credential of a kind that is not configured counts as none: a proxy may pass on headers of its own.
+        """
+        head = request.head
+        gateway_key = _one(head, GATEWAY_KEY) if self._gateway_keys else None
+        api_key = _one(head, API_KEY) if self._api_keys else None
+        authorization = _one(head, "Authorization") if self._tokens else None
+        if api_key is not None and (gateway_key is not None or authorization is not None):
+            raise unauthenticated()
+        if gateway_key is not None:
+            return await self._gateway(gateway_key, authorization)
+        if api_key is not None:
+            return Caller("machine", _known(self._api_keys, api_key))
+        if authorization is not None:
+            return Caller("frontend", await self._user(authorization))
+        if self._nobody is None:
+            raise unauthenticated()
+        if not self._may_be_nobody(request):
+            raise HTTPError(403, ONLY_LOCALLY, code="FORBIDDEN")
+        return self._nobody
+
+    async def _gateway(self, key: str, authorization: str | None) -> Caller:
+        """Return the gateway; where it passes on its user's token, with no more than that user may see."""
+        scopes = _known(self._gateway_keys, key)
+        return Caller("gateway", scopes if authorization is None else scopes & await self._user(authorization))
+
+    async def _user(self, authorization: str) -> frozenset[str]:
+        scheme, _, token = authorization.partition(" ")
+        if scheme.lower() != "bearer" or self._tokens is None:
+            raise unauthenticated()
+        scopes = await self._tokens.scopes(token.strip())
+        if scopes is None:
+            raise unauthenticated()
+        return scopes
+
+
+def unauthenticated() -> HTTPError:
+    """Return the one refusal of a caller whose credential is missing or wrong."""
+    return HTTPError(401, "A valid credential is required.", CHALLENGE, code="UNAUTHENTICATED")
+
+
+def _known(keys: ApiKeys | None, key: str) -> frozenset[str]:
+    scopes = keys.scopes(key) if keys else None
+    if scopes is None:
+        raise unauthenticated()
+    return scopes
+
+
+def _one(head: Headers, name: str) -> str | None:
+    """Return a header's value. Two of them could mean one thing to a proxy and another here."""
+    values = head.all(name.lower().encode())
+    if len(values) > 1:
+        raise unauthenticated()
+    return values[0].decode("latin-1") if values else None

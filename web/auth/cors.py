@@ -1,0 +1,101 @@
+"""Which web pages may read answers: CORS (Fetch standard, 3.2), for the origins that `CORS_ORIGINS` lists.
+
+Cookies are never asked for: callers send their credentials in a header. A browser asks before it sends one of them for
+a page of another origin (a preflight); what it then must know is said here, and in the body of a refusal.
+"""
+
+import logging
+import re
+from collections.abc import Collection
+
+from starlette.datastructures import Headers
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from httpserver.http_errors import HTTPError
+from web.auth.callers import API_KEY
+from web.auth.csrf import PREFLIGHT_HEADERS
+
+ALLOWED_HEADERS = (
+    # What this server reads. Not X-Gateway-Key: a gateway is no page, and in a page its key would be everybody's.
+    *("Authorization", API_KEY, "Content-Type", "Cache-Control", "X-Request-ID", *PREFLIGHT_HEADERS),
+    # What clients send by themselves: Apollo Client's names of itself,
+    *("ApolloGraphQL-Client-Name", "ApolloGraphQL-Client-Version", "X-Apollo-Operation-Id", "X-Apollo-Operation-Type"),
+    # the trace of OpenTelemetry (W3C Trace Context, W3C Baggage, B3 in one header and in several) and of Sentry.
+    *("Traceparent", "Tracestate", "Baggage", "B3"),
+    *("X-B3-TraceId", "X-B3-SpanId", "X-B3-ParentSpanId", "X-B3-Sampled", "X-B3-Flags"),
+    "Sentry-Trace",
+)
+"""The headers that a page may send, beside those that every page may send."""
+
+EXPOSED_HEADERS = ("X-Request-ID", "Retry-After", "WWW-Authenticate")
+"""The headers of a response that a page may read, beside those that every page may read."""
+
+MAX_LOGGED_ORIGINS = 100
+"""How many refused origins the log names: anybody can send preflights, each with another origin."""
+
+_ORIGIN = re.compile(r"https?://(\[[0-9a-f:]+\]|[a-z0-9.-]{1,253})(:[0-9]{1,5})?", re.ASCII)
+
+logger = logging.getLogger("opportunity_graph.http")
+
+
+def check_origin(origin: str) -> str | None:
+    """Return what is wrong with an origin as the CORS setting lists it, or None."""
+    if _ORIGIN.fullmatch(origin):
+        return None
+    return "must be origins like https://app.example.com, in lower case, without a path, separated by spaces"
+
+
+class Cors(CORSMiddleware):
+    """ASGI middleware. `origins` may be empty: then it does nothing but say why preflights are refused."""
+
+    def __init__(self, app: ASGIApp, origins: Collection[str]) -> None:
+        super().__init__(
+            app,
+            allow_origins=list(origins),
+            allow_methods=["GET", "POST"],
+            allow_headers=ALLOWED_HEADERS,
+            expose_headers=EXPOSED_HEADERS,
+            allow_private_network=True,  # for the listed origins, as everything here
+            max_age=600,
+        )
+        self._logged: set[str] = set()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on what comes from no page as it is; see to the rest."""
+        if scope["type"] == "http" and any(name == b"origin" for name, _ in scope["headers"]):
+            await super().__call__(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+    def preflight_response(self, request_headers: Headers) -> Response:
+        """Return the response to a preflight: a refusal has status 403, and says in JSON what would be right."""
+        response = super().preflight_response(request_headers)
+        if response.status_code == 200:
+            return response
+        origin = request_headers["origin"]
+        if not self.is_allowed_origin(origin):
+            self._log(origin)
+            message = "Pages of this origin may not call this server: CORS_ORIGINS lists those that may."
+            return JSONResponse(_refusal(message), 403, {"Vary": "Origin"})
+        message = "Pages of other origins may not send this method, or one of these headers."
+        del response.headers["content-length"], response.headers["content-type"]
+        return JSONResponse(_refusal(message), 403, response.headers)
+
+    async def simple_response(self, scope: Scope, receive: Receive, send: Send, request_headers: Headers) -> None:
+        """Pass the request of a page on, and let pages of listed origins read the response."""
+        if self.is_allowed_origin(request_headers["origin"]):
+            await super().simple_response(scope, receive, send, request_headers)
+        else:
+            await self.app(scope, receive, send)
+
+    def _log(self, origin: str) -> None:
+        name = "an origin that cannot be listed" if check_origin(origin) else origin
+        if name not in self._logged and len(self._logged) < MAX_LOGGED_ORIGINS:
+            self._logged.add(name)
+            logger.warning("Pages of %s are refused: CORS_ORIGINS lists those that may call", name)
+
+
+def _refusal(message: str) -> dict[str, object]:
+    return HTTPError(403, message, code="FORBIDDEN").body

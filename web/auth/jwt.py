@@ -1,0 +1,129 @@
+"""Bearer tokens of frontends: JSON Web Tokens (RFC 7519) as an OpenID Connect issuer signs them.
+
+Follows the best current practices of RFC 8725: algorithms are pinned and asymmetric; issuer, audience and expiry are
+required. What a token allows is what it says in `scope` (RFC 8693, RFC 9068) or, at some issuers, `scp`.
+"""
+
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from hashlib import sha256
+from time import time
+from typing import Any, Final
+
+import jwt
+from jwt.exceptions import PyJWTError
+from jwt.types import Options
+
+from web.auth.jwks import JWKSet
+from web.auth.verified_tokens import VerifiedToken, VerifiedTokens
+
+LONGEST_TOKEN: Final = 8_000
+"""Characters. Issuers that put groups into tokens write up to some thousand."""
+
+_CHECKED: Final[Options] = {
+    "require": ["exp", "iss", "aud"],
+    # At each use, with the clock given: `VerifiedToken.is_valid`.
+    "verify_exp": False,
+    "verify_nbf": False,
+    "verify_iat": False,
+}
+
+
+class JWTVerifier:
+    """Checks tokens of one issuer, meant for one audience. `scopes` are those that mean anything to this server."""
+
+    def __init__(
+        self,
+        keys: JWKSet,
+        *,
+        issuer: str,
+        audience: str,
+        algorithms: Collection[str],
+        leeway_seconds: float,
+        scopes: Collection[str],
+        clock: Callable[[], float] = time,
+    ) -> None:
+        self._keys = keys
+        self._issuer = issuer
+        self._audience = audience
+        self._algorithms = frozenset(algorithms)
+        self._leeway_seconds = leeway_seconds
+        self._scopes = frozenset(scopes)
+        self._clock = clock
+        self._verified = VerifiedTokens()
+        self._version = keys.version
+
+    async def scopes(self, token: str) -> frozenset[str] | None:
+        """Return what a token allows, None where it is not valid; raises `HTTPError` if it cannot be checked."""
+        if not token.isascii() or len(token) > LONGEST_TOKEN:
+            return None
+        digest = sha256(token.encode()).digest()
+        known = self._verified.find(digest)
+        # Settled before any key is looked for: a forged header must not cause a fetch.
+        if known is None and self._header(token) is None:
+            return None
+        await self._keys.ready()
+        if self._keys.version != self._version:
+            self._verified.clear()
+            self._version, known = self._keys.version, None
+        now = self._clock()
+        if known is None or not known.is_recent(now):
+            known = await self._verify(token, now)
+            if known is None:
+                return None
+            if known.is_valid(now, self._leeway_seconds):
+                self._verified.add(digest, known)
+        return known.scopes if known.is_valid(now, self._leeway_seconds) else None
+
+    def _header(self, token: str) -> tuple[str | None, str] | None:
+        """Return the key id and the algorithm that a token names, None where it cannot be valid."""
+        try:
+            header = jwt.get_unverified_header(token)
+        except (PyJWTError, ValueError, RecursionError):
+            return None
+        algorithm = header.get("alg")
+        if not isinstance(algorithm, str) or algorithm not in self._algorithms:
+            return None
+        return header.get("kid"), algorithm
+
+    async def _verify(self, token: str, now: float) -> VerifiedToken | None:
+        header = self._header(token)
+        assert header
+        try:
+            claims = self._claims(token, *header)
+            if claims is None and await self._keys.look_again():
+                claims = self._claims(token, *header)
+            if claims is None:
+                return None
+            return VerifiedToken(
+                _scopes(claims) & self._scopes,
+                not_before=max(int(claims.get(name, 0)) for name in ("nbf", "iat")),
+                expires_at=int(claims["exp"]),
+                verified_at=now,
+            )
+        except (PyJWTError, ValueError, TypeError, OverflowError, RecursionError):
+            return None
+
+    def _claims(self, token: str, key_id: str | None, algorithm: str) -> dict[str, Any] | None:
+        """Return what a token says, None where no key fits its signature; raises what PyJWT does for bad claims."""
+        for key in self._keys.find(key_id, algorithm):
+            with suppress(jwt.InvalidSignatureError):  # of another key with the same id, perhaps
+                return jwt.decode(
+                    token,
+                    key.value,
+                    algorithms=[algorithm],
+                    issuer=self._issuer,
+                    audience=self._audience,
+                    options=_CHECKED,
+                )
+        return None
+
+
+def _scopes(claims: dict[str, Any]) -> frozenset[str]:
+    found: set[str] = set()
+    for claim in (claims.get("scope"), claims.get("scp")):
+        if isinstance(claim, str):
+            found.update(claim.split())
+        elif isinstance(claim, list):
+            found.update(entry for entry in claim if isinstance(entry, str))
+    return frozenset(found)

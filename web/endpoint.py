@@ -1,0 +1,147 @@
+"""GraphQL over HTTP: one endpoint that takes POST and GET, and shows GraphiQL to a browser.
+
+Follows the GraphQL-over-HTTP specification (media types, methods, status codes). What a request means is not known
+here: `answer` takes the parameters and gives the response.
+"""
+
+from collections.abc import Awaitable, Callable, Collection, Coroutine
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from httpserver.disconnect import ClientDisconnected, cancel_on_disconnect
+from httpserver.http_errors import HTTPError
+from httpserver.last_resort import internal_error
+from httpserver.request import HttpRequest
+from httpserver.response import HttpResponse, dumps
+from httpserver.security_headers import SecurityHeaders
+from web.auth.callers import Caller
+from web.auth.csrf import check_cross_site
+from web.body import read_body
+from web.concurrency_limit import ConcurrencyLimit
+from web.media_types import JSON, RESPONSE_JSON, response_type, wants_page
+from web.parameters import ANYONE, GraphQLParams, read_parameters
+from web.persisted_documents import PersistedDocuments
+from web.response_cache import ResponseCache, Validator
+
+METHODS = "GET, HEAD, POST"
+
+
+@dataclass(slots=True)
+class GraphQLResponse:
+    """The response to send: `body` has data, errors, extensions; `status` is set where it is not the usual one.
+
+    `validator` gives what tells how long it may be given again to the same request.
+    """
+
+    body: dict[str, Any]
+    is_request_error: bool = False
+    status: int | None = None
+    validator: Callable[[], Validator | None] | None = None
+
+
+AnswerFunction = Callable[[GraphQLParams], Coroutine[Any, Any, GraphQLResponse]]
+Identify = Callable[[HttpRequest], Awaitable[Caller]]
+Page = Callable[[Request], Response]
+
+
+async def anyone(_: HttpRequest) -> Caller:
+    """Tell nothing about who calls."""
+    return ANYONE
+
+
+@dataclass(frozen=True)
+class RequestPolicy:
+    """What a request has to pass before it is answered."""
+
+    max_body_bytes: int = 256_000
+    body_timeout_seconds: float = 10.0
+    identify: Identify = anyone
+    concurrency_limit: ConcurrencyLimit = field(default_factory=lambda: ConcurrencyLimit(500))
+    uploads: ConcurrencyLimit = field(default_factory=lambda: ConcurrencyLimit(500))
+    documents: PersistedDocuments = field(default_factory=PersistedDocuments)
+    origins: Collection[str] = ()
+    preflight_header_required: bool = False
+
+
+class GraphQLEndpoint:
+    """The view at `/graphql`. `page` is what a browser sees, or None for nothing."""
+
+    def __init__(
+        self,
+        answer: AnswerFunction,
+        *,
+        page: Page | None,
+        security: RequestPolicy,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        """`clock`, in seconds, says how long answers have been kept."""
+        self._answer = answer
+        self._page = page
+        self._policy = security
+        self._response_cache = ResponseCache(clock=clock)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one HTTP request (ASGI), whatever its method."""
+        request = HttpRequest.of(scope, receive)
+        response: ASGIApp
+        if self._page and request.method in ("GET", "HEAD") and wants_page(request.head):
+            response = SecurityHeaders(self._page(Request(scope, receive)))
+        else:
+            response = await self.respond(request)
+        await response(scope, receive, send)
+
+    async def respond(self, request: HttpRequest) -> HttpResponse:
+        """Return the response to a request that is none for the page."""
+        type_ = JSON
+        try:
+            type_ = request.head.once(response_type)
+            return await self._respond(request, type_)
+        except HTTPError as error:
+            return HttpResponse(dumps(error.body), error.status, type_, error.headers)
+        except ClientDisconnected:
+            return HttpResponse(b"", 499)  # reaches nobody: nginx's status for it, for whatever counts answers
+        except Exception as error:
+            return internal_error(error, type_)
+
+    async def _respond(self, request: HttpRequest, type_: str) -> HttpResponse:
+        caller = await self._admit(request)
+        if request.method == "POST":
+            await self._read(request)
+        stored = self._response_cache.find(request, caller)
+        if stored is not None:
+            return HttpResponse(stored, 200, type_)
+        params = self._policy.documents.find(read_parameters(request, caller))
+        with self._policy.concurrency_limit:
+            working = self._answer(params)
+            reply = await (cancel_on_disconnect(request.receive, working) if request.receive else working)
+        if not reply.is_request_error:
+            self._policy.documents.register(params)
+        content = dumps(reply.body)
+        if reply.validator is not None and params.extensions is None and params.document_id is None:
+            self._response_cache.keep(request, caller, content, reply.validator)
+        status = reply.status or (400 if reply.is_request_error and type_ == RESPONSE_JSON else 200)
+        return HttpResponse(content, status, type_, {"Allow": "POST"} if status == 405 else {})
+
+    async def _admit(self, request: HttpRequest) -> Caller:
+        """Return who asks. That is settled first: a stranger's body is not even read."""
+        if request.method not in ("POST", "GET", "HEAD"):
+            raise HTTPError(405, f"Use {METHODS}.", {"Allow": METHODS})
+        security = self._policy
+        caller = await security.identify(request)
+        if caller.has_ambient_authority:
+            check_cross_site(request, security.origins, header_required=security.preflight_header_required)
+        return caller
+
+    async def _read(self, request: HttpRequest) -> None:
+        security = self._policy
+        await read_body(
+            request,
+            max_bytes=security.max_body_bytes,
+            timeout_seconds=security.body_timeout_seconds,
+            uploads=security.uploads,
+        )

@@ -1,0 +1,114 @@
+"""Persisted documents: a client sends the name of a document in place of its text.
+
+Two ways lead to a text. A manifest, made when a frontend is built, lists all documents that it will ever send. And
+Apollo's automatic persisted queries (APQ): a client sends the SHA-256 hash alone, is told that it is not known, and
+sends hash and text once. Three modes: `off`; `automatic`, which takes both and any other document; `listed-only`,
+which takes the manifest's documents and nothing else, but for gateways, whose documents nobody can list.
+"""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import replace
+from hashlib import sha256
+from typing import Any, Literal
+
+from httpserver.http_errors import HTTPError
+from web.manifest import document_name
+from web.parameters import GraphQLParams
+
+Mode = Literal["off", "automatic", "listed-only"]
+
+NOT_FOUND = "PERSISTED_QUERY_NOT_FOUND"
+NOT_SUPPORTED = "PERSISTED_QUERY_NOT_SUPPORTED"
+NOT_LISTED = "PERSISTED_QUERY_NOT_LISTED"
+HASH_MISMATCH = "PERSISTED_QUERY_HASH_MISMATCH"
+
+LONGEST_NAME = 200
+
+
+class PersistedDocuments:
+    """The documents that may be named, shared by all requests. `listed` is what `read_manifest` returns.
+
+    What clients register is bounded, least recently used first out: strangers must not be able to fill the memory.
+    """
+
+    def __init__(
+        self,
+        mode: Mode = "automatic",
+        listed: Mapping[str, str] | None = None,
+        *,
+        max_documents: int = 1_000,
+        max_bytes: int = 2_000_000,
+    ) -> None:
+        self._mode = mode
+        self._listed = dict(listed or {})
+        self._listed_texts = frozenset(self._listed.values())
+        self._registered: OrderedDict[str, str] = OrderedDict()
+        self._bytes = 0
+        self._max_documents = max_documents
+        self._max_bytes = max_bytes
+
+    def find(self, params: GraphQLParams) -> GraphQLParams:
+        """Return the parameters with the document's text; raises `HTTPError` where it is not known or not allowed."""
+        if params.extensions is None and params.query is not None and self._mode != "listed-only":
+            return params
+        name = _hash(params)
+        if params.query is None:
+            return replace(params, query=self._text(params, name))
+        if self._mode == "automatic" and name is not None and not self._is_of(name, params.query):
+            raise HTTPError(400, "The hash is not that of the document.", code=HASH_MISMATCH)
+        allowed = self._mode != "listed-only" or params.caller.kind == "gateway" or params.query in self._listed_texts
+        if not allowed:
+            raise _not_listed()
+        return params
+
+    def register(self, params: GraphQLParams) -> None:
+        """Remember a document that came with its hash. Only for one that could be executed."""
+        name = _hash(params) if params.extensions else None
+        if self._mode != "automatic" or name is None or params.query is None or name in self._listed:
+            return
+        if name in self._registered:
+            self._registered.move_to_end(name)
+            return
+        self._registered[name] = params.query
+        self._bytes += len(params.query)
+        while self._bytes > self._max_bytes or len(self._registered) > self._max_documents:
+            _, text = self._registered.popitem(last=False)
+            self._bytes -= len(text)
+
+    def _text(self, params: GraphQLParams, name: str | None) -> str:
+        wanted = document_name(params.document_id) if params.document_id else name
+        if wanted is None:
+            raise HTTPError(400, "`query` is missing: a GraphQL document, as a string.")
+        if self._mode == "off":
+            # Apollo Client knows this answer, and sends texts from then on.
+            raise HTTPError(200, "PersistedQueryNotSupported", code=NOT_SUPPORTED)
+        text = self._listed.get(wanted)
+        if text is None and self._mode == "automatic" and wanted in self._registered:
+            self._registered.move_to_end(wanted)
+            text = self._registered[wanted]
+        if text is not None:
+            return text
+        if self._mode == "listed-only":
+            raise _not_listed()
+        # The protocol's answer to a hash; a name that only a manifest gives will not be followed by a text.
+        raise HTTPError(200 if params.document_id is None else 400, "PersistedQueryNotFound", code=NOT_FOUND)
+
+    def _is_of(self, name: str, text: str) -> bool:
+        return self._listed.get(name) == text or sha256(text.encode("utf-8", "surrogatepass")).hexdigest() == name
+
+
+def _not_listed() -> HTTPError:
+    return HTTPError(400, "This server executes only documents on its list.", code=NOT_LISTED)
+
+
+def _hash(params: GraphQLParams) -> str | None:
+    """Return Apollo's `extensions.persistedQuery.sha256Hash`, if any; with a manifest it may be any name."""
+    given: Any = (params.extensions or {}).get("persistedQuery")
+    if given is None:
+        return None
+    name = given.get("sha256Hash") if isinstance(given, dict) else None
+    version = given.get("version") if isinstance(given, dict) else None
+    if not isinstance(name, str) or not 0 < len(name) <= LONGEST_NAME or version != 1 or isinstance(version, bool):
+        raise HTTPError(400, "`persistedQuery` must have `version` 1 and a `sha256Hash`.")
+    return document_name(name)

@@ -1,0 +1,136 @@
+"""Response cache: an equal request of an equal caller gets the stored response while all of its records are unchanged.
+
+Frontends send the same few requests time and again, for records that are in the cache. Whether the response is still
+the right one, whoever made it says each time (`Validator`); nothing is known of records here. Only the response's content
+is stored. What else a response depends on is settled for each request before it is looked up (is the caller's
+credential still valid?) or after (its media type, the CORS headers, the request id).
+
+Responses are personal data: they are stored for a short time and in bounded memory, and for nobody but callers of the
+same kind with the same scopes.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from sys import getsizeof
+from time import monotonic
+from typing import Protocol
+
+from httpserver.request import HttpRequest
+from web.auth.callers import Caller
+from web.header_values import cache_directives
+from web.parameters import wants_fresh
+
+LONGEST_SECONDS = 60.0
+"""After which an answer that nobody asks for goes, when another is given."""
+
+MOST_BYTES = 10_000_000
+"""Of requests and answers, and an estimate of what is kept beside them."""
+
+ASKED_BEFORE = 4_096
+"""Requests that are known to have come before, by their hashes. What is asked for only once is not worth keeping."""
+
+RECENT_SECONDS = 1.0
+"""An answer that was asked for so lately is not pushed out. Else requests that take turns, and are more than there is
+room for, would push each other out before any of them came again. Where they come slowly, little is lost by that."""
+
+Key = tuple[bool, bytes, Caller]
+"""Whether it is a POST, what was asked, and who asked: all that is known of a caller, whatever that comes to be."""
+
+
+class Validator(Protocol):
+    """Tells whether an answer would be the same if it were given now. Its length is the number of records in it."""
+
+    def __call__(self) -> bool:
+        """Return whether it would."""
+
+    def __len__(self) -> int: ...
+
+
+@dataclass(slots=True)
+class _Kept:
+    text: bytes
+    lasts: Validator
+    size: int
+    used: float
+
+
+class ResponseCache:
+    """Answers by what was asked and who asked, the least recently used out first."""
+
+    def __init__(self, *, clock: Callable[[], float] = monotonic, most_bytes: int = MOST_BYTES) -> None:
+        self._clock = clock
+        self._most_bytes = most_bytes
+        self._bytes = 0
+        self._answers: OrderedDict[Key, _Kept] = OrderedDict()
+        self._asked: dict[int, None] = {}
+
+    def __len__(self) -> int:
+        return len(self._answers)
+
+    def find(self, request: HttpRequest, caller: Caller) -> bytes | None:
+        """Return the answer to a request whose body has been read, if it is kept, and is still the answer."""
+        if request.head.once(wants_fresh):
+            return None
+        key = _key(request, caller)
+        stored = self._answers.get(key)
+        if stored is None:
+            return None
+        if not stored.lasts():
+            self._forget(key)
+            return None
+        stored.used = self._clock()
+        self._answers.move_to_end(key)
+        return stored.text
+
+    def keep(
+        self, request: HttpRequest, caller: Caller, text: bytes, validator: Callable[[], Validator | None]
+    ) -> None:
+        """Keep the answer to a request that has come before, if it is one that can last, and there is room.
+
+        Nothing is kept of a request that says `Cache-Control: no-store` (RFC 9111, 5.2.1.5).
+        """
+        if "no-store" in request.head.once(cache_directives):
+            return
+        key, now = _key(request, caller), self._clock()
+        while self._answers and next(iter(self._answers.values())).used <= now - LONGEST_SECONDS:
+            self._forget(next(iter(self._answers)))
+        # Room for the text alone is looked for first: to say how long an answer lasts takes a while with many records.
+        if not self._was_asked(hash(key)) or not self._make_room(len(text), now) or (lasts := validator()) is None:
+            return
+        self._forget(key)
+        size = _size(key, text, lasts)
+        if self._make_room(size, now):
+            self._answers[key] = _Kept(text, lasts, size, now)
+            self._bytes += size
+
+    def _was_asked(self, number: int) -> bool:
+        if number in self._asked:
+            return True
+        self._asked[number] = None
+        if len(self._asked) > ASKED_BEFORE:
+            del self._asked[next(iter(self._asked))]
+        return False
+
+    def _make_room(self, size: int, now: float) -> bool:
+        """Return whether there is room for so many bytes; what nobody has asked for lately goes for it."""
+        while self._bytes + size > self._most_bytes:
+            oldest = next(iter(self._answers), None)
+            if size > self._most_bytes or oldest is None or self._answers[oldest].used > now - RECENT_SECONDS:
+                return False
+            self._forget(oldest)
+        return True
+
+    def _forget(self, key: Key) -> None:
+        if (stored := self._answers.pop(key, None)) is not None:
+            self._bytes -= stored.size
+
+
+def _key(request: HttpRequest, caller: Caller) -> Key:
+    return request.method == "POST", request.content, caller
+
+
+def _size(key: Key, text: bytes, lasts: Validator) -> int:
+    _, content, caller = key
+    scopes = getsizeof(caller.scopes) + sum(map(getsizeof, caller.scopes))
+    return 1_000 + len(content) + len(text) + 150 * len(lasts) + scopes
