@@ -40,5 +40,5 @@ async def no_such_page(_: Request, error: Exception) -> JSONResponse:
     message = "There is nothing here; the endpoint is /graphql."
     if error.status_code == 405:
         message = "This page does not take this method."
-    error = HTTPError(error.status_code, message)
-    return JSONResponse(error.body, error.status, error.headers)
+    found = HTTPError(error.status_code, message)
+    return JSONResponse(found.body, found.status, error.headers)
