@@ -40,5 +40,5 @@ async def no_such_page(_: Request, error: Exception) -> JSONResponse:
     message = "There is nothing here; the endpoint is /graphql."
     if error.status_code == 405:
         message = "This page does not take this method."
-    found = HTTPError(error.status_code, message, error.headers)
-    return JSONResponse(found.body, found.status, found.headers)
+    found = HTTPError(error.status_code, message)
+    return JSONResponse(found.body, found.status, error.headers)

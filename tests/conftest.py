@@ -79,9 +79,9 @@ def pytest_asyncio_loop_factories(item: pytest.Item) -> "Loops":
 BEHAVIOUR = frozenset(
     f"test_{name}"
     for name in (
-        "access attacks attacks_bodies attacks_disclosure attacks_ids callers canaries chartmogul_client "
-        "execution faults federation federation_batching fields graphql_http nexudus_client origins outages persisted "
-        "query reaching_sources request_id security_headers tokens nulls last_resort"
+        "access attacks attacks_bodies attacks_disclosure attacks_ids callers canaries chartmogul_client csrf endpoint "
+        "engine faults federation federation_batching fields httpserver_request_id httpserver_security_headers "
+        "nexudus_client nulls outages persisted_documents query reaching_sources tokens"
     ).split()
 )
 """The files whose tests run once for each way into a graph (`tests/harness.py`)."""

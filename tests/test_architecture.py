@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from resolvers.registry import SOURCES
+from tests.conftest import BEHAVIOUR, LONG
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("web", "schema", "engine", "resolvers", "httpserver", "httpclient", "simulator")
@@ -186,6 +187,11 @@ def test_no_file_of_tests_imports_another() -> None:
         if name.rpartition(".")[2].startswith("test_")
     }
     assert found == set()
+
+
+def test_the_files_that_are_named_for_how_they_run_exist() -> None:
+    """Else a file that is renamed would be run in one way only, and nobody would notice."""
+    assert [name for name in (*BEHAVIOUR, *LONG) if not (ROOT / "tests" / f"{name}.py").exists()] == []
 
 
 packages_distributions = cache(metadata.packages_distributions)

@@ -74,7 +74,12 @@ def _coded_errors() -> dict[str, type[ResolverError]]:
 @cache
 def _codes() -> set[str]:
     """Return every error code that can be sent: those of the exceptions, and each constant that looks like one."""
-    others = {name for struct in _settings() for name in variables(struct)} | {"OPTIONS", "CONNECT", "DELETE", "VERSIONS"}
+    others = {name for struct in _settings() for name in variables(struct)} | {
+        "OPTIONS",
+        "CONNECT",
+        "DELETE",
+        "VERSIONS",
+    }
     found = set(_coded_errors())
     folders = ("engine", "httpserver", "schema", "web")
     for file in (*ROOT.glob("*.py"), *(file for folder in folders for file in (ROOT / folder).rglob("*.py"))):
