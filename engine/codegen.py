@@ -56,7 +56,7 @@ class Functions:
     def __init__(self) -> None:
         self._known: dict[tuple[Any, ...], Function] = {}
         self.bytes = 0
-        """Memory that they take, estimated; `tests/test_engine_document_memory.py` compares it with what they do
+        """Memory that they take, estimated; `tests/test_engine_documents_memory.py` compares it with what they do
         take."""
 
     def function(

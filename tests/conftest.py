@@ -44,14 +44,14 @@ LONG = (
     "test_httpserver_shutdown",
     "test_adding_a_source",
     "test_engine_compiler",
-    "test_httpserver_eager_start",
+    "test_httpserver_protocol_eager",
     "test_outages",
     "test_canaries",
     "test_fuzz",
     "test_scheduler_outages",
     "test_attacks",
     "test_simulator_faults",
-    "test_httpserver_connections",
+    "test_httpserver_protocol_connections",
     "test_transport",
 )
 """The files that take longest, the longest first. Were one of these begun last, everybody would wait for it."""
@@ -81,7 +81,7 @@ BEHAVIOUR = frozenset(
     for name in (
         "access attacks attacks_bodies attacks_disclosure attacks_ids callers canaries chartmogul_client csrf endpoint "
         "engine faults federation federation_batching fields httpserver_request_id httpserver_security_headers "
-        "nexudus_client nulls outages persisted_documents query reaching_sources tokens"
+        "nexudus_client nexudus_tokens nulls outages persisted_documents query reaching_sources"
     ).split()
 )
 """The files whose tests run once for each way into a graph (`tests/harness.py`)."""

@@ -118,17 +118,17 @@ TRAPS: dict[int, tuple[str, list[str]]] = {
     20: (
         "401 from Nexudus means a bad token or a missing role",
         [
-            "test_tokens.py::test_a_401_is_answered_with_one_renewal_and_one_retry",
-            "test_tokens.py::test_a_401_for_ever_is_reported_without_a_storm",
+            "test_nexudus_tokens.py::test_a_401_is_answered_with_one_renewal_and_one_retry",
+            "test_nexudus_tokens.py::test_a_401_for_ever_is_reported_without_a_storm",
         ],
     ),
     21: (
         "refresh tokens rotate, one for each client id; 409 and 429 both mean slow down",
         [
-            "test_tokens.py::test_refresh_tokens_rotate",
-            "test_tokens.py::test_renewal_is_single_flight",
-            "test_tokens.py::test_50_parallel_requests_at_expiry_cost_one_renewal",
-            "test_tokens.py::test_each_process_has_a_client_id_of_its_own",
+            "test_nexudus_tokens.py::test_refresh_tokens_rotate",
+            "test_nexudus_tokens.py::test_renewal_is_single_flight",
+            "test_nexudus_tokens.py::test_50_parallel_requests_at_expiry_cost_one_renewal",
+            "test_nexudus_tokens.py::test_each_process_has_a_client_id_of_its_own",
             "test_reply.py::test_409_and_429_both_mean_slow_down",
         ],
     ),
