@@ -14,7 +14,7 @@ from security import ALGORITHMS
 from tests.issuer import AUDIENCE, ISSUER, jwk, key, key_set, token
 from web.auth.jwks import JWKSet
 from web.auth.jwt import JWTVerifier
-from web.auth.verified_tokens import VERIFIED_SECONDS, VerifiedToken, VerifiedTokens
+from web.auth.verified_tokens import VERIFIED_SECONDS
 
 SCOPES = ("opportunities:read", "contacts:read", "a", "b")
 
@@ -381,15 +381,6 @@ async def test_a_key_that_is_added_leaves_the_tokens_of_the_others_good() -> Non
 async def test_scopes_that_mean_nothing_here_take_no_memory() -> None:
     many = " ".join(["opportunities:read", *map(str, range(1_000))])
     assert await bearer().scopes(token(scope=many)) == {"opportunities:read"}
-
-
-def test_the_tokens_least_recently_used_go_first() -> None:
-    tokens = VerifiedTokens(max_tokens=3)
-    for name in (b"a", b"b", b"c"):
-        tokens.add(name, VerifiedToken(frozenset(), 0, 1, 0))
-    assert tokens.find(b"a")
-    tokens.add(b"d", VerifiedToken(frozenset(), 0, 1, 0))
-    assert [name for name in (b"a", b"b", b"c", b"d") if tokens.find(name)] == [b"a", b"c", b"d"]
 
 
 async def test_a_token_for_another_audience_causes_no_fetch() -> None:
