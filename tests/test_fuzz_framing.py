@@ -5,30 +5,20 @@ was executed before is still the same. `FUZZ_EXAMPLES` makes it longer: `make fu
 """
 
 import asyncio
-import os
 import re
 from collections.abc import Iterator
 from typing import Any
 
 import h11
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from httpserver.request import HttpRequest
+from tests.fuzzing import bounded
 from tests.sockets import Served, lane
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "150"))
 Executed = list[tuple[bytes, bytes, bytes]]
-
-bounded = settings(
-    max_examples=EXAMPLES,
-    deadline=None,
-    database=None,
-    derandomize="FUZZ_EXAMPLES" not in os.environ,
-    phases=(Phase.generate, Phase.shrink),
-    suppress_health_check=list(HealthCheck),
-)
 
 TARGETS = [b"/graphql", b"/graphql", b"/other?a=b", b"http://a/graphql"]
 METHODS = [b"POST", b"POST", b"PUT", b"GET"]

@@ -31,8 +31,8 @@ class Read:
         return self.status is not None
 
 
-def in_pieces(data: bytes, concurrency_limiter: list[int]) -> list[bytes]:
-    edges = sorted({0, len(data), *(place % (len(data) + 1) for place in concurrency_limiter)})
+def in_pieces(data: bytes, places: list[int]) -> list[bytes]:
+    edges = sorted({0, len(data), *(place % (len(data) + 1) for place in places)})
     return [data[start:end] for start, end in pairwise(edges)]
 
 
@@ -142,10 +142,10 @@ BEHIND = st.just(b"") | st.sampled_from([b"x", b"\r\n", b"0\r\n\r\n"]) | replies
 @bounded
 @given(replies(), BEHIND, PLACES, st.none() | st.integers(0, 2**16))
 def test_a_reply_is_what_h11_reads_however_it_is_cut_and_whatever_stands_behind_it(
-    reply: bytes, behind: bytes, concurrency_limiter: list[int], end: int | None
+    reply: bytes, behind: bytes, places: list[int], end: int | None
 ) -> None:
     data = reply + behind if end is None else reply[: end % (len(reply) + 1)]
-    mine, theirs = ours(in_pieces(data, concurrency_limiter)), h11s(data)
+    mine, theirs = ours(in_pieces(data, places)), h11s(data)
     assert (mine.status, mine.headers, mine.body) == (theirs.status, theirs.headers, theirs.body)
     if mine.is_kept and b"HTTP/1.0" in data:
         assert (b"connection", b"keep-alive") in mine.headers, "RFC 9112, 9.3; h11 keeps none of HTTP/1.0"
@@ -222,10 +222,10 @@ chunk extensions that are none by its grammar (7.1.1)."""
 @bounded
 @given(replies(), CHANGES, BEHIND, PLACES)
 def test_no_broken_reply_is_taken_for_another_one_or_leaves_its_connection_in_use(
-    reply: bytes, changes: list[tuple[int, bytes, int]], behind: bytes, concurrency_limiter: list[int]
+    reply: bytes, changes: list[tuple[int, bytes, int]], behind: bytes, places: list[int]
 ) -> None:
     data = changed(reply, changes) + behind
-    mine, theirs = ours(in_pieces(data, concurrency_limiter)), h11s(data)
+    mine, theirs = ours(in_pieces(data, places)), h11s(data)
     whole = ours([data])
     assert (whole.status, whole.headers, whole.body) == (mine.status, mine.headers, mine.body)
     assert mine.is_kept <= whole.is_kept, "an empty line that comes later is unasked"

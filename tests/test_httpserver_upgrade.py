@@ -1,15 +1,16 @@
 """`httpserver.upgrade`: a request that offers an upgrade is one request, and nothing in its body becomes another.
 
-Each way of running is a process of its own, asked over a raw socket.
+Each way of running is a process of its own, which all tests ask, over raw sockets.
 """
 
 import asyncio
 import json
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack
 
 import pytest
+import pytest_asyncio
 
 from benchmarks.running import running
 from tests.sockets import asking
@@ -27,16 +28,23 @@ UVICORN = ["-m", "uvicorn", "--app-dir", ".", "--factory", "server:create_app", 
 SOURCE = {"CHARTMOGUL_API_KEY": "key", "PYTHONUNBUFFERED": "1"}
 
 
-@asynccontextmanager
-async def served(way: str) -> AsyncIterator[int]:
-    """Run the server; yield its port."""
-    if way == "server.py":
-        async with running(WAYS[way], r"http://127\.0\.0\.1:(\d+)/graphql", {}) as found:
-            yield int(found.match[1])
-        return
-    command = ["-c", "import sys, runpy; sys.stderr = sys.stdout; runpy.run_module('uvicorn', run_name='__main__')"]
-    async with running([*command, *UVICORN[2:], *WAYS[way]], r"running on http://127\.0\.0\.1:(\d+)", SOURCE) as found:
-        yield int(found.match[1])
+COMMAND = ["-c", "import sys, runpy; sys.stderr = sys.stdout; runpy.run_module('uvicorn', run_name='__main__')"]
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def ports() -> AsyncIterator[dict[str, int]]:
+    """The port of a server for each way, all started at once."""
+    async with AsyncExitStack() as stack:
+        started = [
+            running(WAYS[way], r"http://127\.0\.0\.1:(\d+)/graphql", {})
+            if way == "server.py"
+            else running([*COMMAND, *UVICORN[2:], *WAYS[way]], r"running on http://127\.0\.0\.1:(\d+)", SOURCE)
+            for way in WAYS
+        ]
+        found = await asyncio.gather(*(stack.enter_async_context(one) for one in started))
+        yield {way: int(one.match[1]) for way, one in zip(WAYS, found, strict=True)}
 
 
 async def sent(port: int, *pieces: bytes) -> bytes:
@@ -64,31 +72,33 @@ def offering(kind: bytes, body: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_the_body_of_a_request_that_offers_an_upgrade_is_never_read_as_a_request(way: str) -> None:
+async def test_the_body_of_a_request_that_offers_an_upgrade_is_never_read_as_a_request(
+    ports: dict[str, int], way: str
+) -> None:
     connect = (
         SMUGGLED.replace(b"POST /graphql", b"CONNECT 127.0.0.1:80", 1)
         .replace(b"smuggled", b"first")
         .partition(b"\r\n\r\n")[0]
     )
     connect = re.sub(rb"Content-Length: \d+", b"Content-Length: %d" % len(SMUGGLED), connect) + b"\r\n\r\n"
-    async with served(way) as port:
-        cuts = [
-            pieces
-            for head in (offering(b"h2c", SMUGGLED), offering(b"websocket", SMUGGLED), connect)
-            for pieces in ([head + SMUGGLED], [head, SMUGGLED], [head[:40], head[40:], SMUGGLED[:30], SMUGGLED[30:]])
-        ]
-        for found in await asyncio.gather(*(sent(port, *pieces) for pieces in cuts)):
-            # None: the close of a connection with unread bytes resets it.
-            assert len(re.findall(rb"HTTP/1\.1 [2-5]\d\d ", found)) <= 1, found
-            assert b"smuggled" not in found
-            assert b'__typename":"Query' not in found
-        assert b'{"data":{"__typename":"Query"}' in await sent(port, asking("{ __typename }", b"Connection: close"))
+    port = ports[way]
+    cuts = [
+        pieces
+        for head in (offering(b"h2c", SMUGGLED), offering(b"websocket", SMUGGLED), connect)
+        for pieces in ([head + SMUGGLED], [head, SMUGGLED], [head[:40], head[40:], SMUGGLED[:30], SMUGGLED[30:]])
+    ]
+    for found in await asyncio.gather(*(sent(port, *pieces) for pieces in cuts)):
+        # None: the close of a connection with unread bytes resets it.
+        assert len(re.findall(rb"HTTP/1\.1 [2-5]\d\d ", found)) <= 1, found
+        assert b"smuggled" not in found
+        assert b'__typename":"Query' not in found
+    assert b'{"data":{"__typename":"Query"}' in await sent(port, asking("{ __typename }", b"Connection: close"))
 
 
 @pytest.mark.parametrize("way", ["server.py", "uvicorn over h11"])
-async def test_the_body_of_a_request_that_offers_an_upgrade_is_read(way: str) -> None:
+async def test_the_body_of_a_request_that_offers_an_upgrade_is_read(ports: dict[str, int], way: str) -> None:
     body = json.dumps({"query": "{ __typename }"}).encode()
-    async with served(way) as port:
-        cuts = ([offering(b"h2c", body) + body], [offering(b"h2c", body), body])
-        for found in await asyncio.gather(*(sent(port, *pieces) for pieces in cuts)):
-            assert b'{"data":{"__typename":"Query"}' in found
+    port = ports[way]
+    cuts = ([offering(b"h2c", body) + body], [offering(b"h2c", body), body])
+    for found in await asyncio.gather(*(sent(port, *pieces) for pieces in cuts)):
+        assert b'{"data":{"__typename":"Query"}' in found

@@ -41,11 +41,11 @@ def command(instruction: str, *more: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with what is copied into the image, and nothing else."""
+    """A folder with what is copied into the image, and nothing else but what Python has compiled of it."""
     folder = tmp_path_factory.mktemp("image")
     for source, target in copies():
         if (ROOT / source).is_dir():
-            shutil.copytree(ROOT / source, folder / target, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(ROOT / source, folder / target)
         else:
             shutil.copy(ROOT / source, folder / target)
     return folder

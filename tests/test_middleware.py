@@ -9,10 +9,10 @@ from tests.harness import open_graph
 class Counting:
     """Lists the paths of the requests that pass it, and counts how often it was made."""
 
-    mapping = 0
+    made = 0
 
     def __init__(self, app: ASGIApp, paths: list[str]) -> None:
-        Counting.mapping += 1
+        Counting.made += 1
         self.app = app
         self.paths = paths
 
@@ -24,7 +24,7 @@ class Counting:
 @pytest.mark.parametrize("method", ["POST", "GET", "OPTIONS", "DELETE"])
 async def test_a_middleware_runs_once_for_every_request(method: str) -> None:
     paths: list[str] = []
-    Counting.mapping = 0
+    Counting.made = 0
     async with open_graph() as graph:
         graph.app.add_middleware(Counting, paths)
         targets = ["/graphql", "/", "/health/live", "/nothing"]
@@ -34,4 +34,4 @@ async def test_a_middleware_runs_once_for_every_request(method: str) -> None:
             )
             assert "x-request-id" in answer.headers
     assert paths == targets
-    assert Counting.mapping == 1
+    assert Counting.made == 1
