@@ -1,3 +1,5 @@
+"""`web.auth.api_keys`: which keys are good, how a list of them is written, and the command that makes one."""
+
 import subprocess
 import sys
 from hashlib import sha256

@@ -189,6 +189,54 @@ def test_no_file_of_tests_imports_another() -> None:
     assert found == set()
 
 
+@cache
+def docstrings_of_tests() -> dict[str, str]:
+    """Return what each file of tests says that it tests, by its name."""
+    return {
+        file.stem: ast.get_docstring(ast.parse(file.read_text("utf-8"))) or ""
+        for file in sorted((ROOT / "tests").glob("test_*.py"))
+    }
+
+
+def is_tested(module: str) -> bool:
+    """Return whether a file of tests has the module's name, or names it as `package.module` in its docstring.
+
+    The file's name begins with the module's last name, or its last two where others end alike or the package is a
+    world of its own: `test_jwt`, `test_nexudus_record`, `test_engine_cost_limits`; more may follow.
+    """
+    package, name = ["", *module.split(".")][-2:]
+    shares_its_name = sum(other.split(".")[-1] == name for other in modules()) > 1
+    wanted = [f"test_{package}_{name}"]
+    if package == name or not (shares_its_name or package in ("engine", "httpserver", "httpclient", "simulator")):
+        wanted.append(f"test_{name}")
+    return any(
+        f"{file}_".startswith(f"{one}_") or f"`{module}`" in text
+        for file, text in docstrings_of_tests().items()
+        for one in wanted
+    )
+
+
+def test_every_module_has_its_tests() -> None:
+    """Whoever changes a module finds its tests by its name."""
+    named = [name for name, file in modules().items() if not file.name.startswith("__")]
+    assert [module for module in named if not is_tested(module)] == []
+
+
+def test_every_file_of_tests_says_what_it_tests() -> None:
+    assert [name for name, text in docstrings_of_tests().items() if not text] == []
+
+
+def test_every_module_that_a_file_of_tests_names_exists() -> None:
+    """A name stands for a module, or for something in one."""
+    named = {
+        (file, name)
+        for file, text in docstrings_of_tests().items()
+        for name in re.findall(rf"`((?:{'|'.join(PACKAGES)})(?:\.\w+)+)`", text)
+    }
+    assert named
+    assert sorted(pair for pair in named if not {pair[1], pair[1].rpartition(".")[0]} & modules().keys()) == []
+
+
 def test_the_files_that_are_named_for_how_they_run_exist() -> None:
     """Else a file that is renamed would be run in one way only, and nobody would notice."""
     assert [name for name in (*BEHAVIOUR, *LONG) if not (ROOT / "tests" / f"{name}.py").exists()] == []

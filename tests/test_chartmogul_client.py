@@ -1,4 +1,8 @@
-"""`resolvers.chartmogul.client` over real sockets."""
+"""`resolvers.chartmogul.client` over real sockets.
+
+`resolvers.single_record_client` is what it has in common with other sources, `resolvers.fetching.diagnostics` reports
+what an operator should know of its records.
+"""
 
 import base64
 import logging

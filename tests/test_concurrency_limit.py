@@ -1,3 +1,5 @@
+"""`web.concurrency_limit` and `web.body`: how many requests and uploads there are at once, and what the others get."""
+
 import asyncio
 import json
 from typing import Any

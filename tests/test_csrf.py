@@ -1,3 +1,5 @@
+"""`web.auth.csrf`: which requests a page of another origin can make a browser send."""
+
 from typing import Any
 
 import pytest

@@ -1,3 +1,5 @@
+"""`schema.diff`: what breaks clients between two revisions of the schema, what is dangerous, and what is neither."""
+
 import shutil
 import subprocess
 from pathlib import Path

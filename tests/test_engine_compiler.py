@@ -4,6 +4,9 @@ Documents come from hypothesis-graphql, over the real schema, and are then made 
 twice, fragments with and without a name, `@skip` and `@include`, variables with and without a default. Records are
 full of nulls, of codes that nobody knows and of values that do not fit their field; some are missing, some fail.
 COMPILED_EXAMPLES=5000 looks further than the suite does.
+
+`engine.codegen` writes the functions that complete a record, `engine.compiled_field` fetches records and calls them,
+`engine.mapping` says where each field comes from.
 """
 
 import asyncio

@@ -1,3 +1,5 @@
+"""`engine.cost`: what a document costs before it is executed, and the limits on it."""
+
 import sys
 from dataclasses import replace
 

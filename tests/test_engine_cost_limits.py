@@ -1,3 +1,5 @@
+"""`engine.cost_limits`: how many records, root fields and operations a request may ask for."""
+
 from dataclasses import replace
 from typing import Any
 

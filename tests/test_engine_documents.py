@@ -1,4 +1,7 @@
-"""Texts that differ in the ids in them are one document, and are answered as if each were read by itself."""
+"""Texts that differ in the ids in them are one document, and are answered as if each were read by itself.
+
+`engine.literals` finds the literals.
+"""
 
 import asyncio
 import gc

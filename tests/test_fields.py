@@ -1,4 +1,7 @@
-"""All 62 documented fields come through the graph with the upstream's value, for every record of the simulator."""
+"""All 62 documented fields come through the graph with the upstream's value, for every record of the simulator.
+
+`schema.nexudus`, `schema.nexudus_objects`, `schema.chartmogul` and `schema.opportunity` say where each comes from.
+"""
 
 from collections.abc import Callable, Iterable
 from datetime import datetime

@@ -1,4 +1,7 @@
-"""The GraphiQL page as a server sees it: headers, files, addresses. test_graphiql_browser has the browser's view."""
+"""The GraphiQL page as a server sees it: headers, files, addresses. test_graphiql_browser has the browser's view.
+
+`web.graphiql.renew` checks the vendored files.
+"""
 
 import gzip
 import json

@@ -1,4 +1,7 @@
-"""`httpclient.connection`, byte by byte and without sockets: what is a reply, and when the connection can rest."""
+"""`httpclient.connection`, byte by byte and without sockets: what is a reply, and when the connection can rest.
+
+`httpclient.response_parser` reads the bytes.
+"""
 
 import asyncio
 import gzip

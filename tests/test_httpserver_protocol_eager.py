@@ -1,5 +1,8 @@
 """`httpserver.protocol`: what is begun without a task, and that nobody can tell by the answers which way a request
-took."""
+took.
+
+`httpserver.exchange` is one request and its response, on either way.
+"""
 
 import asyncio
 import contextlib

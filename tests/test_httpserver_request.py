@@ -1,3 +1,5 @@
+"""`httpserver.request`: the head of a request, and what the request asks."""
+
 from httpserver.request import Headers, HttpRequest
 
 HEAD = Headers([(b"host", b"first"), (b"accept", b""), (b"host", b"second")])

@@ -1,3 +1,5 @@
+"""`httpserver.response`: what is sent of a response, and bodies that are not plain JSON values."""
+
 import json
 
 import pytest

@@ -1,3 +1,8 @@
+"""`httpserver.security_headers`: what every response carries, whatever it answers.
+
+Also the answers of `httpserver.http_errors`, where there is no such page.
+"""
+
 import pytest
 
 from httpserver.security_headers import SECURITY_HEADERS

@@ -1,4 +1,7 @@
-"""The image, as far as it can be tried without a container engine: its files, its environment, its commands."""
+"""The image, as far as it can be tried without a container engine: its files, its environment, its commands.
+
+`web.health_check` is the command that asks whether a container is well.
+"""
 
 import json
 import os

@@ -1,3 +1,5 @@
+"""`web.auth.jwks` and `web.auth.jwk`: when an issuer's keys are fetched, which are read, and how long one is good."""
+
 import asyncio
 import json
 from collections.abc import Callable

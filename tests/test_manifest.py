@@ -1,3 +1,5 @@
+"""`web.manifest`: the formats in which lists of documents are written."""
+
 import json
 from typing import Any
 

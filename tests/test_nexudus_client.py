@@ -1,4 +1,7 @@
-"""`resolvers.nexudus.client` over real sockets: what is asked, how often, and what is believed of the answers."""
+"""`resolvers.nexudus.client` over real sockets: what is asked, how often, and what is believed of the answers.
+
+`resolvers.nexudus.list_doubts` remembers which lists cannot be used.
+"""
 
 import asyncio
 import logging

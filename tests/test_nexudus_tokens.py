@@ -1,4 +1,7 @@
-"""`resolvers.nexudus.tokens` over real sockets: how often Nexudus is asked to sign in, and with what."""
+"""`resolvers.nexudus.tokens` over real sockets: how often Nexudus is asked to sign in, and with what.
+
+`resolvers.nexudus.sign_in_pause` is the wait after one that failed.
+"""
 
 import asyncio
 import logging

@@ -1,4 +1,7 @@
-"""The root fields, and what they cost: batching is a claim about the simulator's list of calls."""
+"""The root fields, and what they cost: batching is a claim about the simulator's list of calls.
+
+`schema.lookups` makes keys of the arguments, `schema.context` and `resolvers.loaders` find the records.
+"""
 
 import itertools
 import random
@@ -42,6 +45,11 @@ def told(answer: Any) -> list[tuple[Any, ...]]:
         )
         for error in answer["errors"]
     ]
+
+
+async def test_one_record_comes_through(graph: Graph) -> None:
+    answer = await graph.ask('{ nexudusOpportunity(sourceId: "1427000501") { name } }')
+    assert answer["data"] == {"nexudusOpportunity": {"name": "Example Widgets - 12 desk office"}}
 
 
 @pytest.mark.parametrize(

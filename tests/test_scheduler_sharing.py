@@ -1,5 +1,8 @@
 """`resolvers.fetching.scheduler` where operations share a fetch: joining one, hanging up, and what goes wrong
-meanwhile."""
+meanwhile.
+
+The permit of a fetch that is broken off (`resolvers.resilience.permit`) is given back.
+"""
 
 import asyncio
 from contextlib import suppress

@@ -1,4 +1,7 @@
-"""The graph as a whole: what was promised is served, everything is described, and the printed schema is current."""
+"""The graph as a whole: what was promised is served, everything is described, and the printed schema is current.
+
+`schema.export` prints it.
+"""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,7 @@
-"""The whole: real processes, real sockets, a real HTTP client; and the command line."""
+"""The whole: real processes, real sockets, a real HTTP client; and the command line.
+
+`web.health` answers `/health/live` and `/health/ready`.
+"""
 
 import base64
 import http.client

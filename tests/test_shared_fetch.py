@@ -1,5 +1,8 @@
 """`resolvers.fetching.shared_fetch`: that whoever waits has an outcome, whatever becomes of a fetch, and that no
-permit is lost."""
+permit is lost.
+
+`resolvers.fetching.upstream_context` holds what a fetch is paid from.
+"""
 
 import asyncio
 from collections.abc import Sequence

@@ -1,4 +1,7 @@
-"""The simulated ChartMogul behaves as the vendor's pages say, traps included."""
+"""The simulated ChartMogul behaves as the vendor's pages say, traps included.
+
+`simulator.chartmogul_list` and `simulator.chartmogul_writes` with it.
+"""
 
 import asyncio
 import base64

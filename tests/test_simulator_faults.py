@@ -1,4 +1,9 @@
-"""Every fault reaches the client's socket as promised, and only the requests it is meant for."""
+"""Every fault reaches the client's socket as promised, and only the requests it is meant for.
+
+The table is `simulator.fault_table`, its rules `simulator.fault_rules`; `simulator.wire`, `simulator.replies` and
+`simulator.odd_replies` are what they are made of, `simulator.upstream` what they harm, `simulator.app` and
+`simulator.control` the whole and its routes.
+"""
 
 import asyncio
 import base64

@@ -1,4 +1,7 @@
-"""The simulated Nexudus: single records, tokens, rates, changes and the log of calls, as the vendor's pages say."""
+"""The simulated Nexudus: single records, tokens, rates, changes and the log of calls, as the vendor's pages say.
+
+`simulator.nexudus_writes`, `simulator.tokens`, `simulator.throttle` and `simulator.calls` with it.
+"""
 
 import base64
 

@@ -1,4 +1,7 @@
-"""The records of both simulated vendors."""
+"""The records of both simulated vendors.
+
+`simulator.nexudus_records`, `simulator.nexudus_special`, `simulator.chartmogul_records`, `simulator.people`.
+"""
 
 from simulator import NEXUDUS_EXAMPLE_ID, NEXUDUS_SPECIAL
 from simulator.nexudus_records import FIELDS, nexudus_records

@@ -1,4 +1,7 @@
-"""Every source of the list is complete; what one lacks is listed by name."""
+"""Every source of the list is complete; what one lacks is listed by name.
+
+`resolvers.registry` lists them, each a `resolvers.source`.
+"""
 
 from dataclasses import replace
 from pathlib import Path
