@@ -12,6 +12,7 @@ from resolvers.nexudus import NEXUDUS
 from resolvers.nexudus.record import NexudusRecord
 from resolvers.source import Source
 from schema import chartmogul, nexudus
+from schema.mapped_type import mapping_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ SOURCE_TYPES = (
     SourceType(
         NEXUDUS,
         NexudusRecord,
-        nexudus.OPPORTUNITY,
+        mapping_of(nexudus.NexudusOpportunity),
         root_field="nexudusOpportunity",
         description="One Nexudus CrmOpportunity, by Nexudus' own numeric `Id`.",
         id_description="Nexudus' `Id`, a whole number.",
@@ -44,7 +45,7 @@ SOURCE_TYPES = (
     SourceType(
         CHARTMOGUL,
         ChartMogulRecord,
-        chartmogul.OPPORTUNITY,
+        mapping_of(chartmogul.ChartMogulOpportunity),
         root_field="chartMogulOpportunity",
         description="One ChartMogul opportunity, by ChartMogul's own `uuid`.",
         id_description="ChartMogul's `uuid`.",
