@@ -5,7 +5,7 @@ executor completes. A compiled operation (`engine/compiler.py`) makes no object:
 record.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from enum import Enum
 from typing import Any, Generic, TypeVar
@@ -70,6 +70,18 @@ class ObjectMapping(Generic[T]):
         expected = {field.name for field in fields(self.type_)}  # type: ignore[arg-type] # Strawberry's are dataclasses
         if set(self.fields) != expected:
             raise TypeError(f"{self.type_.__name__}: {sorted(expected ^ set(self.fields))} is missing or unknown")
+
+    def attributes(self) -> Iterator[str]:
+        """Yield the attributes of the record that the mapping names; what a function reads is not known."""
+        if isinstance(self.present, str | tuple):
+            yield from (self.present,) if isinstance(self.present, str) else self.present
+        for value in self.fields.values():
+            if isinstance(value, str):
+                yield value
+            elif isinstance(value, IdMapping | EnumMapping):
+                yield value.attribute
+            elif isinstance(value, ObjectMapping):
+                yield from value.attributes()
 
     def of(self, record: Any) -> T | None:
         """Return the object; None if the record has none."""

@@ -75,7 +75,9 @@ class ChartMogulOpportunity(Opportunity):
     value = inherited(money("amount", "currency"))
     pipeline_name = inherited("pipeline")
     stage_name = inherited("pipeline_stage")
-    owner = inherited(ObjectMapping(OpportunityOwner, {"name": Constant(None), "email": "owner"}, lambda r: r.owner))
+    owner = inherited(
+        ObjectMapping(OpportunityOwner, {"name": Constant(None), "email": "owner"}, present=lambda r: r.owner)
+    )
     customer = inherited(
         ObjectMapping(
             OpportunityCustomer,

@@ -11,6 +11,7 @@ type, and the `ObjectMapping` that both executors read (`engine/mapping.py`).
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from inspect import get_annotations
 from typing import Any, Final, TypeVar
 
 import strawberry
@@ -51,12 +52,14 @@ def mapped_type(
 ) -> Callable[[type[T]], type[T]]:
     """Return a decorator that makes a class an object type; `keys` are those of a federated entity.
 
-    `present` says whether a record has such an object (`engine/mapping.py`). A field without a value, or a value
-    without a field, raises `TypeError` with the field's name.
+    `present` says whether a record has such an object (`engine/mapping.py`). A field without a value, a value without a
+    field, or an inherited field that is declared again raises `TypeError` with the field's name.
     """
 
     def make(class_: type[T]) -> type[T]:
         of_interfaces = {name: said.value for name, said in vars(class_).items() if isinstance(said, _Inherited)}
+        if redeclared := of_interfaces.keys() & get_annotations(class_).keys():
+            raise TypeError(f"{class_.__name__}: {sorted(redeclared)} is declared by an interface, with its type")
         for name in of_interfaces:
             delattr(class_, name)
         type_ = strawberry.federation.type(class_, keys=keys, description=description)
@@ -74,7 +77,7 @@ def mapping_of(type_: type[T]) -> ObjectMapping[T]:
     """Return where the fields of a mapped type come from; raises `TypeError` for any other type."""
     mapping = vars(type_).get(_MAPPING)
     if not isinstance(mapping, ObjectMapping):
-        raise TypeError(f"{type_.__name__} is no mapped type")
+        raise TypeError(f"{type_.__name__} is not a mapped type")
     return mapping
 
 

@@ -38,7 +38,9 @@ def _global_id(r: NexudusRecord) -> str:
 
 
 _OWNER = ObjectMapping(
-    OpportunityOwner, {"name": "responsible_full_name", "email": Constant(None)}, lambda r: r.responsible_full_name
+    OpportunityOwner,
+    {"name": "responsible_full_name", "email": Constant(None)},
+    present=lambda r: r.responsible_full_name,
 )
 _CUSTOMER = ObjectMapping(
     OpportunityCustomer,
@@ -48,7 +50,7 @@ _CUSTOMER = ObjectMapping(
         "company_name": "coworker_company_name",
         "email": "coworker_email",
     },
-    "coworker_id",
+    present="coworker_id",
 )
 
 

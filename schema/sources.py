@@ -17,8 +17,10 @@ from schema.mapped_type import mapping_of
 
 @dataclass(frozen=True, slots=True)
 class SourceType:
-    """A source's own type, as the table `mapping` makes it of a `record`; and the root field for the source's own
-    ids."""
+    """A source's own type, whose `mapping` reads a `record`, and the root field that takes the source's own ids.
+
+    An attribute that the record does not have raises `TypeError` with its name.
+    """
 
     source: Source
     record: type[msgspec.Struct]
@@ -26,6 +28,11 @@ class SourceType:
     root_field: str
     description: str
     id_description: str
+
+    def __post_init__(self) -> None:
+        """Check the names at import: they are strings, in which no type checker finds a slip."""
+        if unknown := {name for name in self.mapping.attributes() if not hasattr(self.record, name)}:
+            raise TypeError(f"{self.record.__name__} has no attribute {sorted(unknown)}")
 
     @property
     def type_name(self) -> str:

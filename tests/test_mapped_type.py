@@ -1,15 +1,16 @@
 """A type says each of its fields once. What it says reaches the printed schema, the objects and compiled operations."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 import strawberry
 from strawberry.exceptions import MissingFieldAnnotationError
 
-from engine.mapping import Constant, IdMapping, ListMapping, value_of
+from engine.mapping import Constant, EnumMapping, IdMapping, ListMapping, ObjectMapping, Presence, Value, value_of
 from schema.access import PERSONAL
 from schema.mapped_type import ANY_FIELD, inherited, mapped, mapped_type, mapping_of
+from schema.sources import SOURCE_TYPES
 
 
 @dataclass
@@ -138,5 +139,39 @@ def test_a_field_without_a_type_is_refused_by_name() -> None:
 
 @pytest.mark.parametrize("type_", [Thing, type("Subclass", (Deal,), {})])
 def test_a_type_that_says_nothing_of_its_fields_has_no_mapping(type_: Any) -> None:
-    with pytest.raises(TypeError, match=f"{type_.__name__} is no mapped type"):
+    with pytest.raises(TypeError, match=f"{type_.__name__} is not a mapped type"):
         mapping_of(type_)
+
+
+def test_a_field_of_an_interface_that_is_declared_again_is_refused_by_name() -> None:
+    """It would lose the description, and the tag that closes it to callers who may not see personal data."""
+    with pytest.raises(TypeError, match=r"Again: \['label'\] is declared by an interface"):
+
+        @mapped_type(description="Says a type twice.")
+        class Again(Thing):
+            id = inherited(IdMapping("id"))
+            label: str | None = inherited("title")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "titel",
+        IdMapping("titel"),
+        EnumMapping({}, "titel"),
+        ObjectMapping(Place, {"street": "titel", "city": Constant(None)}),
+    ],
+)
+def test_an_attribute_that_a_record_does_not_have_is_refused_by_name(value: Value) -> None:
+    @mapped_type(description="A slip of the pen.")
+    class Slip:
+        title: str | None = mapped(value, description="The title.")
+
+    with pytest.raises(TypeError, match=r"NexudusRecord has no attribute \['titel'\]"):
+        replace(SOURCE_TYPES[0], mapping=mapping_of(Slip))
+
+
+@pytest.mark.parametrize("present", ["titel", ("name", "titel")])
+def test_an_attribute_that_decides_about_an_object_and_does_not_exist_is_refused_too(present: Presence) -> None:
+    with pytest.raises(TypeError, match=r"NexudusRecord has no attribute \['titel'\]"):
+        replace(SOURCE_TYPES[0], mapping=replace(SOURCE_TYPES[0].mapping, present=present))
