@@ -25,7 +25,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "engine": {"schema", "resolvers"},
     "resolvers": {"httpclient"},
     "httpserver": {"web"},
-    "httpclient": {"resolvers"},
+    "httpclient": set(),
     "simulator": set(),
 }
 
