@@ -4,7 +4,6 @@ Texts that differ in string literals alone are one document where these may be p
 is compiled of a document counts towards the bound as soon as it is compiled.
 """
 
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
@@ -14,6 +13,7 @@ from graphql import DocumentNode, parse
 from engine.compiler import CompiledDocument
 from engine.cost_limits import OperationCost
 from engine.literals import Parameterised, take_out_literals
+from lru import LRU
 
 MOST_BYTES = 8_000_000
 """Memory for all documents, as `memory_of` estimates it."""
@@ -68,50 +68,37 @@ class Documents(Generic[Refusal]):
     def __init__(self, read: Read[Refusal], *, most_characters: int, most_bytes: int) -> None:
         self._read = read
         self._most_characters = most_characters
-        self._most_bytes = most_bytes
-        self._known: OrderedDict[Key, Document | Refusal] = OrderedDict()
-        self._counted: dict[Key, int] = {}
-        self.bytes = 0
-        """Memory for what is in the cache, estimated."""
+        self._known: LRU[Key, Document | Refusal] = LRU(
+            max_size=most_bytes, size_of=lambda key, found: memory_of(found, key)
+        )
 
     def __len__(self) -> int:
         return len(self._known)
 
+    @property
+    def bytes(self) -> int:
+        """Memory for what is in the cache, estimated."""
+        return self._known.size
+
     def get(self, text: str) -> Document | Refusal:
         """Return the document of a text, or its refusal."""
         parts = take_out_literals(text) if len(text) <= self._most_characters else None
-        if parts is not None and isinstance(found := self._used((parts.template,)), Document):
+        if parts is not None and isinstance(found := self._known.get((parts.template,)), Document):
             return found.with_literals(text, parts.literals)
-        known = self._used(text)
+        known = self._known.get(text)
         return self._read_anew(text, parts) if known is None else known
 
     def recount(self, document: Document) -> None:
         """Count what has been compiled of a document since it was counted last."""
         key = _key(document)
-        known = self._known.get(key)
+        known = self._known.peek(key)
         if isinstance(known, Document) and known.compiled_document is document.compiled_document:
-            self._count(key, known)
-
-    def _used(self, key: Key) -> Document | Refusal | None:
-        known = self._known.get(key)
-        if known is not None:
-            self._known.move_to_end(key)
-        return known
+            self._known.put(key, known)
 
     def _read_anew(self, text: str, parts: Parameterised | None) -> Document | Refusal:
         found = self._read(text, parts.literals if parts else ())
-        key = _key(found) if isinstance(found, Document) else text
-        self._known[key] = found
-        self._count(key, found)
+        self._known.put(_key(found) if isinstance(found, Document) else text, found)
         return found
-
-    def _count(self, key: Key, found: Document | Refusal) -> None:
-        size = memory_of(found, key)
-        self.bytes += size - self._counted.get(key, 0)
-        self._counted[key] = size
-        while self.bytes > self._most_bytes:
-            oldest, _ = self._known.popitem(last=False)
-            self.bytes -= self._counted.pop(oldest)
 
 
 def _key(document: Document) -> Key:

@@ -20,4 +20,4 @@ def test_a_text_takes_about_as_much_memory_as_it_is_counted_as() -> None:
     finally:
         tracemalloc.stop()
     assert len(memo) == 500
-    assert taken < 2 * memo._bytes
+    assert taken < 2 * memo.memory_bytes

@@ -164,7 +164,7 @@ def test_an_answer_takes_about_as_much_memory_as_it_is_counted_as() -> None:
     finally:
         tracemalloc.stop()
     assert len(kept) == 100
-    assert 0.5 < taken / kept._bytes < 1.5
+    assert 0.5 < taken / kept.memory_bytes < 1.5
 
 
 @pytest.mark.parametrize("scopes", [0, 10_000])
@@ -183,8 +183,8 @@ def test_what_is_known_of_a_caller_counts_as_well(scopes: int) -> None:
         tracemalloc.stop()
     found = sum(1 for caller in callers if kept.find(request, caller))
     assert (found == 10) is (scopes == 0)  # of the large ones there is room for some only
-    assert 0.5 < found / 10 * taken / kept._bytes < 1.5
-    assert kept._bytes <= MOST_BYTES
+    assert 0.5 < found / 10 * taken / kept.memory_bytes < 1.5
+    assert kept.memory_bytes <= MOST_BYTES
 
 
 async def test_records_are_not_kept_alive_nor_is_another_taken_for_one_that_is_gone() -> None:
