@@ -36,6 +36,11 @@ from resolvers.reply import Reply
 from resolvers.resilience.rate_limiter import Rate, RateLimiter
 
 
+def no_parameters(_text: str) -> tuple[()]:
+    """Find no parameters in a document's text."""
+    return ()
+
+
 def nothing(*_arguments: object, **_keywords: object) -> None:
     """Stand in for what finds nothing and keeps nothing."""
 
@@ -92,7 +97,7 @@ LAYERS: Mapping[str, Mapping[str, object]] = {
         "engine.serialization_cache.SerializationCache.get": nothing,
         "engine.serialization_cache.SerializationCache.keep": encoded,
     },
-    "parameterised documents": {"engine.documents.take_out_literals": nothing},
+    "parameterised documents": {"engine.documents.parameterisations": no_parameters},
     "subset of validation rules": {"engine.engine.rules_for": all_rules},
     "own HTTP client": {"resolvers.resilience.transport.HttpClient": SessionExchanges},
     "garbage collector settings": {"server._spare_the_garbage_collector": gc.unfreeze},

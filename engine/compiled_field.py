@@ -62,7 +62,7 @@ class Serializer:
 class CompiledField:
     """A field made ready.
 
-    Its argument is the value of `variable`, else the text's literals at `slot`, else `value`. `completers` complete
+    Its argument is the value of `variable`, else the text's parameters at `slot`, else `value`. `completers` complete
     the records of each source. Without a `lookup` it is `__typename`, and `value` is the answer.
     """
 
@@ -74,12 +74,12 @@ class CompiledField:
     slot: Slot | None
     completers: Mapping[str, Serializer]
 
-    def argument(self, variables: Mapping[str, Any], literals: Sequence[str]) -> Any:
+    def argument(self, variables: Mapping[str, Any], parameters: Sequence[str]) -> Any:
         """Return the argument's value; raises `NotCompiled` where it is refused as a whole."""
         if self.variable is not None:
             value = variables.get(self.variable)
         else:
-            value = self.value if self.slot is None else literals[self.slot]
+            value = self.value if self.slot is None else parameters[self.slot]
         if self.lookup is not None:
             if value is None:
                 raise NotCompiled(Reason.ARGUMENT)

@@ -45,7 +45,7 @@ from engine.codegen import Fields, Function, Functions
 from engine.compiled_field import CompiledField, Failure, Serializer, wait_all
 from engine.cost import LimitExceeded
 from engine.fallbacks import DocumentFallbacks, NotCompiled, Reason
-from engine.literals import moved, slot_of
+from engine.literals import Parameterised, moved, slot_of
 from engine.serialization_cache import SerializationCache
 from engine.variables import Variables
 from schema.context import Context
@@ -73,15 +73,19 @@ class Compiled:
         tree: DocumentNode,
         serialization_cache: SerializationCache,
         fallbacks: DocumentFallbacks,
+        parts: Parameterised | None = None,
         slots: Mapping[int, int] | None = None,
-        literals: Sequence[str] = (),
     ) -> None:
-        """`slots` are the numbers of the literals that are parameters, by their places in the text."""
+        """`slots` are the numbers of the text's parameters by their places in it."""
         self.text = text
         self.tree = tree
         self.fallbacks = fallbacks
         self.slots = slots or {}
-        self.literals = literals
+        self.parameters = parts.parameters if parts else ()
+        operations = [d for d in tree.definitions if isinstance(d, OperationDefinitionNode)]
+        has_any_name = parts is not None and parts.name is not None
+        self.operations = {None if has_any_name or d.name is None else d.name.value: d for d in operations}
+        """By their names; by None where any name will do."""
         self.specialisations = 0
         self.root_fields = 0
         self._serialization_cache = serialization_cache
@@ -103,17 +107,15 @@ class Compiled:
             )
         return found
 
-    def located(self, failures: Sequence[Failure], text: str, literals: Sequence[str]) -> list[GraphQLError]:
+    def located(self, failures: Sequence[Failure], text: str, parameters: Sequence[str]) -> list[GraphQLError]:
         """Return errors with their places in this text (GraphQL specification, 7.1.2: `locations`)."""
         source = Source(text)
-        if text == self.text:
-            literals = self.literals
         return [
             GraphQLError(
                 str(failure.error),
                 None,
                 source,
-                [moved(position, self.slots, self.literals, literals) for position in failure.positions],
+                [moved(position, self.slots, self.parameters, parameters) for position in failure.positions],
                 failure.path,
                 failure.error if isinstance(failure.error, Exception) else None,
             )
@@ -141,12 +143,18 @@ class CompiledQuery:
         self._specialisations: dict[tuple[Any, ...], list[CompiledField] | Reason] = {}
 
     async def execute(
-        self, given: dict[str, Any], context: Context, size: AnswerSize, text: str, literals: Sequence[str] = ()
+        self,
+        given: dict[str, Any],
+        context: Context,
+        size: AnswerSize,
+        text: str,
+        parts: Parameterised | None = None,
     ) -> ExecutionResult | None:
-        """Return the result for a text that differs from the compiled one in its literals alone.
+        """Return the result for a text that differs from the compiled one in its parameters alone.
 
         None where it is graphql-core's to give. Raises `LimitExceeded` for an answer that is too long.
         """
+        parameters = parts.parameters if parts else ()
         try:
             if not context.access.may_read_opportunities:
                 raise NotCompiled(Reason.ACCESS)
@@ -155,13 +163,13 @@ class CompiledQuery:
                 raise NotCompiled(Reason.VARIABLES)
             fields = self.root_fields(variables)
             # All of them before anything is asked for: one that is refused shall cost no request.
-            values = [field.argument(variables, literals) for field in fields]
+            values = [field.argument(variables, parameters) for field in fields]
             asked = [field.ask(value, context) for field, value in zip(fields, values, strict=True)]
             await wait_all(asked)
             failures: list[Failure] = []
             size.add(1)  # braces around the fields, less the comma behind the last one
             data = {f.key: f.complete(found, failures, size) for f, found in zip(fields, asked, strict=True)}
-            errors = self._shared.located(failures, text, literals) if failures else None
+            errors = self._shared.located(failures, text, parameters) if failures else None
         except LimitExceeded:
             raise
         except NotCompiled as error:
@@ -286,10 +294,10 @@ class CompiledDocument:
         return found
 
     def _named(self, name: str | None) -> OperationDefinitionNode | None:
-        found = [d for d in self._shared.tree.definitions if isinstance(d, OperationDefinitionNode)]
-        if name is not None:
-            found = [d for d in found if d.name and d.name.value == name]
-        return found[0] if len(found) == 1 else None
+        operations = self._shared.operations
+        if name is None and len(operations) == 1:
+            return next(iter(operations.values()))
+        return operations.get(name)
 
 
 def _has_variables(node: ValueNode | None) -> bool:

@@ -5,7 +5,7 @@ once. What is asked for again is compiled (`engine/compiler.py` says what, and w
 graphql-core's executor, in Strawberry's version.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from inspect import isawaitable
 from typing import Any
@@ -20,7 +20,7 @@ from engine.cost import LimitExceeded, QueryLimits
 from engine.cost_limits import CostLimits, OperationCost
 from engine.documents import MOST_BYTES, Document, Documents, drop_tokens
 from engine.fallbacks import Fallbacks, Reason
-from engine.literals import Slots
+from engine.literals import Parameterised, Slots
 from engine.serialization_cache import SerializationCache
 from engine.validation_rules import rules_for
 from resolvers import global_id
@@ -142,11 +142,11 @@ class Engine:
         most_bytes: int,
     ) -> ExecutionResult | None:
         before = document.compiled_document.bytes
-        shortcut = document.compiled_document.operation(schema, operation_name)
+        shortcut = document.compiled_document.operation(schema, document.known_name(operation_name))
         if shortcut is None:
             return None
         try:
-            return await shortcut.execute(variables, context, AnswerSize(most_bytes), document.text, document.literals)
+            return await shortcut.execute(variables, context, AnswerSize(most_bytes), document.text, document.parts)
         finally:
             if document.compiled_document.bytes != before:
                 self._documents.recount(document)
@@ -177,7 +177,7 @@ class Engine:
             ]
         return found
 
-    def _read(self, query: str, literals: Sequence[str]) -> Document | Answer:
+    def _read(self, query: str, ways: Iterable[Parameterised]) -> Document | Answer:
         limits = self._planner.limits
         try:
             tree = parse(
@@ -205,11 +205,12 @@ class Engine:
             return Answer.refusal("Too many fields of the same name would have to be compared.", BadUserInput.code)
         if errors:
             return Answer(errors=request_errors(errors, VALIDATION_FAILED), is_request_error=True)
-        slots = self._slots.find(tree, len(literals)) if literals else None
-        if slots is None:
-            literals = ()
-        shared = Compiled(query, tree, self._serialization_cache, self._fallbacks.of(query), slots, literals)
-        return Document(query, costs, CompiledDocument(shared), tree, literals, slots is not None)
+        found = ((parts, self._slots.find(tree, parts)) for parts in ways)
+        parts, slots = next((one for one in found if one[1] is not None), (None, None))
+        if parts is not None and parts.name is not None:
+            costs = {None: costs[parts.name]}
+        shared = Compiled(query, tree, self._serialization_cache, self._fallbacks.of(query), parts, slots)
+        return Document(query, costs, CompiledDocument(shared), tree, parts)
 
 
 async def execute_with_graphql_core(

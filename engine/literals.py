@@ -1,12 +1,14 @@
-"""String literals in a document's text as its parameters.
+"""The parameters of a document's text: its string literals, and the name of its operation.
 
-A client that writes `{ opportunity(id: "...") { status } }` sends a new text for each id. Without the ids it is the
-same text each time: that is what it is known by, and the ids are read as if they were variables.
+A client that writes `{ opportunity(id: "...") { status } }` sends a new text for each id, and some clients give each
+operation a name of its own. Without ids and name the text is the same each time. This template identifies the
+document, and the ids are read as if they were variables.
 
-Where quotation marks stand is plain in a text without comments, block strings and escapes: the first of a line opens
-a string literal and the next one closes it (GraphQL specification, 2.9.4).
+In a text without comments, block strings and escapes the first quotation mark of a line opens a string literal and
+the next one closes it (GraphQL specification, 2.9.4). A name follows the keyword `query` at the start of the text.
 """
 
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -27,15 +29,41 @@ from graphql import (
 Slot = int | slice
 """Which of a text's literals an argument is: one, or the items of a list."""
 
+_NAME = re.compile(r"[ \t\r\n,]*query[ \t\r\n,]+([A-Za-z_][A-Za-z_0-9]*)")
+
 
 class Parameterised(NamedTuple):
-    """A text, its string literals taken out, and these in order. The template is a key, and never parsed."""
+    """A text without its parameters, and these: the string literals in order, then the operation's name if taken out.
+
+    The template is part of a key, and never parsed.
+    """
 
     template: str
-    literals: list[str]
+    parameters: list[str]
+    name: str | None = None
+
+    @property
+    def key(self) -> tuple[str, int, bool]:
+        """What texts have in common that differ in their parameters alone."""
+        return self.template, len(self.parameters), self.name is not None
 
 
-def take_out_literals(text: str) -> Parameterised | None:
+def parameterisations(text: str) -> Iterator[Parameterised]:
+    """Yield the ways to take parameters out of a text, the one with most parameters first."""
+    literals = _without_literals(text)
+    if (named := _NAME.match(text)) is not None:
+        name = named[1]
+        start, end = named.span(1)
+        if literals is not None:
+            template = literals.template[:start] + literals.template[end:]  # no literal stands before the name
+            yield Parameterised(template, [*literals.parameters, name], name)
+            yield literals
+        yield Parameterised(text[:start] + text[end:], [name], name)
+    elif literals is not None:
+        yield literals
+
+
+def _without_literals(text: str) -> Parameterised | None:
     """Return a text without its string literals; None if it has none, or any that ids do not look like."""
     parts = text.split('"')
     if len(parts) < 3 or len(parts) % 2 == 0 or "#" in text or "\\" in text or '"""' in text:
@@ -60,12 +88,26 @@ class Slots:
             if get_named_type(definition.type).name == "ID"
         }
 
-    def find(self, tree: DocumentNode, count: int) -> Mapping[int, int] | None:
-        """Return the number of each literal by its place in the text; None unless all of them may be parameters.
+    def find(self, tree: DocumentNode, parts: Parameterised) -> Mapping[int, int] | None:
+        """Return the number of each parameter by its place in the text; None unless all of them may be parameters.
 
         Two fields of one name in the answer have to have equal arguments (GraphQL specification, 5.3.2), so that the
-        literals of such fields decide whether the document is valid.
+        literals of such fields decide whether the document is valid. So do the names of several operations (5.2.1).
         """
+        slots = self._literals(tree) if len(parts.parameters) > (parts.name is not None) else []
+        if slots is None:
+            return None
+        if parts.name is not None:
+            operations = [one for one in tree.definitions if isinstance(one, OperationDefinitionNode)]
+            name = operations[0].name
+            if len(operations) > 1 or name is None or name.loc is None:
+                return None
+            slots.append(name.loc.start)
+        if len(slots) != len(parts.parameters):
+            return None
+        return {start: index for index, start in enumerate(slots)}
+
+    def _literals(self, tree: DocumentNode) -> list[int] | None:
         found: list[int] = []
         names: set[str] = set()
         for field in self._root_fields(tree):
@@ -75,7 +117,7 @@ class Slots:
                 return None
             names.add(name)
             found += starts
-        return {start: index for index, start in enumerate(sorted(found))} if len(found) == count else None
+        return sorted(found)
 
     def _root_fields(self, tree: DocumentNode) -> Iterator[FieldNode]:
         waiting: list[SelectionSetNode] = [
