@@ -92,13 +92,13 @@ LAYERS: Mapping[str, Mapping[str, object]] = {
         "web.response_cache.ResponseCache.keep": nothing,
     },
     "verified tokens": {"web.auth.verified_tokens.VerifiedTokens.find": nothing},
-    "compiled executor": {"engine.compiler.CompiledDocument.operation": nothing},
+    "compiled executor": {"engine.compiled_document.CompiledDocument.operation": nothing},
     "serialisation cache": {
         "engine.serialization_cache.SerializationCache.get": nothing,
-        "engine.serialization_cache.SerializationCache.keep": encoded,
+        "engine.serialization_cache.SerializationCache.store": encoded,
     },
     "parameterised documents": {"engine.documents.parameterisations": no_parameters},
-    "subset of validation rules": {"engine.engine.rules_for": all_rules},
+    "subset of validation rules": {"engine.reader.rules_for": all_rules},
     "own HTTP client": {"resolvers.resilience.transport.HttpClient": SessionExchanges},
     "garbage collector settings": {"server._spare_the_garbage_collector": gc.unfreeze},
 }

@@ -1,17 +1,17 @@
-"""Documents that were read before, least recently used first out, within a bound of memory.
+"""The cache of parsed and validated documents: least recently used first out, within a bound of memory.
 
 Texts that differ in string literals and in the operation's name alone are one document where these may be parameters
 (`engine/literals.py`). What is compiled of a document counts towards the bound as soon as it is compiled.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from graphql import DocumentNode, parse
 
-from engine.compiler import CompiledDocument
+from engine.compiled_document import CompiledDocument
 from engine.cost_limits import OperationCost
 from engine.literals import Parameterised, parameterisations
 
@@ -31,11 +31,11 @@ class Document:
 
     text: str
     operations: Mapping[str | None, OperationCost]
-    """What is known of each operation, by its name; by None where the name is a parameter."""
+    """The cost of each operation by its name, by None where the name is a parameter."""
     compiled_document: CompiledDocument
     known_tree: DocumentNode | None
     parts: Parameterised | None = None
-    """The text's parameters."""
+    """How the text is parameterised."""
 
     @property
     def key(self) -> Key:
@@ -55,8 +55,13 @@ class Document:
         """Return what `operations` calls an operation of this text."""
         return None if self.parts is not None and operation_name == self.parts.name else operation_name
 
-    def plan(self, operation_name: str | None) -> OperationCost | None:
-        """Return the plan of the operation that would be executed; None where the name does not say which."""
+    @property
+    def parameters(self) -> Sequence[str]:
+        """The text's parameters."""
+        return self.parts.parameters if self.parts else ()
+
+    def cost(self, operation_name: str | None) -> OperationCost | None:
+        """Return the cost of the operation that would be executed; None where the name does not say which."""
         name = self.known_name(operation_name)
         if name is None and len(self.operations) == 1:
             return next(iter(self.operations.values()))
@@ -64,8 +69,8 @@ class Document:
 
     def kind_of(self, operation_name: str | None) -> str | None:
         """Return the kind (query, mutation, subscription) of the operation that would be executed, if it is clear."""
-        plan = self.plan(operation_name)
-        return plan.kind if plan else None
+        cost = self.cost(operation_name)
+        return cost.kind if cost else None
 
 
 Read = Callable[[str, Iterable[Parameterised]], Document | Refusal]
@@ -133,7 +138,7 @@ def memory_of(found: object, key: Key) -> int:
 
 
 def drop_tokens(tree: DocumentNode) -> None:
-    """Unlink the tokens of a tree, which nothing reads: else each tree is a cycle that waits for a collection."""
+    """Unlink the tokens of a tree, which nothing reads: else each tree is a cycle that only a collection frees."""
     token = tree.loc.start_token if tree.loc else None
     while token is not None:
         token.prev, token.next, token = None, None, token.next

@@ -12,14 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine import documents
+from engine.answer import Answer
 from engine.cost import QueryLimits
 from engine.documents import Document
-from engine.engine import Answer, Engine
+from engine.engine import Engine
 from engine.literals import parameterisations
 from resolvers.errors import UpstreamUnavailable
 from resolvers.fetching.record_cache import Entry
 from schema import build_restricted_schema, build_schema
 from schema.access import READ_OPPORTUNITIES, SCOPES, Access
+from schema.execution import build_engine
 from tests.engines import EVERYTHING, body
 from tests.records import EXAMPLES, GLOBAL_IDS, SOURCE_IDS, Scheduler
 
@@ -47,7 +49,7 @@ SELECTIONS = [
 
 
 def engine(limits: QueryLimits | None = None) -> Engine:
-    return Engine(build_schema(), restricted=build_restricted_schema(), limits=limits)
+    return build_engine(build_schema(), restricted=build_restricted_schema(), limits=limits)
 
 
 SCHEMA = build_schema()._schema
@@ -99,7 +101,7 @@ def test_the_answer_is_the_same_as_if_each_text_were_a_document_of_its_own(seed:
         query = text(chance, seed)
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr("engine.documents.parameterisations", lambda _: ())
-            patched.setattr("engine.compiler.CompiledDocument.operation", lambda *_: None)
+            patched.setattr("engine.compiled_document.CompiledDocument.operation", lambda *_: None)
             expected = asyncio.run(body(WHOLE, query, seed, access, name=name))
         assert asyncio.run(body(ENGINE, query, seed, access, name=name)) == expected, query
 
@@ -184,7 +186,7 @@ async def test_a_text_of_a_known_template_is_neither_parsed_nor_validated(
 ) -> None:
     for number in range(2):
         await body(ENGINE, template.format(GLOBAL_IDS[number]), 1, EVERYTHING)
-    for name in ("engine.parse", "engine.validate", "documents.parse", "engine.execute_with_graphql_core"):
+    for name in ("reader.parse", "reader.validate", "documents.parse", "engine.execute_with_graphql_core"):
         monkeypatch.setattr(f"engine.{name}", None)
     assert await body(ENGINE, template.format(GLOBAL_IDS[5]), 1, EVERYTHING) == {"data": {"new": None}}
 
@@ -206,7 +208,7 @@ async def test_a_known_document_whose_operation_has_another_name_is_neither_pars
 
     for name in ("A", "Bee"):
         await body(ENGINE, query(name), 1, EVERYTHING, name=name)
-    for name in ("engine.parse", "engine.validate", "documents.parse", "engine.execute_with_graphql_core"):
+    for name in ("reader.parse", "reader.validate", "documents.parse", "engine.execute_with_graphql_core"):
         monkeypatch.setattr(f"engine.{name}", None)
     for name in ("A", "Bee", "Another"):
         for asked in (None, name):
@@ -328,7 +330,7 @@ async def test_many_documents_that_are_compiled_stay_within_the_memory_for_docum
 
 async def test_a_document_that_is_cast_out_needs_no_full_garbage_collection() -> None:
     """Trees whose tokens are linked with one another wait for a full collection, during which everybody waits."""
-    mine = Engine(build_schema(), max_document_bytes=100_000)
+    mine = build_engine(build_schema(), max_document_bytes=100_000)
 
     def tokens_alive() -> int:
         return sum(isinstance(one, Token) for one in gc.get_objects())
