@@ -8,9 +8,10 @@ from graphql import DocumentNode, GraphQLError, OperationDefinitionNode, Source
 from engine.codegen import Function, Functions
 from engine.compiled_field import Failure, Serializer
 from engine.fallbacks import DocumentFallbacks
-from engine.literals import Parameterised, moved
+from engine.literals import Parameterised
 from engine.lookup import Records
 from engine.serialization_cache import SerializationCache
+from engine.slots import moved
 
 
 class Compilation:

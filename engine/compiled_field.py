@@ -13,9 +13,9 @@ from engine.answer_size import AnswerSize
 from engine.codegen import Function
 from engine.context import Context
 from engine.fallbacks import NotCompiled, Reason
-from engine.literals import Slot
 from engine.lookup import Lookup
 from engine.serialization_cache import SerializationCache
+from engine.slots import Slot
 
 Found = tuple[str, Any]
 """A source's name, and what it has for one id: a record, None, an exception, or a future of one of these."""

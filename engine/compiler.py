@@ -43,7 +43,7 @@ from engine.conditions import conditional_variables
 from engine.context import Context
 from engine.cost import LimitExceeded
 from engine.fallbacks import NotCompiled, Reason
-from engine.literals import slot_of
+from engine.slots import slot_of
 from engine.variables import Variables
 
 MAX_CONDITIONAL_VARIABLES = 4

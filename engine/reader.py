@@ -14,9 +14,10 @@ from engine.cost_limits import CostLimits
 from engine.documents import Document, drop_tokens
 from engine.errors import BAD_USER_INPUT, PARSE_FAILED, VALIDATION_FAILED, ErrorFormatter
 from engine.fallbacks import Fallbacks
-from engine.literals import Parameterised, Slots
+from engine.literals import Parameterised
 from engine.lookup import Records
 from engine.serialization_cache import SerializationCache
+from engine.slots import Slots
 from engine.validation_rules import rules_for
 
 MAX_VALIDATION_ERRORS: Final = 10
