@@ -35,7 +35,7 @@ from starlette.middleware import Middleware
 from starlette.responses import RedirectResponse
 from starlette.routing import Route
 
-from engine.engine import Answer, Engine
+from engine.answer import Answer
 from httpclient.client import open_session
 from httpserver.http_errors import no_such_page
 from httpserver.last_resort import LastResort
@@ -54,6 +54,7 @@ from resolvers.source import SourceSettings
 from resolvers.telemetry import log_events
 from schema import build_restricted_schema, build_schema
 from schema.context import Context
+from schema.execution import build_engine
 from security import SECURITY, Security, SecurityParts
 from web.endpoint import GraphQLEndpoint, GraphQLResponse
 from web.graphiql.page import GraphiQL, Sample
@@ -163,7 +164,7 @@ def create_app(
     schedulers: dict[str, Scheduler] = {}
     health = Health()
     security = Security(settings.security, demo=settings.demo, clock=clock, wall_clock=wall_clock)
-    engine = Engine(
+    engine = build_engine(
         build_schema(),
         # Where callers have no credentials, all of them may see everything: nobody would be answered with it.
         restricted=build_restricted_schema(
@@ -182,7 +183,7 @@ def create_app(
             return GraphQLResponse(document.body(), is_request_error=True)
         if params.is_get and document.kind_of(params.operation_name) not in ("query", None):
             return GraphQLResponse(
-                Answer.refusal("Over GET only queries are executed.", BadUserInput.code).body(), status=405
+                engine.refusal("Over GET only queries are executed.", BadUserInput.code).body(), status=405
             )
         operation = UpstreamContext(settings.transport.operation_deadline_seconds, wants_fresh=params.wants_fresh)
         loaders = Loaders(schedulers, operation)

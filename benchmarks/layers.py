@@ -36,6 +36,11 @@ from httpclient.response import Response
 from resolvers.resilience.rate_limiter import Rate, RateLimiter
 
 
+def no_parameters(_text: str) -> tuple[()]:
+    """Find no parameters in a document's text."""
+    return ()
+
+
 def nothing(*_arguments: object, **_keywords: object) -> None:
     """Stand in for what finds nothing and keeps nothing."""
 
@@ -85,13 +90,13 @@ LAYERS: Mapping[str, Mapping[str, object]] = {
         "web.response_cache.ResponseCache.keep": nothing,
     },
     "verified tokens": {"web.auth.verified_tokens.VerifiedTokens.find": nothing},
-    "compiled executor": {"engine.compiler.CompiledDocument.operation": nothing},
+    "compiled executor": {"engine.compiled_document.CompiledDocument.operation": nothing},
     "serialisation cache": {
         "engine.serialization_cache.SerializationCache.get": nothing,
-        "engine.serialization_cache.SerializationCache.keep": encoded,
+        "engine.serialization_cache.SerializationCache.store": encoded,
     },
-    "parameterised documents": {"engine.documents.take_out_literals": nothing},
-    "subset of validation rules": {"engine.engine.rules_for": all_rules},
+    "parameterised documents": {"engine.documents.parameterisations": no_parameters},
+    "subset of validation rules": {"engine.reader.rules_for": all_rules},
     "own HTTP client": {"resolvers.resilience.transport.HttpClient": SessionClient},
     "garbage collector settings": {"server._spare_the_garbage_collector": gc.unfreeze},
 }
