@@ -24,7 +24,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "schema": {"engine", "resolvers"},
     "engine": {"schema", "resolvers"},
     "resolvers": {"httpclient"},
-    "httpserver": {"web"},
+    "httpserver": set(),
     "httpclient": {"resolvers"},
     "simulator": set(),
 }

@@ -1,6 +1,6 @@
 import pytest
 
-from httpserver.security_headers import SECURITY_HEADERS
+from httpserver.envelope import SECURITY_HEADERS
 from tests.harness import Graph, open_graph
 
 
