@@ -37,12 +37,9 @@ from starlette.routing import Route
 
 from engine.answer import Answer
 from httpclient.client import open_session
-from httpserver.http_errors import no_such_page
-from httpserver.last_resort import LastResort
+from httpserver.envelope import Envelope
 from httpserver.protocol import protocol
-from httpserver.request_id import RequestId
 from httpserver.shutdown import DrainingServer, several_at_once
-from httpserver.upgrade import NoUpgrade
 from resolvers.errors import BadUserInput
 from resolvers.fetching.scheduler import Scheduler, open_scheduler
 from resolvers.fetching.upstream_context import UpstreamContext
@@ -56,9 +53,10 @@ from schema import build_restricted_schema, build_schema
 from schema.context import Context
 from schema.execution import build_engine
 from security import SECURITY, Security, SecurityParts
-from web.endpoint import GraphQLEndpoint, GraphQLResponse
+from web.endpoint import AtPath, GraphQLEndpoint, GraphQLResponse
 from web.graphiql.page import GraphiQL, Sample
 from web.health import Health
+from web.not_found import not_found
 from web.parameters import GraphQLParams
 
 gc.freeze()  # else the first collection would make up for it
@@ -215,9 +213,9 @@ def create_app(
     page = graphiql.page if graphiql else None
     endpoint = GraphQLEndpoint(answer, page=page, security=security.security, clock=clock)
     home = Route("/", lambda _: RedirectResponse(PATH))
-    routes = [home, Route(PATH, endpoint), *health.routes(), *(graphiql.routes() if graphiql else ())]
-    layers = [Middleware(NoUpgrade), Middleware(RequestId), Middleware(LastResort), *settings.security.middleware()]
-    pages = {HTTPException: no_such_page}
+    routes = [home, *health.routes(), *(graphiql.routes() if graphiql else ())]
+    layers = [Middleware(Envelope), *settings.security.middleware(), Middleware(AtPath, PATH, endpoint)]
+    pages = {HTTPException: not_found}
     app = Starlette(routes=routes, middleware=layers, lifespan=lifespan, exception_handlers=pages)
     app.router.redirect_slashes = False  # its redirects go wherever `Host` says, and a POST is not repeated by all
     app.state.endpoint, app.state.health = endpoint, health

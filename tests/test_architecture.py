@@ -24,7 +24,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "schema": {"engine", "resolvers"},
     "engine": set(),
     "resolvers": {"httpclient"},
-    "httpserver": {"web"},
+    "httpserver": set(),
     "httpclient": set(),
     "simulator": set(),
 }

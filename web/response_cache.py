@@ -74,7 +74,7 @@ class ResponseCache:
 
     def find(self, request: HttpRequest, caller: Caller) -> bytes | None:
         """Return the answer to a request whose body has been read, if it is kept, and is still the answer."""
-        if request.head.once(wants_fresh):
+        if request.headers.memoized(wants_fresh):
             return None
         key = _key(request, caller)
         stored = self._answers.get(key)
@@ -93,7 +93,7 @@ class ResponseCache:
 
         Nothing is kept of a request that says `Cache-Control: no-store` (RFC 9111, 5.2.1.5).
         """
-        if "no-store" in request.head.once(cache_directives):
+        if "no-store" in request.headers.memoized(cache_directives):
             return
         key, now = _key(request, caller), self._clock()
         while (oldest := self._answers.oldest()) is not None and oldest[1].used <= now - LONGEST_SECONDS:

@@ -5,7 +5,7 @@ Also the answers of `httpserver.http_errors`, where there is no such page.
 
 import pytest
 
-from httpserver.security_headers import SECURITY_HEADERS
+from httpserver.envelope import SECURITY_HEADERS
 from tests.harness import Graph, open_graph
 
 
