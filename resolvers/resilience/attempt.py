@@ -115,6 +115,8 @@ class Attempt:
             failure = error.with_traceback(None)
             is_ill = isinstance(error, UpstreamUnavailable) and status not in ASK_AGAIN
             verdict = Verdict.FAILED if is_ill else Verdict.GOOD
+            if is_ill and status in self._request.final:
+                verdict = Verdict.NONE  # what was asked for may be to blame: what is asked for next will tell
             if status == 503:
                 upstream.concurrency_limiter.decrease(self._round)
         failure.is_told = True
