@@ -1,11 +1,11 @@
-"""How an object that clients see is made from a record: for each type one table, which says what each field is.
+"""Where the fields of a type come from: for each field, the value that a record has for it.
 
-The tables are read in two ways, so that the two cannot come to differ. `ObjectMapping.of` makes a whole object, which
-graphql-core's executor then completes field by field. A compiled operation (`engine/compiler.py`) makes nothing: it
-reads just the fields that it selects, straight from the record.
+Both executors read the same mapping. For graphql-core, `ObjectMapping.of` makes a whole object, whose fields the
+executor completes. A compiled operation (`engine/compiler.py`) makes no object: it reads the selected fields from the
+record.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from enum import Enum
 from typing import Any, Generic, TypeVar
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """The same for every record."""
+    """The same value for every record."""
 
     value: Any
 
@@ -26,7 +26,7 @@ class Constant:
 
 @dataclass(frozen=True, slots=True)
 class IdMapping:
-    """A whole number of the record, as text: an `ID`."""
+    """A whole number of the record as an `ID`, which is text."""
 
     attribute: str
 
@@ -38,7 +38,7 @@ class IdMapping:
 
 @dataclass(frozen=True, slots=True)
 class EnumMapping:
-    """What a code of the record stands for; None for one that is not known, which must not fail a request."""
+    """The meaning of a code of the record; None for an unknown code, which must not fail a request."""
 
     meanings: Mapping[Any, Any]
     attribute: str
@@ -48,26 +48,43 @@ class EnumMapping:
         return self.meanings.get(getattr(record, self.attribute))
 
 
+Presence = Callable[[Any], Any] | str | tuple[str, ...] | None
+"""Whether a record has an object: an attribute that must not be None, several of which one must not be None, or a test
+of the record. None: every record has one."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class ObjectMapping(Generic[T]):
-    """A type, and where each of its fields comes from, by the field's name in Python.
+    """A type, the value of each of its fields by the field's name in Python, and whether a record has such an object.
 
-    `present` tells whether the record has such an object at all: an attribute that must not be None, or several of
-    which one must not be, or a test.
+    A type of one source says all this itself (`schema/mapped_type.py`); a type that sources share has a mapping for
+    each of them. A missing or unknown field raises `TypeError`.
     """
 
     type_: type[T]
     fields: "Mapping[str, Value]"
-    present: Callable[[Any], Any] | str | tuple[str, ...] | None = None
+    present: Presence = None
 
     def __post_init__(self) -> None:
-        """Refuse a table with gaps when it is written, not when a client asks."""
+        """Check the names at import, before any client asks."""
         expected = {field.name for field in fields(self.type_)}  # type: ignore[arg-type] # Strawberry's are dataclasses
         if set(self.fields) != expected:
             raise TypeError(f"{self.type_.__name__}: {sorted(expected ^ set(self.fields))} is missing or unknown")
 
+    def attributes(self) -> Iterator[str]:
+        """Yield the attributes of the record that the mapping names; what a function reads is not known."""
+        if isinstance(self.present, str | tuple):
+            yield from (self.present,) if isinstance(self.present, str) else self.present
+        for value in self.fields.values():
+            if isinstance(value, str):
+                yield value
+            elif isinstance(value, IdMapping | EnumMapping):
+                yield value.attribute
+            elif isinstance(value, ObjectMapping):
+                yield from value.attributes()
+
     def of(self, record: Any) -> T | None:
-        """Return the object, None where the record has none."""
+        """Return the object; None if the record has none."""
         if isinstance(self.present, str | tuple):
             names = (self.present,) if isinstance(self.present, str) else self.present
             if all(getattr(record, name) is None for name in names):
@@ -79,7 +96,7 @@ class ObjectMapping(Generic[T]):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ListMapping:
-    """A list with an object for each of the record's items."""
+    """A list of one object for each of `items(record)`."""
 
     mapping: ObjectMapping[Any]
     items: Callable[[Any], Iterable[Any]]
@@ -90,7 +107,7 @@ class ListMapping:
 
 
 Value = str | Callable[[Any], Any] | Constant | IdMapping | EnumMapping | ObjectMapping[Any] | ListMapping
-"""Where a field comes from. A text is the record's attribute of that name, a function takes the record."""
+"""Where a field comes from. A string names an attribute of the record; a function is called with the record."""
 
 
 def value_of(value: Value, record: Any) -> Any:
@@ -105,7 +122,7 @@ def value_of(value: Value, record: Any) -> Any:
 def _value_or_error(value: Value, record: Any) -> Any:
     try:
         return value_of(value, record)
-    except Exception as error:  # graphql-core raises it where the field is selected, so that no other is hurt
+    except Exception as error:  # graphql-core reports it at this field, if it is selected, and at no other
         return error
 
 

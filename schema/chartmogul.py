@@ -2,13 +2,14 @@
 
 from datetime import date
 from enum import Enum
+from operator import itemgetter
 
 import strawberry
 
 from engine.mapping import Constant, EnumMapping, ListMapping, ObjectMapping, by_code
 from resolvers import global_id
 from resolvers.chartmogul.record import SOURCE, ChartMogulRecord
-from schema.access import PERSONAL
+from schema.mapped_type import inherited, mapped, mapped_type, mapping_of
 from schema.opportunity import (
     Opportunity,
     OpportunityCustomer,
@@ -49,42 +50,13 @@ _STATUS = {
 }
 
 
-@strawberry.type(description="A custom attribute of a ChartMogul opportunity.")
+@mapped_type(description="A custom attribute of a ChartMogul opportunity.")
 class ChartMogulCustomAttribute:
     """A key and its value."""
 
-    key: str = strawberry.field(description="The attribute's key.")
-    value: Json | None = strawberry.federation.field(
-        tags=[PERSONAL], description="The attribute's value: usually a string, a number or a boolean."
-    )
-
-
-@strawberry.federation.type(keys=["id", "sourceId"], description="A ChartMogul CRM opportunity.")
-class ChartMogulOpportunity(Opportunity):
-    """All 14 documented fields of an opportunity are reachable from here."""
-
-    estimated_close_date: date | None = strawberry.field(description="When the deal is expected to close.")
-    amount_in_cents: BigInt | None = strawberry.field(
-        description="The expected close value as ChartMogul sends it: in cents, or pence for GBP, and so on."
-    )
-    currency_code: str | None = strawberry.field(
-        description="The currency as ChartMogul sends it, an ISO 4217 code, also where no amount is recorded."
-    )
-    type: ChartMogulOpportunityType | None = strawberry.field(
-        description="What the amount stands for. "
-        "Null if ChartMogul sends a type that this service does not know; `rawType` has it."
-    )
-    raw_type: str | None = strawberry.field(description="The type as ChartMogul sends it.")
-    forecast_category: ChartMogulForecastCategory | None = strawberry.field(
-        description="How sure the seller is. "
-        "Null if ChartMogul sends a category that this service does not know; `rawForecastCategory` has it."
-    )
-    raw_forecast_category: str | None = strawberry.field(description="The forecast category as ChartMogul sends it.")
-    win_likelihood: int | None = strawberry.field(
-        description="Likelihood that the deal closes successfully, in percent, 0 to 100."
-    )
-    custom: list[ChartMogulCustomAttribute] = strawberry.field(
-        description="Custom attributes, in the order ChartMogul sends them."
+    key: str = mapped(itemgetter(0), description="The attribute's key.")
+    value: Json | None = mapped(
+        itemgetter(1), description="The attribute's value: usually a string, a number or a boolean.", personal=True
     )
 
 
@@ -92,18 +64,22 @@ def _global_id(r: ChartMogulRecord) -> str:
     return global_id.encode(SOURCE, r.uuid.lower())
 
 
-OPPORTUNITY = ObjectMapping(
-    ChartMogulOpportunity,
-    {
-        "id": _global_id,
-        "source": Constant(OpportunitySource.CHARTMOGUL),
-        "source_id": "uuid",
-        "status": EnumMapping(_STATUS, "forecast_category"),
-        "value": money("amount", "currency"),
-        "pipeline_name": "pipeline",
-        "stage_name": "pipeline_stage",
-        "owner": ObjectMapping(OpportunityOwner, {"name": Constant(None), "email": "owner"}, lambda r: r.owner),
-        "customer": ObjectMapping(
+@mapped_type(keys=["id", "sourceId"], description="A ChartMogul CRM opportunity.")
+class ChartMogulOpportunity(Opportunity):
+    """All 14 documented fields of an opportunity are reachable from here."""
+
+    id = inherited(_global_id)
+    source = inherited(Constant(OpportunitySource.CHARTMOGUL))
+    source_id = inherited("uuid")
+    status = inherited(EnumMapping(_STATUS, "forecast_category"))
+    value = inherited(money("amount", "currency"))
+    pipeline_name = inherited("pipeline")
+    stage_name = inherited("pipeline_stage")
+    owner = inherited(
+        ObjectMapping(OpportunityOwner, {"name": Constant(None), "email": "owner"}, present=lambda r: r.owner)
+    )
+    customer = inherited(
+        ObjectMapping(
             OpportunityCustomer,
             {
                 "source_id": "customer_uuid",
@@ -111,21 +87,40 @@ OPPORTUNITY = ObjectMapping(
                 "company_name": Constant(None),
                 "email": Constant(None),
             },
-        ),
-        "created_at": "created_at",
-        "updated_at": "updated_at",
-        "estimated_close_date": "estimated_close_date",
-        "amount_in_cents": "amount_in_cents",
-        "currency_code": "currency",
-        "type": EnumMapping(by_code(ChartMogulOpportunityType), "type"),
-        "raw_type": "type",
-        "forecast_category": EnumMapping(by_code(ChartMogulForecastCategory), "forecast_category"),
-        "raw_forecast_category": "forecast_category",
-        "win_likelihood": "win_likelihood",
-        "custom": ListMapping(
-            ObjectMapping(ChartMogulCustomAttribute, {"key": lambda pair: pair[0], "value": lambda pair: pair[1]}),
-            lambda r: (r.custom or {}).items(),
-        ),
-    },
-)
-"""What clients see of a record."""
+        )
+    )
+    created_at = inherited("created_at")
+    updated_at = inherited("updated_at")
+
+    estimated_close_date: date | None = mapped(
+        "estimated_close_date", description="When the deal is expected to close."
+    )
+    amount_in_cents: BigInt | None = mapped(
+        "amount_in_cents",
+        description="The expected close value as ChartMogul sends it: in cents, or pence for GBP, and so on.",
+    )
+    currency_code: str | None = mapped(
+        "currency",
+        description="The currency as ChartMogul sends it, an ISO 4217 code, also where no amount is recorded.",
+    )
+    type: ChartMogulOpportunityType | None = mapped(
+        EnumMapping(by_code(ChartMogulOpportunityType), "type"),
+        description="What the amount stands for. "
+        "Null if ChartMogul sends a type that this service does not know; `rawType` has it.",
+    )
+    raw_type: str | None = mapped("type", description="The type as ChartMogul sends it.")
+    forecast_category: ChartMogulForecastCategory | None = mapped(
+        EnumMapping(by_code(ChartMogulForecastCategory), "forecast_category"),
+        description="How sure the seller is. "
+        "Null if ChartMogul sends a category that this service does not know; `rawForecastCategory` has it.",
+    )
+    raw_forecast_category: str | None = mapped(
+        "forecast_category", description="The forecast category as ChartMogul sends it."
+    )
+    win_likelihood: int | None = mapped(
+        "win_likelihood", description="Likelihood that the deal closes successfully, in percent, 0 to 100."
+    )
+    custom: list[ChartMogulCustomAttribute] = mapped(
+        ListMapping(mapping_of(ChartMogulCustomAttribute), lambda r: (r.custom or {}).items()),
+        description="Custom attributes, in the order ChartMogul sends them.",
+    )

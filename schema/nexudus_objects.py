@@ -1,12 +1,12 @@
-"""The objects that a `NexudusOpportunity` is unfolded into, and where the fields of each come from."""
+"""The objects that a `NexudusOpportunity` is unfolded into."""
 
 from enum import IntEnum
 
 import strawberry
 
-from engine.mapping import IdMapping, ObjectMapping
+from engine.mapping import IdMapping
 from resolvers.nexudus.record import LeadSource, LossReason
-from schema.access import PERSONAL
+from schema.mapped_type import ANY_FIELD, mapped, mapped_type
 
 
 def _vendor_enum(enum: type[IntEnum], *, name: str, description: str) -> None:
@@ -28,175 +28,98 @@ _vendor_enum(
 )
 
 
-@strawberry.type(description="The currency of a Nexudus business.")
+@mapped_type(
+    description="The currency of a Nexudus business.", present="crm_board_column_crm_board_business_currency_id"
+)
 class NexudusCurrency:
     """A currency."""
 
-    id: strawberry.ID = strawberry.field(description="Nexudus' id of the currency.")
-    code: str | None = strawberry.field(description="ISO 4217 code.")
+    id: strawberry.ID = mapped(
+        IdMapping("crm_board_column_crm_board_business_currency_id"), description="Nexudus' id of the currency."
+    )
+    code: str | None = mapped("crm_board_column_crm_board_business_currency_code", description="ISO 4217 code.")
 
 
-CURRENCY = ObjectMapping(
-    NexudusCurrency,
-    {
-        "id": IdMapping("crm_board_column_crm_board_business_currency_id"),
-        "code": "crm_board_column_crm_board_business_currency_code",
-    },
-    "crm_board_column_crm_board_business_currency_id",
+@mapped_type(
+    description="A Nexudus business: one location of the operator.", present="crm_board_column_crm_board_business_id"
 )
-
-
-@strawberry.type(description="A Nexudus business: one location of the operator.")
 class NexudusBusiness:
     """A business."""
 
-    id: strawberry.ID = strawberry.field(description="Nexudus' id of the business.")
-    name: str | None = strawberry.field(description="Name of the business.")
-    currency: NexudusCurrency | None = strawberry.field(description="The currency the business works in.")
+    id: strawberry.ID = mapped(
+        IdMapping("crm_board_column_crm_board_business_id"), description="Nexudus' id of the business."
+    )
+    name: str | None = mapped("crm_board_column_crm_board_business_name", description="Name of the business.")
+    currency: NexudusCurrency | None = mapped(NexudusCurrency, description="The currency the business works in.")
 
 
-BUSINESS = ObjectMapping(
-    NexudusBusiness,
-    {
-        "id": IdMapping("crm_board_column_crm_board_business_id"),
-        "name": "crm_board_column_crm_board_business_name",
-        "currency": CURRENCY,
-    },
-    "crm_board_column_crm_board_business_id",
+@mapped_type(
+    description="A Nexudus CRM board: a pipeline that deals move through.", present="crm_board_column_crm_board_id"
 )
-
-
-@strawberry.type(description="A Nexudus CRM board: a pipeline that deals move through.")
 class NexudusBoard:
     """A board."""
 
-    id: strawberry.ID = strawberry.field(description="Nexudus' id of the board.")
-    name: str | None = strawberry.field(description="Name of the board.")
-    business: NexudusBusiness | None = strawberry.field(description="The business that the board belongs to.")
+    id: strawberry.ID = mapped(IdMapping("crm_board_column_crm_board_id"), description="Nexudus' id of the board.")
+    name: str | None = mapped("crm_board_column_crm_board_name", description="Name of the board.")
+    business: NexudusBusiness | None = mapped(NexudusBusiness, description="The business that the board belongs to.")
 
 
-BOARD = ObjectMapping(
-    NexudusBoard,
-    {
-        "id": IdMapping("crm_board_column_crm_board_id"),
-        "name": "crm_board_column_crm_board_name",
-        "business": BUSINESS,
-    },
-    "crm_board_column_crm_board_id",
-)
-
-
-@strawberry.type(description="A column of a Nexudus CRM board: a stage of the pipeline.")
+@mapped_type(description="A column of a Nexudus CRM board: a stage of the pipeline.", present="crm_board_column_id")
 class NexudusBoardColumn:
     """A board column."""
 
-    id: strawberry.ID = strawberry.field(description="Nexudus' id of the column.")
-    name: str | None = strawberry.field(description="Name of the column.")
-    board: NexudusBoard | None = strawberry.field(description="The board that the column is on.")
+    id: strawberry.ID = mapped(IdMapping("crm_board_column_id"), description="Nexudus' id of the column.")
+    name: str | None = mapped("crm_board_column_name", description="Name of the column.")
+    board: NexudusBoard | None = mapped(NexudusBoard, description="The board that the column is on.")
 
 
-BOARD_COLUMN = ObjectMapping(
-    NexudusBoardColumn,
-    {"id": IdMapping("crm_board_column_id"), "name": "crm_board_column_name", "board": BOARD},
-    "crm_board_column_id",
-)
-
-
-@strawberry.type(description="A Nexudus coworker: the record of a customer.")
+@mapped_type(description="A Nexudus coworker: the record of a customer.", present="coworker_id")
 class NexudusCoworker:
     """A coworker."""
 
-    id: strawberry.ID = strawberry.field(description="Nexudus' id of the customer.")
-    full_name: str | None = strawberry.federation.field(tags=[PERSONAL], description="Full name of the customer.")
-    coworker_type: str | None = strawberry.field(
-        description="Nexudus' record type of the customer: `Individual` or `Company`."
+    id: strawberry.ID = mapped(IdMapping("coworker_id"), description="Nexudus' id of the customer.")
+    full_name: str | None = mapped("coworker_full_name", description="Full name of the customer.", personal=True)
+    coworker_type: str | None = mapped(
+        "coworker_type", description="Nexudus' record type of the customer: `Individual` or `Company`."
     )
-    company_name: str | None = strawberry.field(description="Company of the customer.")
-    email: str | None = strawberry.federation.field(tags=[PERSONAL], description="Email address of the customer.")
+    company_name: str | None = mapped("coworker_company_name", description="Company of the customer.")
+    email: str | None = mapped("coworker_email", description="Email address of the customer.", personal=True)
 
 
-COWORKER = ObjectMapping(
-    NexudusCoworker,
-    {
-        "id": IdMapping("coworker_id"),
-        "full_name": "coworker_full_name",
-        "coworker_type": "coworker_type",
-        "company_name": "coworker_company_name",
-        "email": "coworker_email",
-    },
-    "coworker_id",
-)
-
-
-@strawberry.type(description="A Nexudus team of coworkers.")
+@mapped_type(description="A Nexudus team of coworkers.", present="team_id")
 class NexudusTeam:
     """A team."""
 
-    id: strawberry.ID = strawberry.field(description="Nexudus' id of the team.")
-    name: str | None = strawberry.field(description="Name of the team.")
-    description: str | None = strawberry.federation.field(tags=[PERSONAL], description="Description of the team.")
-    profile_website: str | None = strawberry.field(description="Web site on the team's profile.")
+    id: strawberry.ID = mapped(IdMapping("team_id"), description="Nexudus' id of the team.")
+    name: str | None = mapped("team_name", description="Name of the team.")
+    description: str | None = mapped("team_description", description="Description of the team.", personal=True)
+    profile_website: str | None = mapped("team_profile_website", description="Web site on the team's profile.")
 
 
-TEAM = ObjectMapping(
-    NexudusTeam,
-    {
-        "id": IdMapping("team_id"),
-        "name": "team_name",
-        "description": "team_description",
-        "profile_website": "team_profile_website",
-    },
-    "team_id",
+@mapped_type(
+    description="A Nexudus opportunity type: a category with a template for notes.", present="opportunity_type_id"
 )
-
-
-@strawberry.type(description="A Nexudus opportunity type: a category with a template for notes.")
 class NexudusOpportunityType:
     """An opportunity type."""
 
-    id: strawberry.ID = strawberry.field(description="Nexudus' id of the type.")
-    name: str | None = strawberry.field(description="Name of the type.")
+    id: strawberry.ID = mapped(IdMapping("opportunity_type_id"), description="Nexudus' id of the type.")
+    name: str | None = mapped("opportunity_type_name", description="Name of the type.")
 
 
-OPPORTUNITY_TYPE = ObjectMapping(
-    NexudusOpportunityType,
-    {"id": IdMapping("opportunity_type_id"), "name": "opportunity_type_name"},
-    "opportunity_type_id",
-)
-
-
-@strawberry.type(description="An admin user of Nexudus.")
+@mapped_type(description="An admin user of Nexudus.", present="responsible_id")
 class NexudusUser:
     """An admin user."""
 
-    id: strawberry.ID = strawberry.field(description="Nexudus' id of the user.")
-    full_name: str | None = strawberry.federation.field(tags=[PERSONAL], description="Full name of the user.")
+    id: strawberry.ID = mapped(IdMapping("responsible_id"), description="Nexudus' id of the user.")
+    full_name: str | None = mapped("responsible_full_name", description="Full name of the user.", personal=True)
 
 
-RESPONSIBLE = ObjectMapping(
-    NexudusUser, {"id": IdMapping("responsible_id"), "full_name": "responsible_full_name"}, "responsible_id"
-)
-
-
-@strawberry.type(description="Campaign parameters of the URL that an opportunity came through.")
+@mapped_type(description="Campaign parameters of the URL that an opportunity came through.", present=ANY_FIELD)
 class NexudusUtm:
     """UTM parameters."""
 
-    source: str | None = strawberry.field(description="`utm_source`.")
-    medium: str | None = strawberry.field(description="`utm_medium`.")
-    campaign: str | None = strawberry.field(description="`utm_campaign`.")
-    content: str | None = strawberry.field(description="`utm_content`.")
-    term: str | None = strawberry.field(description="`utm_term`.")
-
-
-UTM = ObjectMapping(
-    NexudusUtm,
-    {
-        "source": "utm_source",
-        "medium": "utm_medium",
-        "campaign": "utm_campaign",
-        "content": "utm_content",
-        "term": "utm_term",
-    },
-    ("utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term"),
-)
+    source: str | None = mapped("utm_source", description="`utm_source`.")
+    medium: str | None = mapped("utm_medium", description="`utm_medium`.")
+    campaign: str | None = mapped("utm_campaign", description="`utm_campaign`.")
+    content: str | None = mapped("utm_content", description="`utm_content`.")
+    term: str | None = mapped("utm_term", description="`utm_term`.")

@@ -1,6 +1,6 @@
 """What every source can say about an opportunity: `Node`, the interface `Opportunity`, and its value types.
 
-The interface speaks neutral words; a source's own words stand on the source's own type.
+The interface uses neutral words; a source's own type adds fields in the vendor's words.
 """
 
 from datetime import datetime
@@ -35,7 +35,7 @@ class OpportunityStatus(Enum):
 
 @strawberry.federation.type(shareable=True, description="An amount of money in one currency.")
 class Money:
-    """An exact amount; only made where both the amount and its currency are known."""
+    """An exact amount: null unless both the amount and its currency are recorded."""
 
     amount: Decimal = strawberry.field(
         description='Amount in the currency\'s major unit, exact, for example `"100.00"`.'
@@ -47,7 +47,7 @@ class Money:
     description="The salesperson or admin responsible for a deal. Nexudus knows the name, ChartMogul the email address."
 )
 class OpportunityOwner:
-    """The owner, as far as the record tells."""
+    """The owner; what a source does not record is null."""
 
     name: str | None = strawberry.federation.field(
         tags=[PERSONAL], description="The owner's full name; Nexudus tells it."
@@ -59,7 +59,7 @@ class OpportunityOwner:
 
 @strawberry.type(description="The customer of a deal, as far as the opportunity itself tells.")
 class OpportunityCustomer:
-    """The customer, as far as the record tells."""
+    """The customer; what a source does not record is null."""
 
     source_id: strawberry.ID = strawberry.field(
         description="The customer's id in the same source: Nexudus' `CoworkerId`, ChartMogul's `customer_uuid`."
@@ -84,7 +84,7 @@ class Node:
 
 @strawberry.federation.interface(keys=["id"], description="A sales opportunity: what every source can say about one.")
 class Opportunity(Node):
-    """The interface that each source's type implements, and the union of what is known of both."""
+    """The interface that each source's type implements with `inherited` (`schema/mapped_type.py`)."""
 
     source: OpportunitySource = strawberry.field(description="The system that owns the record.")
     source_id: strawberry.ID = strawberry.field(
@@ -116,9 +116,9 @@ GlobalIds = Annotated[list[strawberry.ID], strawberry.argument(description="At m
 
 
 def money(amount: str, currency_code: str) -> ObjectMapping[Money]:
-    """Return how an amount is made of two attributes of a record; there is none unless both are recorded."""
+    """Return the mapping of `Money` from two attributes of a record; null unless both are recorded."""
     return ObjectMapping(
         Money,
         {"amount": amount, "currency_code": currency_code},
-        lambda r: getattr(r, currency_code) and getattr(r, amount) is not None,
+        present=lambda r: getattr(r, currency_code) and getattr(r, amount) is not None,
     )

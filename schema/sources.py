@@ -12,12 +12,15 @@ from resolvers.nexudus import NEXUDUS
 from resolvers.nexudus.record import NexudusRecord
 from resolvers.source import Source
 from schema import chartmogul, nexudus
+from schema.mapped_type import mapping_of
 
 
 @dataclass(frozen=True, slots=True)
 class SourceType:
-    """A source's own type, as the table `mapping` makes it of a `record`; and the root field for the source's own
-    ids."""
+    """A source's own type, whose `mapping` reads a `record`, and the root field that takes the source's own ids.
+
+    An attribute that the record does not have raises `TypeError` with its name.
+    """
 
     source: Source
     record: type[msgspec.Struct]
@@ -25,6 +28,11 @@ class SourceType:
     root_field: str
     description: str
     id_description: str
+
+    def __post_init__(self) -> None:
+        """Check the names at import: they are strings, in which no type checker finds a slip."""
+        if unknown := {name for name in self.mapping.attributes() if not hasattr(self.record, name)}:
+            raise TypeError(f"{self.record.__name__} has no attribute {sorted(unknown)}")
 
     @property
     def type_name(self) -> str:
@@ -36,7 +44,7 @@ SOURCE_TYPES = (
     SourceType(
         NEXUDUS,
         NexudusRecord,
-        nexudus.OPPORTUNITY,
+        mapping_of(nexudus.NexudusOpportunity),
         root_field="nexudusOpportunity",
         description="One Nexudus CrmOpportunity, by Nexudus' own numeric `Id`.",
         id_description="Nexudus' `Id`, a whole number.",
@@ -44,7 +52,7 @@ SOURCE_TYPES = (
     SourceType(
         CHARTMOGUL,
         ChartMogulRecord,
-        chartmogul.OPPORTUNITY,
+        mapping_of(chartmogul.ChartMogulOpportunity),
         root_field="chartMogulOpportunity",
         description="One ChartMogul opportunity, by ChartMogul's own `uuid`.",
         id_description="ChartMogul's `uuid`.",

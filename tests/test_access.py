@@ -56,7 +56,7 @@ def classed_at(type_: GraphQLObjectType | GraphQLInterfaceType, name: str) -> li
 
 
 def test_every_field_is_classed_as_personal_or_not() -> None:
-    """A new field fails this. Personal: put `tags=[PERSONAL]` on it, and its name above. Else: its name below that."""
+    """A new field fails this. Personal: give it `personal=True`, and its name above. Else: its name below that."""
     schema = build_schema()._schema
     types = [t for t in schema.type_map.values() if isinstance(t, GraphQLObjectType | GraphQLInterfaceType)]
     fields = {
