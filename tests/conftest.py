@@ -37,7 +37,7 @@ def pytest_collection() -> None:
 LONG = (
     "test_graphiql_browser",
     "test_benchmarks",
-    "test_httpserver_upgrade",
+    "test_httpserver_envelope_upgrade",
     "test_proxies",
     "test_faults",
     "test_soak",

@@ -21,7 +21,7 @@ ALL = {
 
 def read(method: str, content: bytes, **headers: str) -> GraphQLParams:
     head = Headers([(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()])
-    return read_parameters(HttpRequest(method, head, query_string=content, whole=content), ANYONE)
+    return read_parameters(HttpRequest(method, head, query_string=content, body=content), ANYONE)
 
 
 def query_string(members: dict[str, Any]) -> bytes:
