@@ -10,9 +10,9 @@ import msgspec
 from orjson import Fragment
 
 from engine.answer_size import AnswerSize
-from engine.codegen import Function
 from engine.context import Context
 from engine.fallbacks import NotCompiled, Reason
+from engine.functions import Function
 from engine.lookup import Lookup
 from engine.serialization_cache import SerializationCache
 from engine.slots import Slot
