@@ -1,1 +1,1 @@
-"""How a query is executed: documents, compiler, limits. Knows no opportunity."""
+"""How a query is executed: documents, limits, two executors. README.md says how it hangs together."""

@@ -1,7 +1,7 @@
-"""How many bytes an answer's data takes, counted before its text is built.
+"""The size of a response's data in JSON, counted before it is encoded.
 
-A document of a few kilobytes can ask for one long text of a record thousands of times. The values of an answer share
-that text; only what is written repeats it.
+A document of a few kilobytes can select one long string of a record thousands of times. In memory the response holds
+that string once; its JSON would repeat it.
 """
 
 import json
@@ -14,7 +14,7 @@ from engine.cost import LimitExceeded
 
 
 class AnswerSize:
-    """The bytes of JSON that an answer's data takes so far."""
+    """The bytes of JSON that a response's data takes so far."""
 
     __slots__ = ("bytes", "most")
 
@@ -23,16 +23,15 @@ class AnswerSize:
         self.bytes = 0
 
     def add(self, count: int) -> None:
-        """Count bytes that are written; raises `LimitExceeded`."""
+        """Count bytes; raises `LimitExceeded`."""
         self.bytes += count
         if self.bytes > self.most:
             raise self._too_much()
 
     def check(self, value: Any) -> None:
-        """Raise `LimitExceeded` if a value does not fit any more; nothing is counted.
+        """Raise `LimitExceeded` if a value would exceed the limit; nothing is counted.
 
-        It is an answer's data, or a part: dictionaries, lists, structs, and what is written as a whole. It may be
-        nested as deeply as memory allows.
+        The value is a response's data, or a part of it, of any depth: dictionaries, lists, structs, scalars.
         """
         size = self.bytes
         waiting = [value]
@@ -59,7 +58,7 @@ class AnswerSize:
 
 
 def _length(value: Any) -> int:
-    """Return the length of a value without parts in JSON."""
+    """Return the length of a scalar in JSON."""
     if isinstance(value, msgspec.Raw):
         return memoryview(value).nbytes
     try:

@@ -1,27 +1,24 @@
-"""Writes, for one selection of fields on one type of record, the Python function that completes a record.
+"""Generates the Python function that completes a record, for one selection of fields on one type of record.
 
-Completing is what graphql-core's executor does value by value: serialize it, refuse a null where none may be. Which
-type and which attribute that is does not change from record to record; so the answer to it is written down once, as
-the text of a function, and Python compiles it. For `{ sourceId status coworkerType }` that text is, but for the names,
+graphql-core's executor completes value by value: it serializes each, and refuses a null in a non-null field. Which type
+and which attribute a field has does not change from record to record, so all that is decided once, and written as the
+text of a function, which Python compiles. For `{ sourceId status coworkerType }` that text is, but for the names,
 
     lambda record: shape(
-        none_is_refused(None if (v1 := record.id) is None else str(v1)),
+        refuse_null(None if (v1 := record.id) is None else str(v1)),
         status_names.get(record.status),
         v2 if (v2 := record.coworker_type) is None or type(v2) is str else serialize_string(v2),
     )
 
-A shape is a `msgspec.Struct` with the selection's response keys: it is made in a fifth of the time that a dict takes,
-and written in half of it. What msgspec writes of it is what orjson would write of the dict, byte for byte.
+`shape` is a type with the selection's response keys (`engine/shapes.py`).
 
-Nothing of a request becomes part of the text; its fields and aliases are the keys of shapes, and are GraphQL names:
-letters, digits and underscores. Whatever the function cannot complete it leaves to the executor, by raising.
+Nothing of a request becomes part of the text. Fields and aliases are the keys of shapes, and are GraphQL names:
+letters, digits and underscores. A record that the function cannot complete makes it raise, and graphql-core executes.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from weakref import WeakValueDictionary
 
 import msgspec
 import orjson
@@ -38,55 +35,18 @@ from graphql.execution.collect_fields import FieldDetails
 
 from engine.fallbacks import NotCompiled, Reason
 from engine.mapping import Constant, EnumMapping, IdMapping, ListMapping, ObjectMapping, Value
+from engine.shapes import shape
 
 MOST_FIELDS = 1_000
-"""Longer functions are not written: compiling one would hold up everybody else."""
-
-MOST_BYTES = 1_000_000
-"""Memory for the functions of one document, estimated; what would take more is not compiled."""
+"""Fields of one function. Compiling a longer one would block the event loop."""
 
 Fields = Mapping[str, list[FieldDetails]]
 Collect = Callable[[GraphQLObjectType, list[FieldDetails]], Fields]
-"""Gives the fields that a selection comes to on a type: fragments written out, fields of one name merged."""
+"""Collects the fields of a selection on a type (GraphQL specification, 6.3.2)."""
 
 
-class Functions:
-    """The functions of one document. Those that come to the same are made once."""
-
-    def __init__(self) -> None:
-        self._known: dict[tuple[Any, ...], Function] = {}
-        self.bytes = 0
-        """Memory that they take, estimated; `tests/test_engine_documents_memory.py` compares it with what they do
-        take."""
-
-    def function(
-        self, type_: GraphQLObjectType, mapping: ObjectMapping[Any], details: list[FieldDetails], collect: Collect
-    ) -> "Function":
-        """Return the function that completes a record; raises `NotCompiled`."""
-        writer = _Writer(collect)
-        text = f"lambda record: {writer.object(type_, mapping, details, 'record')}"
-        key = (text, *writer.values)
-        if (known := self._known.get(key)) is not None:
-            return known
-        size = writer.bytes + 1_500 + 4 * len(text)
-        if self.bytes + size > MOST_BYTES:
-            raise NotCompiled(Reason.SIZE)
-        self.bytes += size
-        complete = eval(text, writer.names)  # noqa: S307 - see above
-        self._known[key] = found = Function(complete, writer.repeats)
-        return found
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Function:
-    """Completes a record. `repeats`: it may write one value of the record several times."""
-
-    complete: Callable[[Any], msgspec.Struct]
-    repeats: bool
-
-
-class _Writer:
-    """Writes expressions; what they refer to by name is in `names`, and what decides about that in `values`."""
+class Writer:
+    """Writes expressions. `names` holds what they refer to; equal text and equal `values` are the same function."""
 
     def __init__(self, collect: Collect) -> None:
         self.names: dict[str, Any] = {
@@ -108,6 +68,7 @@ class _Writer:
     def object(
         self, type_: GraphQLObjectType, mapping: ObjectMapping[Any], details: list[FieldDetails], record: str
     ) -> str:
+        """Return the expression that completes the object that a record has for this type."""
         values = {}
         for key, same in self._collect(type_, details).items():
             name = same[0].node.name.value
@@ -115,7 +76,7 @@ class _Writer:
                 values[key] = repr(type_.name)
                 continue
             field = type_.fields.get(name)
-            # Only what reads an attribute and nothing else: no arguments, no refusal (`schema/access.py`).
+            # Only what reads an attribute and nothing else: no arguments, no refusal.
             if field is None or field.args or not getattr(field.resolve, "_is_default", False):
                 raise NotCompiled(Reason.SELECTION)
             self._fields += 1
@@ -127,7 +88,7 @@ class _Writer:
             values[key] = self._value(field.type, value, same, record)
         keys = tuple(values)
         self.bytes += 1_500 + 300 * len(keys)
-        return f"{self._let(_shape(keys), keys)}({', '.join(values.values())})"
+        return f"{self._let(shape(keys), keys)}({', '.join(values.values())})"
 
     def _value(self, type_: GraphQLOutputType, value: Value, details: list[FieldDetails], record: str) -> str:
         if isinstance(type_, GraphQLNonNull):
@@ -193,35 +154,22 @@ _LEFT_AS_IS = {
     "Int": "type({0}) is int and -2147483648 <= {0} <= 2147483647",
     "DateTime": "type({0}) is datetime and {0}.tzinfo is UTC",
 }
-"""What scalars leave as it is; and times, which msgspec writes just as `DateTime` does."""
+"""Values that their scalar serializes to themselves; and times, which msgspec writes just as `DateTime` does."""
 
 _TEXTS = frozenset({"BigInt", "Date", "Decimal"})
-"""Scalars that are written as texts. Of others it is not known, and msgspec writes some floats as orjson does not."""
+"""Scalars that serialize to text. Others may give any value, and msgspec writes some floats other than orjson does."""
 
 
 def _raw(value: Any) -> msgspec.Raw | None:
-    """Return any value as orjson writes it, None for null."""
+    """Return a value as orjson writes it, None for null."""
     try:
         return None if value is None else msgspec.Raw(orjson.dumps(value))
     except TypeError:  # what orjson does not write, such as an integer beyond 64 bits
         raise NotCompiled(Reason.VALUE) from None
 
 
-_SHAPES: WeakValueDictionary[tuple[str, ...], type[msgspec.Struct]] = WeakValueDictionary()
-"""Every type that there is, while a function uses it. Types are dear, and only a full garbage collection frees one."""
-
-
-def _shape(keys: tuple[str, ...]) -> type[msgspec.Struct]:
-    """Return a type whose instances are objects with these keys, which may be words that Python has no fields of."""
-    found = _SHAPES.get(keys)
-    if found is None:
-        names = {f"f{index}": key for index, key in enumerate(keys)}
-        _SHAPES[keys] = found = msgspec.defstruct("Shape", list(names), rename=names, eq=False, gc=False)
-    return found
-
-
 def _null_in_non_null() -> None:
-    """Refuse a null. The executor will refuse it again, in its own words and at the right place."""
+    """Refuse a null. graphql-core will refuse it again, with its message and at the right place."""
     raise NotCompiled(Reason.NULL)
 
 

@@ -5,9 +5,9 @@ from typing import Any
 
 from graphql import DocumentNode, GraphQLError, OperationDefinitionNode, Source
 
-from engine.codegen import Function, Functions
 from engine.compiled_field import Failure, Serializer
 from engine.fallbacks import DocumentFallbacks
+from engine.functions import Function, Functions
 from engine.literals import Parameterised
 from engine.lookup import Records
 from engine.serialization_cache import SerializationCache

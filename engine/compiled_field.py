@@ -10,9 +10,9 @@ import msgspec
 from orjson import Fragment
 
 from engine.answer_size import AnswerSize
-from engine.codegen import Function
 from engine.context import Context
 from engine.fallbacks import NotCompiled, Reason
+from engine.functions import Function
 from engine.lookup import Lookup
 from engine.serialization_cache import SerializationCache
 from engine.slots import Slot
@@ -25,7 +25,7 @@ _encode_into = msgspec.json.Encoder().encode_into
 
 
 class Failure(NamedTuple):
-    """An error, its path in the answer, and the places of its field in the text that was compiled."""
+    """An error, its path in the response, and the positions of its field in the text that was compiled."""
 
     error: BaseException
     path: list[str | int]
@@ -43,7 +43,7 @@ class Serializer:
     def complete(self, record: Any, size: AnswerSize) -> msgspec.Struct:
         """Return the object that is encoded as the record's JSON; raises `LimitExceeded`."""
         completed = self.function.complete(record)
-        if self.function.repeats:  # else it is no longer than what the source has sent
+        if self.function.repeats:  # else it is no longer than what the source sent
             size.check(completed)
         return completed
 
@@ -109,7 +109,7 @@ class CompiledField:
             size.add(len(self.value) + 2)
             return self.value
         serializers = self.serializers
-        # A record at a time, so that the next one finds its memory in the processor's cache.
+        # One record at a time: its memory is still in the processor's cache when the next one is encoded.
         text = bytearray()
         places: dict[Future[Any], slice] = {}
         before = 0

@@ -1,8 +1,8 @@
-"""The size of a GraphQL document, as if every fragment were written out, found without writing any out.
+"""The size of a GraphQL document with every fragment inlined, without inlining any.
 
-Each fragment is measured once and remembered. So twenty fragments that each spread the next one twice count as a
-million fields, and take no longer than twenty fragments. Limiters that walk a fragment at every spread do the work
-that they are there to prevent (CVE-2026-47706, CVE-2026-47707, GHSA-mfj6-6p54-m98c).
+Each fragment is measured once. So twenty fragments that each spread the next one twice count as a million fields, and
+take no longer to measure than twenty fragments. Limiters that visit a fragment at every spread do the work that they
+should prevent (CVE-2026-47706, CVE-2026-47707, GHSA-mfj6-6p54-m98c).
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ from graphql import (
 from engine.errors import BAD_USER_INPUT, RequestRefused
 
 MAX_NESTING: Final = 100
-"""Selection sets within one another, those of fragments too. Python's stack, not the graph, sets this bound."""
+"""Nested selection sets, those of fragments included. The bound comes from Python's stack, not from the graph."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class QueryLimits:
     max_directives: int = 100
     max_records: int = 200
     max_answer_fields: int = 10_000
-    """Fields times the records that they are asked of: what an answer can hold, were its lists one long."""
+    """Fields times the records that they are selected on: what a response can hold if its lists have one item each."""
     max_answer_bytes: int = 10_000_000
     """JSON of an answer's data (`engine/answer_size.py`)."""
 
@@ -53,7 +53,7 @@ class LimitExceeded(RequestRefused):
 
 @dataclass(slots=True)
 class QueryCost:
-    """What a selection set comes to, fragments written out."""
+    """The size of a selection set, fragments inlined."""
 
     depth: int = 0
     nesting: int = 0
@@ -62,7 +62,7 @@ class QueryCost:
     directives: int = 0
 
     def add(self, other: "QueryCost", *, below_field: bool = False) -> None:
-        """Count a part of the selection set; `below_field`: it is what a field selects."""
+        """Add a part of the selection set; `below_field`: it is the selection set of a field."""
         self.depth = max(self.depth, other.depth + below_field)
         self.nesting = max(self.nesting, other.nesting + 1)
         self.fields += other.fields
@@ -71,7 +71,7 @@ class QueryCost:
 
 
 class CostVisitor:
-    """Measures one document. Fragments that are not defined or spread themselves are left to validation."""
+    """Measures one document. Validation refuses fragments that are not defined, or spread themselves."""
 
     def __init__(self, fragments: Mapping[str, FragmentDefinitionNode], limits: QueryLimits) -> None:
         self._fragments = fragments

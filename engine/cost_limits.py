@@ -26,12 +26,12 @@ from engine.cost import CostVisitor, LimitExceeded, QueryCost, QueryLimits
 INTROSPECTION: Final = ("__schema", "__type")
 
 MOST_ALIASES: Final = 2
-"""In introspection, whose lists are long and within one another. Without aliases it cannot ask for anything twice."""
+"""In introspection, whose lists are long and nested. Without aliases it cannot select anything twice."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecordCost:
-    """A root field that fetches records: how many it names itself, how many its variables name (or their defaults)."""
+    """A root field that fetches records: how many its literals name, and which variables name more (or by default)."""
 
     constant: int
     variables: tuple[tuple[str, int], ...]
@@ -73,7 +73,7 @@ class CostLimits:
         return {o.name.value if o.name else None: self._operation(o, visitor) for o in operations}
 
     def check(self, cost: OperationCost, variables: Mapping[str, Any] | None) -> None:
-        """Raise `LimitExceeded` if an operation asks for too many records, or for too much of them."""
+        """Raise `LimitExceeded` if an operation requests too many records, or too many fields of them."""
         given = variables or {}
         records = 0
         fields = cost.fields

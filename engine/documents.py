@@ -78,7 +78,7 @@ Read = Callable[[str, Iterable[Parameterised]], Document | Refusal]
 
 
 class Documents(Generic[Refusal]):
-    """The cache of documents, and of refusals of texts that are none."""
+    """The cache of documents, and of the refusals of texts that cannot be executed."""
 
     def __init__(self, read: Read[Refusal], *, most_characters: int, most_bytes: int) -> None:
         self._read = read
@@ -96,7 +96,7 @@ class Documents(Generic[Refusal]):
         return self._known.size
 
     def get(self, text: str) -> Document | Refusal:
-        """Return the document of a text, or its refusal."""
+        """Return the document of a text, or its refusal, from the cache if it is there."""
         if len(text) <= self._most_characters:
             for parts in parameterisations(text):
                 if isinstance(found := self._known.get(parts.key), Document):

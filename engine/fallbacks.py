@@ -1,4 +1,4 @@
-"""Why operations are executed by graphql-core and not as they are compiled: counted, and logged once per document."""
+"""Why graphql-core executed an operation in place of the compiled one: counted, and logged once per document."""
 
 import logging
 from collections import Counter
@@ -35,7 +35,7 @@ class Reason(StrEnum):
     VALUE = "value"
     """A record with a value that its scalar refuses."""
     FAULT = "fault"
-    """An exception that nobody expected: a fault of this server."""
+    """An unexpected exception: a fault of this server."""
 
 
 class NotCompiled(Exception):
@@ -58,12 +58,12 @@ class Fallbacks:
         return self._counts
 
     def of(self, text: str) -> "DocumentFallbacks":
-        """Return what counts, and logs, for one document."""
+        """Return the counter of one document."""
         return DocumentFallbacks(self._counts, text)
 
 
 class DocumentFallbacks:
-    """Those of one document. It is named in the log by the beginning of its SHA-256, as it may hold personal data."""
+    """The fallbacks of one document. The log has the start of its SHA-256, since its text may hold personal data."""
 
     __slots__ = ("_counts", "_logged", "_text")
 
@@ -73,7 +73,7 @@ class DocumentFallbacks:
         self._logged: set[Reason] = set()
 
     def add(self, reason: Reason, error: Exception | None = None) -> None:
-        """Count an operation; a fault is logged with the traceback of its exception, and without that one's text."""
+        """Count an operation; a fault is logged with the traceback of its exception, without the exception's text."""
         self._counts[reason] += 1
         if reason in self._logged or reason is Reason.FIRST_REQUEST:
             return

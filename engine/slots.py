@@ -19,7 +19,7 @@ from graphql import (
 from engine.literals import Parameterised
 
 Slot = int | slice
-"""Which of a text's literals an argument is: one, or the items of a list."""
+"""Which of a text's parameters an argument is: one, or the items of a list."""
 
 
 class Slots:
@@ -87,7 +87,7 @@ class Slots:
 
 
 def slot_of(node: ValueNode | None, slots: Mapping[int, int], *, is_list: bool) -> Slot | None:
-    """Return which literals a value in the tree is; None if it is none."""
+    """Return which parameters of the text a value is; None if it is none."""
     starts = _starts(node) if node else ()
     numbers = [slots[start] for start in starts if start in slots]
     if not numbers:
@@ -96,12 +96,12 @@ def slot_of(node: ValueNode | None, slots: Mapping[int, int], *, is_list: bool) 
 
 
 def moved(position: int, slots: Mapping[int, int], before: Sequence[str], after: Sequence[str]) -> int:
-    """Return where in another text of the same template a place of the first one is."""
+    """Return the position in a text (its parameters `after`) of one in the first text (`before`) of its template."""
     return position + sum(len(after[n]) - len(before[n]) for start, n in slots.items() if start < position)
 
 
 def _starts(value: ValueNode) -> Collection[int]:
-    """Return where the literals of an argument stand; none where it has anything else besides."""
+    """Return the positions of an argument's literals; none if it has anything else besides."""
     nodes = value.values if isinstance(value, ListValueNode) else (value,)
     if not all(isinstance(node, StringValueNode) for node in nodes):
         return ()

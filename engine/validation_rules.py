@@ -1,8 +1,8 @@
-"""Which of GraphQL's rules of validation can find anything in a document at all.
+"""The rules of validation that can find an error in a document.
 
-Each rule looks at every node, and some at much more than that. A document without a `$` has no variables that could be
-wrong, one without an `@` no directives, one without dots and the word `fragment` no fragments. The text is searched for
-that first: where such a sign stands in a text value, a rule runs in vain, as all of them would otherwise.
+Each rule visits every node, and some do much more. A document without a `$` has no variables that could be wrong, one
+without an `@` no directives, one without dots and the word `fragment` no fragments. So the text is searched for these
+signs first. A sign inside a string literal only makes a rule run that finds nothing.
 """
 
 from typing import Any
@@ -40,12 +40,12 @@ _UNDEFINED = frozenset(
         "StreamDirectiveOnListField",
     }
 )
-"""Rules of directives that the schema does not define: `@defer` and `@stream` are unknown, and there is no more to say.
+"""Rules of directives that the schema does not define: another rule refuses `@defer` and `@stream` as unknown.
 graphql-core's rule for `@stream` raises an `AttributeError` where one stands in a union."""
 
 
 def rules_for(query: str) -> list[type[ASTValidationRule]]:
-    """Return the rules that a document's text has to be held against, in graphql-core's order."""
+    """Return the rules that validate a document of this text, in graphql-core's order."""
     idle: set[Any] = set(_UNDEFINED)
     for signs, names in _SIGNS.items():
         if not any(sign in query for sign in signs):

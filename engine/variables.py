@@ -1,4 +1,4 @@
-"""The variables of a request, coerced as graphql-core would; quickly where they plainly are what they should be."""
+"""The variables of a request, coerced as graphql-core does, but quickly if coercion would change nothing."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,7 +13,7 @@ from graphql import (
 from graphql.execution.values import VariableValues, get_variable_values
 
 IsPlain = Callable[[Any], bool]
-"""Whether coercing a value would give the value itself."""
+"""Whether coercion of a value gives the value itself."""
 
 
 class Variables:
@@ -25,7 +25,7 @@ class Variables:
         self._tests = [(d.variable.name.value, _test(type_from_ast(schema, d.type))) for d in definitions]
 
     def coerced(self, given: dict[str, Any]) -> dict[str, Any] | None:
-        """Return the values by name, without those that were not given; None if one cannot be coerced."""
+        """Return the coerced values by name, without absent ones; None if one cannot be coerced."""
         found = {}
         for name, is_plain in self._tests:
             if name not in given or not is_plain(given[name]):

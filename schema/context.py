@@ -1,4 +1,4 @@
-"""What the resolvers of one operation share, and the way from a key to what clients see of its record."""
+"""What the resolvers of one operation share (`engine.context.Context`)."""
 
 from dataclasses import dataclass, field
 
@@ -21,7 +21,7 @@ class Context:
     operation: UpstreamContext
     access: Access
     refused: list[Refused] = field(default_factory=list)
-    """The personal fields that this caller was refused so far."""
+    """The personal fields that were refused to this caller so far."""
 
     async def load(self, source: Source, source_id: str) -> Opportunity | None:
         """Return a source's opportunity, None where it has none; the id is canonical. Raises a `ResolverError`."""
