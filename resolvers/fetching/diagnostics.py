@@ -4,7 +4,7 @@ from resolvers.errors import UpstreamBadResponse, UpstreamError, UpstreamForbidd
 from resolvers.source import Outcome
 from resolvers.telemetry import FetchFailed, NothingFound, Telemetry, UnknownCode
 
-TOLD = (UpstreamBadResponse, UpstreamUnauthorized, UpstreamForbidden)
+REPORTED = (UpstreamBadResponse, UpstreamUnauthorized, UpstreamForbidden)
 """Errors that an operator can do something about."""
 
 SUSPICIOUSLY_MANY = 20
@@ -23,10 +23,10 @@ class Diagnostics:
         self._missing_at_first: int | None = 0
         """How many records were missing before one was found; None from then on."""
 
-    def look_at(self, outcome: Outcome) -> None:
+    def record(self, outcome: Outcome) -> None:
         """Tell of an error, that no record is ever found, and of each code that is not documented."""
         if isinstance(outcome, UpstreamError):
-            self.tell(outcome)
+            self.report(outcome)
         elif outcome is None:
             self._count_missing()
         else:
@@ -36,10 +36,10 @@ class Diagnostics:
                     self._reported.add(unknown)
                     self._telemetry(UnknownCode(self._source, *unknown))
 
-    def tell(self, error: UpstreamError) -> None:
+    def report(self, error: UpstreamError) -> None:
         """Tell of an error that the exchange itself did not show. The budget and the breaker refuse without a word."""
-        if not error.is_told and isinstance(error, TOLD):
-            error.is_told = True
+        if not error.is_reported and isinstance(error, REPORTED):
+            error.is_reported = True
             self._telemetry(FetchFailed(self._source, error.code, error.detail))
 
     def _count_missing(self) -> None:

@@ -84,7 +84,7 @@ class RecordCache:
             return None
         return entry.record, now - entry.stored_at
 
-    def keep(self, source_id: str, record: Any | None) -> None:
+    def store(self, source_id: str, record: Any | None) -> None:
         """Remember a record, or that there is none."""
         if self._is_off:
             return

@@ -45,18 +45,18 @@ class Scheduler:
         self.source = client.transport.source
         self._client = client
         self._cache = cache
-        self._wanted: dict[str, KeyRequest] = {}
+        self._key_requests: dict[str, KeyRequest] = {}
         self._queue = FairQueue()
-        self._shared_fetches = SharedFetches(client, landed=self._landed, failed=self._settle)
+        self._shared_fetches = SharedFetches(client, on_done=self._on_done, on_error=self._settle)
         self._diagnostics = Diagnostics(self.source, client.transport.telemetry)
         self._dispatching: asyncio.Handle | asyncio.Task[None] | None = None
-        self._permit_coming = False
+        self._is_acquiring = False
 
-    def at_hand(self, source_id: str, operation: UpstreamContext) -> Entry | None:
+    def cached(self, source_id: str, operation: UpstreamContext) -> Entry | None:
         """Return what the cache has to answer with; costs no turn of the loop."""
         entry = None if operation.wants_fresh else self._cache.fresh(source_id)
         if entry is not None:
-            cost = operation.cost(self.source)
+            cost = operation.usage(self.source)
             cost.keys += 1
             cost.cached += 1
         return entry
@@ -71,38 +71,38 @@ class Scheduler:
 
         Raises nothing of the source's. Whoever is cancelled waits no more, and what nobody waits for is not fetched.
         """
-        operation.cost(self.source).keys += len(ids)
+        operation.usage(self.source).keys += len(ids)
         operation.begin_waiting(self.source)
         waiter = Waiter(operation)
-        key_request: list[KeyRequest] = []
+        key_requests: list[KeyRequest] = []
         try:
-            key_request = self._want(ids, waiter)
+            key_requests = self._request(ids, waiter)
             await waiter.wait()
-            return [self._outcome(one, operation) for one in key_request]
+            return [self._outcome(one, operation) for one in key_requests]
         except Exception as error:  # a fault of ours: those who wait have to know
             return [error] * len(ids)
         finally:
             operation.end_waiting(self.source)
             if not waiter.is_complete:
-                self._leave(key_request, waiter)
+                self._stop_waiting(key_requests, waiter)
 
-    def _want(self, ids: Sequence[str], waiter: Waiter) -> list[KeyRequest]:
+    def _request(self, ids: Sequence[str], waiter: Waiter) -> list[KeyRequest]:
         """Join each id's fetch, or queue it; refuse at once what could not leave before the deadline."""
         operation = waiter.operation
         found, new = [], []
         for source_id in ids:
-            key_request = self._wanted.get(source_id)
+            key_request = self._key_requests.get(source_id)
             # Who wants it fresh may wait for what has not left yet, and not for what left before.
             if key_request is None or (operation.wants_fresh and not key_request.is_queued):
                 key_request = KeyRequest(source_id, operation)
                 new.append(key_request)
             else:
-                operation.cost(self.source).joined += 1
+                operation.usage(self.source).joined += 1
             key_request.join(waiter)
             found.append(key_request)
         fitting = self._fitting(len(new), operation)
         for key_request in new[:fitting]:
-            self._wanted[key_request.source_id] = key_request
+            self._key_requests[key_request.source_id] = key_request
             self._queue.add(key_request)
         if late := new[fitting:]:
             refusal = self._over_budget(self._delay(operation, len(late)))
@@ -128,7 +128,7 @@ class Scheduler:
         if self._queue:
             position = self._queue.position(operation, self._queue.length(operation) + further)
         requests = -(-position // self._client.batch_size)
-        return rate_limiter.delay(requests - (self._permit_coming and rate_limiter.waiting > 0))
+        return rate_limiter.delay(requests - (self._is_acquiring and rate_limiter.waiters > 0))
 
     def _over_budget(self, delay: float) -> UpstreamRateLimited:
         return UpstreamRateLimited(self.source, detail="own budget", retry_after_seconds=round(delay, 1))
@@ -149,12 +149,12 @@ class Scheduler:
                 return stale[0]
         return outcome
 
-    def _leave(self, key_request: Iterable[KeyRequest], waiter: Waiter) -> None:
+    def _stop_waiting(self, key_requests: Iterable[KeyRequest], waiter: Waiter) -> None:
         """Wait no more. What nobody waits for any more is not fetched, or no longer."""
         has_hung_up = waiter.operation.now() < waiter.operation.deadline
-        for one in key_request:
-            one.leave(waiter)
-            if one.visits or one.outcome is not PENDING:
+        for one in key_requests:
+            one.remove(waiter)
+            if one.waiters or one.outcome is not PENDING:
                 continue
             if one.is_queued:
                 self._queue.remove(one)
@@ -162,7 +162,7 @@ class Scheduler:
             elif has_hung_up and one.shared_fetch is not None and not one.shared_fetch.weight:
                 # At a deadline it ends by itself, and the breaker gets to know that the source took too long.
                 # At once, or somebody might still join; and several may have waited for it.
-                for other in self._shared_fetches.abandon(one.shared_fetch):
+                for other in self._shared_fetches.cancel(one.shared_fetch):
                     self._forget(other)
 
     def _dispatch(self) -> None:
@@ -170,10 +170,10 @@ class Scheduler:
         self._dispatching = None
         client = self._client
         try:
-            while self._queue and client.is_ready and (permit := client.transport.permit_at_hand()):
+            while self._queue and client.is_ready and (permit := client.transport.try_acquire()):
                 self._send(permit)
         except Exception as error:  # a fault of ours: those who wait have to know
-            self._settle(self._queue.take(), error)
+            self._settle(self._queue.pop(), error)
         if self._queue:
             self._dispatching = asyncio.create_task(self._dispatch_slowly())
 
@@ -184,36 +184,38 @@ class Scheduler:
                     await self._dispatch_one()
                 except Exception as error:  # the source's, or a fault of ours
                     if isinstance(error, UpstreamError):
-                        self._diagnostics.tell(error)
-                    self._settle(self._queue.take(), error)
+                        self._diagnostics.report(error)
+                    self._settle(self._queue.pop(), error)
         finally:
             self._dispatching = None
 
     async def _dispatch_one(self) -> None:
-        getting_ready = SharedFetch(self._queue.waiters)
-        self._permit_coming = True
+        preparation = SharedFetch(self._queue.contexts)
+        self._is_acquiring = True
         try:
-            await self._client.prepare(getting_ready)
-            permit = await self._client.transport.permit(getting_ready)
+            await self._client.prepare(preparation)
+            permit = await self._client.transport.acquire(preparation)
         finally:
-            self._permit_coming = False
+            self._is_acquiring = False
         self._send(permit)
 
     def _send(self, permit: Permit) -> None:
         """Send with the permit as much as one request can carry."""
-        if batch := self._queue.take(self._client.batch_size):
-            self._shared_fetches.begin(batch, permit)
+        if batch := self._queue.pop(self._client.batch_size):
+            self._shared_fetches.start(batch, permit)
         else:
-            permit.end(Verdict.NONE)
+            permit.release(Verdict.NONE)
 
-    def _landed(self, batch: list[KeyRequest], outcomes: list[Outcome]) -> None:
+    def _on_done(self, batch: list[KeyRequest], outcomes: list[Outcome]) -> None:
         for one, outcome in zip(batch, outcomes, strict=True):
-            self._diagnostics.look_at(outcome)
+            self._diagnostics.record(outcome)
             if isinstance(outcome, UpstreamError):
                 # Their frames know this outcome, in a cycle, and whatever came.
                 outcome.__traceback__ = outcome.__context__ = None
-            elif self._wanted.get(one.source_id) is one:  # else it was asked for anew meanwhile, and this may be older
-                self._cache.keep(one.source_id, outcome)
+            elif (
+                self._key_requests.get(one.source_id) is one
+            ):  # else it was asked for anew meanwhile, and this may be older
+                self._cache.store(one.source_id, outcome)
             self._forget(one)
             one.settle(outcome)
 
@@ -223,8 +225,8 @@ class Scheduler:
             one.settle(outcome)
 
     def _forget(self, key_request: KeyRequest) -> None:
-        if self._wanted.get(key_request.source_id) is key_request:
-            del self._wanted[key_request.source_id]
+        if self._key_requests.get(key_request.source_id) is key_request:
+            del self._key_requests[key_request.source_id]
 
 
 def open_scheduler(

@@ -36,7 +36,7 @@ Halves = dict[tuple[str, ...], dict[str, Outcome] | None]
 class Tokens(Protocol):
     """Where the bearer token comes from."""
 
-    def at_hand(self) -> str | None:
+    def current(self) -> str | None:
         """Return a token that should be good, None if one has to be got first."""
 
     async def get(self, shared_fetch: SharedFetch) -> str:
@@ -74,7 +74,7 @@ class NexudusClient:
     @property
     def is_ready(self) -> bool:
         """Whether a token is at hand."""
-        return self._tokens.at_hand() is not None
+        return self._tokens.current() is not None
 
     async def prepare(self, shared_fetch: SharedFetch) -> None:
         """Sign in, if need be, however long it takes."""
@@ -220,7 +220,7 @@ class NexudusClient:
 
     async def _get(self, request: Request, shared_fetch: SharedFetch) -> bytes | None:
         """Send with a token; after one refusal with a renewed one, once."""
-        token = self._tokens.at_hand()
+        token = self._tokens.current()
         if token is None:
             with shared_fetch.time_left(SOURCE):
                 token = await self._tokens.get(shared_fetch)

@@ -56,7 +56,7 @@ class Attempt:
         self._request = request
         self._shared_fetch = shared_fetch
         self._permit = permit
-        seconds_left, self._weight = shared_fetch.look()
+        seconds_left, self._weight = shared_fetch.snapshot()
         self._seconds = max(0.0, min(upstream.timeout_seconds, seconds_left))
         self._round = upstream.concurrency_limiter.round
         self._started = perf_counter()
@@ -65,7 +65,7 @@ class Attempt:
     async def make(self, *, on_new_connection: bool = False) -> Found:
         """Return what was found; raises nothing but a cancellation."""
         upstream = self._upstream
-        self._shared_fetch.pay(upstream.source)
+        self._shared_fetch.count_request(upstream.source)
         deadline = self._shared_fetch.now() + self._seconds
         found: Response | TimeoutError | MalformedResponse | ConnectionFailed
         try:
@@ -73,7 +73,7 @@ class Attempt:
                 found = await upstream.http_client.send(
                     self._request,
                     max_bytes=upstream.max_bytes,
-                    on_sent=self._permit.sent,
+                    on_sent=self._permit.on_sent,
                     on_new_connection=on_new_connection,
                 )
         except TimeoutError:
@@ -117,7 +117,7 @@ class Attempt:
             verdict = Verdict.FAILED if is_ill else Verdict.GOOD
             if status == 503:
                 upstream.concurrency_limiter.decrease(self._round)
-        failure.is_told = True
+        failure.is_reported = True
         self._end(status, failure, verdict)
         return failure
 
@@ -134,4 +134,4 @@ class Attempt:
         upstream.telemetry(
             UpstreamCall(upstream.source, request.kind, request.keys, status, milliseconds, code, detail)
         )
-        self._permit.end(verdict, weight=max(self._weight, len(self._shared_fetch.waiters())))
+        self._permit.release(verdict, weight=max(self._weight, len(self._shared_fetch.waiters())))

@@ -15,7 +15,7 @@ class ConcurrencyLimiter:
     def __init__(self, ceiling: int) -> None:
         self._ceiling = ceiling
         self._limit = float(ceiling)
-        self._taken = 0
+        self._in_use = 0
         self._queue: deque[asyncio.Future[None]] = deque()
         self.round = 0
         """How many times the limit has shrunk."""
@@ -25,15 +25,15 @@ class ConcurrencyLimiter:
         """How many may run at once just now."""
         return int(self._limit)
 
-    def take_at_hand(self) -> bool:
+    def try_acquire(self) -> bool:
         """Take a place if one is free; return whether it was."""
-        is_free = self._taken < int(self._limit) and not self._queue
-        self._taken += is_free
+        is_free = self._in_use < int(self._limit) and not self._queue
+        self._in_use += is_free
         return is_free
 
-    async def take(self) -> None:
+    async def acquire(self) -> None:
         """Wait for a place and take it."""
-        if self.take_at_hand():
+        if self.try_acquire():
             return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._queue.append(turn)
@@ -49,11 +49,11 @@ class ConcurrencyLimiter:
 
     def release(self) -> None:
         """Return a place."""
-        self._taken -= 1
-        while self._queue and self._taken < self.limit:
+        self._in_use -= 1
+        while self._queue and self._in_use < self.limit:
             turn = self._queue.popleft()
             if not turn.done():
-                self._taken += 1
+                self._in_use += 1
                 turn.set_result(None)
 
     def increase(self) -> None:
