@@ -60,7 +60,7 @@ class UpstreamError(ResolverError):
         self.detail = detail
         self.status = status
         self.is_reported = False
-        """Whether telemetry has it."""
+        """Whether telemetry has got it."""
 
 
 class UpstreamUnauthorized(UpstreamError):

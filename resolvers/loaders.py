@@ -83,7 +83,7 @@ class Loaders:
         return mine
 
     def validator(self) -> "CachedRecords | None":
-        """Return what tells whether all that was asked for is still at hand; None if any of it had to be fetched."""
+        """Return a validator of all records that were requested; None if any of them had to be fetched."""
         cached = []
         for mine in self._sources.values():
             for source_id, known in mine.known.items():
@@ -126,7 +126,7 @@ class Loaders:
 
 
 class CachedRecords:
-    """Some records as they came from the cache. The cache decides how long they live, not this."""
+    """A response cache's validator: some records as they came from the record cache, which alone keeps them alive."""
 
     __slots__ = ("_records",)
 
@@ -137,7 +137,7 @@ class CachedRecords:
         return len(self._records)
 
     def __call__(self) -> bool:
-        """Return whether the cache would answer with just these now."""
+        """Return whether these are the fresh entries of the cache now."""
         try:
             for scheduler, source_id, known in self._records:
                 record = None if known is None else known()

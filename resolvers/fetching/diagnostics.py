@@ -1,4 +1,4 @@
-"""What an operator should know of a source's answers, each thing told once."""
+"""What an operator should know of a source's responses, each thing reported once."""
 
 from resolvers.errors import UpstreamBadResponse, UpstreamError, UpstreamForbidden, UpstreamUnauthorized
 from resolvers.source import Outcome
@@ -10,11 +10,11 @@ REPORTED = (UpstreamBadResponse, UpstreamUnauthorized, UpstreamForbidden)
 SUSPICIOUSLY_MANY = 20
 
 MOST_REPORTED = 100
-"""Unknown codes that are told of, each once."""
+"""Unknown codes that are reported, each once."""
 
 
 class Diagnostics:
-    """Looks at one source's outcomes."""
+    """Reports surprises among one source's outcomes to telemetry."""
 
     def __init__(self, source: str, telemetry: Telemetry) -> None:
         self._source = source
@@ -24,7 +24,7 @@ class Diagnostics:
         """How many records were missing before one was found; None from then on."""
 
     def record(self, outcome: Outcome) -> None:
-        """Tell of an error, that no record is ever found, and of each code that is not documented."""
+        """Report an error, that no record is ever found, and each code that is not documented."""
         if isinstance(outcome, UpstreamError):
             self.report(outcome)
         elif outcome is None:
@@ -37,7 +37,7 @@ class Diagnostics:
                     self._telemetry(UnknownCode(self._source, *unknown))
 
     def report(self, error: UpstreamError) -> None:
-        """Tell of an error that the exchange itself did not show. The budget and the breaker refuse without a word."""
+        """Report an error that no `UpstreamCall` shows. Refusals of limiter and breaker are none."""
         if not error.is_reported and isinstance(error, REPORTED):
             error.is_reported = True
             self._telemetry(FetchFailed(self._source, error.code, error.detail))

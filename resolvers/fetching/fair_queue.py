@@ -1,4 +1,4 @@
-"""Ids that wait for their source's budget, in an order that is fair to every operation.
+"""Ids that wait for their source's ration, in an order that is fair to every operation.
 
 Operations take turns, id by id: one that wants a thousand records cannot starve one that wants a single one.
 """
@@ -13,7 +13,7 @@ from resolvers.fetching.upstream_context import SharedFetch, UpstreamContext
 from resolvers.resilience.timeouts import TimeLimit
 
 PENDING: Final[Any] = object()
-"""In place of an outcome that is not there yet."""
+"""The outcome of a request that has none yet."""
 
 
 class Waiter:
@@ -39,11 +39,11 @@ class Waiter:
                 await self._future
 
     def expect_outcome(self) -> None:
-        """Wait for one record more."""
+        """Wait for one more record."""
         self._pending += 1
 
     def on_outcome(self) -> None:
-        """Wait for one less."""
+        """Wait for one record less; wake the operation at the last one."""
         self._pending -= 1
         if self._pending == 0 and self._future is not None and not self._future.done():
             self._future.set_result(None)
@@ -63,17 +63,17 @@ class KeyRequest:
         self.shared_fetch: SharedFetch | None = None
 
     def join(self, waiter: Waiter) -> None:
-        """Let somebody wait for it."""
+        """Add a waiter."""
         self.waiters.append(waiter)
         waiter.expect_outcome()
 
     def remove(self, waiter: Waiter) -> None:
-        """Let somebody wait no more."""
+        """Remove a waiter, if it is one."""
         if waiter in self.waiters:
             self.waiters.remove(waiter)
 
     def settle(self, outcome: Any) -> None:
-        """Tell all who wait, once."""
+        """Set the outcome, once, and notify all waiters."""
         if self.outcome is PENDING:
             self.outcome = outcome
             self.shared_fetch = (

@@ -1,10 +1,10 @@
-"""From ids to records across requests: the cache, the fetches under way, and the queue for the budget.
+"""From ids to records across requests: the cache, the running fetches, and the queue for the source's ration.
 
-For each id, in this order: a fresh record in the cache is the answer; a fetch under way is joined; otherwise the id
-queues. As soon as the source's budget lets a request go, as many ids leave with it as one request can carry, whoever
-asked for them. So an id never waits for company while the budget is free, and never leaves alone while others wait.
-One fetcher for each source, shared by all requests: what it does for several of them runs in an empty context, or the
-log would show the id of one.
+For each id, in this order: a fresh record in the cache is returned; a running fetch of the id is joined; otherwise the
+id is queued. When the source's limiters allow a request, it carries as many queued ids as one request can, whichever
+operations they belong to. So no id waits for a batch to fill while a request may be sent, and none is sent alone while
+others are queued. There is one scheduler for each source, shared by all requests: what it does for several of them
+runs in an empty context, or the log would show the request id of one.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ from resolvers.source import Client, Outcome, Record, Source, SourceSettings
 from resolvers.telemetry import Telemetry
 
 NO_STALE_ANSWER = (UpstreamUnauthorized, UpstreamForbidden)
-"""Where the source says that this server may not read, what it let us read before is no answer."""
+"""A source that refuses this server access must not be served from what it allowed before."""
 
 
 class Scheduler:
@@ -53,7 +53,7 @@ class Scheduler:
         self._is_acquiring = False
 
     def cached(self, source_id: str, operation: UpstreamContext) -> Entry | None:
-        """Return what the cache has to answer with; costs no turn of the loop."""
+        """Return the fresh entry of the cache, if there is one and the operation may use it; awaits nothing."""
         entry = None if operation.wants_fresh else self._cache.fresh(source_id)
         if entry is not None:
             cost = operation.usage(self.source)
@@ -62,14 +62,14 @@ class Scheduler:
         return entry
 
     def has(self, source_id: str, record: Record | None) -> bool:
-        """Whether the cache would answer with this very record now; with None: that there is none."""
+        """Return whether the fresh entry is this very record; with None: whether it says that there is none."""
         entry = self._cache.fresh(source_id)
         return entry is not None and entry.record is record
 
     async def fetch_many(self, ids: Sequence[str], operation: UpstreamContext) -> list[Outcome]:
-        """Return one outcome for each of the distinct ids, in order; at the operation's deadline at the latest.
+        """Return one outcome for each of the distinct ids, in order, by the operation's deadline.
 
-        Raises nothing of the source's. Whoever is cancelled waits no more, and what nobody waits for is not fetched.
+        Errors are outcomes, not raised. When the caller is cancelled, ids that nobody else waits for are not fetched.
         """
         operation.usage(self.source).keys += len(ids)
         operation.begin_waiting(self.source)
@@ -87,12 +87,12 @@ class Scheduler:
                 self._stop_waiting(key_requests, waiter)
 
     def _request(self, ids: Sequence[str], waiter: Waiter) -> list[KeyRequest]:
-        """Join each id's fetch, or queue it; refuse at once what could not leave before the deadline."""
+        """Join each id's fetch, or queue it; refuse at once what could not be sent before the deadline."""
         operation = waiter.operation
         found, new = [], []
         for source_id in ids:
             key_request = self._key_requests.get(source_id)
-            # Who wants it fresh may wait for what has not left yet, and not for what left before.
+            # An operation that wants fresh records may join a request that is not sent yet, and no other.
             if key_request is None or (operation.wants_fresh and not key_request.is_queued):
                 key_request = KeyRequest(source_id, operation)
                 new.append(key_request)
@@ -109,12 +109,12 @@ class Scheduler:
             for key_request in late:
                 key_request.settle(refusal)
         if self._queue and self._dispatching is None:
-            # In the next turn: others may ask in this one, and come along.
+            # In the next turn: ids that others request in this one can share the batch.
             self._dispatching = operation.loop.call_soon(self._dispatch, context=Context())
         return found
 
     def _fitting(self, count: int, operation: UpstreamContext) -> int:
-        """Return how many of as many new ids could leave early enough to be answered."""
+        """Return how many of `count` new ids could be sent early enough for their response to be in time."""
         transport = self._client.transport
         left = operation.deadline - operation.now() - transport.shortest_exchange_seconds
         if not count or self._delay(operation, count) <= left:
@@ -122,7 +122,7 @@ class Scheduler:
         return bisect_right(range(1, count + 1), left, key=lambda further: self._delay(operation, further))
 
     def _delay(self, operation: UpstreamContext, further: int) -> float:
-        """Return in how many seconds the `further`-th id that the operation queues now would leave."""
+        """Return in how many seconds the `further`-th id that the operation queues now would be sent."""
         rate_limiter = self._client.transport.rate_limiter
         position = further
         if self._queue:
@@ -150,7 +150,7 @@ class Scheduler:
         return outcome
 
     def _stop_waiting(self, key_requests: Iterable[KeyRequest], waiter: Waiter) -> None:
-        """Wait no more. What nobody waits for any more is not fetched, or no longer."""
+        """Remove a waiter; remove from the queue, or cancel, what has no waiter left."""
         has_hung_up = waiter.operation.now() < waiter.operation.deadline
         for one in key_requests:
             one.remove(waiter)
@@ -166,7 +166,7 @@ class Scheduler:
                     self._forget(other)
 
     def _dispatch(self) -> None:
-        """Send what may leave at once; a task sends the rest, a permit at a time."""
+        """Send what may be sent at once; a task sends the rest, a permit at a time."""
         self._dispatching = None
         client = self._client
         try:
@@ -200,7 +200,7 @@ class Scheduler:
         self._send(permit)
 
     def _send(self, permit: Permit) -> None:
-        """Send with the permit as much as one request can carry."""
+        """Send as many queued ids as one request can carry."""
         if batch := self._queue.pop(self._client.batch_size):
             self._shared_fetches.start(batch, permit)
         else:
@@ -238,7 +238,7 @@ def open_scheduler(
     *,
     clock: Callable[[], float] = monotonic,
 ) -> Scheduler:
-    """Return the fetcher of a source that has credentials. `clock`, in seconds, is that of all its parts."""
+    """Return the scheduler of a source that has credentials. `clock`, in seconds, is that of all its parts."""
     rate_limiter = RateLimiter(source.name, source.rates if settings.rationed else (), clock=clock)
     concurrency_limiter = ConcurrencyLimiter(settings.concurrency or source.concurrency)
     transport = Transport(

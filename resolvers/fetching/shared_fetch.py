@@ -1,4 +1,4 @@
-"""Fetches under way, each for as many records as one request can carry, and a task for each."""
+"""Running fetches, each for as many records as one request can carry, and a task for each."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -13,10 +13,10 @@ Batch = list[KeyRequest]
 
 
 class SharedFetches:
-    """The fetches under way from one source.
+    """The running fetches of one source.
 
-    `on_done` is told of a batch and its outcomes, `on_error` of one that a fault of ours keeps from having any: whoever
-    waits has to know, or would wait for ever.
+    `on_done` is called with a batch and its outcomes, `on_error` with a batch that a fault of ours keeps from having
+    any: its waiters would wait for ever otherwise.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class SharedFetches:
         self._running[shared_fetch] = task, batch
 
     def cancel(self, shared_fetch: SharedFetch) -> Batch:
-        """Break off a fetch that nobody waits for any more; return what it was for."""
+        """Cancel a fetch that nobody waits for any more; return its batch, empty if it is done."""
         if shared_fetch not in self._running:
             return []
         task, batch = self._running.pop(shared_fetch)
@@ -76,7 +76,7 @@ class SharedFetches:
 
 
 def _shared_fetch(batch: Sequence[KeyRequest], source: str) -> SharedFetch:
-    """Return the flight of a batch; whoever asked for the first record pays for it, the others ride along."""
+    """Return the fetch of a batch. Its request counts for the owner of the first record; the others have joined it."""
     owner = batch[0].owner
     if len(batch) == 1:
         return SharedFetch(batch[0].contexts, owner=owner)

@@ -1,4 +1,4 @@
-"""One attempt at a request: bounded in time, judged, and told of."""
+"""One attempt at a request: bounded in time, judged, and reported."""
 
 from dataclasses import dataclass
 from time import perf_counter
@@ -34,9 +34,9 @@ class Upstream:
 
 
 class Attempt:
-    """An attempt, made once, with a permit, for a flight, which pays for it.
+    """An attempt, made once, with a permit, for a shared fetch.
 
-    `reused_connection_closed`: whether no more came of it than that a kept connection turned out to be closed.
+    `reused_connection_closed`: whether it failed only because a kept connection turned out to be closed.
     """
 
     __slots__ = (
@@ -63,7 +63,7 @@ class Attempt:
         self.reused_connection_closed = False
 
     async def make(self, *, on_new_connection: bool = False) -> Found:
-        """Return what was found; raises nothing but a cancellation."""
+        """Return the outcome; raises nothing but a cancellation."""
         upstream = self._upstream
         self._shared_fetch.count_request(upstream.source)
         deadline = self._shared_fetch.now() + self._seconds
@@ -90,7 +90,7 @@ class Attempt:
             raise
 
     def _judge(self, found: Response | TimeoutError | MalformedResponse | ConnectionFailed) -> Found:
-        """Return what came of it, when all who have to know of it do."""
+        """Return the outcome, after the limiter, the breaker and telemetry have it."""
         upstream = self._upstream
         source = upstream.source
         status: int | None = None

@@ -1,4 +1,4 @@
-"""The right to send one request now: a place, a part of the ration, and the breaker's leave."""
+"""Permission to send one request now: a slot, a part of the ration, and a closed breaker."""
 
 import asyncio
 
@@ -8,7 +8,7 @@ from resolvers.resilience.rate_limiter import RateLimiter
 
 
 class SendPermit:
-    """A `Permit`: a place to send one request in, right now."""
+    """What the two limiters and the breaker have given for one request; one `release` gives it back to all three."""
 
     __slots__ = ("_circuit_breaker", "_concurrency_limiter", "_has_slot", "_rate_limiter", "is_unsent")
 
@@ -20,26 +20,26 @@ class SendPermit:
         self._circuit_breaker = circuit_breaker
         self._has_slot = True
         self.is_unsent = False
-        """Whether the budget has let it go and still waits to hear that it was sent."""
+        """Whether the rate limiter has let it go and does not know yet whether it was sent."""
 
     def on_sent(self) -> None:
-        """Take note that the request is on its way."""
+        """Count the request in the ration from now on."""
         if self.is_unsent:
             self.is_unsent = False
             self._rate_limiter.on_sent()
 
     def release_slot(self) -> None:
-        """Let the next one have the place."""
+        """Give the slot to the next request."""
         self._has_slot = False
         self._concurrency_limiter.release()
 
     def release(self, verdict: Verdict, *, weight: int = 1) -> None:
-        """Leave the place if that has not been done, and tell the breaker."""
+        """Give back the slot and the part of the ration that are still held; record the verdict."""
         if self.is_unsent:
             self.is_unsent = False
             self._rate_limiter.release()
         self._circuit_breaker.record(self, verdict, weight=max(weight, 1))
         if self._has_slot:
             self._has_slot = False
-            # What was broken off: asyncio closes its connection in the next turn. Whoever comes next comes after that.
+            # It was aborted: asyncio closes its connection in the next turn, and the next request must come after that.
             asyncio.get_running_loop().call_soon(self._concurrency_limiter.release)

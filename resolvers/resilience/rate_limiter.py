@@ -30,7 +30,7 @@ class Rate:
 class RateLimiter:
     """The ration of one source.
 
-    A request is `acquire`, then `sent` or `release`. Between the two it counts as if it were sent just now: opening a
+    A request is `acquire`, then `on_sent` or `release`. Between the two it counts as if it were sent just now: opening a
     connection takes time, and what counts at the source is when the request is on its way.
     """
 
@@ -88,18 +88,18 @@ class RateLimiter:
             self.waiters -= 1
 
     def on_sent(self) -> None:
-        """Count the request from now on."""
+        """Count the request as sent now."""
         self._unsent -= 1
         now = self._clock()
         for _, log in self._logs:
             log.append(now)
 
     def release(self) -> None:
-        """Take note that the request was not sent after all."""
+        """Count the request no more: it was not sent."""
         self._unsent -= 1
 
     def pause(self, seconds: float) -> None:
-        """Let nothing go for a while: the source has asked for it."""
+        """Let nothing go for so many seconds: the source has asked for it."""
         self._paused_until = max(self._paused_until, self._clock() + seconds)
 
     def _delay(self, place: int) -> float:

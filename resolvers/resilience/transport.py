@@ -1,7 +1,7 @@
 """Requests to a source, and what bounds them.
 
-An exchange (`httpclient/client.py`) is bounded here in every way: how often (budget), how many at once (places), how
-long, how much is read, whether at all (breaker), and whether again (retries).
+A request (`httpclient/client.py`) is bounded here in every way: how often (rate limiter), how many at once (concurrency
+limiter), how long (timeouts), how much is read, whether at all (circuit breaker), and whether again (retries).
 
 A read that died on a kept connection is sent again at once, and once, on a new one (RFC 9112, 9.3.1): the source may
 have closed it while the request was on its way. That is a request of the ration, and neither a failure nor a retry.
@@ -51,7 +51,7 @@ class TransportSettings(Settings, frozen=True, kw_only=True):
 
 
 class Transport:
-    """Sends requests to one source, within its budget and its number of places, while its breaker is closed."""
+    """Sends requests to one source, within its rate and concurrency limits, while its breaker is closed."""
 
     def __init__(
         self,
@@ -110,7 +110,7 @@ class Transport:
     async def fetch(self, request: Request, shared_fetch: SharedFetch) -> bytes | None:
         """Send a request, if need be again; return the body, or None where there is no such record.
 
-        Raises the `UpstreamError` of the last attempt. All attempts share the flight's deadline.
+        Raises the `UpstreamError` of the last attempt. All attempts share the deadline of the shared fetch.
         """
         self._retries.first_attempt()
         attempts = 0
@@ -140,7 +140,7 @@ class Transport:
                 try:
                     raise error
                 finally:
-                    del error  # which knows this frame by its traceback, and so the flight and its records
+                    del error  # which refers to this frame by its traceback, and so to the fetch and its records
             await asyncio.sleep(wait)
 
     def _wait_seconds(
