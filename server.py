@@ -191,7 +191,7 @@ def create_app(
         finally:
             loaders.close()
         # What failed, or tells of the way it came, is another answer the next time.
-        validator = None if found.errors or found.extensions else loaders.at_hand
+        validator = None if found.errors or found.extensions else loaders.validator
         return GraphQLResponse(found.body(), is_request_error=found.is_request_error, validator=validator)
 
     @asynccontextmanager

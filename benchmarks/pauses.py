@@ -38,7 +38,7 @@ class Absent:
     def __init__(self, source: str) -> None:
         self.source = source
 
-    def at_hand(self, _source_id: str, _operation: UpstreamContext) -> Entry:
+    def cached(self, _source_id: str, _operation: UpstreamContext) -> Entry:
         """Return that there is no such record."""
         return Entry(None, 0, 0, 0, 0)
 

@@ -1,15 +1,17 @@
-"""How a record is fetched. No GraphQL and no Starlette from here down. Folders are sources, files are machinery.
+"""How a record is fetched. No GraphQL and no Starlette from here down.
 
-The journey of one id, step by step. There is no other way to a source, and each step awaits the next:
+The path of one id. There is no other way to a source, and each step awaits the next:
 
 1. `global_id.decode` gives the source and the source's own id, in its one spelling; a malformed id ends here.
-2. `Loaders.load` and `Loaders.ask` (one request) look into the cache, or join the id to the request's batch.
-3. `Scheduler.fetch_many` (all requests) joins a fetch of the same record that is under way, or queues the id.
-4. When the source's `Transport` gives a permit (breaker, place, budget), ids leave the queue together, as many as one
-   request can carry. `SharedFetches` runs a task for each such batch.
-5. The source's client makes requests of it: `Client.fetch_many` in `nexudus/client.py`, `get_one.py`.
-6. `Transport.fetch` sends each, and again where `Retries` says so; `Attempt.make` sends once, within a time limit;
-   `HttpClient.make` writes it on a connection and awaits the reply.
-7. `reply.decipher` (pure) makes a body, "no such record" or an `UpstreamError` of the reply.
-8. The source's `record.parse` (pure) makes a typed record of the body. The cache keeps it; the loader hands it out.
+2. `Loaders.load` and `Loaders.ask` (one request) look the id up in the record cache, or add it to the request's batch.
+3. `Scheduler.fetch_many` (all requests) joins a running fetch of the same record, or queues the id.
+4. When the source's `Transport` gives a permit (circuit breaker, concurrency limiter, rate limiter), as many queued ids
+   as one request can carry become a batch. `SharedFetches` runs a task for each.
+5. The source's client turns a batch into requests: `fetch_many` in `nexudus/client.py`, `single_record_client.py`.
+6. `Transport.fetch` sends each, and again where `Retries` allows it; `Attempt.make` sends once, within a time limit;
+   `HttpClient.send` writes it on a connection and awaits the response.
+7. `reply.decipher` (pure) makes a body, "no such record" or an `UpstreamError` of the response.
+8. The source's `record.parse` (pure) makes a typed record of the body. The cache stores it; the loader returns it.
+
+Packages: `nexudus/`, `chartmogul/` (the sources), `fetching/` (across requests), `resilience/` (limits and retries).
 """

@@ -59,8 +59,8 @@ class UpstreamError(ResolverError):
         super().__init__(self.default_message, source=source, retry_after_seconds=retry_after_seconds)
         self.detail = detail
         self.status = status
-        self.is_told = False
-        """Whether telemetry has it."""
+        self.is_reported = False
+        """Whether telemetry has got it."""
 
 
 class UpstreamUnauthorized(UpstreamError):

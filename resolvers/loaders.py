@@ -66,7 +66,7 @@ class Loaders:
         found = mine.known.get(source_id, _UNKNOWN)
         if found is not _UNKNOWN:
             return found
-        if (entry := mine.scheduler.at_hand(source_id, self._operation)) is not None:
+        if (entry := mine.scheduler.cached(source_id, self._operation)) is not None:
             found = entry.record
         else:
             if mine.loader is None:
@@ -82,16 +82,16 @@ class Loaders:
         mine = self._sources[source.name] = _FromSource(scheduler)
         return mine
 
-    def at_hand(self) -> "AtHand | None":
-        """Return what tells whether all that was asked for is still at hand; None if any of it had to be fetched."""
-        held = []
+    def validator(self) -> "CachedRecords | None":
+        """Return a validator of all records that were requested; None if any of them had to be fetched."""
+        cached = []
         for mine in self._sources.values():
             for source_id, known in mine.known.items():
                 if isinstance(known, asyncio.Future):
                     return None
-                held.append((mine.scheduler, source_id, known))
+                cached.append((mine.scheduler, source_id, known))
         try:
-            return AtHand(held)
+            return CachedRecords(cached)
         except TypeError:  # a source's records that nobody can hold without keeping them alive
             return None
 
@@ -125,21 +125,21 @@ class Loaders:
         return outcomes
 
 
-class AtHand:
-    """Some records as they came from the cache. The cache decides how long they live, not this."""
+class CachedRecords:
+    """A response cache's validator: some records as they came from the record cache, which alone keeps them alive."""
 
-    __slots__ = ("_held",)
+    __slots__ = ("_records",)
 
     def __init__(self, records: Sequence[tuple[Scheduler, str, Any]]) -> None:
-        self._held = [(scheduler, id_, None if one is None else ref(one)) for scheduler, id_, one in records]
+        self._records = [(scheduler, id_, None if one is None else ref(one)) for scheduler, id_, one in records]
 
     def __len__(self) -> int:
-        return len(self._held)
+        return len(self._records)
 
     def __call__(self) -> bool:
-        """Return whether the cache would answer with just these now."""
+        """Return whether these are the fresh entries of the cache now."""
         try:
-            for scheduler, source_id, known in self._held:
+            for scheduler, source_id, known in self._records:
                 record = None if known is None else known()
                 if (record is None) is not (known is None) or not scheduler.has(source_id, record):
                     return False

@@ -1,4 +1,4 @@
-"""What happened upstream, told to whoever listens, without a dependency on any monitoring library.
+"""What happened upstream, reported to a listener, without a dependency on any monitoring library.
 
 An event is one frozen value; a `Telemetry` is any callable that takes one. `log_events` is the listener that ships.
 Events carry no id, name, address or credential of anybody.

@@ -27,13 +27,13 @@ class APermit:
     def __init__(self) -> None:
         self.calls: list[Any] = []
 
-    def sent(self) -> None:
+    def on_sent(self) -> None:
         self.calls.append("sent")
 
     def release_slot(self) -> None:
         self.calls.append("left")
 
-    def end(self, verdict: Verdict, *, weight: int = 1) -> None:
+    def release(self, verdict: Verdict, *, weight: int = 1) -> None:
         self.calls.append((verdict, weight))
 
 
@@ -64,7 +64,7 @@ async def test_a_reply_is_found_and_everybody_knows_when_it_is() -> None:
     bench = Bench(200)
     assert await bench.attempt.make() == b"{}"
     assert bench.permit.calls == ["sent", "left", (Verdict.GOOD, 1)]
-    assert bench.operation.cost("there").requests == 1
+    assert bench.operation.usage("there").requests == 1
     assert [event.status for event in bench.events if isinstance(event, UpstreamCall)] == [200]
 
 

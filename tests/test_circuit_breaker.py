@@ -14,8 +14,8 @@ class World:
     def exchange(self, verdict: Verdict, *, weight: int = 1, times: int = 1) -> None:
         for _ in range(times):
             one = object()
-            self.circuit_breaker.enter(one)
-            self.circuit_breaker.leave(one, verdict, weight=weight)
+            self.circuit_breaker.start(one)
+            self.circuit_breaker.record(one, verdict, weight=weight)
 
     @property
     def is_open(self) -> bool:
@@ -23,7 +23,7 @@ class World:
 
     def under_way(self) -> object:
         one = object()
-        self.circuit_breaker.enter(one)
+        self.circuit_breaker.start(one)
         return one
 
     def open(self) -> None:
@@ -172,11 +172,11 @@ def test_what_was_under_way_before_it_opened_is_not_taken_for_the_probe(world: W
     world.now += 5
     probe = world.under_way()
     for one, verdict in zip(old, (Verdict.FAILED, Verdict.GOOD, Verdict.NONE), strict=True):
-        world.circuit_breaker.leave(one, verdict)
+        world.circuit_breaker.record(one, verdict)
         assert world.is_open
         with pytest.raises(UpstreamUnavailable):
             world.under_way()
-    world.circuit_breaker.leave(probe, Verdict.GOOD)
+    world.circuit_breaker.record(probe, Verdict.GOOD)
     assert not world.is_open
 
 

@@ -24,7 +24,7 @@ async def test_no_more_run_at_once_than_there_are_places() -> None:
 
     async def run() -> None:
         nonlocal running, most
-        await concurrency_limiter.take()
+        await concurrency_limiter.acquire()
         running += 1
         most = max(most, running)
         await asyncio.sleep(0)
@@ -39,7 +39,7 @@ async def test_first_come_first_served() -> None:
     concurrency_limiter, order = ConcurrencyLimiter(1), list[int]()
 
     async def run(number: int) -> None:
-        await concurrency_limiter.take()
+        await concurrency_limiter.acquire()
         order.append(number)
         await asyncio.sleep(0)
         concurrency_limiter.release()
@@ -52,11 +52,11 @@ async def test_a_newcomer_does_not_pass_those_that_wait() -> None:
     concurrency_limiter, order = ConcurrencyLimiter(1), list[str]()
 
     async def run(name: str) -> None:
-        await concurrency_limiter.take()
+        await concurrency_limiter.acquire()
         order.append(name)
         concurrency_limiter.release()
 
-    await concurrency_limiter.take()
+    await concurrency_limiter.acquire()
     waiting = asyncio.create_task(run("waiting"))
     await settle()
     concurrency_limiter.release()
@@ -105,8 +105,8 @@ def test_the_limit_stays_between_one_and_the_ceiling(ceiling: int, exchanges: li
 async def test_after_a_refusal_no_place_is_given_until_few_enough_are_taken() -> None:
     concurrency_limiter = ConcurrencyLimiter(4)
     for _ in range(4):
-        await concurrency_limiter.take()
-    waiting = asyncio.create_task(concurrency_limiter.take())
+        await concurrency_limiter.acquire()
+    waiting = asyncio.create_task(concurrency_limiter.acquire())
     await settle()
     refuse(concurrency_limiter)
     for expected in (False, False, True):
@@ -119,8 +119,8 @@ async def test_after_a_refusal_no_place_is_given_until_few_enough_are_taken() ->
 async def test_one_that_is_cancelled_takes_no_place_with_it(given_first: bool) -> None:
     """Even if it was given a place in the same turn of the loop, or somebody gave one back in the same turn."""
     concurrency_limiter = ConcurrencyLimiter(1)
-    await concurrency_limiter.take()
-    waiting = asyncio.create_task(concurrency_limiter.take())
+    await concurrency_limiter.acquire()
+    waiting = asyncio.create_task(concurrency_limiter.acquire())
     await settle()
     if given_first:
         concurrency_limiter.release()
@@ -130,13 +130,16 @@ async def test_one_that_is_cancelled_takes_no_place_with_it(given_first: bool) -
         concurrency_limiter.release()
     with pytest.raises(asyncio.CancelledError):
         await waiting
-    await asyncio.wait_for(concurrency_limiter.take(), 1)
+    await asyncio.wait_for(concurrency_limiter.acquire(), 1)
 
 
 async def test_one_that_is_cancelled_while_it_waits_lets_the_next_have_its_turn() -> None:
     concurrency_limiter = ConcurrencyLimiter(1)
-    await concurrency_limiter.take()
-    first, second = asyncio.create_task(concurrency_limiter.take()), asyncio.create_task(concurrency_limiter.take())
+    await concurrency_limiter.acquire()
+    first, second = (
+        asyncio.create_task(concurrency_limiter.acquire()),
+        asyncio.create_task(concurrency_limiter.acquire()),
+    )
     await settle()
     first.cancel()
     await settle()

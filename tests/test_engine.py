@@ -248,7 +248,7 @@ class Fetching:
     def __init__(self, fetch: Callable[[Sequence[str]], Awaitable[list[Any]]]) -> None:
         self._fetch = fetch
 
-    def at_hand(self, source_id: str, operation: Any) -> None:
+    def cached(self, source_id: str, operation: Any) -> None:
         return None
 
     async def fetch_many(self, ids: Sequence[str], operation: Any) -> list[Any]:

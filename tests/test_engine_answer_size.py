@@ -95,7 +95,7 @@ def long(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr("tests.records.outcome", mapping)
     if request.param == "from the source":
-        monkeypatch.setattr(Scheduler, "at_hand", lambda *_: None)
+        monkeypatch.setattr(Scheduler, "cached", lambda *_: None)
 
 
 ALIASES = " ".join(f"n{n}: notes" for n in range(98))

@@ -39,8 +39,8 @@ async def test_operations_take_turns_id_by_id() -> None:
     fill(queue, an_operation(), "a", 4)
     fill(queue, an_operation(), "b", 1)
     fill(queue, an_operation(), "c", 2)
-    assert ids(queue.take(5)) == ["a0", "b0", "c0", "a1", "c1"]
-    assert ids(queue.take(5)) == ["a2", "a3"]
+    assert ids(queue.pop(5)) == ["a0", "b0", "c0", "a1", "c1"]
+    assert ids(queue.pop(5)) == ["a2", "a3"]
     assert not queue
 
 
@@ -48,20 +48,20 @@ async def test_a_small_operation_is_not_behind_a_huge_one() -> None:
     queue = FairQueue()
     fill(queue, an_operation(), "huge", 1_000)
     fill(queue, an_operation(), "small", 1)
-    assert "small0" in ids(queue.take(2))
+    assert "small0" in ids(queue.pop(2))
 
 
 async def test_turns_go_on_where_they_stopped() -> None:
     queue = FairQueue()
     for name in "abc":
         fill(queue, an_operation(), name, 3)
-    assert [ids(queue.take(2)) for _ in range(4)] == [["a0", "b0"], ["c0", "a1"], ["b1", "c1"], ["a2", "b2"]]
+    assert [ids(queue.pop(2)) for _ in range(4)] == [["a0", "b0"], ["c0", "a1"], ["b1", "c1"], ["a2", "b2"]]
 
 
 async def test_everything_can_be_taken_at_once() -> None:
     queue = FairQueue()
     fill(queue, an_operation(), "a", 300)
-    assert len(queue.take()) == 300
+    assert len(queue.pop()) == 300
     assert not queue
 
 
@@ -74,7 +74,7 @@ async def test_what_is_removed_is_not_taken_and_an_empty_line_is_no_line() -> No
     queue.remove(second)
     assert queue.length(gone) == 0
     assert not first.is_queued
-    assert ids(queue.take(10)) == ["a0"]
+    assert ids(queue.pop(10)) == ["a0"]
     assert not queue
 
 
@@ -82,7 +82,7 @@ async def test_those_who_wait_for_what_is_queued_are_known() -> None:
     queue, one, other = FairQueue(), an_operation(), an_operation()
     shared, _ = fill(queue, one, "a", 2)
     shared.join(Waiter(other))
-    assert queue.waiters() == {one, other}
+    assert queue.contexts() == {one, other}
 
 
 async def test_who_waits_for_several_records_goes_on_when_all_are_there() -> None:
@@ -119,7 +119,7 @@ async def test_who_waits_gives_up_at_its_deadline_and_not_before() -> None:
     await early.wait()
     assert asyncio.get_running_loop().time() - start == pytest.approx(1, abs=0.01)
     assert not early.is_complete
-    record.leave(early)
+    record.remove(early)
     record.settle("a record")  # whoever has left is not waited for
     await asyncio.wait_for(waiting, 0.1)
     assert late.is_complete
@@ -141,7 +141,7 @@ async def test_a_position_is_what_comes_true(others: list[int], count: int) -> N
         fill(queue, an_operation(), f"other{number}-", length)
     promised = [queue.position(operation, place) for place in range(1, count + 1)]
     fill(queue, operation, "mine", count)
-    order = ids(queue.take())
+    order = ids(queue.pop())
     really = [order.index(f"mine{number}") + 1 for number in range(count)]
     assert promised == really
 
@@ -157,4 +157,4 @@ async def test_newcomers_delay_no_operations_first_record(others: list[int], cou
     fill(queue, operation, "mine", count)
     for number, length in enumerate(newcomers):
         fill(queue, an_operation(), f"new{number}-", length)
-    assert ids(queue.take()).index("mine0") + 1 == promised
+    assert ids(queue.pop()).index("mine0") + 1 == promised

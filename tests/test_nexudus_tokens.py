@@ -524,7 +524,7 @@ async def test_a_token_is_used_whatever_is_said_of_its_end(
     vendor.says = b'{"access_token":"a"%b}' % says
     assert await current(ours) == "a"
     clock.now += life_seconds * 0.8 - 1
-    assert ours.at_hand() == "a"
+    assert ours.current() == "a"
     await asyncio.sleep(0)
     assert vendor.asked == ["token-password"]
 

@@ -55,7 +55,7 @@ def a_budget(world: World, *rates: Rate) -> RateLimiter:
 
 async def send(rate_limiter: RateLimiter, within_seconds: float = LONG) -> None:
     await rate_limiter.acquire(lambda: within_seconds)
-    rate_limiter.sent()
+    rate_limiter.on_sent()
 
 
 async def sender(world: World, rate_limiter: RateLimiter, after: float, sent: list[float]) -> None:
@@ -136,12 +136,12 @@ async def test_delay_counts_those_that_wait_already() -> None:
     waiting = asyncio.create_task(send(rate_limiter))
     await asyncio.sleep(0)
 
-    assert rate_limiter.waiting == 1
+    assert rate_limiter.waiters == 1
     assert rate_limiter.delay(0) == pytest.approx(10)  # when the last one that waits may go
     assert rate_limiter.delay(1) == pytest.approx(20)
     waiting.cancel()
     await asyncio.wait([waiting])
-    assert rate_limiter.waiting == 0
+    assert rate_limiter.waiters == 0
     assert rate_limiter.delay(1) == pytest.approx(10)
 
 
@@ -159,7 +159,7 @@ async def test_a_wait_beyond_the_deadline_is_refused_at_once_and_says_when_to_co
         "source": "nexudus",
         "retryAfterSeconds": 47.5,
     }
-    assert rate_limiter.waiting == 0
+    assert rate_limiter.waiters == 0
 
 
 async def test_a_refused_request_uses_nothing_up() -> None:
@@ -177,7 +177,7 @@ async def test_a_request_that_was_not_sent_uses_nothing_up() -> None:
     rate_limiter = a_budget(world, Rate(1, 10))
     await rate_limiter.acquire(lambda: LONG)
     assert rate_limiter.delay(1) == pytest.approx(10)  # as if it were sent just now
-    rate_limiter.unspent()
+    rate_limiter.release()
     assert rate_limiter.delay(1) == 0
 
 
@@ -188,7 +188,7 @@ async def test_what_takes_long_to_be_sent_counts_from_when_it_is() -> None:
 
     async def connect() -> None:
         await world.sleep(7)
-        rate_limiter.sent()
+        rate_limiter.on_sent()
         sent.append(world.now)
 
     await world.run(connect(), sender(world, rate_limiter, 1, sent))
@@ -214,7 +214,7 @@ async def test_a_hold_stops_those_that_wait_and_those_to_come() -> None:
 
     async def hold() -> None:
         await world.sleep(0.5)
-        rate_limiter.hold(10)
+        rate_limiter.pause(10)
 
     await world.run(hold(), *(sender(world, rate_limiter, after, sent) for after in (0, 0.1, 3)))
     assert [moment - started for moment in sent] == pytest.approx([0, 10.5, 11.5])
@@ -226,7 +226,7 @@ async def test_a_hold_beyond_the_deadline_refuses_those_that_wait() -> None:
     await send(rate_limiter)
     waiting = asyncio.create_task(rate_limiter.acquire(lambda: 5))
     await asyncio.sleep(0)
-    rate_limiter.hold(60)
+    rate_limiter.pause(60)
     with pytest.raises(UpstreamRateLimited) as refused:
         await world.run(waiting)
     assert refused.value.retry_after_seconds == 59.0  # it was asked again when its turn came
@@ -235,8 +235,8 @@ async def test_a_hold_beyond_the_deadline_refuses_those_that_wait() -> None:
 async def test_a_hold_is_never_shortened() -> None:
     world = World()
     rate_limiter = a_budget(world)
-    rate_limiter.hold(10)
-    rate_limiter.hold(1)
+    rate_limiter.pause(10)
+    rate_limiter.pause(1)
     assert rate_limiter.delay(1) == pytest.approx(10)
 
 

@@ -8,7 +8,7 @@ from weakref import ref
 import pytest
 
 from httpserver.request import Headers, HttpRequest
-from resolvers.loaders import AtHand
+from resolvers.loaders import CachedRecords
 from web.auth.callers import Caller
 from web.response_cache import ASKED_BEFORE, LONGEST_SECONDS, MOST_BYTES, RECENT_SECONDS, ResponseCache
 
@@ -156,7 +156,9 @@ def test_an_answer_takes_about_as_much_memory_as_it_is_counted_as() -> None:
         for number in range(100):
             held: Any = [(holds, f"{number:010}{index}", record) for index, record in enumerate(records)]
             kept.keep(HttpRequest("POST", HEAD, body=b"%d" % number), NOBODY, b"", lambda: None)
-            kept.keep(HttpRequest("POST", HEAD, body=b"%d" % number), NOBODY, b"x" * 5_000, partial(AtHand, held))
+            kept.keep(
+                HttpRequest("POST", HEAD, body=b"%d" % number), NOBODY, b"x" * 5_000, partial(CachedRecords, held)
+            )
         del held
         taken, _ = tracemalloc.get_traced_memory()
     finally:
@@ -198,7 +200,7 @@ async def test_records_are_not_kept_alive_nor_is_another_taken_for_one_that_is_g
 
     store: Any = Store()
     store.records = {"1": Record(), "2": None}
-    at_hand = AtHand([(store, "1", store.records["1"]), (store, "2", None)])
+    at_hand = CachedRecords([(store, "1", store.records["1"]), (store, "2", None)])
     assert at_hand()
     assert len(at_hand) == 2
     held = ref(store.records["1"])

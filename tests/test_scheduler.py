@@ -57,7 +57,7 @@ async def test_ids_that_wait_for_the_budget_leave_together_whoever_asked_for_the
 
         assert [str(record.id) for record in found] == IDS[:30]
         assert [len(call.ids) for call in world.reads] == [30]
-        costs = [operation.cost("nexudus") for operation in operations]
+        costs = [operation.usage("nexudus") for operation in operations]
         assert [(cost.keys, cost.requests, cost.joined) for cost in costs] == [(1, 1, 0)] + [(1, 0, 1)] * 29
 
 
@@ -96,11 +96,11 @@ async def test_a_fresh_record_costs_no_request_and_no_turn_of_the_loop() -> None
     async with a_world() as world:
         record = await world.one(IDS[0])
         operation = UpstreamContext(2)
-        entry = world.scheduler.at_hand(IDS[0], operation)
+        entry = world.scheduler.cached(IDS[0], operation)
         assert entry
         assert entry.record == record
         assert len(world.reads) == 1
-        assert (operation.cost("nexudus").keys, operation.cost("nexudus").cached) == (1, 1)
+        assert (operation.usage("nexudus").keys, operation.usage("nexudus").cached) == (1, 1)
 
 
 async def test_another_store_may_stand_behind_three_methods() -> None:
@@ -108,7 +108,7 @@ async def test_another_store_may_stand_behind_three_methods() -> None:
         def __init__(self) -> None:
             self.kept: dict[str, Any] = {}
 
-        def keep(self, source_id: str, record: Any | None) -> None:
+        def store(self, source_id: str, record: Any | None) -> None:
             self.kept[source_id] = record
 
         def fresh(self, source_id: str) -> Entry | None:
@@ -146,7 +146,7 @@ async def test_a_store_that_fails_is_a_fault_that_reaches_those_who_wait() -> No
 async def test_that_a_record_is_missing_is_remembered_too() -> None:
     async with a_world() as world:
         assert await world.one("999") is None
-        entry = world.scheduler.at_hand("999", UpstreamContext(2))
+        entry = world.scheduler.cached("999", UpstreamContext(2))
         assert entry
         assert entry.record is None
 

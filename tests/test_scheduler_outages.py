@@ -177,7 +177,7 @@ async def test_an_open_breaker_refuses_before_anything_is_waited_for(monkeypatch
         assert (first.status, len(world.reads)) == (504, 1)
 
         operation = UpstreamContext(100)  # time enough for the hold
-        world.scheduler._client.transport.rate_limiter.hold(60)
+        world.scheduler._client.transport.rate_limiter.pause(60)
         refused = await asyncio.wait_for(world.one(IDS[1], operation), 1)
         assert refused.detail == "the circuit breaker is open"  # and not the ration
 

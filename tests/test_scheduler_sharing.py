@@ -216,7 +216,7 @@ async def test_who_asks_when_the_request_is_over_is_refused_and_nothing_is_fetch
         loaders = Loaders({"nexudus": world.scheduler}, UpstreamContext(2))
         asked = loaders.ask(NEXUDUS, IDS[0])
         assert isinstance(asked, asyncio.Future)
-        while has_left and not world.scheduler._wanted:  # noqa: ASYNC110 - it is what is looked at
+        while has_left and not world.scheduler._key_requests:  # noqa: ASYNC110 - it is what is looked at
             await asyncio.sleep(0)
         loaders.close()
         with pytest.raises(UpstreamUnavailable):
@@ -273,6 +273,6 @@ async def test_a_reply_that_was_overtaken_by_a_newer_one_is_not_kept() -> None:
         gate.open()
         older = await first
         assert older is not newer
-        kept = world.scheduler.at_hand(IDS[0], UpstreamContext(2))
+        kept = world.scheduler.cached(IDS[0], UpstreamContext(2))
         assert kept is not None
         assert kept.record is newer

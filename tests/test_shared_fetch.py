@@ -24,11 +24,11 @@ class APermit:
     def __init__(self) -> None:
         self.ended = 0
 
-    def sent(self) -> None: ...
+    def on_sent(self) -> None: ...
 
     def release_slot(self) -> None: ...
 
-    def end(self, verdict: Verdict, **_: object) -> None:
+    def release(self, verdict: Verdict, **_: object) -> None:
         assert verdict is Verdict.NONE
         self.ended += 1
 
@@ -48,12 +48,12 @@ class Bench:
         self._landing = landing
         client: Any = self
         self.shared_fetches = SharedFetches(
-            client, landed=self._land, failed=lambda _, error: self.failed.append(error)
+            client, on_done=self._land, on_error=lambda _, error: self.failed.append(error)
         )
         self.operation = UpstreamContext(1)
         self.wanted = KeyRequest("1", self.operation)
         self.wanted.join(Waiter(self.operation))
-        self.shared_fetches.begin([self.wanted], self.permit)
+        self.shared_fetches.start([self.wanted], self.permit)
 
     async def fetch_many(self, ids: Sequence[str], shared_fetch: SharedFetch) -> Any:
         assert ids == ["1"]
@@ -92,10 +92,10 @@ async def test_a_fetch_that_is_abandoned_lands_nowhere_and_gives_its_permit_back
     for _ in range(turns):
         await asyncio.sleep(0)
     shared_fetch = bench.shared_fetch
-    assert bench.shared_fetches.abandon(shared_fetch) == [bench.wanted]
+    assert bench.shared_fetches.cancel(shared_fetch) == [bench.wanted]
     assert bench.permit.ended == 1
     assert bench.wanted.shared_fetch is None
-    assert bench.shared_fetches.abandon(shared_fetch) == [], "it is not under way any more"
+    assert bench.shared_fetches.cancel(shared_fetch) == [], "it is not under way any more"
     await bench.settle()
     assert bench.landed == []
     assert bench.permit.ended == 1
@@ -122,11 +122,11 @@ async def test_who_rides_along_is_told_so_and_does_not_pay() -> None:
     other = UpstreamContext(5)
     second = KeyRequest("2", other)
     second.join(Waiter(other))
-    bench.shared_fetches.begin([bench.wanted, second], APermit())
+    bench.shared_fetches.start([bench.wanted, second], APermit())
     shared_fetch = second.shared_fetch
     assert shared_fetch is bench.shared_fetch
     assert (shared_fetch.weight, shared_fetch.deadline) == (2, other.deadline)
-    shared_fetch.pay("there")
-    assert (bench.operation.cost("there").requests, bench.operation.cost("there").joined) == (1, 0)
-    assert (other.cost("there").requests, other.cost("there").joined) == (0, 1)
-    bench.shared_fetches.abandon(shared_fetch)
+    shared_fetch.count_request("there")
+    assert (bench.operation.usage("there").requests, bench.operation.usage("there").joined) == (1, 0)
+    assert (other.usage("there").requests, other.usage("there").joined) == (0, 1)
+    bench.shared_fetches.cancel(shared_fetch)

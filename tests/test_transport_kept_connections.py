@@ -129,7 +129,7 @@ async def test_what_is_sent_again_counts_as_a_request_of_the_ration_and_of_the_o
         operation = UpstreamContext(5)
         for source_id in IDS[:2]:
             await scheduler.fetch_many([source_id], operation)
-        assert operation.cost("chartmogul").requests == 3
+        assert operation.usage("chartmogul").requests == 3
         assert isinstance(await one(scheduler, IDS[2]), UpstreamRateLimited)
         assert len(source.asked) == 3
 

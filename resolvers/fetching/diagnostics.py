@@ -1,20 +1,20 @@
-"""What an operator should know of a source's answers, each thing told once."""
+"""What an operator should know of a source's responses, each thing reported once."""
 
 from resolvers.errors import UpstreamBadResponse, UpstreamError, UpstreamForbidden, UpstreamUnauthorized
 from resolvers.source import Outcome
 from resolvers.telemetry import FetchFailed, NothingFound, Telemetry, UnknownCode
 
-TOLD = (UpstreamBadResponse, UpstreamUnauthorized, UpstreamForbidden)
+REPORTED = (UpstreamBadResponse, UpstreamUnauthorized, UpstreamForbidden)
 """Errors that an operator can do something about."""
 
 SUSPICIOUSLY_MANY = 20
 
 MOST_REPORTED = 100
-"""Unknown codes that are told of, each once."""
+"""Unknown codes that are reported, each once."""
 
 
 class Diagnostics:
-    """Looks at one source's outcomes."""
+    """Reports surprises among one source's outcomes to telemetry."""
 
     def __init__(self, source: str, telemetry: Telemetry) -> None:
         self._source = source
@@ -23,10 +23,10 @@ class Diagnostics:
         self._missing_at_first: int | None = 0
         """How many records were missing before one was found; None from then on."""
 
-    def look_at(self, outcome: Outcome) -> None:
-        """Tell of an error, that no record is ever found, and of each code that is not documented."""
+    def record(self, outcome: Outcome) -> None:
+        """Report an error, that no record is ever found, and each code that is not documented."""
         if isinstance(outcome, UpstreamError):
-            self.tell(outcome)
+            self.report(outcome)
         elif outcome is None:
             self._count_missing()
         else:
@@ -36,10 +36,10 @@ class Diagnostics:
                     self._reported.add(unknown)
                     self._telemetry(UnknownCode(self._source, *unknown))
 
-    def tell(self, error: UpstreamError) -> None:
-        """Tell of an error that the exchange itself did not show. The budget and the breaker refuse without a word."""
-        if not error.is_told and isinstance(error, TOLD):
-            error.is_told = True
+    def report(self, error: UpstreamError) -> None:
+        """Report an error that no `UpstreamCall` shows. Refusals of limiter and breaker are none."""
+        if not error.is_reported and isinstance(error, REPORTED):
+            error.is_reported = True
             self._telemetry(FetchFailed(self._source, error.code, error.detail))
 
     def _count_missing(self) -> None:

@@ -1,4 +1,4 @@
-"""Ids that wait for their source's budget, in an order that is fair to every operation.
+"""Ids that wait for their source's ration, in an order that is fair to every operation.
 
 Operations take turns, id by id: one that wants a thousand records cannot starve one that wants a single one.
 """
@@ -13,79 +13,79 @@ from resolvers.fetching.upstream_context import SharedFetch, UpstreamContext
 from resolvers.resilience.timeouts import TimeLimit
 
 PENDING: Final[Any] = object()
-"""In place of an outcome that is not there yet."""
+"""The outcome of a request that has none yet."""
 
 
 class Waiter:
     """One operation that waits for some records."""
 
-    __slots__ = ("_complete", "_left", "operation")
+    __slots__ = ("_future", "_pending", "operation")
 
     def __init__(self, operation: UpstreamContext) -> None:
         self.operation = operation
-        self._left = 0
-        self._complete: asyncio.Future[None] | None = None
+        self._pending = 0
+        self._future: asyncio.Future[None] | None = None
 
     @property
     def is_complete(self) -> bool:
         """Whether each record has an outcome."""
-        return self._left == 0
+        return self._pending == 0
 
     async def wait(self) -> None:
         """Wait until each record that has been joined has an outcome, or the operation's deadline passes."""
-        if self._left:
-            self._complete = self.operation.loop.create_future()
+        if self._pending:
+            self._future = self.operation.loop.create_future()
             with suppress(TimeoutError), TimeLimit(lambda: self.operation.deadline):
-                await self._complete
+                await self._future
 
-    def await_one(self) -> None:
-        """Wait for one record more."""
-        self._left += 1
+    def expect_outcome(self) -> None:
+        """Wait for one more record."""
+        self._pending += 1
 
-    def one_is_there(self) -> None:
-        """Wait for one less."""
-        self._left -= 1
-        if self._left == 0 and self._complete is not None and not self._complete.done():
-            self._complete.set_result(None)
+    def on_outcome(self) -> None:
+        """Wait for one record less; wake the operation at the last one."""
+        self._pending -= 1
+        if self._pending == 0 and self._future is not None and not self._future.done():
+            self._future.set_result(None)
 
 
 class KeyRequest:
-    """One record that is being fetched or waits to be; who asked first, and all who wait for it."""
+    """One record that is being fetched or waits to be; who asked owner, and all who wait for it."""
 
-    __slots__ = ("first", "is_queued", "outcome", "shared_fetch", "source_id", "visits")
+    __slots__ = ("is_queued", "outcome", "owner", "shared_fetch", "source_id", "waiters")
 
-    def __init__(self, source_id: str, first: UpstreamContext) -> None:
+    def __init__(self, source_id: str, owner: UpstreamContext) -> None:
         self.source_id = source_id
-        self.first = first
-        self.visits: list[Waiter] = []
+        self.owner = owner
+        self.waiters: list[Waiter] = []
         self.outcome: Any = PENDING
         self.is_queued = False
         self.shared_fetch: SharedFetch | None = None
 
     def join(self, waiter: Waiter) -> None:
-        """Let somebody wait for it."""
-        self.visits.append(waiter)
-        waiter.await_one()
+        """Add a waiter."""
+        self.waiters.append(waiter)
+        waiter.expect_outcome()
 
-    def leave(self, waiter: Waiter) -> None:
-        """Let somebody wait no more."""
-        if waiter in self.visits:
-            self.visits.remove(waiter)
+    def remove(self, waiter: Waiter) -> None:
+        """Remove a waiter, if it is one."""
+        if waiter in self.waiters:
+            self.waiters.remove(waiter)
 
     def settle(self, outcome: Any) -> None:
-        """Tell all who wait, once."""
+        """Set the outcome, once, and notify all waiters."""
         if self.outcome is PENDING:
             self.outcome = outcome
             self.shared_fetch = (
                 None  # which knows its records: a cycle would keep all of them until somebody looks for such
             )
-            for waiter in self.visits:
-                waiter.one_is_there()
+            for waiter in self.waiters:
+                waiter.on_outcome()
 
-    def waiters(self) -> Collection[UpstreamContext]:
+    def contexts(self) -> Collection[UpstreamContext]:
         """Return the operations that wait for it."""
-        visits = self.visits
-        return (visits[0].operation,) if len(visits) == 1 else {waiter.operation for waiter in visits}
+        waiters = self.waiters
+        return (waiters[0].operation,) if len(waiters) == 1 else {waiter.operation for waiter in waiters}
 
 
 class FairQueue:
@@ -99,50 +99,50 @@ class FairQueue:
 
     def add(self, key_request: KeyRequest) -> None:
         """Put a record at the end of its operation's line."""
-        line = self._lines.get(key_request.first)
+        line = self._lines.get(key_request.owner)
         if line is None:
-            line = self._lines[key_request.first] = OrderedDict()
+            line = self._lines[key_request.owner] = OrderedDict()
         line[key_request.source_id] = key_request
         key_request.is_queued = True
 
     def remove(self, key_request: KeyRequest) -> None:
         """Take a record out that nobody waits for any more."""
-        line = self._lines[key_request.first]
+        line = self._lines[key_request.owner]
         del line[key_request.source_id]
         if not line:
-            del self._lines[key_request.first]
+            del self._lines[key_request.owner]
         key_request.is_queued = False
 
-    def take(self, most: int | None = None) -> list[KeyRequest]:
+    def pop(self, most: int | None = None) -> list[KeyRequest]:
         """Take all records out, or up to `most`: one of each operation in turn."""
-        taken: list[KeyRequest] = []
+        popped: list[KeyRequest] = []
         if len(self._lines) == 1:  # the usual case, and no turns to take
             (line,) = self._lines.values()
             if most is None or len(line) <= most:
-                taken += line.values()
+                popped += line.values()
                 self._lines.clear()
-                for key_request in taken:
+                for key_request in popped:
                     key_request.is_queued = False
-                return taken
-        while self._lines and (most is None or len(taken) < most):
+                return popped
+        while self._lines and (most is None or len(popped) < most):
             operation, line = next(iter(self._lines.items()))
             _, key_request = line.popitem(last=False)
             key_request.is_queued = False
-            taken.append(key_request)
+            popped.append(key_request)
             if line:
                 self._lines.move_to_end(operation)
             else:
                 del self._lines[operation]
-        return taken
+        return popped
 
-    def waiters(self) -> set[UpstreamContext]:
+    def contexts(self) -> set[UpstreamContext]:
         """Return the operations that wait for what is in the queue."""
         return {
-            v.operation for line in self._lines.values() for key_request in line.values() for v in key_request.visits
+            v.operation for line in self._lines.values() for key_request in line.values() for v in key_request.waiters
         }
 
     def position(self, operation: UpstreamContext, place: int) -> int:
-        """Return the how-manieth to be taken the `place`-th record of an operation would be."""
+        """Return the how-manieth to be popped the `place`-th record of an operation would be."""
         others = sum(min(len(line), place) for other, line in self._lines.items() if other is not operation)
         return others + place
 

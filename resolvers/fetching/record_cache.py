@@ -1,11 +1,11 @@
-"""Records kept across requests, for a short time: the second of two memories that must not be mixed up.
+"""Record cache: records of earlier requests, for a short time.
 
-A loader remembers within one request and for as long as it lasts. The cache remembers between requests: a record for
-some seconds (fresh), and longer in case the source fails (stale); that a record is missing, for a few seconds. Errors
-are never kept. It holds what the source sent, so what a caller may see is decided later, each time anew.
+It is not the loaders' memory, which lasts for one request. It stores a record for some seconds (fresh) and longer in
+case the source fails (stale), and for a few seconds that a record is missing; never an error. Entries are what the
+source sent, so what a caller may see is decided each time they are used.
 
-This one lives in the process's memory. A store that several servers share would stand behind it, asked inside the
-batch, where waiting does no harm.
+It lies in the process's memory. A store that several servers share would stand behind it, looked up inside the batch,
+where waiting does no harm.
 """
 
 from collections.abc import Callable
@@ -84,8 +84,8 @@ class RecordCache:
             return None
         return entry.record, now - entry.stored_at
 
-    def keep(self, source_id: str, record: Any | None) -> None:
-        """Remember a record, or that there is none."""
+    def store(self, source_id: str, record: Any | None) -> None:
+        """Store a record, or that there is none, in place of what was stored for the id."""
         if self._is_off:
             return
         settings, now = self._settings, self._clock()
@@ -102,7 +102,7 @@ class RecordCache:
             self._sweep(now)
 
     def _sweep(self, now: float) -> None:
-        """Forget what may no longer be served: records are personal data."""
+        """Remove what may no longer be served: records are personal data."""
         self._sweep_at = now + SWEEP_SECONDS
         self._entries.remove_where(lambda entry: now >= entry.stale_until)
 

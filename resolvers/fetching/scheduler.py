@@ -1,10 +1,10 @@
-"""From ids to records across requests: the cache, the fetches under way, and the queue for the budget.
+"""From ids to records across requests: the cache, the running fetches, and the queue for the source's ration.
 
-For each id, in this order: a fresh record in the cache is the answer; a fetch under way is joined; otherwise the id
-queues. As soon as the source's budget lets a request go, as many ids leave with it as one request can carry, whoever
-asked for them. So an id never waits for company while the budget is free, and never leaves alone while others wait.
-One fetcher for each source, shared by all requests: what it does for several of them runs in an empty context, or the
-log would show the id of one.
+For each id, in this order: a fresh record in the cache is returned; a running fetch of the id is joined; otherwise the
+id is queued. When the source's limiters allow a request, it carries as many queued ids as one request can, whichever
+operations they belong to. So no id waits for a batch to fill while a request may be sent, and none is sent alone while
+others are queued. There is one scheduler for each source, shared by all requests: what it does for several of them
+runs in an empty context, or the log would show the request id of one.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ from resolvers.source import Client, Outcome, Record, Source, SourceSettings
 from resolvers.telemetry import Telemetry
 
 NO_STALE_ANSWER = (UpstreamUnauthorized, UpstreamForbidden)
-"""Where the source says that this server may not read, what it let us read before is no answer."""
+"""A source that refuses this server access must not be served from what it allowed before."""
 
 
 class Scheduler:
@@ -45,76 +45,76 @@ class Scheduler:
         self.source = client.transport.source
         self._client = client
         self._cache = cache
-        self._wanted: dict[str, KeyRequest] = {}
+        self._key_requests: dict[str, KeyRequest] = {}
         self._queue = FairQueue()
-        self._shared_fetches = SharedFetches(client, landed=self._landed, failed=self._settle)
+        self._shared_fetches = SharedFetches(client, on_done=self._on_done, on_error=self._settle)
         self._diagnostics = Diagnostics(self.source, client.transport.telemetry)
         self._dispatching: asyncio.Handle | asyncio.Task[None] | None = None
-        self._permit_coming = False
+        self._is_acquiring = False
 
-    def at_hand(self, source_id: str, operation: UpstreamContext) -> Entry | None:
-        """Return what the cache has to answer with; costs no turn of the loop."""
+    def cached(self, source_id: str, operation: UpstreamContext) -> Entry | None:
+        """Return the fresh entry of the cache, if there is one and the operation may use it; awaits nothing."""
         entry = None if operation.wants_fresh else self._cache.fresh(source_id)
         if entry is not None:
-            cost = operation.cost(self.source)
+            cost = operation.usage(self.source)
             cost.keys += 1
             cost.cached += 1
         return entry
 
     def has(self, source_id: str, record: Record | None) -> bool:
-        """Whether the cache would answer with this very record now; with None: that there is none."""
+        """Return whether the fresh entry is this very record; with None: whether it says that there is none."""
         entry = self._cache.fresh(source_id)
         return entry is not None and entry.record is record
 
     async def fetch_many(self, ids: Sequence[str], operation: UpstreamContext) -> list[Outcome]:
-        """Return one outcome for each of the distinct ids, in order; at the operation's deadline at the latest.
+        """Return one outcome for each of the distinct ids, in order, by the operation's deadline.
 
-        Raises nothing of the source's. Whoever is cancelled waits no more, and what nobody waits for is not fetched.
+        Errors are outcomes, not raised. When the caller is cancelled, ids that nobody else waits for are not fetched.
         """
-        operation.cost(self.source).keys += len(ids)
+        operation.usage(self.source).keys += len(ids)
         operation.begin_waiting(self.source)
         waiter = Waiter(operation)
-        key_request: list[KeyRequest] = []
+        key_requests: list[KeyRequest] = []
         try:
-            key_request = self._want(ids, waiter)
+            key_requests = self._request(ids, waiter)
             await waiter.wait()
-            return [self._outcome(one, operation) for one in key_request]
+            return [self._outcome(one, operation) for one in key_requests]
         except Exception as error:  # a fault of ours: those who wait have to know
             return [error] * len(ids)
         finally:
             operation.end_waiting(self.source)
             if not waiter.is_complete:
-                self._leave(key_request, waiter)
+                self._stop_waiting(key_requests, waiter)
 
-    def _want(self, ids: Sequence[str], waiter: Waiter) -> list[KeyRequest]:
-        """Join each id's fetch, or queue it; refuse at once what could not leave before the deadline."""
+    def _request(self, ids: Sequence[str], waiter: Waiter) -> list[KeyRequest]:
+        """Join each id's fetch, or queue it; refuse at once what could not be sent before the deadline."""
         operation = waiter.operation
         found, new = [], []
         for source_id in ids:
-            key_request = self._wanted.get(source_id)
-            # Who wants it fresh may wait for what has not left yet, and not for what left before.
+            key_request = self._key_requests.get(source_id)
+            # An operation that wants fresh records may join a request that is not sent yet, and no other.
             if key_request is None or (operation.wants_fresh and not key_request.is_queued):
                 key_request = KeyRequest(source_id, operation)
                 new.append(key_request)
             else:
-                operation.cost(self.source).joined += 1
+                operation.usage(self.source).joined += 1
             key_request.join(waiter)
             found.append(key_request)
         fitting = self._fitting(len(new), operation)
         for key_request in new[:fitting]:
-            self._wanted[key_request.source_id] = key_request
+            self._key_requests[key_request.source_id] = key_request
             self._queue.add(key_request)
         if late := new[fitting:]:
             refusal = self._over_budget(self._delay(operation, len(late)))
             for key_request in late:
                 key_request.settle(refusal)
         if self._queue and self._dispatching is None:
-            # In the next turn: others may ask in this one, and come along.
+            # In the next turn: ids that others request in this one can share the batch.
             self._dispatching = operation.loop.call_soon(self._dispatch, context=Context())
         return found
 
     def _fitting(self, count: int, operation: UpstreamContext) -> int:
-        """Return how many of as many new ids could leave early enough to be answered."""
+        """Return how many of `count` new ids could be sent early enough for their response to be in time."""
         transport = self._client.transport
         left = operation.deadline - operation.now() - transport.shortest_exchange_seconds
         if not count or self._delay(operation, count) <= left:
@@ -122,13 +122,13 @@ class Scheduler:
         return bisect_right(range(1, count + 1), left, key=lambda further: self._delay(operation, further))
 
     def _delay(self, operation: UpstreamContext, further: int) -> float:
-        """Return in how many seconds the `further`-th id that the operation queues now would leave."""
+        """Return in how many seconds the `further`-th id that the operation queues now would be sent."""
         rate_limiter = self._client.transport.rate_limiter
         position = further
         if self._queue:
             position = self._queue.position(operation, self._queue.length(operation) + further)
         requests = -(-position // self._client.batch_size)
-        return rate_limiter.delay(requests - (self._permit_coming and rate_limiter.waiting > 0))
+        return rate_limiter.delay(requests - (self._is_acquiring and rate_limiter.waiters > 0))
 
     def _over_budget(self, delay: float) -> UpstreamRateLimited:
         return UpstreamRateLimited(self.source, detail="own budget", retry_after_seconds=round(delay, 1))
@@ -149,12 +149,12 @@ class Scheduler:
                 return stale[0]
         return outcome
 
-    def _leave(self, key_request: Iterable[KeyRequest], waiter: Waiter) -> None:
-        """Wait no more. What nobody waits for any more is not fetched, or no longer."""
+    def _stop_waiting(self, key_requests: Iterable[KeyRequest], waiter: Waiter) -> None:
+        """Remove a waiter; remove from the queue, or cancel, what has no waiter left."""
         has_hung_up = waiter.operation.now() < waiter.operation.deadline
-        for one in key_request:
-            one.leave(waiter)
-            if one.visits or one.outcome is not PENDING:
+        for one in key_requests:
+            one.remove(waiter)
+            if one.waiters or one.outcome is not PENDING:
                 continue
             if one.is_queued:
                 self._queue.remove(one)
@@ -162,18 +162,18 @@ class Scheduler:
             elif has_hung_up and one.shared_fetch is not None and not one.shared_fetch.weight:
                 # At a deadline it ends by itself, and the breaker gets to know that the source took too long.
                 # At once, or somebody might still join; and several may have waited for it.
-                for other in self._shared_fetches.abandon(one.shared_fetch):
+                for other in self._shared_fetches.cancel(one.shared_fetch):
                     self._forget(other)
 
     def _dispatch(self) -> None:
-        """Send what may leave at once; a task sends the rest, a permit at a time."""
+        """Send what may be sent at once; a task sends the rest, a permit at a time."""
         self._dispatching = None
         client = self._client
         try:
-            while self._queue and client.is_ready and (permit := client.transport.permit_at_hand()):
+            while self._queue and client.is_ready and (permit := client.transport.try_acquire()):
                 self._send(permit)
         except Exception as error:  # a fault of ours: those who wait have to know
-            self._settle(self._queue.take(), error)
+            self._settle(self._queue.pop(), error)
         if self._queue:
             self._dispatching = asyncio.create_task(self._dispatch_slowly())
 
@@ -184,36 +184,38 @@ class Scheduler:
                     await self._dispatch_one()
                 except Exception as error:  # the source's, or a fault of ours
                     if isinstance(error, UpstreamError):
-                        self._diagnostics.tell(error)
-                    self._settle(self._queue.take(), error)
+                        self._diagnostics.report(error)
+                    self._settle(self._queue.pop(), error)
         finally:
             self._dispatching = None
 
     async def _dispatch_one(self) -> None:
-        getting_ready = SharedFetch(self._queue.waiters)
-        self._permit_coming = True
+        preparation = SharedFetch(self._queue.contexts)
+        self._is_acquiring = True
         try:
-            await self._client.prepare(getting_ready)
-            permit = await self._client.transport.permit(getting_ready)
+            await self._client.prepare(preparation)
+            permit = await self._client.transport.acquire(preparation)
         finally:
-            self._permit_coming = False
+            self._is_acquiring = False
         self._send(permit)
 
     def _send(self, permit: Permit) -> None:
-        """Send with the permit as much as one request can carry."""
-        if batch := self._queue.take(self._client.batch_size):
-            self._shared_fetches.begin(batch, permit)
+        """Send as many queued ids as one request can carry."""
+        if batch := self._queue.pop(self._client.batch_size):
+            self._shared_fetches.start(batch, permit)
         else:
-            permit.end(Verdict.NONE)
+            permit.release(Verdict.NONE)
 
-    def _landed(self, batch: list[KeyRequest], outcomes: list[Outcome]) -> None:
+    def _on_done(self, batch: list[KeyRequest], outcomes: list[Outcome]) -> None:
         for one, outcome in zip(batch, outcomes, strict=True):
-            self._diagnostics.look_at(outcome)
+            self._diagnostics.record(outcome)
             if isinstance(outcome, UpstreamError):
                 # Their frames know this outcome, in a cycle, and whatever came.
                 outcome.__traceback__ = outcome.__context__ = None
-            elif self._wanted.get(one.source_id) is one:  # else it was asked for anew meanwhile, and this may be older
-                self._cache.keep(one.source_id, outcome)
+            elif (
+                self._key_requests.get(one.source_id) is one
+            ):  # else it was asked for anew meanwhile, and this may be older
+                self._cache.store(one.source_id, outcome)
             self._forget(one)
             one.settle(outcome)
 
@@ -223,8 +225,8 @@ class Scheduler:
             one.settle(outcome)
 
     def _forget(self, key_request: KeyRequest) -> None:
-        if self._wanted.get(key_request.source_id) is key_request:
-            del self._wanted[key_request.source_id]
+        if self._key_requests.get(key_request.source_id) is key_request:
+            del self._key_requests[key_request.source_id]
 
 
 def open_scheduler(
@@ -236,7 +238,7 @@ def open_scheduler(
     *,
     clock: Callable[[], float] = monotonic,
 ) -> Scheduler:
-    """Return the fetcher of a source that has credentials. `clock`, in seconds, is that of all its parts."""
+    """Return the scheduler of a source that has credentials. `clock`, in seconds, is that of all its parts."""
     rate_limiter = RateLimiter(source.name, source.rates if settings.rationed else (), clock=clock)
     concurrency_limiter = ConcurrencyLimiter(settings.concurrency or source.concurrency)
     transport = Transport(

@@ -1,4 +1,4 @@
-"""Fetches under way, each for as many records as one request can carry, and a task for each."""
+"""Running fetches, each for as many records as one request can carry, and a task for each."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -13,43 +13,43 @@ Batch = list[KeyRequest]
 
 
 class SharedFetches:
-    """The fetches under way from one source.
+    """The running fetches of one source.
 
-    `landed` is told of a batch and its outcomes, `failed` of one that a fault of ours keeps from having any: whoever
-    waits has to know, or would wait for ever.
+    `on_done` is called with a batch and its outcomes, `on_error` with a batch that a fault of ours keeps from having
+    any: its waiters would wait for ever otherwise.
     """
 
     def __init__(
         self,
         client: Client,
         *,
-        landed: Callable[[Batch, list[Outcome]], None],
-        failed: Callable[[Batch, Exception], None],
+        on_done: Callable[[Batch, list[Outcome]], None],
+        on_error: Callable[[Batch, Exception], None],
     ) -> None:
         self._client = client
-        self._landed = landed
-        self._failed = failed
-        self._under_way: dict[SharedFetch, tuple[asyncio.Task[None], Batch]] = {}
+        self._on_done = on_done
+        self._on_error = on_error
+        self._running: dict[SharedFetch, tuple[asyncio.Task[None], Batch]] = {}
 
-    def begin(self, batch: Batch, permit: Permit) -> None:
+    def start(self, batch: Batch, permit: Permit) -> None:
         """Fetch a batch; the permit is for its first request.
 
         In an empty context: the log would show the id of one request beside what is done for several.
         """
         shared_fetch = _shared_fetch(batch, self._client.transport.source)
-        shared_fetch.give(permit)
+        shared_fetch.attach(permit)
         for one in batch:
             one.shared_fetch = shared_fetch
         task = asyncio.get_running_loop().create_task(self._fetch(shared_fetch, batch), context=Context())
-        self._under_way[shared_fetch] = task, batch
+        self._running[shared_fetch] = task, batch
 
-    def abandon(self, shared_fetch: SharedFetch) -> Batch:
-        """Break off a fetch that nobody waits for any more; return what it was for."""
-        if shared_fetch not in self._under_way:
+    def cancel(self, shared_fetch: SharedFetch) -> Batch:
+        """Cancel a fetch that nobody waits for any more; return its batch, empty if it is done."""
+        if shared_fetch not in self._running:
             return []
-        task, batch = self._under_way.pop(shared_fetch)
+        task, batch = self._running.pop(shared_fetch)
         task.cancel()
-        shared_fetch.end()  # it may not even have begun
+        shared_fetch.release_permit()  # it may not even have begun
         for one in batch:
             one.shared_fetch = None
         return batch
@@ -62,25 +62,25 @@ class SharedFetches:
             outcomes = UpstreamUnavailable(self._client.transport.source, detail="the fetch was cancelled")
         except Exception as error:
             outcomes = error
-        self._under_way.pop(shared_fetch, None)
-        shared_fetch.end()
+        self._running.pop(shared_fetch, None)
+        shared_fetch.release_permit()
         if not isinstance(outcomes, Exception):
             try:
-                self._landed(batch, outcomes)
+                self._on_done(batch, outcomes)
             except Exception as error:
                 outcomes = error
         if isinstance(outcomes, StopIteration):
             outcomes = RuntimeError("StopIteration")  # as a coroutine makes of it, because no future takes one
         if isinstance(outcomes, Exception):
-            self._failed(batch, outcomes)
+            self._on_error(batch, outcomes)
 
 
 def _shared_fetch(batch: Sequence[KeyRequest], source: str) -> SharedFetch:
-    """Return the flight of a batch; whoever asked for the first record pays for it, the others ride along."""
-    owner = batch[0].first
+    """Return the fetch of a batch. Its request counts for the owner of the first record; the others have joined it."""
+    owner = batch[0].owner
     if len(batch) == 1:
-        return SharedFetch(batch[0].waiters, owner=owner)
+        return SharedFetch(batch[0].contexts, owner=owner)
     for one in batch:
-        if one.first is not owner:
-            one.first.cost(source).joined += 1
-    return SharedFetch(lambda: set().union(*[one.waiters() for one in batch]), owner=owner)
+        if one.owner is not owner:
+            one.owner.usage(source).joined += 1
+    return SharedFetch(lambda: set().union(*[one.contexts() for one in batch]), owner=owner)

@@ -1,4 +1,4 @@
-"""What one GraphQL operation may spend upstream, and what it has spent; and a flight, the fetch that serves several.
+"""One GraphQL operation's deadline and its usage of the sources; and the fetch that serves several operations.
 
 One `UpstreamContext` is made for each operation. Times are those of the running loop's clock.
 """
@@ -42,7 +42,7 @@ class Stale:
 
 
 class UpstreamContext:
-    """The deadline and the costs of one operation; made inside the running loop.
+    """The deadline and the usage of one operation; made inside the running loop.
 
     `wants_fresh`: nothing is answered from the cache, though what comes is kept there.
     """
@@ -52,32 +52,32 @@ class UpstreamContext:
         self.now = self.loop.time
         self.deadline = self.now() + deadline_seconds
         self.wants_fresh = wants_fresh
-        self.costs: dict[str, Usage] = {}
+        self.usages: dict[str, Usage] = {}
         self.stale: list[Stale] = []
 
-    def cost(self, source: str) -> Usage:
-        """Return the operation's account with a source."""
-        found = self.costs.get(source)
+    def usage(self, source: str) -> Usage:
+        """Return the operation's usage of a source."""
+        found = self.usages.get(source)
         if found is None:
-            found = self.costs[source] = Usage()
+            found = self.usages[source] = Usage()
         return found
 
     def begin_waiting(self, source: str) -> None:
         """Count the time until `end_waiting`, once for waits that overlap."""
-        cost = self.cost(source)
+        cost = self.usage(source)
         if not cost.waits:
             cost.since = self.now()
         cost.waits += 1
 
     def end_waiting(self, source: str) -> None:
-        """Wait no more."""
-        cost = self.cost(source)
+        """End a wait that `begin_waiting` began."""
+        cost = self.usage(source)
         cost.waits -= 1
         if not cost.waits:
             cost.milliseconds += (self.now() - cost.since) * 1000
 
     def report(self) -> dict[str, dict[str, float]]:
-        """Return the costs by source, as the response's `extensions.upstream` shows them."""
+        """Return the usage by source, as the response's `extensions.upstream` shows them."""
         return {
             source: {
                 "keys": cost.keys,
@@ -86,34 +86,34 @@ class UpstreamContext:
                 "requests": cost.requests,
                 "milliseconds": round(cost.milliseconds, 1),
             }
-            for source, cost in self.costs.items()
+            for source, cost in self.usages.items()
         }
 
 
 class Permit(Protocol):
-    """The right to send one request now."""
+    """Permission to send one request now; `release` ends it, whatever came of it."""
 
-    def sent(self) -> None:
-        """Take note that the request is on its way."""
+    def on_sent(self) -> None:
+        """Count the request in the ration from now on."""
 
     def release_slot(self) -> None:
-        """Take note that the reply is there, the whole of it."""
+        """Give the slot to the next request: the whole response is there."""
 
-    def end(self, verdict: Verdict, *, weight: int = 1) -> None:
-        """Take what it says about the source's health: nothing if nothing was sent."""
+    def release(self, verdict: Verdict, *, weight: int = 1) -> None:
+        """Give back what is still held, and record the verdict on the source's health."""
 
 
 class SharedFetch:
-    """One fetch under way. Its deadline is the latest of those who wait for it; one operation pays for it."""
+    """A running fetch. Its deadline is the latest of its waiters'; its requests count for its owner."""
 
-    __slots__ = ("_payer", "now", "permit", "waiters")
+    __slots__ = ("_owner", "now", "permit", "waiters")
 
     def __init__(
         self, waiters: Callable[[], Collection[UpstreamContext]], *, owner: UpstreamContext | None = None
     ) -> None:
         self.waiters = waiters
-        """Gives the operations that wait for it just now."""
-        self._payer = owner
+        """Return the operations that wait for it just now."""
+        self._owner = owner
         self.permit: Permit | None = None
         self.now = owner.now if owner is not None else asyncio.get_running_loop().time
 
@@ -127,7 +127,7 @@ class SharedFetch:
         """The time until the deadline."""
         return self.deadline - self.now()
 
-    def look(self) -> tuple[float, int]:
+    def snapshot(self) -> tuple[float, int]:
         """Return `seconds_left` and `weight`."""
         waiters = self.waiters()
         if len(waiters) == 1:
@@ -143,24 +143,24 @@ class SharedFetch:
         """How many operations wait for it."""
         return len(self.waiters())
 
-    def give(self, permit: Permit) -> None:
-        """Take along the permit for the first request."""
+    def attach(self, permit: Permit) -> None:
+        """Hand over the permit for the first request."""
         self.permit = permit
 
-    def take_permit(self) -> Permit | None:
-        """Return the permit that was taken along, once."""
+    def pop_permit(self) -> Permit | None:
+        """Return the permit that was handed over, once."""
         permit, self.permit = self.permit, None
         return permit
 
-    def end(self) -> None:
-        """Give back a permit that was not used."""
-        if (permit := self.take_permit()) is not None:
-            permit.end(Verdict.NONE)
+    def release_permit(self) -> None:
+        """Release a permit that was not used."""
+        if (permit := self.pop_permit()) is not None:
+            permit.release(Verdict.NONE)
 
-    def pay(self, source: str) -> None:
-        """Count one request."""
-        if self._payer is not None:
-            self._payer.cost(source).requests += 1
+    def count_request(self, source: str) -> None:
+        """Count one request in the owner's usage."""
+        if self._owner is not None:
+            self._owner.usage(source).requests += 1
 
     @contextmanager
     def time_left(self, source: str) -> Iterator[None]:

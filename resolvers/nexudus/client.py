@@ -36,8 +36,8 @@ Halves = dict[tuple[str, ...], dict[str, Outcome] | None]
 class Tokens(Protocol):
     """Where the bearer token comes from."""
 
-    def at_hand(self) -> str | None:
-        """Return a token that should be good, None if one has to be got first."""
+    def current(self) -> str | None:
+        """Return the current token, None if one has to be got first."""
 
     async def get(self, shared_fetch: SharedFetch) -> str:
         """Return a token that should be good."""
@@ -46,7 +46,7 @@ class Tokens(Protocol):
         """Return another token than the refused one."""
 
     def accepted(self, token: str) -> None:
-        """Take note that a token was good."""
+        """Note that the source has accepted a token."""
 
 
 class NexudusClient:
@@ -73,11 +73,11 @@ class NexudusClient:
 
     @property
     def is_ready(self) -> bool:
-        """Whether a token is at hand."""
-        return self._tokens.at_hand() is not None
+        """Whether there is a current token."""
+        return self._tokens.current() is not None
 
     async def prepare(self, shared_fetch: SharedFetch) -> None:
-        """Sign in, if need be, however long it takes."""
+        """Sign in, if there is no current token, however long it takes."""
         await self._tokens.get(shared_fetch)
 
     async def fetch_many(self, ids: Sequence[str], shared_fetch: SharedFetch) -> list[Outcome]:
@@ -220,7 +220,7 @@ class NexudusClient:
 
     async def _get(self, request: Request, shared_fetch: SharedFetch) -> bytes | None:
         """Send with a token; after one refusal with a renewed one, once."""
-        token = self._tokens.at_hand()
+        token = self._tokens.current()
         if token is None:
             with shared_fetch.time_left(SOURCE):
                 token = await self._tokens.get(shared_fetch)

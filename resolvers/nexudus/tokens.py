@@ -68,7 +68,7 @@ class GivenToken:
     def __init__(self, token: Secret) -> None:
         self._token = token.reveal()
 
-    def at_hand(self) -> str | None:
+    def current(self) -> str | None:
         """Return the token."""
         return self._token
 
@@ -113,7 +113,7 @@ class PasswordTokens:
         self._renewal: asyncio.Task[str] | None = None
         self._waiting: list[SharedFetch] = []
 
-    def at_hand(self) -> str | None:
+    def current(self) -> str | None:
         """Return a token that should be good, None if one has to be got first."""
         now = self._clock()
         if self._access is None or now >= self._expires_at:
@@ -125,7 +125,7 @@ class PasswordTokens:
 
     async def get(self, shared_fetch: SharedFetch) -> str:
         """Return a token that should be good; gets one first if need be. Raises an `UpstreamError`."""
-        return self.at_hand() or await self._shared_renewal(shared_fetch)
+        return self.current() or await self._shared_renewal(shared_fetch)
 
     async def renew(self, stale: str, shared_fetch: SharedFetch) -> str:
         """Return a token other than `stale`, which was refused; raises an `UpstreamError`.
@@ -151,7 +151,8 @@ class PasswordTokens:
             self._unproven = None
 
     async def _shared_renewal(self, shared_fetch: SharedFetch) -> str:
-        shared_fetch.end()  # the renewal needs the permit, or the budget and the place behind it, that the flight holds
+        # The renewal needs the permit, or what the fetch holds: its part of the ration and its slot.
+        shared_fetch.release_permit()
         self._waiting.append(shared_fetch)
         try:
             # Shielded: a caller that gives up must not spoil the one use of the refresh token.

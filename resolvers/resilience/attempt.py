@@ -1,4 +1,4 @@
-"""One attempt at a request: bounded in time, judged, and told of."""
+"""One attempt at a request: bounded in time, judged, and reported."""
 
 from dataclasses import dataclass
 from time import perf_counter
@@ -34,9 +34,9 @@ class Upstream:
 
 
 class Attempt:
-    """An attempt, made once, with a permit, for a flight, which pays for it.
+    """An attempt, made once, with a permit, for a shared fetch.
 
-    `reused_connection_closed`: whether no more came of it than that a kept connection turned out to be closed.
+    `reused_connection_closed`: whether it failed only because a kept connection turned out to be closed.
     """
 
     __slots__ = (
@@ -56,16 +56,16 @@ class Attempt:
         self._request = request
         self._shared_fetch = shared_fetch
         self._permit = permit
-        seconds_left, self._weight = shared_fetch.look()
+        seconds_left, self._weight = shared_fetch.snapshot()
         self._seconds = max(0.0, min(upstream.timeout_seconds, seconds_left))
         self._round = upstream.concurrency_limiter.round
         self._started = perf_counter()
         self.reused_connection_closed = False
 
     async def make(self, *, on_new_connection: bool = False) -> Found:
-        """Return what was found; raises nothing but a cancellation."""
+        """Return the outcome; raises nothing but a cancellation."""
         upstream = self._upstream
-        self._shared_fetch.pay(upstream.source)
+        self._shared_fetch.count_request(upstream.source)
         deadline = self._shared_fetch.now() + self._seconds
         found: Response | TimeoutError | MalformedResponse | ConnectionFailed
         try:
@@ -73,7 +73,7 @@ class Attempt:
                 found = await upstream.http_client.send(
                     self._request,
                     max_bytes=upstream.max_bytes,
-                    on_sent=self._permit.sent,
+                    on_sent=self._permit.on_sent,
                     on_new_connection=on_new_connection,
                 )
         except TimeoutError:
@@ -90,7 +90,7 @@ class Attempt:
             raise
 
     def _judge(self, found: Response | TimeoutError | MalformedResponse | ConnectionFailed) -> Found:
-        """Return what came of it, when all who have to know of it do."""
+        """Return the outcome, after the limiter, the breaker and telemetry have it."""
         upstream = self._upstream
         source = upstream.source
         status: int | None = None
@@ -119,7 +119,7 @@ class Attempt:
                 verdict = Verdict.NONE  # what was asked for may be to blame: what is asked for next will tell
             if status == 503:
                 upstream.concurrency_limiter.decrease(self._round)
-        failure.is_told = True
+        failure.is_reported = True
         self._end(status, failure, verdict)
         return failure
 
@@ -136,4 +136,4 @@ class Attempt:
         upstream.telemetry(
             UpstreamCall(upstream.source, request.kind, request.keys, status, milliseconds, code, detail)
         )
-        self._permit.end(verdict, weight=max(self._weight, len(self._shared_fetch.waiters())))
+        self._permit.release(verdict, weight=max(self._weight, len(self._shared_fetch.waiters())))

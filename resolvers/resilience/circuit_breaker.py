@@ -110,13 +110,13 @@ class CircuitBreaker:
             detail = "the circuit breaker is open"
             raise UpstreamUnavailable(self._source, detail=detail, retry_after_seconds=wait)
 
-    def enter(self, exchange: object) -> None:
-        """Let an exchange begin, as the probe if there is to be one; raises like `check`. `leave` has to follow."""
+    def start(self, exchange: object) -> None:
+        """Let an exchange begin, as the probe if there is to be one; raises like `check`. `record` has to follow."""
         self.check()
         if self._state is State.HALF_OPEN:
             self._probe = exchange
 
-    def leave(self, exchange: object, verdict: Verdict, *, weight: int = 1) -> None:
+    def record(self, exchange: object, verdict: Verdict, *, weight: int = 1) -> None:
         """Take the verdict of an exchange, which counts for as many as waited for it."""
         if exchange is self._probe:
             self._probe = None

@@ -15,25 +15,25 @@ class ConcurrencyLimiter:
     def __init__(self, ceiling: int) -> None:
         self._ceiling = ceiling
         self._limit = float(ceiling)
-        self._taken = 0
+        self._in_use = 0
         self._queue: deque[asyncio.Future[None]] = deque()
         self.round = 0
-        """How many times the limit has shrunk."""
+        """How many times the limit was decreased."""
 
     @property
     def limit(self) -> int:
         """How many may run at once just now."""
         return int(self._limit)
 
-    def take_at_hand(self) -> bool:
-        """Take a place if one is free; return whether it was."""
-        is_free = self._taken < int(self._limit) and not self._queue
-        self._taken += is_free
+    def try_acquire(self) -> bool:
+        """Take a slot if one is free; return whether it was."""
+        is_free = self._in_use < int(self._limit) and not self._queue
+        self._in_use += is_free
         return is_free
 
-    async def take(self) -> None:
-        """Wait for a place and take it."""
-        if self.take_at_hand():
+    async def acquire(self) -> None:
+        """Wait for a slot and take it, first come, first served."""
+        if self.try_acquire():
             return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._queue.append(turn)
@@ -41,27 +41,27 @@ class ConcurrencyLimiter:
             await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
-                self.release()  # the place had been given just before
+                self.release()  # the slot had been given just before
             else:
-                with suppress(ValueError):  # gone already, if somebody gave back a place in this very moment
+                with suppress(ValueError):  # gone already, if a slot was released in this very moment
                     self._queue.remove(turn)
             raise
 
     def release(self) -> None:
-        """Return a place."""
-        self._taken -= 1
-        while self._queue and self._taken < self.limit:
+        """Give a slot back."""
+        self._in_use -= 1
+        while self._queue and self._in_use < self.limit:
             turn = self._queue.popleft()
             if not turn.done():
-                self._taken += 1
+                self._in_use += 1
                 turn.set_result(None)
 
     def increase(self) -> None:
-        """A good exchange."""
+        """Raise the limit a little, after a good exchange."""
         self._limit = min(self._ceiling, self._limit + 1 / self._limit)
 
     def decrease(self, started_in: int) -> None:
-        """The source refused for being asked too much at once.
+        """Halve the limit: the source refused because of too many requests at once.
 
         `started_in` is the `round` in which the exchange began: refusals of one round are one sign, not several.
         """

@@ -1,4 +1,4 @@
-"""The right to send one request now: a place, a part of the ration, and the breaker's leave."""
+"""Permission to send one request now: a slot, a part of the ration, and a closed breaker."""
 
 import asyncio
 
@@ -8,9 +8,9 @@ from resolvers.resilience.rate_limiter import RateLimiter
 
 
 class SendPermit:
-    """A `Permit`: a place to send one request in, right now."""
+    """What the two limiters and the breaker have given for one request; one `release` gives it back to all three."""
 
-    __slots__ = ("_circuit_breaker", "_concurrency_limiter", "_has_place", "_rate_limiter", "is_spent")
+    __slots__ = ("_circuit_breaker", "_concurrency_limiter", "_has_slot", "_rate_limiter", "is_unsent")
 
     def __init__(
         self, concurrency_limiter: ConcurrencyLimiter, rate_limiter: RateLimiter, circuit_breaker: CircuitBreaker
@@ -18,28 +18,28 @@ class SendPermit:
         self._concurrency_limiter = concurrency_limiter
         self._rate_limiter = rate_limiter
         self._circuit_breaker = circuit_breaker
-        self._has_place = True
-        self.is_spent = False
-        """Whether the budget has let it go and still waits to hear that it was sent."""
+        self._has_slot = True
+        self.is_unsent = False
+        """Whether the rate limiter has let it go and does not know yet whether it was sent."""
 
-    def sent(self) -> None:
-        """Take note that the request is on its way."""
-        if self.is_spent:
-            self.is_spent = False
-            self._rate_limiter.sent()
+    def on_sent(self) -> None:
+        """Count the request in the ration from now on."""
+        if self.is_unsent:
+            self.is_unsent = False
+            self._rate_limiter.on_sent()
 
     def release_slot(self) -> None:
-        """Let the next one have the place."""
-        self._has_place = False
+        """Give the slot to the next request."""
+        self._has_slot = False
         self._concurrency_limiter.release()
 
-    def end(self, verdict: Verdict, *, weight: int = 1) -> None:
-        """Leave the place if that has not been done, and tell the breaker."""
-        if self.is_spent:
-            self.is_spent = False
-            self._rate_limiter.unspent()
-        self._circuit_breaker.leave(self, verdict, weight=max(weight, 1))
-        if self._has_place:
-            self._has_place = False
-            # What was broken off: asyncio closes its connection in the next turn. Whoever comes next comes after that.
+    def release(self, verdict: Verdict, *, weight: int = 1) -> None:
+        """Give back the slot and the part of the ration that are still held; record the verdict."""
+        if self.is_unsent:
+            self.is_unsent = False
+            self._rate_limiter.release()
+        self._circuit_breaker.record(self, verdict, weight=max(weight, 1))
+        if self._has_slot:
+            self._has_slot = False
+            # It was aborted: asyncio closes its connection in the next turn, and the next request must come after that.
             asyncio.get_running_loop().call_soon(self._concurrency_limiter.release)

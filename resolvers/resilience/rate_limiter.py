@@ -30,7 +30,7 @@ class Rate:
 class RateLimiter:
     """The ration of one source.
 
-    A request is `acquire`, then `sent` or `unspent`. Between the two it counts as if it were sent just now: opening a
+    A request is `acquire`, then `on_sent` or `release`. Between the two it counts as if it were sent just now: opening a
     connection takes time, and what counts at the source is when the request is on its way.
     """
 
@@ -46,25 +46,25 @@ class RateLimiter:
         self._logs = [(rate, deque[float](maxlen=rate.limit)) for rate in rates]
         self._clock = clock
         self._sleep = sleep
-        self._held_until = float("-inf")
-        self._turn = asyncio.Lock()
+        self._paused_until = float("-inf")
+        self._lock = asyncio.Lock()
         self._unsent = 0
-        self.waiting = 0
+        self.waiters = 0
         """How many requests wait in `acquire`."""
         self._waited_at = float("-inf")
 
     @property
     def is_saturated(self) -> bool:
         """Whether a request has to wait, or had to a moment ago."""
-        return self.waiting > 0 or self._clock() - self._waited_at < A_MOMENT_SECONDS
+        return self.waiters > 0 or self._clock() - self._waited_at < A_MOMENT_SECONDS
 
     def delay(self, further: int) -> float:
         """Return in how many seconds the `further`-th request behind those that wait could go."""
-        return self._delay(self.waiting + further)
+        return self._delay(self.waiters + further)
 
-    def spend_at_hand(self) -> bool:
+    def try_acquire(self) -> bool:
         """Let one request go if it need not wait; return whether it may go."""
-        may_go = not self.waiting and self._delay(1) <= 0
+        may_go = not self.waiters and self._delay(1) <= 0
         self._unsent += may_go
         return may_go
 
@@ -73,39 +73,39 @@ class RateLimiter:
 
         The time is asked for anew while it waits: others may have joined the request, who have more.
         """
-        if self.spend_at_hand():
+        if self.try_acquire():
             return
         self._refuse_beyond(seconds_left(), self.delay(1))
-        self.waiting += 1
+        self.waiters += 1
         try:
-            async with self._turn:
+            async with self._lock:
                 while (delay := self._delay(1)) > 0:
                     self._refuse_beyond(seconds_left(), delay)
                     await self._sleep(max(delay, SHORTEST_SLEEP_SECONDS))
                     self._waited_at = self._clock()
                 self._unsent += 1
         finally:
-            self.waiting -= 1
+            self.waiters -= 1
 
-    def sent(self) -> None:
-        """Count the request from now on."""
+    def on_sent(self) -> None:
+        """Count the request as sent now."""
         self._unsent -= 1
         now = self._clock()
         for _, log in self._logs:
             log.append(now)
 
-    def unspent(self) -> None:
-        """Take note that the request was not sent after all."""
+    def release(self) -> None:
+        """Count the request no more: it was not sent."""
         self._unsent -= 1
 
-    def hold(self, seconds: float) -> None:
-        """Let nothing go for a while: the source has asked for it."""
-        self._held_until = max(self._held_until, self._clock() + seconds)
+    def pause(self, seconds: float) -> None:
+        """Let nothing go for so many seconds: the source has asked for it."""
+        self._paused_until = max(self._paused_until, self._clock() + seconds)
 
     def _delay(self, place: int) -> float:
         """Return in how many seconds the `place`-th request from now may go."""
         now = self._clock()
-        moment = max(now, self._held_until)
+        moment = max(now, self._paused_until)
         if not self._logs:
             return moment - now
         ahead = [now] * self._unsent

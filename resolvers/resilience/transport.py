@@ -1,7 +1,7 @@
 """Requests to a source, and what bounds them.
 
-An exchange (`httpclient/client.py`) is bounded here in every way: how often (budget), how many at once (places), how
-long, how much is read, whether at all (breaker), and whether again (retries).
+A request (`httpclient/client.py`) is bounded here in every way: how often (rate limiter), how many at once (concurrency
+limiter), how long (timeouts), how much is read, whether at all (circuit breaker), and whether again (retries).
 
 A read that died on a kept connection is sent again at once, and once, on a new one (RFC 9112, 9.3.1): the source may
 have closed it while the request was on its way. That is a request of the ration, and neither a failure nor a retry.
@@ -27,7 +27,7 @@ from resolvers.resilience.retry import Retries
 from resolvers.settings import Bytes, Seconds, Settings
 from resolvers.telemetry import Telemetry
 
-LONGEST_HOLD_SECONDS = 60.0
+LONGEST_PAUSE_SECONDS = 60.0
 """For how long a `Retry-After` is believed for requests to come; then the source is asked again. Both vendors count by
 the minute or less, but for Nexudus' hour; and one odd reply, which may name any date, costs no more than this."""
 
@@ -51,7 +51,7 @@ class TransportSettings(Settings, frozen=True, kw_only=True):
 
 
 class Transport:
-    """Sends requests to one source, within its budget and its number of places, while its breaker is closed."""
+    """Sends requests to one source, within its rate and concurrency limits, while its breaker is closed."""
 
     def __init__(
         self,
@@ -82,35 +82,35 @@ class Transport:
         self.shortest_exchange_seconds = settings.attempt_timeout_seconds / 10
         """What has less time left is not sent: an answer could not be waited for."""
 
-    def permit_at_hand(self) -> SendPermit | None:
+    def try_acquire(self) -> SendPermit | None:
         """Return a permit if a request may be sent right now."""
-        if self._circuit_breaker.state is not State.CLOSED or not self._concurrency_limiter.take_at_hand():
+        if self._circuit_breaker.state is not State.CLOSED or not self._concurrency_limiter.try_acquire():
             return None
-        if not self.rate_limiter.spend_at_hand():
+        if not self.rate_limiter.try_acquire():
             self._concurrency_limiter.release()
             return None
         permit = SendPermit(self._concurrency_limiter, self.rate_limiter, self._circuit_breaker)
-        permit.is_spent = True
+        permit.is_unsent = True
         return permit
 
-    async def permit(self, shared_fetch: SharedFetch) -> SendPermit:
+    async def acquire(self, shared_fetch: SharedFetch) -> SendPermit:
         """Wait until a request may be sent, however long; raises an `UpstreamError` at once where that is in vain."""
         self._circuit_breaker.check()
-        await self._concurrency_limiter.take()
+        await self._concurrency_limiter.acquire()
         permit = SendPermit(self._concurrency_limiter, self.rate_limiter, self._circuit_breaker)
         try:
             await self.rate_limiter.acquire(lambda: shared_fetch.seconds_left - self.shortest_exchange_seconds)
-            permit.is_spent = True
-            self._circuit_breaker.enter(permit)
+            permit.is_unsent = True
+            self._circuit_breaker.start(permit)
         except BaseException:
-            permit.end(Verdict.NONE)
+            permit.release(Verdict.NONE)
             raise
         return permit
 
     async def fetch(self, request: Request, shared_fetch: SharedFetch) -> bytes | None:
         """Send a request, if need be again; return the body, or None where there is no such record.
 
-        Raises the `UpstreamError` of the last attempt. All attempts share the flight's deadline.
+        Raises the `UpstreamError` of the last attempt. All attempts share the deadline of the shared fetch.
         """
         self._retries.first_attempt()
         attempts = 0
@@ -118,7 +118,7 @@ class Transport:
         on_new_connection = not request.is_safe  # else nobody knows whether it was executed when its connection dies
         while True:
             try:
-                permit = shared_fetch.take_permit() or await self._permit_in_time(shared_fetch)
+                permit = shared_fetch.pop_permit() or await self._acquire_in_time(shared_fetch)
             except UpstreamError as refusal:
                 raise (error or refusal) from None
             attempt = Attempt(self._upstream, request, shared_fetch, permit)
@@ -140,7 +140,7 @@ class Transport:
                 try:
                     raise error
                 finally:
-                    del error  # which knows this frame by its traceback, and so the flight and its records
+                    del error  # which refers to this frame by its traceback, and so to the fetch and its records
             await asyncio.sleep(wait)
 
     def _wait_seconds(
@@ -152,9 +152,9 @@ class Transport:
             wait = self._retries.wait_seconds(error, attempts, seconds_left)
         if isinstance(error, UpstreamRateLimited):
             # For everybody: whoever asked meanwhile would be refused too.
-            self.rate_limiter.hold(min(wait or error.retry_after_seconds or 0.0, LONGEST_HOLD_SECONDS))
+            self.rate_limiter.pause(min(wait or error.retry_after_seconds or 0.0, LONGEST_PAUSE_SECONDS))
         return wait
 
-    async def _permit_in_time(self, shared_fetch: SharedFetch) -> SendPermit:
+    async def _acquire_in_time(self, shared_fetch: SharedFetch) -> SendPermit:
         with shared_fetch.time_left(self.source):
-            return await self.permit(shared_fetch)
+            return await self.acquire(shared_fetch)
