@@ -1,6 +1,6 @@
 """The only file that knows all parts: settings to app, lifespan, routes, command line.
 
-Run `python server.py`, or `uvicorn --app-dir . --factory server:create_app`.
+Run `python server.py`, or under uvicorn's own command as `docs/operating.md` has it.
 """
 
 import gc

@@ -13,18 +13,21 @@ import pytest
 import pytest_asyncio
 
 from benchmarks.running import running
+from tests.processes import ROOT
 from tests.sockets import asking
 
 BODY = b'{"query":"{ __typename }"}'
 SMUGGLED = b"POST /graphql HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Request-ID: smuggled\r\n" + (
     b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(BODY) + BODY
 )
+OPERATING = (ROOT / "docs" / "operating.md").read_text("utf-8")
 WAYS = {
     "server.py": ["server.py", "--demo", "--port", "0"],
     "uvicorn over httptools": ["--http", "httptools"],
     "uvicorn over h11": ["--http", "h11"],
 }
 UVICORN = ["-m", "uvicorn", "--app-dir", ".", "--factory", "server:create_app", "--port", "0"]
+COMMAND = ["-c", "import sys, runpy; sys.stderr = sys.stdout; runpy.run_module('uvicorn', run_name='__main__')"]
 SOURCE = {"CHARTMOGUL_API_KEY": "key", "PYTHONUNBUFFERED": "1"}
 
 
@@ -102,3 +105,41 @@ async def test_the_body_of_a_request_that_offers_an_upgrade_is_read(ports: dict[
     cuts = ([offering(b"h2c", body) + body], [offering(b"h2c", body), body])
     for found in await asyncio.gather(*(sent(port, *pieces) for pieces in cuts)):
         assert b'{"data":{"__typename":"Query"}' in found
+
+
+CHUNKED = (
+    b"POST /graphql HTTP/1.1\r\nContent-Type: application/json\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n"
+)
+CHUNKS = b"%x\r\n%s\r\n0\r\n" % (len(BODY), BODY)
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        pytest.param(CHUNKED + b"Host: 127.0.0.1\r\n\r\n" + CHUNKS + b"\r\n", b"200", id="none"),
+        pytest.param(
+            CHUNKED + b"Host: 127.0.0.1\r\n\r\n" + CHUNKS + b"Accept: text/csv\r\n\r\n", b"200", id="a trailer"
+        ),
+        pytest.param(CHUNKED + b"\r\n" + CHUNKS + b"\r\n", b"400", id="no Host"),
+        pytest.param(
+            CHUNKED + b"Host: 127.0.0.1\r\nUpgrade: h2c\r\nConnection: upgrade\r\n\r\n" + CHUNKS + b"\r\n",
+            b"200",
+            id="an upgrade",
+        ),
+    ],
+)
+async def test_the_documented_command_of_uvicorn_frames_requests_as_the_server_does(
+    documented: int, request_: bytes, status: bytes
+) -> None:
+    assert (await sent(documented, request_)).split(b" ")[1] == status
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def documented() -> AsyncIterator[int]:
+    """Run what `docs/operating.md` says; yield the port."""
+    line = re.search(r"^uvicorn (.+?) *#", OPERATING, re.MULTILINE)
+    assert line is not None
+    async with running(
+        [*COMMAND, *line[1].split(), "--port", "0"], r"running on http://127\.0\.0\.1:(\d+)", SOURCE
+    ) as found:
+        yield int(found.match[1])

@@ -285,9 +285,12 @@ async def test_rsa_keys_shorter_than_rfc_7518_allows_are_not_used() -> None:
     assert await bearer(keys=a_set(short, jwk("ec-1"))).scopes(token("rsa-1")) is None
 
 
+@pytest.mark.parametrize("more", [{}, {"key_ops": ["sign"]}, {"use": "enc"}], ids="any to-sign to-encrypt".split())
 @pytest.mark.parametrize("name", ["rsa-1", "ec384-1", "ed25519-1"])
-async def test_a_private_key_in_the_set_is_neither_used_nor_logged(name: str, caplog: pytest.LogCaptureFixture) -> None:
-    private = jwk(name, private=True)
+async def test_a_private_key_in_the_set_is_neither_used_nor_logged(
+    name: str, more: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    private = jwk(name, private=True) | more
     checked = bearer(keys=a_set(private, jwk("ec-1")), algorithms=ALGORITHMS)
     assert await checked.scopes(token(name)) is None
     assert await checked.scopes(token("ec-1"))

@@ -59,10 +59,10 @@ def read_jwks(text: bytes, algorithms: Collection[str]) -> tuple[PublicKey, ...]
 def _read_key(entry: dict[str, Any], algorithms: Collection[str]) -> PublicKey | None:
     usable = _usable_algorithms(entry).intersection(algorithms)
     key_id = entry.get("kid")
-    if not usable or not isinstance(key_id, str | None):
-        return None
     if _PRIVATE & entry.keys():
         logger.warning("The token issuer publishes a private key: tokens signed with it are refused")
+        return None
+    if not usable or not isinstance(key_id, str | None):
         return None
     members: dict[str, Any] = {name: entry[name] for name in _PUBLIC if name in entry}
     try:
