@@ -24,6 +24,9 @@ MAX_CHUNK_LINE_BYTES = 4_096
 
 MAX_HEADERS = 200
 
+MAX_LENGTH_DIGITS = 30
+"""Of a `Content-Length`: Python takes long for, or refuses, numbers of thousands of digits."""
+
 END = b"\r\n\r\n"
 
 NEVER_IN_A_HEAD = re.compile(rb"(?<!\r)\n|\r(?![\n]|\Z)|\x00")
@@ -132,8 +135,10 @@ def _length(head: Headers, is_old: bool) -> int | None:
         return None
     if length is None:
         return 0
-    if not length.isdigit() or len(length) > 30:
+    if not length.isdigit():
         raise malformed()
+    if len(length) > MAX_LENGTH_DIGITS:
+        raise HTTPError(413, "The body is larger than any server takes.")
     return int(length)
 
 
