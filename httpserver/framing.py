@@ -1,4 +1,4 @@
-"""How requests are told apart on a connection (RFC 9112): where a head ends, what is in it, and where its body ends.
+"""The framing of requests (RFC 9112): where a head ends, what is in it, and where its body ends.
 
 Nothing here reads or writes. `read_head` takes the bytes of one head, `Body` those behind it. It is the only framing
 of the server, whichever way a request takes from here, and it is strict: whatever another reader of the same bytes,
