@@ -1,4 +1,4 @@
-"""The settings of the door, and the door they make: who may call, how much, and what they may see.
+"""The security settings, and what they make: who may call, how much, and what callers may see.
 
 `docs/security.md` explains each setting. How each check works is in `web/` and `schema/`; here they get their values.
 """
@@ -107,7 +107,7 @@ class SecuritySettings(Settings, frozen=True, kw_only=True):
         return tuple(self.cors_origins.split())
 
     def problems(self) -> Iterable[str]:
-        """Yield what cannot be used, never repeating it."""
+        """Yield what is malformed, without repeating a value."""
         for name, secret in (("API_KEYS", self.api_keys), ("GATEWAY_KEYS", self.gateway_keys)):
             try:
                 _keys(secret)
@@ -138,7 +138,7 @@ SECURITY: tuple[type[Settings], ...] = (SecuritySettings, JwtSettings, LimitSett
 
 @dataclass(frozen=True)
 class SecurityParts:
-    """All settings of the door together, in the order of `SECURITY`."""
+    """All security settings together, in the order of `SECURITY`."""
 
     general: SecuritySettings
     jwt: JwtSettings
@@ -198,7 +198,7 @@ class SecurityParts:
 
 
 class Security:
-    """The door of a server that runs: the settings, and the connection to the token issuer."""
+    """What checks requests while the server runs, with the connection to the token issuer."""
 
     def __init__(
         self,
@@ -263,7 +263,7 @@ class Security:
 
     async def _fetch(self, url: str) -> bytes:
         if self._session is None:
-            raise RuntimeError("the door is not open")
+            raise RuntimeError("the session for the token issuer is not open")
         timeout = aiohttp.ClientTimeout(total=KEY_SET_SECONDS)
         async with self._session.get(url, allow_redirects=False, timeout=timeout) as response:
             if response.status != 200:

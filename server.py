@@ -284,6 +284,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             head_timeout_seconds=settings.security.general.request_body_timeout_seconds,
             max_body_bytes=settings.security.general.max_request_bytes,
             eager_path=PATH,
+            half_close_seconds=settings.transport.operation_deadline_seconds + 1,
         ),
         log_config=None,
         access_log=False,

@@ -1,4 +1,4 @@
-"""A client that goes away: its work is given up. ASGI servers tell of it, but end nothing by themselves."""
+"""Cancels the work for a client that disconnects: ASGI servers report that, but cancel nothing by themselves."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -11,7 +11,7 @@ from httpserver.eager import EagerCoroutine
 T = TypeVar("T")
 
 PATIENCE_SECONDS = 0.05
-"""Work that is done sooner is not watched: most is, and watching costs a task."""
+"""Work that ends sooner is not watched: most does, and watching costs a task."""
 
 
 class ClientDisconnected(Exception):
@@ -25,9 +25,7 @@ async def cancel_on_disconnect(receive: Receive, work: Coroutine[Any, Any, T]) -
     if started.is_done:
         return started.result
     working = asyncio.current_task()
-    if (
-        working is None
-    ):  # begun without a task: whoever did that cancels the rest if the client goes (`httpserver/protocol.py`)
+    if working is None:  # started without a task: then the connection cancels the rest (`httpserver/protocol.py`)
         return await started
     watching: asyncio.Task[None] | None = None
     gone = False

@@ -1,7 +1,7 @@
-"""A coroutine, taken as far as it goes without waiting.
+"""A coroutine, run up to the first point where it waits.
 
-Most requests are here as a whole when they are looked at, and most answers come from memory. A timer or a watcher
-around what does not wait would cost more than the work itself; so they are set up only for what does.
+Most requests arrive in one piece, and most responses come from memory. A timer or a watcher around work that does not
+wait would cost more than the work itself, so they are set up only for work that does.
 """
 
 from collections.abc import Coroutine, Generator
@@ -11,11 +11,11 @@ T = TypeVar("T")
 
 
 class EagerCoroutine(Generic[T]):
-    """Work whose first step was done when this was made; what it raised then was raised then.
+    """A coroutine whose first step runs in the constructor, which raises what that step raises.
 
-    That step need not be in a task (`httpserver/protocol.py`): nothing in it may ask for the running one.
+    The step need not run in a task (`httpserver/protocol.py`), so it must not ask for the current one.
 
-    `await` gives its result, and does the rest of the work where there is any: then it must not be forgotten.
+    `await` runs the rest and gives the result. Where there is a rest, it must be awaited.
     """
 
     def __init__(self, work: Coroutine[Any, Any, T]) -> None:

@@ -49,11 +49,12 @@ def request_id(headers: Headers | None) -> bytes:
 
 def enveloped(fields: Iterable[tuple[bytes, bytes]], id_: bytes) -> HeaderFields:
     """Return a response's headers together with those that every response carries."""
-    found = list(fields)
-    names = {name for name, _ in found}
-    found += _FIELDS if _NAMES.isdisjoint(names) else [field for field in _FIELDS if field[0] not in names]
-    found.append((REQUEST_ID, id_))
-    return found
+    given = list(fields)
+    own = _FIELDS
+    for name, _ in given:
+        if name in _NAMES:
+            own = [field for field in own if field[0] != name]
+    return [*given, *own, (REQUEST_ID, id_)]
 
 
 class Envelope:

@@ -1,4 +1,4 @@
-"""How requests are told apart on a connection (RFC 9112): where a head ends, what is in it, and where its body ends.
+"""The framing of requests (RFC 9112): where a head ends, what is in it, and where its body ends.
 
 Nothing here reads or writes. `read_head` takes the bytes of one head, `Body` those behind it. It is the only framing
 of the server, whichever way a request takes from here, and it is strict: whatever another reader of the same bytes,
@@ -23,6 +23,9 @@ MAX_CHUNK_LINE_BYTES = 4_096
 """What stands before a chunk, and each trailer. It is searched anew with each piece that comes, so it is short."""
 
 MAX_HEADERS = 200
+
+MAX_LENGTH_DIGITS = 30
+"""Of a `Content-Length`: Python takes long for, or refuses, numbers of thousands of digits."""
 
 END = b"\r\n\r\n"
 
@@ -132,8 +135,10 @@ def _length(head: Headers, is_old: bool) -> int | None:
         return None
     if length is None:
         return 0
-    if not length.isdigit() or len(length) > 30:
+    if not length.isdigit():
         raise malformed()
+    if len(length) > MAX_LENGTH_DIGITS:
+        raise HTTPError(413, "The body is larger than any server takes.")
     return int(length)
 
 

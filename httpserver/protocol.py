@@ -1,14 +1,17 @@
 """A connection of this server: a protocol for uvicorn's `http`, in place of its own.
 
 Messages are framed in one place (`httpserver/framing.py`), and one at a time is handed to the application. What a
-client sends
-behind it stays unread, so requests sent one behind the other are bounded, and their responses come in order. What
-cannot be read is refused when its turn comes. A connection that owes something, a head, a body, the reading of its
-answer, or its end, is closed if that takes too long.
+client sends behind it stays unread, so pipelined requests are bounded, and their responses come in order. What cannot
+be read is refused when its turn comes. Whatever a connection waits for, a head, a body, the reading of its response, or
+its end, it is closed if that takes too long (`httpserver/timeouts.py`).
 
-A POST to one path, `eager_path`, is begun at once when all of it is here, without a task: nearly every request of a
-GraphQL client is a small POST, and most answers come from memory. It differs in nothing else; the same application
+A POST to one path, `eager_path`, is started at once when all of it is here, without a task: nearly every request of a
+GraphQL client is a small POST, and most responses come from memory. It differs in nothing else; the same application
 answers (`httpserver/exchange.py`). What has to wait goes on in a task.
+
+The end of what a client sends may be the end of its side alone (half-close), so its request is still answered. A client
+that has gone altogether is told from that only by the transport: a reset cancels the work at once, but where a client
+closes without one, its work goes on, for `half_close_seconds` at most.
 
 Of uvicorn this knows how a protocol is made, `shutdown`, and of its state `connections`, `tasks`, `default_headers` and
 `total_requests`.
@@ -28,26 +31,24 @@ from uvicorn.server import ServerState
 from httpserver.eager import EagerCoroutine
 from httpserver.envelope import CLOSE, enveloped, request_id
 from httpserver.exchange import HIGH_WATER_BYTES, Exchange
-from httpserver.framing import END, MAX_HEAD_BYTES, NEVER_IN_A_HEAD, Body, RequestHead, malformed, read_head, too_large
+from httpserver.framing import MAX_HEAD_BYTES, Body, RequestHead
 from httpserver.http_errors import HTTPError
+from httpserver.request_buffer import RequestBuffer
 from httpserver.response import JSON, header_lines, status_line
+from httpserver.timeouts import Deadline, ReadingClient
 
-LONGEST_WHOLE_BYTES = 65_536
-"""Of a body that is waited for before the application hears of its request; as much as a head may take."""
+MAX_EAGER_BODY_BYTES = 65_536
+"""Of a body that is waited for before the application is called; as much as a head may take."""
 
 LINGER_SECONDS = 5.0
 LINGER_BYTES = 16_000_000
 """How long, and for how much, the rest of an upload that was refused is read and dropped (RFC 9112, 9.6)."""
 
-WRITE_SECONDS = 10.0
-WRITE_BYTES = 65_536
-"""In so many seconds a client has to read so much of an answer that is larger."""
-
-HALF_CLOSE_SECONDS = 1.0
-"""Who ends its side of the connection has most likely gone, but may still read an answer: for so long."""
+HALF_CLOSE_SECONDS = 30.0
+"""How long a client that has ended its side of the connection gets for its response, unless the server says."""
 
 
-class Phase(Enum):
+class State(Enum):
     """What a connection does."""
 
     READING = "waits for a request, or for the rest of one"
@@ -85,25 +86,20 @@ class HTTPConnection(asyncio.Protocol):
         self.server: tuple[str, int | None] | None = None
         self.client: tuple[str, int] | None = None
         self.is_ending = False
-        self._phase = Phase.READING
-        self._buffer: bytes | bytearray = b""
-        self._scanned = 0
+        self._state = State.READING
+        self._buffer = RequestBuffer()
         self._head: RequestHead | None = None
-        self._last_text = b""  # clients send the same head again and again, with the same credential
-        self._last_head: RequestHead | None = None
         self._body: Body | None = None
         self._exchange: Exchange | None = None
         self._task: asyncio.Task[None] | None = None
-        self._owes = self._awaits_body = False
+        self._has_begun = self._awaits_body = False
         self._has_eof = False
         self._is_advancing = False
         self._is_reading_paused = False
         self._writable: asyncio.Event | None = None
-        self._unsent = 0
         self._dropped = 0
-        self._due = 0.0
-        self._timer: asyncio.TimerHandle | None = None
-        self._write_timer: asyncio.TimerHandle | None = None
+        self._deadline = Deadline(self._loop, self._expired)
+        self._reading_client: ReadingClient | None = None
 
     # From the transport
 
@@ -113,46 +109,40 @@ class HTTPConnection(asyncio.Protocol):
         self.state.connections.add(self)  # type: ignore[arg-type] # it names its own protocols
         self.server, self.client = get_local_addr(transport), get_remote_addr(transport)
         self.scheme = "https" if is_ssl(transport) else "http"
-        self._wait(self.head_timeout_seconds)
+        self._deadline.set(self.head_timeout_seconds)
 
     def data_received(self, data: bytes) -> None:
         """Take some bytes."""
-        if self._phase is Phase.LINGERING:
+        if self._state is State.LINGERING:
             self._dropped += len(data)
             if self._dropped > LINGER_BYTES:
                 self._close()
-        if self._phase in (Phase.LINGERING, Phase.CLOSED):
+        if self._state in (State.LINGERING, State.CLOSED):
             return
-        if not self._buffer:
-            self._buffer = data
-        else:
-            if not isinstance(self._buffer, bytearray):
-                self._buffer = bytearray(self._buffer)
-            self._buffer += data
+        self._buffer.append(data)
         self._advance()
 
     def eof_received(self) -> bool:
         """Take the end of what the client sends; what is under way may still be answered."""
         self._has_eof = True
-        if self._phase is Phase.ANSWERING and self._body is not None and not self._body.is_complete:
+        if self._state is State.ANSWERING and self._body is not None and not self._body.is_complete:
             self._cut_off()
-        elif self._phase is Phase.ANSWERING:
-            self._loop.call_later(self.half_close_seconds, self._give_up_half_closed)
-        elif self._phase is Phase.READING:
+        elif self._state is State.ANSWERING:
+            self._deadline.set(self.half_close_seconds)
+        elif self._state is State.READING:
             self._end_of_input()
         else:
             self._close()
-        return self._phase is not Phase.CLOSED
+        return self._state is not State.CLOSED
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Take the end of the connection: nobody reads an answer."""
-        self._phase = Phase.CLOSED
+        self._state = State.CLOSED
         self.state.connections.discard(self)
-        for timer in (self._timer, self._write_timer):
-            if timer is not None:
-                timer.cancel()
-        self._timer = self._write_timer = None
-        self._buffer = b""
+        self._deadline.cancel()
+        if self._reading_client is not None:
+            self._reading_client.cancel()
+        self._buffer.clear()
         self._cancel()
         if self._writable is not None:
             self._writable.set()
@@ -160,31 +150,30 @@ class HTTPConnection(asyncio.Protocol):
     def pause_writing(self) -> None:
         """Write no more for now, and see to it that the client reads."""
         self._writable = asyncio.Event()
-        self._unsent = self.transport.get_write_buffer_size()
-        self._write_timer = self._loop.call_later(WRITE_SECONDS, self._check_reader)
+        self._reading_client = ReadingClient(self._loop, self.transport)
 
     def resume_writing(self) -> None:
         """Write again."""
         if self._writable is not None:
             self._writable.set()
             self._writable = None
-        if self._write_timer is not None:
-            self._write_timer.cancel()
-            self._write_timer = None
-        if self._phase is Phase.READING:
+        if self._reading_client is not None:
+            self._reading_client.cancel()
+            self._reading_client = None
+        if self._state is State.READING:
             self._advance()
 
     def shutdown(self) -> None:
         """Close, but not before what is under way has been answered (uvicorn, when it stops)."""
         self.is_ending = True
-        if self._phase is Phase.READING:
+        if self._state is State.READING:
             self._close()
 
     # From an exchange
 
     def write(self, data: bytes) -> None:
         """Send some bytes."""
-        if self._phase is not Phase.CLOSED:
+        if self._state is not State.CLOSED:
             self.transport.write(data)
 
     def is_full(self) -> bool:
@@ -198,7 +187,7 @@ class HTTPConnection(asyncio.Protocol):
 
     def read_on(self) -> None:
         """Read more of the body."""
-        if self._is_reading_paused and self._phase is not Phase.CLOSED:
+        if self._is_reading_paused and self._state is not State.CLOSED:
             self._is_reading_paused = False
             self.transport.resume_reading()
 
@@ -209,16 +198,16 @@ class HTTPConnection(asyncio.Protocol):
         if closes:
             self._linger()
             return
-        self._phase = Phase.READING
-        self._owes = self._awaits_body = False
-        self._wait(self._keep_alive_seconds)
+        self._state = State.READING
+        self._has_begun = self._awaits_body = False
+        self._deadline.set(self._keep_alive_seconds)
         if not self._is_advancing and (self._buffer or self._has_eof or self._is_reading_paused):
             self._loop.call_soon(self._advance, context=self._context)  # not within what has just been answered
 
     def abort(self) -> None:
         """End the connection at once."""
-        if self._phase is not Phase.CLOSED:
-            self._phase = Phase.CLOSED
+        if self._state is not State.CLOSED:
+            self._state = State.CLOSED
             self.transport.abort()
 
     # Requests
@@ -231,18 +220,18 @@ class HTTPConnection(asyncio.Protocol):
                 pass
         finally:
             self._is_advancing = False
-        if self._phase is Phase.READING:
+        if self._state is State.READING:
             if self._has_eof:
                 self._end_of_input()
-            elif self._buffer or self._head is not None:
-                self._owe()
+            elif self._buffer.has_begun or self._head is not None:
+                self._expect_rest()
 
     def _step(self) -> bool:
         """Take one step; return whether there may be another."""
-        if self._phase is Phase.ANSWERING:
+        if self._state is State.ANSWERING:
             self._feed()
             return False
-        if self._phase is not Phase.READING:
+        if self._state is not State.READING:
             return False
         if self._writable is not None:  # its client reads no answers: no more are made
             self._pause_reading()
@@ -255,52 +244,28 @@ class HTTPConnection(asyncio.Protocol):
 
     def _find_head(self) -> bool:
         """Return whether there is one now."""
-        buffer = self._buffer
-        if buffer[:2] == b"\r\n":  # some old clients send blank lines behind a body (RFC 9112, 2.2)
-            at = 0
-            while buffer[at : at + 2] == b"\r\n":
-                at += 2
-            self._buffer = buffer = buffer[at:]
-            self._owe()
-        if not buffer:
-            return False
-        end = buffer.find(END, max(0, self._scanned - 3), MAX_HEAD_BYTES)
-        if end < 0:
-            if len(buffer) > MAX_HEAD_BYTES:
-                self._refuse(too_large(buffer[:MAX_HEAD_BYTES]))
-            elif NEVER_IN_A_HEAD.search(buffer, max(0, self._scanned - 1)):
-                self._refuse(malformed())
-            self._scanned = len(buffer)
-            return False
-        self._scanned = 0
-        end += len(END)
-        text, self._buffer = bytes(buffer[:end]), buffer[end:]
-        if text != self._last_text:
-            try:
-                self._last_head = read_head(text)
-            except HTTPError as error:
-                self._refuse(error)
-                return False
-            self._last_text = text
-        self._head = self._last_head
-        return True
+        try:
+            self._head = self._buffer.next_head()
+        except HTTPError as error:
+            self._refuse(error)
+        return self._head is not None
 
     def _begin(self, head: RequestHead) -> bool:
         """Hand a request on, unless more of it is to come first; return whether it was."""
         length, buffer = head.length, self._buffer
         if length is not None and length <= len(buffer):
-            body, self._buffer = bytes(buffer[:length]), buffer[length:]
+            body = buffer.take(length)
             self._hand_on(head, Exchange(self, head, self._app_state, body, is_whole=True), is_whole=True)
             return True
-        if length is not None and length <= LONGEST_WHOLE_BYTES and self._is_eager(head) and not head.expects_continue:
+        if length is not None and length <= MAX_EAGER_BODY_BYTES and self._is_eager(head) and not head.expects_continue:
             if not self._awaits_body:
-                self._owes = self._awaits_body = True
-                self._wait(self.head_timeout_seconds)
+                self._has_begun = self._awaits_body = True
+                self._deadline.set(self.head_timeout_seconds)
             self.read_on()
             return False
         self._body = Body(length, MAX_HEAD_BYTES + 5 * self.max_body_bytes)
         try:
-            piece = self._take(self._body)
+            piece = self._buffer.take_body(self._body)
         except HTTPError as error:
             self._refuse(error)
             return False
@@ -314,8 +279,11 @@ class HTTPConnection(asyncio.Protocol):
     def _hand_on(self, head: RequestHead, exchange: Exchange, *, is_whole: bool) -> None:
         self._head = None
         self._exchange = exchange
-        self._phase = Phase.ANSWERING
-        self._due = float("inf")
+        self._state = State.ANSWERING
+        if self._has_eof:
+            self._deadline.set(self.half_close_seconds)
+        else:
+            self._deadline.suspend()
         if is_whole and self._is_eager(head):
             exchange.start_with_whole_body()
             context = copy_context()  # the connection's own stays as it is, or a later line of the log had this id
@@ -335,7 +303,7 @@ class HTTPConnection(asyncio.Protocol):
         body, exchange = self._body, self._exchange
         if body is not None and not body.is_complete and exchange is not None:
             try:
-                piece = self._take(body)
+                piece = self._buffer.take_body(body)
             except HTTPError as error:
                 self._break_off(error)
                 return
@@ -343,11 +311,6 @@ class HTTPConnection(asyncio.Protocol):
                 self._pause_reading()
         if (body is None or body.is_complete) and len(self._buffer) > HIGH_WATER_BYTES:
             self._pause_reading()  # not before: who does not read, hears of no client that goes
-
-    def _take(self, body: Body) -> bytes:
-        if not isinstance(self._buffer, bytearray):
-            self._buffer = bytearray(self._buffer)
-        return body.take(self._buffer)
 
     # Ends
 
@@ -384,23 +347,24 @@ class HTTPConnection(asyncio.Protocol):
 
         A close while something unread is there resets the connection, and the client would not see its response.
         """
-        self._phase = Phase.LINGERING
-        self._buffer, self._head, self._exchange, self._body = b"", None, None, None
+        self._state = State.LINGERING
+        self._buffer.clear()
+        self._head = self._exchange = self._body = None
         if self._has_eof or not self.transport.can_write_eof():
             self._close()
             return
         with suppress(OSError, RuntimeError):  # the client has gone
             self.transport.write_eof()
-        self._wait(LINGER_SECONDS)
+        self._deadline.set(LINGER_SECONDS)
         if self._is_reading_paused:
             self._is_reading_paused = False
             self.transport.resume_reading()
 
     def _close(self) -> None:
         """Close, when what was written has been sent."""
-        if self._phase is not Phase.CLOSED:
-            self._phase = Phase.CLOSED
-            self._wait(LINGER_SECONDS)
+        if self._state is not State.CLOSED:
+            self._state = State.CLOSED
+            self._deadline.set(LINGER_SECONDS)
             self.transport.close()
 
     def _cancel(self) -> None:
@@ -411,10 +375,6 @@ class HTTPConnection(asyncio.Protocol):
         if task is not None:
             self._loop.call_soon(task.cancel)  # not before its first step, or the work would not hear of it
 
-    def _give_up_half_closed(self) -> None:
-        if self._phase is Phase.ANSWERING:
-            self.abort()
-
     def _pause_reading(self) -> None:
         if not self._is_reading_paused:
             self._is_reading_paused = True
@@ -422,56 +382,44 @@ class HTTPConnection(asyncio.Protocol):
 
     # Time
 
-    def _owe(self) -> None:
+    def _expect_rest(self) -> None:
         """Wait so long for the head that has begun, and no longer, however much of it comes."""
-        if not self._owes:
-            self._owes = True
-            self._wait(self.head_timeout_seconds)
+        if not self._has_begun:
+            self._has_begun = True
+            self._deadline.set(self.head_timeout_seconds)
 
-    def _wait(self, seconds: float) -> None:
-        """Wait so long for what the client owes. The timer is not set anew for each request."""
-        self._due = due = self._loop.time() + seconds
-        if self._timer is None:
-            self._timer = self._loop.call_at(due, self._check_time)
-        elif self._timer.when() > due:
-            self._timer.cancel()
-            self._timer = self._loop.call_at(due, self._check_time)
-
-    def _check_time(self) -> None:
-        self._timer = None
-        if self._due > self._loop.time():
-            if self._due != float("inf"):
-                self._timer = self._loop.call_at(self._due, self._check_time)
-        elif self._writable is not None:
-            self._wait(LINGER_SECONDS)  # until its client has read: another timer sees to that
-        elif self._phase is Phase.READING and (self._buffer or self._head is not None):
+    def _expired(self) -> None:
+        if self._writable is not None:
+            self._deadline.set(LINGER_SECONDS)  # until its client has read: another timer ends that
+        elif self._state is State.READING and (self._buffer or self._head is not None):
             what = "request" if self._head is None else "body"
             error = HTTPError(408, f"The {what} did not arrive in time.", code="REQUEST_TIMEOUT", retryable=True)
             self._refuse(error)
-        elif self._phase is Phase.READING:
+        elif self._state is State.READING:
             self._close()
         else:
             self.transport.abort()
-
-    def _check_reader(self) -> None:
-        """End a connection whose client does not read what it asked for."""
-        unsent = self.transport.get_write_buffer_size()
-        if unsent > self._unsent - WRITE_BYTES:
-            self.transport.abort()
-            return
-        self._unsent = unsent
-        self._write_timer = self._loop.call_later(WRITE_SECONDS, self._check_reader)
 
 
 async def _rest(started: EagerCoroutine[None]) -> None:
     await started
 
 
-def protocol(*, head_timeout_seconds: float, max_body_bytes: int, eager_path: str) -> type[asyncio.Protocol]:
-    """Return the protocol for uvicorn's `http`. POSTs to `eager_path` are begun without a task."""
+def protocol(
+    *,
+    head_timeout_seconds: float,
+    max_body_bytes: int,
+    eager_path: str,
+    half_close_seconds: float = HALF_CLOSE_SECONDS,
+) -> type[asyncio.Protocol]:
+    """Return the protocol for uvicorn's `http`. POSTs to `eager_path` are started without a task.
+
+    `half_close_seconds` should be what a request can take.
+    """
     members = {
         "head_timeout_seconds": head_timeout_seconds,
         "max_body_bytes": max_body_bytes,
         "eager_path": eager_path.encode("ascii"),
+        "half_close_seconds": half_close_seconds,
     }
     return type("HTTPConnection", (HTTPConnection,), members)

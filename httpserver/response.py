@@ -15,9 +15,27 @@ JSON = "application/json"
 HeaderFields = list[tuple[bytes, bytes]]
 
 
+_VARYING = frozenset({b"content-length", b"date", b"x-request-id"})
+"""The headers whose values hardly ever come again."""
+
+_MAX_LINES = 256
+
+_lines: dict[tuple[bytes, bytes], bytes] = {}
+
+
 def header_lines(headers: HeaderFields) -> bytes:
-    """Return headers as they stand in a message."""
-    return b"".join([b"%s: %s\r\n" % header for header in headers])
+    """Return headers as they stand in a message; raises `RuntimeError` if one has a line break in it."""
+    return b"".join([_lines.get(header) or _line(header) for header in headers])
+
+
+def _line(header: tuple[bytes, bytes]) -> bytes:
+    """Return a header's line. The lines of most headers are the same in every response: those are remembered."""
+    line = b"%s: %s\r\n" % header
+    if line.count(b"\n") != 1 or line.count(b"\r") != 1:
+        raise RuntimeError("a header of the response has a line break in it")
+    if len(_lines) < _MAX_LINES and header[0] not in _VARYING and len(line) < _MAX_LINES:
+        _lines[header] = line
+    return line
 
 
 _STATUS = {one.value: f"HTTP/1.1 {one.value} {one.phrase}\r\n".encode() for one in HTTPStatus}

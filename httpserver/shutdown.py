@@ -1,6 +1,6 @@
 """Taking new connections, and stopping without losing a request.
 
-When it stops, the orchestrator is told, then the listener closes, then the process ends.
+On SIGTERM the server becomes unready, then the listener closes, then the process ends.
 """
 
 import signal
@@ -14,7 +14,7 @@ import uvicorn
 from httpserver.envelope import CLOSE
 
 ACCEPTED_AT_ONCE = 8
-"""New connections that are taken in one turn of the loop."""
+"""New connections that are accepted in one turn of the loop."""
 
 
 class Readiness(Protocol):
@@ -26,8 +26,8 @@ class Readiness(Protocol):
 def several_at_once(listener: socket.socket) -> list[socket.socket]:
     """Return the listener as often as connections are to be taken from it in one turn of the loop.
 
-    uvloop takes one from each listener. Where each turn is long, because the clients that are there keep the server
-    busy, a client that comes would wait for as many turns as others came before it: seconds.
+    uvloop accepts one from each listener. On a busy server each turn is long, and a new client would wait for as many
+    turns as there are clients before it: seconds.
     """
     return [listener, *(listener.dup() for _ in range(ACCEPTED_AT_ONCE - 1))]
 

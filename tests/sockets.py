@@ -235,9 +235,12 @@ class Fatal(BaseException):
 def lane(
     *, head_seconds: float = 2, path: str = "/graphql", half_close_seconds: float = 0.02
 ) -> type[asyncio.Protocol]:
-    mapping = protocol(head_timeout_seconds=head_seconds, max_body_bytes=MAX_BODY_BYTES, eager_path=path)
-    mapping.half_close_seconds = half_close_seconds  # type: ignore[attr-defined] # its types call it a plain `Protocol`
-    return mapping
+    return protocol(
+        head_timeout_seconds=head_seconds,
+        max_body_bytes=MAX_BODY_BYTES,
+        eager_path=path,
+        half_close_seconds=half_close_seconds,
+    )
 
 
 def plain() -> type[asyncio.Protocol]:

@@ -25,6 +25,7 @@ WAYS = {
     "server.py": ["server.py", "--demo", "--port", "0"],
     "uvicorn over httptools": ["--http", "httptools"],
     "uvicorn over h11": ["--http", "h11"],
+    "uvicorn over our protocol": ["--http", "httpserver.protocol:HTTPConnection"],
 }
 UVICORN = ["-m", "uvicorn", "--app-dir", ".", "--factory", "server:create_app", "--port", "0"]
 COMMAND = ["-c", "import sys, runpy; sys.stderr = sys.stdout; runpy.run_module('uvicorn', run_name='__main__')"]
@@ -98,7 +99,7 @@ async def test_the_body_of_a_request_that_offers_an_upgrade_is_never_read_as_a_r
     assert b'{"data":{"__typename":"Query"}' in await sent(port, asking("{ __typename }", b"Connection: close"))
 
 
-@pytest.mark.parametrize("way", ["server.py", "uvicorn over h11"])
+@pytest.mark.parametrize("way", ["server.py", "uvicorn over h11", "uvicorn over our protocol"])
 async def test_the_body_of_a_request_that_offers_an_upgrade_is_read(ports: dict[str, int], way: str) -> None:
     body = json.dumps({"query": "{ __typename }"}).encode()
     port = ports[way]

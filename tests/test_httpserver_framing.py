@@ -39,6 +39,8 @@ REFUSED = {
     "9112 6.1: twice": (501, headed(b"Transfer-Encoding: chunked", b"Transfer-Encoding: chunked")),
     "9112 6.3: two lengths": (400, headed(b"Content-Length: 1", b"Content-Length: 2")),
     "9112 6.3: a list of lengths": (400, headed(b"Content-Length: 1, 2")),
+    "9110 8.6: more digits than a body can have": (413, headed(b"Content-Length: " + b"9" * 31)),
+    "9110 8.6: more digits than Python reads": (413, headed(b"Content-Length: " + b"9" * 5_000)),
     "9110 8.6: a sign": (400, headed(b"Content-Length: +1")),
     "9110 8.6: a digit of another script": (400, headed("Content-Length: ٢".encode())),
     "9110 9.3.6: a tunnel": (501, headed(first=b"CONNECT a.example:443 HTTP/1.1")),

@@ -11,6 +11,7 @@ import pytest
 
 from httpserver.protocol import HTTPConnection
 from tests import loops, sockets
+from tests.credentials import line
 from tests.harness import open_graph
 from tests.sockets import CHUNKED, Client, Served, Stub, body_of, echoed, post, real, serving, until
 
@@ -77,14 +78,29 @@ async def test_half_a_request_before_the_end_is_refused(client: Client) -> None:
 
 
 LARGE = 5_000_000
+KEY = b"secret"
 
 
-@pytest.mark.parametrize(("lines", "status"), [([], b"413"), ([b"Content-Encoding: gzip"], b"415")])
-async def test_an_early_refusal_of_a_large_upload_reaches_its_client(lines: list[bytes], status: bytes) -> None:
-    async with open_graph() as graph, real(graph) as served, served.client() as client:
-        client.writer.write(post(b"x" * LARGE, *lines))
+REFUSED = {
+    "401": post(b"x" * LARGE),
+    "405": post(b"x" * LARGE, b"X-API-Key: " + KEY).replace(b"POST", b"PUT", 1),
+    "406": post(b"x" * LARGE, b"X-API-Key: " + KEY, b"Accept: text/csv"),
+    "413": post(b"x" * LARGE, b"X-API-Key: " + KEY),
+    "415": post(b"x" * LARGE, b"X-API-Key: " + KEY, b"Content-Encoding: gzip"),
+}
+
+
+@pytest.mark.parametrize("status", REFUSED)
+async def test_an_early_refusal_of_a_large_upload_reaches_its_client(status: str) -> None:
+    async with (
+        open_graph(API_KEYS=line("uploads", KEY.decode())) as graph,
+        real(graph) as served,
+        served.client() as client,
+    ):
+        client.writer.write(REFUSED[status])
         answer = await client.answer()
-        assert answer.startswith(b"HTTP/1.1 %s " % status)
+        assert client.writer.transport.get_write_buffer_size()  # it came while the body was being sent
+        assert answer.startswith(b"HTTP/1.1 %s " % status.encode())
         assert b"\r\nconnection: close\r\n" in answer
         await client.writer.drain()
         client.writer.close()

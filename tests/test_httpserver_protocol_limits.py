@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -184,4 +185,5 @@ async def test_what_is_no_http_is_refused_in_json_with_the_headers_of_every_resp
     assert head.startswith(b"HTTP/1.1 400 ")
     assert b"cache-control: private, no-store" in head.lower()
     assert b"x-content-type-options: nosniff" in head.lower()
+    assert re.search(rb"\r\nx-request-id: [0-9a-f]{32}$", head)
     assert json.loads(body)["errors"][0]["extensions"] == {"code": "BAD_USER_INPUT", "retryable": False}

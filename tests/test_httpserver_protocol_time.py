@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from httpserver.protocol import WRITE_SECONDS
+from httpserver.timeouts import WRITE_SECONDS
 from tests import loops
 from tests.sockets import Served, Stub, lane, post
 

@@ -1,6 +1,6 @@
 """`httpserver.request`: the head of a request, and what the request asks."""
 
-from httpserver.request import Headers, HttpRequest
+from httpserver.request import EXTENSION, Headers, HttpRequest
 
 HEAD = Headers([(b"host", b"first"), (b"accept", b""), (b"host", b"second")])
 
@@ -48,3 +48,12 @@ def test_a_list_in_several_lines_is_one_and_one_that_is_missing_is_empty() -> No
 def test_what_a_request_asks_is_its_body_or_its_query_string() -> None:
     assert HttpRequest("POST", HEAD, query_string=b"query=", body=b"{}").content == b"{}"
     assert HttpRequest("GET", HEAD, query_string=b"query=", body=b"{}").content == b"query="
+
+
+def test_headers_that_a_middleware_changed_are_those_of_the_request() -> None:
+    scope = {
+        "headers": [*HEAD.fields, (b"x-added", b"1")],
+        "extensions": {EXTENSION: {"headers": HEAD, "body": b"{}"}},
+    }
+    assert Headers.from_scope({**scope, "headers": list(HEAD.fields)}) is HEAD
+    assert Headers.from_scope(scope).get(b"x-added") == b"1"

@@ -4,6 +4,7 @@ import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tests.harness import open_graph
+from tests.sockets import post, real
 
 
 class Counting:
@@ -35,3 +36,23 @@ async def test_a_middleware_runs_once_for_every_request(method: str) -> None:
             assert "x-request-id" in answer.headers
     assert paths == targets
     assert Counting.made == 1
+
+
+class Setting:
+    """Sets a header of each request."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.app({**scope, "headers": [*scope["headers"], (b"accept", b"text/csv")]}, receive, send)
+
+
+async def test_what_a_middleware_changes_in_one_request_counts_for_that_request_on_every_way_in() -> None:
+    request = post(b'{"query": "{ __typename }"}')
+    async with open_graph() as graph:
+        graph.app.add_middleware(Setting)
+        assert (await graph.post({"query": "{ __typename }"})).status == 406
+        async with real(graph) as served, served.client() as client:
+            for _ in range(2):
+                assert (await client.ask(request)).startswith(b"HTTP/1.1 406 ")

@@ -33,7 +33,7 @@ METHODS = "GET, HEAD, POST"
 class GraphQLResponse:
     """The response to send: `body` has data, errors, extensions; `status` is set where it is not the usual one.
 
-    `validator` gives what tells how long it may be given again to the same request.
+    `validator` gives what says whether the response may be given again to an equal request.
     """
 
     body: dict[str, Any]
@@ -48,7 +48,7 @@ Page = Callable[[Request], Response]
 
 
 async def anyone(_: HttpRequest) -> Caller:
-    """Tell nothing about who calls."""
+    """Return a caller about whom nothing is known, who may see nothing that needs a scope."""
     return ANYONE
 
 
@@ -77,7 +77,7 @@ class GraphQLEndpoint:
         security: RequestPolicy,
         clock: Callable[[], float] = monotonic,
     ) -> None:
-        """`clock`, in seconds, says how long answers have been kept."""
+        """`clock`, in seconds, is that of the response cache."""
         self._answer = answer
         self._page = page
         self._policy = security
@@ -126,7 +126,7 @@ class GraphQLEndpoint:
         return HttpResponse(content, status, type_, {"Allow": "POST"} if status == 405 else {})
 
     async def _admit(self, request: HttpRequest) -> Caller:
-        """Return who asks. That is settled first: a stranger's body is not even read."""
+        """Return the caller. It is identified first: the body of a stranger is not read."""
         if request.method not in ("POST", "GET", "HEAD"):
             raise HTTPError(405, f"Use {METHODS}.", {"Allow": METHODS})
         security = self._policy

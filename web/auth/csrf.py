@@ -1,10 +1,8 @@
-"""Requests that a browser makes for a page of another site, and how they are told.
+"""Cross-site request forgery: requests that a browser makes for a page of another site, and how they are recognised.
 
 CORS (`web/auth/cors.py`) lets listed sites read answers. It does not keep any site from sending a plain GET. Where a
-caller
-proves who it is in a header, such a request carries no proof and is refused anyway. Where the place it comes
-from is proof enough (this machine, or behind a proxy that signs people in), it must be refused here: cross-site
-request forgery.
+caller proves who it is in a header, such a request carries no proof and is refused anyway. Where the place it comes
+from is proof enough (this machine, or behind a proxy that signs people in), it must be refused here.
 """
 
 import ipaddress

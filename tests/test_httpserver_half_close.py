@@ -1,0 +1,76 @@
+"""`httpserver.protocol`: a client that ends its own side of a connection waits for its answer, in the loop's own time.
+
+RFC 9112, 9.6: a server that reads the end of what a client sends may still have a response to send.
+"""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests import loops
+from tests.sockets import Served, Stub, lane, post
+from tests.transports import Recorded
+
+LOOPS = loops.WITH_ITS_OWN_TIME
+DEADLINE_SECONDS = 26.0
+REQUESTS = {"eager": post(b"wait"), "task": post(b"wait").replace(b"POST", b"PUT")}
+
+
+def connected() -> tuple[Stub, Any, Recorded]:
+    stub = Stub()
+    connection = Served(lane(half_close_seconds=DEADLINE_SECONDS), stub.app, 2).connection()
+    transport = Recorded(connection)
+    connection.connection_made(transport)
+    return stub, connection, transport
+
+
+@pytest.mark.parametrize("request_", REQUESTS.values(), ids=REQUESTS)
+async def test_a_client_that_half_closes_gets_an_answer_that_takes_nearly_as_long_as_an_operation_may(
+    request_: bytes,
+) -> None:
+    stub, connection, transport = connected()
+    connection.data_received(request_)
+    assert connection.eof_received()
+    await asyncio.sleep(DEADLINE_SECONDS - 1)
+    stub.gate.set()
+    await asyncio.sleep(0.1)
+    assert transport.written.startswith(b"HTTP/1.1 200 ")
+    assert transport.is_closed
+    assert not stub.cancelled
+
+
+@pytest.mark.parametrize("request_", REQUESTS.values(), ids=REQUESTS)
+async def test_work_for_a_client_that_half_closed_ends_when_no_operation_takes_longer(request_: bytes) -> None:
+    stub, connection, transport = connected()
+    connection.data_received(request_)
+    connection.eof_received()
+    await asyncio.sleep(DEADLINE_SECONDS + 0.1)
+    assert transport.is_closed
+    assert stub.cancelled == [b"wait"]
+    assert not transport.written
+
+
+@pytest.mark.parametrize("request_", REQUESTS.values(), ids=REQUESTS)
+async def test_work_for_a_client_that_hangs_up_ends_at_once_though_it_half_closed_before(request_: bytes) -> None:
+    stub, connection, _ = connected()
+    connection.data_received(request_)
+    connection.eof_received()
+    await asyncio.sleep(0.1)
+    connection.connection_lost(ConnectionResetError())
+    await asyncio.sleep(0.1)
+    assert stub.cancelled == [b"wait"]
+
+
+async def test_each_request_that_a_client_sent_before_it_half_closed_gets_its_own_time() -> None:
+    stub, connection, transport = connected()
+    connection.data_received(post(b"wait") + post(b"wait again"))
+    connection.eof_received()
+    await asyncio.sleep(DEADLINE_SECONDS - 1)
+    stub.gate.set()
+    await asyncio.sleep(0)
+    stub.gate.clear()
+    await asyncio.sleep(DEADLINE_SECONDS - 1)
+    stub.gate.set()
+    await asyncio.sleep(0.1)
+    assert transport.written.count(b"HTTP/1.1 200 ") == 2
