@@ -50,7 +50,7 @@ schema-diff: $(VENV)/installed  ## List breaking changes of the schema: make sch
 fuzz: $(VENV)/installed  ## Fuzz for some minutes
 	FUZZ_EXAMPLES=5000 $(BIN)/python -m pytest tests/test_fuzz*.py tests/test_redaction.py
 
-bench: $(VENV)/installed  ## Measure beside what people would pick instead: some 20 minutes
+bench: $(VENV)/installed  ## Measure beside what people would pick instead: about 35 minutes
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
 	$(BIN)/python -m benchmarks.run
 

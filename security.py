@@ -16,7 +16,6 @@ from starlette.middleware import Middleware
 
 from engine.cost import QueryLimits
 from httpclient.client import open_session
-from httpserver.security_headers import SecurityHeaders
 from resolvers.settings import Count, Seconds, Secret, Settings, check_url, read_text, variables
 from schema.access import SCOPES, Access
 from web.auth.api_keys import ApiKeys, read_keys
@@ -195,7 +194,7 @@ class SecurityParts:
 
     def middleware(self) -> list[Middleware]:
         """Return what surrounds every page, the outermost first."""
-        return [Middleware(SecurityHeaders), Middleware(Cors, self.general.origins)]
+        return [Middleware(Cors, self.general.origins)]
 
 
 class Security:

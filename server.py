@@ -35,14 +35,11 @@ from starlette.middleware import Middleware
 from starlette.responses import RedirectResponse
 from starlette.routing import Route
 
-from engine.engine import Answer, Engine
+from engine.answer import Answer
 from httpclient.client import open_session
-from httpserver.http_errors import no_such_page
-from httpserver.last_resort import LastResort
+from httpserver.envelope import Envelope
 from httpserver.protocol import protocol
-from httpserver.request_id import RequestId
 from httpserver.shutdown import DrainingServer, several_at_once
-from httpserver.upgrade import NoUpgrade
 from resolvers.errors import BadUserInput
 from resolvers.fetching.scheduler import Scheduler, open_scheduler
 from resolvers.fetching.upstream_context import UpstreamContext
@@ -54,10 +51,12 @@ from resolvers.source import SourceSettings
 from resolvers.telemetry import log_events
 from schema import build_restricted_schema, build_schema
 from schema.context import Context
+from schema.execution import build_engine
 from security import SECURITY, Security, SecurityParts
-from web.endpoint import GraphQLEndpoint, GraphQLResponse
+from web.endpoint import AtPath, GraphQLEndpoint, GraphQLResponse
 from web.graphiql.page import GraphiQL, Sample
 from web.health import Health
+from web.not_found import not_found
 from web.parameters import GraphQLParams
 
 gc.freeze()  # else the first collection would make up for it
@@ -163,7 +162,7 @@ def create_app(
     schedulers: dict[str, Scheduler] = {}
     health = Health()
     security = Security(settings.security, demo=settings.demo, clock=clock, wall_clock=wall_clock)
-    engine = Engine(
+    engine = build_engine(
         build_schema(),
         # Where callers have no credentials, all of them may see everything: nobody would be answered with it.
         restricted=build_restricted_schema(
@@ -182,7 +181,7 @@ def create_app(
             return GraphQLResponse(document.body(), is_request_error=True)
         if params.is_get and document.kind_of(params.operation_name) not in ("query", None):
             return GraphQLResponse(
-                Answer.refusal("Over GET only queries are executed.", BadUserInput.code).body(), status=405
+                engine.refusal("Over GET only queries are executed.", BadUserInput.code).body(), status=405
             )
         operation = UpstreamContext(settings.transport.operation_deadline_seconds, wants_fresh=params.wants_fresh)
         loaders = Loaders(schedulers, operation)
@@ -214,9 +213,9 @@ def create_app(
     page = graphiql.page if graphiql else None
     endpoint = GraphQLEndpoint(answer, page=page, security=security.security, clock=clock)
     home = Route("/", lambda _: RedirectResponse(PATH))
-    routes = [home, Route(PATH, endpoint), *health.routes(), *(graphiql.routes() if graphiql else ())]
-    layers = [Middleware(NoUpgrade), Middleware(RequestId), Middleware(LastResort), *settings.security.middleware()]
-    pages = {HTTPException: no_such_page}
+    routes = [home, *health.routes(), *(graphiql.routes() if graphiql else ())]
+    layers = [Middleware(Envelope), *settings.security.middleware(), Middleware(AtPath, PATH, endpoint)]
+    pages = {HTTPException: not_found}
     app = Starlette(routes=routes, middleware=layers, lifespan=lifespan, exception_handlers=pages)
     app.router.redirect_slashes = False  # its redirects go wherever `Host` says, and a POST is not repeated by all
     app.state.endpoint, app.state.health = endpoint, health

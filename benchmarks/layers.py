@@ -32,8 +32,13 @@ from benchmarks.phase import KEPT_SECONDS, Cell, Phase, Result, in_turns, need_t
 from benchmarks.processes import Mock
 from httpclient.client import Request
 from httpclient.connection import ConnectionFailed
-from resolvers.reply import Reply
+from httpclient.response import Response
 from resolvers.resilience.rate_limiter import Rate, RateLimiter
+
+
+def no_parameters(_text: str) -> tuple[()]:
+    """Find no parameters in a document's text."""
+    return ()
 
 
 def nothing(*_arguments: object, **_keywords: object) -> None:
@@ -50,24 +55,22 @@ def all_rules(*_: object) -> list[Any]:
     return list(specified_rules)
 
 
-class SessionExchanges:
-    """Exchanges by aiohttp's own client session."""
+class SessionClient:
+    """Requests by aiohttp's own client session."""
 
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self._session = session
 
-    start = nothing
-
-    async def make(self, request: Request, *, sent: Callable[[], None], **_others: object) -> Reply:
-        """Return the reply; raises `ConnectionFailed`. The mock's replies have bounds of their own."""
-        sent()
+    async def send(self, request: Request, *, on_sent: Callable[[], None], **_others: object) -> Response:
+        """Return the response; raises `ConnectionFailed`. The mock's replies have bounds of their own."""
+        on_sent()
         url = yarl.URL(request.url, encoded=True)
         headers, form = request.headers, request.form
         try:
             async with self._session.request(
                 request.method, url, headers=headers, data=form, allow_redirects=False
             ) as response:
-                return Reply(response.status, response.headers, await response.read())
+                return Response(response.status, response.headers, await response.read())
         except aiohttp.ClientError as error:
             raise ConnectionFailed(type(error).__name__) from None
 
@@ -87,14 +90,14 @@ LAYERS: Mapping[str, Mapping[str, object]] = {
         "web.response_cache.ResponseCache.keep": nothing,
     },
     "verified tokens": {"web.auth.verified_tokens.VerifiedTokens.find": nothing},
-    "compiled executor": {"engine.compiler.CompiledDocument.operation": nothing},
+    "compiled executor": {"engine.compiled_document.CompiledDocument.operation": nothing},
     "serialisation cache": {
         "engine.serialization_cache.SerializationCache.get": nothing,
-        "engine.serialization_cache.SerializationCache.keep": encoded,
+        "engine.serialization_cache.SerializationCache.store": encoded,
     },
-    "parameterised documents": {"engine.documents.take_out_literals": nothing},
-    "subset of validation rules": {"engine.engine.rules_for": all_rules},
-    "own HTTP client": {"resolvers.resilience.transport.HttpClient": SessionExchanges},
+    "parameterised documents": {"engine.documents.parameterisations": no_parameters},
+    "subset of validation rules": {"engine.reader.rules_for": all_rules},
+    "own HTTP client": {"resolvers.resilience.transport.HttpClient": SessionClient},
     "garbage collector settings": {"server._spare_the_garbage_collector": gc.unfreeze},
 }
 """By what a layer is called: names of the product, and what stands in for each while the layer is off."""

@@ -13,7 +13,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
-from httpserver.request import Head, HttpRequest
+from httpserver.request import Headers, HttpRequest
 from web.auth.callers import Callers
 from web.auth.jwks import JWKSet
 from web.auth.jwt import JWTVerifier
@@ -46,7 +46,7 @@ async def measure(algorithm: str) -> tuple[float, float]:
 
     async def timed(callers: Callers, texts: Sequence[str]) -> float:
         head = (b"content-type", b"application/json")
-        arrivals = [HttpRequest("POST", Head([head, (b"authorization", b"Bearer " + t.encode())])) for t in texts]
+        arrivals = [HttpRequest("POST", Headers([head, (b"authorization", b"Bearer " + t.encode())])) for t in texts]
         began = time.process_time()
         for request in arrivals:
             await callers.identify(request)

@@ -1,7 +1,7 @@
-"""A compiled operation's root field: it asks the loaders for its records, and completes what they have found."""
+"""A compiled query's root field: it asks the loaders for its records, and serializes what they find."""
 
 from asyncio import Future
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -11,15 +11,14 @@ from orjson import Fragment
 
 from engine.answer_size import AnswerSize
 from engine.codegen import Function
+from engine.context import Context
 from engine.fallbacks import NotCompiled, Reason
-from engine.literals import Slot
+from engine.lookup import Lookup
 from engine.serialization_cache import SerializationCache
-from resolvers.errors import ResolverError
-from schema.context import Context
-from schema.lookups import Lookup
+from engine.slots import Slot
 
 Found = tuple[str, Any]
-"""A source's name, and what it has for one id, or will have: a record, None, an exception, a future of one of these."""
+"""A source's name, and what it has for one id: a record, None, an exception, or a future of one of these."""
 
 
 _encode_into = msgspec.json.Encoder().encode_into
@@ -35,35 +34,33 @@ class Failure(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Serializer:
-    """Completes records of one source."""
+    """Serializes records of one source, for one selection."""
 
     function: Function
     serialization_cache: SerializationCache
     number: int
 
     def complete(self, record: Any, size: AnswerSize) -> msgspec.Struct:
-        """Return the completed record, not yet written; raises `LimitExceeded`."""
+        """Return the object that is encoded as the record's JSON; raises `LimitExceeded`."""
         completed = self.function.complete(record)
         if self.function.repeats:  # else it is no longer than what the source has sent
             size.check(completed)
         return completed
 
-    def complete_again(self, record: Any, size: AnswerSize) -> bytes:
-        """Return what `complete` gives, as text, which may be known."""
+    def complete_cached(self, record: Any, size: AnswerSize) -> bytes:
+        """Return a record's JSON, which is stored for the next time."""
         known = self.serialization_cache.get(self.number, record)
-        return (
-            known
-            if known is not None
-            else self.serialization_cache.keep(self.number, record, self.complete(record, size))
-        )
+        if known is not None:
+            return known
+        return self.serialization_cache.store(self.number, record, self.complete(record, size))
 
 
 @dataclass(frozen=True, slots=True)
 class CompiledField:
-    """A field made ready.
+    """A root field.
 
-    Its argument is the value of `variable`, else the text's literals at `slot`, else `value`. `completers` complete
-    the records of each source. Without a `lookup` it is `__typename`, and `value` is the answer.
+    Its argument is the value of `variable`, else the text's parameters at `slot`, else `value`. `serializers` are by
+    the source's name. Without a `lookup` it is `__typename`, and `value` is the answer.
     """
 
     key: str
@@ -72,30 +69,38 @@ class CompiledField:
     value: Any
     variable: str | None
     slot: Slot | None
-    completers: Mapping[str, Serializer]
+    serializers: Mapping[str, Serializer]
 
-    def argument(self, variables: Mapping[str, Any], literals: Sequence[str]) -> Any:
+    def argument(self, variables: Mapping[str, Any], parameters: Sequence[str]) -> Any:
         """Return the argument's value; raises `NotCompiled` where it is refused as a whole."""
         if self.variable is not None:
             value = variables.get(self.variable)
         else:
-            value = self.value if self.slot is None else literals[self.slot]
+            value = self.value if self.slot is None else parameters[self.slot]
         if self.lookup is not None:
             if value is None:
                 raise NotCompiled(Reason.ARGUMENT)
             if self.lookup.check is not None:
                 try:
                     self.lookup.check(value)
-                except ResolverError:
+                except Exception:  # graphql-core calls it again, and puts the error at the field
                     raise NotCompiled(Reason.ARGUMENT) from None
         return value
 
-    def ask(self, value: Any, context: Context) -> list[Found]:
-        """Ask for every record that the argument's value names, without waiting for any."""
+    def request(self, value: Any, context: Context) -> list[Found]:
+        """Request every record that the argument's value names, without waiting for any."""
         lookup = self.lookup
         if lookup is None:
             return []
-        return _asked(lookup, value if lookup.is_list else (value,), context)
+        key, ask = lookup.key, context.loaders.ask
+        found: list[Found] = []
+        for one in value if lookup.is_list else (value,):
+            try:
+                source, record_id = key(one)
+                found.append((source.name, ask(source, record_id)))
+            except Exception as error:  # it becomes an error at the record's place in the answer
+                found.append(("", error))
+        return found
 
     def complete(self, found: list[Found], failures: list[Failure], size: AnswerSize) -> Any:
         """Return the field's value in the answer: JSON, but for a `__typename`. Raises `LimitExceeded`."""
@@ -103,7 +108,7 @@ class CompiledField:
         if self.lookup is None:
             size.add(len(self.value) + 2)
             return self.value
-        completers = self.completers
+        serializers = self.serializers
         # A record at a time, so that the next one finds its memory in the processor's cache.
         text = bytearray()
         places: dict[Future[Any], slice] = {}
@@ -111,14 +116,14 @@ class CompiledField:
         for index, (source, outcome) in enumerate(found):
             text += b"," if index else b""
             if isinstance(outcome, Future):
-                if outcome in places:  # asked for twice
+                if outcome in places:  # requested twice
                     text += text[places[outcome]]
                 elif (error := outcome.exception()) is not None:
                     failures.append(self._failure(error, index))
                     text += b"null"
                 elif (record := outcome.result()) is not None:
                     start = len(text)
-                    _encode_into(completers[source].complete(record, size), text, start)
+                    _encode_into(serializers[source].complete(record, size), text, start)
                     places[outcome] = slice(start, len(text))
                 else:
                     text += b"null"
@@ -126,8 +131,8 @@ class CompiledField:
                 failures.append(self._failure(outcome, index))
                 text += b"null"
             elif outcome is not None:
-                # It came from the cache, hence is likely to come again.
-                text += completers[source].complete_again(outcome, size)
+                # It came from the record cache, so it is likely to be requested again.
+                text += serializers[source].complete_cached(outcome, size)
             else:
                 text += b"null"
             size.add(len(text) - before)
@@ -143,23 +148,11 @@ class CompiledField:
         return Failure(error, [self.key, index] if self.lookup.is_list else [self.key], self.positions)
 
 
-def _asked(lookup: Lookup, values: Iterable[Any], context: Context) -> list[Found]:
-    key, ask = lookup.key, context.loaders.ask
-    found: list[Found] = []
-    for value in values:
-        try:
-            source, source_id = key(value)
-            found.append((source.name, ask(source, source_id)))
-        except Exception as error:  # a value here, and an error at the record's place in the answer
-            found.append(("", error))
-    return found
-
-
-async def wait_all(asked: list[list[Found]]) -> None:
-    """Wait for everything that was asked for."""
-    for found in asked:
+async def wait_all(requested: list[list[Found]]) -> None:
+    """Wait for every record that was requested."""
+    for found in requested:
         for _, outcome in found:
-            # One by one: those of a source come together, so that all but one are there when they are looked at.
+            # One by one: those of a source come together, so that only the first one has to be awaited.
             if isinstance(outcome, Future) and not outcome.done():
-                with suppress(Exception):  # it will stand at its place in the answer
+                with suppress(Exception):  # `complete` puts it at its place in the answer
                     await outcome

@@ -19,6 +19,8 @@ from graphql import (
     SelectionSetNode,
 )
 
+from engine.errors import BAD_USER_INPUT, RequestRefused
+
 MAX_NESTING: Final = 100
 """Selection sets within one another, those of fragments too. Python's stack, not the graph, sets this bound."""
 
@@ -42,11 +44,11 @@ class QueryLimits:
     """JSON of an answer's data (`engine/answer_size.py`)."""
 
 
-class LimitExceeded(Exception):
+class LimitExceeded(RequestRefused):
     """A document, or an operation with its variables, is over a limit; the text says which."""
 
     def __init__(self, what: str, most: int) -> None:
-        super().__init__(f"This asks for too much: at most {most:,} {what} are allowed.")
+        super().__init__(f"This asks for too much: at most {most:,} {what} are allowed.", BAD_USER_INPUT)
 
 
 @dataclass(slots=True)

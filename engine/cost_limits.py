@@ -1,6 +1,6 @@
-"""How much one operation may ask for, settled before anything is validated, executed or fetched.
+"""How much one operation may ask for, checked before anything is validated, executed or fetched.
 
-A document is measured once, in time linear in its length (`engine/cost.py`); what is found is kept with the
+A document is measured once, in time linear in its length (`engine/cost.py`); the result is stored with the
 document, and each request adds only the lengths of the lists in its variables.
 """
 
@@ -40,16 +40,16 @@ class RecordCost:
 
 @dataclass(slots=True)
 class OperationCost:
-    """What is known of an operation before its variables are."""
+    """What an operation costs, as far as that does not depend on its variables."""
 
     kind: str
     root_fields: frozenset[str] = frozenset()
-    demands: dict[str, RecordCost] = field(default_factory=dict)
+    records: dict[str, RecordCost] = field(default_factory=dict)
     fields: int = 0
 
 
 class CostLimits:
-    """Makes the plans of documents for one schema, and holds requests against them."""
+    """Measures the documents of one schema, and checks requests against the limits."""
 
     def __init__(self, schema: GraphQLSchema, limits: QueryLimits) -> None:
         self.limits = limits
@@ -61,62 +61,62 @@ class CostLimits:
         }
 
     def costs(self, document: DocumentNode) -> dict[str | None, OperationCost]:
-        """Return each operation's plan by its name; raises `LimitExceeded`."""
+        """Return each operation's cost by its name; raises `LimitExceeded`."""
         fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
         operations = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
         if len(operations) > self.limits.max_operations:
             raise LimitExceeded("operations in a document", self.limits.max_operations)
-        walk = CostVisitor(fragments, self.limits)
+        visitor = CostVisitor(fragments, self.limits)
         # What no operation uses is validated all the same.
         for name in fragments:
-            walk.fragment(name)
-        return {o.name.value if o.name else None: self._plan(o, walk) for o in operations}
+            visitor.fragment(name)
+        return {o.name.value if o.name else None: self._operation(o, visitor) for o in operations}
 
-    def check(self, plan: OperationCost, variables: Mapping[str, Any] | None) -> None:
+    def check(self, cost: OperationCost, variables: Mapping[str, Any] | None) -> None:
         """Raise `LimitExceeded` if an operation asks for too many records, or for too much of them."""
         given = variables or {}
         records = 0
-        fields = plan.fields
-        for demand in plan.demands.values():
-            count = demand.constant
-            for name, default in demand.variables:
+        fields = cost.fields
+        for record_cost in cost.records.values():
+            count = record_cost.constant
+            for name, default in record_cost.variables:
                 value = given.get(name)
                 count += len(value) if isinstance(value, list) else default if value is None else 1
             records += count
-            fields += count * demand.fields
+            fields += count * record_cost.fields
         if records > self.limits.max_records:
             raise LimitExceeded("records", self.limits.max_records)
         if fields > self.limits.max_answer_fields:
             raise LimitExceeded("fields in the answer", self.limits.max_answer_fields)
 
-    def _plan(self, operation: OperationDefinitionNode, walk: CostVisitor) -> OperationCost:
-        walk.operation(operation)
-        plan = OperationCost(operation.operation.value)
+    def _operation(self, operation: OperationDefinitionNode, visitor: CostVisitor) -> OperationCost:
+        visitor.operation(operation)
+        cost = OperationCost(operation.operation.value)
         defaults = {d.variable.name.value: _length(d.default_value) for d in operation.variable_definitions or ()}
-        fields = walk.root_fields(operation.selection_set)
+        fields = visitor.root_fields(operation.selection_set)
         if len(fields) > self.limits.max_root_fields:
             raise LimitExceeded("root fields", self.limits.max_root_fields)
-        plan.root_fields = frozenset(node.name.value for node, _ in fields)
+        cost.root_fields = frozenset(node.name.value for node, _ in fields)
         introspected = [(node, size) for node, size in fields if node.name.value in INTROSPECTION]
         if sum(size.aliases + (node.alias is not None) for node, size in introspected) > MOST_ALIASES:
             raise LimitExceeded("aliases in introspection", MOST_ALIASES)
         for node, size in fields:
-            self._add(plan, node, size, defaults)
-        if sum(demand.constant for demand in plan.demands.values()) > self.limits.max_records:
+            self._add(cost, node, size, defaults)
+        if sum(record_cost.constant for record_cost in cost.records.values()) > self.limits.max_records:
             raise LimitExceeded("records", self.limits.max_records)
-        return plan
+        return cost
 
-    def _add(self, plan: OperationCost, node: FieldNode, size: QueryCost, defaults: dict[str, int]) -> None:
-        plan.fields += 1
+    def _add(self, cost: OperationCost, node: FieldNode, size: QueryCost, defaults: dict[str, int]) -> None:
+        cost.fields += 1
         asked = self._id_arguments.get(node.name.value)
         if not asked:
-            plan.fields += size.fields
+            cost.fields += size.fields
             return
         values = [argument.value for argument in node.arguments or () if argument.name.value in asked]
         # Fields of one name in the answer are fetched once, with what both select.
         name = node.alias.value if node.alias else node.name.value
-        before = plan.demands.get(name)
-        plan.demands[name] = RecordCost(
+        before = cost.records.get(name)
+        cost.records[name] = RecordCost(
             sum(_length(value) for value in values if not isinstance(value, VariableNode)),
             tuple((v.name.value, defaults.get(v.name.value, 0)) for v in values if isinstance(v, VariableNode)),
             size.fields + (before.fields if before else 0),

@@ -1,24 +1,28 @@
-"""Documents that were read before, least recently used first out, within a bound of memory.
+"""The cache of parsed and validated documents: least recently used first out, within a bound of memory.
 
-Texts that differ in string literals alone are one document where these may be parameters (`engine/literals.py`). What
-is compiled of a document counts towards the bound as soon as it is compiled.
+Texts that differ in string literals and in the operation's name alone are one document where these may be parameters
+(`engine/literals.py`). What is compiled of a document counts towards the bound as soon as it is compiled.
 """
 
-from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from graphql import DocumentNode, parse
 
-from engine.compiler import CompiledDocument
+from engine.compiled_document import CompiledDocument
 from engine.cost_limits import OperationCost
-from engine.literals import Parameterised, take_out_literals
+from engine.literals import Parameterised, parameterisations
+from lru import LRU
 
 MOST_BYTES = 8_000_000
 """Memory for all documents, as `memory_of` estimates it."""
 
 Refusal = TypeVar("Refusal")
+
+
+Key = str | tuple[str, int, bool]
+"""A text, or the key of its template."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,39 +31,50 @@ class Document:
 
     text: str
     operations: Mapping[str | None, OperationCost]
-    """What is known of each operation, by its name."""
+    """The cost of each operation by its name, by None where the name is a parameter."""
     compiled_document: CompiledDocument
     known_tree: DocumentNode | None
-    literals: Sequence[str] = ()
-    """Those of the text that are parameters."""
-    is_parameterised: bool = False
+    parts: Parameterised | None = None
+    """How the text is parameterised."""
+
+    @property
+    def key(self) -> Key:
+        """What the text has in common with all those that are the same document."""
+        return self.text if self.parts is None else self.parts.key
 
     @property
     def tree(self) -> DocumentNode:
         """The syntax tree of this very text."""
         return self.known_tree or parse(self.text)
 
-    def with_literals(self, text: str, literals: Sequence[str]) -> "Document":
-        """Return the document that a text with other literals is."""
-        return self if text == self.text else replace(self, text=text, literals=literals, known_tree=None)
+    def of_text(self, text: str, parts: Parameterised) -> "Document":
+        """Return the document that a text with other parameters is."""
+        return self if text == self.text else replace(self, text=text, parts=parts, known_tree=None)
 
-    def plan(self, operation_name: str | None) -> OperationCost | None:
-        """Return the plan of the operation that would be executed; None where the name does not say which."""
-        if operation_name is None and len(self.operations) == 1:
+    def known_name(self, operation_name: str | None) -> str | None:
+        """Return what `operations` calls an operation of this text."""
+        return None if self.parts is not None and operation_name == self.parts.name else operation_name
+
+    @property
+    def parameters(self) -> Sequence[str]:
+        """The text's parameters."""
+        return self.parts.parameters if self.parts else ()
+
+    def cost(self, operation_name: str | None) -> OperationCost | None:
+        """Return the cost of the operation that would be executed; None where the name does not say which."""
+        name = self.known_name(operation_name)
+        if name is None and len(self.operations) == 1:
             return next(iter(self.operations.values()))
-        return self.operations.get(operation_name)
+        return self.operations.get(name)
 
     def kind_of(self, operation_name: str | None) -> str | None:
         """Return the kind (query, mutation, subscription) of the operation that would be executed, if it is clear."""
-        plan = self.plan(operation_name)
-        return plan.kind if plan else None
+        cost = self.cost(operation_name)
+        return cost.kind if cost else None
 
 
-Read = Callable[[str, Sequence[str]], Document | Refusal]
-"""Reads a text, with the literals that may be its parameters."""
-
-Key = str | tuple[str]
-"""A text, or a template."""
+Read = Callable[[str, Iterable[Parameterised]], Document | Refusal]
+"""Reads a text, which may have parameters in one of these ways."""
 
 
 class Documents(Generic[Refusal]):
@@ -68,55 +83,37 @@ class Documents(Generic[Refusal]):
     def __init__(self, read: Read[Refusal], *, most_characters: int, most_bytes: int) -> None:
         self._read = read
         self._most_characters = most_characters
-        self._most_bytes = most_bytes
-        self._known: OrderedDict[Key, Document | Refusal] = OrderedDict()
-        self._counted: dict[Key, int] = {}
-        self.bytes = 0
-        """Memory for what is in the cache, estimated."""
+        self._known: LRU[Key, Document | Refusal] = LRU(
+            max_size=most_bytes, size_of=lambda key, found: memory_of(found, key)
+        )
 
     def __len__(self) -> int:
         return len(self._known)
 
+    @property
+    def bytes(self) -> int:
+        """Memory for what is in the cache, estimated."""
+        return self._known.size
+
     def get(self, text: str) -> Document | Refusal:
         """Return the document of a text, or its refusal."""
-        parts = take_out_literals(text) if len(text) <= self._most_characters else None
-        if parts is not None and isinstance(found := self._used((parts.template,)), Document):
-            return found.with_literals(text, parts.literals)
-        known = self._used(text)
-        return self._read_anew(text, parts) if known is None else known
+        if len(text) <= self._most_characters:
+            for parts in parameterisations(text):
+                if isinstance(found := self._known.get(parts.key), Document):
+                    return found.of_text(text, parts)
+        known = self._known.get(text)
+        return self._read_anew(text) if known is None else known
 
     def recount(self, document: Document) -> None:
         """Count what has been compiled of a document since it was counted last."""
-        key = _key(document)
-        known = self._known.get(key)
+        known = self._known.peek(document.key)
         if isinstance(known, Document) and known.compiled_document is document.compiled_document:
-            self._count(key, known)
+            self._known.put(document.key, known)
 
-    def _used(self, key: Key) -> Document | Refusal | None:
-        known = self._known.get(key)
-        if known is not None:
-            self._known.move_to_end(key)
-        return known
-
-    def _read_anew(self, text: str, parts: Parameterised | None) -> Document | Refusal:
-        found = self._read(text, parts.literals if parts else ())
-        key = _key(found) if isinstance(found, Document) else text
-        self._known[key] = found
-        self._count(key, found)
+    def _read_anew(self, text: str) -> Document | Refusal:
+        found = self._read(text, parameterisations(text) if len(text) <= self._most_characters else ())
+        self._known.put(found.key if isinstance(found, Document) else text, found)
         return found
-
-    def _count(self, key: Key, found: Document | Refusal) -> None:
-        size = memory_of(found, key)
-        self.bytes += size - self._counted.get(key, 0)
-        self._counted[key] = size
-        while self.bytes > self._most_bytes:
-            oldest, _ = self._known.popitem(last=False)
-            self.bytes -= self._counted.pop(oldest)
-
-
-def _key(document: Document) -> Key:
-    parts = take_out_literals(document.text) if document.is_parameterised else None
-    return (parts.template,) if parts else document.text
 
 
 def memory_of(found: object, key: Key) -> int:
@@ -128,7 +125,7 @@ def memory_of(found: object, key: Key) -> int:
 
 
 def drop_tokens(tree: DocumentNode) -> None:
-    """Unlink the tokens of a tree, which nothing reads: else each tree is a cycle that waits for a collection."""
+    """Unlink the tokens of a tree, which nothing reads: else each tree is a cycle that only a collection frees."""
     token = tree.loc.start_token if tree.loc else None
     while token is not None:
         token.prev, token.next, token = None, None, token.next

@@ -13,7 +13,7 @@ class Reason(StrEnum):
     """Why graphql-core executes an operation."""
 
     FIRST_REQUEST = "first_request"
-    """Documents are compiled when they are asked for again. Counted, and not logged."""
+    """Documents are compiled when they are requested again. Counted, and not logged."""
     OPERATION = "operation"
     """No query, or one that is not in the document, or whose fragments have variables of their own."""
     CONDITIONS = "conditions"
@@ -29,7 +29,7 @@ class Reason(StrEnum):
     VARIABLES = "variables"
     """Variables that are not of their types."""
     ACCESS = "access"
-    """A caller that may not read opportunities at all."""
+    """A caller that may not fetch records at all."""
     NULL = "null"
     """A record with a null where none may be."""
     VALUE = "value"
@@ -39,7 +39,7 @@ class Reason(StrEnum):
 
 
 class NotCompiled(Exception):
-    """Left to graphql-core's executor."""
+    """graphql-core executes the operation."""
 
     def __init__(self, reason: Reason) -> None:
         super().__init__(reason.value)

@@ -1,41 +1,52 @@
-"""String literals in a document's text as its parameters.
+"""The parameters of a document's text: its string literals, and the name of its operation.
 
-A client that writes `{ opportunity(id: "...") { status } }` sends a new text for each id. Without the ids it is the
-same text each time: that is what it is known by, and the ids are read as if they were variables.
+A client that writes `{ opportunity(id: "...") { status } }` sends a new text for each id, and some clients give each
+operation a name of its own. Without ids and name the text is the same each time. This template identifies the
+document, and the ids are read as if they were variables.
 
-Where quotation marks stand is plain in a text without comments, block strings and escapes: the first of a line opens
-a string literal and the next one closes it (GraphQL specification, 2.9.4).
+In a text without comments, block strings and escapes the first quotation mark of a line opens a string literal and
+the next one closes it (GraphQL specification, 2.9.4). A name follows the keyword `query` at the start of the text.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
-from graphql import (
-    DocumentNode,
-    FieldNode,
-    FragmentDefinitionNode,
-    GraphQLSchema,
-    InlineFragmentNode,
-    ListValueNode,
-    OperationDefinitionNode,
-    SelectionSetNode,
-    StringValueNode,
-    ValueNode,
-    get_named_type,
-)
-
-Slot = int | slice
-"""Which of a text's literals an argument is: one, or the items of a list."""
+_NAME = re.compile(r"[ \t\r\n,]*query[ \t\r\n,]+([A-Za-z_][A-Za-z_0-9]*)")
 
 
 class Parameterised(NamedTuple):
-    """A text, its string literals taken out, and these in order. The template is a key, and never parsed."""
+    """A text without its parameters, and these: the string literals in order, then the operation's name.
+
+    `name` is None where it is no parameter. The template is part of a key, and never parsed.
+    """
 
     template: str
-    literals: list[str]
+    parameters: list[str]
+    name: str | None = None
+
+    @property
+    def key(self) -> tuple[str, int, bool]:
+        """What texts have in common that differ in their parameters alone."""
+        return self.template, len(self.parameters), self.name is not None
 
 
-def take_out_literals(text: str) -> Parameterised | None:
+def parameterisations(text: str) -> Iterator[Parameterised]:
+    """Yield the ways to take parameters out of a text, the one with most parameters first."""
+    literals = _without_literals(text)
+    if (named := _NAME.match(text)) is not None:
+        name = named[1]
+        start, end = named.span(1)
+        if literals is not None:
+            template = literals.template[:start] + literals.template[end:]  # no literal stands before the name
+            yield Parameterised(template, [*literals.parameters, name], name)
+            yield literals
+        yield Parameterised(text[:start] + text[end:], [name], name)
+    elif literals is not None:
+        yield literals
+
+
+def _without_literals(text: str) -> Parameterised | None:
     """Return a text without its string literals; None if it has none, or any that ids do not look like."""
     parts = text.split('"')
     if len(parts) < 3 or len(parts) % 2 == 0 or "#" in text or "\\" in text or '"""' in text:
@@ -45,75 +56,3 @@ def take_out_literals(text: str) -> Parameterised | None:
     if not together.isascii() or (together and not together.isprintable()):  # line breaks end a literal
         return None
     return Parameterised('""'.join(parts[::2]), literals)
-
-
-class Slots:
-    """Finds the arguments of root fields that may be parameters: those of type `ID`, which every string fits."""
-
-    def __init__(self, schema: GraphQLSchema) -> None:
-        assert schema.query_type
-        self._root = schema.query_type.name
-        self._arguments = {
-            (name, argument)
-            for name, field in schema.query_type.fields.items()
-            for argument, definition in field.args.items()
-            if get_named_type(definition.type).name == "ID"
-        }
-
-    def find(self, tree: DocumentNode, count: int) -> Mapping[int, int] | None:
-        """Return the number of each literal by its place in the text; None unless all of them may be parameters.
-
-        Two fields of one name in the answer have to have equal arguments (GraphQL specification, 5.3.2), so that the
-        literals of such fields decide whether the document is valid.
-        """
-        found: list[int] = []
-        names: set[str] = set()
-        for field in self._root_fields(tree):
-            starts = [start for value in self._values(field) for start in _starts(value)]
-            name = field.alias.value if field.alias else field.name.value
-            if starts and name in names:
-                return None
-            names.add(name)
-            found += starts
-        return {start: index for index, start in enumerate(sorted(found))} if len(found) == count else None
-
-    def _root_fields(self, tree: DocumentNode) -> Iterator[FieldNode]:
-        waiting: list[SelectionSetNode] = [
-            one.selection_set
-            for one in tree.definitions
-            if isinstance(one, OperationDefinitionNode)
-            or (isinstance(one, FragmentDefinitionNode) and one.type_condition.name.value == self._root)
-        ]
-        while waiting:
-            for node in waiting.pop().selections:
-                if isinstance(node, FieldNode):
-                    yield node
-                elif isinstance(node, InlineFragmentNode):
-                    waiting.append(node.selection_set)
-
-    def _values(self, field: FieldNode) -> Iterator[ValueNode]:
-        for argument in field.arguments or ():
-            if (field.name.value, argument.name.value) in self._arguments:
-                yield argument.value
-
-
-def slot_of(node: ValueNode | None, slots: Mapping[int, int], *, is_list: bool) -> Slot | None:
-    """Return which literals a value in the tree is; None if it is none."""
-    starts = _starts(node) if node else ()
-    numbers = [slots[start] for start in starts if start in slots]
-    if not numbers:
-        return None
-    return slice(numbers[0], numbers[-1] + 1) if is_list else numbers[0]
-
-
-def moved(position: int, slots: Mapping[int, int], before: Sequence[str], after: Sequence[str]) -> int:
-    """Return where in another text of the same template a place of the first one is."""
-    return position + sum(len(after[n]) - len(before[n]) for start, n in slots.items() if start < position)
-
-
-def _starts(value: ValueNode) -> Collection[int]:
-    """Return where the literals of an argument stand; none where it has anything else besides."""
-    nodes = value.values if isinstance(value, ListValueNode) else (value,)
-    if not all(isinstance(node, StringValueNode) for node in nodes):
-        return ()
-    return [node.loc.start for node in nodes if node.loc]

@@ -1,1 +1,1 @@
-"""HTTP/1.1 on aiohttp's connector."""
+"""An HTTP/1.1 client on aiohttp's connector."""

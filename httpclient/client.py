@@ -1,8 +1,8 @@
-"""Exchanges with sources: a request becomes bytes, and a connection takes it.
+"""Requests: each becomes bytes, and a connection sends it.
 
 aiohttp's connector opens and closes the connections (names, TLS); `httpclient/connection.py` speaks HTTP on them. What
-aiohttp's `ClientSession.request` does besides a source has no use for: cookies, redirects, proxies, tracing, bodies in
-parts. And a request on a kept connection that died is not silently sent again, as the session would: every attempt
+aiohttp's `ClientSession.request` does besides is of no use here: cookies, redirects, proxies, tracing, bodies in parts.
+And a request on a connection that was closed meanwhile is not silently sent again, as the session would: every attempt
 would become two.
 """
 
@@ -13,14 +13,10 @@ from urllib.parse import urlencode
 
 import aiohttp
 
-from httpclient.connection import Connection, ConnectionFailed, MalformedResponse
+from httpclient.connection import Connection, ConnectionFailed, Result
 from httpclient.content_encoding import ACCEPTED
 from httpclient.pool import UNBOUNDED, ConnectionPool
-from resolvers.reply import Reply
-
-
-class KeptConnectionDied(ConnectionFailed):
-    """Not a byte came on a connection that had been used before: mostly the source had closed it meanwhile."""
+from httpclient.response import Response
 
 
 @dataclass(slots=True)
@@ -45,7 +41,7 @@ class Request:
         return self.method == "GET"
 
     def close_connection(self) -> None:
-        """Close what it was sent on: the replies there are not for those who ask."""
+        """Close what it was sent on: further responses there may be to other requests."""
         if self.connection is not None:
             self.connection.close()
 
@@ -61,71 +57,66 @@ def open_session() -> aiohttp.ClientSession:
 
 
 class HttpClient:
-    """Makes exchanges on the connections of one session, which somebody else closes."""
+    """Sends requests on the connections of one session, which the caller closes."""
 
     def __init__(self, session: aiohttp.ClientSession) -> None:
         assert session.connector
         self._connector = session.connector
         self._headers = {"Accept-Encoding": ACCEPTED, **session.headers}
-        self._origins: dict[str, ConnectionPool] = {}
+        self._pools: dict[str, ConnectionPool] = {}
 
-    async def make(
-        self, request: Request, *, max_bytes: int, sent: Callable[[], None], on_new_connection: bool = False
-    ) -> Reply:
-        """Return the reply, decompressed; `sent` is called when the request is on its way.
+    async def send(
+        self, request: Request, *, max_bytes: int, on_sent: Callable[[], None], on_new_connection: bool = False
+    ) -> Response:
+        """Return the response, decompressed; `on_sent` is called when the request is on its way.
 
-        Raises `ConnectionFailed`, of which `KeptConnectionDied` is one, or `MalformedResponse`.
+        Raises `ConnectionFailed`, of which `ReusedConnectionClosed` is one, or `MalformedResponse`.
         """
-        origin, data = self._written(request)
-        kept = None if on_new_connection else origin.at_hand()
-        connection = request.connection = kept or await _opened(origin)
-        answer: asyncio.Future[Reply | ConnectionFailed | MalformedResponse] = (
-            asyncio.get_running_loop().create_future()
-        )
-        is_over = False
+        pool, data = self._serialize(request)
+        idle = None if on_new_connection else pool.idle_connection()
+        connection = request.connection = idle or await _open(pool)
+        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        is_done = False
 
-        def ended(found: Reply | ConnectionFailed | MalformedResponse) -> None:
-            nonlocal is_over
-            is_over = True
-            if not answer.done():
-                answer.set_result(found)
+        def on_response(result: Result) -> None:
+            nonlocal is_done
+            is_done = True
+            if not future.done():
+                future.set_result(result)
 
-        connection.exchange(data, max_bytes, ended)
+        connection.send(data, max_bytes, on_response)
         try:
-            sent()
-            found = await answer
+            on_sent()
+            result = await future
         except BaseException:
-            if not is_over:  # else it rests, or somebody else is on it: a task that is cancelled hears of it later
-                connection.abandon()
+            if not is_done:  # else it is idle, or has another request: a task that is cancelled hears of it later
+                connection.abort()
             raise
-        if isinstance(found, Reply):
-            return found
-        if kept is not None and isinstance(found, ConnectionFailed) and not kept.has_received:
-            raise KeptConnectionDied(f"{found} on a kept connection")
-        raise found
+        if isinstance(result, Response):
+            return result
+        raise result
 
-    def _written(self, request: Request) -> tuple[ConnectionPool, bytes]:
+    def _serialize(self, request: Request) -> tuple[ConnectionPool, bytes]:
         url, headers, body = request.url, request.headers, b""
         path_start = url.index("/", url.index("//") + 2)
-        origin = self._origins.get(url[:path_start])
+        origin = url[:path_start]
+        pool = self._pools.get(origin)
         try:
-            if origin is None:
-                origin = self._origins[url[:path_start]] = ConnectionPool(
-                    url[:path_start], self._connector, self._headers
-                )
+            if pool is None:
+                pool = self._pools[origin] = ConnectionPool(origin, self._connector, self._headers)
             if request.form is not None:
                 body = urlencode(request.form).encode("ascii")
                 form = {"Content-Type": "application/x-www-form-urlencoded", "Content-Length": str(len(body))}
                 headers = {**headers, **form}
-            data = f"{request.method} {url[path_start:]} HTTP/1.1\r\n{origin.head(headers)}\r\n".encode()
+            data = f"{request.method} {url[path_start:]} HTTP/1.1\r\n{pool.head(headers)}\r\n".encode()
         except (ValueError, aiohttp.ClientError) as error:  # a UnicodeError is a ValueError
             raise ConnectionFailed(type(error).__name__) from None
-        return origin, data + body
+        return pool, data + body
 
 
-async def _opened(origin: ConnectionPool) -> Connection:
+async def _open(pool: ConnectionPool) -> Connection:
     try:
-        return await origin.open()
+        return await pool.open()
     except (aiohttp.ClientError, OSError, UnicodeError) as error:
         if isinstance(error, TimeoutError):  # the caller's own
             raise

@@ -1,34 +1,53 @@
-"""One connection to a source, and one exchange at a time on it (HTTP/1.1: RFC 9112).
+"""One connection to an origin, and one request at a time on it (HTTP/1.1: RFC 9112).
 
 aiohttp's connector has opened it (names, TLS) and closes it. In between its transport is driven from here: a request
-is written, and the reply is handed on in the turn of the loop in which its last byte came. aiohttp's session, by
+is written, and the response is handed on in the turn of the loop in which its last byte came. aiohttp's session, by
 streams and tasks that wake each other up, takes four times as long.
 """
 
 import asyncio
 from collections.abc import Callable
+from enum import Enum, auto
 
 import aiohttp
 from aiohttp.connector import Connection as Opened
 
 from httpclient.content_encoding import BodyTooLarge, decompressed
-from httpclient.response_parser import BODY_TOO_LARGE, CUT, ReplyParser
-from httpclient.response_parser import MalformedResponse as MalformedResponse  # which `Ended` takes
-from resolvers.reply import Headers, Reply
+from httpclient.response import Headers, Response
+from httpclient.response_parser import BODY_TOO_LARGE, CUT, ResponseParser
+from httpclient.response_parser import MalformedResponse as MalformedResponse  # which `OnResponse` gets
 
 
 class ConnectionFailed(Exception):
     """Nothing came: no connection, or none that lasted. The text says what aiohttp or Python calls it."""
 
 
-Ended = Callable[[Reply | ConnectionFailed | MalformedResponse], None]
+class ReusedConnectionClosed(ConnectionFailed):
+    """Not a byte came on a connection that had been used before: mostly the server had closed it meanwhile."""
+
+
+class ConnectionState(Enum):
+    """What a connection is doing. Between requests it is idle, and may be used for the next one."""
+
+    NEW = auto()
+    WAITING = auto()
+    """A request is written, and no byte has come in answer to it."""
+    RECEIVING = auto()
+    IDLE = auto()
+    CLOSED = auto()
+
+
+Result = Response | ConnectionFailed | MalformedResponse
+OnResponse = Callable[[Result], None]
+
+_IN_USE = (ConnectionState.WAITING, ConnectionState.RECEIVING)
 
 
 class Connection(asyncio.Protocol):
-    """A connection: `rested` is called when it can be used again, `lost` when it is gone."""
+    """A connection: `on_idle` is called when it can be used again, `on_closed` when it is gone."""
 
     def __init__(
-        self, opened: Opened, rested: "Callable[[Connection], None]", lost: "Callable[[Connection], None]"
+        self, opened: Opened, on_idle: "Callable[[Connection], None]", on_closed: "Callable[[Connection], None]"
     ) -> None:
         handler, transport = opened.protocol, opened.transport
         if handler is None or transport is None or transport.is_closing():
@@ -36,16 +55,16 @@ class Connection(asyncio.Protocol):
         self._opened = opened
         self._handler = handler
         self._transport = transport
-        self._rested = rested
-        self._lost = lost
-        self._parser = ReplyParser()
-        self._ended: Ended | None = None
+        self._on_idle = on_idle
+        self._on_closed = on_closed
+        self._parser = ResponseParser()
+        self._on_response: OnResponse | None = None
         self._max_bytes = 0
-        self.rests_since = 0.0
-        self.has_received = False
-        """Whether a byte came in answer to the last request."""
+        self._is_reused = False
+        self.state = ConnectionState.NEW
+        self.idle_since = 0.0
         transport.set_protocol(self)
-        # What is written leaves now, and not when the loop has done all else, as uvloop would: the source begins to
+        # What is written leaves now, and not when the loop has done all else, as uvloop would: the server begins to
         # work meanwhile.
         transport.set_write_buffer_limits(high=0)
 
@@ -54,50 +73,57 @@ class Connection(asyncio.Protocol):
         """Whether a request can be written."""
         return not self._transport.is_closing()
 
-    def exchange(self, request: bytes, max_bytes: int, ended: Ended) -> None:
-        """Write a request; `ended` is called once, later, with the decompressed reply or with what came of it."""
-        self._ended = ended
+    def send(self, request: bytes, max_bytes: int, on_response: OnResponse) -> None:
+        """Write a request; `on_response` is called once, later, with the decompressed response or with the failure."""
+        self._on_response = on_response
         self._max_bytes = max_bytes
-        self.has_received = False
+        self._is_reused = self.state is ConnectionState.IDLE
+        self.state = ConnectionState.WAITING
         self._parser.begin(max_bytes)
         self._transport.write(request)
 
-    def abandon(self) -> None:
-        """Break off; the reply is nobody's."""
-        self._ended = None
+    def abort(self) -> None:
+        """Close without a call of `on_response`."""
+        self._on_response = None
+        self.state = ConnectionState.CLOSED
         self.close()
 
     def close(self) -> None:
-        """Close, at once for whoever asks and soon for the other side."""
+        """Close, for the caller at once and for the other side soon; a request under way fails when that has heard."""
+        if self.state not in _IN_USE:
+            self.state = ConnectionState.CLOSED
         self._opened.close()
 
     # asyncio.Protocol
 
     def data_received(self, data: bytes) -> None:
-        """Read on."""
-        if self._ended is None:
-            self.close()  # nothing was asked
+        """Parse; close where no response is awaited."""
+        if self.state not in _IN_USE:
+            self.close()
             return
-        self.has_received = True
+        self.state = ConnectionState.RECEIVING
         try:
             self._parser.feed(data)
         except MalformedResponse as error:
-            self._end(error.with_traceback(None))
+            self._finish(error.with_traceback(None))
         else:
-            if self._parser.reply is not None:
-                self._end(self._parser.reply)
+            if self._parser.response is not None:
+                self._finish(self._parser.response)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Take note that no more will come."""
+        """End the response, if it ends with the connection, or fail the request."""
         self._handler.connection_lost(exc)  # for whoever closes the session and waits
         self.close()
-        self._lost(self)
-        self._end(self._at_the_end(exc))
-        self._parser.forget()
+        self._on_closed(self)
+        self._finish(self._at_the_end(exc))
+        self._parser.close()
 
-    def _at_the_end(self, exc: Exception | None) -> Reply | ConnectionFailed | MalformedResponse:
+    def _at_the_end(self, exc: Exception | None) -> Result:
         if not self._parser.has_head:
-            return ConnectionFailed(type(exc or aiohttp.ServerDisconnectedError()).__name__)
+            reason = type(exc or aiohttp.ServerDisconnectedError()).__name__
+            if self._is_reused and self.state is ConnectionState.WAITING:
+                return ReusedConnectionClosed(f"{reason} on a kept connection")
+            return ConnectionFailed(reason)
         if exc is not None:
             return MalformedResponse(CUT)
         try:
@@ -105,35 +131,37 @@ class Connection(asyncio.Protocol):
         except MalformedResponse as error:
             return error.with_traceback(None)
 
-    def _end(self, found: Reply | ConnectionFailed | MalformedResponse) -> None:
-        ended, self._ended = self._ended, None
-        can_rest = self._parser.can_rest
+    def _finish(self, result: Result) -> None:
+        on_response, self._on_response = self._on_response, None
+        keep_alive = self._parser.keep_alive
         self._parser.clear()
-        if isinstance(found, Reply):
-            found, is_sound = _plain(found, self._max_bytes)
-            can_rest = can_rest and is_sound
+        if isinstance(result, Response):
+            result, is_sound = _decoded(result, self._max_bytes)
+            keep_alive = keep_alive and is_sound
         else:
-            can_rest = False
-        if can_rest and self.is_open:
-            self._rested(self)
+            keep_alive = False
+        if keep_alive and self.is_open:
+            self.state = ConnectionState.IDLE
+            self._on_idle(self)
         else:
+            self.state = ConnectionState.CLOSED
             self.close()
-        if ended is not None:
-            ended(found)
+        if on_response is not None:
+            on_response(result)
 
 
-def _plain(reply: Reply, max_bytes: int) -> tuple[Reply | MalformedResponse, bool]:
-    """Return the reply with its body decompressed, and whether its encoding was all that it should be."""
-    if len(reply.body) > max_bytes:
+def _decoded(response: Response, max_bytes: int) -> tuple[Response | MalformedResponse, bool]:
+    """Return the response with its body decompressed, and whether its encoding was all that it should be."""
+    if len(response.body) > max_bytes:
         return MalformedResponse(BODY_TOO_LARGE), True
-    assert isinstance(reply.headers, Headers)
-    encodings = reply.headers.listed("Content-Encoding")
+    assert isinstance(response.headers, Headers)
+    encodings = response.headers.listed("Content-Encoding")
     if not encodings:
-        return reply, True
+        return response, True
     try:
-        reply.body, is_sound = decompressed(reply.body, encodings, max_bytes)
+        response.body, is_sound = decompressed(response.body, encodings, max_bytes)
     except BodyTooLarge:
         return MalformedResponse(BODY_TOO_LARGE), True
     except ValueError as error:
         return MalformedResponse(str(error)), True
-    return reply, is_sound
+    return response, is_sound

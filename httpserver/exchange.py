@@ -10,15 +10,14 @@ from typing import Any, Protocol
 from starlette.types import ASGIApp, Message
 from uvicorn.server import ServerState
 
+from httpserver.envelope import CLOSE, Envelope
 from httpserver.framing import RequestHead
-from httpserver.last_resort import internal_error
-from httpserver.request import WHOLE
-from httpserver.response import lines, status_line
+from httpserver.http_errors import internal_error
+from httpserver.request import EXTENSION
+from httpserver.response import header_lines, status_line
 
 HIGH_WATER_BYTES = 65_536
 """Of a body that the application has not asked for yet. Then no more of it is read."""
-
-CLOSE = (b"connection", b"close")
 
 
 class Connection(Protocol):
@@ -79,13 +78,14 @@ class Exchange:
             "path": head.path,
             "raw_path": head.raw_path,
             "query_string": head.query_string,
-            "headers": head.head.fields,
+            "headers": list(head.headers.fields),  # a middleware may change them; the next request may share the head
+            "extensions": {EXTENSION: {"headers": head.headers}},
             "state": state.copy(),
         }
 
     def start_with_whole_body(self) -> None:
         """Tell the application that the body is here, and that its work is cancelled if the client goes."""
-        self.scope["extensions"] = {WHOLE: {"body": self._body, "head": self._head.head}}
+        self.scope["extensions"][EXTENSION]["body"] = self._body
 
     # From the connection
 
@@ -133,7 +133,7 @@ class Exchange:
             return
         self._start = None
         response.headers = {**response.headers, "Connection": "close"}
-        await response(self.scope, self.receive, self.send)
+        await Envelope(response)(self.scope, self.receive, self.send)
 
     async def receive(self) -> Message:
         """Return what has come of the body; `http.disconnect` when the client has gone or been answered."""
@@ -206,7 +206,7 @@ class Exchange:
                 headers.append((b"transfer-encoding", b"chunked"))
             elif not self._closes:
                 raise AssertionError("HTTP/1.0 is never kept")
-        own = lines(headers)
+        own = header_lines(headers)
         if own.count(b"\n") != len(headers) or own.count(b"\r") != len(headers):
             raise RuntimeError("a header of the response has a line break in it")
-        return b"%s%s%s\r\n" % (status_line(start["status"]), lines(connection.state.default_headers), own)
+        return b"%s%s%s\r\n" % (status_line(start["status"]), header_lines(connection.state.default_headers), own)

@@ -49,7 +49,7 @@ class RequestHead:
     raw_path: bytes
     query_string: bytes
     version: str
-    head: Headers
+    headers: Headers
     length: int | None
     keep_alive: bool
     expects_continue: bool

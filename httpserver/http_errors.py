@@ -1,14 +1,15 @@
-"""Requests that are not answered: an HTTP status, a sentence, and a code for programs."""
+"""Requests that are refused or failed: an HTTP status, a sentence, and a code for programs."""
 
+import logging
 from typing import Any
 
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import JSONResponse
+from httpserver.response import JSON, HttpResponse, dumps
+
+logger = logging.getLogger("opportunity_graph.http")
 
 
 class HTTPError(Exception):
-    """A request that cannot be taken. The message is a fixed sentence: nothing that was sent becomes part of it."""
+    """A request that is refused. The message is a fixed sentence: nothing that was sent becomes part of it."""
 
     def __init__(
         self,
@@ -28,17 +29,15 @@ class HTTPError(Exception):
 
     @property
     def body(self) -> dict[str, Any]:
-        """The problem as a GraphQL response without `data`."""
+        """The error as a GraphQL response without `data`."""
         return {
             "errors": [{"message": self.message, "extensions": {"code": self.code, "retryable": self.retryable}}],
         }
 
 
-async def no_such_page(_: Request, error: Exception) -> JSONResponse:
-    """Answer for Starlette where no route fits (404), or not with this method (405): in JSON, like everything else."""
-    assert isinstance(error, HTTPException)
-    message = "There is nothing here; the endpoint is /graphql."
-    if error.status_code == 405:
-        message = "This page does not take this method."
-    found = HTTPError(error.status_code, message)
-    return JSONResponse(found.body, found.status, error.headers)
+def internal_error(error: Exception, media_type: str = JSON) -> HttpResponse:
+    """Return the response to a request that met a fault of this server, and log the fault."""
+    # Not with the exception's own text: it could repeat what was sent, or what a source answered.
+    logger.error("A request failed", exc_info=Exception(type(error).__name__).with_traceback(error.__traceback__))
+    masked = HTTPError(500, "Internal server error.", code="INTERNAL_SERVER_ERROR")
+    return HttpResponse(dumps(masked.body), masked.status, media_type)

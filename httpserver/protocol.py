@@ -26,12 +26,11 @@ from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
 from uvicorn.server import ServerState
 
 from httpserver.eager import EagerCoroutine
-from httpserver.exchange import CLOSE, HIGH_WATER_BYTES, Exchange
+from httpserver.envelope import CLOSE, enveloped, request_id
+from httpserver.exchange import HIGH_WATER_BYTES, Exchange
 from httpserver.framing import END, MAX_HEAD_BYTES, NEVER_IN_A_HEAD, Body, RequestHead, malformed, read_head, too_large
 from httpserver.http_errors import HTTPError
-from httpserver.response import lines, status_line
-from httpserver.security_headers import SECURITY_HEADERS
-from web.media_types import JSON
+from httpserver.response import JSON, header_lines, status_line
 
 LONGEST_WHOLE_BYTES = 65_536
 """Of a body that is waited for before the application hears of its request; as much as a head may take."""
@@ -373,10 +372,10 @@ class HTTPConnection(asyncio.Protocol):
     def _refuse(self, error: HTTPError) -> None:
         """Respond without the application, for the last time on this connection."""
         body = orjson.dumps(error.body)
-        own = {"Content-Type": JSON, **SECURITY_HEADERS, "Content-Length": str(len(body))}
-        headers = [(name.lower().encode(), value.encode()) for name, value in own.items()]
-        others = [header for header in self.state.default_headers if header != CLOSE]
-        self.write(b"%s%s\r\n%s" % (status_line(error.status), lines([*others, *headers, CLOSE]), body))
+        fields = [field for field in self.state.default_headers if field != CLOSE]
+        fields += [(b"content-type", JSON.encode()), (b"content-length", b"%d" % len(body)), CLOSE]
+        fields = enveloped(fields, request_id(None if self._head is None else self._head.headers))
+        self.write(b"%s%s\r\n%s" % (status_line(error.status), header_lines(fields), body))
         self.state.total_requests += 1
         self._linger()
 

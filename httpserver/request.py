@@ -1,4 +1,4 @@
-"""A request whose head is here. Both ways in lead to one: a task, and without one (`httpserver/protocol.py`)."""
+"""An HTTP request as the application reads it, whichever server carries it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,20 +8,28 @@ from starlette.types import Receive, Scope
 
 T = TypeVar("T")
 
-WHOLE = "opportunity_graph.whole"
-"""An extension of ASGI's scope: the `body` is here as a whole already, with the `head` as it is here; and whoever began
-the request looks after a client that goes."""
+EXTENSION = "opportunity_graph.request"
+"""An extension of ASGI's scope, of this package's own connections: `headers` as read already and, where the body was
+complete before the application was called, the `body`; then the connection cancels the work if the client goes."""
 
 
 class Headers:
     """A request's headers, as ASGI has them: pairs of bytes, names in lower case."""
 
-    __slots__ = ("_first", "_found", "fields")
+    __slots__ = ("_first", "_memoized", "fields")
 
     def __init__(self, fields: Sequence[tuple[bytes, bytes]]) -> None:
         self.fields = fields
         self._first = dict(reversed(fields))
-        self._found: dict[Callable[[Headers], Any], Any] = {}
+        self._memoized: dict[Callable[[Headers], Any], Any] = {}
+
+    @classmethod
+    def from_scope(cls, scope: Scope) -> "Headers":
+        """Return the headers of an ASGI scope: those that the connection has read, unless a middleware changed them."""
+        extension = scope.get("extensions", {}).get(EXTENSION)
+        if extension is not None and extension["headers"].fields == scope["headers"]:
+            return extension["headers"]  # type: ignore[no-any-return] # what this package's exchange put there
+        return cls(list(scope["headers"]))
 
     def __contains__(self, name: bytes) -> bool:
         return name in self._first
@@ -30,13 +38,13 @@ class Headers:
         """Return the header of this name, the first if there are several."""
         return self._first.get(name, default)
 
-    def once(self, work: Callable[["Headers"], T]) -> T:
-        """Return what a function makes of these headers: the same for all requests that share them."""
+    def memoized(self, function: Callable[["Headers"], T]) -> T:
+        """Return what a function gives for these headers. It is called once for all requests that share them."""
         try:
-            return self._found[work]  # type: ignore[no-any-return] # each function's own result
+            return self._memoized[function]  # type: ignore[no-any-return] # each function's own result
         except KeyError:
-            self._found[work] = found = work(self)
-            return found
+            self._memoized[function] = result = function(self)
+            return result
 
     def combined(self, name: bytes) -> bytes:
         """Return the value of a list: of all headers of this name together (RFC 9110, 5.3); empty if there is none."""
@@ -51,30 +59,31 @@ class Headers:
 
 @dataclass(slots=True)  # not frozen, which would make each one three times as slow to make
 class HttpRequest:
-    """A request. Its body is `whole` once it has been read (`web/body.py`); before that it comes through `receive`.
+    """A request. `body` is None until it has been read (`web/body.py`); before that it comes through `receive`.
 
-    `server` is the address that it came in on. Without `receive`, whoever made this looks after a client that goes.
+    `server` is the address that it came in on. Without `receive`, the connection cancels the work if the client goes.
     """
 
     method: str
-    head: Headers
+    headers: Headers
     server: tuple[str, int | None] | None = None
     query_string: bytes = b""
-    whole: bytes | None = None
+    body: bytes | None = None
     receive: Receive | None = None
 
     @property
     def content(self) -> bytes:
-        """What the request asks, as it was sent: a POST's body, which must have been read, else the query string."""
+        """The GraphQL parameters as they were sent: a POST's body, which must have been read, else the query string."""
         if self.method != "POST":
             return self.query_string
-        assert self.whole is not None, "the body has not been read"
-        return self.whole
+        assert self.body is not None, "the body has not been read"
+        return self.body
 
     @classmethod
-    def of(cls, scope: Scope, receive: Receive) -> "HttpRequest":
-        """Return the request that ASGI tells of."""
-        if (here := scope.get("extensions", {}).get(WHOLE)) is not None and here["head"].fields == scope["headers"]:
-            return cls(scope["method"], here["head"], scope["server"], scope["query_string"], whole=here["body"])
-        head = Headers(scope["headers"])
-        return cls(scope["method"], head, scope.get("server"), scope["query_string"], receive=receive)
+    def from_scope(cls, scope: Scope, receive: Receive) -> "HttpRequest":
+        """Return the request of an ASGI scope."""
+        headers = Headers.from_scope(scope)
+        extension = scope.get("extensions", {}).get(EXTENSION)
+        if extension is not None and "body" in extension and extension["headers"] is headers:
+            return cls(scope["method"], headers, scope["server"], scope["query_string"], body=extension["body"])
+        return cls(scope["method"], headers, scope.get("server"), scope["query_string"], receive=receive)

@@ -1,28 +1,21 @@
-"""A whole response of the GraphQL endpoint, and how heads of responses are written."""
+"""A response with its body, and how the head of any response is written (RFC 9112, 4)."""
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 
 import orjson
 from starlette.types import Receive, Scope, Send
 
-from httpserver.security_headers import SECURITY_HEADERS
-from web.media_types import JSON, RESPONSE_JSON
+JSON = "application/json"
 
-_HEADERS = {
-    type_: [
-        (name.lower().encode(), value.encode())
-        for name, value in {"Content-Type": f"{type_}; charset=utf-8", "Vary": "Accept", **SECURITY_HEADERS}.items()
-    ]
-    for type_ in (JSON, RESPONSE_JSON)
-}
-"""Encoded once; every response has them."""
+HeaderFields = list[tuple[bytes, bytes]]
 
 
-def lines(headers: list[tuple[bytes, bytes]]) -> bytes:
+def header_lines(headers: HeaderFields) -> bytes:
     """Return headers as they stand in a message."""
     return b"".join([b"%s: %s\r\n" % header for header in headers])
 
@@ -37,23 +30,25 @@ def status_line(status: int) -> bytes:
 
 @dataclass(slots=True)
 class HttpResponse:
-    """A response. `headers` are those that only some have."""
+    """A response whose media type depends on `Accept`. `headers` are those beside its type and length."""
 
-    content: bytes
+    body: bytes
     status: int = 200
     media_type: str = JSON
     headers: Mapping[str, str] = field(default_factory=dict)
 
     async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
         """Send it (ASGI)."""
-        headers = [*_HEADERS[self.media_type], *self._own()]
+        headers = [*_content_headers(self.media_type), (b"content-length", b"%d" % len(self.body))]
+        for name, value in self.headers.items():
+            headers.append((name.lower().encode("latin-1"), value.encode("latin-1")))
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
-        await send({"type": "http.response.body", "body": self.content})
+        await send({"type": "http.response.body", "body": self.body})
 
-    def _own(self) -> list[tuple[bytes, bytes]]:
-        own = [(b"content-length", str(len(self.content)).encode())]
-        own += [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in self.headers.items()]
-        return own
+
+@lru_cache(16)
+def _content_headers(media_type: str) -> tuple[tuple[bytes, bytes], ...]:
+    return (b"content-type", f"{media_type}; charset=utf-8".encode()), (b"vary", b"Accept")
 
 
 def dumps(body: dict[str, Any]) -> bytes:
@@ -61,11 +56,11 @@ def dumps(body: dict[str, Any]) -> bytes:
     try:
         return orjson.dumps(body)
     except TypeError:  # an integer beyond 64 bits in a JSON value, or half a surrogate pair
-        return json.dumps(body, separators=(",", ":"), allow_nan=False, default=_written_out).encode()
+        return json.dumps(body, separators=(",", ":"), allow_nan=False, default=_parsed_fragment).encode()
 
 
-def _written_out(part: Any) -> Any:
-    """Return, as `json` knows it, a part of the answer that only orjson can write."""
+def _parsed_fragment(part: Any) -> Any:
+    """Return the value of a part of the response that orjson holds as JSON already."""
     if isinstance(part, orjson.Fragment):
         return json.loads(orjson.dumps(part))
     raise TypeError(type(part).__name__)

@@ -7,15 +7,20 @@ import signal
 import socket
 from time import monotonic
 from types import FrameType
+from typing import Protocol
 
 import uvicorn
 
-from web.health import Health
-
-CLOSE = (b"connection", b"close")
+from httpserver.envelope import CLOSE
 
 ACCEPTED_AT_ONCE = 8
 """New connections that are taken in one turn of the loop."""
+
+
+class Readiness(Protocol):
+    """What an orchestrator asks about."""
+
+    is_ready: bool
 
 
 def several_at_once(listener: socket.socket) -> list[socket.socket]:
@@ -35,15 +40,15 @@ class DrainingServer(uvicorn.Server):
     wait.
     """
 
-    def __init__(self, config: uvicorn.Config, health: Health, *, drain_seconds: float) -> None:
+    def __init__(self, config: uvicorn.Config, readiness: Readiness, *, drain_seconds: float) -> None:
         super().__init__(config)
-        self._health = health
+        self._readiness = readiness
         self._drain_seconds = drain_seconds
         self._drain_until: float | None = None
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Take a signal."""
-        self._health.is_ready = False
+        self._readiness.is_ready = False
         if sig == signal.SIGTERM and self._drain_until is None:
             self._drain_until = monotonic() + self._drain_seconds
         else:

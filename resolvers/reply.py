@@ -5,14 +5,13 @@ typed record of a body. What both vendors document, and what was seen of them, d
 """
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 import msgspec
 
+from httpclient.response import Response
 from resolvers.errors import (
     UpstreamBadResponse,
     UpstreamError,
@@ -33,42 +32,7 @@ ASK_AGAIN = frozenset({408, 421, 425})
 9110, 15.5.9 and 15.5.20; RFC 8470, 5.2.) Nothing is ever sent as early data here."""
 
 
-class Headers:
-    """Headers as they came. Nothing is made of them before somebody looks: of most replies nobody does."""
-
-    __slots__ = ("_lines",)
-
-    def __init__(self, lines: Sequence[tuple[bytes, bytes]]) -> None:
-        self._lines = lines
-
-    def get(self, name: str, default: str = "", /) -> str:
-        """Look up without regard to case; of several with one name, the first."""
-        wanted = name.lower().encode()
-        for given, value in self._lines:
-            if given.lower() == wanted:
-                return value.decode("latin-1").strip()
-        return default
-
-    def listed(self, name: str, /) -> list[str]:
-        """Return the members of a list header in lower case, of all its lines (RFC 9110, 5.3), without empty ones."""
-        wanted = name.lower().encode()
-        found = [value for given, value in self._lines if given.lower() == wanted]
-        if not found:
-            return []
-        members = b",".join(found).decode("latin-1").lower().split(",")
-        return [stripped for member in members if (stripped := member.strip())]
-
-
-@dataclass(slots=True)
-class Reply:
-    """One HTTP reply: status, headers (looked up without regard to case), and the whole body."""
-
-    status: int
-    headers: Headers | Mapping[str, str]
-    body: bytes
-
-
-def decipher(source: str, reply: Reply, *, now: datetime | None = None) -> bytes | None:
+def decipher(source: str, reply: Response, *, now: datetime | None = None) -> bytes | None:
     """Return the body of an answer, or None where the source says that there is no such record.
 
     `now` is what a `Retry-After` date is counted from. Raises the `UpstreamError` that the status means. Error bodies
@@ -97,7 +61,7 @@ def decipher(source: str, reply: Reply, *, now: datetime | None = None) -> bytes
     raise error(source, status=status, retry_after_seconds=wait)
 
 
-def retry_after_seconds(reply: Reply, now: datetime) -> float | None:
+def retry_after_seconds(reply: Response, now: datetime) -> float | None:
     """Return the wait that the source asks for, in seconds: `Retry-After` (RFC 9110 10.2.3), or "Wait N seconds"."""
     text = reply.headers.get("Retry-After", "").strip()
     if re.fullmatch(r"[0-9]{1,9}", text):

@@ -18,6 +18,7 @@ from graphql import GraphQLField, GraphQLInterfaceType, GraphQLObjectType, Graph
 from strawberry.federation.schema_directives import Tag
 from strawberry.types.field import StrawberryField
 
+from engine.errors import RequestRefused
 from resolvers.errors import ResolverError
 
 READ_OPPORTUNITIES: Final = "opportunities:read"
@@ -62,6 +63,21 @@ class Access:
     def of(cls, scopes: Collection[str], *, is_gateway: bool, is_production: bool) -> "Access":
         """Return what a caller with these scopes may do."""
         return _access(READ_OPPORTUNITIES in scopes, READ_CONTACTS in scopes, is_production and not is_gateway)
+
+    @property
+    def may_fetch(self) -> bool:
+        """Whether records may be fetched."""
+        return self.may_read_opportunities
+
+    @property
+    def is_restricted(self) -> bool:
+        """Whether the schema with personal data closed answers this caller."""
+        return not self.may_read_contacts
+
+    def check_root_fields(self, names: frozenset[str]) -> None:
+        """Raise `RequestRefused` if one of these fields is closed to the caller."""
+        if not self.closed_fields.isdisjoint(names):
+            raise RequestRefused("Introspection and the fields of a gateway are closed to this caller.", Forbidden.code)
 
     def check_opportunities(self) -> None:
         """Raise `Forbidden` unless the caller may fetch records."""

@@ -14,8 +14,6 @@ from graphql.pyutils import Path
 from resolvers.errors import BadUserInput, ResolverError
 from schema.redaction import about_refused_value, about_variable, is_about_value, root_cause, without_value
 
-PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
-VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
 INTERNAL = "INTERNAL_SERVER_ERROR"
 
 LONGEST_MESSAGE = 500

@@ -1,19 +1,17 @@
 """The root fields that fetch records by id: from the value of their argument to the keys of the records it names.
 
-The one place that knows how a value names a record. `schema/query.py` and `schema/federation.py` fetch through it,
-and so do compiled operations (`engine/compiled_field.py`).
+The only module that knows how a value names a record. `schema/query.py` and `schema/federation.py` fetch through it,
+and so do compiled queries (`engine/compiled_field.py`).
 """
 
-import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
+from engine.lookup import Lookup
 from resolvers import global_id
 from resolvers.errors import BadUserInput
 from resolvers.source import Source
-from schema.context import Context
 from schema.opportunity import Opportunity
 from schema.sources import SOURCE_TYPES
 
@@ -22,29 +20,6 @@ LONGEST_LIST = 100
 
 Key = tuple[Source, str]
 """A source, and the canonical id of one of its records."""
-
-
-@dataclass(frozen=True, slots=True)
-class Lookup:
-    """A field's argument; what makes the key of a value, or of each value in a list. Both raise a `ResolverError`."""
-
-    argument: str
-    key: Callable[[Any], Key]
-    is_list: bool = False
-    check: Callable[[Any], None] | None = None
-
-    async def one(self, context: Context, value: Any) -> Opportunity | None:
-        """Return the opportunity that a value names, None where there is none."""
-        return await context.load(*self.key(value))
-
-    async def many(self, context: Context, values: Sequence[Any]) -> Any:
-        """Return one opportunity, None or exception for each value, in order.
-
-        graphql-core makes an exception in a list a null and an error that is located at its index.
-        """
-        if self.check is not None:
-            self.check(values)
-        return await asyncio.gather(*(self.one(context, value) for value in values), return_exceptions=True)
 
 
 def _check_length(ids: Sequence[str]) -> None:

@@ -4,10 +4,10 @@
     async with simulator.serve() as urls:          # urls.nexudus, urls.chartmogul
         simulator.environment(urls)                # the settings of a client
         simulator.nexudus.faults.add(faults.status(503), times=1, ids={1427000501})
-        simulator.nexudus.calls                    # what it was asked, in order
+        simulator.nexudus.calls                    # its requests, in order
 
 One port, two prefixes. It imports nothing of the rest of the project, so that it can be wrong only on its own account:
-what neither vendor documents is marked "assumed" where it is served. `python -m simulator` runs it by itself, and
+what no vendor documents is marked "assumed" where it is served. `python -m simulator` runs it by itself, and
 `/__sim__/` controls it from outside (see `simulator.control`).
 """
 

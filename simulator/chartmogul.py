@@ -52,7 +52,7 @@ class ChartMogul(Upstream):
     def _set_knobs(self) -> None:
         self.max_parallel = MAX_PARALLEL
         self.missing_field_status: Literal[400, 422] = 400
-        """What a write without a required field is told; the vendor's pages allow both readings."""
+        """The status of a write without a required field; the vendor's pages allow both readings."""
 
     def reset(self) -> None:
         """Restore the records, the customers and the knobs, forget calls and faults."""

@@ -22,7 +22,7 @@ def add_routes(app: web.Application, simulator: "Simulator") -> None:
     """Add the control routes.
 
     POST reset. GET or POST config: `{"nexudus": {"throttled": true, "partial_fields": ["Notes"]}}`; the action
-    `"expire_tokens": true` is taken there too. GET calls, `?upstream=nexudus`; DELETE forgets them. GET stats counts
+    `"expire_tokens": true` is accepted too. GET calls, `?upstream=nexudus`; DELETE forgets them. GET stats counts
     requests by status, and has the most in flight and the most connections since the last reset. GET faults lists names
     and rules; POST adds one, `{"upstream": "nexudus", "fault": "503", "times": 1, "ids": [1427000501], "kinds":
     ["get"], "after": 0}` (`times` null: always); DELETE clears.

@@ -20,7 +20,7 @@ OOOPS = "Ooops! There was a problem while running this action. Please try again.
 
 
 def reply(answer: Reply, name: str = "reply") -> Fault:
-    """Answer with this, whatever was asked."""
+    """Return a fault that answers every request with this response."""
 
     async def respond(exchange: Exchange) -> Reply:
         return answer

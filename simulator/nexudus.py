@@ -64,7 +64,7 @@ class Nexudus(Upstream):
         """Seconds; tokens made from now on live so long."""
         self.refresh_ttl: float = 15 * 86_400
         self.role_missing = False
-        """401 on every CRM route: what a valid token without the role is told."""
+        """401 on every CRM route, as for a valid token without the role."""
         self.list_role_missing = False
         """401 on lists only; reading one is another role."""
         self.list_filter_ignored = False

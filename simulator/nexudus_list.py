@@ -133,7 +133,7 @@ def _comparable(key: str, value: Any) -> Any:
             moment = datetime.fromisoformat(str(value))
         except ValueError:
             return None
-        # Filters carry no zone; taken as UTC (assumed).
+        # Filters carry no zone; they are read as UTC (assumed).
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     if isinstance(value, bool):
         return str(value).lower()

@@ -1,7 +1,7 @@
 """Nexudus, "Create / update / delete CrmOpportunity": whole records in the body, an envelope in reply.
 
-An update clears whatever its body leaves out. Not simulated: that new opportunities are accepted only in the first
-column of a board.
+An update clears every field that its body leaves out. Not simulated: that new opportunities are accepted only in the
+first column of a board.
 """
 
 import json

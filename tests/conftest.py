@@ -36,7 +36,7 @@ def pytest_collection() -> None:
 
 LONG = (
     "test_graphiql_browser",
-    "test_httpserver_upgrade",
+    "test_httpserver_envelope_upgrade",
     "test_proxies",
     "test_faults",
     "test_soak",
@@ -83,7 +83,7 @@ BEHAVIOUR = frozenset(
     f"test_{name}"
     for name in (
         "access attacks attacks_bodies attacks_disclosure attacks_ids callers canaries chartmogul_client csrf endpoint "
-        "engine faults federation federation_batching fields httpserver_request_id httpserver_security_headers "
+        "engine faults federation federation_batching fields httpserver_envelope_headers httpserver_envelope_ids "
         "nexudus_client nexudus_tokens nulls outages persisted_documents query reaching_sources"
     ).split()
 )

@@ -5,7 +5,8 @@ from typing import Any
 
 import orjson
 
-from engine.engine import Answer, Engine
+from engine.answer import Answer
+from engine.engine import Engine
 from httpserver.response import dumps as as_json
 from schema.access import SCOPES, Access
 from tests.records import GLOBAL_IDS, SOURCE_IDS, Scheduler, context

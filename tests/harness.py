@@ -16,7 +16,9 @@ from unittest.mock import patch
 import h11
 
 import server
-from engine.engine import Answer, Document, Engine
+from engine.answer import Answer
+from engine.documents import Document
+from engine.engine import Engine
 from resolvers.fetching.upstream_context import UpstreamContext
 from resolvers.loaders import Loaders
 from schema.context import Context
@@ -205,7 +207,7 @@ async def open_graph(
         urls = await stack.enter_async_context(simulator.serve())
         engine = Engine if way_in == ASGI else AskedBefore
         caches = CACHES if way_in == CONNECTION else {}
-        with patch.multiple(server, **_MADE_ONCE, Engine=engine):
+        with patch.multiple(server, **_MADE_ONCE), patch("schema.execution.Engine", engine):
             app = create_app(
                 AllSettings({**DEFAULTS, **caches, **simulator.environment(urls), **variables}),
                 clock=loops.now,

@@ -3,7 +3,7 @@
 from typing import Any
 
 from httpclient.connection import Connection, ConnectionFailed, MalformedResponse
-from resolvers.reply import Reply
+from httpclient.response import Response
 
 
 class Pipe:
@@ -38,19 +38,19 @@ class Line:
 
     def __init__(self) -> None:
         self.pipe = Pipe()
-        self.rested: list[Connection] = []
-        self.lost: list[Connection] = []
-        self.found: list[Reply | ConnectionFailed | MalformedResponse] = []
+        self.idle: list[Connection] = []
+        self.closed: list[Connection] = []
+        self.found: list[Response | ConnectionFailed | MalformedResponse] = []
         opened: Any = self.pipe
-        self.connection = Connection(opened, self.rested.append, self.lost.append)
+        self.connection = Connection(opened, self.idle.append, self.closed.append)
 
-    def ask(self, *pieces: bytes, max_bytes: int = 100) -> Reply | ConnectionFailed | MalformedResponse:
+    def ask(self, *pieces: bytes, max_bytes: int = 100) -> Response | ConnectionFailed | MalformedResponse:
         """Return what is found when these bytes come; `end` has to bring it about if they do not."""
-        self.connection.exchange(b"GET", max_bytes, self.found.append)
+        self.connection.send(b"GET", max_bytes, self.found.append)
         for piece in pieces:
             self.connection.data_received(piece)
         return self.found[-1] if self.found else ConnectionFailed("nothing yet")
 
     @property
     def can_be_used_again(self) -> bool:
-        return bool(self.rested) and not self.pipe.is_shut
+        return bool(self.idle) and not self.pipe.is_shut

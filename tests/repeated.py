@@ -34,7 +34,7 @@ class Asked:
         fields = {"content_type": "application/json"} | headers
         head = Headers([(name.replace("_", "-").encode(), value.encode()) for name, value in fields.items()])
         body = json.dumps({"query": query} | (others or {})).encode()
-        request = HttpRequest("POST", head, whole=body)
+        request = HttpRequest("POST", head, body=body)
         return await self.graph.app.state.endpoint.respond(request)  # type: ignore[no-any-return] # the app is not typed
 
 

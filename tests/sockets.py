@@ -13,10 +13,9 @@ import uvicorn
 from uvicorn.server import ServerState
 
 import server
-from httpserver.last_resort import LastResort
+from httpserver.envelope import Envelope
 from httpserver.protocol import protocol
 from httpserver.request import HttpRequest
-from httpserver.request_id import RequestId
 from httpserver.response import HttpResponse
 from tests.harness import Graph
 from web.endpoint import GraphQLEndpoint, RequestPolicy
@@ -189,13 +188,13 @@ class Stub:
         self.usual: list[bytes] = []
         self.cancelled: list[bytes] = []
         self.gate = asyncio.Event()
-        self.app = RequestId(self._asgi)
+        self.app = Envelope(self._asgi)
 
     async def _asgi(self, scope: Any, receive: Any, send: Any) -> None:
-        request = HttpRequest.of(scope, receive)
-        if request.whole is not None:
-            self.lane.append(request.whole)
-            await (await self._work(request, request.whole, scope["raw_path"]))(scope, receive, send)
+        request = HttpRequest.from_scope(scope, receive)
+        if request.body is not None:
+            self.lane.append(request.body)
+            await (await self._work(request, request.body, scope["raw_path"]))(scope, receive, send)
             return
         if scope["path"] == "/early":
             await (await self._work(request, b"early", b"/early"))(scope, receive, send)
@@ -223,7 +222,7 @@ class Stub:
             raise Fatal
         if body.startswith(b"big"):
             return HttpResponse(body * 40_000)
-        parts = (request.method, path, request.query_string, request.head.fields, body, request.server is not None)
+        parts = (request.method, path, request.query_string, request.headers.fields, body, request.server is not None)
         return HttpResponse(
             repr(parts).encode(), 413 if b"large" in body else 200, headers={} if body else {"Allow": "POST"}
         )
@@ -311,5 +310,5 @@ def both_ways(request_: bytes) -> tuple[list[bytes], list[bytes]]:
 
 def endpoint(answer: Any, **parts: Any) -> GraphQLEndpoint:
     mapping = GraphQLEndpoint(answer, page=None, security=RequestPolicy(**parts))
-    mapping.app = RequestId(LastResort(mapping))  # type: ignore[attr-defined] # kept beside it, for the test alone
+    mapping.app = Envelope(mapping)  # type: ignore[attr-defined] # kept beside it, for the test alone
     return mapping

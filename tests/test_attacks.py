@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
-from engine.engine import Answer, Document, Engine
+from engine.answer import Answer
+from engine.documents import Document
 from resolvers import global_id
 from schema import build_schema
+from schema.execution import build_engine
 from tests.harness import Graph
 
 FAST_ENOUGH_SECONDS = 0.1
@@ -121,7 +123,7 @@ async def seconds(work: Callable[[], Awaitable[object]]) -> float:
 @pytest.mark.parametrize("name", DOCUMENTS)
 async def test_a_document_that_costs_much_is_refused_at_once(name: str) -> None:
     async def refuse() -> None:
-        found = Engine(SCHEMA).read(DOCUMENTS[name])
+        found = build_engine(SCHEMA).read(DOCUMENTS[name])
         assert isinstance(found, Answer)
         assert found.is_request_error
         assert found.errors
@@ -174,7 +176,7 @@ async def test_variables_that_cost_much_are_refused_at_once(graph: Graph, name: 
 
 
 async def test_documents_of_ordinary_frontends_pass() -> None:
-    engine = Engine(SCHEMA)
+    engine = build_engine(SCHEMA)
     fields = "id source sourceId status value { amount currencyCode } pipelineName stageName createdAt updatedAt"
     colocated = " ".join(f"fragment C{n} on Opportunity {{ __typename {fields} }}" for n in range(20))
     for document in (

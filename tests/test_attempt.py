@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 import resolvers.resilience.attempt
-from httpclient.client import KeptConnectionDied, Request
-from httpclient.connection import ConnectionFailed, MalformedResponse
+from httpclient.client import Request
+from httpclient.connection import ConnectionFailed, MalformedResponse, ReusedConnectionClosed
+from httpclient.response import Headers, Response
 from resolvers.errors import UpstreamBadResponse, UpstreamForbidden, UpstreamTimeout, UpstreamUnavailable
 from resolvers.fetching.upstream_context import SharedFetch, UpstreamContext
-from resolvers.reply import Headers, Reply
 from resolvers.resilience.attempt import Attempt, Upstream
 from resolvers.resilience.circuit_breaker import Verdict
 from resolvers.resilience.concurrency_limiter import ConcurrencyLimiter
@@ -46,18 +46,18 @@ class Bench:
         self.concurrency_limiter = ConcurrencyLimiter(4)
         self.permit = APermit()
         self.events: list[Event] = []
-        exchanges: Any = self
-        upstream = Upstream("there", exchanges, self.concurrency_limiter, self.events.append, seconds, 1000)
+        http_client: Any = self
+        upstream = Upstream("there", http_client, self.concurrency_limiter, self.events.append, seconds, 1000)
         shared_fetch = SharedFetch(lambda: (self.operation,), owner=self.operation)
         self.attempt = Attempt(upstream, Request("http://there/", "get"), shared_fetch, self.permit)
 
-    async def make(self, _: Request, *, sent: Any, **__: Any) -> Reply:
-        sent()
+    async def send(self, _: Request, *, on_sent: Any, **__: Any) -> Response:
+        on_sent()
         if self.found is None:
             await asyncio.Event().wait()
         if isinstance(self.found, Exception):
             raise self.found
-        return Reply(self.found, Headers([]), b"{}")
+        return Response(self.found, Headers([]), b"{}")
 
 
 async def test_a_reply_is_found_and_everybody_knows_when_it_is() -> None:
@@ -79,7 +79,7 @@ async def test_a_reply_is_found_and_everybody_knows_when_it_is() -> None:
         (425, UpstreamUnavailable, Verdict.GOOD),
         (MalformedResponse("half"), UpstreamBadResponse, Verdict.GOOD),
         (ConnectionFailed("gone"), UpstreamUnavailable, Verdict.FAILED),
-        (KeptConnectionDied("gone"), UpstreamUnavailable, Verdict.NONE),
+        (ReusedConnectionClosed("gone"), UpstreamUnavailable, Verdict.NONE),
     ],
 )
 async def test_what_went_wrong_is_found_and_not_raised(found: Any, kind: type, verdict: Verdict) -> None:
@@ -87,7 +87,7 @@ async def test_what_went_wrong_is_found_and_not_raised(found: Any, kind: type, v
     assert type(await bench.attempt.make()) is kind
     assert bench.permit.calls == ["sent", *["left"] * (found == 404), (verdict, 1)]
     assert len(bench.events) == 1
-    assert bench.attempt.kept_connection_died is isinstance(found, KeptConnectionDied)
+    assert bench.attempt.reused_connection_closed is isinstance(found, ReusedConnectionClosed)
 
 
 async def test_a_503_makes_less_room() -> None:

@@ -266,5 +266,5 @@ async def test_the_demo_of_an_image_answers_whoever_can_reach_it() -> None:
     for allowed, status in (("true", 200), ("", 403)):
         app = create_app(AllSettings({"ALLOW_REMOTE_DEMO": allowed}, demo=True))
         head = Headers([(b"host", b"demo.example.com:8000"), (b"content-type", b"application/json")])
-        request = HttpRequest("POST", head, ("172.17.0.2", 8000), whole=b'{"query": "{ __typename }"}')
+        request = HttpRequest("POST", head, ("172.17.0.2", 8000), body=b'{"query": "{ __typename }"}')
         assert (await app.state.endpoint.respond(request)).status == status

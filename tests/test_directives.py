@@ -4,10 +4,12 @@ from itertools import product
 
 import pytest
 
-from engine.engine import Answer, Document, Engine
+from engine.answer import Answer
+from engine.documents import Document
 from schema import build_schema
+from schema.execution import build_engine
 
-ENGINE = Engine(build_schema())
+ENGINE = build_engine(build_schema())
 
 NAMES = "stream defer skip include deprecated specifiedBy oneOf key shareable tag link unheardOf".split()
 ARGUMENTS = [

@@ -23,10 +23,14 @@ from tests.harness import Graph, open_graph
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples" / "queries"
 
+PACKAGES = ("httpserver", "web", "engine", "schema", "resolvers", "httpclient")
+
 PAGES = sorted(
     page
-    for pattern in ("*.md", "docs/*.md", "examples/*.md", "examples/*/*.md", "benchmarks/*.md", "benchmarks/*/*.md")
-    for page in ROOT.glob(pattern)
+    for folder in ("", "docs/", "examples/", "benchmarks/", "simulator/", *(f"{package}/" for package in PACKAGES))
+    for pattern in ("*.md", "*/*.md")
+    if folder or "/" not in pattern
+    for page in ROOT.glob(f"{folder}{pattern}")
 )
 PAGE_NAMES = [page.relative_to(ROOT).as_posix() for page in PAGES]
 
@@ -315,19 +319,46 @@ async def test_the_health_paths_exist(graph: Graph) -> None:
     assert [(await graph.request("GET", path)).status for path in paths] == [200, 200]
 
 
-def test_the_house_in_the_architecture_page_has_every_module() -> None:
+def _drawn() -> dict[str, set[str]]:
+    """Return the modules by package, as docs/architecture.md draws the house: `web/`, and `auth/` indented below."""
     house = _fences(_sections(_text("docs/architecture.md"), "##")["The house"], "text")[0]
     drawn: dict[str, set[str]] = {}
-    for folder, _, name in re.findall(r"^(?:(\w+)/|( +)(\w+(?:\.py|/)))", house, re.MULTILINE):
-        if folder:
-            current = drawn.setdefault(folder, set())
-        else:
-            current.add(name)
-    for folder in ("httpserver", "web", "engine", "schema", "resolvers", "httpclient"):
-        files = {path.name for path in (ROOT / folder).glob("*.py") if path.name != "__init__.py"}
-        folders = {f"{path.parent.name}/" for path in (ROOT / folder).glob("*/__init__.py")}
-        wrong = (files | folders) ^ drawn[folder]
-        assert not wrong, f"docs/architecture.md, The house: {folder}/ has not, or the page has not: {sorted(wrong)}"
+    package = folder = ""
+    for line in house.splitlines():
+        if found := re.match(r"( *)(\w+)/ ", line):
+            package = package if found[1] else found[2]
+            folder = f"{package}/{found[2]}" if found[1] else package
+            drawn[folder] = set()
+        elif folder and re.fullmatch(r" {21}[\w ]+", line):
+            drawn[folder] |= set(line.split())
+    return drawn
+
+
+def _described(package: str) -> set[str]:
+    """Return the words that stand as code in a package's README, without `.py`."""
+    readme = ROOT / package / "README.md"
+    text = readme.read_text("utf-8") if readme.exists() else ""
+    code = [*re.findall(r"`([^`\n]+)`", text), *(body for _, body in FENCE.findall(text))]
+    return {word for piece in code for word in re.findall(r"\w+", piece)}
+
+
+def test_the_house_in_the_architecture_page_has_every_package() -> None:
+    folders = {
+        file.parent.relative_to(ROOT).as_posix()
+        for package in PACKAGES
+        for file in (*ROOT.glob(f"{package}/__init__.py"), *ROOT.glob(f"{package}/*/__init__.py"))
+    }
+    drawn = {folder for folder in _drawn() if folder.partition("/")[0] in PACKAGES}
+    assert drawn == folders
+
+
+@pytest.mark.parametrize("package", sorted(folder for folder in _drawn() if folder.partition("/")[0] in PACKAGES))
+def test_the_house_or_a_packages_readme_names_every_module(package: str) -> None:
+    """No module is so small that nobody has to say what it is there for."""
+    modules = {file.stem for file in (ROOT / package).glob("*.py") if file.name != "__init__.py"}
+    drawn = _drawn()[package]
+    assert modules - drawn - _described(package) == set(), "neither docs/architecture.md nor the README names these"
+    assert drawn - modules == set(), "docs/architecture.md, The house, names modules that do not exist"
 
 
 # --- what must not stand in it

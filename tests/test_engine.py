@@ -8,19 +8,20 @@ from typing import Any
 import pytest
 from aiodataloader import DataLoader
 
+from engine.answer import Answer
 from engine.documents import Document
-from engine.engine import Answer, Engine
 from resolvers.loaders import Loaders
 from resolvers.nexudus import NEXUDUS, client
 from resolvers.nexudus.record import NexudusRecord
 from schema import build_schema
+from schema.execution import build_engine
 from tests import loops
 from tests.harness import Graph
 
 LOOPS = loops.WITH_ITS_OWN_TIME
 
 SECRET = "hunter2"
-ENGINE = Engine(build_schema())
+ENGINE = build_engine(build_schema())
 
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -189,7 +190,7 @@ async def test_refusals_are_remembered_too() -> None:
 
 
 async def test_the_documents_kept_are_bounded_by_their_size_and_the_least_used_go_first() -> None:
-    engine = Engine(build_schema(), max_document_bytes=1_000_000)
+    engine = build_engine(build_schema(), max_document_bytes=1_000_000)
     used = engine.read("{ used: __typename }")
     first = engine.read("{ number0: __typename }")
     for number in range(1, 200):
@@ -201,7 +202,7 @@ async def test_the_documents_kept_are_bounded_by_their_size_and_the_least_used_g
 
 
 async def test_a_document_larger_than_all_that_is_kept_is_answered_and_not_kept() -> None:
-    engine = Engine(build_schema(), max_document_bytes=100)
+    engine = build_engine(build_schema(), max_document_bytes=100)
     assert isinstance(engine.read("{ __typename" + " " * 200 + "}"), Document)
     assert len(engine._documents) == 0
     assert engine._documents.bytes == 0

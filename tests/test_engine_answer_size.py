@@ -10,13 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.answer import Answer
 from engine.answer_size import AnswerSize
 from engine.cost import LimitExceeded, QueryLimits
-from engine.engine import Answer, Engine
+from engine.engine import Engine
 from httpserver.response import dumps
 from resolvers.chartmogul.record import ChartMogulRecord
 from resolvers.nexudus.record import NexudusRecord
 from schema import build_schema
+from schema.execution import build_engine
 from tests.engines import EVERYTHING
 from tests.records import GLOBAL_IDS, Scheduler, record
 
@@ -115,7 +117,7 @@ ALIASES = " ".join(f"n{n}: notes" for n in range(98))
 )
 async def test_an_answer_that_would_be_too_long_is_refused_by_both_executors(query: str) -> None:
     limits = QueryLimits(max_answer_bytes=1_000_000)
-    engine = Engine(build_schema(), limits=limits)
+    engine = build_engine(build_schema(), limits=limits)
     bodies = []
     for _ in range(3):  # read, compiled, used
         document = engine.read(query)
@@ -147,9 +149,9 @@ async def test_both_executors_have_one_bound_to_the_byte(executions: int) -> Non
     ids = f'"{GLOBAL_IDS[0]}", "{GLOBAL_IDS[7]}"'
     one = 'a: nexudusOpportunity(sourceId: "1") { notes name b: notes }'
     query = f"{{ __typename {one} nodes(ids: [{ids}]) {{ id }} }}"
-    length = len(orjson.dumps(orjson.loads(dumps(await asked(Engine(build_schema()), query)))["data"]))
+    length = len(orjson.dumps(orjson.loads(dumps(await asked(build_engine(build_schema()), query)))["data"]))
     for most, is_refused in ((length, False), (length - 1, True)):
-        engine = Engine(build_schema(), limits=QueryLimits(max_answer_bytes=most))
+        engine = build_engine(build_schema(), limits=QueryLimits(max_answer_bytes=most))
         for _ in range(executions):
             found = await asked(engine, query)
         assert ("data" not in found) is is_refused

@@ -7,6 +7,9 @@ COMPILED_EXAMPLES=5000 looks further than the suite does.
 
 `engine.codegen` writes the functions that complete a record, `engine.compiled_field` fetches records and calls them,
 `engine.mapping` says where each field comes from.
+
+`engine.compiled_document` and `engine.compilation` hold what is compiled of a document; `engine.conditions` are those
+of its fields.
 """
 
 import asyncio
@@ -43,9 +46,12 @@ from hypothesis import strategies as st
 from hypothesis_graphql import nodes, queries
 
 from engine.answer_size import AnswerSize
-from engine.compiler import Compiled, CompiledDocument, CompiledQuery
+from engine.compilation import Compilation
+from engine.compiled_document import CompiledDocument
+from engine.compiler import CompiledQuery
 from engine.engine import execute_with_graphql_core
 from engine.fallbacks import Fallbacks, NotCompiled
+from engine.lookup import Records
 from engine.mapping import Constant, ObjectMapping
 from engine.serialization_cache import SerializationCache
 from httpserver.response import dumps
@@ -54,8 +60,9 @@ from schema import build_restricted_schema, build_schema
 from schema.access import NO_CONTACTS, Forbidden, personal_fields
 from schema.context import Context
 from schema.errors import field_errors, refusals
+from schema.execution import RECORDS
 from schema.lookups import LONGEST_LIST
-from schema.sources import SOURCE_TYPES
+from schema.sources import MAPPINGS
 from tests.records import EXAMPLES, GLOBAL_IDS, MALFORMED, SOURCE_IDS, Scheduler, context, record
 
 OPEN, RESTRICTED = build_schema()._schema, build_restricted_schema()._schema
@@ -267,16 +274,16 @@ def answers_are_alike(plain: DocumentNode, seed: int) -> None:
         assert told(one) == told(expected), text
 
 
-def shared(document: DocumentNode, fallbacks: Fallbacks | None = None) -> Compiled:
+def shared(document: DocumentNode, fallbacks: Fallbacks | None = None, records: Records = RECORDS) -> Compilation:
     assert document.loc
     text = document.loc.source.body
-    return Compiled(text, document, SerializationCache(), (fallbacks or Fallbacks()).of(text))
+    return Compilation(text, document, records, SerializationCache(), (fallbacks or Fallbacks()).of(text))
 
 
-def compiled(document: DocumentNode, schema: Any) -> CompiledQuery | None:
+def compiled(document: DocumentNode, schema: Any, records: Records = RECORDS) -> CompiledQuery | None:
     (operation,) = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
     try:
-        return CompiledQuery(schema, operation, shared(document))
+        return CompiledQuery(schema, operation, shared(document, records=records))
     except NotCompiled:
         return None
 
@@ -345,7 +352,7 @@ async def test_a_record_that_is_at_hand_again_is_not_completed_again() -> None:
     memo = SerializationCache()
     number = memo.number()
     record_ = record(ChartMogulRecord, SOURCE_IDS["chartmogul"][0], Random(2))
-    kept = memo.keep(number, record_, {"a": 1})
+    kept = memo.store(number, record_, {"a": 1})
     assert memo.get(number, record_) is kept
     assert memo.get(memo.number(), record_) is None
     del record_
@@ -356,7 +363,7 @@ async def test_the_texts_kept_are_bounded() -> None:
     memo = SerializationCache(most_bytes=2_000)
     records = [record(ChartMogulRecord, SOURCE_IDS["chartmogul"][0], Random(n)) for n in range(20)]
     for one in records:
-        memo.keep(0, one, {"text": "x" * 500})
+        memo.store(0, one, {"text": "x" * 500})
     assert [memo.get(0, one) is not None for one in records] == [False] * 18 + [True] * 2
 
 
@@ -389,17 +396,13 @@ async def test_a_variable_of_another_operation_that_has_the_name_of_a_switch_is_
 async def test_an_object_that_one_source_never_has_is_compiled(selected: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Else one field that is null for one source sends every query of the interface to graphql-core."""
     nothing = {selected.split()[0]: Constant(None)}
-    types = [
-        replace(one, mapping=ObjectMapping(one.mapping.type_, {**one.mapping.fields, **nothing}))
-        if one.source.name == "chartmogul"
-        else one
-        for one in SOURCE_TYPES
-    ]
-    monkeypatch.setattr("engine.compiler.SOURCE_TYPES", types)
-    monkeypatch.setattr("schema.context.MAPPINGS", {one.source.name: one.mapping for one in types})
+    changed = MAPPINGS["chartmogul"]
+    changed = ObjectMapping(changed.type_, {**changed.fields, **nothing})
+    mappings = {**MAPPINGS, "chartmogul": changed}
+    monkeypatch.setattr("schema.context.MAPPINGS", mappings)
     ids = ", ".join(f'"{id_}"' for id_ in GLOBAL_IDS)
     document = parse(f"{{ opportunitiesById(ids: [{ids}]) {{ id {selected} }} }}")
-    operation = compiled(document, OPEN)
+    operation = compiled(document, OPEN, replace(RECORDS, mappings=mappings))
     assert operation
     answers = []
     for seed in range(5):

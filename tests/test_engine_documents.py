@@ -1,6 +1,8 @@
 """Texts that differ in the ids in them are one document, and are answered as if each were read by itself.
 
 `engine.literals` finds the literals.
+
+`engine.reader` reads a text, `engine.slots` finds where its parameters stand.
 """
 
 import asyncio
@@ -10,19 +12,21 @@ from random import Random
 from typing import Any
 
 import pytest
-from graphql import GraphQLError, Lexer, Source, Token, TokenKind
+from graphql import GraphQLError, Lexer, Source, Token, TokenKind, execute_sync, parse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine import documents
+from engine.answer import Answer
 from engine.cost import QueryLimits
 from engine.documents import Document
-from engine.engine import Answer, Engine
-from engine.literals import take_out_literals
+from engine.engine import Engine
+from engine.literals import parameterisations
 from resolvers.errors import UpstreamUnavailable
 from resolvers.fetching.record_cache import Entry
 from schema import build_restricted_schema, build_schema
 from schema.access import READ_OPPORTUNITIES, SCOPES, Access
+from schema.execution import build_engine
 from tests.engines import EVERYTHING, body
 from tests.records import EXAMPLES, GLOBAL_IDS, SOURCE_IDS, Scheduler
 
@@ -50,9 +54,10 @@ SELECTIONS = [
 
 
 def engine(limits: QueryLimits | None = None) -> Engine:
-    return Engine(build_schema(), restricted=build_restricted_schema(), limits=limits)
+    return build_engine(build_schema(), restricted=build_restricted_schema(), limits=limits)
 
 
+SCHEMA = build_schema()._schema
 ENGINE, WHOLE = engine(), engine()
 
 
@@ -79,10 +84,13 @@ def text(chance: Random, shape: int) -> str:
     if same.random() < 0.1:
         fields.append(f'__type(name: "{chance.choice(["Query", "Money"])}") {{ name }}')
     whole = "{" + gap().join(fields) + gap() + "}" + gap()
-    head = same.choice(["", "query ", "query Named "])
+    named = chance.choice(["Named", "Named", "Q", "Another"])
+    head = same.choice(["", "query ", f"query {named} ", f",query\n{named}"])
     variables = [v for v in ("$yes: Boolean!", "$i: ID!") if v.split(":")[0] in whole]
     if variables:
-        head = f"query Named({', '.join(variables)})"
+        head = f"query {named}({', '.join(variables)})"
+    if same.random() < 0.1:
+        whole += " query Other { __typename }"
     if "...F" in whole:
         whole += " fragment F on Node { __typename }"
     return head + whole
@@ -97,8 +105,8 @@ def test_the_answer_is_the_same_as_if_each_text_were_a_document_of_its_own(seed:
     for _ in range(4):  # read, compiled, used, used
         query = text(chance, seed)
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr("engine.documents.take_out_literals", lambda _: None)
-            patched.setattr("engine.compiler.CompiledDocument.operation", lambda *_: None)
+            patched.setattr("engine.documents.parameterisations", lambda _: ())
+            patched.setattr("engine.compiled_document.CompiledDocument.operation", lambda *_: None)
             expected = asyncio.run(body(WHOLE, query, seed, access, name=name))
         assert asyncio.run(body(ENGINE, query, seed, access, name=name)) == expected, query
 
@@ -121,10 +129,10 @@ def tokens(query: str) -> list[str] | None:
 @settings(max_examples=300, deadline=None)
 @given(st.text(st.sampled_from('""""" a7#\\\n\r\t{}(:),\ufeff\u00e9\ud800'), max_size=12))
 def test_literals_are_those_that_the_lexer_finds(query: str) -> None:
-    found = take_out_literals(query)
+    found = next((one for one in parameterisations(query) if one.name is None), None)
     lexed = tokens(query)
     if found is not None and lexed is not None:
-        assert found.literals == lexed
+        assert found.parameters == lexed
     if found is not None and lexed is None:  # refused for what is around the literals: every such text is
         assert tokens(query.replace('"', " ")) is None or tokens(found.template.replace('""', '"a"')) is None
 
@@ -151,7 +159,7 @@ def test_a_text_whose_literals_decide_what_it_is_has_a_document_of_its_own(query
     other = ENGINE.read(query.replace("1", "3"))
     if isinstance(first, Document) and isinstance(other, Document):
         assert first.compiled_document is not other.compiled_document
-        assert first.literals == ()
+        assert first.parts is None
 
 
 @pytest.mark.parametrize("first_is_valid", [True, False])
@@ -183,9 +191,64 @@ async def test_a_text_of_a_known_template_is_neither_parsed_nor_validated(
 ) -> None:
     for number in range(2):
         await body(ENGINE, template.format(GLOBAL_IDS[number]), 1, EVERYTHING)
-    for name in ("engine.parse", "engine.validate", "documents.parse", "engine.execute_with_graphql_core"):
+    for name in ("reader.parse", "reader.validate", "documents.parse", "engine.execute_with_graphql_core"):
         monkeypatch.setattr(f"engine.{name}", None)
     assert await body(ENGINE, template.format(GLOBAL_IDS[5]), 1, EVERYTHING) == {"data": {"new": None}}
+
+
+@pytest.mark.parametrize(
+    ("template", "variables"),
+    [
+        ('query {} {{ new: node(id: "%s") {{ id }} }}', {}),
+        (' ,\n query\t{}{{ new: nodes(ids: ["%s"]) {{ ...F }} }} fragment F on Node {{ id }}', {}),
+        ("query {}($i: ID!) {{ new: node(id: $i) {{ id }} }} # %s", {"i": GLOBAL_IDS[0]}),
+    ],
+)
+@pytest.mark.usefixtures("known")
+async def test_a_known_document_whose_operation_has_another_name_is_neither_parsed_nor_validated(
+    template: str, variables: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def query(name: str) -> str:
+        return template.format(name).replace("%s", GLOBAL_IDS[0])
+
+    for name in ("A", "Bee"):
+        await body(ENGINE, query(name), 1, EVERYTHING, name=name)
+    for name in ("reader.parse", "reader.validate", "documents.parse", "engine.execute_with_graphql_core"):
+        monkeypatch.setattr(f"engine.{name}", None)
+    for name in ("A", "Bee", "Another"):
+        for asked in (None, name):
+            found = await body(ENGINE, query(name), 1, EVERYTHING, name=asked)
+            assert found in ({"data": {"new": None}}, {"data": {"new": [None]}})
+
+
+async def test_an_operation_is_found_by_the_name_that_it_has_in_its_own_text() -> None:
+    """GraphQL specification, 6.1: `operationName` that names no operation of the document is a request error."""
+    names = ("A", "Bee", "Another")
+    for name in (*names, *names):
+        for asked in ("A", "Bee", "Cee", ""):
+            query = f'query {name} {{ node(id: "x") {{ id }} }}'
+            found = await body(ENGINE, query, 1, EVERYTHING, name=asked)
+            if asked == name:
+                assert "data" in found
+            else:
+                expected = execute_sync(SCHEMA, parse(query), operation_name=asked)
+                assert expected.errors
+                assert expected.data is None
+                assert [error["message"] for error in found["errors"]] == [
+                    "The document has no operation of this name."
+                ]
+                assert "data" not in found
+
+
+async def test_documents_with_several_operations_keep_their_names() -> None:
+    template = 'query {} {{ new: node(id: "x") {{ id }} }} query {} {{ old: node(id: "x") {{ id }} }}'
+    for first, second in (("A", "B"), ("C", "B"), ("B", "B"), ("B", "A"), ("A", "B")):
+        found = ENGINE.read(template.format(first, second))
+        assert isinstance(found, Document) is (first != second)
+        if isinstance(found, Document):
+            for name, key in ((first, "new"), (second, "old")):
+                errors = (await body(ENGINE, template.format(first, second), 1, EVERYTHING, name=name))["errors"]
+                assert [error["path"] for error in errors] == [[key]]
 
 
 async def test_each_text_is_answered_with_its_own_ids(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -272,14 +335,14 @@ async def test_many_documents_that_are_compiled_stay_within_the_memory_for_docum
 
 async def test_a_document_that_is_cast_out_needs_no_full_garbage_collection() -> None:
     """Trees whose tokens are linked with one another wait for a full collection, during which everybody waits."""
-    mine = Engine(build_schema(), max_document_bytes=100_000)
+    mine = build_engine(build_schema(), max_document_bytes=100_000)
 
     def tokens_alive() -> int:
         return sum(isinstance(one, Token) for one in gc.get_objects())
 
     async def ask(number: int) -> None:
         for _ in range(2):
-            await body(mine, f'query Q{number} {{ a: opportunity(id: "x") {{ id stageName }} }}', 1, EVERYTHING)
+            await body(mine, f'query Q {{ a{number}: opportunity(id: "x") {{ id stageName }} }}', 1, EVERYTHING)
         gc.collect(0)  # what validation and execution leave behind at once; what is cached grows older
 
     await ask(0)

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from engine.documents import Document
-from engine.engine import Engine
 from engine.fallbacks import NotCompiled
 from schema import build_schema
+from schema.execution import build_engine
 
 SCHEMA = build_schema()
 NAMES = [f"s{number}" for number in range(4)]
@@ -62,7 +62,7 @@ def compile_all(document: Document) -> None:
 @pytest.mark.parametrize("kind", DOCUMENTS)
 @pytest.mark.parametrize("is_compiled", [False, True], ids=["read", "compiled"])
 def test_a_document_takes_about_as_much_memory_as_it_is_counted_as(kind: str, is_compiled: bool) -> None:
-    engine = Engine(SCHEMA)
+    engine = build_engine(SCHEMA)
     make, count = DOCUMENTS[kind], 20 if kind == "small" else 2
     for number in (1_000, 1_001):  # what the first one of a kind makes for all
         compile_all(engine._documents.get(make(number)))  # type: ignore[arg-type]

@@ -9,6 +9,7 @@ from engine.engine import Engine
 from engine.fallbacks import Reason
 from schema import build_restricted_schema, build_schema
 from schema.access import READ_OPPORTUNITIES, SCOPES, Access
+from schema.execution import build_engine
 from tests.engines import EVERYTHING, body
 from tests.records import GLOBAL_IDS
 
@@ -18,7 +19,7 @@ NEXUDUS, CHARTMOGUL = GLOBAL_IDS[0], GLOBAL_IDS[-1]
 
 @pytest.fixture
 def engine() -> Engine:
-    return Engine(build_schema(), restricted=build_restricted_schema())
+    return build_engine(build_schema(), restricted=build_restricted_schema())
 
 
 async def asked_for_again(engine: Engine, query: str, access: Access = EVERYTHING) -> list[dict[str, Any]]:
@@ -68,7 +69,7 @@ async def test_what_is_compiled_has_no_reason(engine: Engine, caplog: pytest.Log
     [
         "compiled_field.CompiledField.complete",
         "codegen.Functions.function",
-        "compiler._conditional_variables",
+        "compiler.conditional_variables",
         "variables.Variables.coerced",
     ],
 )

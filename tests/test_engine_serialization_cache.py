@@ -15,9 +15,9 @@ def test_a_text_takes_about_as_much_memory_as_it_is_counted_as() -> None:
     tracemalloc.start()
     try:
         for number, record in enumerate(records):
-            memo.keep(1, record, {"id": f"{number:036}"})
+            memo.store(1, record, {"id": f"{number:036}"})
         taken, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
     assert len(memo) == 500
-    assert taken < 2 * memo._bytes
+    assert taken < 2 * memo.memory_bytes

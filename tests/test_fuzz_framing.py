@@ -160,7 +160,7 @@ async def as_served(parts: list[bytes]) -> tuple[Executed, list[bytes], bool]:
     executed: Executed = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        body = HttpRequest.of(scope, receive).whole
+        body = HttpRequest.from_scope(scope, receive).body
         if body is None:
             body, more = b"", True
             while more:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from httpclient.connection import ConnectionFailed, MalformedResponse
-from resolvers.reply import Headers, Reply
+from httpclient.response import Headers, Response
 from tests.fuzzing import bounded
 from tests.lines import Line
 
@@ -52,7 +52,7 @@ def ours(pieces: list[bytes]) -> Read:
     line.connection.connection_lost(None)
     assert len(line.found) == 1, "an exchange ends once"
     (found,) = line.found
-    if not isinstance(found, Reply):
+    if not isinstance(found, Response):
         assert isinstance(found, ConnectionFailed | MalformedResponse)
         assert not is_kept
         return Read()

@@ -1,4 +1,7 @@
-"""`httpclient.client` over real sockets: what is written, what is read, and what becomes of the connection."""
+"""`httpclient.client` over real sockets: what is written, what is read, and what becomes of the connection.
+
+What it returns is an `httpclient.response`.
+"""
 
 import asyncio
 import base64
@@ -9,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from httpclient.client import HttpClient, KeptConnectionDied, Request, open_session
-from httpclient.connection import ConnectionFailed, MalformedResponse
-from resolvers.reply import Reply
+from httpclient.client import HttpClient, Request, open_session
+from httpclient.connection import ConnectionFailed, MalformedResponse, ReusedConnectionClosed
+from httpclient.response import Response
 from simulator import FAULTS, Simulator
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
@@ -62,15 +65,15 @@ def nothing() -> None:
 
 
 async def make(
-    exchanges: HttpClient, request: Request, *, max_bytes: int = 1000, sent: Callable[[], None] = nothing
-) -> Reply:
+    client: HttpClient, request: Request, *, max_bytes: int = 1000, sent: Callable[[], None] = nothing
+) -> Response:
     async with asyncio.timeout(5):
-        return await exchanges.make(request, max_bytes=max_bytes, sent=sent)
+        return await client.send(request, max_bytes=max_bytes, on_sent=sent)
 
 
 async def test_a_request_is_written_as_http_with_the_headers_of_session_and_request() -> None:
-    async with answering(OK) as (source, exchanges):
-        reply = await make(exchanges, Request(f"{source.url}/a/%C3%A9?b=%5B1%5D", "get", headers={"X-Mine": "1"}))
+    async with answering(OK) as (source, client):
+        reply = await make(client, Request(f"{source.url}/a/%C3%A9?b=%5B1%5D", "get", headers={"X-Mine": "1"}))
 
         assert (reply.status, reply.body) == (200, b"{}")
         assert reply.headers.get("content-length") == "2"
@@ -81,8 +84,8 @@ async def test_a_request_is_written_as_http_with_the_headers_of_session_and_requ
 
 
 async def test_a_form_is_written_with_its_length_and_its_type() -> None:
-    async with answering(OK) as (source, exchanges):
-        await make(exchanges, Request(f"{source.url}/token", "token", "POST", form={"user": "a&b", "é": "="}))
+    async with answering(OK) as (source, client):
+        await make(client, Request(f"{source.url}/token", "token", "POST", form={"user": "a&b", "é": "="}))
 
         head, _, body = source.heads[0].partition(b"\r\n\r\n")
         assert head.startswith(b"POST /token HTTP/1.1\r\n")
@@ -91,9 +94,9 @@ async def test_a_form_is_written_with_its_length_and_its_type() -> None:
 
 
 async def test_one_connection_serves_one_exchange_after_another() -> None:
-    async with answering(OK, OK, OK) as (source, exchanges):
+    async with answering(OK, OK, OK) as (source, client):
         for _ in range(3):
-            await make(exchanges, Request(f"{source.url}/", "get"))
+            await make(client, Request(f"{source.url}/", "get"))
         assert source.connections == 1
 
 
@@ -101,23 +104,23 @@ async def test_one_connection_serves_one_exchange_after_another() -> None:
     "reply", [OK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"), b"HTTP/1.0 200 OK\r\n\r\n{}"]
 )
 async def test_a_connection_that_the_source_closes_is_not_used_again(reply: bytes) -> None:
-    async with answering(reply) as (source, exchanges):
-        assert (await make(exchanges, Request(f"{source.url}/", "get"))).body == b"{}"
+    async with answering(reply) as (source, client):
+        assert (await make(client, Request(f"{source.url}/", "get"))).body == b"{}"
         with pytest.raises(ConnectionFailed):
-            await make(exchanges, Request(f"{source.url}/", "get"))
+            await make(client, Request(f"{source.url}/", "get"))
         assert source.connections == 2
 
 
 async def test_an_informational_reply_is_not_the_reply() -> None:
     hints = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
-    async with answering(hints + OK) as (source, exchanges):
-        assert (await make(exchanges, Request(f"{source.url}/", "get"))).status == 200
+    async with answering(hints + OK) as (source, client):
+        assert (await make(client, Request(f"{source.url}/", "get"))).status == 200
 
 
 async def test_a_switch_to_another_protocol_is_a_reply_like_any_other() -> None:
     switch = b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"
-    async with answering(switch) as (source, exchanges):
-        assert (await make(exchanges, Request(f"{source.url}/", "get"))).status == 101
+    async with answering(switch) as (source, client):
+        assert (await make(client, Request(f"{source.url}/", "get"))).status == 101
 
 
 @pytest.mark.parametrize("encoding", ["", "Content-Encoding: gzip\r\n"])
@@ -126,45 +129,45 @@ async def test_no_more_of_a_body_is_read_than_allowed(encoding: str) -> None:
     if encoding:
         body = gzip.compress(body)
     reply = f"HTTP/1.1 200 OK\r\n{encoding}Content-Length: {len(body)}\r\n\r\n".encode() + body
-    async with answering(reply, reply, reply) as (source, exchanges):
-        assert len((await make(exchanges, Request(f"{source.url}/", "get"), max_bytes=1001)).body) == 1001
+    async with answering(reply, reply, reply) as (source, client):
+        assert len((await make(client, Request(f"{source.url}/", "get"), max_bytes=1001)).body) == 1001
         with pytest.raises(MalformedResponse, match="too large"):
-            await make(exchanges, Request(f"{source.url}/", "get"))
+            await make(client, Request(f"{source.url}/", "get"))
 
 
 @pytest.mark.parametrize(
     "reply", [b"hello\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Encoding: gzip\r\n\r\nhello"]
 )
 async def test_bytes_that_are_no_reply_are_garbled(reply: bytes) -> None:
-    async with answering(reply) as (source, exchanges):
+    async with answering(reply) as (source, client):
         with pytest.raises(MalformedResponse):
-            await make(exchanges, Request(f"{source.url}/", "get"))
+            await make(client, Request(f"{source.url}/", "get"))
 
 
 @pytest.mark.parametrize("token", ["a\r\nX-Other: 1", "a\nb", "a\0b", "\ud800"])
 async def test_no_header_can_hold_another_one(token: str) -> None:
-    async with answering(OK) as (source, exchanges):
+    async with answering(OK) as (source, client):
         with pytest.raises(ConnectionFailed):
-            await make(exchanges, Request(f"{source.url}/", "get", headers={"Authorization": token}))
+            await make(client, Request(f"{source.url}/", "get", headers={"Authorization": token}))
         assert source.heads == []
 
 
 async def test_it_is_told_when_a_request_is_on_its_way_and_not_before() -> None:
     told: list[str] = []
-    async with answering(OK) as (source, exchanges):
-        await make(exchanges, Request(f"{source.url}/", "get"), sent=lambda: told.append("sent"))
+    async with answering(OK) as (source, client):
+        await make(client, Request(f"{source.url}/", "get"), sent=lambda: told.append("sent"))
         assert told == ["sent"]
         with pytest.raises(ConnectionFailed):
-            await make(exchanges, Request("http://127.0.0.1:1/", "get"), sent=lambda: told.append("again"))
+            await make(client, Request("http://127.0.0.1:1/", "get"), sent=lambda: told.append("again"))
         assert told == ["sent"]
 
 
 async def test_a_cancelled_exchange_leaves_no_connection_that_another_could_take_its_reply_from() -> None:
-    async with answering(b"", OK) as (source, exchanges):
+    async with answering(b"", OK) as (source, client):
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.02):
-                await exchanges.make(Request(f"{source.url}/", "get"), max_bytes=1000, sent=nothing)
-        assert (await make(exchanges, Request(f"{source.url}/", "get"))).body == b"{}"
+                await client.send(Request(f"{source.url}/", "get"), max_bytes=1000, on_sent=nothing)
+        assert (await make(client, Request(f"{source.url}/", "get"))).body == b"{}"
         assert source.connections == 2
 
 
@@ -173,55 +176,55 @@ async def test_a_connection_killed_on_reuse_costs_exactly_one_request(ending: st
     """Trap 25: aiohttp's session would silently send it again."""
     simulator = Simulator()
     async with simulator.serve() as urls, open_session() as session:
-        exchanges = HttpClient(session)
+        client = HttpClient(session)
         key = base64.b64encode(f"{simulator.chartmogul.api_key}:".encode()).decode()
         ping = Request(f"{urls.chartmogul}/v1/ping", "get", headers={"Authorization": f"Basic {key}"})
-        assert (await make(exchanges, ping)).status == 200
+        assert (await make(client, ping)).status == 200
         simulator.chartmogul.faults.add(FAULTS[ending], times=None)
         before = len(simulator.calls)
-        with pytest.raises(KeptConnectionDied):
-            await make(exchanges, ping)
+        with pytest.raises(ReusedConnectionClosed):
+            await make(client, ping)
         assert len(simulator.calls) == before + 1
         with pytest.raises(ConnectionFailed) as on_a_new_one:
-            await make(exchanges, ping)
-        assert not isinstance(on_a_new_one.value, KeptConnectionDied)
+            await make(client, ping)
+        assert not isinstance(on_a_new_one.value, ReusedConnectionClosed)
 
 
 async def test_a_connection_that_dies_within_a_reply_is_not_taken_for_one_that_had_been_closed() -> None:
-    async with answering(OK, b"HTTP/1.1 200") as (source, exchanges):
+    async with answering(OK, b"HTTP/1.1 200") as (source, client):
         request = Request(f"{source.url}/", "get")
-        await make(exchanges, request)
+        await make(client, request)
         with pytest.raises(ConnectionFailed) as died:
-            await make(exchanges, request)
-        assert not isinstance(died.value, KeptConnectionDied)
+            await make(client, request)
+        assert not isinstance(died.value, ReusedConnectionClosed)
         assert source.connections == 1
 
 
 async def test_a_request_can_be_sent_on_a_new_connection_though_there_is_one() -> None:
-    async with answering(OK, OK) as (source, exchanges):
+    async with answering(OK, OK) as (source, client):
         request = Request(f"{source.url}/", "get")
-        await make(exchanges, request)
-        await exchanges.make(request, max_bytes=1000, sent=nothing, on_new_connection=True)
+        await make(client, request)
+        await client.send(request, max_bytes=1000, on_sent=nothing, on_new_connection=True)
         assert source.connections == 2
 
 
 @pytest.mark.parametrize("is_cancelled_first", [False, True])
 async def test_who_is_cancelled_in_the_moment_of_its_reply_breaks_off_nobody_else(is_cancelled_first: bool) -> None:
-    """The connection rests by then, and the next request may be on it."""
-    async with answering(OK, b"", OK) as (source, exchanges):
+    """The connection is idle by then, and the next request may be on it."""
+    async with answering(OK, b"", OK) as (source, client):
         request = Request(f"{source.url}/", "get")
-        await make(exchanges, request)
-        (there,) = exchanges._origins.values()
-        connection: Any = there.at_hand()
-        there._rest(connection)
-        cancelled = asyncio.create_task(make(exchanges, request))
+        await make(client, request)
+        (there,) = client._pools.values()
+        connection: Any = there.idle_connection()
+        there._add_idle(connection)
+        cancelled = asyncio.create_task(make(client, request))
         await asyncio.sleep(0)
         if is_cancelled_first:
             cancelled.cancel()
         connection.data_received(OK)
         cancelled.cancel()
-        other = asyncio.create_task(make(exchanges, again := Request(request.url, "get")))
+        other = asyncio.create_task(make(client, again := Request(request.url, "get")))
         await asyncio.wait([cancelled])
         assert cancelled.cancelled()
-        assert isinstance(await asyncio.wait_for(other, 1), Reply)
+        assert isinstance(await asyncio.wait_for(other, 1), Response)
         assert again.connection is connection

@@ -12,16 +12,16 @@ from aiohttp.client_proto import ResponseHandler
 from aiohttp.http_parser import HttpResponseParser
 
 from httpclient.connection import ConnectionFailed, MalformedResponse
+from httpclient.response import Response
 from httpclient.response_parser import MOST_FRAMING_BYTES, MOST_HEADERS, MOST_LINE_BYTES
-from resolvers.reply import Reply
 from tests.lines import Line
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n1\r\n}\r\n0\r\nX-Trailer: 1\r\n\r\n"
 
 
-def body(found: Reply | ConnectionFailed | MalformedResponse) -> bytes:
-    assert isinstance(found, Reply), found
+def body(found: Response | ConnectionFailed | MalformedResponse) -> bytes:
+    assert isinstance(found, Response), found
     return found.body
 
 
@@ -39,7 +39,7 @@ def test_one_exchange_after_another_and_nothing_of_the_last_one_is_left() -> Non
     line = Line()
     assert body(line.ask(b"HTTP/1.1 404 N\r\nX-Old: 1\r\nContent-Length: 3\r\n\r\nold")) == b"old"
     found = line.ask(CHUNKED)
-    assert isinstance(found, Reply)
+    assert isinstance(found, Response)
     assert (found.status, found.body, found.headers.get("X-Old")) == (200, b"{}", "")
 
 
@@ -66,10 +66,10 @@ def test_a_reply_with_more_behind_it_is_the_reply_and_the_last_one_on_this_conne
     assert body(line.ask(reply)) in (b"{}", b"")
     assert len(line.found) == 1
     assert line.pipe.is_shut
-    assert not line.rested
+    assert not line.idle
 
 
-def test_what_comes_unasked_ends_a_resting_connection() -> None:
+def test_what_comes_unasked_ends_a_idle_connection() -> None:
     """Else it would be taken for the reply to the next request."""
     line = Line()
     line.ask(OK)
@@ -125,7 +125,7 @@ def test_a_reply_of_odd_form_is_read_and_its_connection_not_used_again(reply: by
     found = line.ask(*[reply[i : i + size] for i in range(0, len(reply), size)])
     assert body(found) == b"{}"
     assert line.pipe.is_shut
-    assert not line.rested
+    assert not line.idle
 
 
 @pytest.mark.parametrize("name", ODD)
@@ -136,7 +136,7 @@ async def test_what_is_read_of_an_odd_reply_is_what_aiohttp_reads(name: str) -> 
     (((message, payload),), _, _) = parser.feed_data(ODD[name])
     assert payload.is_eof()
     found = Line().ask(ODD[name])
-    assert isinstance(found, Reply)
+    assert isinstance(found, Response)
     assert (found.status, found.body) == (message.code, await payload.read())
     for field, value in message.headers.items():
         assert found.headers.get(field.strip()) == value.strip()
@@ -146,7 +146,7 @@ async def test_what_is_read_of_an_odd_reply_is_what_aiohttp_reads(name: str) -> 
 def test_a_folded_line_is_one_value_with_blanks_for_the_breaks() -> None:
     """RFC 9112, 5.2: a user agent MUST replace each fold with one or more blanks."""
     found = Line().ask(FOLDED)
-    assert isinstance(found, Reply)
+    assert isinstance(found, Response)
     assert found.headers.get("X").split() == ["a", "b", "c"]
     assert found.headers.get("Content-Length") == "2"
 
@@ -290,7 +290,7 @@ def test_a_body_may_end_with_the_connection() -> None:
     assert not line.found
     line.connection.connection_lost(None)
     assert body(line.found[0]) == b"{}"
-    assert not line.rested
+    assert not line.idle
 
 
 @pytest.mark.parametrize(
@@ -310,19 +310,19 @@ def test_an_end_too_soon_is_told_by_how_much_had_come(sent: bytes, error: Except
     line.ask(*[sent] if sent else [])
     line.connection.connection_lost(error)
     assert [type(found) for found in line.found] == [kind]
-    assert line.lost == [line.connection]
+    assert line.closed == [line.connection]
     assert line.pipe.lost == [error], "aiohttp waits for this when its session closes"
 
 
 def test_who_breaks_off_is_told_nothing() -> None:
     line = Line()
     line.ask()
-    line.connection.abandon()
+    line.connection.abort()
     line.connection.data_received(OK)
     line.connection.connection_lost(None)
     assert line.found == []
     assert line.pipe.is_shut
-    assert not line.rested
+    assert not line.idle
 
 
 def test_nothing_of_a_reply_is_kept_while_the_connection_rests() -> None:
@@ -336,14 +336,14 @@ def test_nothing_of_a_reply_is_kept_while_the_connection_rests() -> None:
 
 def test_headers_of_a_second_reply_are_not_those_of_the_first() -> None:
     found = Line().ask(OK + b"HTTP/1.1 200 OK\r\nX-Second: 1\r\n\r\n")
-    assert isinstance(found, Reply)
+    assert isinstance(found, Response)
     assert found.headers.get("X-Second", "none") == "none"
 
 
 def test_a_trailer_is_no_header() -> None:
     """RFC 9110, 6.5.1: a field may not mean in a trailer what it means in a head, `Retry-After` for one."""
     found = Line().ask(CHUNKED)
-    assert isinstance(found, Reply)
+    assert isinstance(found, Response)
     assert found.headers.get("Transfer-Encoding") == "chunked"
     assert found.headers.get("X-Trailer", "none") == "none"
 

@@ -6,7 +6,7 @@ import zlib
 import pytest
 
 from httpclient.content_encoding import BodyTooLarge, decompressed
-from resolvers.reply import Headers
+from httpclient.response import Headers
 
 BODY = b'{"uuid":"1"}' * 100
 

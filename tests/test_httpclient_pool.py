@@ -9,8 +9,8 @@ import pytest
 from httpclient import pool as origin
 from httpclient.client import open_session
 from httpclient.connection import Connection
-from httpclient.pool import ConnectionPool, lines
-from resolvers.reply import Reply
+from httpclient.pool import ConnectionPool, header_lines
+from httpclient.response import Response
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 
@@ -38,30 +38,30 @@ async def an_origin() -> AsyncIterator[tuple[ConnectionPool, list[asyncio.Stream
 
 async def answered(connection: Connection) -> None:
     answer: asyncio.Future[object] = asyncio.get_running_loop().create_future()
-    connection.exchange(b"GET", 100, answer.set_result)
-    assert isinstance(await answer, Reply)
+    connection.send(b"GET", 100, answer.set_result)
+    assert isinstance(await answer, Response)
 
 
 def ending(there: ConnectionPool, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
     """Return what is set when a connection that is yet to be opened has ended."""
-    ended, forget = asyncio.Event(), there._forget
+    ended, remove = asyncio.Event(), there._remove
 
-    def forget_and_tell(connection: Connection) -> None:
-        forget(connection)
+    def remove_and_tell(connection: Connection) -> None:
+        remove(connection)
         ended.set()
 
-    monkeypatch.setattr(there, "_forget", forget_and_tell)
+    monkeypatch.setattr(there, "_remove", remove_and_tell)
     return ended
 
 
-async def test_a_connection_is_at_hand_when_its_exchange_is_over_and_not_before() -> None:
+async def test_a_connection_is_idle_when_its_response_is_there_and_not_before() -> None:
     async with an_origin() as (there, _):
-        assert there.at_hand() is None
+        assert there.idle_connection() is None
         connection = await there.open()
-        assert there.at_hand() is None
+        assert there.idle_connection() is None
         await answered(connection)
-        assert there.at_hand() is connection
-        assert there.at_hand() is None
+        assert there.idle_connection() is connection
+        assert there.idle_connection() is None
 
 
 async def test_the_one_that_was_used_last_is_used_next_so_that_the_others_may_end() -> None:
@@ -69,37 +69,37 @@ async def test_the_one_that_was_used_last_is_used_next_so_that_the_others_may_en
         first, second = await there.open(), await there.open()
         await answered(second)
         await answered(first)
-        assert there.at_hand() is first
-        assert there.at_hand() is second
+        assert there.idle_connection() is first
+        assert there.idle_connection() is second
 
 
-async def test_one_that_the_source_has_closed_is_not_at_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_one_that_the_source_has_closed_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     async with an_origin() as (there, ends):
         ended = ending(there, monkeypatch)
         connection = await there.open()
         await answered(connection)
         ends[0].close()
         await asyncio.wait_for(ended.wait(), 5)
-        assert there.at_hand() is None
-        assert there._resting == []
+        assert there.idle_connection() is None
+        assert there._idle == []
 
 
-async def test_one_that_has_rested_for_too_long_is_closed_by_whoever_wants_it(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_one_that_was_idle_for_too_long_is_closed_by_whoever_wants_it(monkeypatch: pytest.MonkeyPatch) -> None:
     async with an_origin() as (there, _):
         connection = await there.open()
         await answered(connection)
-        monkeypatch.setattr(origin, "KEPT_SECONDS", 0.0)
-        assert there.at_hand() is None
+        monkeypatch.setattr(origin, "KEEP_ALIVE_SECONDS", 0.0)
+        assert there.idle_connection() is None
         assert not connection.is_open
 
 
 async def test_one_that_nobody_wants_is_closed_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(origin, "KEPT_SECONDS", 0.001)
+    monkeypatch.setattr(origin, "KEEP_ALIVE_SECONDS", 0.001)
     async with an_origin() as (there, _):
         ended = ending(there, monkeypatch)
         await answered(await there.open())
         await asyncio.wait_for(ended.wait(), 5)
-        assert there._resting == []
+        assert there._idle == []
 
 
 async def test_all_connections_end_with_the_session() -> None:
@@ -119,4 +119,4 @@ async def test_credentials_are_those_of_the_request_not_of_the_one_before() -> N
 @pytest.mark.parametrize("value", ["a\r\nX: 1", "a\nb", "a\rb", "a\0b"])
 def test_no_header_can_hold_another_one(value: str) -> None:
     with pytest.raises(UnicodeError):
-        lines({"Authorization": value})
+        header_lines({"Authorization": value})

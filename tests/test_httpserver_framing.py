@@ -58,7 +58,7 @@ def test_an_upgrade_is_not_taken_and_its_body_is_framed_as_any_other() -> None:
     head = read_head(headed(b"Connection: Upgrade", b"Upgrade: h2c", b"HTTP2-Settings: AA", b"Content-Length: 7"))
     assert head.length == 7
     assert head.keep_alive
-    assert [name for name, _ in head.head.fields] == [b"host", b"connection", b"content-length"]
+    assert [name for name, _ in head.headers.fields] == [b"host", b"connection", b"content-length"]
 
 
 @pytest.mark.parametrize("target", [b"http://a.example/x?y", b"HTTP://A.example/x?y", b"/x?y"])

@@ -11,9 +11,8 @@ import pytest
 from starlette.middleware import Middleware
 
 import server
-from httpserver import request_id
+from httpserver.envelope import Envelope
 from httpserver.http_errors import HTTPError
-from httpserver.last_resort import LastResort
 from security import SecurityParts
 from simulator import faults
 from simulator.chartmogul_records import EXAMPLE
@@ -147,10 +146,14 @@ async def test_a_fault_of_the_page_is_status_500_without_its_text(caplog: pytest
 
 
 async def test_a_fault_before_the_answer_is_begun_closes_no_connection_unanswered(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(request_id, "enter", broken)
-    async with serving(endpoint(GOOD)) as served, served.client() as client:
+    async def app(_scope: Any, _receive: Any, _send: Any) -> None:
+        broken()
+
+    outermost = endpoint(GOOD)
+    outermost.app = app
+    async with serving(outermost) as served, served.client() as client:
         answer = await client.ask(asking("{ a }"))
     assert answer.startswith(b"HTTP/1.1 500 ")
     assert body_of(answer) == MASKED
@@ -230,7 +233,7 @@ async def test_a_request_that_is_nested_however_deeply_has_an_answer(
 async def test_a_fault_after_a_wait_closes_no_connection_unanswered(caplog: pytest.LogCaptureFixture) -> None:
     class Failing:
         def __init__(self) -> None:
-            self.app = LastResort(self._asgi)
+            self.app = Envelope(self._asgi)
 
         async def respond(self, _: Any) -> Any:
             await asyncio.sleep(0)

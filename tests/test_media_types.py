@@ -4,7 +4,8 @@ import pytest
 
 from httpserver.http_errors import HTTPError
 from httpserver.request import Headers
-from web.media_types import JSON, RESPONSE_JSON, check_content, media_type, response_type, wants_page
+from httpserver.response import JSON
+from web.media_types import RESPONSE_JSON, check_content, media_type, response_type, wants_page
 
 
 def accepting(*lines: str) -> Headers:

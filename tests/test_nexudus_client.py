@@ -231,6 +231,16 @@ async def test_a_row_that_stops_lists_is_found_by_halves_and_asked_for_by_itself
     assert kinds(signed_in) == ["list-by-ids"]
 
 
+async def test_a_row_that_stops_lists_and_cannot_be_read_by_itself_keeps_nobody_from_its_neighbours(
+    signed_in: Graph,
+) -> None:
+    await fetch(signed_in, IDS[100:103])  # lists work
+    signed_in.simulator.nexudus.faults.add(FAULTS["500"], times=None, ids={IDS[9]})
+    for _ in range(2):
+        assert found(await fetch(signed_in, IDS[:50])) == [*IDS[:9], None, *IDS[10:50]]
+    assert found(await fetch(signed_in, IDS[100:103])) == IDS[100:103]
+
+
 @pytest.mark.parametrize("rows", [{0, 1}, {1, 2}, {3, 40}, {10, 11, 12}])
 async def test_several_rows_that_stop_lists_cost_no_record(signed_in: Graph, rows: set[int]) -> None:
     await fetch(signed_in, IDS[100:103])

@@ -14,8 +14,9 @@ from graphql.execution import get_variable_values
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from engine.errors import PARSE_FAILED, VALIDATION_FAILED
 from engine.validation_rules import rules_for
-from schema.errors import PARSE_FAILED, VALIDATION_FAILED, field_errors, request_errors, variable_errors
+from schema.errors import field_errors, request_errors, variable_errors
 from tests.fuzzing import EXAMPLES
 
 SECRET = "hunter2"

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
+from httpclient.response import Response
 from resolvers.errors import (
     UpstreamBadResponse,
     UpstreamError,
@@ -19,14 +20,14 @@ from resolvers.errors import (
     UpstreamUnauthorized,
     UpstreamUnavailable,
 )
-from resolvers.reply import Reply, Timestamp, decipher, decode, decoder, retry_after_seconds
+from resolvers.reply import Timestamp, decipher, decode, decoder, retry_after_seconds
 
 NOW = datetime(2026, 2, 28, 12, 0, 0, tzinfo=UTC)
 OOOPS = b'{"Message":"Ooops! There was a problem while running this action. Please try again."}'
 
 
-def reply(status: int, body: bytes = b"", **headers: str) -> Reply:
-    return Reply(status, CIMultiDict({name.replace("_", "-"): value for name, value in headers.items()}), body)
+def reply(status: int, body: bytes = b"", **headers: str) -> Response:
+    return Response(status, CIMultiDict({name.replace("_", "-"): value for name, value in headers.items()}), body)
 
 
 def test_an_answer_is_its_body_as_it_came() -> None:

@@ -44,12 +44,10 @@ class Kept(ResponseCache):
 
     def take(self, body: bytes, text: bytes = b"text", lasts: Lasting | None = None, *, times: int = 2) -> None:
         for _ in range(times):
-            self.keep(
-                HttpRequest("POST", HEAD, whole=body), NOBODY, text, lambda: Lasting() if lasts is None else lasts
-            )
+            self.keep(HttpRequest("POST", HEAD, body=body), NOBODY, text, lambda: Lasting() if lasts is None else lasts)
 
     def give(self, body: bytes) -> bytes | None:
-        return self.find(HttpRequest("POST", HEAD, whole=body), NOBODY)
+        return self.find(HttpRequest("POST", HEAD, body=body), NOBODY)
 
 
 def test_what_is_asked_for_only_once_is_not_kept() -> None:
@@ -71,7 +69,7 @@ def test_what_does_not_last_is_forgotten() -> None:
     kept.take(b"a", b"text", lasts)
     assert kept.give(b"a") == b"text"
     assert kept.give(b"b") is None
-    assert kept.find(HttpRequest("POST", HEAD, whole=b"a"), Caller("gateway", frozenset())) is None
+    assert kept.find(HttpRequest("POST", HEAD, body=b"a"), Caller("gateway", frozenset())) is None
     lasts.lasts = False
     assert kept.give(b"a") is None
     assert len(kept) == 0
@@ -80,7 +78,7 @@ def test_what_does_not_last_is_forgotten() -> None:
 def test_what_cannot_last_is_not_kept() -> None:
     kept = Kept()
     for _ in range(3):
-        kept.keep(HttpRequest("POST", HEAD, whole=b"a"), NOBODY, b"text", lambda: None)
+        kept.keep(HttpRequest("POST", HEAD, body=b"a"), NOBODY, b"text", lambda: None)
     assert len(kept) == 0
 
 
@@ -157,20 +155,20 @@ def test_an_answer_takes_about_as_much_memory_as_it_is_counted_as() -> None:
     try:
         for number in range(100):
             held: Any = [(holds, f"{number:010}{index}", record) for index, record in enumerate(records)]
-            kept.keep(HttpRequest("POST", HEAD, whole=b"%d" % number), NOBODY, b"", lambda: None)
-            kept.keep(HttpRequest("POST", HEAD, whole=b"%d" % number), NOBODY, b"x" * 5_000, partial(AtHand, held))
+            kept.keep(HttpRequest("POST", HEAD, body=b"%d" % number), NOBODY, b"", lambda: None)
+            kept.keep(HttpRequest("POST", HEAD, body=b"%d" % number), NOBODY, b"x" * 5_000, partial(AtHand, held))
         del held
         taken, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
     assert len(kept) == 100
-    assert 0.5 < taken / kept._bytes < 1.5
+    assert 0.5 < taken / kept.memory_bytes < 1.5
 
 
 @pytest.mark.parametrize("scopes", [0, 10_000])
 def test_what_is_known_of_a_caller_counts_as_well(scopes: int) -> None:
     kept = Kept()
-    request = HttpRequest("POST", HEAD, whole=b"{}")
+    request = HttpRequest("POST", HEAD, body=b"{}")
     callers = []
     tracemalloc.start()
     try:
@@ -183,8 +181,8 @@ def test_what_is_known_of_a_caller_counts_as_well(scopes: int) -> None:
         tracemalloc.stop()
     found = sum(1 for caller in callers if kept.find(request, caller))
     assert (found == 10) is (scopes == 0)  # of the large ones there is room for some only
-    assert 0.5 < found / 10 * taken / kept._bytes < 1.5
-    assert kept._bytes <= MOST_BYTES
+    assert 0.5 < found / 10 * taken / kept.memory_bytes < 1.5
+    assert kept.memory_bytes <= MOST_BYTES
 
 
 async def test_records_are_not_kept_alive_nor_is_another_taken_for_one_that_is_gone() -> None:

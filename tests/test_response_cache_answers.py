@@ -15,14 +15,14 @@ async def test_an_answer_from_the_cache_is_given_again_without_executing_anythin
         first, second, third, fourth = [await ask(NAMES) for _ in range(4)]
         assert ask.executed == 2, first  # the first fetches, the second finds all of it in the cache
     assert first == second == third == fourth
-    assert json.loads(first.content)["data"]["nexudusOpportunity"]["name"]
+    assert json.loads(first.body)["data"]["nexudusOpportunity"]["name"]
 
 
 async def test_that_a_record_is_missing_is_answered_again_too() -> None:
     async with asked() as ask:
         answers = [await ask(MISSING) for _ in range(4)]
         assert ask.executed == 2
-    assert {one.content for one in answers} == {b'{"data":{"nexudusOpportunity":null}}'}
+    assert {one.body for one in answers} == {b'{"data":{"nexudusOpportunity":null}}'}
 
 
 async def test_what_is_missing_now_is_answered_so() -> None:
@@ -31,7 +31,7 @@ async def test_what_is_missing_now_is_answered_so() -> None:
             await ask(NAMES)
         del ask.graph.simulator.nexudus.records[int(ID)]
         fresh = await ask(NAMES, cache_control="no-cache")
-        assert json.loads(fresh.content)["data"]["nexudusOpportunity"] is None
+        assert json.loads(fresh.body)["data"]["nexudusOpportunity"] is None
         gc.collect()
         assert await ask(NAMES) == fresh
         assert await ask(NAMES) == fresh
@@ -44,7 +44,7 @@ async def test_what_was_fetched_anew_is_another_answer() -> None:
         ask.graph.simulator.nexudus.records[int(ID)]["Name"] = "Another name"
         assert await ask(NAMES) == before  # it is in the cache
         fresh = await ask(NAMES, cache_control="no-cache")
-        assert json.loads(fresh.content)["data"]["nexudusOpportunity"]["name"] == "Another name"
+        assert json.loads(fresh.body)["data"]["nexudusOpportunity"]["name"] == "Another name"
         assert await ask(NAMES) == fresh
         assert await ask(NAMES) == fresh
 
@@ -56,7 +56,7 @@ async def test_an_answer_with_an_error_or_with_costs_is_not_given_again() -> Non
         assert ask.executed == 4
     async with asked() as ask:
         for _ in range(4):
-            assert b'"errors"' in (await ask('{ nexudusOpportunity(sourceId: "none") { name } }')).content
+            assert b'"errors"' in (await ask('{ nexudusOpportunity(sourceId: "none") { name } }')).body
         assert ask.executed == 4
 
 
@@ -82,11 +82,11 @@ async def test_it_is_not_given_to_callers_that_may_see_less() -> None:
         for _ in range(3):
             seen = await ask(NAMES, x_api_key="one")
         assert ask.executed == 2
-        assert json.loads(seen.content)["data"]["nexudusOpportunity"]["coworker"]["email"]
+        assert json.loads(seen.body)["data"]["nexudusOpportunity"]["coworker"]["email"]
         for _ in range(2):
             less = await ask(NAMES, x_api_key="two")
-            assert b"FORBIDDEN" in less.content
-            assert b"@" not in less.content
+            assert b"FORBIDDEN" in less.body
+            assert b"@" not in less.body
         for headers in ({}, {"x_api_key": "three"}):
             assert (await ask(NAMES, **headers)).status == 401
         assert await ask(NAMES, x_api_key="one") == seen
@@ -99,6 +99,6 @@ async def test_a_head_that_would_be_refused_is_refused_all_the_same() -> None:
         assert (await ask(NAMES, content_type="text/plain")).status == 415
         assert (await ask(NAMES, content_encoding="gzip")).status == 415
         other = await ask(NAMES, accept="application/graphql-response+json")
-        assert other.content == good.content
+        assert other.body == good.body
         assert other.media_type == "application/graphql-response+json"
         assert ask.executed == 2

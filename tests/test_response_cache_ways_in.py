@@ -165,10 +165,10 @@ async def test_a_stored_answer_is_not_given_to_a_caller_whose_credential_is_void
     asked = GraphQLEndpoint(answer, page=None, security=RequestPolicy(identify=identify))
     head = Headers([(b"content-type", b"application/json")])
     for _ in range(3):
-        sent = await asked.respond(HttpRequest("POST", head, whole=b'{"query": "{ secret }"}'))
-        assert b"value" in sent.content
+        sent = await asked.respond(HttpRequest("POST", head, body=b'{"query": "{ secret }"}'))
+        assert b"value" in sent.body
     assert len(executed) == 2
     is_valid = False
-    sent = await asked.respond(HttpRequest("POST", head, whole=b'{"query": "{ secret }"}'))
+    sent = await asked.respond(HttpRequest("POST", head, body=b'{"query": "{ secret }"}'))
     assert sent.status == 401
-    assert b"value" not in sent.content
+    assert b"value" not in sent.body

@@ -114,7 +114,7 @@ async def test_a_token_that_has_lost_a_scope_gets_no_answer_made_with_it() -> No
         for scope, refusals in ((ALL, 0), (SCOPES[0], 3), ("", 2), (ALL, 0)):
             for _ in range(3):
                 answer = await ask(NAMES, authorization=f"Bearer {token(scope=scope)}")
-                assert len(json.loads(answer.content).get("errors", [])) == refusals
+                assert len(json.loads(answer.body).get("errors", [])) == refusals
 
 
 async def test_a_removed_api_key_is_void_from_the_start_without_it() -> None:

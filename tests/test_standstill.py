@@ -130,8 +130,8 @@ def failures(events: list[Event]) -> list[Event]:
 
 async def close_kept(scheduler: Scheduler) -> None:
     transport: Any = scheduler._client.transport
-    for origin in transport._upstream.exchanges._origins.values():
-        for connection in list(origin._resting):
+    for origin in transport._upstream.http_client._pools.values():
+        for connection in list(origin._idle):
             connection.close()
     await asyncio.sleep(0.01)
 

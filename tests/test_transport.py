@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from httpclient.client import HttpClient, Request, open_session
+from httpclient.response import Response
 from resolvers.fetching.upstream_context import SharedFetch, UpstreamContext
-from resolvers.reply import Reply
 from resolvers.resilience.concurrency_limiter import ConcurrencyLimiter
 from resolvers.resilience.rate_limiter import RateLimiter
 from resolvers.resilience.transport import Transport, TransportSettings
@@ -154,7 +154,7 @@ async def test_a_place_is_given_on_when_the_connection_of_what_was_broken_off_is
         nonlocal seen
         seen -= 1
 
-    async def make(*_: object, **__: object) -> Reply:
+    async def make(*_: object, **__: object) -> Response:
         nonlocal seen, most
         seen += 1
         most = max(most, seen)
@@ -164,7 +164,7 @@ async def test_a_place_is_given_on_when_the_connection_of_what_was_broken_off_is
         finally:
             asyncio.get_running_loop().call_soon(closed)
 
-    monkeypatch.setattr(HttpClient, "make", make)
+    monkeypatch.setattr(HttpClient, "send", make)
     async with open_session() as session:
         concurrency_limiter, rate_limiter = ConcurrencyLimiter(1), RateLimiter("chartmogul", ())
         transport = Transport(

@@ -12,20 +12,20 @@ from web.media_types import check_content
 
 
 async def read_body(request: HttpRequest, *, max_bytes: int, timeout_seconds: float, uploads: ConcurrencyLimit) -> None:
-    """Read a request's body, which is `request.whole` from then on; raises `HTTPError` for what cannot be taken.
+    """Read a request's body, which is `request.body` from then on; raises `HTTPError` for what cannot be taken.
 
     A client gets so much time for its body: one byte a minute would hold a connection and its memory for ever. A body
     that does not come in one piece takes one of the places for `uploads` until it is there. So slow clients cannot fill
     the memory together, and keep nobody out but each other: the requests of others are small, and come in one piece.
     """
-    request.head.once(check_content)
-    if request.whole is None:
-        length = request.head.get(b"content-length")
+    request.headers.memoized(check_content)
+    if request.body is None:
+        length = request.headers.get(b"content-length")
         if length.isdigit() and (len(length) > 15 or int(length) > max_bytes):
             raise _too_large(max_bytes)
         assert request.receive
-        request.whole = await _received(request.receive, max_bytes, timeout_seconds, uploads)
-    if len(request.whole) > max_bytes:
+        request.body = await _received(request.receive, max_bytes, timeout_seconds, uploads)
+    if len(request.body) > max_bytes:
         raise _too_large(max_bytes)
 
 

@@ -4,9 +4,9 @@ from functools import lru_cache
 
 from httpserver.http_errors import HTTPError
 from httpserver.request import Headers
+from httpserver.response import JSON
 from web.header_values import members, weight, with_parameters
 
-JSON = "application/json"
 RESPONSE_JSON = "application/graphql-response+json"
 
 UTF_8 = frozenset({"utf-8", "utf8"})

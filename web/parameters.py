@@ -53,7 +53,7 @@ def read_parameters(request: HttpRequest, caller: Caller) -> GraphQLParams:
         given.extensions,
         False,
         given.document_id or None,
-        request.head.once(wants_fresh),
+        request.headers.memoized(wants_fresh),
         caller,
     )
 
@@ -83,7 +83,7 @@ _BODY = msgspec.json.Decoder(_Body)
 
 def wants_fresh(head: Headers) -> bool:
     """Whether a request asks for an answer that comes from no cache: `Cache-Control: no-cache` (RFC 9111, 5.2.1.4)."""
-    return "no-cache" in head.once(cache_directives)
+    return "no-cache" in head.memoized(cache_directives)
 
 
 def _decode(text: bytes, what: str) -> Any:
@@ -119,6 +119,6 @@ def _params(given: Any, request: HttpRequest, caller: Caller) -> GraphQLParams:
         given.get("extensions"),
         request.method != "POST",
         given.get("documentId") or None,
-        request.head.once(wants_fresh),
+        request.headers.memoized(wants_fresh),
         caller,
     )

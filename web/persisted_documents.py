@@ -6,13 +6,13 @@ sends hash and text once. Three modes: `off`; `automatic`, which takes both and 
 which takes the manifest's documents and nothing else, but for gateways, whose documents nobody can list.
 """
 
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import replace
 from hashlib import sha256
 from typing import Any, Literal
 
 from httpserver.http_errors import HTTPError
+from lru import LRU
 from web.manifest import document_name
 from web.parameters import GraphQLParams
 
@@ -43,10 +43,9 @@ class PersistedDocuments:
         self._mode = mode
         self._listed = dict(listed or {})
         self._listed_texts = frozenset(self._listed.values())
-        self._registered: OrderedDict[str, str] = OrderedDict()
-        self._bytes = 0
-        self._max_documents = max_documents
-        self._max_bytes = max_bytes
+        self._registered: LRU[str, str] = LRU(
+            max_entries=max_documents, max_size=max_bytes, size_of=lambda _, text: len(text)
+        )
 
     def find(self, params: GraphQLParams) -> GraphQLParams:
         """Return the parameters with the document's text; raises `HTTPError` where it is not known or not allowed."""
@@ -67,14 +66,8 @@ class PersistedDocuments:
         name = _hash(params) if params.extensions else None
         if self._mode != "automatic" or name is None or params.query is None or name in self._listed:
             return
-        if name in self._registered:
-            self._registered.move_to_end(name)
-            return
-        self._registered[name] = params.query
-        self._bytes += len(params.query)
-        while self._bytes > self._max_bytes or len(self._registered) > self._max_documents:
-            _, text = self._registered.popitem(last=False)
-            self._bytes -= len(text)
+        if self._registered.get(name) is None:
+            self._registered.put(name, params.query)
 
     def _text(self, params: GraphQLParams, name: str | None) -> str:
         wanted = document_name(params.document_id) if params.document_id else name
@@ -84,9 +77,8 @@ class PersistedDocuments:
             # Apollo Client knows this answer, and sends texts from then on.
             raise HTTPError(200, "PersistedQueryNotSupported", code=NOT_SUPPORTED)
         text = self._listed.get(wanted)
-        if text is None and self._mode == "automatic" and wanted in self._registered:
-            self._registered.move_to_end(wanted)
-            text = self._registered[wanted]
+        if text is None and self._mode == "automatic":
+            text = self._registered.get(wanted)
         if text is not None:
             return text
         if self._mode == "listed-only":

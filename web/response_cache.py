@@ -10,7 +10,6 @@ Responses are personal data: they are stored for a short time and in bounded mem
 same kind with the same scopes.
 """
 
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from sys import getsizeof
@@ -18,6 +17,7 @@ from time import monotonic
 from typing import Protocol
 
 from httpserver.request import HttpRequest
+from lru import LRU
 from web.auth.callers import Caller
 from web.header_values import cache_directives
 from web.parameters import wants_fresh
@@ -52,7 +52,6 @@ class Validator(Protocol):
 class _Kept:
     text: bytes
     lasts: Validator
-    size: int
     used: float
 
 
@@ -62,26 +61,29 @@ class ResponseCache:
     def __init__(self, *, clock: Callable[[], float] = monotonic, most_bytes: int = MOST_BYTES) -> None:
         self._clock = clock
         self._most_bytes = most_bytes
-        self._bytes = 0
-        self._answers: OrderedDict[Key, _Kept] = OrderedDict()
-        self._asked: dict[int, None] = {}
+        self._answers: LRU[Key, _Kept] = LRU(max_size=most_bytes, size_of=_size)
+        self._asked: LRU[int, bool] = LRU(max_entries=ASKED_BEFORE)
 
     def __len__(self) -> int:
         return len(self._answers)
 
+    @property
+    def memory_bytes(self) -> int:
+        """Memory for requests and responses, estimated."""
+        return self._answers.size
+
     def find(self, request: HttpRequest, caller: Caller) -> bytes | None:
         """Return the answer to a request whose body has been read, if it is kept, and is still the answer."""
-        if request.head.once(wants_fresh):
+        if request.headers.memoized(wants_fresh):
             return None
         key = _key(request, caller)
         stored = self._answers.get(key)
         if stored is None:
             return None
         if not stored.lasts():
-            self._forget(key)
+            self._answers.remove(key)
             return None
         stored.used = self._clock()
-        self._answers.move_to_end(key)
         return stored.text
 
     def keep(
@@ -91,47 +93,40 @@ class ResponseCache:
 
         Nothing is kept of a request that says `Cache-Control: no-store` (RFC 9111, 5.2.1.5).
         """
-        if "no-store" in request.head.once(cache_directives):
+        if "no-store" in request.headers.memoized(cache_directives):
             return
         key, now = _key(request, caller), self._clock()
-        while self._answers and next(iter(self._answers.values())).used <= now - LONGEST_SECONDS:
-            self._forget(next(iter(self._answers)))
+        while (oldest := self._answers.oldest()) is not None and oldest[1].used <= now - LONGEST_SECONDS:
+            self._answers.remove(oldest[0])
         # Room for the text alone is looked for first: to say how long an answer lasts takes a while with many records.
         if not self._was_asked(hash(key)) or not self._make_room(len(text), now) or (lasts := validator()) is None:
             return
-        self._forget(key)
-        size = _size(key, text, lasts)
-        if self._make_room(size, now):
-            self._answers[key] = _Kept(text, lasts, size, now)
-            self._bytes += size
+        self._answers.remove(key)
+        stored = _Kept(text, lasts, now)
+        if self._make_room(_size(key, stored), now):
+            self._answers.put(key, stored)
 
     def _was_asked(self, number: int) -> bool:
         if number in self._asked:
             return True
-        self._asked[number] = None
-        if len(self._asked) > ASKED_BEFORE:
-            del self._asked[next(iter(self._asked))]
+        self._asked.put(number, True)
         return False
 
     def _make_room(self, size: int, now: float) -> bool:
         """Return whether there is room for so many bytes; what nobody has asked for lately goes for it."""
-        while self._bytes + size > self._most_bytes:
-            oldest = next(iter(self._answers), None)
-            if size > self._most_bytes or oldest is None or self._answers[oldest].used > now - RECENT_SECONDS:
+        while self._answers.size + size > self._most_bytes:
+            oldest = self._answers.oldest()
+            if size > self._most_bytes or oldest is None or oldest[1].used > now - RECENT_SECONDS:
                 return False
-            self._forget(oldest)
+            self._answers.remove(oldest[0])
         return True
-
-    def _forget(self, key: Key) -> None:
-        if (stored := self._answers.pop(key, None)) is not None:
-            self._bytes -= stored.size
 
 
 def _key(request: HttpRequest, caller: Caller) -> Key:
     return request.method == "POST", request.content, caller
 
 
-def _size(key: Key, text: bytes, lasts: Validator) -> int:
+def _size(key: Key, stored: _Kept) -> int:
     _, content, caller = key
     scopes = getsizeof(caller.scopes) + sum(map(getsizeof, caller.scopes))
-    return 1_000 + len(content) + len(text) + 150 * len(lasts) + scopes
+    return 1_000 + len(content) + len(stored.text) + 150 * len(stored.lasts) + scopes

@@ -8,7 +8,6 @@ This one lives in the process's memory. A store that several servers share would
 batch, where waiting does no harm.
 """
 
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
@@ -17,6 +16,7 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from lru import LRU
 from resolvers.settings import Settings
 
 SWEEP_SECONDS = 60.0
@@ -59,8 +59,11 @@ class RecordCache:
         self._clock = clock
         self._size_of = size_of or _size_of
         self._sweep_at = clock() + SWEEP_SECONDS
-        self._entries: OrderedDict[str, Entry] = OrderedDict()
-        self._bytes = 0
+        self._entries: LRU[str, Entry] = LRU(
+            max_entries=settings.cache_max_records,
+            max_size=settings.cache_max_bytes,
+            size_of=lambda _, entry: entry.size,
+        )
         self._is_off = not (
             settings.cache_fresh_seconds or settings.cache_missing_seconds or settings.cache_stale_seconds
         )
@@ -71,10 +74,7 @@ class RecordCache:
     def fresh(self, source_id: str) -> Entry | None:
         """Return the entry if it can be served without asking the source."""
         entry = self._entries.get(source_id)
-        if entry is None:
-            return None
-        self._entries.move_to_end(source_id)
-        return entry if self._clock() < entry.fresh_until else None
+        return entry if entry is not None and self._clock() < entry.fresh_until else None
 
     def stale(self, source_id: str) -> tuple[Any, float] | None:
         """Return a record that may be served if the source fails, and its age in seconds."""
@@ -82,7 +82,6 @@ class RecordCache:
         now = self._clock()
         if entry is None or entry.record is None or now >= entry.stale_until:
             return None
-        self._entries.move_to_end(source_id)
         return entry.record, now - entry.stored_at
 
     def keep(self, source_id: str, record: Any | None) -> None:
@@ -92,28 +91,20 @@ class RecordCache:
         settings, now = self._settings, self._clock()
         fresh = settings.cache_missing_seconds if record is None else settings.cache_fresh_seconds
         stale = fresh if record is None else max(fresh, settings.cache_stale_seconds)
-        self._forget(source_id)  # what was known before is no longer true
+        self._entries.remove(source_id)  # what was known before is no longer true
         if stale <= 0:
             return
         size = 300 if record is None else self._size_of(record)
         if size > settings.cache_max_bytes:
             return
-        self._entries[source_id] = Entry(record, now, now + fresh, now + stale, size)
-        self._bytes += size
-        while self._bytes > settings.cache_max_bytes or len(self._entries) > settings.cache_max_records:
-            self._forget(next(iter(self._entries)))
+        self._entries.put(source_id, Entry(record, now, now + fresh, now + stale, size))
         if now >= self._sweep_at:
             self._sweep(now)
 
     def _sweep(self, now: float) -> None:
         """Forget what may no longer be served: records are personal data."""
         self._sweep_at = now + SWEEP_SECONDS
-        for source_id in [one for one, entry in self._entries.items() if now >= entry.stale_until]:
-            self._forget(source_id)
-
-    def _forget(self, source_id: str) -> None:
-        if (entry := self._entries.pop(source_id, None)) is not None:
-            self._bytes -= entry.size
+        self._entries.remove_where(lambda entry: now >= entry.stale_until)
 
 
 def _size_of(record: Any) -> int:

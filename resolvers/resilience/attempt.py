@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from time import perf_counter
 
-from httpclient.client import HttpClient, KeptConnectionDied, Request
-from httpclient.connection import ConnectionFailed, MalformedResponse
+from httpclient.client import HttpClient, Request
+from httpclient.connection import ConnectionFailed, MalformedResponse, ReusedConnectionClosed
+from httpclient.response import Response
 from resolvers.errors import UpstreamBadResponse, UpstreamError, UpstreamTimeout, UpstreamUnavailable
 from resolvers.fetching.upstream_context import Permit, SharedFetch
-from resolvers.reply import ASK_AGAIN, Reply, decipher
+from resolvers.reply import ASK_AGAIN, decipher
 from resolvers.resilience.circuit_breaker import Verdict
 from resolvers.resilience.concurrency_limiter import ConcurrencyLimiter
 from resolvers.resilience.timeouts import TimeLimit
@@ -25,7 +26,7 @@ class Upstream:
     """What all attempts at one source share."""
 
     source: str
-    exchanges: HttpClient
+    http_client: HttpClient
     concurrency_limiter: ConcurrencyLimiter
     telemetry: Telemetry
     timeout_seconds: float
@@ -35,7 +36,7 @@ class Upstream:
 class Attempt:
     """An attempt, made once, with a permit, for a flight, which pays for it.
 
-    `kept_connection_died`: whether no more came of it than that a kept connection turned out to be closed.
+    `reused_connection_closed`: whether no more came of it than that a kept connection turned out to be closed.
     """
 
     __slots__ = (
@@ -47,7 +48,7 @@ class Attempt:
         "_started",
         "_upstream",
         "_weight",
-        "kept_connection_died",
+        "reused_connection_closed",
     )
 
     def __init__(self, upstream: Upstream, request: Request, shared_fetch: SharedFetch, permit: Permit) -> None:
@@ -59,20 +60,20 @@ class Attempt:
         self._seconds = max(0.0, min(upstream.timeout_seconds, seconds_left))
         self._round = upstream.concurrency_limiter.round
         self._started = perf_counter()
-        self.kept_connection_died = False
+        self.reused_connection_closed = False
 
     async def make(self, *, on_new_connection: bool = False) -> Found:
         """Return what was found; raises nothing but a cancellation."""
         upstream = self._upstream
         self._shared_fetch.pay(upstream.source)
         deadline = self._shared_fetch.now() + self._seconds
-        found: Reply | TimeoutError | MalformedResponse | ConnectionFailed
+        found: Response | TimeoutError | MalformedResponse | ConnectionFailed
         try:
             with TimeLimit(lambda: deadline):
-                found = await upstream.exchanges.make(
+                found = await upstream.http_client.send(
                     self._request,
                     max_bytes=upstream.max_bytes,
-                    sent=self._permit.sent,
+                    on_sent=self._permit.sent,
                     on_new_connection=on_new_connection,
                 )
         except TimeoutError:
@@ -88,14 +89,14 @@ class Attempt:
             self._end(None, None, Verdict.NONE)
             raise
 
-    def _judge(self, found: Reply | TimeoutError | MalformedResponse | ConnectionFailed) -> Found:
+    def _judge(self, found: Response | TimeoutError | MalformedResponse | ConnectionFailed) -> Found:
         """Return what came of it, when all who have to know of it do."""
         upstream = self._upstream
         source = upstream.source
         status: int | None = None
         failure: UpstreamError
         try:
-            if isinstance(found, Reply):
+            if isinstance(found, Response):
                 status = found.status
                 body = decipher(source, found)
                 upstream.concurrency_limiter.increase()
@@ -106,14 +107,16 @@ class Attempt:
                 failure, verdict = UpstreamBadResponse(source, detail=str(found)), Verdict.GOOD
             elif isinstance(found, ConnectionFailed):
                 failure, verdict = UpstreamUnavailable(source, detail=str(found)), Verdict.FAILED
-                if isinstance(found, KeptConnectionDied):
-                    self.kept_connection_died, verdict = True, Verdict.NONE
+                if isinstance(found, ReusedConnectionClosed):
+                    self.reused_connection_closed, verdict = True, Verdict.NONE
             else:
                 failure, verdict = UpstreamTimeout(source, detail="no complete answer in time"), self._of_a_timeout()
         except UpstreamError as error:
             failure = error.with_traceback(None)
             is_ill = isinstance(error, UpstreamUnavailable) and status not in ASK_AGAIN
             verdict = Verdict.FAILED if is_ill else Verdict.GOOD
+            if is_ill and status in self._request.final:
+                verdict = Verdict.NONE  # what was asked for may be to blame: what is asked for next will tell
             if status == 503:
                 upstream.concurrency_limiter.decrease(self._round)
         failure.is_told = True

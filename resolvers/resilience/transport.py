@@ -129,8 +129,10 @@ class Transport:
             del found
             if error.status in OTHER_CONNECTION:
                 request.close_connection()
-            on_new_connection = on_new_connection or attempt.kept_connection_died or error.status in OTHER_CONNECTION
-            if attempt.kept_connection_died and shared_fetch.seconds_left > self.shortest_exchange_seconds:
+            on_new_connection = (
+                on_new_connection or attempt.reused_connection_closed or error.status in OTHER_CONNECTION
+            )
+            if attempt.reused_connection_closed and shared_fetch.seconds_left > self.shortest_exchange_seconds:
                 continue
             attempts += 1
             wait = self._wait_seconds(request, error, attempts, shared_fetch)

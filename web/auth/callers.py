@@ -65,7 +65,7 @@ class Callers:
 
         A credential of a kind that is not configured counts as none: a proxy may pass on headers of its own.
         """
-        head = request.head
+        head = request.headers
         gateway_key = _one(head, GATEWAY_KEY) if self._gateway_keys else None
         api_key = _one(head, API_KEY) if self._api_keys else None
         authorization = _one(head, "Authorization") if self._tokens else None

@@ -11,9 +11,10 @@ from collections.abc import Collection
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse, Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from httpserver.http_errors import HTTPError
+from httpserver.request import Headers as RequestHeaders
 from web.auth.callers import API_KEY
 from web.auth.csrf import PREFLIGHT_HEADERS
 
@@ -60,14 +61,23 @@ class Cors(CORSMiddleware):
             allow_private_network=True,  # for the listed origins, as everything here
             max_age=600,
         )
+        self._fields = [(name.lower().encode(), value.encode()) for name, value in self.simple_headers.items()]
         self._logged: set[str] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on what comes from no page as it is; see to the rest."""
-        if scope["type"] == "http" and any(name == b"origin" for name, _ in scope["headers"]):
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = RequestHeaders.from_scope(scope)
+        if b"origin" not in headers:
+            await self.app(scope, receive, send)
+        elif scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
             await super().__call__(scope, receive, send)
         else:
-            await self.app(scope, receive, send)
+            origin = headers.get(b"origin")
+            allowed = self.is_allowed_origin(origin.decode("latin-1"))
+            await self.app(scope, receive, self._sending(origin, send) if allowed else send)
 
     def preflight_response(self, request_headers: Headers) -> Response:
         """Return the response to a preflight: a refusal has status 403, and says in JSON what would be right."""
@@ -83,12 +93,22 @@ class Cors(CORSMiddleware):
         del response.headers["content-length"], response.headers["content-type"]
         return JSONResponse(_refusal(message), 403, response.headers)
 
-    async def simple_response(self, scope: Scope, receive: Receive, send: Send, request_headers: Headers) -> None:
-        """Pass the request of a page on, and let pages of listed origins read the response."""
-        if self.is_allowed_origin(request_headers["origin"]):
-            await super().simple_response(scope, receive, send, request_headers)
-        else:
-            await self.app(scope, receive, send)
+    def _sending(self, origin: bytes, send: Send) -> Send:
+        """Return a function that sends a response which pages of this origin may read."""
+
+        def send_readable(message: Message):  # type: ignore[no-untyped-def] # an awaitable of the server's own kind
+            if message["type"] == "http.response.start":
+                headers = message.get("headers", ())
+                varies = [value for name, value in headers if name == b"vary"]
+                message["headers"] = [
+                    *(header for header in headers if header[0] != b"vary"),
+                    *self._fields,
+                    (b"access-control-allow-origin", origin),
+                    (b"vary", b", ".join([*varies, b"Origin"])),
+                ]
+            return send(message)
+
+        return send_readable
 
     def _log(self, origin: str) -> None:
         name = "an origin that cannot be listed" if check_origin(origin) else origin

@@ -32,7 +32,7 @@ def check_cross_site(request: HttpRequest, origins: Collection[str], *, header_r
     Browsers say so in `Sec-Fetch-Site` (Fetch Metadata) and `Origin`. Where `header_required`, a header must prove
     that the request cannot have been sent without a preflight.
     """
-    head = request.head
+    head = request.headers
     if request.method not in ("GET", "HEAD") or any(name.lower().encode() in head for name in PREFLIGHT_HEADERS):
         return
     if header_required:
@@ -63,7 +63,7 @@ def comes_from_here(request: HttpRequest) -> bool:
     """
     server = request.server
     is_local = server is None or server[1] is None or is_loopback(server[0])
-    return is_local and request.head.once(_is_from_here)
+    return is_local and request.headers.memoized(_is_from_here)
 
 
 def _is_from_here(head: Headers) -> bool:

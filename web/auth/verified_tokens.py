@@ -4,9 +4,10 @@ Nothing of a token is held but its hash, what it allows, and when. Refused token
 as many as they like.
 """
 
-from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Final
+
+from lru import LRU
 
 VERIFIED_SECONDS: Final = 300.0
 """How long a verification is relied on, at most."""
@@ -34,27 +35,21 @@ class VerifiedToken:
 
 
 class VerifiedTokens:
-    """Verified tokens by hash, the least recently used out first."""
+    """Verified tokens by hash, the least recently used evicted first."""
 
     def __init__(self, max_tokens: int = MAX_TOKENS) -> None:
-        self._max_tokens = max_tokens
-        self._tokens: OrderedDict[bytes, VerifiedToken] = OrderedDict()
+        self._tokens: LRU[bytes, VerifiedToken] = LRU(max_entries=max_tokens)
 
     def __len__(self) -> int:
         return len(self._tokens)
 
     def find(self, digest: bytes) -> VerifiedToken | None:
         """Return the token with this hash, if it has been verified."""
-        found = self._tokens.get(digest)
-        if found is not None:
-            self._tokens.move_to_end(digest)
-        return found
+        return self._tokens.get(digest)
 
     def add(self, digest: bytes, token: VerifiedToken) -> None:
         """Remember a token."""
-        self._tokens[digest] = token
-        if len(self._tokens) > self._max_tokens:
-            self._tokens.popitem(last=False)
+        self._tokens.put(digest, token)
 
     def clear(self) -> None:
         """Forget all."""

@@ -1,4 +1,4 @@
-"""`httpserver.upgrade`: a request that offers an upgrade is one request, and nothing in its body becomes another.
+"""`httpserver.envelope`: a request that offers an upgrade is one request, and nothing in its body becomes another.
 
 Each way of running is a process of its own, which all tests ask, over raw sockets.
 """

@@ -1,11 +1,13 @@
 """`httpserver.security_headers`: what every response carries, whatever it answers.
 
 Also the answers of `httpserver.http_errors`, where there is no such page.
+
+Also the answers of `web.not_found`.
 """
 
 import pytest
 
-from httpserver.security_headers import SECURITY_HEADERS
+from httpserver.envelope import SECURITY_HEADERS
 from tests.harness import Graph, open_graph
 
 

@@ -1,0 +1,63 @@
+"""What an operation's context must offer to the engine."""
+
+from typing import Any, Protocol
+
+
+class Source(Protocol):
+    """Where records come from. The records of one source are of one type."""
+
+    @property
+    def name(self) -> str:
+        """The name that mappings go by."""
+        ...
+
+
+Key = tuple[Source, str]
+"""A source, and the canonical id of one of its records."""
+
+
+class Loaders(Protocol):
+    """The records that one operation asks for."""
+
+    def ask(self, source: Any, record_id: str, /) -> Any:
+        """Return what there is of a record: itself, None if there is none, or a future of one of these.
+
+        The same future each time that the same record is asked for. What is raised becomes the field's error.
+        """
+        ...
+
+
+class Access(Protocol):
+    """What the caller may see."""
+
+    @property
+    def may_fetch(self) -> bool:
+        """Whether records may be fetched at all; if not, resolvers say so at each field."""
+        ...
+
+    @property
+    def is_restricted(self) -> bool:
+        """Whether operations run on the restricted schema."""
+        ...
+
+    def check_root_fields(self, names: frozenset[str]) -> None:
+        """Raise `RequestRefused` if one of these fields is closed to the caller."""
+        ...
+
+
+class Context(Protocol):
+    """What the resolvers of one operation share."""
+
+    @property
+    def loaders(self) -> Loaders:
+        """Where compiled operations ask for records."""
+        ...
+
+    @property
+    def access(self) -> Access:
+        """What the caller may see."""
+        ...
+
+    async def load(self, source: Any, record_id: str) -> Any:
+        """Return the object that clients see of a record, None where there is none; raises the field's error."""
+        ...

@@ -1,0 +1,34 @@
+"""How a request is refused, and what formats the errors of a response. The messages are the graph's own."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Protocol
+
+from graphql import GraphQLError
+
+PARSE_FAILED: Final = "GRAPHQL_PARSE_FAILED"
+VALIDATION_FAILED: Final = "GRAPHQL_VALIDATION_FAILED"
+BAD_USER_INPUT: Final = "BAD_USER_INPUT"
+
+
+class RequestRefused(Exception):
+    """Nothing of the request is answered but this text, with this code."""
+
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class ErrorFormatter(Protocol):
+    """Turns errors into those of the response (GraphQL specification, 7.1.2)."""
+
+    def request_errors(self, errors: Sequence[GraphQLError], code: str) -> list[dict[str, Any]]:
+        """Return errors of a document that is not executed."""
+        ...
+
+    def variable_errors(self, errors: Sequence[GraphQLError], given: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Return errors of the variables that were given, and of the choice of an operation."""
+        ...
+
+    def execution_errors(self, errors: Sequence[GraphQLError], context: Any) -> list[dict[str, Any]]:
+        """Return errors of fields, and what else the context holds of the sort; may raise `RequestRefused`."""
+        ...

@@ -1,0 +1,46 @@
+"""Root fields that fetch records by id, and what their records are mapped to."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from engine.context import Context, Key
+from engine.mapping import ObjectMapping
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """A root field that fetches one record, or a list of records.
+
+    `key` makes the key of the value of `argument`, or of each value in it; `check` refuses a list as a whole. Both
+    raise what becomes the field's error.
+    """
+
+    argument: str
+    key: Callable[[Any], Key]
+    is_list: bool = False
+    check: Callable[[Any], None] | None = None
+
+    async def one(self, context: Context, value: Any) -> Any:
+        """Return the object that a value names, None where there is none."""
+        return await context.load(*self.key(value))
+
+    async def many(self, context: Context, values: Sequence[Any]) -> Any:
+        """Return one object, None or exception for each value, in order.
+
+        graphql-core makes an exception in a list a null and an error that is located at its index.
+        """
+        if self.check is not None:
+            self.check(values)
+        return await asyncio.gather(*(self.one(context, value) for value in values), return_exceptions=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """How a graph finds records and what clients see of them; fields without a lookup are not compiled."""
+
+    lookups: Mapping[str, Lookup]
+    """By the root field's name."""
+    mappings: Mapping[str, ObjectMapping[Any]]
+    """By the source's name."""

@@ -1,0 +1,91 @@
+"""What every response carries, in one pass over it: the request's id, security headers, and the end of a connection.
+
+Every request has an id, which its response and every line of the log show. A caller's own is used if it cannot forge a
+line of the log. It is in asgi-correlation-id's context variable, for that library's filter of log records.
+
+The security headers are the OWASP Secure Headers project's list for an API: nothing is stored, framed, sniffed or sent
+on. A page may set its own value of each. There is no `Strict-Transport-Security`: that is a promise about a whole host,
+which whoever holds its certificate has to make.
+
+A request that offers an upgrade ends its connection, whichever server carries the application: uvicorn over httptools
+takes no body for such a request, and reads the body's bytes as the next request, which a proxy in front has never seen.
+After `Connection: close` nothing more is read.
+"""
+
+import re
+from collections.abc import Iterable
+from random import getrandbits
+
+from asgi_correlation_id import correlation_id
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from httpserver.http_errors import internal_error
+from httpserver.request import Headers
+from httpserver.response import HeaderFields
+
+REQUEST_ID = b"x-request-id"
+
+CLOSE = (b"connection", b"close")
+
+SECURITY_HEADERS = {
+    "Cache-Control": "private, no-store",
+    "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+_FIELDS = [(name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
+_NAMES = frozenset(name for name, _ in _FIELDS)
+_ACCEPTABLE_ID = re.compile(rb"[A-Za-z0-9_.-]{1,64}")
+
+
+def request_id(headers: Headers | None) -> bytes:
+    """Return the id of a request: the caller's own if it is acceptable, else a new one. None: no head could be read."""
+    given = headers.get(REQUEST_ID) if headers is not None else b""
+    return given if given and _ACCEPTABLE_ID.fullmatch(given) else b"%032x" % getrandbits(128)
+
+
+def enveloped(fields: Iterable[tuple[bytes, bytes]], id_: bytes) -> HeaderFields:
+    """Return a response's headers together with those that every response carries."""
+    found = list(fields)
+    names = {name for name, _ in found}
+    found += _FIELDS if _NAMES.isdisjoint(names) else [field for field in _FIELDS if field[0] not in names]
+    found.append((REQUEST_ID, id_))
+    return found
+
+
+class Envelope:
+    """ASGI middleware, the outermost of ours. It also answers where the application raises: the last resort."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on. Raises what comes after the response has started: only the server can close then."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers.from_scope(scope)
+        id_ = request_id(headers)
+        correlation_id.set(id_.decode())
+        offers_upgrade = b"upgrade" in headers or scope["method"] == "CONNECT"
+        has_started = False
+
+        def send_enveloped(message: Message):  # type: ignore[no-untyped-def] # an awaitable of the server's own kind
+            nonlocal has_started
+            if message["type"] == "http.response.start":
+                has_started = True
+                fields = message.get("headers", ())
+                if offers_upgrade:
+                    fields = [*(field for field in fields if field[0].lower() != CLOSE[0]), CLOSE]
+                message["headers"] = enveloped(fields, id_)
+            return send(message)
+
+        try:
+            await self._app(scope, receive, send_enveloped)
+        except Exception as error:
+            if has_started:
+                raise
+            await internal_error(error)(scope, receive, send_enveloped)

@@ -1,0 +1,85 @@
+"""The engine over this graph: what `engine/` does not know of opportunities is handed to it here."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from graphql import GraphQLError
+
+from engine.cost import QueryLimits
+from engine.documents import MOST_BYTES
+from engine.engine import Engine
+from engine.errors import RequestRefused
+from engine.lookup import Records
+from resolvers import global_id
+from schema.access import MOST_REFUSALS, NO_CONTACTS, Forbidden
+from schema.context import Context
+from schema.errors import field_errors, refusals, request_errors, variable_errors
+from schema.federation import FederatedSchema
+from schema.lookups import LOOKUPS
+from schema.sources import MAPPINGS
+
+RECORDS = Records(LOOKUPS, MAPPINGS)
+
+
+def build_engine(
+    schema: FederatedSchema,
+    *,
+    restricted: FederatedSchema | None = None,
+    limits: QueryLimits | None = None,
+    show_costs: bool = False,
+    suggests_names: bool = True,
+    max_document_bytes: int = MOST_BYTES,
+) -> Engine:
+    """Return the engine that answers requests to this graph.
+
+    `restricted` is the schema with personal data closed (`schema/access.py`), for callers that may not see it.
+    `show_costs`: every response says what it took upstream.
+    """
+    return Engine(
+        schema._schema,  # noqa: SLF001 - Strawberry has no public way to the graphql-core schema
+        RECORDS,
+        ErrorFormatter(),
+        restricted=restricted._schema if restricted else None,  # noqa: SLF001 - as above
+        extensions=partial(extensions, show_costs=show_costs),
+        limits=limits,
+        suggests_names=suggests_names,
+        max_document_bytes=max_document_bytes,
+    )
+
+
+class ErrorFormatter:
+    """`engine.errors.ErrorFormatter` for this graph (`schema/errors.py`)."""
+
+    def request_errors(self, errors: Sequence[GraphQLError], code: str) -> list[dict[str, Any]]:
+        """Return errors of a document that is not executed."""
+        return request_errors(errors, code)
+
+    def variable_errors(self, errors: Sequence[GraphQLError], given: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Return errors of the variables that were given, and of the choice of an operation."""
+        return variable_errors(errors, given)
+
+    def execution_errors(self, errors: Sequence[GraphQLError], context: Context) -> list[dict[str, Any]]:
+        """Return errors of fields, and of personal fields that were refused; too many of those refuse the request."""
+        found = field_errors(errors) if errors else []
+        if context.refused:
+            if len(context.refused) > MOST_REFUSALS:
+                raise RequestRefused(f"{NO_CONTACTS} It was asked for too often.", Forbidden.code)
+            found += refusals(context.refused, Forbidden(NO_CONTACTS))
+        return found
+
+
+def extensions(context: Context, *, show_costs: bool) -> dict[str, Any]:
+    """Return a response's `extensions`: what it took upstream, and which records are stale."""
+    operation = context.operation
+    found: dict[str, Any] = {"upstream": operation.report()} if show_costs else {}
+    if operation.stale:
+        found["stale"] = [
+            {
+                "id": global_id.encode(stale.source, stale.source_id),
+                "ageSeconds": round(stale.age_seconds, 1),
+                "code": stale.code,
+            }
+            for stale in operation.stale
+        ]
+    return found

@@ -1,0 +1,270 @@
+"""The engine over a graph of books: it knows no opportunity, and answers as graphql-core does.
+
+`schema.execution` hands the graph of opportunities to the engine as this file does the books: `engine.context` and
+`engine.errors` say what is handed over, `engine.lookup` what its root fields are.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+import orjson
+import pytest
+import strawberry
+from graphql import GraphQLError, graphql
+from strawberry.types import Info
+
+from engine.answer import Answer
+from engine.engine import Engine
+from engine.errors import RequestRefused
+from engine.fallbacks import Reason
+from engine.lookup import Lookup, Records
+from engine.mapping import EnumMapping, IdMapping, ObjectMapping, by_code
+from httpserver.response import dumps
+
+
+@dataclass(frozen=True)
+class Shelf:
+    name: str
+
+
+SHELF = Shelf("shelf")
+
+
+@dataclass
+class BookRecord:
+    number: int
+    title: str
+    genre: str = "novel"
+    pages: int | None = None
+    writer: str | None = None
+
+
+BOOKS = {
+    "1": BookRecord(1, "Emma", pages=474, writer="Jane Austen"),
+    "2": BookRecord(2, 'A "quoted"\ntitle', genre="essay"),
+    "3": BookRecord(3, "Ulysses", genre="unheard of", pages=2**40, writer=""),
+    "4": BookRecord(4, None),  # type: ignore[arg-type] # a null where none may be
+}
+
+
+class NoNumber(Exception):
+    """This is no number of a book."""
+
+
+class Burnt(Exception):
+    """The book cannot be fetched."""
+
+
+@strawberry.enum
+class Genre(Enum):
+    NOVEL = "novel"
+    ESSAY = "essay"
+
+
+@strawberry.type
+class Author:
+    name: str
+
+
+@strawberry.type
+class Book:
+    id: strawberry.ID
+    title: str
+    genre: Genre | None
+    pages: int | None
+    author: Author | None
+
+
+BOOK = ObjectMapping(
+    Book,
+    {
+        "id": IdMapping("number"),
+        "title": "title",
+        "genre": EnumMapping(by_code(Genre), "genre"),
+        "pages": "pages",
+        "author": ObjectMapping(Author, {"name": lambda record: record.writer.upper()}, present="writer"),
+    },
+)
+
+
+class Loaders:
+    """Some books are in the shelf, others come later; one is burnt."""
+
+    def __init__(self) -> None:
+        self.requested: list[str] = []
+        self._known: dict[str, Any] = {}
+
+    def ask(self, source: Shelf, number: str) -> Any:
+        assert source is SHELF
+        if number not in self._known:
+            self.requested.append(number)
+            self._known[number] = BOOKS[number] if number == "1" else asyncio.ensure_future(self._fetch(number))
+        return self._known[number]
+
+    async def _fetch(self, number: str) -> BookRecord | None:
+        await asyncio.sleep(0)
+        if number == "451":
+            raise Burnt("This book is burnt.")
+        return BOOKS.get(number)
+
+
+@dataclass(frozen=True)
+class Access:
+    may_fetch: bool = True
+    is_restricted: bool = False
+    closed: frozenset[str] = frozenset()
+
+    def check_root_fields(self, names: frozenset[str]) -> None:
+        if names & self.closed:
+            raise RequestRefused("Not for you.", "CLOSED")
+
+
+@dataclass
+class Context:
+    loaders: Loaders = field(default_factory=Loaders)
+    access: Access = Access()
+
+    async def load(self, source: Shelf, number: str) -> Book | None:
+        if not self.access.may_fetch:
+            raise Burnt("No books for you.")
+        found = self.loaders.ask(source, number)
+        record = await asyncio.shield(found) if isinstance(found, asyncio.Future) else found
+        return None if record is None else BOOK.of(record)
+
+
+def key(number: str) -> tuple[Shelf, str]:
+    if not number.isdecimal():
+        raise NoNumber("Give the number of a book.")
+    return SHELF, number
+
+
+def at_most_five(numbers: Sequence[str]) -> None:
+    if len(numbers) > 5:
+        raise NoNumber("Give at most five.")
+
+
+ONE, MANY = Lookup("id", key), Lookup("ids", key, is_list=True, check=at_most_five)
+
+
+@strawberry.type
+class Query:
+    @strawberry.field
+    async def book(self, info: Info[Context, None], id: strawberry.ID) -> Book | None:  # noqa: A002 - the argument's name
+        return await ONE.one(info.context, id)  # type: ignore[no-any-return]
+
+    @strawberry.field
+    async def books(self, info: Info[Context, None], ids: list[strawberry.ID]) -> list[Book | None] | None:
+        return await MANY.many(info.context, ids)  # type: ignore[no-any-return]
+
+    @strawberry.field
+    def motto(self) -> str:
+        return "Read."
+
+
+SCHEMA = strawberry.Schema(Query)._schema
+
+
+class Errors:
+    """Errors as graphql-core formats them."""
+
+    def request_errors(self, errors: Sequence[GraphQLError], code: str) -> list[dict[str, Any]]:
+        return [{**error.formatted, "extensions": {"code": code}} for error in errors]
+
+    def variable_errors(self, errors: Sequence[GraphQLError], given: Mapping[str, Any]) -> list[dict[str, Any]]:
+        return [dict(error.formatted) for error in errors]
+
+    def execution_errors(self, errors: Sequence[GraphQLError], context: Context) -> list[dict[str, Any]]:
+        return [dict(error.formatted) for error in errors]
+
+
+def engine() -> Engine:
+    return Engine(
+        SCHEMA,
+        Records({"book": ONE, "books": MANY}, {"shelf": BOOK}),
+        Errors(),
+        extensions=lambda context: {"requested": sorted(context.loaders.requested)},
+    )
+
+
+async def answer(
+    engine: Engine, query: str, variables: dict[str, Any] | None = None, access: Access | None = None
+) -> dict[str, Any]:
+    document = engine.read(query)
+    if isinstance(document, Answer):
+        return document.body()
+    found = await engine.answer(document, variables, None, Context(access=access or Access()))
+    body: dict[str, Any] = orjson.loads(dumps(found.body()))
+    return body
+
+
+def ordered(errors: Sequence[Any]) -> list[Any]:
+    """Return errors in an order of their own: which field fails first is a matter of luck."""
+    return sorted(errors, key=str)
+
+
+NO = {"no": True}
+FULL = "{ id title genre pages author { name } kind: __typename }"
+
+
+@pytest.mark.parametrize(
+    ("query", "variables", "fallback"),
+    [
+        (f'{{ book(id: "1") {FULL} again: book(id: "2") {FULL} __typename }}', None, None),
+        (f'query Q {{ books(ids: ["1", "2", "2", "9"]) {FULL} }}', None, None),
+        (f"query($ids: [ID!]!) {{ books(ids: $ids) {FULL} }}", {"ids": ["2", "1", "x", "451"]}, None),
+        ('query($no: Boolean!) { book(id: "2") { title @skip(if: $no) ...F } } fragment F on Book { id }', NO, None),
+        ("query($ids: [ID!]!) { books(ids: $ids) { id } }", {"ids": []}, None),
+        ("query($ids: [ID!]!) { books(ids: $ids) { id } }", {"ids": ["1"] * 6}, Reason.ARGUMENT),
+        ("query($ids: [ID!]!) { books(ids: $ids) { id } }", {"ids": [None]}, Reason.VARIABLES),
+        ('{ motto book(id: "1") { id } }', None, Reason.ROOT_FIELD),
+        ('{ book(id: "4") { id title } }', None, Reason.NULL),
+        ('{ book(id: "3") { id genre author { name } } }', None, None),
+        ('{ book(id: "3") { id pages } }', None, Reason.VALUE),
+    ],
+)
+async def test_an_answer_is_graphql_core_s_whether_compiled_or_not(
+    query: str, variables: dict[str, Any] | None, fallback: Reason | None
+) -> None:
+    mine = engine()
+    expected = await graphql(SCHEMA, query, variable_values=variables, context_value=Context())
+    for _ in range(3):  # executed by graphql-core, compiled, and with what is compiled
+        found = await answer(mine, query, variables)
+        assert found.get("data") == expected.data
+        assert ordered(found.get("errors", [])) == ordered([error.formatted for error in expected.errors or ()])
+    assert dict(mine.fallbacks) == {Reason.FIRST_REQUEST: 1, **({fallback: 2} if fallback else {})}
+
+
+async def test_each_record_is_requested_once_whoever_executes() -> None:
+    mine = engine()
+    for _ in range(3):
+        found = await answer(mine, '{ a: books(ids: ["2", "1", "2"]) { id } b: book(id: "2") { title } }')
+        assert found["extensions"] == {"requested": ["1", "2"]}
+
+
+async def test_what_is_closed_to_a_caller_is_refused_before_anything_is_executed() -> None:
+    mine, closed = engine(), Access(closed=frozenset({"motto"}))
+    for _ in range(3):
+        assert await answer(mine, "{ motto }", access=closed) == {
+            "errors": [{"message": "Not for you.", "extensions": {"code": "CLOSED"}}]
+        }
+    assert (await answer(mine, "{ motto }"))["data"] == {"motto": "Read."}
+
+
+async def test_a_caller_that_may_not_fetch_is_told_so_at_each_field() -> None:
+    mine = engine()
+    for _ in range(3):
+        found = await answer(mine, '{ books(ids: ["1", "2"]) { id } }', access=Access(may_fetch=False))
+        assert found["data"] == {"books": [None, None]}
+        assert [error["path"] for error in found["errors"]] == [["books", 0], ["books", 1]]
+        assert found["extensions"] == {"requested": []}
+
+
+@pytest.mark.parametrize(
+    ("query", "code"), [("{ book", "GRAPHQL_PARSE_FAILED"), ("{ film }", "GRAPHQL_VALIDATION_FAILED")]
+)
+async def test_a_document_that_cannot_be_executed_is_refused_with_a_code(query: str, code: str) -> None:
+    (error,) = (await answer(engine(), query))["errors"]
+    assert error["extensions"] == {"code": code}
