@@ -36,7 +36,6 @@ def pytest_collection() -> None:
 
 LONG = (
     "test_graphiql_browser",
-    "test_benchmarks",
     "test_httpserver_envelope_upgrade",
     "test_proxies",
     "test_faults",

@@ -1,4 +1,7 @@
-"""The benchmarks start and print their rows. What they measure is nobody's claim here."""
+"""The benchmarks start and print their rows. What they measure is nobody's claim here.
+
+Those that need a load of seconds run with `make test-bench`, which `.ci/run` calls.
+"""
 
 import json
 from collections.abc import Iterator
@@ -42,6 +45,7 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Futu
         }
 
 
+@pytest.mark.wrk
 @needs_tools
 def test_the_benchmark_has_a_row_for_callers_with_a_token_and_an_origin(printed: dict[str, Future[str]]) -> None:
     text = printed["of_run"].result()
@@ -49,6 +53,7 @@ def test_the_benchmark_has_a_row_for_callers_with_a_token_and_an_origin(printed:
     assert "bad" not in text
 
 
+@pytest.mark.wrk
 @needs_tools
 def test_two_checkouts_are_measured_beside_each_other(printed: dict[str, Future[str]]) -> None:
     text = printed["of_beside"].result()
@@ -57,6 +62,7 @@ def test_two_checkouts_are_measured_beside_each_other(printed: dict[str, Future[
     assert " | 0 / 0 |" in text
 
 
+@pytest.mark.wrk
 @needs_tools
 def test_a_layer_is_measured_beside_the_whole(printed: dict[str, Future[str]]) -> None:
     text = printed["of_layers"].result()

@@ -1,6 +1,8 @@
 """Texts that differ in the ids in them are one document, and are answered as if each were read by itself.
 
 `engine.literals` finds the literals.
+
+`engine.reader` reads a text, `engine.slots` finds where its parameters stand.
 """
 
 import asyncio

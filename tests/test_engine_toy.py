@@ -1,4 +1,8 @@
-"""The engine over a graph of books: it knows no opportunity, and answers as graphql-core does."""
+"""The engine over a graph of books: it knows no opportunity, and answers as graphql-core does.
+
+`schema.execution` hands the graph of opportunities to the engine as this file does the books: `engine.context` and
+`engine.errors` say what is handed over, `engine.lookup` what its root fields are.
+"""
 
 import asyncio
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,7 @@
-"""`httpclient.client` over real sockets: what is written, what is read, and what becomes of the connection."""
+"""`httpclient.client` over real sockets: what is written, what is read, and what becomes of the connection.
+
+What it returns is an `httpclient.response`.
+"""
 
 import asyncio
 import base64

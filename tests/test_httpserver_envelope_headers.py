@@ -1,6 +1,8 @@
 """`httpserver.security_headers`: what every response carries, whatever it answers.
 
 Also the answers of `httpserver.http_errors`, where there is no such page.
+
+Also the answers of `web.not_found`.
 """
 
 import pytest

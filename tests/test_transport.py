@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import socket
-import time
 from typing import Any
 
 import pytest
@@ -37,10 +36,10 @@ async def failure(graph: Graph, query: str = CHARTMOGUL) -> dict[str, Any]:
 async def test_a_source_that_does_not_answer_in_time_is_given_up(fault: str) -> None:
     async with open_graph(**HASTY) as graph:
         graph.simulator.chartmogul.faults.add(FAULTS[fault], times=None)
-        started = time.monotonic()
+        started = loops.now()
 
         assert await failure(graph) == {"code": "UPSTREAM_TIMEOUT", "retryable": True, "source": "chartmogul"}
-        assert time.monotonic() - started < 1
+        assert loops.now() - started < 1
 
 
 async def test_the_deadline_bounds_the_whole_operation_however_many_records_wait() -> None:
@@ -52,10 +51,10 @@ async def test_the_deadline_bounds_the_whole_operation_however_many_records_wait
             f'a{number}: chartMogulOpportunity(sourceId: "{source_id}") {{ sourceId }}'
             for number, source_id in enumerate(list(chartmogul.records)[:60])
         )
-        started = time.monotonic()
+        started = loops.now()
         answer = await graph.ask(f"{{ {aliases} }}")
 
-        assert time.monotonic() - started < 1
+        assert loops.now() - started < 1
         assert {error["extensions"]["code"] for error in answer["errors"]} == {"UPSTREAM_TIMEOUT"}
         assert None in answer["data"].values()
 
@@ -63,11 +62,11 @@ async def test_the_deadline_bounds_the_whole_operation_however_many_records_wait
 async def test_a_sign_in_that_hangs_is_bounded_too() -> None:
     async with open_graph(**HASTY) as graph:
         graph.simulator.nexudus.faults.add(FAULTS["hang"], times=None)
-        started = time.monotonic()
+        started = loops.now()
 
         found = await failure(graph, '{ nexudusOpportunity(sourceId: "1427000501") { sourceId } }')
         assert (found["code"], found["source"]) == ("UPSTREAM_TIMEOUT", "nexudus")
-        assert time.monotonic() - started < 1
+        assert loops.now() - started < 1
 
 
 async def test_a_redirect_is_never_followed(graph: Graph) -> None:
@@ -91,11 +90,11 @@ async def test_a_body_without_end_costs_neither_memory_nor_time(
     graph: Graph, fault: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     graph.simulator.chartmogul.faults.add(FAULTS[fault], times=None)
-    started = time.monotonic()
+    started = loops.now()
 
     assert (await failure(graph))["code"] == "UPSTREAM_BAD_RESPONSE"
     assert "the body is too large" in caplog.text
-    assert time.monotonic() - started < 2
+    assert loops.now() - started < 2
 
 
 @pytest.mark.parametrize("fault", ["reset", "close"])
