@@ -50,7 +50,7 @@ class Waiter:
 
 
 class KeyRequest:
-    """One record that is being fetched or waits to be; who asked owner, and all who wait for it."""
+    """One record that is queued or being fetched; its owner requested it first, its waiters wait for it."""
 
     __slots__ = ("is_queued", "outcome", "owner", "shared_fetch", "source_id", "waiters")
 

@@ -30,8 +30,8 @@ class Rate:
 class RateLimiter:
     """The ration of one source.
 
-    A request is `acquire`, then `on_sent` or `release`. Between the two it counts as if it were sent just now: opening a
-    connection takes time, and what counts at the source is when the request is on its way.
+    A request is `acquire`, then `on_sent` or `release`. Between the two it counts as if it were sent just now: to open
+    a connection takes time, and what counts at the source is when the request is on its way.
     """
 
     def __init__(
