@@ -72,7 +72,7 @@ class Written:
     def pause_reading(self) -> None:
         """Do nothing: nobody sends."""
 
-    resume_reading = close = pause_reading
+    resume_reading = close = abort = pause_reading
 
 
 class Inside:

@@ -22,7 +22,7 @@ class Functions:
     def __init__(self) -> None:
         self._known: dict[tuple[Any, ...], Function] = {}
         self.bytes = 0
-        """Memory that they take, estimated; `tests/test_engine_documents_memory.py` compares this with a measurement."""
+        """Estimated memory: `tests/test_engine_documents_memory.py` compares this with a measurement."""
 
     def function(
         self, type_: GraphQLObjectType, mapping: ObjectMapping[Any], details: list[FieldDetails], collect: Collect

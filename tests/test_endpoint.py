@@ -253,8 +253,7 @@ async def test_a_body_above_the_limit_is_413(web: Graph, size: int) -> None:
     body = b'{"query": "{ __typename }", "extensions": {"x": "' + b"x" * size + b'"}}'
     refused(await post(web, body), 413)
     refused(await post(web, body, content_length=str(len(body))), 413)
-    endless = await post(web, QUERY, content_length="9" * 5_000)
-    refused(endless, 413 if web.port is None else 400)  # whoever reads heads has a bound for numbers
+    refused(await post(web, QUERY, content_length="9" * 5_000), 413)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What documents are counted as is within a factor of two of the memory that they take."""
+"""`engine.functions`, `engine.documents`: documents are counted as what they take, within a factor of two."""
 
 import gc
 import tracemalloc
