@@ -187,16 +187,17 @@ async def test_a_list_that_cannot_be_used_falls_back_to_single_requests(signed_i
     answer = await fetch(signed_in, IDS[:3])
     assert found(answer) == IDS[:3]
     assert "errors" not in answer
-    assert kinds(signed_in)[-3:] == ["get"] * 3
+    assert kinds(signed_in).count("get") == 3
 
 
 @pytest.mark.parametrize("fault", ["500", "ooops-400", "invalid-json"])
-async def test_a_list_that_always_fails_costs_one_request_more_and_is_left_alone_for_some_minutes(
+async def test_lists_that_always_fail_cost_three_requests_and_are_left_alone_for_some_minutes(
     signed_in: Graph, fault: str
 ) -> None:
     signed_in.simulator.nexudus.faults.add(FAULTS[fault], times=None, kinds={"list-by-ids"})
     assert found(await fetch(signed_in, IDS[:50])) == IDS[:50]
-    assert kinds(signed_in) == ["list-by-ids", *["get"] * 50]
+    # The list, and its halves in case that one of its rows stops it.
+    assert sorted(kinds(signed_in)) == [*["get"] * 50, *["list-by-ids"] * 3]
 
     signed_in.simulator.nexudus.calls.clear()
     assert found(await fetch(signed_in, IDS[50:60])) == IDS[50:60]
@@ -213,8 +214,6 @@ async def test_a_list_that_always_fails_costs_one_request_more_and_is_left_alone
 async def test_a_row_that_stops_lists_is_found_by_halves_and_asked_for_by_itself_from_then_on(
     signed_in: Graph, row: int
 ) -> None:
-    await fetch(signed_in, IDS[100:103])  # lists work
-    signed_in.simulator.nexudus.calls.clear()
     signed_in.simulator.nexudus.faults.add(FAULTS["500"], times=None, kinds={"list-by-ids"}, ids={IDS[row]})
     assert found(await fetch(signed_in, IDS[:50])) == IDS[:50]
     assert len(reads(signed_in)) <= 16

@@ -1,8 +1,8 @@
 """Fetches CrmOpportunity records: one id by get-one, several by list-by-ids, with every doubt settled by get-one.
 
-A list that fails though single records do not is either a list of which one row stops the source, or lists do not work
-at all. If they have worked lately, halves of it are asked for, until the row is found, which is kept out of lists for
-some minutes. Else lists are off for some minutes.
+A list may fail though single records do not, because one of its rows stops the source, or because lists do not work at
+all. Its halves tell: halves that fail are halved until the row is found, which is kept out of lists for some minutes;
+if both halves of the first list fail, lists are off for some minutes.
 """
 
 import asyncio
@@ -105,9 +105,6 @@ class NexudusClient:
             return dict.fromkeys(ids, failure)
         if failure.status is not None and 400 <= failure.status < 500 and not failure.retryable:
             self._lists.switch_off(f"it is refused with status {failure.status}, though single records are not")
-        elif not self._lists.have_worked:
-            self._lists.switch_off("it fails, though single records do not")
-        if self._lists.are_off:
             return {ids[0]: first} | await self._fetch_singly(ids[1:], shared_fetch)
         halves = await self._try_halves(ids[1:], ids[0], shared_fetch)
         if None not in halves.values():
@@ -162,8 +159,6 @@ class NexudusClient:
         if page.filter_ignored:
             request.close_connection()  # it may have been the reply to another request
             self._lists.switch_off("it answered with records that were not asked for")
-        else:
-            self._lists.worked()
         if self._confirm_missing:
             page.unsure += page.missing
         doubts: dict[str, Outcome] = {}
@@ -188,10 +183,10 @@ class NexudusClient:
         return {ids[0]: first} | await self._fetch_singly(ids[1:], shared_fetch)
 
     async def _fetch_singly(self, ids: Sequence[str], shared_fetch: SharedFetch) -> dict[str, Outcome]:
-        concurrency_limiter = asyncio.Semaphore(SINGLES_AT_ONCE)
+        slots = asyncio.Semaphore(SINGLES_AT_ONCE)
 
         async def fetch_one(source_id: str) -> Outcome:
-            async with concurrency_limiter:
+            async with slots:
                 return await self._fetch_one(source_id, shared_fetch)
 
         return dict(zip(ids, await asyncio.gather(*map(fetch_one, ids)), strict=True))

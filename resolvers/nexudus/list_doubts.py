@@ -24,7 +24,6 @@ class ListDoubts:
         self._telemetry = telemetry
         self._clock = clock
         self._off_until = float("-inf")
-        self._worked_until = float("-inf")
         self._none_found_is_404_until = float("-inf")
         self._last_absent = _NOTHING
         self._never_sent = _NOTHING
@@ -40,17 +39,7 @@ class ListDoubts:
         """Ask for each record singly from now on, for some minutes."""
         if not self.are_off:
             self._off_until = self._clock() + DOUBT_SECONDS
-            self._worked_until = float("-inf")
             self._telemetry(ListByIdsSwitchedOff(SOURCE, reason))
-
-    @property
-    def have_worked(self) -> bool:
-        """Whether a list could be used lately: then it is more likely a row that spoils one than the lists."""
-        return self._clock() < self._worked_until
-
-    def worked(self) -> None:
-        """Take note of a list that could be used."""
-        self._worked_until = self._clock() + DOUBT_SECONDS
 
     @property
     def none_found_is_404(self) -> bool:
