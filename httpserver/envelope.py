@@ -9,7 +9,8 @@ which whoever holds its certificate has to make.
 
 A request that offers an upgrade ends its connection, whichever server carries the application: uvicorn over httptools
 takes no body for such a request, and reads the body's bytes as the next request, which a proxy in front has never seen.
-After `Connection: close` nothing more is read.
+After `Connection: close` nothing more is read. For the same reason chunked bodies, whose trailers httptools makes
+headers of, and two Host headers are refused where another server than ours has framed a request.
 """
 
 import re
@@ -19,8 +20,8 @@ from random import getrandbits
 from asgi_correlation_id import correlation_id
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from httpserver.http_errors import internal_error
-from httpserver.request import Headers
+from httpserver.http_errors import HTTPError, internal_error
+from httpserver.request import EXTENSION, Headers
 from httpserver.response import HeaderFields
 
 REQUEST_ID = b"x-request-id"
@@ -57,6 +58,17 @@ def enveloped(fields: Iterable[tuple[bytes, bytes]], id_: bytes) -> HeaderFields
     return [*given, *own, (REQUEST_ID, id_)]
 
 
+def refused_elsewhere(scope: Scope, headers: Headers) -> HTTPError | None:
+    """Return the refusal of a request that another server has framed and that may not say what its client has sent."""
+    if EXTENSION in scope.get("extensions", {}):
+        return None
+    if b"transfer-encoding" in headers:
+        return HTTPError(411, "A request's body needs a Content-Length under this ASGI server.")
+    if len(headers.all(b"host")) > 1:
+        return HTTPError(400, "A request needs one Host header.")
+    return None
+
+
 class Envelope:
     """ASGI middleware, the outermost of ours. It also answers where the application raises: the last resort."""
 
@@ -71,7 +83,8 @@ class Envelope:
         headers = Headers.from_scope(scope)
         id_ = request_id(headers)
         correlation_id.set(id_.decode())
-        offers_upgrade = b"upgrade" in headers or scope["method"] == "CONNECT"
+        refusal = refused_elsewhere(scope, headers)
+        closes = refusal is not None or b"upgrade" in headers or scope["method"] == "CONNECT"
         has_started = False
 
         def send_enveloped(message: Message):  # type: ignore[no-untyped-def] # an awaitable of the server's own kind
@@ -79,13 +92,13 @@ class Envelope:
             if message["type"] == "http.response.start":
                 has_started = True
                 fields = message.get("headers", ())
-                if offers_upgrade:
+                if closes:
                     fields = [*(field for field in fields if field[0].lower() != CLOSE[0]), CLOSE]
                 message["headers"] = enveloped(fields, id_)
             return send(message)
 
         try:
-            await self._app(scope, receive, send_enveloped)
+            await (self._app if refusal is None else refusal.response())(scope, receive, send_enveloped)
         except Exception as error:
             if has_started:
                 raise

@@ -34,10 +34,13 @@ class HTTPError(Exception):
             "errors": [{"message": self.message, "extensions": {"code": self.code, "retryable": self.retryable}}],
         }
 
+    def response(self, media_type: str = JSON) -> HttpResponse:
+        """Return the response that tells of it."""
+        return HttpResponse(dumps(self.body), self.status, media_type, self.headers)
+
 
 def internal_error(error: Exception, media_type: str = JSON) -> HttpResponse:
     """Return the response to a request that met a fault of this server, and log the fault."""
     # Not with the exception's own text: it could repeat what was sent, or what a source answered.
     logger.error("A request failed", exc_info=Exception(type(error).__name__).with_traceback(error.__traceback__))
-    masked = HTTPError(500, "Internal server error.", code="INTERNAL_SERVER_ERROR")
-    return HttpResponse(dumps(masked.body), masked.status, media_type)
+    return HTTPError(500, "Internal server error.", code="INTERNAL_SERVER_ERROR").response(media_type)

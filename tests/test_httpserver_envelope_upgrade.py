@@ -135,6 +135,19 @@ async def test_the_documented_command_of_uvicorn_frames_requests_as_the_server_d
     assert (await sent(documented, request_)).split(b" ")[1] == status
 
 
+@pytest.mark.parametrize("way", ["uvicorn over httptools", "uvicorn over h11"])
+async def test_what_another_framing_may_have_changed_is_refused(ports: dict[str, int], way: str) -> None:
+    """httptools makes headers of trailers: a credential in one would count."""
+    head = CHUNKED + b"Host: 127.0.0.1\r\n\r\n"
+    for request_ in (head + CHUNKS + b"X-API-Key: from-a-trailer\r\n\r\n", head + CHUNKS + b"\r\n"):
+        found = await sent(ports[way], request_)
+        assert found.startswith(b"HTTP/1.1 411 ")
+        assert b"connection: close" in found.lower()
+    if way == "uvicorn over httptools":  # h11 refuses it by itself
+        twice = asking("{ __typename }", b"Connection: close", b"Host: elsewhere.example.com")
+        assert (await sent(ports[way], twice)).startswith(b"HTTP/1.1 400 ")
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def documented() -> AsyncIterator[int]:
     """Run what `docs/operating.md` says; yield the port."""

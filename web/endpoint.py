@@ -100,7 +100,7 @@ class GraphQLEndpoint:
             type_ = request.headers.memoized(response_type)
             return await self._respond(request, type_)
         except HTTPError as error:
-            return HttpResponse(dumps(error.body), error.status, type_, error.headers)
+            return error.response(type_)
         except ClientDisconnected:
             return HttpResponse(b"", 499)  # reaches nobody: nginx's status for it, for whatever counts answers
         except Exception as error:
