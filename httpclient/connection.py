@@ -13,7 +13,7 @@ import aiohttp
 from aiohttp.connector import Connection as Opened
 
 from httpclient.content_encoding import BodyTooLarge, decompressed
-from httpclient.response import Headers, Response
+from httpclient.response import BYTE_ORDER_MARK, Headers, Response
 from httpclient.response_parser import BODY_TOO_LARGE, CUT, ResponseParser
 from httpclient.response_parser import MalformedResponse as MalformedResponse  # which `OnResponse` gets
 
@@ -151,17 +151,20 @@ class Connection(asyncio.Protocol):
 
 
 def _decoded(response: Response, max_bytes: int) -> tuple[Response | MalformedResponse, bool]:
-    """Return the response with its body decompressed, and whether its encoding was all that it should be."""
+    """Return the response with its body decompressed, and whether the body was all that it should be.
+
+    A byte order mark before JSON (RFC 8259, 8.1: "MUST NOT") is left to whoever reads the body.
+    """
     if len(response.body) > max_bytes:
         return MalformedResponse(BODY_TOO_LARGE), True
     assert isinstance(response.headers, Headers)
     encodings = response.headers.listed("Content-Encoding")
-    if not encodings:
-        return response, True
+    is_sound = True
     try:
-        response.body, is_sound = decompressed(response.body, encodings, max_bytes)
+        if encodings:
+            response.body, is_sound = decompressed(response.body, encodings, max_bytes)
     except BodyTooLarge:
         return MalformedResponse(BODY_TOO_LARGE), True
     except ValueError as error:
         return MalformedResponse(str(error)), True
-    return response, is_sound
+    return response, is_sound and not response.body.startswith(BYTE_ORDER_MARK)

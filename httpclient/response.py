@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
 
 class Headers:
     """Headers as they came. Nothing is parsed before somebody looks one up: of most responses nobody does."""

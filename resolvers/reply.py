@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from httpclient.response import Response
+from httpclient.response import BYTE_ORDER_MARK, Response
 from resolvers.errors import (
     UpstreamBadResponse,
     UpstreamError,
@@ -118,7 +118,6 @@ def check_nesting(value: Any) -> None:
     raise ValueError("nested too deeply")
 
 
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _HALF = re.compile(rb"\\u[dD][89a-fA-F]")
 _ESCAPE = re.compile(
     rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\."

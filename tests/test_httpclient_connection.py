@@ -128,6 +128,13 @@ def test_a_reply_of_odd_form_is_read_and_its_connection_not_used_again(reply: by
     assert not line.idle
 
 
+def test_the_connection_of_a_body_with_a_byte_order_mark_is_not_used_again() -> None:
+    line = Line()
+    assert body(line.ask(OK.replace(b"Length: 2", b"Length: 5").replace(b"{}", b"\xef\xbb\xbf{}"))) == b"\xef\xbb\xbf{}"
+    assert line.pipe.is_shut
+    assert not line.idle
+
+
 @pytest.mark.parametrize("name", ODD)
 async def test_what_is_read_of_an_odd_reply_is_what_aiohttp_reads(name: str) -> None:
     loop = asyncio.get_running_loop()

@@ -12,10 +12,11 @@ from typing import Any
 
 import msgspec
 
+from httpclient.response import BYTE_ORDER_MARK
 from resolvers.errors import UpstreamBadResponse
 from resolvers.nexudus.json_items import elements, members
 from resolvers.nexudus.record import SOURCE, NexudusRecord, PartialRecord, fill, is_complete, never_null, parse
-from resolvers.reply import BYTE_ORDER_MARK, decode, decoder
+from resolvers.reply import decode, decoder
 
 
 @dataclass(slots=True)
