@@ -12,7 +12,7 @@ class Pipe:
     def __init__(self) -> None:
         self.protocol: Any = self
         self.transport: Any = self
-        self.dumps = b""
+        self.written = b""
         self.is_shut = False
         self.lost: list[Exception | None] = []
 
@@ -21,7 +21,7 @@ class Pipe:
     def set_write_buffer_limits(self, high: int) -> None: ...
 
     def write(self, data: bytes) -> None:
-        self.dumps += data
+        self.written += data
 
     def is_closing(self) -> bool:
         return self.is_shut

@@ -58,16 +58,16 @@ def choices(type_: type[Any]) -> list[tuple[str, bool, Sequence[Any]]]:
 
 def record(type_: type[Any], source_id: str, chance: Random) -> Any:
     """Return a record; a quarter of its values are null, and once in a while one does not fit."""
-    mapping: dict[str, Any] = {}
+    attributes: dict[str, Any] = {}
     for name, is_optional, values in choices(type_):
-        mapping[name] = None if is_optional and chance.random() < 0.25 else chance.choice(values)
-    mapping |= (
+        attributes[name] = None if is_optional and chance.random() < 0.25 else chance.choice(values)
+    attributes |= (
         {"id": int(source_id), "status": chance.choice([1, 2, 3, 4])} if type_ is NexudusRecord else {"uuid": source_id}
     )
     if chance.random() < 0.03:
-        name = chance.choice([name for name in mapping if name not in ("id", "uuid", "value")])
-        mapping[name] = chance.choice([None, *MISFITS])
-    return type_(**mapping)
+        name = chance.choice([name for name in attributes if name not in ("id", "uuid", "value")])
+        attributes[name] = chance.choice([None, *MISFITS])
+    return type_(**attributes)
 
 
 def outcome(source: str, source_id: str, chance: Random) -> Any:

@@ -93,9 +93,9 @@ class Client:
 class Recording:
     """A transport, and what is written to it: a client that sends on after the end may not get all of it."""
 
-    def __init__(self, transport: asyncio.Transport, dumps: bytearray) -> None:
+    def __init__(self, transport: asyncio.Transport, written: bytearray) -> None:
         self._transport = transport
-        self._written = dumps
+        self._written = written
 
     def write(self, data: bytes) -> None:
         self._written += data
@@ -112,7 +112,7 @@ class Served:
         self.state = ServerState()
         self.state.default_headers = [DATE]
         self.pieces = 0
-        self.dumps = bytearray()
+        self.written = bytearray()
         self.faults: list[Any] = []
         self.config = uvicorn.Config(app, http=kind, log_config=None, access_log=False, ws="none", lifespan="off")
         self.config.timeout_keep_alive = keep_alive_seconds  # type: ignore[assignment] # less than a second
@@ -122,23 +122,23 @@ class Served:
     def connection(self) -> Any:
         """Return a protocol that counts the pieces it was given, and keeps what it writes."""
         kind: Any = self._kind  # its types call it a plain `Protocol`
-        mapping: Any = kind(config=self.config, server_state=self.state, app_state={})
-        connect, receive = mapping.connection_made, mapping.data_received
+        connection: Any = kind(config=self.config, server_state=self.state, app_state={})
+        connect, receive = connection.connection_made, connection.data_received
 
         def data_received(data: bytes) -> None:
             self.pieces += 1
             receive(data)
 
-        mapping.connection_made = lambda transport: connect(Recording(transport, self.dumps))
-        mapping.data_received = data_received
-        return mapping
+        connection.connection_made = lambda transport: connect(Recording(transport, self.written))
+        connection.data_received = data_received
+        return connection
 
     async def settle(self) -> None:
         """Wait until nothing happens any more: it would within some turns of the loop, since nothing waits for time."""
         quiet, last = 0, None
         while quiet < 20:
             await asyncio.sleep(0)
-            now = self.pieces, len(self.dumps), len(self.state.connections), len(self.state.tasks)
+            now = self.pieces, len(self.written), len(self.state.connections), len(self.state.tasks)
             quiet, last = quiet + 1 if now == last else 0, now
 
     @asynccontextmanager
@@ -151,9 +151,9 @@ class Served:
             yield self
         finally:
             server.close()
-            mapping: Any
-            for mapping in list(self.state.connections):
-                mapping.transport.abort()
+            connection: Any
+            for connection in list(self.state.connections):
+                connection.transport.abort()
             await until(lambda: not self.state.connections)
             for task in list(self.state.tasks):
                 task.cancel()
@@ -176,8 +176,8 @@ class Served:
 
     def shut_down(self) -> None:
         """Do as uvicorn does when it stops."""
-        for mapping in list(self.state.connections):
-            mapping.shutdown()
+        for connection in list(self.state.connections):
+            connection.shutdown()
 
 
 class Stub:
@@ -312,6 +312,6 @@ def both_ways(request_: bytes) -> tuple[list[bytes], list[bytes]]:
 
 
 def endpoint(answer: Any, **parts: Any) -> GraphQLEndpoint:
-    mapping = GraphQLEndpoint(answer, page=None, security=RequestPolicy(**parts))
-    mapping.app = Envelope(mapping)  # type: ignore[attr-defined] # kept beside it, for the test alone
-    return mapping
+    found = GraphQLEndpoint(answer, page=None, security=RequestPolicy(**parts))
+    found.app = Envelope(found)  # type: ignore[attr-defined] # kept beside it, for the test alone
+    return found

@@ -168,10 +168,10 @@ def selection(paths: Iterable[str]) -> str:
         for name in path.split("."):
             place = place.setdefault(name, {})
 
-    def dumps(of: dict[str, Any]) -> str:
-        return " ".join(name + (f" {{ {dumps(inner)} }}" if inner else "") for name, inner in of.items())
+    def written(of: dict[str, Any]) -> str:
+        return " ".join(name + (f" {{ {written(inner)} }}" if inner else "") for name, inner in of.items())
 
-    return dumps(tree)
+    return written(tree)
 
 
 async def walk(

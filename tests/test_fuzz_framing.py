@@ -174,15 +174,15 @@ async def as_served(parts: list[bytes]) -> tuple[Executed, list[bytes], bool]:
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
         await send({"type": "http.response.body", "body": b""})
 
-    mapping, transport = Served(lane(), app, 2).connection(), Written()
-    mapping.connection_made(transport)
+    connection, transport = Served(lane(), app, 2).connection(), Written()
+    connection.connection_made(transport)
     for part in parts:
-        mapping.data_received(part)
+        connection.data_received(part)
         for _ in range(8):
             await asyncio.sleep(0)
     for _ in range(40):
         await asyncio.sleep(0)
-    mapping.connection_lost(None)
+    connection.connection_lost(None)
     await asyncio.sleep(0)
     return executed, re.findall(rb"HTTP/1\.1 ([2-5]\d\d) ", transport.data), transport.is_closed
 

@@ -91,11 +91,11 @@ async def test_a_usual_request_behind_an_unusual_one_waits_too(stub: Stub, clien
 
 async def test_what_waits_behind_an_answer_is_bounded(stub: Stub, served: Served, client: Client) -> None:
     await client.send(post(b"wait"))
-    (mapping,) = served.state.connections
+    (connection,) = served.state.connections
     client.writer.write(b"POST / HTTP/1.1\r\n" + b"x: y\r\n" * 1_000_000)
-    await until(lambda: mapping._is_reading_paused)
+    await until(lambda: connection._is_reading_paused)
     await asyncio.sleep(0.02)
-    assert len(mapping._buffer) < 600_000
+    assert len(connection._buffer) < 600_000
     stub.gate.set()
     assert echoed(await client.answer()) == b"wait"
     assert (await client.rest()).startswith(b"HTTP/1.1 431 ")
@@ -107,9 +107,9 @@ async def test_a_connection_whose_reading_was_paused_reads_on_after_its_answer(
 ) -> None:
     large = b"x" * length
     await client.send(post(b"wait"))
-    (mapping,) = served.state.connections
+    (connection,) = served.state.connections
     client.writer.write(post(large))
-    await until(lambda: mapping._is_reading_paused)
+    await until(lambda: connection._is_reading_paused)
     stub.gate.set()
     assert echoed(await client.answer()) == b"wait"
     assert echoed(await client.answer()) == large
@@ -174,10 +174,10 @@ async def test_a_client_that_goes_away_ends_its_work(caplog: pytest.LogCaptureFi
 async def test_a_client_that_goes_before_the_task_of_its_request_has_run_ends_the_work() -> None:
     work = Work()
     async with serving(work.endpoint()) as served:
-        mapping = served.connection()
-        transport, _ = await asyncio.get_running_loop().create_connection(lambda: mapping, "127.0.0.1", served._port)
-        mapping.data_received(asking("{ a }"))
-        mapping.connection_lost(None)
+        connection = served.connection()
+        transport, _ = await asyncio.get_running_loop().create_connection(lambda: connection, "127.0.0.1", served._port)
+        connection.data_received(asking("{ a }"))
+        connection.connection_lost(None)
         await until(lambda: work.ended)
         assert work.ended == ["CancelledError"]
         assert work.concurrency_limit._free == 3
@@ -190,8 +190,8 @@ async def test_an_answer_that_is_there_in_the_very_moment_its_client_goes_is_sen
     stub: Stub, served: Served, client: Client
 ) -> None:
     await client.send(post(b"wait"))
-    (mapping,) = served.state.connections
-    mapping.transport.abort()
+    (connection,) = served.state.connections
+    connection.transport.abort()
     stub.gate.set()
     await until(lambda: not served.state.tasks)
     assert not stub.cancelled
@@ -392,15 +392,15 @@ async def test_half_a_head_and_then_its_rest_is_answered(stub: Stub) -> None:
 async def test_answers_that_nobody_reads_do_not_pile_up(stub: Stub, served: Served) -> None:
     async with served.client() as client:
         client.writer.transport.pause_reading()  # type: ignore[attr-defined] # it can also read
-        (mapping,) = served.state.connections
+        (connection,) = served.state.connections
         count = 100
         for number in range(count):
             before = served.pieces
             client.writer.write(post(b"big%03d" % number))
-            await until(lambda before=before: served.pieces > before or mapping._is_reading_paused)
-        assert mapping._is_reading_paused
+            await until(lambda before=before: served.pieces > before or connection._is_reading_paused)
+        assert connection._is_reading_paused
         await asyncio.sleep(0.02)
-        assert mapping.transport.get_write_buffer_size() < 65_536 + 2 * 240_000
+        assert connection.transport.get_write_buffer_size() < 65_536 + 2 * 240_000
         assert len(stub.lane) < count
         client.writer.transport.resume_reading()  # type: ignore[attr-defined]
         for number in range(count):

@@ -177,7 +177,7 @@ async def answers(kind: type[asyncio.Protocol], app: Any, pieces: Iterable[tuple
             if is_apart:
                 await served.settle()
         await served.settle()
-        return same(bytes(served.dumps)), bool(served.state.connections)
+        return same(bytes(served.written)), bool(served.state.connections)
 
 
 async def understood_as_ever(pieces: Sequence[tuple[bytes, bool]]) -> Stub:

@@ -88,10 +88,10 @@ async def test_an_id_does_not_outlast_its_request(stub: Stub) -> None:
     """Else what the connection itself has to tell later would be put down to it."""
     seen: list[str | None] = []
     async with serving(stub) as served:
-        connection = served.connection
+        original = served.connection
 
-        def mapping() -> Any:
-            found = connection()
+        def connection() -> Any:
+            found = original()
             receive = found.data_received
 
             def data_received(data: bytes) -> None:
@@ -102,7 +102,7 @@ async def test_an_id_does_not_outlast_its_request(stub: Stub) -> None:
             found.data_received = data_received
             return found
 
-        server = await asyncio.get_running_loop().create_server(mapping, "127.0.0.1", 0)
+        server = await asyncio.get_running_loop().create_server(connection, "127.0.0.1", 0)
         served._port = server.sockets[0].getsockname()[1]
         async with served.client() as client:
             for body in (b"x", b"turn"):

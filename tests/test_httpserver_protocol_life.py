@@ -35,12 +35,12 @@ async def test_a_valid_request_before_an_invalid_one_is_answered_first(
 async def test_requests_behind_one_that_takes_its_time_stay_unread(stub: Stub, served: Served, first: bytes) -> None:
     async with served.client() as client:
         await client.send(first)
-        (mapping,) = served.state.connections
-        assert isinstance(mapping, HTTPConnection)
+        (connection,) = served.state.connections
+        assert isinstance(connection, HTTPConnection)
         client.writer.write(post(b"x") * 50_000)
-        await until(lambda: mapping._is_reading_paused)
+        await until(lambda: connection._is_reading_paused)
         await served.settle()
-        assert len(mapping._buffer) < 600_000
+        assert len(connection._buffer) < 600_000
         assert stub.lane + stub.usual == [b"wait"]
         assert len(served.state.tasks) == 1
         stub.gate.set()

@@ -54,8 +54,8 @@ async def served() -> AsyncIterator[tuple[App, Send]]:
     state = ServerState()
 
     def connection() -> asyncio.Protocol:  # made as uvicorn makes it; its types call it a plain `Protocol`
-        mapping = config.http_protocol_class
-        return mapping(config=config, server_state=state, app_state={})  # type: ignore[call-arg] # see above
+        protocol_class = config.http_protocol_class
+        return protocol_class(config=config, server_state=state, app_state={})  # type: ignore[call-arg] # see above
 
     server = await asyncio.get_running_loop().create_server(connection, "127.0.0.1", 0)
 

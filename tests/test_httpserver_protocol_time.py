@@ -41,15 +41,15 @@ class Unread:
 
 async def connected() -> tuple[Any, Unread]:
     served = Served(lane(), Stub().app, 2)
-    mapping = served.connection()
-    transport = Unread(mapping)
-    mapping.connection_made(transport)
-    return mapping, transport
+    connection = served.connection()
+    transport = Unread(connection)
+    connection.connection_made(transport)
+    return connection, transport
 
 
 async def test_who_reads_no_answer_is_closed_in_time_and_nothing_more_is_made_for_it() -> None:
-    mapping, transport = await connected()
-    mapping.data_received(post(b"big") * 1_000)
+    connection, transport = await connected()
+    connection.data_received(post(b"big") * 1_000)
     assert transport.size < 300_000
     await asyncio.sleep(WRITE_SECONDS - 1)
     assert not transport.aborted
@@ -59,8 +59,8 @@ async def test_who_reads_no_answer_is_closed_in_time_and_nothing_more_is_made_fo
 
 
 async def test_who_reads_slowly_is_not() -> None:
-    mapping, transport = await connected()
-    mapping.data_received(post(b"big" * 3))
+    connection, transport = await connected()
+    connection.data_received(post(b"big" * 3))
     size = transport.size
     for _ in range(3):
         await asyncio.sleep(WRITE_SECONDS - 0.1)
@@ -70,8 +70,8 @@ async def test_who_reads_slowly_is_not() -> None:
 
 
 async def test_a_small_answer_that_nobody_reads_keeps_no_connection_either() -> None:
-    mapping, transport = await connected()
-    mapping.data_received(post(b"x", b"Connection: close"))
+    connection, transport = await connected()
+    connection.data_received(post(b"x", b"Connection: close"))
     assert transport.size
     await asyncio.sleep(WRITE_SECONDS)
     assert transport.aborted

@@ -60,8 +60,8 @@ def test_clients_that_come_together_are_taken_together(loop: str) -> None:
                 server.close()
         return turns
 
-    mapping = pytest.importorskip("uvloop").new_event_loop if loop == "uvloop" else asyncio.new_event_loop
-    with asyncio.Runner(loop_factory=mapping) as runner:
+    make_loop = pytest.importorskip("uvloop").new_event_loop if loop == "uvloop" else asyncio.new_event_loop
+    with asyncio.Runner(loop_factory=make_loop) as runner:
         assert runner.run(turns()) < 10
 
 

@@ -36,11 +36,11 @@ HASH = "AB" * 32
 
 @pytest.mark.parametrize("other", [HASH, f"sha256:{HASH}", f"sha256:{HASH.lower()}"])
 def test_two_spellings_of_one_hash_are_the_same_id(other: str) -> None:
-    dumps = {HASH.lower(): "query A { __typename }", other: "query B { __typename }"}
+    documents = {HASH.lower(): "query A { __typename }", other: "query B { __typename }"}
     with pytest.raises(ValueError, match="the same id twice"):
-        read_manifest(json.dumps(dumps))
+        read_manifest(json.dumps(documents))
 
 
 def test_names_that_are_no_hashes_keep_their_letter_case() -> None:
-    dumps = {"Q": "query A { __typename }", "q": "query B { __typename }", "sha256:Q": "query C { __typename }"}
-    assert read_manifest(json.dumps(dumps)) == dumps
+    documents = {"Q": "query A { __typename }", "q": "query B { __typename }", "sha256:Q": "query C { __typename }"}
+    assert read_manifest(json.dumps(documents)) == documents

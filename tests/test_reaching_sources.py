@@ -77,7 +77,7 @@ def make_certificates(kind: str, folder: Path) -> Path:
 
     def authority(text: str) -> tuple[Any, Any]:
         key = ec.generate_private_key(ec.SECP256R1())
-        mapping = (
+        certificate = (
             x509.CertificateBuilder()
             .subject_name(name(text))
             .issuer_name(name(text))
@@ -89,13 +89,13 @@ def make_certificates(kind: str, folder: Path) -> Path:
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
             .sign(key, hashes.SHA256())
         )
-        return mapping, key
+        return certificate, key
 
     ours, our_key = authority("ours")
     signer, signing_key = authority("somebody else's") if kind == "untrusted" else (ours, our_key)
     key = ec.generate_private_key(ec.SECP256R1())
     host = "elsewhere.example" if kind == "another host" else "localhost"
-    mapping = (
+    certificate = (
         x509.CertificateBuilder()
         .subject_name(name(host))
         .issuer_name(signer.subject)
@@ -109,7 +109,7 @@ def make_certificates(kind: str, folder: Path) -> Path:
     )
     pem = serialization.Encoding.PEM
     private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    (folder / "server.pem").write_bytes(mapping.public_bytes(pem) + private)
+    (folder / "server.pem").write_bytes(certificate.public_bytes(pem) + private)
     (folder / "authority.pem").write_bytes(ours.public_bytes(pem))
     return folder / "authority.pem"
 
