@@ -19,6 +19,8 @@ from httpserver.response import header_lines, status_line
 HIGH_WATER_BYTES = 65_536
 """Of a body that the application has not asked for yet. Then no more of it is read."""
 
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
 
 class Connection(Protocol):
     """What an exchange needs of its connection."""
@@ -98,6 +100,15 @@ class Exchange:
         self._wake()
         return len(self._body) > HIGH_WATER_BYTES
 
+    def probe(self) -> None:
+        """Send an interim response (RFC 9110, 15.2), which a client that waits for its answer skips.
+
+        The end of a half-closed client's side looks like that of a client that has gone; but the system of one that has
+        gone resets the connection when bytes come.
+        """
+        if not self.has_started and self._head.version == "1.1":
+            self._connection.write(CONTINUE)
+
     def disconnect(self) -> None:
         """Take note that the client has gone."""
         self._is_gone = True
@@ -138,7 +149,7 @@ class Exchange:
     async def receive(self) -> Message:
         """Return what has come of the body; `http.disconnect` when the client has gone or been answered."""
         if self._continues and not self.has_started and not self._is_gone:
-            self._connection.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self._connection.write(CONTINUE)
         self._continues = False
         while not self._has_news():
             self._connection.read_on()

@@ -9,9 +9,9 @@ A POST to one path, `eager_path`, is started at once when all of it is here, wit
 GraphQL client is a small POST, and most responses come from memory. It differs in nothing else; the same application
 answers (`httpserver/exchange.py`). What has to wait goes on in a task.
 
-The end of what a client sends may be the end of its side alone (half-close), so its request is still answered. A client
-that has gone altogether is told from that only by the transport: a reset cancels the work at once, but where a client
-closes without one, its work goes on, for `half_close_seconds` at most.
+The end of what a client sends may be the end of its side alone (half-close), so its request is still answered, for
+`half_close_seconds` at most. Interim responses meanwhile tell a client that waits from one that has gone: the system of
+the latter resets the connection, which cancels the work.
 
 Of uvicorn this knows how a protocol is made, `shutdown`, and of its state `connections`, `tasks`, `default_headers` and
 `total_requests`.
@@ -44,6 +44,9 @@ LINGER_SECONDS = 5.0
 LINGER_BYTES = 16_000_000
 """How long, and for how much, the rest of an upload that was refused is read and dropped (RFC 9112, 9.6)."""
 
+PROBE_SECONDS = 0.5
+"""Between the interim responses to a client that has ended its side."""
+
 HALF_CLOSE_SECONDS = 30.0
 """How long a client that has ended its side of the connection gets for its response, unless the server says."""
 
@@ -64,6 +67,7 @@ class HTTPConnection(asyncio.Protocol):
     max_body_bytes: ClassVar[int] = 256_000
     eager_path: ClassVar[bytes] = b""
     half_close_seconds: ClassVar[float] = HALF_CLOSE_SECONDS
+    probe_seconds: ClassVar[float] = PROBE_SECONDS
 
     transport: asyncio.Transport
 
@@ -129,11 +133,18 @@ class HTTPConnection(asyncio.Protocol):
             self._cut_off()
         elif self._state is State.ANSWERING:
             self._deadline.set(self.half_close_seconds)
+            self._probe()
         elif self._state is State.READING:
             self._end_of_input()
         else:
             self._close()
         return self._state is not State.CLOSED
+
+    def _probe(self) -> None:
+        """See whether the client waits or has gone: its system resets the connection when bytes come for nobody."""
+        if self._state is State.ANSWERING and self._exchange is not None:
+            self._exchange.probe()
+            self._loop.call_later(self.probe_seconds, self._probe)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Take the end of the connection: nobody reads an answer."""

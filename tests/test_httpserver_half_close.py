@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from httpserver.exchange import CONTINUE
 from tests import loops
 from tests.sockets import Served, Stub, lane, post
 from tests.transports import Recorded
@@ -35,7 +36,8 @@ async def test_a_client_that_half_closes_gets_an_answer_that_takes_nearly_as_lon
     await asyncio.sleep(DEADLINE_SECONDS - 1)
     stub.gate.set()
     await asyncio.sleep(0.1)
-    assert transport.written.startswith(b"HTTP/1.1 200 ")
+    assert transport.written.startswith(CONTINUE)
+    assert transport.written.replace(CONTINUE, b"").startswith(b"HTTP/1.1 200 ")
     assert transport.is_closed
     assert not stub.cancelled
 
@@ -48,7 +50,7 @@ async def test_work_for_a_client_that_half_closed_ends_when_no_operation_takes_l
     await asyncio.sleep(DEADLINE_SECONDS + 0.1)
     assert transport.is_closed
     assert stub.cancelled == [b"wait"]
-    assert not transport.written
+    assert transport.written.replace(CONTINUE, b"") == b""
 
 
 @pytest.mark.parametrize("request_", REQUESTS.values(), ids=REQUESTS)
@@ -60,6 +62,15 @@ async def test_work_for_a_client_that_hangs_up_ends_at_once_though_it_half_close
     connection.connection_lost(ConnectionResetError())
     await asyncio.sleep(0.1)
     assert stub.cancelled == [b"wait"]
+
+
+async def test_a_client_of_http_1_0_is_sent_no_interim_response() -> None:
+    stub, connection, transport = connected()
+    connection.data_received(post(b"wait").replace(b"HTTP/1.1", b"HTTP/1.0"))
+    connection.eof_received()
+    stub.gate.set()
+    await asyncio.sleep(0.1)
+    assert transport.written.startswith(b"HTTP/1.1 200 ")
 
 
 async def test_each_request_that_a_client_sent_before_it_half_closed_gets_its_own_time() -> None:

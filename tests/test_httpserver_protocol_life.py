@@ -49,6 +49,17 @@ async def test_requests_behind_one_that_takes_its_time_stay_unread(stub: Stub, s
 
 
 @pytest.mark.parametrize("first", [post(b"wait"), post(b"wait").replace(b"POST", b"PUT")], ids=["eager", "task"])
+async def test_work_for_a_client_that_closes_its_connection_ends_long_before_a_half_closed_one_would_be_given_up(
+    stub: Stub, first: bytes
+) -> None:
+    async with Served(sockets.lane(half_close_seconds=3_600), stub.app, 2).listen() as served:
+        async with served.client() as client:
+            await client.send(first)
+        await until(lambda: not served.state.tasks and not served.state.connections)
+    assert stub.cancelled == [b"wait"]
+
+
+@pytest.mark.parametrize("first", [post(b"wait"), post(b"wait").replace(b"POST", b"PUT")], ids=["eager", "task"])
 async def test_a_hang_up_with_requests_behind_ends_all_work(
     stub: Stub, served: Served, first: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
