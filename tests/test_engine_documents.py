@@ -126,7 +126,7 @@ def tokens(query: str) -> list[str] | None:
     return found
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.text(st.sampled_from('""""" a7#\\\n\r\t{}(:),\ufeff\u00e9\ud800'), max_size=12))
 def test_literals_are_those_that_the_lexer_finds(query: str) -> None:
     found = next((one for one in parameterisations(query) if one.name is None), None)
