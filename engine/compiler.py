@@ -189,7 +189,7 @@ class CompiledQuery:
             type_ = self._schema.type_map[mapping.type_.__strawberry_definition__.name]
             assert isinstance(type_, GraphQLObjectType)
             if named is type_ or (
-                not isinstance(named, GraphQLObjectType) and self._schema.is_sub_type(named, type_)  # type: ignore[arg-type]
+                not isinstance(named, GraphQLObjectType) and self._schema.is_sub_type(named, type_)  # type: ignore[arg-type] # abstract, if no object
             ):
                 found[source] = self._shared.compile_serializer(type_, mapping, details, collect)
         return found

@@ -156,7 +156,7 @@ async def _running(command: Sequence[str]) -> AsyncIterator[None]:
             process.terminate()
         async with asyncio.timeout(PATIENCE_SECONDS):
             await process.wait()
-        process._transport.close()  # type: ignore[attr-defined]
+        process._transport.close()  # type: ignore[attr-defined] # or its pipe outlives the loop
 
 
 async def _listens(path: Path) -> None:
