@@ -15,13 +15,15 @@ from resolvers.registry import SOURCES
 from tests.conftest import BEHAVIOUR, LONG
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("web", "schema", "engine", "resolvers", "httpserver", "httpclient", "simulator")
+PACKAGES = ("web", "schema", "engine", "resolvers", "store", "sync", "httpserver", "httpclient", "simulator")
 TOP = tuple(file.stem for file in sorted(ROOT.glob("*.py")))
 """Modules that know several packages: `server`, and what stands beside it."""
 
 MAY_IMPORT: dict[str, set[str]] = {
     "web": {"httpserver"},
-    "schema": {"engine", "resolvers"},
+    "schema": {"engine", "resolvers", "store"},
+    "sync": {"store", "resolvers"},
+    "store": set(),
     "engine": set(),
     "resolvers": {"httpclient"},
     "httpserver": set(),

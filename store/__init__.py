@@ -1,0 +1,1 @@
+"""What is known of all deals: a copy of both sources that can be rebuilt, in SQLite or PostgreSQL."""

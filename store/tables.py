@@ -1,0 +1,217 @@
+"""The tables, the same in SQLite and PostgreSQL.
+
+A deal is one opportunity of one account of one source. `id` is `source:source_id`, for a further account of a vendor
+`source@account:source_id`; it is unique, never changes, and is the last key of every order. Text that is compared or
+ordered is stored a second time, casefolded (`folded`), and compared by bytes on both databases. Amounts are whole
+millionths of a currency's major unit, times whole microseconds since 1970 in UTC, dates whole days since 1970: whole
+numbers are exact and ordered alike on both.
+"""
+
+from dataclasses import dataclass, fields
+from typing import Any, Final
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+)
+
+MONEY_SCALE: Final = 1_000_000
+"""Parts of a currency's major unit that an amount counts. What is not a whole number of them, or does not fit into
+64 bits, is not stored as an amount (`value_is_inexact`)."""
+
+METADATA: Final = MetaData()
+
+# Compared by bytes: PostgreSQL would order by the locale of the machine.
+Text = String().with_variant(String(collation="C"), "postgresql")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DealColumns:
+    """What lists filter, order, search and group by: one value for each column, None where nothing is recorded.
+
+    `*_folded` are made by `store.text.fold`. Names of sources' own columns are the vendors'.
+    """
+
+    status: str | None = None  # open, won, lost
+    value: int | None = None  # millionths
+    value_is_inexact: bool = False  # there is an amount that no whole number of millionths is, or that is too large
+    currency: str | None = None
+    kind: str | None = None  # of the amount: recurring, one-time, arr; None where the source does not say
+    win_likelihood: int | None = None  # percent
+    forecast_category: str | None = None
+    pipeline_name: str | None = None
+    pipeline_folded: str | None = None
+    stage_name: str | None = None
+    stage_folded: str | None = None
+    owner_name: str | None = None
+    owner_email: str | None = None
+    owner_folded: str | None = None  # the email address, else the name
+    customer_source_id: str | None = None
+    customer_name: str | None = None
+    customer_name_folded: str | None = None
+    customer_company: str | None = None
+    customer_company_folded: str | None = None
+    customer_email: str | None = None
+    customer_email_folded: str | None = None
+    name: str | None = None
+    name_folded: str | None = None
+    opportunity_type: str | None = None
+    lead_source: int | None = None
+    loss_reason: int | None = None
+    utm_source: str | None = None
+    utm_medium: str | None = None
+    utm_campaign: str | None = None
+    utm_content: str | None = None
+    utm_term: str | None = None
+    system_id: str | None = None
+    created_at: int | None = None  # microseconds
+    updated_at: int | None = None
+    due_at: int | None = None
+    won_at: int | None = None
+    lost_at: int | None = None
+    close_on: int | None = None  # days
+    search_public: str | None = None  # company, pipeline and stage names, folded
+    search_personal: str | None = None  # names and email addresses of people, and the deal's own name, folded
+
+
+def _column(name: str, type_: Any) -> Column[Any]:
+    if name == "value_is_inexact":
+        return Column(name, SmallInteger, nullable=False, server_default="0")
+    return Column(name, BigInteger if "int" in str(type_) else Text)
+
+
+DEALS: Final = Table(
+    "deals",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("account", Text, nullable=False, server_default=""),
+    Column("source_id", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),  # the record as resolvers encode it
+    Column("hash", LargeBinary, nullable=False),  # of the body; an upsert of the same hash writes nothing
+    Column("sequence", BigInteger, nullable=False),  # of the transaction that last changed it
+    Column("read_at", BigInteger, nullable=False),  # when this body was read from its source
+    Column("is_whole", SmallInteger, nullable=False),  # 1: from get-one; 0: from a list, which may leave fields out
+    Column("misses", Integer, nullable=False, server_default="0"),  # complete sweeps in a row that did not have it
+    Column("deleted_at", BigInteger),
+    Column("deleted_by", Text),  # the evidence: audit, not_found, sweeps
+    *(_column(field.name, field.type) for field in fields(DealColumns)),
+)
+
+ALIVE: Final = DEALS.c.deleted_at.is_(None)
+
+ORDERABLE: Final = (
+    "created_at",
+    "updated_at",
+    "value",
+    "status",
+    "pipeline_folded",
+    "stage_folded",
+    "owner_folded",
+    "customer_name_folded",
+    "customer_company_folded",
+    "name_folded",
+    "win_likelihood",
+    "close_on",
+    "due_at",
+    "won_at",
+    "lost_at",
+)
+"""Columns that lists may be ordered by; each has an index with `id` behind it, over deals that are not deleted."""
+
+for _name in ORDERABLE:
+    Index(f"deals_by_{_name}", DEALS.c[_name], DEALS.c.id, sqlite_where=ALIVE, postgresql_where=ALIVE)
+Index("deals_by_source", DEALS.c.source, DEALS.c.account, DEALS.c.source_id)
+Index("deals_by_customer", DEALS.c.customer_email_folded, sqlite_where=ALIVE, postgresql_where=ALIVE)
+Index("deals_by_sequence", DEALS.c.sequence)
+
+DEAL_ATTRIBUTES: Final = Table(
+    "deal_attributes",
+    METADATA,
+    Column("deal_id", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("text", Text),  # of a string
+    Column("text_folded", Text),
+    Column("number", BigInteger),  # of a number: millionths, as amounts
+    Column("boolean", SmallInteger),  # of a boolean
+    ForeignKeyConstraint(["deal_id"], ["deals.id"], ondelete="CASCADE"),
+)
+"""Custom attributes of deals, by key."""
+
+Index("deal_attributes_by_key", DEAL_ATTRIBUTES.c.key, DEAL_ATTRIBUTES.c.text_folded)
+
+CUSTOMERS: Final = Table(
+    "customers",
+    METADATA,
+    Column("source", Text, primary_key=True),
+    Column("account", Text, primary_key=True, server_default=""),
+    Column("source_id", Text, primary_key=True),
+    Column("name", Text),
+    Column("company_name", Text),
+    Column("email", Text),
+    Column("email_folded", Text),
+    Column("read_at", BigInteger, nullable=False),
+)
+"""Customers whose names a source's deals do not carry (ChartMogul)."""
+
+Index("customers_by_email", CUSTOMERS.c.email_folded)
+
+SEQUENCE: Final = Table(
+    "sequence", METADATA, Column("one", SmallInteger, primary_key=True), Column("value", BigInteger, nullable=False)
+)
+"""One row: the number of the last transaction that changed deals or customers."""
+
+SYNC_STATE: Final = Table(
+    "sync_state",
+    METADATA,
+    Column("source", Text, primary_key=True),
+    Column("account", Text, primary_key=True, server_default=""),
+    Column("sweep", BigInteger),  # the number of the sweep under way, None where there is none
+    Column("sweep_position", Text),  # the next page of it
+    Column("sweep_started_at", BigInteger),
+    Column("sweep_rows", BigInteger, nullable=False, server_default="0"),
+    Column("sweep_total", BigInteger),  # the vendor's own total, where it tells one
+    Column("last_sweep_started_at", BigInteger),  # of the last complete one: deals are at least as new as this
+    Column("last_sweep_at", BigInteger),  # when it ended
+    Column("last_sweep_rows", BigInteger),
+    Column("drift", BigInteger),  # rows in the store less the vendor's total, after the last complete sweep
+    Column("changes_until", BigInteger),  # watermark of increments: the start of the last good one
+    Column("deletions_until", BigInteger),
+)
+
+SWEPT: Final = Table(
+    "swept",
+    METADATA,
+    Column("source", Text, primary_key=True),
+    Column("account", Text, primary_key=True, server_default=""),
+    Column("source_id", Text, primary_key=True),
+)
+"""Ids that the sweep under way has seen; emptied when it ends."""
+
+SYNC_RUNS: Final = Table(
+    "sync_runs",
+    METADATA,
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("source", Text, nullable=False),
+    Column("account", Text, nullable=False, server_default=""),
+    Column("kind", Text, nullable=False),  # sweep, increment, deletions, customers
+    Column("started_at", BigInteger, nullable=False),
+    Column("ended_at", BigInteger),
+    Column("state", Text, nullable=False),  # running, complete, failed, interrupted
+    Column("error_code", Text),
+    Column("requests", Integer, nullable=False, server_default="0"),
+    Column("rows", Integer, nullable=False, server_default="0"),
+    Column("changed", Integer, nullable=False, server_default="0"),
+    Column("deleted", Integer, nullable=False, server_default="0"),
+)
+"""What each run did; the last few hundred of a source are kept."""
+
+Index("sync_runs_by_source", SYNC_RUNS.c.source, SYNC_RUNS.c.account, SYNC_RUNS.c.number)

@@ -1,0 +1,23 @@
+"""The tables of the store: `store.tables`."""
+
+from dataclasses import fields
+
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.schema import CreateTable
+
+from store.tables import DEALS, METADATA, ORDERABLE, DealColumns
+
+
+def test_every_value_that_lists_ask_for_has_its_column() -> None:
+    assert {field.name for field in fields(DealColumns)} <= set(DEALS.c.keys())
+
+
+def test_every_column_that_lists_are_ordered_by_has_an_index_that_ends_with_the_id() -> None:
+    indexed = {tuple(column.name for column in index.columns) for index in DEALS.indexes}
+    assert {(name, "id") for name in ORDERABLE} <= indexed
+
+
+def test_postgresql_compares_all_text_by_its_bytes() -> None:
+    for table in METADATA.sorted_tables:
+        printed = str(CreateTable(table).compile(dialect=postgresql.dialect()))
+        assert "VARCHAR" not in printed.replace('VARCHAR COLLATE "C"', "")
