@@ -15,6 +15,8 @@ import pytest
 import pytest_asyncio
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from tests.harness import Graph
     from tests.loops import Loops
 
@@ -137,3 +139,23 @@ def shared_graph(module_graph: "Graph") -> "Graph":
     """One graph for the tests of a module, in its event loop; each test finds it well, and nothing asked of it yet."""
     module_graph.forget()
     return module_graph
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_kind(request: pytest.FixtureRequest) -> str:
+    """Each kind of store in turn; skipped where there is no PostgreSQL."""
+    kind: str = request.param
+    if kind == "postgresql":
+        from tests import postgres
+
+        postgres.server()
+    return kind
+
+
+@pytest.fixture
+def connection(store_kind: str) -> Iterator["Connection"]:
+    """A connection to an empty store, all of whose changes are undone afterwards."""
+    from tests.stores import connected
+
+    with connected(store_kind) as found:
+        yield found

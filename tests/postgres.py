@@ -1,0 +1,136 @@
+"""A PostgreSQL server of the tests' own: on a socket in a temporary folder, started once a process, ended with it.
+
+`server()` starts it at the first call and skips the test, with the reason, where PostgreSQL is not installed.
+`create()` of it names an empty database.
+"""
+
+import atexit
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+import time
+from functools import cache
+from itertools import count
+from pathlib import Path
+from urllib.parse import quote
+
+import psycopg
+import pytest
+
+PATIENCE_SECONDS = 20
+_numbers = count(1)
+
+# Nothing here outlives the process: no write waits for a disk.
+OPTIONS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "wal_level=minimal", "max_wal_senders=0")
+OPTIONS += ("autovacuum=off", "shared_buffers=32MB", "max_connections=40", "listen_addresses=", "logging_collector=off")
+
+
+def programs() -> Path | None:
+    """Return the folder of `initdb` and `postgres`, the newest where there are several; Debian keeps it off PATH."""
+    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda folder: int(folder.parent.name))
+    if found := shutil.which("initdb"):
+        folders.append(Path(found).parent)
+    return next((folder for folder in reversed(folders) if (folder / "postgres").exists()), None)
+
+
+class Server:
+    """A running server; `stop` and `start` are for tests of what happens while it is away."""
+
+    def __init__(self, programs: Path) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
+        self._programs = programs
+        self._user: list[str] = []
+        if os.geteuid() == 0:  # which PostgreSQL refuses to run as
+            user = next(one for one in pwd.getpwall() if one.pw_name in ("postgres", "nobody"))
+            os.chown(self.folder, user.pw_uid, user.pw_gid)
+            self._user = [f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
+        self._popen: subprocess.Popen[bytes] | None = None
+        atexit.register(self.close)
+        # Ordered by a locale, as many are: what must be ordered by bytes has to say so itself.
+        locale = ("--encoding=UTF8", "--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en")
+        subprocess.run(
+            [
+                *self._as_user(programs / "initdb"),
+                *("--no-sync", "--auth=trust", "--username=tests", *locale, f"--pgdata={self.folder / 'data'}"),
+            ],
+            cwd=self.folder,
+            check=True,
+            capture_output=True,
+            timeout=PATIENCE_SECONDS,
+        )
+        self.start()
+
+    def _as_user(self, program: Path) -> list[str]:
+        # With its parent's death the server goes too, however that one ended.
+        return ["setpriv", "--pdeathsig=INT", *self._user, str(program)]
+
+    def start(self) -> None:
+        """Start it, and return when it takes connections."""
+        options = [part for option in OPTIONS for part in ("-c", option)]
+        self._popen = subprocess.Popen(
+            [
+                *self._as_user(self._programs / "postgres"),
+                *("-D", str(self.folder / "data"), "-k", str(self.folder), *options),
+            ],
+            cwd=self.folder,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        end = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                psycopg.connect(self.conninfo("postgres")).close()
+                return
+            except psycopg.OperationalError:
+                if time.monotonic() > end or self._popen.poll() is not None:
+                    raise
+                time.sleep(0.01)
+
+    def stop(self) -> None:
+        """Break all connections, and end it."""
+        if self._popen is not None:
+            self._popen.send_signal(2)
+            self._popen.wait(PATIENCE_SECONDS)
+            self._popen = None
+
+    def close(self) -> None:
+        """End it, and leave nothing behind."""
+        try:
+            self.stop()
+        finally:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def conninfo(self, database: str) -> str:
+        """Return how libpq connects."""
+        return f"host={self.folder} user=tests dbname={database}"
+
+    def url(self, database: str) -> str:
+        """Return how SQLAlchemy connects."""
+        return f"postgresql+psycopg://tests@/{database}?host={quote(str(self.folder), safe='')}"
+
+    def create(self) -> str:
+        """Return the URL of a new, empty database."""
+        name = f"empty_{next(_numbers)}"
+        with psycopg.connect(self.conninfo("postgres"), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name} STRATEGY file_copy")
+        return self.url(name)
+
+
+@cache
+def _start() -> Server | str:
+    found = programs()
+    if found is None:
+        return "PostgreSQL is not installed"
+    if shutil.which("setpriv") is None:
+        return "setpriv, which starts PostgreSQL, is not installed"
+    return Server(found)
+
+
+def server() -> Server:
+    """Return the server of this process; skip the test where there can be none."""
+    found = _start()
+    if isinstance(found, str):
+        pytest.skip(found)
+    return found
