@@ -96,7 +96,7 @@ DEALS: Final = Table(
     Column("account", Text, nullable=False, server_default=""),
     Column("source_id", Text, nullable=False),
     Column("body", LargeBinary, nullable=False),  # the record as resolvers encode it
-    Column("hash", LargeBinary, nullable=False),  # of the body; an upsert of the same hash writes nothing
+    Column("hash", LargeBinary, nullable=False),  # of body, columns, attributes; an upsert of the same writes nothing
     Column("sequence", BigInteger, nullable=False),  # of the transaction that last changed it
     Column("read_at", BigInteger, nullable=False),  # when this body was read from its source
     Column("is_whole", SmallInteger, nullable=False),  # 1: from get-one; 0: from a list, which may leave fields out
@@ -131,6 +131,7 @@ for _name in ORDERABLE:
     Index(f"deals_by_{_name}", DEALS.c[_name], DEALS.c.id, sqlite_where=ALIVE, postgresql_where=ALIVE)
 Index("deals_by_source", DEALS.c.source, DEALS.c.account, DEALS.c.source_id)
 Index("deals_by_customer", DEALS.c.customer_email_folded, sqlite_where=ALIVE, postgresql_where=ALIVE)
+Index("deals_by_customer_id", DEALS.c.source, DEALS.c.account, DEALS.c.customer_source_id)
 Index("deals_by_sequence", DEALS.c.sequence)
 
 DEAL_ATTRIBUTES: Final = Table(

@@ -159,3 +159,11 @@ def connection(store_kind: str) -> Iterator["Connection"]:
 
     with connected(store_kind) as found:
         yield found
+
+
+@pytest.fixture
+def store_url(store_kind: str, tmp_path: Path) -> str:
+    """What `store.database.open_database` takes for an empty store."""
+    from tests.stores import url_of
+
+    return url_of(store_kind, tmp_path)

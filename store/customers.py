@@ -1,0 +1,106 @@
+"""Customers whose names a source's deals do not carry, so that lists can name, order and find by them."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import astuple, dataclass, fields, replace
+
+from sqlalchemy import Connection, delete, exists, select
+
+from store.deals import chunks
+from store.sequence import advance, insert_into
+from store.tables import ALIVE, CUSTOMERS, DEALS
+from store.text import fold, storable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Customer:
+    """A customer as its source had it at `read_at`, microseconds by our own clock."""
+
+    source: str
+    account: str = ""
+    source_id: str
+    name: str | None
+    company_name: str | None
+    email: str | None
+    read_at: int
+
+
+_COLUMNS = tuple(CUSTOMERS.c[one.name] for one in fields(Customer))
+
+
+def upsert_customers(connection: Connection, customers: Iterable[Customer]) -> list[str]:
+    """Write customers; return the source's own ids of those that are new or have changed.
+
+    What was read before the stored copy is dropped. Of one that has not changed `read_at` moves, and nothing else.
+    """
+    changed: list[str] = []
+    by_account: dict[tuple[str, str], dict[str, Customer]] = {}
+    for customer in customers:
+        by_account.setdefault((customer.source, customer.account), {})[customer.source_id] = customer
+    for (source, account), given in by_account.items():
+        stored = find_customers(connection, source, account, given)
+        rows = []
+        for one in map(_storable, given.values()):
+            old = stored.get(one.source_id)
+            if old is not None and one.read_at < old.read_at:
+                continue
+            if old is None or replace(old, read_at=one.read_at) != one:
+                changed.append(one.source_id)
+            folded = None if one.email is None else fold(one.email)
+            rows.append(dict(zip(_NAMES, astuple(one), strict=True)) | {"email_folded": folded})
+        if rows:
+            statement = insert_into(connection.dialect.name, CUSTOMERS)
+            new = {name: statement.excluded[name] for name in (*_NAMES, "email_folded")}
+            newer = statement.excluded.read_at >= CUSTOMERS.c.read_at
+            keys = ["source", "account", "source_id"]
+            connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=new, where=newer), rows)
+    if changed:
+        advance(connection)
+    return changed
+
+
+def find_customers(
+    connection: Connection, source: str, account: str, source_ids: Collection[str]
+) -> dict[str, Customer]:
+    """Return those of these customers that are stored, by the source's own id."""
+    found: dict[str, Customer] = {}
+    for part in chunks(source_ids):
+        its_own = (CUSTOMERS.c.source == source, CUSTOMERS.c.account == account, CUSTOMERS.c.source_id.in_(part))
+        for row in connection.execute(select(*_COLUMNS).where(*its_own)).mappings():
+            found[row["source_id"]] = Customer(**row)
+    return found
+
+
+def deals_without_customer(
+    connection: Connection, source: str, account: str = "", *, read_before: int = 0, limit: int
+) -> list[str]:
+    """Return ids of customers that deals mention, and that were never read or not since that time."""
+    mentioned = DEALS.c.customer_source_id
+    known = exists().where(
+        CUSTOMERS.c.source == DEALS.c.source,
+        CUSTOMERS.c.account == DEALS.c.account,
+        CUSTOMERS.c.source_id == mentioned,
+        CUSTOMERS.c.read_at >= read_before,
+    )
+    its_own = (DEALS.c.source == source, DEALS.c.account == account, ALIVE)
+    wanted = select(mentioned).distinct().where(*its_own, mentioned.is_not(None), ~known).order_by(mentioned)
+    return [one for one in connection.scalars(wanted.limit(limit)) if one is not None]
+
+
+def purge_customers(connection: Connection) -> int:
+    """Forget customers that no deal mentions any more; return how many that were."""
+    mentioned = exists().where(
+        DEALS.c.source == CUSTOMERS.c.source,
+        DEALS.c.account == CUSTOMERS.c.account,
+        DEALS.c.customer_source_id == CUSTOMERS.c.source_id,
+    )
+    return connection.execute(delete(CUSTOMERS).where(~mentioned)).rowcount
+
+
+_NAMES = tuple(one.name for one in fields(Customer))
+
+
+def _storable(customer: Customer) -> Customer:
+    name, company_name, email = (
+        text and storable(text) for text in (customer.name, customer.company_name, customer.email)
+    )
+    return replace(customer, name=name, company_name=company_name, email=email)

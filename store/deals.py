@@ -1,0 +1,240 @@
+"""Deals are written: the unchanged is not, the older overwrites nothing newer, and what is gone stays known."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from decimal import Decimal
+from enum import StrEnum
+from functools import cache
+from hashlib import blake2b
+from itertools import islice
+from operator import attrgetter
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Row, bindparam, func, insert, or_, select, update
+from sqlalchemy import delete as delete_from
+
+from store.amounts import scaled
+from store.sequence import Insert, advance, insert_into
+from store.tables import ALIVE, DEAL_ATTRIBUTES, DEALS, DealColumns
+from store.text import fold, storable
+
+IDS_AT_ONCE = 1_000  # in one statement; SQLite takes 32,766 parameters, PostgreSQL 65,535
+
+_NAMES = tuple(one.name for one in fields(DealColumns))
+_VALUES = attrgetter(*_NAMES)
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class Evidence(StrEnum):
+    """How it is known that a deal is gone from its source."""
+
+    AUDIT = "audit"
+    NOT_FOUND = "not_found"
+    SWEEPS = "sweeps"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deal:
+    """A deal as it was read from its source."""
+
+    source: str
+    account: str = ""
+    source_id: str
+    body: bytes  # the record as resolvers encode it
+    read_at: int  # microseconds, by our own clock, when its source was asked
+    is_whole: bool  # from get-one; a list may leave fields out
+    columns: DealColumns
+    attributes: Mapping[str, str | Decimal | bool] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        """Its key in the store."""
+        return deal_id(self.source, self.account, self.source_id)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDeal:
+    """A deal as it is stored; `deleted_at` where its source no longer has it."""
+
+    id: str
+    source: str
+    account: str
+    source_id: str
+    body: bytes
+    read_at: int
+    is_whole: bool
+    deleted_at: int | None
+
+
+def deal_id(source: str, account: str, source_id: str) -> str:
+    """Return the key of a deal: `nexudus:12`, of a further account `nexudus@eu:12`."""
+    return f"{source}@{account}:{source_id}" if account else f"{source}:{source_id}"
+
+
+def upsert(connection: Connection, deals: Iterable[Deal]) -> int:
+    """Write what has changed; return how many rows that were.
+
+    A deal is as it was if its body, columns and attributes are: then nothing is written, and the number of the last
+    change does not move. What was read before the stored copy, or before the deal was seen to be gone, is dropped;
+    what was read after that brings it back.
+    """
+    newest: dict[str, Deal] = {}
+    for deal in deals:
+        key = deal.id
+        if key not in newest or deal.read_at >= newest[key].read_at:
+            newest[key] = deal
+    changed: list[tuple[str, Deal, bytes]] = []
+    found_again: list[str] = []
+    for ids in chunks(newest):
+        stored = {row[0]: row for row in connection.execute(_STORED, {"ids": ids})}
+        for key in ids:
+            deal, row = newest[key], stored.get(key)
+            digest = _digest(deal)
+            if row is None or _replaces(deal, digest, row):
+                changed.append((key, deal, digest))
+            elif row[_MISSES] and deal.read_at >= row[_READ_AT]:
+                found_again.append(key)
+    for ids in chunks(found_again):
+        connection.execute(update(DEALS).where(DEALS.c.id.in_(ids)).values(misses=0))
+    return _write(connection, changed) if changed else 0
+
+
+def find(connection: Connection, ids: Collection[str]) -> dict[str, StoredDeal]:
+    """Return those of these deals that are stored, by id, also those that are gone from their source."""
+    return {
+        row.id: _stored_deal(row)
+        for part in chunks(ids)
+        for row in connection.execute(_FOUND.where(_IN), {"ids": part})
+    }
+
+
+def find_by_customer(
+    connection: Connection, source: str, account: str, customer_ids: Collection[str]
+) -> list[StoredDeal]:
+    """Return the deals of these customers, but for those that are gone."""
+    its_own = (DEALS.c.source == source, DEALS.c.account == account, ALIVE)
+    return [
+        _stored_deal(row)
+        for part in chunks(customer_ids)
+        for row in connection.execute(_FOUND.where(*its_own, DEALS.c.customer_source_id.in_(part)))
+    ]
+
+
+def count_alive(connection: Connection, source: str, account: str = "") -> int:
+    """Return how many deals of a source are not gone."""
+    counted = select(func.count()).where(DEALS.c.source == source, DEALS.c.account == account, ALIVE)
+    return connection.scalar(counted) or 0
+
+
+def delete(connection: Connection, ids: Collection[str], *, evidence: Evidence, at: int) -> int:
+    """Mark deals as gone; return how many were not yet.
+
+    `at` is when the evidence was read, by our own clock: what was read from its source later stays.
+    """
+    deleted = 0
+    for part in chunks(ids):
+        gone = (DEALS.c.id.in_(part), ALIVE, DEALS.c.read_at <= at)
+        if connection.scalar(select(DEALS.c.id).where(*gone).limit(1)) is not None:
+            values = {"deleted_at": at, "deleted_by": evidence.value, "sequence": advance(connection)}
+            deleted += connection.execute(update(DEALS).where(*gone).values(values)).rowcount
+    return deleted
+
+
+def purge(connection: Connection, *, deleted_before: int) -> int:
+    """Forget for good what was gone before that time; return how many deals that were."""
+    return connection.execute(delete_from(DEALS).where(DEALS.c.deleted_at < deleted_before)).rowcount
+
+
+def chunks(ids: Iterable[str]) -> Iterator[Sequence[str]]:
+    """Return the ids in parts that one statement takes."""
+    rest = iter(ids)
+    while part := list(islice(rest, IDS_AT_ONCE)):
+        yield part
+
+
+_IN = DEALS.c.id.in_(bindparam("ids", expanding=True))
+_LOOKED_AT = ("id", "hash", "read_at", "is_whole", "misses", "deleted_at")
+_READ_AT, _MISSES = _LOOKED_AT.index("read_at"), _LOOKED_AT.index("misses")
+_STORED = select(*(DEALS.c[name] for name in _LOOKED_AT)).where(_IN)
+_FOUND = select(*(DEALS.c[one.name] for one in fields(StoredDeal)))
+
+
+def _stored_deal(row: Row[*tuple[Any, ...]]) -> StoredDeal:
+    id_, source, account, source_id, body, read_at, is_whole, deleted_at = row
+    return StoredDeal(id_, source, account, source_id, body, read_at, bool(is_whole), deleted_at)
+
+
+def _digest(deal: Deal) -> bytes:
+    # What follows from the body is part of it: when a mapping or a customer's name changes, so does the row.
+    derived = (_VALUES(deal.columns), sorted(deal.attributes.items()) if deal.attributes else ())
+    try:
+        encoded = _encode(derived)
+    except (UnicodeEncodeError, OverflowError):  # half a surrogate pair, or a number beyond 64 bits
+        encoded = repr(derived).encode("utf-8", "surrogatepass")
+    return blake2b(encoded + deal.body, digest_size=16).digest()
+
+
+def _replaces(deal: Deal, digest: bytes, row: tuple[Any, ...]) -> bool:
+    """Return whether a deal is newer than its row and differs; the upsert below asks the database the same."""
+    _, hash_, read_at, is_whole, _, deleted_at = row
+    if deal.read_at < read_at:
+        return False
+    if deleted_at is not None:
+        return bool(deal.read_at >= deleted_at)
+    return bool(digest != hash_ or deal.is_whole > is_whole)
+
+
+@cache
+def _upsert(dialect: str) -> Insert:
+    statement = insert_into(dialect, DEALS)
+    new, old = statement.excluded, DEALS.c
+    statement = statement.on_conflict_do_update(
+        index_elements=["id"],
+        set_={column.name: new[column.name] for column in DEALS.columns if not column.primary_key},
+        # Between our look at the row and this statement another process may have written it.
+        where=(new.read_at >= old.read_at)
+        & or_(old.deleted_at.is_(None), new.read_at >= old.deleted_at)
+        & or_(old.deleted_at.is_not(None), new.hash != old.hash, new.is_whole > old.is_whole),
+    )
+    return statement.execution_options(preserve_rowcount=True)
+
+
+def _write(connection: Connection, changed: Sequence[tuple[str, Deal, bytes]]) -> int:
+    sequence = advance(connection)
+    written = 0
+    for start in range(0, len(changed), IDS_AT_ONCE):
+        part = changed[start : start + IDS_AT_ONCE]
+        rows = [_row(key, deal, digest, sequence) for key, deal, digest in part]
+        written += connection.execute(_upsert(connection.dialect.name), rows).rowcount
+        connection.execute(delete_from(DEAL_ATTRIBUTES).where(DEAL_ATTRIBUTES.c.deal_id.in_([one[0] for one in part])))
+        attributes = [_attribute(key, *item) for key, deal, _ in part for item in deal.attributes.items()]
+        if attributes:
+            connection.execute(insert(DEAL_ATTRIBUTES), attributes)
+    return written
+
+
+def _row(key: str, deal: Deal, digest: bytes, sequence: int) -> dict[str, Any]:
+    row: dict[str, Any] = dict(zip(_NAMES, map(_storable, _VALUES(deal.columns)), strict=True))
+    row["value_is_inexact"] = int(deal.columns.value_is_inexact)
+    row |= {"id": key, "source": deal.source, "account": deal.account, "source_id": deal.source_id}
+    row |= {"body": deal.body, "hash": digest, "sequence": sequence, "read_at": deal.read_at}
+    return row | {"is_whole": int(deal.is_whole), "misses": 0, "deleted_at": None, "deleted_by": None}
+
+
+def _storable(value: str | int | None) -> str | int | None:
+    """Return a value as both databases take it: one that they refuse would take all of its page along."""
+    if isinstance(value, str):
+        return storable(value)
+    return value if value is None or -(2**63) < value < 2**63 else None
+
+
+def _attribute(key: str, name: str, value: str | Decimal | bool) -> dict[str, Any]:
+    row: dict[str, Any] = {"deal_id": key, "key": storable(name), "text": None, "text_folded": None}
+    row |= {"number": None, "boolean": None}
+    match value:
+        case bool():
+            return row | {"boolean": int(value)}
+        case str():
+            return row | {"text": storable(value), "text_folded": fold(value)}
+    return row | {"number": scaled(value)}

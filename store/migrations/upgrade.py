@@ -1,0 +1,63 @@
+"""Bring a database to today's tables: a new one gets them at once, an earlier one step by step."""
+
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import Column, Connection, MetaData, String, Table, insert, inspect, select, text
+
+from store.tables import METADATA
+
+VERSION: Final = 1
+"""Of `store/tables.py`; the highest number of a file in `versions/`."""
+
+# As alembic would make it, by a name that no other program's migrations have.
+VERSION_TABLE: Final = Table("store_version", MetaData(), Column("version_num", String(32), primary_key=True))
+
+_LOCK = 0x64_65_61_6C_73  # any number that only migrations of a store take
+
+
+class UnknownSchemaError(Exception):
+    """The database holds what this program cannot read; the text says what that is."""
+
+
+def upgrade(connection: Connection) -> None:
+    """Make the tables or bring them up to date, in the transaction under way.
+
+    Raises UnknownSchemaError for a store of a later version, and for tables of something else.
+    """
+    is_file = connection.dialect.name == "sqlite"
+    if not is_file:
+        connection.execute(text("SET LOCAL statement_timeout = 0"))
+        # Of several replicas that start at once, one migrates.
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    found = set(inspect(connection).get_table_names())
+    if VERSION_TABLE.name in found:
+        _bring_up_to_date(connection)
+    elif found if is_file else found & METADATA.tables.keys():  # a server's database may hold others' tables too
+        raise UnknownSchemaError("holds tables of something else")
+    else:
+        METADATA.create_all(connection)
+        VERSION_TABLE.create(connection)
+        connection.execute(insert(VERSION_TABLE).values(version_num=str(VERSION)))
+
+
+def _bring_up_to_date(connection: Connection) -> None:
+    found = connection.scalar(select(VERSION_TABLE.c.version_num)) or ""
+    if not found.isdecimal():
+        raise UnknownSchemaError("holds tables of something else")
+    if int(found) > VERSION:
+        raise UnknownSchemaError(f"is of version {found}, and this program knows those up to {VERSION}")
+    if int(found) < VERSION:
+        migrate(connection)
+
+
+def migrate(connection: Connection) -> None:
+    """Run the steps that are missing; alembic is loaded only now, for it takes as long as the rest of a start."""
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

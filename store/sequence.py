@@ -1,0 +1,48 @@
+"""The number of the last transaction that changed a deal or a customer: what has the same number has not changed.
+
+A transaction that changes takes the next number and keeps the row until its end, so that numbers are committed in
+their order, by all processes of a database.
+"""
+
+from functools import cache
+
+from sqlalchemy import Connection, Executable, Table, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from store.tables import SEQUENCE
+
+Insert = postgresql.Insert | sqlite.Insert
+
+
+def insert_into(dialect: str, table: Table) -> Insert:
+    """Return an insert that can say what happens where the row is there already; both databases read the same."""
+    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+
+
+@cache
+def _advance(dialect: str) -> Executable:
+    statement = insert_into(dialect, SEQUENCE).values(one=1, value=1)
+    return statement.on_conflict_do_update(index_elements=["one"], set_={"value": SEQUENCE.c.value + 1}).returning(
+        SEQUENCE.c.value
+    )
+
+
+def advance(connection: Connection) -> int:
+    """Return the number of the transaction under way, the same one for all its changes."""
+    transaction = connection.get_nested_transaction() or connection.get_transaction()
+    taken, number = connection.info.get("sequence", (None, 0))
+    if transaction is None or taken is not transaction:
+        number = connection.scalar(_advance(connection.dialect.name))
+        connection.info["sequence"] = (transaction, number)
+    return int(number)
+
+
+def taken(connection: Connection) -> int:
+    """Return the number that the transaction under way has taken; 0 if it has changed nothing."""
+    transaction, number = connection.info.get("sequence", (None, 0))
+    return number if transaction is connection.get_transaction() else 0
+
+
+def current(connection: Connection) -> int:
+    """Return the number as the transaction under way sees it; 0 for a store that was never changed."""
+    return connection.scalar(select(SEQUENCE.c.value)) or 0

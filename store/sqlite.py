@@ -1,0 +1,102 @@
+"""SQLite: a file that nobody else may read, or one in memory that is gone when it is closed."""
+
+import os
+import sqlite3
+import stat
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import Connection, Engine, QueuePool, create_engine, event, exc
+
+from store.errors import StoreUnavailable
+
+BUSY_SECONDS: Final = 5.0
+"""A writer waits so long for one of another process."""
+
+HEADER_BYTES: Final = 100
+
+APPLICATION_ID: Final = 0x6F707067
+"""In the header of each file of ours, at byte 68 (https://sqlite.org/fileformat.html#application_id)."""
+
+PRAGMAS: Final = {
+    "journal_mode": "WAL",  # readers go on while somebody writes
+    "synchronous": "NORMAL",
+    "foreign_keys": "ON",
+    "secure_delete": "FAST",
+    "temp_store": "MEMORY",
+    "journal_size_limit": 64 * 2**20,
+}
+
+REASONS: Final = {
+    "not a database": "the store's file is no database",
+    "malformed": "the store's file is damaged",
+    "full": "there is no room left for the store's file",
+    "locked": "another process keeps the store's file to itself",
+    "readonly": "the store's file cannot be written",
+}
+"""By what SQLite says."""
+
+
+def make_engine(path: Path, connections: int) -> Engine:
+    """Return an engine of so many connections to a file."""
+
+    def connect() -> sqlite3.Connection:
+        raw = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        for name, value in PRAGMAS.items():
+            raw.execute(f"PRAGMA {name} = {value}")
+        return raw
+
+    engine = create_engine(
+        "sqlite://", creator=connect, poolclass=QueuePool, pool_size=connections, max_overflow=0, hide_parameters=True
+    )
+    # The driver itself would begin no sooner than at the first change, and two readings would see two states.
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql(f"BEGIN {connection.get_execution_options().get('begin', '')}")
+
+
+def protect(path: Path) -> None:
+    """Make the file, or see that it is a store of ours; let its owner alone read it and what SQLite puts beside it.
+
+    Raises StoreUnavailable where it cannot be written, stands in a folder in which anybody may replace it, or holds
+    something else: of that nothing is changed, not even who may read it.
+    """
+    try:
+        folder = path.parent.stat()
+        if folder.st_mode & stat.S_IWOTH and not folder.st_mode & stat.S_ISVTX:
+            raise StoreUnavailable(f"anybody may write into the folder of {path}")
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        with path.open("r+b") as file:
+            header = file.read(HEADER_BYTES)
+        if header and (header[:16] != b"SQLite format 3\0" or header[68:72] != APPLICATION_ID.to_bytes(4, "big")):
+            raise StoreUnavailable(f"{path} is no store of this program, or is damaged")
+        for file_ in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
+            if file_.exists() and stat.S_IMODE(file_.stat().st_mode) != 0o600:
+                file_.chmod(0o600)
+        if not header:
+            with closing(sqlite3.connect(path)) as raw:
+                raw.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    except OSError as error:
+        raise StoreUnavailable(f"{path} cannot be written: {error.strerror}") from None
+    except sqlite3.Error:
+        raise StoreUnavailable(f"{path} cannot be written") from None
+
+
+def check(connection: Connection) -> str | None:
+    """Return what is wrong with a file, where it is damaged."""
+    found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
+    return None if found == "ok" else "is damaged"
+
+
+def reason(error: exc.DBAPIError) -> str:
+    """Return in one line why a file cannot be used."""
+    said = str(error.orig)
+    for part, meaning in REASONS.items():
+        if part in said:
+            return meaning
+    return "the store's file cannot be used"

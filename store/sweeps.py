@@ -1,0 +1,169 @@
+"""Sweeps are remembered page by page: where one goes on after a restart, what it has seen, and what it has not.
+
+All of a page is one transaction: its deals, the ids seen, the position of the next page. Only a sweep that has read
+all pages says anything of deals that it has not seen.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, select, update
+
+from store.deals import count_alive
+from store.sequence import insert_into
+from store.tables import ALIVE, DEALS, SWEPT, SYNC_STATE
+
+MISSES_OF_GONE = 2
+"""Complete sweeps in a row that must have missed a deal before that is evidence."""
+
+
+class SweepLost(Exception):
+    """The sweep is no longer the one under way: it has ended, or another process has begun a new one."""
+
+
+@dataclass(frozen=True, slots=True)
+class SyncState:
+    """What is known of an account's deals; times are microseconds, `store/tables.py` says more of each."""
+
+    source: str
+    account: str
+    sweep: int | None
+    sweep_position: str | None
+    sweep_started_at: int | None
+    sweep_rows: int
+    sweep_total: int | None
+    last_sweep_started_at: int | None
+    last_sweep_at: int | None
+    last_sweep_rows: int | None
+    drift: int | None
+    changes_until: int | None
+    deletions_until: int | None
+
+
+def state(connection: Connection) -> dict[tuple[str, str], SyncState]:
+    """Return what is known, by source and account; nothing of those that were never swept."""
+    rows = connection.execute(select(*(SYNC_STATE.c[one.name] for one in fields(SyncState))))
+    return {(row[0], row[1]): SyncState(*row) for row in rows}
+
+
+def begin_sweep(connection: Connection, source: str, account: str = "", *, at: int) -> int:
+    """Begin a sweep, in place of any that is under way; return its number."""
+    number = (connection.scalar(select(SYNC_STATE.c.sweep).where(*_of(SYNC_STATE, source, account))) or 0) + 1
+    number = max(number, at)  # never one that was there before
+    values = {"sweep": number, "sweep_position": None, "sweep_started_at": at, "sweep_rows": 0, "sweep_total": None}
+    _set(connection, source, account, values)
+    connection.execute(delete(SWEPT).where(*_of(SWEPT, source, account)))
+    return number
+
+
+def continue_sweep(
+    connection: Connection,
+    source: str,
+    account: str = "",
+    *,
+    sweep: int,
+    seen: Iterable[str],
+    position: str | None,
+    total: int | None = None,
+) -> int:
+    """Remember a page: the source's own ids on it and where the next one is; return how many were not seen before.
+
+    Raises SweepLost.
+    """
+    _require(connection, source, account, sweep)
+    rows = [{"source": source, "account": account, "source_id": one} for one in dict.fromkeys(seen)]
+    new = 0
+    if rows:
+        statement = insert_into(connection.dialect.name, SWEPT).on_conflict_do_nothing()
+        new = connection.execute(statement.execution_options(preserve_rowcount=True), rows).rowcount
+    values: dict[str, Any] = {"sweep_position": position, "sweep_rows": SYNC_STATE.c.sweep_rows + new}
+    if total is not None:
+        values["sweep_total"] = total
+    connection.execute(update(SYNC_STATE).where(*_of(SYNC_STATE, source, account)).values(values))
+    return new
+
+
+def missing_after(connection: Connection, source: str, account: str = "") -> list[str]:
+    """Return the ids of the deals that the sweep under way has not seen, but for those read since it began."""
+    return list(connection.scalars(select(DEALS.c.id).where(_unseen(source, account)).order_by(DEALS.c.id)))
+
+
+def note_misses(connection: Connection, source: str, account: str = "", *, sweep: int) -> list[str]:
+    """Count a miss for each deal that the sweep has not seen, none for those seen; return the ids that are due.
+
+    To be called once, when all pages are read. Those due are what two complete sweeps in a row have missed; whether
+    they are deleted is for who calls to say, who knows how many deals there are (`store.deals.count_alive`).
+    Raises SweepLost.
+    """
+    _require(connection, source, account, sweep)
+    unseen = _unseen(source, account)
+    connection.execute(update(DEALS).where(unseen).values(misses=DEALS.c.misses + 1))
+    connection.execute(update(DEALS).where(*_of(DEALS, source, account), DEALS.c.misses > 0, _SEEN).values(misses=0))
+    due = select(DEALS.c.id).where(unseen, DEALS.c.misses >= MISSES_OF_GONE)
+    return list(connection.scalars(due.order_by(DEALS.c.id)))
+
+
+def finish_sweep(connection: Connection, source: str, account: str = "", *, sweep: int, at: int) -> SyncState:
+    """End a sweep that has read all pages, after what is missing was deleted; return what is known then.
+
+    Raises SweepLost.
+    """
+    _require(connection, source, account, sweep)
+    columns = SYNC_STATE.c
+    values = {
+        "last_sweep_started_at": columns.sweep_started_at,
+        "last_sweep_at": at,
+        "last_sweep_rows": columns.sweep_rows,
+        "drift": count_alive(connection, source, account) - columns.sweep_total,  # null where no total is told
+    }
+    connection.execute(update(SYNC_STATE).where(*_of(SYNC_STATE, source, account)).values(values))
+    abandon_sweep(connection, source, account)
+    return state(connection)[source, account]
+
+
+def abandon_sweep(connection: Connection, source: str, account: str = "") -> None:
+    """Forget the sweep under way, and what it has seen."""
+    values = {"sweep": None, "sweep_position": None, "sweep_started_at": None, "sweep_rows": 0, "sweep_total": None}
+    _set(connection, source, account, values)
+    connection.execute(delete(SWEPT).where(*_of(SWEPT, source, account)))
+
+
+def note_watermarks(
+    connection: Connection,
+    source: str,
+    account: str = "",
+    *,
+    changes_until: int | None = None,
+    deletions_until: int | None = None,
+) -> None:
+    """Remember until when changes and deletions are known; what is not given stays."""
+    given = {"changes_until": changes_until, "deletions_until": deletions_until}
+    if values := {name: value for name, value in given.items() if value is not None}:
+        _set(connection, source, account, values)
+
+
+def _of(table: Any, source: str, account: str) -> Sequence[ColumnElement[bool]]:
+    return (table.c.source == source, table.c.account == account)
+
+
+_SEEN = exists().where(
+    SWEPT.c.source == DEALS.c.source, SWEPT.c.account == DEALS.c.account, SWEPT.c.source_id == DEALS.c.source_id
+)
+
+
+def _unseen(source: str, account: str) -> ColumnElement[bool]:
+    began = select(SYNC_STATE.c.sweep_started_at).where(*_of(SYNC_STATE, source, account)).scalar_subquery()
+    return and_(*_of(DEALS, source, account), ALIVE, DEALS.c.read_at < began, ~_SEEN)
+
+
+def _require(connection: Connection, source: str, account: str, sweep: int) -> None:
+    # For update: with another process at work, who comes second waits, and finds the sweep gone.
+    found = select(SYNC_STATE.c.sweep).where(*_of(SYNC_STATE, source, account)).with_for_update()
+    if connection.scalar(found) != sweep:
+        raise SweepLost
+
+
+def _set(connection: Connection, source: str, account: str, values: dict[str, Any]) -> None:
+    statement = insert_into(connection.dialect.name, SYNC_STATE).values(source=source, account=account, **values)
+    connection.execute(statement.on_conflict_do_update(index_elements=["source", "account"], set_=values))
