@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
+from sqlite3 import SQLITE_ERROR
 from typing import Final, TypeVar
 
 from sqlalchemy import Connection, Engine, exc, make_url
@@ -45,7 +46,7 @@ class Database:
         self._writing = engine.execution_options(begin="IMMEDIATE")
         self._readers = Threads(threads, "store-reader")
         self._writer = Threads(min(threads, 1), "store-writer")
-        self._patience_seconds = patience_seconds
+        self.patience_seconds = patience_seconds
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Return what the work returns."""
@@ -63,19 +64,18 @@ class Database:
         """Let what is under way come to its end, but for what hangs."""
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSING_SECONDS):
-                await self._writer.run(self._engine.dispose)
-        self._readers.stop()
-        self._writer.stop()
+                await asyncio.gather(self._readers.stop(), self._writer.stop())
+            self._engine.dispose()
 
     async def _run(self, threads: Threads, work: Callable[[], T]) -> T:
         try:
-            async with asyncio.timeout(self._patience_seconds):
+            async with asyncio.timeout(self.patience_seconds):
                 return await threads.run(work)
         except TimeoutError:
             raise StoreUnavailable("the store does not answer") from None
         except exc.DBAPIError as error:
-            if isinstance(error, exc.IntegrityError | exc.ProgrammingError | exc.DataError | exc.NotSupportedError):
-                raise  # a mistake of ours, not of the database
+            if _is_mistake(error):
+                raise
             raise StoreUnavailable(_reason(self._engine, error)) from None
         except exc.TimeoutError:
             raise StoreUnavailable("the store has no connection left") from None
@@ -94,6 +94,14 @@ class Database:
 
     def _learn(self, number: int) -> None:
         self.sequence = max(self.sequence, number)
+
+
+def _is_mistake(error: exc.DBAPIError) -> bool:
+    """Return whether a statement of ours is wrong, and not the database away."""
+    # For SQLite a table that does not exist is as operational as a disk that is full; its code tells them apart.
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    mistakes = exc.IntegrityError | exc.ProgrammingError | exc.DataError | exc.NotSupportedError | exc.InternalError
+    return isinstance(error, mistakes) or code == SQLITE_ERROR
 
 
 def problem_with(url: str | None) -> str | None:

@@ -12,14 +12,14 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-_Job = tuple[Future[Any], Callable[[], Any]]
+_Job = tuple[Future[Any], Callable[[], Any] | None]
 
 
 class Threads:
     """So many threads that share a queue: with one of them one call after the other, with none in the caller's own."""
 
     def __init__(self, count: int, name: str) -> None:
-        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._jobs: SimpleQueue[_Job] = SimpleQueue()
         self._threads = [
             threading.Thread(target=_serve, args=(self._jobs,), name=f"{name}-{number}", daemon=True)
             for number in range(count)
@@ -35,15 +35,21 @@ class Threads:
         self._jobs.put((future, work))
         return await asyncio.wrap_future(future)
 
-    def stop(self) -> None:
-        """Let each thread end after what is in the queue; come back at once."""
-        for _ in self._threads:
-            self._jobs.put(None)
+    async def stop(self) -> None:
+        """Let each thread end after what is in the queue, and wait for that."""
+        ends: list[Future[None]] = [Future() for _ in self._threads]
+        for end in ends:
+            self._jobs.put((end, None))
+        await asyncio.gather(*map(asyncio.wrap_future, ends))
 
 
-def _serve(jobs: "SimpleQueue[_Job | None]") -> None:
-    while (job := jobs.get()) is not None:
-        future, work = job
+def _serve(jobs: "SimpleQueue[_Job]") -> None:
+    while True:
+        future, work = jobs.get()
+        if work is None:
+            if future.set_running_or_notify_cancel():
+                future.set_result(None)
+            return
         if future.set_running_or_notify_cancel():
             try:
                 result = work()
@@ -52,4 +58,4 @@ def _serve(jobs: "SimpleQueue[_Job | None]") -> None:
             else:
                 future.set_result(result)
                 del result
-        del job, future, work  # a thread that waits keeps nobody's rows alive
+        del future, work  # a thread that waits keeps nobody's rows alive

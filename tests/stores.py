@@ -34,7 +34,7 @@ def server_url() -> str:
 def _engine(kind: str) -> Engine:
     """Return an engine over a database that has the tables, and no rows; the same one for all tests of a process."""
     if kind == "postgresql":
-        return create_engine(server_url(), pool_size=1)
+        return create_engine(server_url(), pool_size=1, pool_pre_ping=True)
     folder = _FOLDERS.enter_context(memory.private_folder())
     sqlite.protect(folder / "deals.db")
     engine = sqlite.make_engine(folder / "deals.db", 1)
@@ -60,7 +60,7 @@ def connected(kind: str) -> Iterator[Connection]:
             transaction.rollback()
 
 
-def url_of(kind: str, folder: Path) -> str:
+def url_of(kind: str, folder: Path = Path()) -> str:
     """Return what opens an empty store: a new file in the folder, or the database that has the tables."""
     if kind == "sqlite":
         return str(folder / "deals.db")

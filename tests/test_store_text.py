@@ -2,7 +2,7 @@
 
 import pytest
 
-from store.text import fold, searchable
+from store.text import fold, searchable, storable
 
 
 @pytest.mark.parametrize(
@@ -19,3 +19,14 @@ def test_letters_with_accents_are_letters_of_their_own() -> None:
 
 def test_what_is_searched_has_no_accents_and_one_space_between_words() -> None:
     assert searchable("  Café\tÜnï \n Straße ") == "cafe uni strasse"
+
+
+def test_folded_text_fits_into_an_index_of_postgresql() -> None:
+    assert fold("A" * 400) == "a" * 300
+    assert len((fold("\N{MATHEMATICAL BOLD CAPITAL A}\N{GRINNING FACE}" * 400) * 2).encode()) < 2_700
+    assert len(searchable("a" * 400)) == 400
+
+
+def test_text_that_a_database_refuses_is_folded_to_what_it_takes() -> None:
+    assert fold("A\0\ud800") == searchable("A\0\ud800") == "a\ufffd\ufffd"
+    assert storable("gr\u00f6\u00dfe \N{GRINNING FACE}") == "gr\u00f6\u00dfe \N{GRINNING FACE}"

@@ -1,0 +1,204 @@
+"""A store that is open: `store.database`; what is said when it cannot be: `store.errors`."""
+
+import asyncio
+import os
+import sys
+import threading
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, exc, text
+
+from store import memory
+from store.database import Database, StoreUnavailable, open_database, problem_with
+from store.deals import count_alive, upsert
+from store.sequence import current
+from tests import loops, processes
+from tests.stores import deal
+
+LOOPS = loops.ONE
+
+
+@pytest.fixture
+async def database(store_url: str) -> AsyncIterator[Database]:
+    async with open_database(store_url) as found:
+        yield found
+
+
+def put(connection: Connection, *numbers: int) -> int:
+    return upsert(connection, [deal(number) for number in numbers])
+
+
+def put_two(number: int, connection: Connection) -> int:
+    return put(connection, 0, number)
+
+
+def count(connection: Connection) -> int:
+    return count_alive(connection, "nexudus")
+
+
+async def test_what_is_written_is_read(database: Database) -> None:
+    assert await database.write(lambda connection: put(connection, 1, 2)) == 2
+    assert await database.read(count) == 2
+
+
+async def test_the_sequence_moves_with_each_transaction_that_changes(database: Database) -> None:
+    assert database.sequence == 0
+    for numbers, expected in (([1, 2], 1), ([1, 2], 1), ([3], 2)):
+        await database.write(lambda connection, numbers=numbers: put(connection, *numbers))
+        assert (database.sequence, await database.read(current)) == (expected, expected)
+
+
+async def test_of_a_transaction_that_fails_nothing_is_kept(database: Database) -> None:
+    def fail(connection: Connection) -> None:
+        put(connection, 1)
+        raise KeyError("half way")
+
+    with pytest.raises(KeyError, match="half way"):
+        await database.write(fail)
+    assert (await database.read(count), database.sequence) == (0, 0)
+    assert await database.write(lambda connection: put(connection, 1)) == 1
+
+
+async def test_a_reader_sees_one_state_while_another_writes(database: Database) -> None:
+    begun, written = threading.Event(), threading.Event()
+
+    def twice(connection: Connection) -> tuple[int, int]:
+        before = count(connection)
+        begun.set()
+        assert written.wait(20)
+        return before, count(connection)
+
+    reading = asyncio.ensure_future(database.read(twice))
+    await asyncio.to_thread(begun.wait, 20)
+    await database.write(lambda connection: put(connection, 1))
+    written.set()
+    assert (await reading, await database.read(count)) == ((0, 0), 1)
+
+
+async def test_readers_are_not_held_up_while_a_page_is_written(database: Database) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow(connection: Connection) -> None:
+        put(connection, 1)
+        begun.set()
+        assert go_on.wait(20)
+
+    writing = asyncio.ensure_future(database.write(slow))
+    await asyncio.to_thread(begun.wait, 20)
+    assert [await database.read(count) for _ in range(3)] == [0, 0, 0]
+    assert not writing.done()
+    go_on.set()
+    await writing
+
+
+async def test_writers_come_one_after_the_other(database: Database) -> None:
+    results = await asyncio.gather(
+        *(database.write(lambda connection, n=n: put(connection, n, 0)) for n in range(1, 6))
+    )
+    assert (results, database.sequence) == ([2, 1, 1, 1, 1], 5)
+
+
+async def test_a_transaction_is_not_broken_when_its_caller_is_cancelled(database: Database) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow(connection: Connection) -> None:
+        put(connection, 1)
+        begun.set()
+        assert go_on.wait(20)
+        put(connection, 2)
+
+    writing = asyncio.ensure_future(database.write(slow))
+    await asyncio.to_thread(begun.wait, 20)
+    writing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await writing
+    go_on.set()
+    assert await database.write(count) == 2
+    assert database.sequence == 1
+
+
+async def test_what_another_process_has_changed_is_learned(database: Database, store_url: str) -> None:
+    async with open_database(store_url, poll_seconds=0) as other:
+        await database.write(lambda connection: put(connection, 1))
+        async with asyncio.timeout(20):
+            while other.sequence != 1:  # noqa: ASYNC110 - it is polled for
+                await asyncio.sleep(0)
+        assert await other.read(count) == 1
+
+
+async def test_what_takes_too_long_fails_and_does_not_hold_up_the_next(store_url: str) -> None:
+    async with open_database(store_url) as database:
+        go_on = threading.Event()
+        database.patience_seconds = 0.01
+        with pytest.raises(StoreUnavailable, match="the store does not answer"):
+            await database.read(lambda _: go_on.wait(20))
+        database.patience_seconds = 20
+        assert await database.read(count) == 0
+        go_on.set()
+
+
+async def test_a_mistake_of_ours_is_not_a_store_that_is_away(database: Database) -> None:
+    with pytest.raises(exc.DBAPIError) as caught:
+        await database.read(lambda connection: connection.execute(text("SELECT :it FROM missing"), {"it": "Ada"}))
+    assert "Ada" not in str(caught.value)
+
+
+async def test_a_hung_database_does_not_hang_the_end_of_the_process() -> None:
+    program = (
+        "import asyncio, threading\nfrom store import database\ndatabase.CLOSING_SECONDS = 0.01\n"
+        "async def main():\n"
+        "    async with database.open_database(None) as store:\n"
+        "        calls = [asyncio.ensure_future(run(lambda _: threading.Event().wait()))\n"
+        "                 for run in (store.read, store.write)]\n"
+        "        await asyncio.sleep(0.05)\n"
+        "        print('hung', flush=True)\n"
+        "asyncio.run(main())"
+    )
+    with processes.running([sys.executable, "-c", program], processes.ROOT) as process:
+        process.read_until("hung")
+        assert (process.popen.wait(10), process.stderr) == (0, "")
+
+
+async def test_a_store_in_memory_is_gone_when_it_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "_places", lambda: [tmp_path])
+    async with open_database(None) as database:
+        await database.write(lambda connection: put(connection, 1))
+        assert await database.read(count) == 1
+    assert os.listdir(tmp_path) == []
+
+
+async def test_with_no_threads_all_is_done_in_the_callers_own() -> None:
+    async with open_database(None, threads=0) as database:
+        await database.write(lambda connection: put(connection, 1))
+        assert await database.read(lambda _: threading.get_ident()) == threading.get_ident()
+        assert await database.read(count) == 1
+
+
+@pytest.mark.parametrize("url", [None, "", "deals.db", "/data/deals.db", "postgresql+psycopg://u:p@host/deals"])
+def test_nothing_a_path_and_a_server_are_stores(url: str | None) -> None:
+    assert problem_with(url) is None
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        ":memory:",
+        "mysql://u:SECRET@host/deals",
+        "postgresql://u:SECRET@host/deals",
+        "postgresql+psycopg://u:SECRET@host:port/deals",
+        "postgresql+psycopg://u:SECRET@host",
+        "sqlite:///SECRET.db",
+        "://SECRET",
+    ],
+)
+async def test_what_is_no_store_is_refused_in_one_line_without_its_password(url: str) -> None:
+    problem = problem_with(url)
+    assert problem
+    assert "SECRET" not in problem
+    assert "\n" not in problem
+    with pytest.raises(StoreUnavailable) as caught:
+        async with open_database(url):
+            pass
+    assert str(caught.value) == problem

@@ -1,0 +1,166 @@
+"""How a store of an earlier version becomes one of today's: `store.migrations`.
+
+`store.migrations.upgrade` decides, alembic runs `store.migrations.env` and the steps in `store.migrations.versions`;
+`store.migrations.versions.version_1` is the first.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, Engine, create_engine, insert, inspect, text
+
+from store import sqlite
+from store.database import StoreUnavailable, open_database
+from store.migrations import upgrade as upgrading
+from store.migrations.upgrade import VERSION, VERSION_TABLE, UnknownSchemaError, migrate, upgrade
+from store.tables import METADATA
+from tests import postgres
+
+VERSIONS = Path(upgrading.__file__).parent / "versions"
+
+
+@pytest.fixture
+def empty(store_kind: str, tmp_path: Path) -> Iterator[Engine]:
+    """A database without tables."""
+    if store_kind == "postgresql":
+        engine = create_engine(postgres.server().create())
+    else:
+        engine = sqlite.make_engine(tmp_path / "deals.db", 2)
+    yield engine
+    engine.dispose()
+
+
+def described(connection: Connection) -> dict[str, set[Any]]:
+    """Return all that the database knows of its tables, in no order."""
+    if connection.dialect.name == "sqlite":
+        tables = inspect(connection).get_table_names()
+        queries = {f"{name} {what}": f"PRAGMA {what}({name})" for name in tables for what in SQLITE}
+        queries["indexes"] = "SELECT name, sql FROM sqlite_master WHERE type = 'index'"
+    else:
+        queries = POSTGRESQL
+    found = {name: {tuple(row) for row in connection.execute(text(query))} for name, query in queries.items()}
+    # A column's number, which is no part of what it means.
+    return {name: {row[1:] if name.endswith("table_xinfo") else row for row in rows} for name, rows in found.items()}
+
+
+SQLITE = ("table_xinfo", "foreign_key_list")
+POSTGRESQL = {
+    "columns": "SELECT table_name, column_name, data_type, is_nullable, column_default, collation_name, is_identity"
+    " FROM information_schema.columns WHERE table_schema = current_schema()",
+    "indexes": "SELECT indexdef FROM pg_indexes WHERE schemaname = current_schema()",
+    "constraints": "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint"
+    " WHERE connamespace = current_schema()::regnamespace",
+    "sequences": "SELECT sequencename, data_type::text FROM pg_sequences WHERE schemaname = current_schema()",
+}
+
+
+def test_all_steps_lead_to_todays_tables(empty: Engine) -> None:
+    """What fails here is a change of `store/tables.py` without its step in `store/migrations/versions`."""
+    with empty.connect() as connection:
+        with connection.begin() as transaction:
+            METADATA.create_all(connection)
+            VERSION_TABLE.create(connection)
+            expected = described(connection)
+            transaction.rollback()
+        with connection.begin():
+            migrate(connection)
+            migrated = described(connection)
+            version = connection.scalar(text("SELECT version_num FROM store_version"))
+    # Alembic gives the key of its own table a name.
+    theirs = {("store_version", f"store_version_{end}", "PRIMARY KEY (version_num)") for end in ("pkc", "pkey")}
+    for found in (expected, migrated):
+        found["constraints"] = found.get("constraints", set()) - theirs
+        found["indexes"] = {row for row in found["indexes"] if "store_version" not in row[0]}
+    assert migrated == expected
+    assert version == str(VERSION)
+
+
+def test_the_last_step_is_todays_version() -> None:
+    numbers = sorted(int(file.stem.removeprefix("version_")) for file in VERSIONS.glob("version_*.py"))
+    assert numbers == list(range(1, VERSION + 1))
+
+
+def test_an_empty_database_gets_todays_tables_and_keeps_them(empty: Engine) -> None:
+    for _ in range(2):
+        with empty.begin() as connection:
+            upgrade(connection)
+    with empty.begin() as connection:
+        assert set(inspect(connection).get_table_names()) == {*METADATA.tables, "store_version"}
+
+
+def with_version(empty: Engine, version: str) -> None:
+    with empty.begin() as connection:
+        VERSION_TABLE.create(connection)
+        connection.execute(insert(VERSION_TABLE).values(version_num=version))
+
+
+@pytest.mark.parametrize("version", [str(VERSION + 1), "9999"])
+def test_a_store_of_a_later_version_is_refused(empty: Engine, version: str) -> None:
+    with_version(empty, version)
+    with empty.begin() as connection, pytest.raises(UnknownSchemaError, match=f"is of version {version}, and this"):
+        upgrade(connection)
+
+
+def test_a_store_of_an_earlier_version_is_migrated(empty: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_version(empty, str(VERSION))
+    monkeypatch.setattr(upgrading, "VERSION", VERSION + 1)
+    migrated: list[Connection] = []
+    monkeypatch.setattr(upgrading, "migrate", migrated.append)
+    with empty.begin() as connection:
+        upgrade(connection)
+        assert migrated == [connection]
+
+
+def test_a_step_that_fails_leaves_the_store_as_it_was(empty: Engine) -> None:
+    with empty.connect() as connection:
+        connection.begin()
+        migrate(connection)
+        connection.rollback()
+    with empty.begin() as connection:
+        assert inspect(connection).get_table_names() == []
+
+
+@pytest.mark.parametrize("version", ["", "ae1027a6acf"])
+def test_migrations_of_something_else_are_refused(empty: Engine, version: str) -> None:
+    with_version(empty, version)
+    with empty.begin() as connection, pytest.raises(UnknownSchemaError, match="holds tables of something else"):
+        upgrade(connection)
+
+
+def test_tables_of_ours_without_a_version_are_refused(empty: Engine) -> None:
+    with empty.begin() as connection:
+        connection.execute(text("CREATE TABLE customers (name TEXT)"))
+    with empty.begin() as connection, pytest.raises(UnknownSchemaError, match="holds tables of something else"):
+        upgrade(connection)
+
+
+def test_other_tables_may_stand_beside_ours_on_a_server() -> None:
+    engine = create_engine(postgres.server().create())
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE invoices (name TEXT)"))
+        upgrade(connection)
+    engine.dispose()
+
+
+async def test_replicas_that_start_at_once_make_the_tables_once() -> None:
+    url = postgres.server().create()
+
+    async def start() -> int:
+        async with open_database(url, threads=1) as database:
+            return database.sequence
+
+    assert await asyncio.gather(*(start() for _ in range(3))) == [0, 0, 0]
+
+
+async def test_a_later_version_is_one_clear_line(tmp_path: Path) -> None:
+    path = str(tmp_path / "deals.db")
+    async with open_database(path) as database:
+        await database.write(lambda connection: connection.execute(VERSION_TABLE.update().values(version_num="7")))
+    with pytest.raises(
+        StoreUnavailable, match=rf"deals.db is of version 7, and this program knows those up to {VERSION}$"
+    ):
+        async with open_database(path):
+            pass

@@ -1,0 +1,125 @@
+"""SQLite, a file that nobody else may read: `store.sqlite`."""
+
+import os
+import sqlite3
+import stat
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from store.database import StoreUnavailable, open_database
+from store.deals import count_alive, upsert
+from store.sqlite import make_engine, protect
+from tests.stores import deal
+
+
+def modes(folder: Path) -> dict[str, int]:
+    return {file.name: stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()}
+
+
+async def test_only_its_owner_may_read_the_file_and_what_stands_beside_it(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        async with open_database(str(tmp_path / "deals.db")) as database:
+            await database.write(lambda connection: upsert(connection, [deal()]))
+            assert modes(tmp_path) == dict.fromkeys(("deals.db", "deals.db-shm", "deals.db-wal"), 0o600)
+    finally:
+        os.umask(before)
+
+
+async def test_a_file_that_others_could_read_is_closed_to_them(tmp_path: Path) -> None:
+    file = tmp_path / "deals.db"
+    async with open_database(str(file)):
+        pass
+    file.chmod(0o644)
+    async with open_database(str(file)):
+        assert modes(tmp_path)["deals.db"] == 0o600
+
+
+async def test_deals_are_there_after_a_restart(tmp_path: Path) -> None:
+    for expected in (0, 1):
+        async with open_database(str(tmp_path / "deals.db")) as database:
+            assert await database.read(lambda connection: count_alive(connection, "nexudus")) == expected
+            assert database.sequence == expected
+            await database.write(lambda connection: upsert(connection, [deal()]))
+    assert modes(tmp_path) == {"deals.db": 0o600}
+
+
+def other_database(file: Path) -> None:
+    with closing(sqlite3.connect(file)) as raw:
+        raw.execute("CREATE TABLE cookies (name TEXT)")
+
+
+@pytest.mark.parametrize("content", ["text", "database"])
+async def test_a_file_of_something_else_is_refused_and_left_as_it_is(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "other"
+    file.write_text("not ours\n" * 100) if content == "text" else other_database(file)
+    file.chmod(0o644)
+    os.utime(file, (1, 1))
+    before = file.read_bytes()
+    with pytest.raises(StoreUnavailable, match=r"other is no store of this program, or is damaged$"):
+        async with open_database(str(file)):
+            pass
+    assert (file.read_bytes(), file.stat().st_mtime, modes(tmp_path)) == (before, 1, {"other": 0o644})
+
+
+async def test_a_damaged_file_is_one_clear_line(tmp_path: Path) -> None:
+    file = tmp_path / "deals.db"
+    async with open_database(str(file)) as database:
+        await database.write(lambda connection: upsert(connection, [deal(n, name="x" * 50) for n in range(500)]))
+    content = bytearray(file.read_bytes())
+    for start in range(8192, len(content), 4096):
+        content[start : start + 2000] = b"\xff" * 2000
+    file.write_bytes(content)
+    with pytest.raises(StoreUnavailable, match=r"^\S*deals.db is damaged$|^the store's file is damaged$"):
+        async with open_database(str(file)):
+            pass
+
+
+async def test_an_empty_file_becomes_a_store(tmp_path: Path) -> None:
+    (tmp_path / "deals.db").touch(0o644)
+    async with open_database(str(tmp_path / "deals.db")):
+        assert modes(tmp_path)["deals.db"] == 0o600
+
+
+async def test_a_path_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "missing" / "deals.db"):
+        with pytest.raises(StoreUnavailable, match=r"cannot be written: (Is a directory|No such file or directory)$"):
+            async with open_database(str(path)):
+                pass
+
+
+def test_a_folder_in_which_anybody_may_replace_the_file_is_refused(tmp_path: Path) -> None:
+    tmp_path.chmod(0o777)
+    with pytest.raises(StoreUnavailable, match="anybody may write into the folder"):
+        protect(tmp_path / "deals.db")
+    tmp_path.chmod(0o1777)  # as /tmp: only who owns a file may replace it
+    protect(tmp_path / "deals.db")
+
+
+def test_a_reader_sees_one_state_while_somebody_writes(tmp_path: Path) -> None:
+    engine = make_engine(tmp_path / "deals.db", 2)
+    with engine.begin() as writer:
+        writer.exec_driver_sql("CREATE TABLE numbers (n INTEGER)")
+    with engine.connect() as reader:
+        counted = "SELECT count(*) FROM numbers"
+        assert reader.exec_driver_sql(counted).scalar() == 0
+        with engine.execution_options(begin="IMMEDIATE").begin() as writer:
+            writer.exec_driver_sql("INSERT INTO numbers VALUES (1)")
+            assert reader.exec_driver_sql(counted).scalar() == 0
+        assert reader.exec_driver_sql(counted).scalar() == 0
+        reader.rollback()
+        assert reader.exec_driver_sql(counted).scalar() == 1
+    engine.dispose()
+
+
+def test_a_connection_is_set_up_for_durability_and_silence(tmp_path: Path) -> None:
+    engine = make_engine(tmp_path / "deals.db", 1)
+    with engine.connect() as connection:
+        found = [
+            connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+            for name in ("journal_mode", "synchronous", "foreign_keys", "secure_delete", "temp_store", "busy_timeout")
+        ]
+    assert found == ["wal", 1, 1, 2, 2, 5000]
+    engine.dispose()
