@@ -100,6 +100,23 @@ async def test_writers_come_one_after_the_other(database: Database) -> None:
     assert (results, database.sequence) == ([2, 1, 1, 1, 1], 5)
 
 
+async def test_a_writer_does_not_begin_before_another_has_ended(database: Database) -> None:
+    begun, go_on, second_begun = threading.Event(), threading.Event(), threading.Event()
+
+    def first(_: Connection) -> bool:
+        begun.set()
+        assert go_on.wait(20)
+        return second_begun.is_set()
+
+    writing = asyncio.ensure_future(database.write(first))
+    await asyncio.to_thread(begun.wait, 20)
+    second = asyncio.ensure_future(database.write(lambda _: second_begun.set()))
+    assert not await asyncio.to_thread(second_begun.wait, 0.02)
+    go_on.set()
+    assert not await writing
+    await second
+
+
 async def test_a_transaction_is_not_broken_when_its_caller_is_cancelled(database: Database) -> None:
     begun, go_on = threading.Event(), threading.Event()
 

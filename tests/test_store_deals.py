@@ -89,7 +89,10 @@ def test_a_transaction_that_changes_much_takes_one_number(connection: Connection
 
 def test_11_what_is_older_does_not_overwrite_what_is_newer(connection: Connection) -> None:
     upsert(connection, [deal(body=b"written", read_at=10)])
-    assert upsert(connection, [deal(body=b"polled", read_at=9)]) == 0
+    moved = later(connection)
+    with connection.begin_nested():
+        assert upsert(connection, [deal(body=b"polled", read_at=9)]) == 0
+    assert moved() == 0
     assert find(connection, [ONE])[ONE].body == b"written"
 
 
@@ -132,8 +135,10 @@ def test_evidence_that_is_older_than_the_deal_deletes_nothing(connection: Connec
 def test_a_page_that_is_older_than_the_deletion_brings_nothing_back(connection: Connection) -> None:
     upsert(connection, [deal(read_at=1)])
     delete(connection, [ONE], evidence=Evidence.NOT_FOUND, at=7)
-    assert upsert(connection, [deal(body=b"late", read_at=6)]) == 0
-    assert row(connection).deleted_at == 7
+    moved = later(connection)
+    with connection.begin_nested():
+        assert upsert(connection, [deal(body=b"late", read_at=6)]) == 0
+    assert (row(connection).deleted_at, moved()) == (7, 0)
 
 
 def test_a_deal_that_is_seen_again_comes_back_even_unchanged(connection: Connection) -> None:

@@ -32,8 +32,8 @@ def test_where_nothing_can_be_written_is_said(tmp_path: Path) -> None:
 
 def test_what_a_process_that_was_killed_has_left_is_removed_and_what_lives_is_not(tmp_path: Path) -> None:
     program = (
-        "import sys, pathlib, store.memory as m\n"
-        "with m.private_folder([pathlib.Path(sys.argv[1])]) as f: print('made', f, flush=True); sys.stdin.read()"
+        "import pathlib, signal, sys, store.memory as m\n"
+        "with m.private_folder([pathlib.Path(sys.argv[1])]) as f: print('made', f, flush=True); signal.pause()"
     )
     with processes.running([sys.executable, "-c", program, str(tmp_path)], processes.ROOT) as process:
         left = Path(process.read_until(r"made (.*)")[1])

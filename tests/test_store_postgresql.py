@@ -1,7 +1,7 @@
 """PostgreSQL, by psycopg: `store.postgresql`."""
 
 import pytest
-from sqlalchemy import make_url, select, text
+from sqlalchemy import Connection, make_url, select, text
 
 from store.database import StoreUnavailable, open_database
 from store.deals import count_alive, upsert
@@ -33,6 +33,14 @@ async def test_a_server_that_was_away_is_used_again(url: str) -> None:
             assert await run(lambda connection: count_alive(connection, "nexudus")) == 1
 
 
+async def test_who_asks_after_a_restart_notices_nothing(url: str) -> None:
+    async with open_database(url, threads=1) as database:
+        with postgres.server().away():
+            pass
+        for run in (database.read, database.write):
+            assert await run(lambda connection: count_alive(connection, "nexudus")) == 0
+
+
 async def test_a_connection_that_breaks_in_the_middle_is_one_clear_line(url: str) -> None:
     async with open_database(url, threads=1) as database:
         with pytest.raises(StoreUnavailable, match="cannot be reached"):
@@ -41,9 +49,13 @@ async def test_a_connection_that_breaks_in_the_middle_is_one_clear_line(url: str
 
 
 async def test_a_statement_that_takes_too_long_is_broken_off(url: str) -> None:
-    async with open_database(with_option(url, "-c statement_timeout=10"), threads=1) as database:
+    def slow(connection: Connection) -> None:
+        connection.execute(text("SET LOCAL statement_timeout = 10"))
+        connection.execute(text("SELECT pg_sleep(20)"))
+
+    async with open_database(url, threads=1) as database:
         with pytest.raises(StoreUnavailable, match="did not answer in time"):
-            await database.read(lambda connection: connection.execute(text("SELECT pg_sleep(20)")))
+            await database.read(slow)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 
 from store.database import StoreUnavailable, open_database
 from store.deals import count_alive, upsert
@@ -112,6 +113,20 @@ def test_a_reader_sees_one_state_while_somebody_writes(tmp_path: Path) -> None:
         reader.rollback()
         assert reader.exec_driver_sql(counted).scalar() == 1
     engine.dispose()
+
+
+async def test_who_writes_has_the_file_to_itself_before_it_looks(tmp_path: Path) -> None:
+    """Else what it saw may be stale when it writes, and SQLite refuses that at once, however long one would wait."""
+    file = tmp_path / "deals.db"
+
+    def other(_: Connection) -> None:
+        with closing(sqlite3.connect(file, timeout=0, isolation_level=None)) as raw:
+            raw.execute("BEGIN IMMEDIATE")
+
+    async with open_database(str(file)) as database:
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            await database.write(other)
+        await database.read(other)
 
 
 def test_a_connection_is_set_up_for_durability_and_silence(tmp_path: Path) -> None:
