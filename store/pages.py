@@ -5,11 +5,11 @@ what follows it, then the deals with a value behind it, and, before or after the
 """
 
 import operator
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from sqlalchemy import ColumnElement, Connection, Row, UnaryExpression, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, UnaryExpression, func, null, select, tuple_
 
 from store.conditions import Compare, Condition, Operator, clause, columns, is_selective
 from store.tables import ALIVE, DEALS, ORDERABLE, SEQUENCE, USUAL, WALKED
@@ -157,16 +157,22 @@ def _walk(
     is_inclusive: bool = False,
 ) -> list[PageRow]:
     """Return the first deals behind a position."""
+    is_looked_up = is_selective(condition)
     meets = clause(condition, walked=order[0].column)
     wanted = select(*_WANTED, *(DEALS.c[key.column] for key in order))
     rows: list[PageRow] = []
-    for segment in _segments(order, start, is_inclusive):
+    for segment in _segments(order, start, is_inclusive, _unindexed if is_looked_up else DEALS.c.__getitem__):
         ordered = [_ordering(key, segment) for key in order]
         statement = wanted.where(ALIVE, *segment.clauses, meets).order_by(*ordered).limit(limit - len(rows))
         rows += [_page_row(row) for row in connection.execute(statement)]
         if len(rows) == limit:
             break
     return rows
+
+
+def _unindexed(name: str) -> ColumnElement[Any]:
+    """Return a column as an expression, which no index is looked into for."""
+    return func.coalesce(DEALS.c[name], null())
 
 
 def _page_row(row: Row[Any]) -> PageRow:
@@ -177,41 +183,49 @@ def _page_row(row: Row[Any]) -> PageRow:
 def _ordering(key: OrderKey, segment: _Segment) -> UnaryExpression[Any]:
     column = DEALS.c[key.column]
     directed = column.desc() if key.is_descending else column.asc()
-    if key.column in segment.settled:  # said without need, it would keep the index from being used
+    if (
+        key.column in segment.settled or not column.nullable
+    ):  # said without need, it would keep the index from being used
         return directed
     return directed.nulls_first() if key.nulls_first else directed.nulls_last()
 
 
-def _segments(order: tuple[OrderKey, ...], start: Position | None, is_inclusive: bool) -> Iterator[_Segment]:
+def _segments(
+    order: tuple[OrderKey, ...],
+    start: Position | None,
+    is_inclusive: bool,
+    column_of: Callable[[str], ColumnElement[Any]],
+) -> Iterator[_Segment]:
     """Yield what of a list lies behind a position, in the list's order."""
-    key, *rest = order
-    column = DEALS.c[key.column]
-    known = frozenset({key.column})
+    key, rest = order[0], order[1:]
+    column = column_of(key.column)
+    settled = frozenset({key.column})
     if not rest:
-        yield _Segment(() if start is None else (_behind(key, (column,), start, is_inclusive),), known)
+        yield _Segment(() if start is None else (_behind(key, (column,), start, is_inclusive),), settled)
         return
-    without, with_ = _Segment((column.is_(None),), known), _Segment((column.is_not(None),), known)
+    without, with_ = _Segment((column.is_(None),), settled), _Segment((column.is_not(None),), settled)
     if start is None:
         yield from (without, with_) if key.nulls_first else (with_, without)
         return
-    value, *remaining = start
+    value, following = start[0], start[1:]
     if value is None:
-        yield from (_joined(without, one) for one in _segments(tuple(rest), tuple(remaining), is_inclusive))
-        if key.nulls_first:
-            yield with_
-        return
-    if len(rest) == 1 and rest[0].is_descending == key.is_descending:
-        yield _Segment((_behind(key, (column, DEALS.c.id), start, is_inclusive),), known | {"id"})
+        same: _Segment | None = without
+    elif len(rest) == 1 and rest[0].is_descending == key.is_descending:
+        # The deals with the same value, and those behind it, are one range of the index.
+        yield _Segment((_behind(key, (column, column_of("id")), start, is_inclusive),), settled)
+        same = None
     else:
-        same = _Segment((column == value,), known)
-        yield from (_joined(same, one) for one in _segments(tuple(rest), tuple(remaining), is_inclusive))
-        yield _Segment((_behind(key, (column,), (value,), False),), known)
-    if not key.nulls_first:
-        yield without
-
-
-def _joined(first: _Segment, second: _Segment) -> _Segment:
-    return _Segment((*first.clauses, *second.clauses), first.settled | second.settled)
+        same = _Segment((column == value,), settled)
+    if same is not None:
+        for one in _segments(rest, following, is_inclusive, column_of):
+            yield _Segment((*same.clauses, *one.clauses), same.settled | one.settled)
+    if value is None and key.nulls_first:
+        yield with_
+    if value is not None:
+        if same is not None:
+            yield _Segment((_behind(key, (column,), (value,), False),), settled)
+        if not key.nulls_first:
+            yield without
 
 
 def _behind(

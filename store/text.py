@@ -32,8 +32,3 @@ def searchable(text: str) -> str:
     """Return text for searching: folded, without accents, every run of white space one space."""
     letters = unicodedata.normalize("NFKD", _fold(storable(text)))
     return " ".join("".join(one for one in letters if not unicodedata.combining(one)).split())
-
-
-def storable(text: str) -> str:
-    """Return text as both databases can hold it: NUL and halves of surrogate pairs become U+FFFD."""
-    return "".join("\ufffd" if one == "\0" or "\ud800" <= one <= "\udfff" else one for one in text)
