@@ -53,6 +53,12 @@ def test_text_that_no_database_takes_finds_nothing(connection: Connection) -> No
         assert not found(connection, CompareAttribute(text, "text_folded", Operator.EQ, text))
 
 
+@pytest.mark.parametrize("text", ["a_b", "a%b", "a\\b"])
+def test_a_search_takes_no_character_for_a_pattern(connection: Connection, text: str) -> None:
+    put(connection, [deal(1, search_public="axb"), deal(2, search_public=text)])
+    assert found(connection, Search(text, is_personal=False)) == {"2"}
+
+
 def test_a_search_without_words_finds_all(connection: Connection) -> None:
     put(connection, [deal(1)])
     assert found(connection, Search("  ", is_personal=False)) == {"1"}

@@ -150,6 +150,12 @@ def test_the_deal_of_a_position_may_be_gone(connection: Connection) -> None:
     assert (found.rows, found.has_previous, found.has_next) == ([], True, False)
 
 
+def test_an_empty_page_behind_the_last_deal_has_that_deal_before_it(connection: Connection) -> None:
+    put(connection, [deal(1, value=1)])
+    found = page(connection, PageRequest(None, (OrderKey("value"),), 5, after=(1, "nexudus:1")))
+    assert (found.rows, found.has_previous, found.has_next) == ([], True, False)
+
+
 def test_a_position_of_another_order_is_refused(connection: Connection) -> None:
     with pytest.raises(ValueError, match="another order"):
         page(connection, PageRequest(None, (), 1, after=(1, "nexudus:1")))
