@@ -127,11 +127,40 @@ ORDERABLE: Final = (
 )
 """Columns that lists may be ordered by; each has an index with `id` behind it, over deals that are not deleted."""
 
+WALKED: Final = ("status", "pipeline_folded", "owner_folded")
+"""Columns that lists are most often filtered by. The indexes of the usual orders have them behind `id`, so that deals
+which a filter leaves out are passed over without a look at their rows."""
+
+USUAL: Final = ("created_at", "updated_at", "value", "close_on")
+"""The usual orders."""
+
+GROUPED: Final = (
+    *("status", "source", "pipeline_folded", "pipeline_name", "stage_folded", "stage_name", "currency", "kind"),
+)
+"""The columns by which `deals_summed` is ordered: sums by any of them are taken in one pass, without a sort."""
+
+SUMMED: Final = (
+    *(*GROUPED, "value", "win_likelihood", "owner_folded", "owner_name", "owner_email", "lead_source", "loss_reason"),
+    *("account", "utm_campaign", "opportunity_type", "forecast_category", "close_on", "created_at", "updated_at"),
+)
+"""What summaries read, and counts, and filters that find few deals: one narrow index in place of all rows."""
+
+SEARCHED: Final = ("search_public", "search_personal", *WALKED)
+"""What a search reads."""
+
+_ALIVE: Final[Any] = {"sqlite_where": ALIVE, "postgresql_where": ALIVE}
+
 for _name in ORDERABLE:
-    Index(f"deals_by_{_name}", DEALS.c[_name], DEALS.c.id, sqlite_where=ALIVE, postgresql_where=ALIVE)
+    _behind = [DEALS.c[other] for other in WALKED if _name in USUAL]
+    Index(f"deals_by_{_name}", DEALS.c[_name], DEALS.c.id, *_behind, **_ALIVE)
 Index("deals_by_source", DEALS.c.source, DEALS.c.account, DEALS.c.source_id)
-Index("deals_by_customer", DEALS.c.customer_email_folded, sqlite_where=ALIVE, postgresql_where=ALIVE)
+Index("deals_by_customer", DEALS.c.customer_email_folded, **_ALIVE)
 Index("deals_by_customer_id", DEALS.c.source, DEALS.c.account, DEALS.c.customer_source_id)
+# Of SQLite, which reads an index alone if it holds all that is asked, the index's own condition included. PostgreSQL
+# has its statistics and hash tables instead, and its indexes take no long text.
+for _name, _read in (("deals_summed", SUMMED), ("deals_searched", SEARCHED)):
+    _index = Index(_name, *(DEALS.c[name] for name in (*_read, "id", "deleted_at")), sqlite_where=ALIVE)
+    _index.ddl_if(dialect="sqlite")
 Index("deals_by_sequence", DEALS.c.sequence)
 
 DEAL_ATTRIBUTES: Final = Table(

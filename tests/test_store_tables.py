@@ -12,8 +12,8 @@ def test_every_value_that_lists_ask_for_has_its_column() -> None:
     assert {field.name for field in fields(DealColumns)} <= set(DEALS.c.keys())
 
 
-def test_every_column_that_lists_are_ordered_by_has_an_index_that_ends_with_the_id() -> None:
-    indexed = {tuple(column.name for column in index.columns) for index in DEALS.indexes}
+def test_every_column_that_lists_are_ordered_by_has_an_index_with_the_id_behind_it() -> None:
+    indexed = {tuple(column.name for column in index.columns)[:2] for index in DEALS.indexes}
     assert {(name, "id") for name in ORDERABLE} <= indexed
 
 

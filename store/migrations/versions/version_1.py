@@ -16,6 +16,13 @@ NUMBERS = "value win_likelihood lead_source loss_reason created_at updated_at du
 ORDERABLE = "created_at updated_at value status pipeline_folded stage_folded owner_folded customer_name_folded "
 ORDERABLE += "customer_company_folded name_folded win_likelihood close_on due_at won_at lost_at"
 
+WALKED = "status pipeline_folded owner_folded"
+USUAL = "created_at updated_at value close_on"
+SUMMED = "status source pipeline_folded pipeline_name stage_folded stage_name currency kind value win_likelihood "
+SUMMED += "owner_folded owner_name owner_email lead_source loss_reason account utm_campaign opportunity_type "
+SUMMED += "forecast_category close_on created_at updated_at"
+SEARCHED = f"search_public search_personal {WALKED}"
+
 
 def _text(name: str, **options: Any) -> sa.Column[Any]:
     return sa.Column(name, sa.String().with_variant(sa.String(collation="C"), "postgresql"), **options)
@@ -50,7 +57,11 @@ def upgrade() -> None:
     )
     alive: Any = {"sqlite_where": sa.text("deleted_at IS NULL"), "postgresql_where": sa.text("deleted_at IS NULL")}
     for name in ORDERABLE.split():
-        op.create_index(f"deals_by_{name}", "deals", [name, "id"], **alive)
+        behind = WALKED.split() if name in USUAL.split() else []
+        op.create_index(f"deals_by_{name}", "deals", [name, "id", *behind], **alive)
+    if op.get_bind().dialect.name == "sqlite":
+        op.create_index("deals_summed", "deals", [*SUMMED.split(), "id", "deleted_at"], **alive)
+        op.create_index("deals_searched", "deals", [*SEARCHED.split(), "id", "deleted_at"], **alive)
     op.create_index("deals_by_customer", "deals", ["customer_email_folded"], **alive)
     op.create_index("deals_by_customer_id", "deals", ["source", "account", "customer_source_id"])
     op.create_index("deals_by_source", "deals", ["source", "account", "source_id"])

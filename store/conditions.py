@@ -1,0 +1,240 @@
+"""Filters as clauses of SQL, with two-valued logic: any filter means what a plain Python filter of the rows would.
+
+A comparison with a null is false, and its negation true. Values come folded and scaled as the columns hold them.
+"""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from enum import Enum
+from functools import partial
+from typing import Any, Final, TypeAlias
+
+from sqlalchemy import Boolean, ColumnElement, and_, exists, false, func, not_, or_, true
+
+from store.tables import DEAL_ATTRIBUTES, DEALS
+from store.text import searchable, storable
+
+Scalar: TypeAlias = str | int
+Value: TypeAlias = Scalar | bool | Collection[Scalar] | None
+
+LARGEST: Final = 2**63 - 1
+"""The largest number of a column; the smallest is one further from zero."""
+
+SELECTIVE: Final = frozenset(
+    {"id", "customer_email_folded", "customer_name_folded", "customer_company_folded", "name_folded"}
+)
+"""Columns of which few deals have the same value: these are looked up, whatever the order."""
+
+
+class Operator(Enum):
+    """How a column is compared."""
+
+    EQ = "eq"
+    NE = "ne"  # as not EQ: nulls are included
+    IN = "in"
+    NOT_IN = "not in"  # as not IN
+    LT = "lt"
+    LTE = "lte"
+    GT = "gt"
+    GTE = "gte"
+    CONTAINS = "contains"
+    STARTS_WITH = "starts with"
+    IS_NULL = "is null"  # the value is True or False
+
+
+@dataclass(frozen=True, slots=True)
+class Compare:
+    """A column of `deals` compared with a value."""
+
+    column: str
+    operator: Operator
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class CompareAttribute:
+    """A custom attribute compared with a value; a deal without the attribute has null for it."""
+
+    key: str
+    part: str  # text_folded, number, boolean
+    operator: Operator
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Every word of the text is part of what may be searched: names of companies and stages, or also of people."""
+
+    text: str
+    is_personal: bool
+
+
+@dataclass(frozen=True, slots=True)
+class And:
+    """All of them; true where there are none."""
+
+    parts: tuple["Condition", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Or:
+    """One of them; false where there are none."""
+
+    parts: tuple["Condition", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """Whatever is not so; nulls included."""
+
+    part: "Condition"
+
+
+Condition: TypeAlias = Compare | CompareAttribute | Search | And | Or | Not
+
+
+def clause(condition: Condition | None, *, walked: str | None = None) -> ColumnElement[bool]:
+    """Return the clause that is true for the deals of a condition, and false, never null, for all others.
+
+    Databases choose an index only for what all deals must meet about a selective column, or about `walked`, the first
+    column of the order: for the rest they would fetch and sort half of all deals, where a walk finds a page at once.
+    Raises ValueError for a column or an operator that there is not.
+    """
+    match condition:
+        case None:
+            return true()
+        case And(parts):
+            return and_(true(), *(clause(part, walked=walked) for part in parts))
+        case Compare(column, operator, value) if is_selective(condition) or (column == walked and operator in _RANGES):
+            return _compared(DEALS.c[column], operator, value)  # where all must be true, null is as good as false
+    return _two_valued(condition)
+
+
+def _two_valued(condition: Condition) -> ColumnElement[bool]:
+    match condition:
+        case And(parts):
+            return and_(true(), *map(_two_valued, parts))
+        case Or(parts):
+            return or_(false(), *map(_two_valued, parts))
+        case Not(part):
+            return not_(_two_valued(part))
+        case Search(text, is_personal):
+            return and_(true(), *(_has_word(word, is_personal) for word in searchable(storable(text)).split()))
+        case CompareAttribute(_, part, operator, value):
+            if part not in ("text_folded", "number", "boolean"):
+                raise ValueError(f"attributes have no {part}")
+            return _of_column(operator, value, partial(_has_attribute, condition))
+        case Compare(column, operator, value):
+            if column not in DEALS.c:
+                raise ValueError(f"deals have no column {column}")
+            return _of_column(operator, value, partial(_is_so, DEALS.c[column]))
+
+
+def is_selective(condition: Condition | None) -> bool:
+    """Return whether few deals can meet it, all found by an index."""
+    match condition:
+        case And(parts):
+            return any(is_selective(part) for part in parts)
+        case Compare(column, operator, _):
+            return column in SELECTIVE and operator in (Operator.EQ, Operator.IN)
+    return False
+
+
+def columns(condition: Condition | None) -> set[str]:
+    """Return the columns that a condition reads; an attribute is one of its own."""
+    match condition:
+        case And(parts) | Or(parts):
+            return set().union(*map(columns, parts))
+        case Not(part):
+            return columns(part)
+        case Compare(column, _, _):
+            return {column}
+        case CompareAttribute(key, _, _, _):
+            return {f"attribute {key}"}
+        case Search():
+            return {"search_public", "search_personal"}
+    return set()
+
+
+_RANGES: Final = {Operator.EQ, Operator.IN, Operator.LT, Operator.LTE, Operator.GT, Operator.GTE}
+_NEGATED: Final = {Operator.NE: Operator.EQ, Operator.NOT_IN: Operator.IN}
+
+
+def _of_column(
+    operator: Operator, value: Value, compare: Callable[[Operator, Value], ColumnElement[bool]]
+) -> ColumnElement[bool]:
+    if operator in _NEGATED:
+        return not_(compare(_NEGATED[operator], value))
+    if operator is Operator.IS_NULL and value:
+        return not_(compare(Operator.IS_NULL, False))
+    return compare(operator, value)
+
+
+def _is_so(column: ColumnElement[Any], operator: Operator, value: Value) -> ColumnElement[bool]:
+    if operator is Operator.IS_NULL:
+        return column.is_not(None)
+    return func.coalesce(_compared(column, operator, value), false(), type_=Boolean())
+
+
+def _compared(column: ColumnElement[Any], operator: Operator, value: Value) -> ColumnElement[bool]:
+    if operator is Operator.IN:
+        values = value if isinstance(value, Collection) and not isinstance(value, str) else (value,)
+        return column.in_([_bound(one) for one in values if one is not None and _fits(one)])
+    if value is None:
+        return false()
+    if not isinstance(value, str | int):
+        raise ValueError(f"{operator.value} takes one value")
+    if isinstance(value, int) and not _fits(value):  # below or above whatever a column holds
+        always = {Operator.LT, Operator.LTE} if value > 0 else {Operator.GT, Operator.GTE}
+        return column.is_not(None) if operator in always else false()
+    bound = _bound(value)
+    match operator:
+        case Operator.EQ:
+            return column == bound
+        case Operator.LT:
+            return column < bound
+        case Operator.LTE:
+            return column <= bound
+        case Operator.GT:
+            return column > bound
+        case Operator.GTE:
+            return column >= bound
+        case Operator.CONTAINS:
+            return _contains(column, str(bound))
+        case Operator.STARTS_WITH:
+            return func.substr(column, 1, len(str(bound))) == str(bound)
+    raise ValueError(f"columns are not compared by {operator.value}")
+
+
+def _bound(value: Scalar) -> Scalar:
+    return storable(value) if isinstance(value, str) else int(value)
+
+
+def _fits(value: Scalar) -> bool:
+    return isinstance(value, str) or -LARGEST - 1 <= value <= LARGEST
+
+
+def _contains(column: ColumnElement[Any], text: str) -> ColumnElement[bool]:
+    if not text:
+        return column.is_not(None)
+    # SQLite's LIKE takes `A` for `a`, and is quick; what it finds is looked at again.
+    return and_(_is_like(column, text), func.replace(column, text, "") != column)
+
+
+def _is_like(column: ColumnElement[Any], text: str) -> ColumnElement[bool]:
+    escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return column.like(f"%{escaped}%", escape=None if escaped == text else "\\")
+
+
+def _has_word(word: str, is_personal: bool) -> ColumnElement[bool]:
+    parts = (DEALS.c.search_public, DEALS.c.search_personal)[: 2 if is_personal else 1]
+    # Both sides are casefolded, so that LIKE alone is exact.
+    return or_(*(func.coalesce(_is_like(part, word), false(), type_=Boolean()) for part in parts))
+
+
+def _has_attribute(condition: CompareAttribute, operator: Operator, value: Value) -> ColumnElement[bool]:
+    return exists().where(
+        DEAL_ATTRIBUTES.c.deal_id == DEALS.c.id,
+        DEAL_ATTRIBUTES.c.key == storable(condition.key),
+        _is_so(DEAL_ATTRIBUTES.c[condition.part], operator, value),
+    )

@@ -1,0 +1,89 @@
+"""Filters of the store: `store.conditions`."""
+
+import pytest
+from hypothesis import given
+from sqlalchemy import Connection, select
+
+from store.conditions import And, Compare, CompareAttribute, Condition, Not, Operator, Or, Search, clause
+from store.tables import ALIVE, DEALS
+from tests.deal_rows import Deal, conditions, deal, deals, listed, put
+from tests.fuzzing import bounded
+from tests.stores import connected
+
+
+def found(connection: Connection, condition: Condition, walked: str | None = None) -> set[str]:
+    return set(connection.scalars(select(DEALS.c.source_id).where(ALIVE, clause(condition, walked=walked))))
+
+
+@given(rows=deals(), condition=conditions)
+@bounded
+def test_any_filter_finds_what_a_plain_filter_finds(store_kind: str, rows: list[Deal], condition: Condition) -> None:
+    with connected(store_kind) as connection:
+        put(connection, rows)
+        expected = {one["source_id"] for one in listed(rows, condition, ())}
+        assert found(connection, condition) == found(connection, condition, "value") == expected
+
+
+@pytest.mark.parametrize("column", ["value", "owner_folded", "name_folded"])
+def test_a_comparison_with_a_null_is_false_and_its_negation_true(connection: Connection, column: str) -> None:
+    put(connection, [deal(1)])
+    operand = 1 if column == "value" else "x"
+    for operator in (Operator.EQ, Operator.LT, Operator.LTE, Operator.GT, Operator.GTE):
+        assert not found(connection, Compare(column, operator, operand))
+        assert found(connection, Not(Compare(column, operator, operand))) == {"1"}
+    assert found(connection, Compare(column, Operator.NE, operand)) == {"1"}
+    assert found(connection, Compare(column, Operator.NOT_IN, [operand])) == {"1"}
+
+
+def test_text_is_compared_by_its_bytes_also_by_like(connection: Connection) -> None:
+    put(connection, [deal(1, utm_campaign="Spring 100%"), deal(2, utm_campaign="spring 1000")])
+    assert found(connection, Compare("utm_campaign", Operator.CONTAINS, "spring")) == {"2"}
+    assert found(connection, Compare("utm_campaign", Operator.STARTS_WITH, "Spring")) == {"1"}
+    assert found(connection, Compare("utm_campaign", Operator.CONTAINS, "0%")) == {"1"}
+    assert found(connection, Compare("utm_campaign", Operator.LT, "a")) == {"1"}
+
+
+def test_text_that_no_database_takes_finds_nothing(connection: Connection) -> None:
+    put(connection, [deal(1, name_folded="a", search_public="a")])
+    for text in ("\0", "\ud800"):
+        for operator in (Operator.EQ, Operator.CONTAINS, Operator.STARTS_WITH):
+            assert not found(connection, Compare("name_folded", operator, text))
+        assert not found(connection, Compare("name_folded", Operator.IN, [text]))
+        assert not found(connection, Search(text, is_personal=True))
+        assert not found(connection, CompareAttribute(text, "text_folded", Operator.EQ, text))
+
+
+@pytest.mark.parametrize("text", ["a_b", "a%b", "a\\b"])
+def test_a_search_takes_no_character_for_a_pattern(connection: Connection, text: str) -> None:
+    put(connection, [deal(1, search_public="axb"), deal(2, search_public=text)])
+    assert found(connection, Search(text, is_personal=False)) == {"2"}
+
+
+def test_a_search_without_words_finds_all(connection: Connection) -> None:
+    put(connection, [deal(1)])
+    assert found(connection, Search("  ", is_personal=False)) == {"1"}
+
+
+def test_a_search_looks_at_people_only_where_it_may(connection: Connection) -> None:
+    put(connection, [deal(1, search_public="acme sales", search_personal="ada lovelace")])
+    assert found(connection, Search("ADA acme", is_personal=True)) == {"1"}
+    assert not found(connection, Search("ADA acme", is_personal=False))
+
+
+def test_no_parts_are_all_deals_for_and_and_none_for_or(connection: Connection) -> None:
+    put(connection, [deal(1)])
+    assert found(connection, And(())) == {"1"}
+    assert not found(connection, Or(()))
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        Compare("body; DROP TABLE deals", Operator.EQ, "x"),
+        CompareAttribute("size", "deal_id", Operator.EQ, "x"),
+        Compare("value", Operator.EQ, [1]),
+    ],
+)
+def test_what_there_is_not_is_refused(condition: Condition) -> None:
+    with pytest.raises(ValueError, match=r"no|one value"):
+        clause(condition)
