@@ -118,6 +118,12 @@ def check_nesting(value: Any) -> None:
     raise ValueError("nested too deeply")
 
 
+def readable(body: bytes) -> bytes:
+    """Return JSON that any reader takes: without a byte order mark, and with U+FFFD for what is no Unicode text."""
+    mended = _mended(body)
+    return body if mended is None else mended
+
+
 _HALF = re.compile(rb"\\u[dD][89a-fA-F]")
 _ESCAPE = re.compile(
     rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\."

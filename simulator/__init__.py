@@ -16,6 +16,7 @@ from .app import Simulator, Urls
 from .calls import Call, Kind
 from .fault_rules import Fault, Rule
 from .fault_table import FAULTS
+from .page_faults import PAGE_FAULTS
 from .records import (
     CHARTMOGUL_DOCUMENTED_ID,
     CHARTMOGUL_EXAMPLE_ID,
@@ -32,6 +33,7 @@ __all__ = [
     "FAULTS",
     "NEXUDUS_EXAMPLE_ID",
     "NEXUDUS_SPECIAL",
+    "PAGE_FAULTS",
     "SPECIAL",
     "Call",
     "Fault",

@@ -5,7 +5,7 @@ import asyncio
 import os
 import signal
 
-from .app import Simulator
+from .app import FEWEST_DEALS, Simulator
 
 
 async def run(simulator: Simulator, host: str, port: int) -> None:
@@ -17,8 +17,15 @@ async def run(simulator: Simulator, host: str, port: int) -> None:
     async with simulator.serve(host, port) as urls:
         for name, value in simulator.environment(urls).items():
             print(f"{name}={value}")
-        print(f"# control: {urls.control}/{{reset,config,calls,stats,faults}}", flush=True)
+        print(f"# control: {urls.control}/{{reset,config,calls,stats,faults,deals}}", flush=True)
         await stop.wait()
+
+
+def _deals(text: str) -> tuple[int, int]:
+    parts = text.split(",")
+    if len(parts) != 2 or not all(part.isascii() and part.isdigit() and int(part) >= FEWEST_DEALS for part in parts):
+        raise argparse.ArgumentTypeError(f"must be two numbers of at least {FEWEST_DEALS}, like 5000,10000")
+    return int(parts[0]), int(parts[1])
 
 
 def main() -> None:
@@ -28,8 +35,11 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one (default)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--no-throttle", action="store_true", help="lift the vendors' request rates")
+    parser.add_argument(
+        "--deals", type=_deals, metavar="NEXUDUS,CHARTMOGUL", help="how many each has, at least 200; dated around now"
+    )
     arguments = parser.parse_args()
-    simulator = Simulator(seed=arguments.seed, throttled=not arguments.no_throttle)
+    simulator = Simulator(seed=arguments.seed, throttled=not arguments.no_throttle, deals=arguments.deals)
     try:
         asyncio.run(run(simulator, arguments.host, arguments.port))
     except OSError as error:

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import cast
 
 from aiohttp import web
@@ -26,6 +27,10 @@ class Urls:
     control: str
 
 
+FEWEST_DEALS = 200
+"""The examples, and the special records under fixed ids, are among them."""
+
+
 def _now() -> float:
     """Return the time of the running loop, in seconds; the machine's, where none runs."""
     try:
@@ -37,12 +42,29 @@ def _now() -> float:
 class Simulator:
     """Both vendors, deterministic by seed, with faults on demand and a log of all calls."""
 
-    def __init__(self, seed: int = 1, throttled: bool = False, *, clock: Callable[[], float] = _now) -> None:
-        """Take the seed of the records, whether the vendors' request rates hold, and a clock in seconds."""
+    def __init__(
+        self,
+        seed: int = 1,
+        throttled: bool = False,
+        *,
+        clock: Callable[[], float] = _now,
+        deals: tuple[int, int] | None = None,
+        today: datetime | None = None,
+    ) -> None:
+        """Take the seed of the records, whether the vendors' request rates hold, and a clock in seconds.
+
+        `deals`: how many records Nexudus and ChartMogul have, at least 200; 200 each unless given. With it, or with
+        `today`, the vendors have a time: it is `today` (UTC; now) when the simulator is made, and goes on with `clock`.
+        """
+        if deals is not None:
+            if min(deals) < FEWEST_DEALS:
+                raise ValueError(f"each vendor has at least {FEWEST_DEALS} deals")
+            today = today or datetime.now(UTC)
+        nexudus_deals, chartmogul_deals = deals or (0, 0)
         self.calls: list[Call] = []
         """Every request to either vendor, in order of arrival."""
-        self.nexudus = Nexudus(seed, throttled, clock, self.calls)
-        self.chartmogul = ChartMogul(seed, throttled, clock, self.calls)
+        self.nexudus = Nexudus(seed, throttled, clock, self.calls, deals=nexudus_deals, today=today)
+        self.chartmogul = ChartMogul(seed, throttled, clock, self.calls, deals=chartmogul_deals, today=today)
         self._working: set[asyncio.Task[object]] = set()
 
     @property

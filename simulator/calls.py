@@ -14,6 +14,7 @@ Kind = Literal[
     "ping",
     "write",
     "customer",
+    "audit-trail",
     "other",
 ]
 

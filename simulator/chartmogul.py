@@ -6,11 +6,12 @@ pages leave open, and what is served here all the same, is marked "assumed".
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any, ClassVar, Literal
 
 from . import chartmogul_list, chartmogul_writes
 from .calls import Call, Kind
-from .chartmogul_records import chartmogul_customers, chartmogul_records
+from .chartmogul_records import CUSTOMERS, chartmogul_customers, chartmogul_deals, chartmogul_records
 from .nexudus import decoded_basic
 from .replies import Reply
 from .throttle import Throttle
@@ -21,6 +22,7 @@ LIMITS = ((40, 1.0),)
 """(requests, seconds) for each key; the quota of compute time is not simulated."""
 MAX_PARALLEL = 20
 _records = originals(chartmogul_records)
+_deals = originals(chartmogul_deals)
 _customers = originals(chartmogul_customers)
 UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
@@ -34,36 +36,81 @@ class ChartMogul(Upstream):
     """ChartMogul. Opportunities by uuid."""
 
     name = "chartmogul"
-    knobs: ClassVar[tuple[str, ...]] = (*Upstream.knobs, "missing_field_status")
+    knobs: ClassVar[tuple[str, ...]] = (
+        *Upstream.knobs,
+        "missing_field_status",
+        "list_largest_size",
+        "list_order_ignored",
+        "list_repeats",
+    )
     api_key = "simulated-key-5d1e"
     read_only_key = "simulated-key-read-only"
     seatless_key = "simulated-key-no-crm-seat"
     """A valid key of a user without a CRM seat: 403 on opportunities (assumed)."""
 
-    def __init__(self, seed: int, throttled: bool, clock: Callable[[], float], log: list[Call]) -> None:
-        """Take what every upstream takes."""
+    def __init__(
+        self,
+        seed: int,
+        throttled: bool,
+        clock: Callable[[], float],
+        log: list[Call],
+        *,
+        deals: int = 0,
+        today: datetime | None = None,
+    ) -> None:
+        """Take what every upstream takes, and how many records there are, if not 200, at what time."""
         super().__init__(seed, throttled, clock, log)
-        self.records: dict[str, dict[str, Any]] = _records(seed)
-        self.customers: dict[str, dict[str, Any]] = _customers(seed)
+        self.today = today
+        self._deals = deals
+        self.records: dict[str, dict[str, Any]] = {}
+        self.customers: dict[str, dict[str, Any]] = {}
+        self._restore()
         self.throttle = Throttle(LIMITS, clock)
-        self.writes = 0
         self._set_knobs()
 
     def _set_knobs(self) -> None:
         self.max_parallel = MAX_PARALLEL
         self.missing_field_status: Literal[400, 422] = 400
         """The status of a write without a required field; the vendor's pages allow both readings."""
+        self.list_largest_size = chartmogul_list.LARGEST_PAGE
+        """The rows of a page at most, whatever is asked for."""
+        self.list_order_ignored = False
+        """The rows of a page come in an order that is not that of the list."""
+        self.list_repeats = 0
+        """So many rows of a page come again on the page behind it."""
 
     def reset(self) -> None:
         """Restore the records, the customers and the knobs, forget calls and faults."""
         super().reset()
         self._set_knobs()
         self.throttle.clear()
-        self.writes = 0
+        self._restore()
+
+    def _restore(self) -> None:
         self.records.clear()
-        self.records.update(_records(self.seed))
         self.customers.clear()
+        if self._deals:
+            self.records.update(_deals(self.seed, self._deals, self.today))
+            self.customers.update(_customers(self.seed, CUSTOMERS))
+        else:
+            self.records.update(_records(self.seed))
         self.customers.update(_customers(self.seed))
+
+    def create(self, fields: Mapping[str, Any]) -> str:
+        """Create a record as a POST would, the example's values unless `fields` say others; return its uuid.
+
+        Raises `ValueError` for fields that the vendor refuses; so do `update` and `delete`, for a uuid that there is
+        not as well.
+        """
+        return chartmogul_writes.create(self, fields)
+
+    def update(self, number: str, fields: Mapping[str, Any]) -> None:
+        """Change these fields of a record, as a PATCH would."""
+        chartmogul_writes.update(self, number, fields)
+
+    def delete(self, number: str) -> None:
+        """Delete a record."""
+        chartmogul_writes.delete(self, number)
 
     def classify(self, method: str, path: str, query: Mapping[str, str], body: bytes) -> tuple[Kind, tuple[str, ...]]:
         """Return the kind of a request and the uuid it asks for."""

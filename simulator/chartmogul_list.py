@@ -8,6 +8,8 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping
+from heapq import nlargest, nsmallest
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from .replies import Reply
@@ -28,15 +30,26 @@ def answer(upstream: "ChartMogul", query: Mapping[str, str]) -> Reply:
         start = _position(query["cursor"])
         if start is None:
             return _refused("cursor", "Invalid cursor")
-    rows = sorted((row for row in upstream.records.values() if _passes(row, query)), key=_place, reverse=True)
+    all_pass = not any(name in query for name in FILTERS)
+    rows = [(_place(row), row) for row in upstream.records.values() if all_pass or _passes(row, query)]
+    before = [] if start is None else [one for one in rows if one[0] >= start]
     if start is not None:
-        rows = [row for row in rows if _place(row) < start]
+        rows = [one for one in rows if one[0] < start]
     size = query.get("per_page", "")
-    count = min(max(int(size), 1), LARGEST_PAGE) if re.fullmatch(r"\d{1,9}", size, re.ASCII) else LARGEST_PAGE
-    shown = rows[:count]
+    largest = upstream.list_largest_size
+    count = min(max(int(size), 1), largest) if re.fullmatch(r"\d{1,9}", size, re.ASCII) else largest
+    shown = [row for _, row in nlargest(count, rows, key=itemgetter(0))]
     cursor = _cursor(shown[-1]) if shown else query.get("cursor")
-    data = {"entries": shown, "cursor": cursor, "has_more": len(rows) > len(shown)}
-    return Reply(data=data, content_type="application/json")
+    has_more = len(rows) > len(shown)
+    if upstream.list_repeats:
+        shown = [row for _, row in nsmallest(upstream.list_repeats, before, key=itemgetter(0))][::-1] + shown
+    if upstream.list_order_ignored:
+        shown.sort(key=lambda row: str(row["customer_uuid"]))
+    data = {"entries": shown, "cursor": cursor, "has_more": has_more}
+    return Reply(data=data, content_type="application/json", is_ordinary=True)
+
+
+FILTERS = (*EQUAL, "estimated_close_date_on_or_after", "estimated_close_date_on_or_before")
 
 
 def _passes(row: Mapping[str, Any], query: Mapping[str, str]) -> bool:
@@ -52,7 +65,7 @@ def _passes(row: Mapping[str, Any], query: Mapping[str, str]) -> bool:
 
 def _place(row: Mapping[str, Any]) -> tuple[str, str]:
     """Return where a row stands: its time of creation with nine fractional digits, then its uuid."""
-    return row["created_at"].removesuffix("Z") + "000000Z", row["uuid"]
+    return row["created_at"][:-1] + "000000Z", row["uuid"]
 
 
 def _cursor(row: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+from .people import COUNT as COUNT_OF_PEOPLE
 from .people import known_to_chartmogul
 
 DATA = Path(__file__).parent / "data"
@@ -18,6 +19,7 @@ CHARTMOGUL_EXAMPLE_ID: Final[str] = EXAMPLE["uuid"]
 CHARTMOGUL_DOCUMENTED_ID: Final[str] = DOCUMENTED["uuid"]
 """The vendor's own example id; its variant bits are not those of RFC 4122."""
 COUNT = 200
+CUSTOMERS = 4_000
 TODAY = datetime(2026, 2, 28, tzinfo=UTC)
 SELLERS = ("testy.seller", "maerta.mockstroem", "ravi.sampleson", "aoife.example")
 PIPELINES: Final = {
@@ -81,18 +83,30 @@ def chartmogul_records(seed: int) -> dict[str, dict[str, Any]]:
     return records
 
 
-def chartmogul_customers(seed: int) -> dict[str, dict[str, Any]]:
-    """Return the customers by uuid; only part of the vendor's fields."""
+def chartmogul_deals(seed: int, count: int, today: datetime) -> dict[str, dict[str, Any]]:
+    """Return so many opportunities by uuid: the 200 of `chartmogul_records`, and others of the last 500 days."""
+    chance = random.Random(f"chartmogul deals {seed}")
+    customers = [person.customer_uuid for person in known_to_chartmogul(seed, CUSTOMERS)]
+    records = chartmogul_records(seed)
+    while len(records) < count:
+        record = _ordinary(chance, chance.choice(customers), today)
+        records[record["uuid"]] = record
+    return records
+
+
+def chartmogul_customers(seed: int, count: int = COUNT_OF_PEOPLE) -> dict[str, dict[str, Any]]:
+    """Return the customers by uuid, of `count` people in all; only part of the vendor's fields."""
     return {
         person.customer_uuid: {
             "uuid": person.customer_uuid,
             "external_id": f"crm-{person.coworker_id}",
             "name": person.company or person.name,
-            "email": person.email,
+            # Addresses have no case, and some people type them so: only where there are many customers.
+            "email": person.email.upper() if number > COUNT_OF_PEOPLE and number % 9 == 0 else person.email,
             "company": person.company or "",
             "status": "Lead",
         }
-        for person in known_to_chartmogul(seed)
+        for number, person in enumerate(known_to_chartmogul(seed, count))
     }
 
 
@@ -109,9 +123,9 @@ def stamp(moment: datetime) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
 
 
-def _ordinary(chance: random.Random, customer: str) -> dict[str, Any]:
-    created = TODAY - timedelta(milliseconds=chance.randrange(500 * 86_400_000))
-    updated = created + timedelta(milliseconds=chance.randrange((TODAY - created) // timedelta(milliseconds=1) + 1))
+def _ordinary(chance: random.Random, customer: str, today: datetime = TODAY) -> dict[str, Any]:
+    created = today - timedelta(milliseconds=chance.randrange(500 * 86_400_000))
+    updated = created + timedelta(milliseconds=chance.randrange((today - created) // timedelta(milliseconds=1) + 1))
     pipeline = chance.choice(list(PIPELINES))
     stage = chance.choice(list(PIPELINES[pipeline]))
     closed = {"Closed Won": "won", "Closed Lost": "lost"}.get(stage)
@@ -121,7 +135,7 @@ def _ordinary(chance: random.Random, customer: str) -> dict[str, Any]:
         "owner": f"{chance.choice(SELLERS)}@example.com",
         "pipeline": pipeline,
         "pipeline_stage": stage,
-        "estimated_close_date": f"{TODAY + timedelta(days=chance.randrange(-300, 200)):%Y-%m-%d}",
+        "estimated_close_date": f"{today + timedelta(days=chance.randrange(-300, 200)):%Y-%m-%d}",
         "currency": chance.choice(("USD", "USD", "EUR", "GBP", "HUF", "JPY", "KWD")),
         "amount_in_cents": chance.choice((chance.randrange(1, 500) * 10_000, chance.randrange(1, 90_000_000))),
         "type": chance.choice(("recurring", "recurring", "one-time")),

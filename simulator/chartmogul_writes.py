@@ -7,11 +7,11 @@ written record's customer need not exist, and the texts of refusals are the simu
 import json
 import re
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 from .calls import Call
-from .chartmogul_records import PIPELINES, stamp, time_uuid
+from .chartmogul_records import EXAMPLE, PIPELINES, stamp, time_uuid
 from .replies import Reply
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def answer(upstream: "ChartMogul", call: Call) -> Reply:
     if call.ids and before is None:
         return _json(404, {"code": 404, "message": "Opportunity not found", "param": "uuid"})
     if call.method == "DELETE":
-        del upstream.records[call.ids[0]]
+        delete(upstream, call.ids[0])
         return _json(200, {})
     try:
         data = json.loads(call.body)
@@ -49,6 +49,36 @@ def answer(upstream: "ChartMogul", call: Call) -> Reply:
         data = None
     if not isinstance(data, dict):
         return _json(400, {"code": 400, "message": "Invalid JSON", "param": None})
+    return _written(upstream, before, data)
+
+
+def create(upstream: "ChartMogul", fields: Mapping[str, Any]) -> str:
+    """Create a record; return its uuid."""
+    start = {name: EXAMPLE[name] for name in (*REQUIRED, *OPTIONAL) if name != "custom"}
+    return str(_checked(_written(upstream, None, {**start, **fields}))["uuid"])
+
+
+def update(upstream: "ChartMogul", number: str, fields: Mapping[str, Any]) -> None:
+    """Change some fields of a record."""
+    if number not in upstream.records:
+        raise ValueError("there is no such record")
+    _checked(_written(upstream, upstream.records[number], dict(fields)))
+
+
+def delete(upstream: "ChartMogul", number: str) -> None:
+    """Delete a record."""
+    if upstream.records.pop(number, None) is None:
+        raise ValueError("there is no such record")
+    upstream.writes += 1
+
+
+def _checked(reply: Reply) -> Any:
+    if reply.status not in (200, 201):
+        raise ValueError(f"refused: {reply.data}")
+    return reply.data
+
+
+def _written(upstream: "ChartMogul", before: dict[str, Any] | None, data: dict[str, Any]) -> Reply:
     missing = [name for name in REQUIRED if data.get(name) is None] if before is None else []
     if missing:
         return _missing(missing[0], upstream.missing_field_status)
@@ -59,7 +89,7 @@ def answer(upstream: "ChartMogul", call: Call) -> Reply:
 
 
 def _saved(upstream: "ChartMogul", before: dict[str, Any] | None, data: dict[str, Any]) -> Reply:
-    moment = FIRST_WRITE + timedelta(seconds=upstream.writes)
+    moment = upstream.moment(FIRST_WRITE)
     upstream.writes += 1
     written = {item["key"]: item["value"] for item in data.pop("custom", None) or []}
     if before is not None:
@@ -69,7 +99,7 @@ def _saved(upstream: "ChartMogul", before: dict[str, Any] | None, data: dict[str
         upstream.records[record["uuid"]] = record
         return _json(200, record)
     likelihood = PIPELINES.get(data["pipeline"], {}).get(data["pipeline_stage"], 0)
-    record = {"uuid": time_uuid(moment, NODE)}
+    record = {"uuid": time_uuid(moment, NODE + upstream.writes)}
     record |= {name: data[name] for name in REQUIRED}
     record |= {
         "type": data.get("type") or "recurring",

@@ -1,4 +1,4 @@
-"""Routes that control a simulator in another process: `/__sim__/reset`, `config`, `calls`, `stats`, `faults`; JSON."""
+"""Routes that control a simulator in another process: `/__sim__/reset` and its like, JSON."""
 
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -9,11 +9,14 @@ from aiohttp import web
 
 from .calls import Call
 from .fault_table import FAULTS
+from .page_faults import PAGE_FAULTS
 from .replies import Reply
 
 if TYPE_CHECKING:
     from .app import Simulator
     from .upstream import Upstream
+
+ALL_FAULTS = FAULTS | PAGE_FAULTS
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -25,7 +28,9 @@ def add_routes(app: web.Application, simulator: "Simulator") -> None:
     `"expire_tokens": true` is accepted too. GET calls, `?upstream=nexudus`; DELETE forgets them. GET stats counts
     requests by status, and has the most in flight and the most connections since the last reset. GET faults lists names
     and rules; POST adds one, `{"upstream": "nexudus", "fault": "503", "times": 1, "ids": [1427000501], "kinds":
-    ["get"], "after": 0}` (`times` null: always); DELETE clears.
+    ["get"], "after": 0}` (`times` null: always); DELETE clears. POST deals writes one as the vendor's own API does,
+    `{"upstream": "nexudus", "id": 1427000501, "fields": {"Status": 2}}`: without `id` it is created, without `fields`
+    deleted; the answer has its id.
     """
     upstreams: dict[str, Upstream] = {upstream.name: upstream for upstream in simulator.upstreams}
 
@@ -70,9 +75,8 @@ def add_routes(app: web.Application, simulator: "Simulator") -> None:
         if request.method == "POST":
             data = await request.json()
             rules = upstreams[data["upstream"]].faults
-            rules.add(
-                FAULTS[data["fault"]], data.get("times", 1), data.get("ids"), data.get("kinds"), data.get("after", 0)
-            )
+            fault = ALL_FAULTS[data["fault"]]
+            rules.add(fault, data.get("times", 1), data.get("ids"), data.get("kinds"), data.get("after", 0))
         elif request.method == "DELETE":
             for upstream in upstreams.values():
                 upstream.faults.clear()
@@ -80,9 +84,22 @@ def add_routes(app: web.Application, simulator: "Simulator") -> None:
             name: [{"fault": rule.fault.name, "times": rule.times, "used": rule.used} for rule in upstream.faults.rules]
             for name, upstream in upstreams.items()
         }
-        return Reply(data={"names": list(FAULTS), "active": active})
+        return Reply(data={"names": list(ALL_FAULTS), "active": active})
+
+    async def deals(request: web.Request) -> Reply:
+        data = await request.json()
+        upstream: Any = upstreams[data["upstream"]]
+        record_id = data.get("id")
+        if record_id is None:
+            record_id = upstream.create(data["fields"])
+        elif "fields" in data:
+            upstream.update(record_id, data["fields"])
+        else:
+            upstream.delete(record_id)
+        return Reply(data={"id": record_id})
 
     app.router.add_post("/__sim__/reset", _guarded(reset))
+    app.router.add_post("/__sim__/deals", _guarded(deals))
     app.router.add_get("/__sim__/stats", _guarded(stats))
     for method in ("GET", "DELETE"):
         app.router.add_route(method, "/__sim__/calls", _guarded(calls))

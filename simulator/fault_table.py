@@ -48,7 +48,8 @@ def _another(record: dict[str, Any]) -> dict[str, Any]:
     return {**record, "Id": int(record["Id"]) + 100_000}
 
 
-def _named(**ready: Fault) -> dict[str, Fault]:
+def named(**ready: Fault) -> dict[str, Fault]:
+    """Return faults by their names in the table, which each of them has from now on."""
     return {(name := key.strip("_").replace("_", "-")): replace(fault, name=name) for key, fault in ready.items()}
 
 
@@ -56,7 +57,7 @@ def _retry_after(status: int, value: str) -> Fault:
     return faults.status(status, headers={"Retry-After": value})
 
 
-FAULTS: dict[str, Fault] = _named(
+FAULTS: dict[str, Fault] = named(
     _204=faults.status(204),
     _400=faults.status(400, b'{"code":400,"message":"Bad request","param":null}', content_type="application/json"),
     _401=faults.status(401, b'{"Message":"Authorization has been denied for this request."}'),

@@ -19,6 +19,10 @@ from .wire import trickle as send_slowly
 OOOPS = "Ooops! There was a problem while running this action. Please try again."
 
 
+ROWS = ("Records", "entries")
+"""Where the pages of both vendors have their rows."""
+
+
 def reply(answer: Reply, name: str = "reply") -> Fault:
     """Return a fault that answers every request with this response."""
 
@@ -157,9 +161,31 @@ def mutate(change: Callable[[dict[str, Any]], dict[str, Any]]) -> Fault:
 
     async def respond(exchange: Exchange) -> Reply:
         real = await exchange.real()
-        return replace(real, data=_changed(copy.deepcopy(real.data), change, exchange.only))
+        return replace(real, data=_changed(copy.deepcopy(real.data), change, exchange.only), is_ordinary=False)
 
     return Fault("mutate", respond)
+
+
+def page(change: Callable[[dict[str, Any]], dict[str, Any]]) -> Fault:
+    """Give the real answer, after `change` if it is a page with rows: they are in `Records` or `entries`."""
+
+    async def respond(exchange: Exchange) -> Reply:
+        real = await exchange.real()
+        if not isinstance(real.data, dict) or not any(real.data.get(rows) for rows in ROWS):
+            return real
+        return replace(real, data=change(copy.deepcopy(real.data)), is_ordinary=False)
+
+    return Fault("page", respond)
+
+
+def rewrite(change: Callable[[bytes], bytes]) -> Fault:
+    """Give the real answer after `change` of its bytes, which need not be JSON any more."""
+
+    async def respond(exchange: Exchange) -> Reply:
+        real = await exchange.real()
+        return replace(real, data=None, body=change(real.payload()))
+
+    return Fault("rewrite", respond)
 
 
 def not_successful() -> Fault:
@@ -178,7 +204,7 @@ def _changed(data: Any, change: Callable[[dict[str, Any]], dict[str, Any]], only
         return [_changed(item, change, only) for item in data]
     if not isinstance(data, dict):
         return data
-    for rows in ("Records", "entries"):
+    for rows in ROWS:
         if rows in data:
             return {**data, rows: _changed(data[rows], change, only)}
     identity = str(data.get("Id", data.get("uuid"))).lower()

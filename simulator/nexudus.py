@@ -8,22 +8,25 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any, ClassVar, Literal
 from urllib.parse import parse_qsl
 
-from . import nexudus_list, nexudus_writes
+from . import nexudus_audit, nexudus_list, nexudus_writes
 from .calls import Call, Kind
-from .nexudus_records import nexudus_records
+from .nexudus_records import nexudus_deals, nexudus_records
 from .replies import Reply, text
 from .throttle import Throttle
 from .tokens import Tokens
 from .upstream import Upstream, lowered, originals
 
 COLLECTION = "/api/crm/crmopportunities"
+AUDIT_TRAIL = "/api/sys/audittrailentries"
 LIMITS = ((1, 0.1), (120, 60.0), (5_000, 3_600.0))
 """(requests, seconds) for each token."""
 WAIT = "You must wait before accessing this url again."
 _records = originals(nexudus_records)
+_deals = originals(nexudus_deals)
 NOT_FOUND = Reply(404, data="Not found")
 DENIED = Reply(
     401, data={"Message": "Authorization has been denied for this request."}, headers={"WWW-Authenticate": "Bearer"}
@@ -46,17 +49,34 @@ class Nexudus(Upstream):
         "partial_fields",
         "form_b",
         "throttle_status",
+        "list_largest_size",
+        "list_range_ignored",
+        "list_order_ignored",
+        "list_repeats",
+        "audit_role_missing",
     )
     username = "gateway@example.com"
     password = "simulated-password-3f9c"
 
-    def __init__(self, seed: int, throttled: bool, clock: Callable[[], float], log: list[Call]) -> None:
-        """Take what every upstream takes."""
+    def __init__(
+        self,
+        seed: int,
+        throttled: bool,
+        clock: Callable[[], float],
+        log: list[Call],
+        *,
+        deals: int = 0,
+        today: datetime | None = None,
+    ) -> None:
+        """Take what every upstream takes, and how many records there are, if not 200, at what time."""
         super().__init__(seed, throttled, clock, log)
-        self.records: dict[int, dict[str, Any]] = _records(seed)
+        self.today = today
+        self._deals = deals
+        self.records: dict[int, dict[str, Any]] = self._originals()
+        self.audit_trail: list[dict[str, Any]] = []
+        """Entries for what was written since the last reset, the oldest first."""
         self.tokens = Tokens(seed, clock)
         self.throttle = Throttle(LIMITS, clock)
-        self.writes = 0
         self._set_knobs()
 
     def _set_knobs(self) -> None:
@@ -75,6 +95,16 @@ class Nexudus(Upstream):
         self.form_b = True
         """Whether `?id=[...]` answers a bare array; not documented for this entity, assumed."""
         self.throttle_status: Literal[409, 429] = 409
+        self.list_largest_size = nexudus_list.LARGEST_SIZE
+        """The rows of a page at most, whatever is asked for."""
+        self.list_range_ignored = False
+        """`from_` and `to_` count as unknown parameters: rows come that they leave out."""
+        self.list_order_ignored = False
+        """Rows come in an order that nobody asked for."""
+        self.list_repeats = 0
+        """So many rows of a page come again on the page behind it."""
+        self.audit_role_missing = False
+        """401 on the audit trail, as for a valid token without the role."""
 
     def reset(self) -> None:
         """Restore the records and the knobs, forget calls, faults and tokens."""
@@ -82,9 +112,28 @@ class Nexudus(Upstream):
         self._set_knobs()
         self.tokens.clear()
         self.throttle.clear()
-        self.writes = 0
+        self.audit_trail.clear()
         self.records.clear()
-        self.records.update(_records(self.seed))
+        self.records.update(self._originals())
+
+    def _originals(self) -> dict[int, dict[str, Any]]:
+        return _deals(self.seed, self._deals, self.today) if self._deals else _records(self.seed)
+
+    def create(self, fields: Mapping[str, Any]) -> int:
+        """Create a record as a POST would, the example's stage and customer unless `fields` say others; return its Id.
+
+        Raises `ValueError` for fields that the vendor refuses; so do `update` and `delete`, for an Id that there is not
+        as well.
+        """
+        return nexudus_writes.create(self, fields)
+
+    def update(self, number: int, fields: Mapping[str, Any]) -> None:
+        """Change these fields of a record, as a PUT of the whole record would."""
+        nexudus_writes.update(self, number, fields)
+
+    def delete(self, number: int) -> None:
+        """Delete a record."""
+        nexudus_writes.delete(self, number)
 
     def expire_tokens(self) -> None:
         """Make all present access tokens invalid; refresh tokens stay."""
@@ -98,6 +147,8 @@ class Nexudus(Upstream):
             return kinds.get(grant, "other"), ()
         if path == "/api/auth/me":
             return "me", ()
+        if path == AUDIT_TRAIL:
+            return "audit-trail", ()
         one = re.fullmatch(rf"{COLLECTION}/(\d{{1,30}})", path, re.ASCII)
         if one:
             return ("get" if method == "GET" else "write"), (str(int(one[1])),)
@@ -126,6 +177,8 @@ class Nexudus(Upstream):
                 return NOT_FOUND if record is None else Reply(data=record)
             case "list" | "list-by-ids":
                 return DENIED if self.list_role_missing else nexudus_list.answer(self, lowered(call.query))
+            case "audit-trail":
+                return DENIED if self.audit_role_missing else nexudus_audit.answer(self, lowered(call.query))
             case "write":
                 return nexudus_writes.answer(self, call)
             case _:

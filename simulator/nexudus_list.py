@@ -50,6 +50,8 @@ def answer(upstream: "Nexudus", query: Mapping[str, str]) -> Reply:
     if ids is not None and not (upstream.form_b if bare else not upstream.list_filter_ignored):
         ids, bare = None, False
     records = list(upstream.records.values())
+    if upstream.list_range_ignored:
+        query = {name: value for name, value in query.items() if not name.startswith(("from_", "to_"))}
     tests = _tests(query)
     rows = [row for row in records if all(test(row) for test in tests)]
     if ids is not None:
@@ -61,14 +63,30 @@ def answer(upstream: "Nexudus", query: Mapping[str, str]) -> Reply:
     # The vendor's newest pages say 0 = ascending and 1 = descending; the older ones' -1 is understood as well.
     descending = query.get("dir", "0").lower() in ("1", "-1", "descending")
     rows.sort(key=lambda row: (_sortable(order, row.get(order)), int(row["Id"])), reverse=descending)
-    rows = [{key: value for key, value in row.items() if key not in upstream.partial_fields} for row in rows]
-    return Reply(data=rows) if bare else Reply(data=_page(rows, query, order, int(descending)))
+    if upstream.list_order_ignored:
+        rows.sort(key=lambda row: str(row["UniqueId"]))
+    data = page_of(
+        rows, query, order, int(descending), largest=upstream.list_largest_size, repeats=upstream.list_repeats
+    )
+    shown = rows if bare else data["Records"]
+    if upstream.partial_fields:
+        shown = [{key: value for key, value in row.items() if key not in upstream.partial_fields} for row in shown]
+    return Reply(data=shown if bare else {**data, "Records": shown}, is_ordinary=True)
 
 
-def _page(rows: list[dict[str, Any]], query: Mapping[str, str], order: str, direction: int) -> dict[str, Any]:
+def page_of(
+    rows: list[dict[str, Any]],
+    query: Mapping[str, str],
+    order: str,
+    direction: int,
+    *,
+    largest: int = LARGEST_SIZE,
+    repeats: int = 0,
+) -> dict[str, Any]:
+    """Return the page of the rows that a query asks for; each but the first begins `repeats` rows too early."""
     page = max(_whole(query.get("page")) or 1, 1)
-    size = min(_whole(query.get("size")) or DEFAULT_SIZE, LARGEST_SIZE)
-    shown = rows[(page - 1) * size : page * size]
+    size = min(_whole(query.get("size")) or DEFAULT_SIZE, largest)
+    shown = rows[max((page - 1) * size - (repeats if page > 1 else 0), 0) : page * size]
     pages = math.ceil(len(rows) / size)
     return {
         "Records": shown,

@@ -45,6 +45,8 @@ CAMPAIGNS = (
     ("linkedin", "social", "żółty-październik", None, None),
 )
 LEAD_SOURCES = (1, 2, *range(4, 27), 98, 99)
+CUSTOMERS = 4_000
+FIRST_DEAL = 1427010001
 LOSS_REASONS = (*range(1, 21), 99)
 
 
@@ -62,25 +64,38 @@ def nexudus_records(seed: int) -> dict[int, dict[str, Any]]:
     return records
 
 
+def nexudus_deals(seed: int, count: int, today: datetime) -> dict[int, dict[str, Any]]:
+    """Return so many records by Id: the 200 of `nexudus_records`, and others of the last 500 days, the older first."""
+    chance = random.Random(f"nexudus deals {seed}")
+    customers = known_to_nexudus(seed, CUSTOMERS)
+    records = nexudus_records(seed)
+    created = sorted(today - timedelta(seconds=chance.randrange(500 * 86_400)) for _ in range(count - len(records)))
+    for number, moment in enumerate(created, FIRST_DEAL):
+        records[number] = _ordinary(number, chance, chance.choice(customers), today, moment)
+    return records
+
+
 def stamp(moment: datetime, digits: int) -> str:
     """Return a UTC timestamp with 0 to 7 fractional digits."""
     fraction = f"{moment.microsecond:06d}3"[:digits]
     return f"{moment:%Y-%m-%dT%H:%M:%S}{'.' if digits else ''}{fraction}Z"
 
 
-def _ordinary(number: int, chance: random.Random, person: Person) -> dict[str, Any]:
-    def moment(after: datetime, until: datetime = TODAY) -> datetime:
+def _ordinary(
+    number: int, chance: random.Random, person: Person, today: datetime = TODAY, created: datetime | None = None
+) -> dict[str, Any]:
+    def moment(after: datetime, until: datetime = today) -> datetime:
         return after + timedelta(microseconds=chance.randrange(max(1, (until - after) // timedelta(microseconds=1))))
 
     def stamped(when: datetime) -> str:
         return stamp(when, chance.choice((0, 1, 3, 7)))
 
-    created = moment(TODAY - timedelta(days=500))
+    created = created or moment(today - timedelta(days=500))
     updated = moment(created)
     stage = chance.randrange(len(STAGES))
     status = {4: 2, 5: 3}.get(stage, 1)
     title = chance.choice((None, "", f"{person.company or person.name} - {chance.choice(TYPES)}"))
-    due = moment(TODAY, TODAY + timedelta(days=60))
+    due = moment(today, today + timedelta(days=60))
     source, medium, campaign, content, term = chance.choice(CAMPAIGNS)
     responsible = chance.randrange(len(ADMINS) + 1)
     kind = chance.randrange(len(TYPES) + 1)

@@ -6,12 +6,14 @@ first column of a board.
 
 import json
 import uuid
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from . import nexudus_audit
 from .calls import Call
-from .nexudus_records import FIELDS
+from .nexudus_records import EXAMPLE, FIELDS
 from .replies import Reply
 
 if TYPE_CHECKING:
@@ -45,15 +47,49 @@ def answer(upstream: "Nexudus", call: Call) -> Reply:
     data = _parsed(call.body)
     if data is None:
         return Reply(400, data={"Message": "The request is invalid."})
+    return _written(upstream, call.method, data)
+
+
+def _written(upstream: "Nexudus", method: str, data: dict[str, Any]) -> Reply:
     missing = [name for name in REQUIRED if data.get(name) is None]
-    if missing:
+    if missing and (method == "POST" or data.get("Id") in upstream.records):
         return _invalid(missing)
-    if call.method == "POST":
+    if method == "POST":
         number = max(one for one in upstream.records if one < 2**31) + 1
         return _saved(upstream, number, data, {})
     number = int(data["Id"]) if str(data.get("Id")).isascii() and str(data.get("Id")).isdigit() else 0
     before = upstream.records.get(number)
     return Reply(404, data="Not found") if before is None else _saved(upstream, number, data, before)
+
+
+def create(upstream: "Nexudus", fields: Mapping[str, Any]) -> int:
+    """Create a record; return its Id."""
+    start = {key: EXAMPLE[key] for key in REQUIRED}
+    saved = _checked(_written(upstream, "POST", {**start, **fields}))
+    return int(saved["Value"]["Id"])
+
+
+def update(upstream: "Nexudus", number: int, fields: Mapping[str, Any]) -> None:
+    """Change some fields of a record."""
+    _checked(_written(upstream, "PUT", {**upstream.records.get(number, {}), **fields, "Id": number}))
+
+
+def delete(upstream: "Nexudus", number: int) -> None:
+    """Delete a record."""
+    _checked(_delete(upstream, number))
+
+
+def _checked(reply: Reply) -> Any:
+    if reply.status != 200:
+        raise ValueError(f"refused: {reply.data}")
+    return reply.data
+
+
+def _next_moment(upstream: "Nexudus") -> str:
+    moment = upstream.moment(FIRST_WRITE)
+    upstream.writes += 1
+    digits = "123456" if upstream.today is None else f"{moment.microsecond:06d}"
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{digits}7Z"
 
 
 def _parsed(body: bytes) -> dict[str, Any] | None:
@@ -65,8 +101,7 @@ def _parsed(body: bytes) -> dict[str, Any] | None:
 
 
 def _saved(upstream: "Nexudus", number: int, data: dict[str, Any], before: dict[str, Any]) -> Reply:
-    now = f"{FIRST_WRITE + timedelta(seconds=upstream.writes):%Y-%m-%dT%H:%M:%S}.1234567Z"
-    upstream.writes += 1
+    now = _next_moment(upstream)
     derived = tuple(PROJECTIONS.values())
     record: dict[str, Any] = {}
     for key in FIELDS:
@@ -87,6 +122,10 @@ def _saved(upstream: "Nexudus", number: int, data: dict[str, Any], before: dict[
             record |= {key: source.get(key) for key in FIELDS if key.startswith(start) and key != reference}
     record["ToStringText"] = record["Name"] or record["CoworkerFullName"]
     upstream.records[number] = record
+    changes = {key: (before[key], record[key]) for key in FIELDS if key in before and before[key] != record[key]}
+    nexudus_audit.record(
+        upstream, *((nexudus_audit.UPDATE, number, now, changes) if before else (nexudus_audit.CREATE, number, now))
+    )
     verb = "updated" if before.get("Id") else "created"
     return Reply(data=_envelope(f"The record was {verb} successfully.", record, now, upstream.username))
 
@@ -94,6 +133,7 @@ def _saved(upstream: "Nexudus", number: int, data: dict[str, Any], before: dict[
 def _delete(upstream: "Nexudus", number: int) -> Reply:
     if upstream.records.pop(number, None) is None:
         return Reply(404, data="Not found")
+    nexudus_audit.record(upstream, nexudus_audit.DELETE, number, _next_moment(upstream))
     envelope = _envelope("The record was deleted successfully.", None, None, None)
     return Reply(data={key: value for key, value in envelope.items() if key not in ("UpdatedOn", "UpdatedBy")})
 

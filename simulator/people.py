@@ -52,8 +52,9 @@ COMPANIES = (
 )
 ADA_CUSTOMER = "cus_f466e33d-ff2b-4a11-8f85-417eb02157a7"
 COUNT = 120
-NEXUDUS = slice(0, 90)
-CHARTMOGUL = slice(50, COUNT)
+NEXUDUS = 3 / 4
+CHARTMOGUL = 5 / 12
+"""Nexudus knows the first three quarters of all, ChartMogul those from here on: a third are known to both."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ class Person:
     customer_uuid: str
 
 
-def people(seed: int) -> list[Person]:
+def people(seed: int, count: int = COUNT) -> list[Person]:
     """Return all customers; the first is Ada Examplesson, whom the example records of both vendors are about."""
     chance = random.Random(f"people {seed}")
     ada = Person(
@@ -80,7 +81,7 @@ def people(seed: int) -> list[Person]:
         ADA_CUSTOMER,
     )
     everyone = [ada]
-    for number in range(1, COUNT):
+    for number in range(1, count):
         name, mailbox = NAMES[(number - 1) % len(NAMES)]
         again = (number - 1) // len(NAMES)
         host = "example.com" if number % 3 else "example.org"
@@ -98,12 +99,12 @@ def people(seed: int) -> list[Person]:
     return everyone
 
 
-def known_to_nexudus(seed: int) -> list[Person]:
-    """Return Nexudus' customers (coworkers)."""
-    return people(seed)[NEXUDUS]
+def known_to_nexudus(seed: int, count: int = COUNT) -> list[Person]:
+    """Return Nexudus' customers (coworkers), of `count` customers in all."""
+    return people(seed, count)[: round(count * NEXUDUS)]
 
 
-def known_to_chartmogul(seed: int) -> list[Person]:
-    """Return ChartMogul's customers; Ada and forty more are Nexudus' customers too."""
-    everyone = people(seed)
-    return [everyone[0], *everyone[CHARTMOGUL]]
+def known_to_chartmogul(seed: int, count: int = COUNT) -> list[Person]:
+    """Return ChartMogul's customers; Ada and a third of all are Nexudus' customers too."""
+    everyone = people(seed, count)
+    return [everyone[0], *everyone[round(count * CHARTMOGUL) :]]

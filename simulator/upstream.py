@@ -5,6 +5,7 @@ import random
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from copy import deepcopy
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, ClassVar, TypeVar
 
@@ -38,6 +39,11 @@ class Upstream(ABC):
         """Requests in flight above which the vendor answers 503; None for no such limit."""
         self.max_in_flight = 0
         self.max_connections = 0
+        self.writes = 0
+        """Records created, changed or deleted since the last reset."""
+        self.today: datetime | None = None
+        """What time it was, in UTC, when the simulator was made; None for a world whose time are its writes."""
+        self._made_at = clock()
         self._initially_throttled = throttled
         self._log = log
         self._random = random.Random(seed)
@@ -66,9 +72,19 @@ class Upstream(ABC):
         self.throttled = self._initially_throttled
         self.latency_seconds = (0.0, 0.0)
         self.max_parallel = None
+        self.writes = 0
         self.max_in_flight = self.in_flight
         self.max_connections = self.connections
         self._random = random.Random(self.seed)
+
+    def moment(self, first: datetime) -> datetime:
+        """Return what time it is, in UTC, for a write: a second later with each, from `first` on, unless it is known.
+
+        It is known from `today` on, and goes on with the simulator's clock.
+        """
+        if self.today is not None:
+            return self.today + timedelta(seconds=self.clock() - self._made_at)
+        return first + timedelta(seconds=self.writes)
 
     @abstractmethod
     def classify(self, method: str, path: str, query: Mapping[str, str], body: bytes) -> tuple[Kind, tuple[str, ...]]:
@@ -123,20 +139,20 @@ def _is_open(protocol: web.RequestHandler) -> bool:
     return protocol.transport is not None and not protocol.transport.is_closing()
 
 
-def originals(make: Callable[[int], Mapping[_Key, Mapping[str, Any]]]) -> Callable[[int], dict[_Key, dict[str, Any]]]:
-    """Return a function that gives the records of a seed, each time others, which may be changed."""
+def originals(make: Callable[..., Mapping[_Key, Mapping[str, Any]]]) -> Callable[..., dict[_Key, dict[str, Any]]]:
+    """Return a function that gives the records of a seed and the like, each time others, which may be changed."""
 
     @lru_cache(maxsize=4)
-    def made(seed: int) -> tuple[Mapping[_Key, Mapping[str, Any]], list[tuple[_Key, str]]]:
-        records = make(seed)
+    def made(*seed: Any) -> tuple[Mapping[_Key, Mapping[str, Any]], list[tuple[_Key, str]]]:
+        records = make(*seed)
         # To look for these in every copy would take longer than to copy everything else.
         nested = [
             (k, name) for k, record in records.items() for name, v in record.items() if isinstance(v, dict | list)
         ]
         return records, nested
 
-    def copied(seed: int) -> dict[_Key, dict[str, Any]]:
-        records, nested = made(seed)
+    def copied(*seed: Any) -> dict[_Key, dict[str, Any]]:
+        records, nested = made(*seed)
         copies = {key: dict(record) for key, record in records.items()}
         for key, name in nested:
             copies[key][name] = deepcopy(copies[key][name])

@@ -1,4 +1,4 @@
-"""`resolvers.nexudus.json_items`, beside a parser of JSON."""
+"""`resolvers.json_items`, beside a parser of JSON."""
 
 import json
 from typing import Any
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resolvers.nexudus.json_items import elements, members
+from resolvers.json_items import elements, members
 
 TEXTS = st.text(st.characters() | st.sampled_from('[]{},:"\\'), max_size=6)
 VALUES: st.SearchStrategy[Any] = st.recursive(

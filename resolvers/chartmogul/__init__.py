@@ -1,14 +1,13 @@
 """ChartMogul CRM: Opportunity, the deals of a subscription business.
 
-`record.py` is the record, `client.py` the fetching.
+`record.py` is the record, `client.py` the fetching, `listing.py` the list of all, `customer.py` whom a deal is with.
 """
 
-import re
 from collections.abc import Iterable
 from typing import ClassVar, Final
 
 from resolvers.chartmogul.client import ChartMogulClient
-from resolvers.chartmogul.record import SOURCE, MinorUnits
+from resolvers.chartmogul.record import SOURCE, UUID, MinorUnits
 from resolvers.resilience.rate_limiter import Rate
 from resolvers.resilience.transport import Transport
 from resolvers.settings import Secret, check_secret, check_url
@@ -23,9 +22,6 @@ CONCURRENCY: Final = 10
 RATES: Final = (Rate(40, 1.25),)
 """ChartMogul's page on rate limits: 40 requests a second, with a quarter of a second added, for requests may travel at
 unequal speed. Its second limit, of computing time, is known only by its refusals."""
-
-# Any 8-4-4-4-12 hexadecimal text: the vendor's own example is no valid variant of RFC 4122.
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 
 
 class ChartMogulSettings(SourceSettings, frozen=True, kw_only=True):
@@ -55,7 +51,7 @@ class ChartMogulSettings(SourceSettings, frozen=True, kw_only=True):
 def canonical_id(text: str) -> str | None:
     """Return an opportunity's `uuid` in lower case; None for what has another shape."""
     lower = text.lower() if text.isascii() else ""
-    return lower if _UUID.fullmatch(lower) else None
+    return lower if UUID.fullmatch(lower) else None
 
 
 def open_client(settings: ChartMogulSettings, transport: Transport) -> ChartMogulClient:

@@ -2,6 +2,8 @@
 
 import base64
 
+from resolvers.chartmogul.customer import ChartMogulCustomerClient
+from resolvers.chartmogul.listing import ChartMogulListing
 from resolvers.chartmogul.record import SOURCE, ChartMogulRecord, MinorUnits, parse
 from resolvers.errors import AnotherRecord
 from resolvers.resilience.transport import Transport
@@ -22,7 +24,10 @@ class ChartMogulClient(SingleRecordClient):
     ) -> None:
         # The key is the user name, the password is empty (ChartMogul's page on authentication).
         credentials = base64.b64encode(f"{api_key.reveal()}:".encode()).decode()
-        super().__init__(f"{base_url}/v1/opportunities", {"Authorization": f"Basic {credentials}"}, transport)
+        headers = {"Authorization": f"Basic {credentials}"}
+        super().__init__(f"{base_url}/v1/opportunities", headers, transport)
+        self.listing = ChartMogulListing(base_url, headers, transport, minor_units=minor_units)
+        self.customers = ChartMogulCustomerClient(f"{base_url}/v1/customers", headers, transport)
         self._minor_units = minor_units
 
     def record(self, source_id: str, body: bytes) -> ChartMogulRecord:

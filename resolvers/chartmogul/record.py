@@ -3,6 +3,7 @@
 Nullability is not documented: `uuid`, `customer_uuid`, `created_at` and `updated_at` are taken to be always there.
 """
 
+import re
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Final, Literal
@@ -13,6 +14,9 @@ from msgspec import Meta
 from resolvers.reply import Timestamp, check_nesting, decode, decoder
 
 SOURCE: Final = "chartmogul"
+
+UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
+"""Any 8-4-4-4-12 hexadecimal text: the vendor's own example is no valid variant of RFC 4122."""
 
 FORECAST_CATEGORIES: Final = frozenset({"pipeline", "best_case", "committed", "lost", "won"})
 TYPES: Final = frozenset({"recurring", "arr", "one-time"})

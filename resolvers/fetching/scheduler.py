@@ -31,7 +31,7 @@ from resolvers.resilience.circuit_breaker import Verdict
 from resolvers.resilience.concurrency_limiter import ConcurrencyLimiter
 from resolvers.resilience.rate_limiter import RateLimiter
 from resolvers.resilience.transport import Transport, TransportSettings
-from resolvers.source import Client, Outcome, Record, Source, SourceSettings
+from resolvers.source import Client, Listing, Outcome, Record, Source, SourceSettings
 from resolvers.telemetry import Telemetry
 
 NO_STALE_ANSWER = (UpstreamUnauthorized, UpstreamForbidden)
@@ -51,6 +51,11 @@ class Scheduler:
         self._diagnostics = Diagnostics(self.source, client.transport.telemetry)
         self._dispatching: asyncio.Handle | asyncio.Task[None] | None = None
         self._is_acquiring = False
+
+    @property
+    def listing(self) -> Listing | None:
+        """The list of the source's records, if its vendor has one."""
+        return self._client.listing
 
     def cached(self, source_id: str, operation: UpstreamContext) -> Entry | None:
         """Return the fresh entry of the cache, if there is one and the operation may use it; awaits nothing."""

@@ -104,16 +104,24 @@ class Permit(Protocol):
 
 
 class SharedFetch:
-    """A running fetch. Its deadline is the latest of its waiters'; its requests count for its owner."""
+    """A running fetch. Its deadline is the latest of its waiters'; its requests count for its owner.
 
-    __slots__ = ("_owner", "now", "permit", "waiters")
+    `is_background`: nobody waits for it, so it goes when nobody else does, and in a share of the ration.
+    """
+
+    __slots__ = ("_owner", "is_background", "now", "permit", "waiters")
 
     def __init__(
-        self, waiters: Callable[[], Collection[UpstreamContext]], *, owner: UpstreamContext | None = None
+        self,
+        waiters: Callable[[], Collection[UpstreamContext]],
+        *,
+        owner: UpstreamContext | None = None,
+        is_background: bool = False,
     ) -> None:
         self.waiters = waiters
         """Return the operations that wait for it just now."""
         self._owner = owner
+        self.is_background = is_background
         self.permit: Permit | None = None
         self.now = owner.now if owner is not None else asyncio.get_running_loop().time
 

@@ -1,6 +1,7 @@
 """Nexudus: CrmOpportunity, the deals on the CRM boards of a coworking operator.
 
-`record.py` is the record, `page.py` what a list of records proves, `tokens.py` the sign-in, `client.py` the fetching.
+`record.py` is the record, `page.py` what a list of records proves, `tokens.py` the sign-in, `client.py` the fetching,
+`listing.py` the list of all.
 """
 
 import re

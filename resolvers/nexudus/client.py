@@ -14,10 +14,11 @@ from httpclient.client import Request
 from resolvers.errors import AnotherRecord, UpstreamError, UpstreamUnauthorized
 from resolvers.fetching.upstream_context import SharedFetch
 from resolvers.nexudus.list_doubts import ListDoubts
+from resolvers.nexudus.listing import NexudusListing
 from resolvers.nexudus.page import read_page
 from resolvers.nexudus.record import SOURCE, parse
 from resolvers.resilience.transport import Transport
-from resolvers.source import Outcome
+from resolvers.source import Listing, Outcome
 
 LIST_SIZE = 50
 """Ids in one list call. No maximum is documented; 100 ten-digit ids would make a query of over a kilobyte."""
@@ -63,6 +64,7 @@ class NexudusClient:
         self._url = f"{base_url}/api/crm/crmopportunities"
         self._tokens = tokens
         self.transport = transport
+        self.listing: Listing | None = NexudusListing(base_url, self._get, clock=transport.clock)
         self._confirm_missing = confirm_missing
         self._lists = ListDoubts(transport.telemetry, clock=transport.clock)
 

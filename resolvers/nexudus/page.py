@@ -12,11 +12,11 @@ from typing import Any
 
 import msgspec
 
-from httpclient.response import BYTE_ORDER_MARK
 from resolvers.errors import UpstreamBadResponse
-from resolvers.nexudus.json_items import elements, members
+from resolvers.json_items import members
 from resolvers.nexudus.record import SOURCE, NexudusRecord, PartialRecord, fill, is_complete, never_null, parse
 from resolvers.reply import decode, decoder
+from resolvers.rows import split
 
 
 @dataclass(slots=True)
@@ -29,26 +29,33 @@ class Page:
     filter_ignored: bool = False
 
 
-class _Envelope(msgspec.Struct, rename="pascal", kw_only=True):
+class Envelope(msgspec.Struct, rename="pascal", kw_only=True):
+    """What a page says of itself."""
+
     total_items: int | None = None
     has_next_page: bool | None = None
     was_successful: bool | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse a failure that came with status 200."""
+        if self.was_successful is False:
+            raise ValueError("WasSuccessful is false")
 
-class _Records(_Envelope, kw_only=True):
+
+class _Records(Envelope, kw_only=True):
     records: list[NexudusRecord]
 
 
-class _PartialRecords(_Envelope, kw_only=True):
+class _PartialRecords(Envelope, kw_only=True):
     records: list[PartialRecord]  # type: ignore[valid-type] # made at run time
 
 
 _RECORDS = decoder(_Records)
 _PARTIAL_RECORDS = decoder(_PartialRecords)
-_ENVELOPE = decoder(_Envelope)
+_ENVELOPE = decoder(Envelope)
 _ID = decoder(int)
 
-_COUNTS = (b"TotalItems", b"HasNextPage", b"WasSuccessful")
+_COUNTS = ("TotalItems", "HasNextPage", "WasSuccessful")
 
 _NOTHING: frozenset[str] = frozenset()
 
@@ -56,8 +63,6 @@ _NOTHING: frozenset[str] = frozenset()
 def read_page(body: bytes, ids: Sequence[str], *, never_sent: frozenset[str] = _NOTHING) -> Page:
     """Return what the page proves about `ids`; raises `UpstreamBadResponse` if it is not a page of records."""
     envelope, rows = _envelope(body)
-    if envelope.was_successful is False:
-        raise UpstreamBadResponse(SOURCE, detail="WasSuccessful is false")
     asked = frozenset(ids)
     if isinstance(envelope, _Records):  # which is how it nearly always is: just what was asked for
         records = {str(row.id): row for row in envelope.records if None not in never_null(row)}
@@ -85,7 +90,7 @@ def read_page(body: bytes, ids: Sequence[str], *, never_sent: frozenset[str] = _
     return page
 
 
-def _envelope(body: bytes) -> tuple[_Envelope, Sequence[Any]]:
+def _envelope(body: bytes) -> tuple[Envelope, Sequence[Any]]:
     """Return a page and its rows: records; else records that may lack fields; else texts that may be anything."""
     with suppress(UpstreamBadResponse):
         page = decode(SOURCE, _RECORDS, body)
@@ -93,13 +98,13 @@ def _envelope(body: bytes) -> tuple[_Envelope, Sequence[Any]]:
     with suppress(UpstreamBadResponse):
         partial = decode(SOURCE, _PARTIAL_RECORDS, body)
         return partial, partial.records
-    try:
-        texts = members(body.removeprefix(BYTE_ORDER_MARK))
-        rows = elements(texts[b"Records"])
-    except (KeyError, ValueError):
-        raise UpstreamBadResponse(SOURCE, detail="not a page of records") from None
-    rest = [b'"%s":%s' % (name, texts[name]) for name in _COUNTS if name in texts]
-    return decode(SOURCE, _ENVELOPE, b"{%s}" % b",".join(rest)), rows
+    return split_page(body)
+
+
+def split_page(body: bytes) -> tuple[Envelope, list[bytes]]:
+    """Return a page and the texts of its rows, whatever these are; raises `UpstreamBadResponse` if it is no page."""
+    counts, rows = split(SOURCE, body, "Records", _COUNTS)
+    return decode(SOURCE, _ENVELOPE, counts), rows
 
 
 def _read_row(row: Any, never_sent: frozenset[str]) -> tuple[str | None, NexudusRecord | None]:
@@ -111,11 +116,12 @@ def _read_row(row: Any, never_sent: frozenset[str]) -> tuple[str | None, Nexudus
         try:
             row, absent = parse(row)
         except UpstreamBadResponse:
-            return _id_of(row), None
+            return id_of(row), None
     return str(row.id), row if is_complete(row, absent, never_sent=never_sent) else None
 
 
-def _id_of(row: bytes) -> str | None:
+def id_of(row: bytes) -> str | None:
+    """Return the id of a row's text, whatever else is in it; None if it has none."""
     try:
         return str(decode(SOURCE, _ID, members(row)[b"Id"]))
     except (KeyError, ValueError, UpstreamBadResponse):

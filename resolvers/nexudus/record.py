@@ -223,6 +223,17 @@ def fill(partial: Any) -> tuple[NexudusRecord, frozenset[str]]:
     return NexudusRecord(**values | dict.fromkeys(absent)), absent
 
 
+_VENDORS_NAMES: Final = {field.name: field.encode_name for field in msgspec.structs.fields(NexudusRecord)}
+
+
+def lacking(record: NexudusRecord, absent: frozenset[str]) -> frozenset[str]:
+    """Return what a list's row leaves out, by the vendor's names: what is absent, and what is null but never is so."""
+    if not absent and None not in never_null(record):
+        return absent
+    nulled = [name for name in _NEVER_NULL if getattr(record, name) is None]
+    return frozenset([_VENDORS_NAMES[name] for name in (*absent, *nulled)])
+
+
 def is_complete(record: NexudusRecord, absent: frozenset[str], *, never_sent: frozenset[str]) -> bool:
     """Whether a list's row may stand for the record: nothing absent or null that a record of its own would have.
 

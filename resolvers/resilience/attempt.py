@@ -31,6 +31,7 @@ class Upstream:
     telemetry: Telemetry
     timeout_seconds: float
     max_bytes: int
+    background_timeout_seconds: float = 30.0
 
 
 class Attempt:
@@ -57,7 +58,8 @@ class Attempt:
         self._shared_fetch = shared_fetch
         self._permit = permit
         seconds_left, self._weight = shared_fetch.snapshot()
-        self._seconds = max(0.0, min(upstream.timeout_seconds, seconds_left))
+        longest = upstream.background_timeout_seconds if shared_fetch.is_background else upstream.timeout_seconds
+        self._seconds = max(0.0, min(longest, seconds_left))
         self._round = upstream.concurrency_limiter.round
         self._started = perf_counter()
         self.reused_connection_closed = False
@@ -136,4 +138,6 @@ class Attempt:
         upstream.telemetry(
             UpstreamCall(upstream.source, request.kind, request.keys, status, milliseconds, code, detail)
         )
+        if self._shared_fetch.is_background and verdict is not Verdict.GOOD:
+            verdict = Verdict.NONE  # lists may fail, or take long, where single records do not
         self._permit.release(verdict, weight=max(self._weight, len(self._shared_fetch.waiters())))

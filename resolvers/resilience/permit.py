@@ -1,10 +1,20 @@
 """Permission to send one request now: a slot, a part of the ration, and a closed breaker."""
 
 import asyncio
+from typing import Protocol
 
 from resolvers.resilience.circuit_breaker import CircuitBreaker, Verdict
 from resolvers.resilience.concurrency_limiter import ConcurrencyLimiter
-from resolvers.resilience.rate_limiter import RateLimiter
+
+
+class Ration(Protocol):
+    """What has let a request go, and is told what became of it."""
+
+    def on_sent(self) -> None:
+        """Count the request as sent now."""
+
+    def release(self) -> None:
+        """Count the request no more: it was not sent."""
 
 
 class SendPermit:
@@ -13,7 +23,7 @@ class SendPermit:
     __slots__ = ("_circuit_breaker", "_concurrency_limiter", "_has_slot", "_rate_limiter", "is_unsent")
 
     def __init__(
-        self, concurrency_limiter: ConcurrencyLimiter, rate_limiter: RateLimiter, circuit_breaker: CircuitBreaker
+        self, concurrency_limiter: ConcurrencyLimiter, rate_limiter: Ration, circuit_breaker: CircuitBreaker
     ) -> None:
         self._concurrency_limiter = concurrency_limiter
         self._rate_limiter = rate_limiter

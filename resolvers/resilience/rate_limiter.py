@@ -43,9 +43,10 @@ class RateLimiter:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._source = source
+        self.rates = tuple(rates)
         self._logs = [(rate, deque[float](maxlen=rate.limit)) for rate in rates]
-        self._clock = clock
-        self._sleep = sleep
+        self.clock = self._clock = clock
+        self.sleep = self._sleep = sleep
         self._paused_until = float("-inf")
         self._lock = asyncio.Lock()
         self._unsent = 0

@@ -21,7 +21,8 @@ from resolvers.fetching.upstream_context import SharedFetch
 from resolvers.resilience.attempt import Attempt, Upstream
 from resolvers.resilience.circuit_breaker import CircuitBreaker, State, Verdict
 from resolvers.resilience.concurrency_limiter import ConcurrencyLimiter
-from resolvers.resilience.permit import SendPermit
+from resolvers.resilience.lane import BackgroundLane
+from resolvers.resilience.permit import Ration, SendPermit
 from resolvers.resilience.rate_limiter import RateLimiter
 from resolvers.resilience.retry import Retries
 from resolvers.settings import Bytes, Seconds, Settings
@@ -35,6 +36,9 @@ OTHER_CONNECTION = frozenset({408, 421})
 """Statuses that concern the connection (RFC 9110, 15.5.9 and 15.5.20): it is closed, and the next attempt opens one."""
 
 
+Share = Annotated[float, Meta(gt=0, le=1)]
+
+
 class TransportSettings(Settings, frozen=True, kw_only=True):
     """Bounds of upstream work that every source shares."""
 
@@ -42,6 +46,9 @@ class TransportSettings(Settings, frozen=True, kw_only=True):
     operation_deadline_seconds: Seconds = 5.0
     max_reply_bytes: Bytes = 5_000_000
     breaker_timeouts: Annotated[int, Meta(ge=1, le=1_000)] = 5
+    sync_share_of_hour: Share = 0.3
+    sync_share_of_minute: Share = 0.2
+    sync_attempt_timeout_seconds: Seconds = 30.0
 
     def problems(self) -> list[str]:
         """Refuse a deadline that not even one attempt fits into."""
@@ -74,28 +81,42 @@ class Transport:
             telemetry,
             settings.attempt_timeout_seconds,
             settings.max_reply_bytes,
+            settings.sync_attempt_timeout_seconds,
         )
         self.telemetry = telemetry
         self._concurrency_limiter = concurrency_limiter
         self._circuit_breaker = CircuitBreaker(source, timeouts_in_a_row=settings.breaker_timeouts, clock=clock)
+        self._lane = BackgroundLane(
+            source,
+            rate_limiter,
+            share_of_hour=settings.sync_share_of_hour,
+            share_of_minute=settings.sync_share_of_minute,
+        )
         self._retries = Retries()
         self.shortest_exchange_seconds = settings.attempt_timeout_seconds / 10
         """What has less time left is not sent: an answer could not be waited for."""
 
     def try_acquire(self) -> SendPermit | None:
         """Return a permit if a request may be sent right now."""
-        if self._circuit_breaker.state is not State.CLOSED or not self._concurrency_limiter.try_acquire():
+        return self._try_acquire(self.rate_limiter) if self._circuit_breaker.state is State.CLOSED else None
+
+    def _try_acquire(self, ration: Ration) -> SendPermit | None:
+        if not self._concurrency_limiter.try_acquire():
             return None
         if not self.rate_limiter.try_acquire():
             self._concurrency_limiter.release()
             return None
-        permit = SendPermit(self._concurrency_limiter, self.rate_limiter, self._circuit_breaker)
+        permit = SendPermit(self._concurrency_limiter, ration, self._circuit_breaker)
         permit.is_unsent = True
         return permit
 
     async def acquire(self, shared_fetch: SharedFetch) -> SendPermit:
         """Wait until a request may be sent, however long; raises an `UpstreamError` at once where that is in vain."""
         self._circuit_breaker.check()
+        if shared_fetch.is_background:
+            return await self._lane.acquire(
+                self._try_acquire_in_background, lambda: shared_fetch.seconds_left - self.shortest_exchange_seconds
+            )
         await self._concurrency_limiter.acquire()
         permit = SendPermit(self._concurrency_limiter, self.rate_limiter, self._circuit_breaker)
         try:
@@ -105,6 +126,13 @@ class Transport:
         except BaseException:
             permit.release(Verdict.NONE)
             raise
+        return permit
+
+    def _try_acquire_in_background(self) -> SendPermit | None:
+        self._circuit_breaker.check()
+        permit = self._try_acquire(self._lane)
+        if permit is not None:
+            self._circuit_breaker.start(permit)
         return permit
 
     async def fetch(self, request: Request, shared_fetch: SharedFetch) -> bytes | None:

@@ -1,0 +1,51 @@
+"""Whom an opportunity is with: `GET /v1/customers/{uuid}`, as far as the graph shows it."""
+
+import re
+from typing import Final
+
+import msgspec
+
+from resolvers.chartmogul.record import SOURCE, UUID
+from resolvers.errors import AnotherRecord
+from resolvers.reply import decode, decoder
+from resolvers.single_record_client import SingleRecordClient
+
+_CUSTOMER_UUID: Final = re.compile(rf"cus_{UUID.pattern}", re.ASCII)
+
+
+class ChartMogulCustomer(msgspec.Struct, frozen=True, kw_only=True, weakref=True):
+    """One customer, by ChartMogul's names. `uuid` is what an opportunity calls `customer_uuid`."""
+
+    uuid: str
+    name: str | None = None
+    company: str | None = None
+    email: str | None = None
+
+    def unknown_codes(self) -> list[tuple[str, str]]:
+        """Return nothing: no code is read of a customer."""
+        return []
+
+
+_CUSTOMER = decoder(ChartMogulCustomer)
+
+
+def canonical_id(text: str) -> str | None:
+    """Return a customer's `uuid` in lower case; None for what has another shape, before it becomes part of a path."""
+    lower = text.lower() if text.isascii() else ""
+    return lower if _CUSTOMER_UUID.fullmatch(lower) else None
+
+
+def parse(body: bytes) -> ChartMogulCustomer:
+    """Return the customer of a JSON object; raises `UpstreamBadResponse` for anything that is none."""
+    return decode(SOURCE, _CUSTOMER, body)
+
+
+class ChartMogulCustomerClient(SingleRecordClient):
+    """A `resolvers.source.Client` of customers: one `canonical_id` at a time."""
+
+    def record(self, source_id: str, body: bytes) -> ChartMogulCustomer:
+        """Return the customer with this uuid; raises `UpstreamBadResponse`, or `AnotherRecord`."""
+        customer = parse(body)
+        if customer.uuid.lower() != source_id:
+            raise AnotherRecord(SOURCE, detail="another customer than the one asked for")
+        return customer

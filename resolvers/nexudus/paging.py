@@ -1,0 +1,86 @@
+"""Pages of a Nexudus list that is ordered by `Id`, and what shows that none was left out. Pure.
+
+Pages are numbered by their size: page 3 of 1,000 begins behind 2,000 rows. Nexudus may send fewer rows than asked for;
+a list must then go on by that size, or rows between are never seen. Nothing is believed that the rows do not show.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Final
+
+from resolvers.nexudus.page import Envelope
+
+LARGEST_PAGE: Final = 1_000
+"""Nexudus' page of 2020 on lists gives it as the maximum."""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a list goes on: behind `offset` rows, in pages of `size`, the last row having been `last_id`.
+
+    `is_falling`: ids come the largest first. What `dir` means differs between Nexudus' pages, so it is not sent.
+    """
+
+    offset: int = 0
+    size: int = LARGEST_PAGE
+    last_id: int = 0
+    is_falling: bool = False
+
+    @staticmethod
+    def of(text: str | None) -> "Position":
+        """Return the position that `str` made a text of; the beginning for None, and for any other text."""
+        parts = (text or "").split(",")
+        if len(parts) != 4 or not all(part.isascii() and part.isdigit() and len(part) < 20 for part in parts):
+            return Position()
+        offset, size, last_id, is_falling = map(int, parts)
+        return Position(offset, size, last_id, bool(is_falling)) if size else Position()
+
+    def __str__(self) -> str:
+        return f"{self.offset},{self.size},{self.last_id},{self.is_falling:d}"
+
+    def within(self, size: int) -> "Position":
+        """Return the position in pages of at most this size; rows may come again."""
+        return self if self.size <= size else replace(self, size=size)
+
+    @property
+    def query(self) -> str:
+        """The parameters of the page that the position is on."""
+        return f"page={self.offset // self.size + 1}&size={self.size}&orderBy=Id"
+
+    def has_passed(self, id_: int) -> bool:
+        """Whether a row with this id came before, in a list that is in order."""
+        return bool(self.last_id) and (id_ >= self.last_id if self.is_falling else id_ <= self.last_id)
+
+
+def step(at: Position, envelope: Envelope, ids: Sequence[int], count: int) -> tuple[Position | None, bool]:
+    """Return where the list goes on (None: nowhere), and whether the page was in order.
+
+    `ids` are those of the page's rows, of which there are `count`.
+    """
+    is_falling = at.is_falling if at.last_id else len(ids) > 1 and ids[0] > ids[-1]
+    passed = [id_ for id_ in ids if at.has_passed(id_)]
+    has_next = bool(count) and _has_next(at, envelope, count)
+    size = count if has_next else at.size
+    # If the size is not the one asked for, nobody knows by which of the two the vendor has counted: by the smaller
+    # offset rows come again, by the larger they would be left out.
+    start = at.offset // at.size * min(size, at.size)
+    is_ordered = all(a > b if is_falling else a < b for a, b in pairwise(ids))
+    if passed and start >= at.offset:
+        # Rows may have come again up to the last one, but not all of them: that would be the same page again.
+        is_ordered = is_ordered and passed[-1] == at.last_id and len(passed) < len(ids)
+        has_next = has_next and len(passed) < len(ids)
+    if not has_next:
+        return None, is_ordered
+    last_id = (min if is_falling else max)(at.last_id or ids[0], *ids) if ids else at.last_id
+    if start < at.offset or not is_ordered or (len(ids) < 2 and not at.last_id):
+        last_id = 0  # rows come again from here, or in an order not known: nothing is known of those to come
+    return Position(start + count, size, last_id, is_falling), is_ordered
+
+
+def _has_next(at: Position, envelope: Envelope, count: int) -> bool:
+    if envelope.has_next_page is not None:
+        return envelope.has_next_page
+    if envelope.total_items is not None:
+        return at.offset // at.size * at.size + count < envelope.total_items
+    return count >= at.size
