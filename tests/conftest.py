@@ -43,7 +43,6 @@ LONG = (
     "test_httpserver_envelope_upgrade",
     "test_proxies",
     "test_faults",
-    "test_soak",
     "test_nexudus_client",
     "test_canaries",
     "test_httpserver_last_resort",
