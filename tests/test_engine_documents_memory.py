@@ -64,7 +64,7 @@ def compile_all(document: Document) -> None:
 def test_a_document_takes_about_as_much_memory_as_it_is_counted_as(kind: str) -> None:
     """When it has been read, and when it has been compiled as well."""
     engine = build_engine(SCHEMA)
-    make, count = DOCUMENTS[kind], 20 if kind == "small" else 6
+    make, count = DOCUMENTS[kind], 20 if kind == "small" else 4
     compile_all(read(engine, make(1_000)))  # what the first one of a kind makes for all
     before = engine._documents.bytes
 
