@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Two for each processor: tests wait for processes and deadlines about as long as they compute.
 WORKERS := $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
 
-.PHONY: help demo test test-source test-bench gateways check schema schema-diff fuzz bench bench-beside bench-layers bench-growth bench-inside bench-flow soak soak-budget graphiql clean
+.PHONY: help demo test test-source test-bench test-soak gateways check schema schema-diff fuzz bench bench-beside bench-layers bench-growth bench-inside bench-flow soak soak-budget graphiql clean
 
 help:  ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -23,7 +23,7 @@ demo: $(VENV)/installed  ## Serve the graph over simulated upstreams, no credent
 # one worker: what its tests share, a browser or a server, is started once. A test that hangs shows where, and fails.
 test: export PYTHONDONTWRITEBYTECODE :=
 test: $(VENV)/installed  ## Run the tests
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder -m 'not gateways and not whole and not wrk' --max-worker-restart 0 \
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder -m 'not gateways and not whole and not wrk and not soak' --max-worker-restart 0 \
 		--override-ini faulthandler_timeout=120 --override-ini faulthandler_exit_on_timeout=true
 
 test-source: $(VENV)/installed  ## Follow docs/adding-a-source.md and run all tests on the result
@@ -31,6 +31,9 @@ test-source: $(VENV)/installed  ## Follow docs/adding-a-source.md and run all te
 
 test-bench: $(VENV)/installed  ## Try the benchmarks that need wrk, for a second each
 	$(BIN)/python -m pytest tests/test_benchmarks.py -m wrk -rs
+
+test-soak: $(VENV)/installed  ## Let a source hang under load for some seconds, and send bodies without end
+	$(BIN)/python -m pytest tests/test_soak.py -m soak -rs
 
 gateways: $(VENV)/installed  ## Run gateways, composers and clients of the GraphQL world against the server
 	$(BIN)/python -m pytest tests/test_gateways.py tests/test_frontends_browser.py -m gateways -rs
@@ -48,7 +51,7 @@ schema-diff: $(VENV)/installed  ## List breaking changes of the schema: make sch
 	@$(BIN)/python -m schema.diff "$(BASE)"
 
 fuzz: $(VENV)/installed  ## Fuzz for some minutes
-	FUZZ_EXAMPLES=5000 $(BIN)/python -m pytest tests/test_fuzz*.py tests/test_redaction.py tests/test_engine_compiler.py tests/test_engine_documents.py
+	FUZZ_EXAMPLES=5000 COMPILED_EXAMPLES=5000 $(BIN)/python -m pytest tests/test_fuzz*.py tests/test_redaction.py tests/test_engine_compiler.py tests/test_engine_documents.py
 
 bench: $(VENV)/installed  ## Measure beside what people would pick instead: about 35 minutes
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'

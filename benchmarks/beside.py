@@ -9,18 +9,16 @@ import argparse
 import statistics
 import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 from benchmarks import workloads
-from benchmarks.callers import CALLERS, PLAIN, issuer
-from benchmarks.candidates import ROOT, ours
-from benchmarks.phase import KEPT_SECONDS, Cell, Phase, Result, in_turns, need_tools, tell
-from benchmarks.processes import Mock
+from benchmarks.callers import CALLERS, PLAIN, Issuer
+from benchmarks.candidates import ROOT, Candidate, ours
+from benchmarks.phase import KEPT_SECONDS, Cell, Phase, Result, need_tools, tell
+from benchmarks.turns import Measured, in_turns, phases, prepare, ratios
 
 THIS, BASE = "this", "base"
-Measured = Mapping[Cell, Mapping[str, list[Result]]]
 
 
 def cells(*, is_quick: bool = False) -> list[Cell]:
@@ -36,41 +34,35 @@ def cells(*, is_quick: bool = False) -> list[Cell]:
 
 def beside(base: Path, chosen: Sequence[Cell], scratch: Path, *, rounds: int, seconds: int) -> str:
     """Measure; return the tables. Both servers are started as `python server.py` in their folders."""
-    files = workloads.write(scratch)
+
+    def servers(mock_url: str, issued: Issuer, of_phase: Sequence[Cell]) -> list[Candidate]:
+        cache = of_phase[0].cache
+        return [
+            ours(
+                mock_url,
+                kept_seconds=KEPT_SECONDS if cache else 0,
+                name=name,
+                folder=folder,
+                issuer=issued if has_token else None,
+                rationed=cache,
+            )
+            for has_token in sorted({cell.caller.has_token for cell in of_phase})
+            for name, folder in ((THIS, ROOT), (BASE, base))
+        ]
+
     measured: dict[Cell, Mapping[str, list[Result]]] = {}
-    memory = []
-    with ExitStack() as stack:
-        mock = stack.enter_context(Mock(scratch, files.records))
-        issued = stack.enter_context(issuer())
-        for cache in sorted({cell.cache for cell in chosen}):
-            of_phase = [cell for cell in chosen if cell.cache is cache]
-            kept = KEPT_SECONDS if cache else 0
-            found = [
-                ours(
-                    mock.url,
-                    kept_seconds=kept,
-                    name=name,
-                    folder=folder,
-                    issuer=issued if has_token else None,
-                    rationed=cache,
-                )
-                for has_token in sorted({cell.caller.has_token for cell in of_phase})
-                for name, folder in ((THIS, ROOT), (BASE, base))
-            ]
-            with Phase(found, mock, files, scratch) as phase:
-                if len(phase.facts) < len(found):
-                    raise SystemExit("Without both servers there is nothing to compare.")
-                if cache:
-                    phase.prime()
-                else:
-                    for workload in dict.fromkeys(cell.workload for cell in of_phase):
-                        phase.warm_up(workload, 1)
-                measured |= in_turns(phase, (THIS, BASE), of_phase, rounds=rounds, seconds=seconds)
-            memory += [
-                f"| {'warm' if cache else 'cold'} | {label} | {facts['idle_mb']} | {facts['after_mb']} "
-                f"| {facts['after_resident_mb']} |"
-                for label, facts in phase.facts.items()
-            ]
+    ended: list[tuple[str, Phase]] = []
+    for of_phase, phase in phases(chosen, scratch, workloads.write(scratch), servers):
+        if not all(phase.takes(name, cell) for name in (THIS, BASE) for cell in of_phase):
+            raise SystemExit("Without both servers there is nothing to compare.")
+        prepare(phase, of_phase)
+        measured |= in_turns(phase, (THIS, BASE), of_phase, rounds=rounds, seconds=seconds)
+        ended.append(("warm" if of_phase[0].cache else "cold", phase))
+    memory = [
+        f"| {name} | {label} | {facts['idle_mb']} | {facts['after_mb']} | {facts['after_resident_mb']} |"
+        for name, phase in ended
+        for label, facts in phase.facts.items()
+    ]
     lines = [
         *_rates(measured),
         *_shares(measured),
@@ -105,11 +97,6 @@ def _shares(measured: Measured) -> list[str]:
             shares = [statistics.median(ratios(results[name], plain[name], "rps")) for name in (THIS, BASE)]
             lines.append(f"| {cell.name} | {shares[0]:.2f} | {shares[1]:.2f} |")
     return ["", f"| of plain | {THIS} | {BASE} |", "|---" * 3 + "|", *lines] if lines else []
-
-
-def ratios(these: Sequence[Result], others: Sequence[Result], what: str) -> list[float]:
-    """Return the ratio of each round."""
-    return [this[what] / (other[what] or 1e-9) for this, other in zip(these, others, strict=True)]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -25,11 +25,10 @@ import yarl
 from graphql import specified_rules
 
 from benchmarks import workloads
-from benchmarks.beside import ratios
-from benchmarks.callers import EVERYTHING, issuer
-from benchmarks.candidates import ours
-from benchmarks.phase import KEPT_SECONDS, Cell, Phase, Result, in_turns, need_tools, tell
-from benchmarks.processes import Mock
+from benchmarks.callers import EVERYTHING, Issuer
+from benchmarks.candidates import Candidate, ours
+from benchmarks.phase import KEPT_SECONDS, Cell, Phase, Result, need_tools, tell
+from benchmarks.turns import in_turns, phases, prepare, ratios
 from httpclient.client import Request
 from httpclient.connection import ConnectionFailed
 from httpclient.response import Response
@@ -133,37 +132,34 @@ def measure(
     layers: Sequence[str], chosen: Sequence[Cell], scratch: Path, *, rounds: int, seconds: int
 ) -> tuple[dict[Cell, Mapping[str, list[Result]]], dict[str, dict[str, float]]]:
     """Return what each server made of each cell, and the memory of each by `cold` and `warm`."""
-    files = workloads.write(scratch)
     names = (WHOLE, *layers)
+
+    def servers(mock_url: str, issued: Issuer, of_phase: Sequence[Cell]) -> list[Candidate]:
+        found = [
+            ours(
+                mock_url,
+                kept_seconds=KEPT_SECONDS if of_phase[0].cache else 0,
+                name=name,
+                command=("-m", "benchmarks.layers", "--serve", name),
+                issuer=issued,
+                rationed=True,
+            )
+            for name in names
+        ]
+        called.update({candidate.label: candidate.name for candidate in found})
+        return found
+
+    called: dict[str, str] = {}
     measured: dict[Cell, Mapping[str, list[Result]]] = {}
+    ended: list[tuple[str, Phase]] = []
+    for of_phase, phase in phases(chosen, scratch, workloads.write(scratch), servers):
+        prepare(phase, of_phase)
+        measured |= in_turns(phase, names, of_phase, rounds=rounds, seconds=seconds)
+        ended.append(("warm" if of_phase[0].cache else "cold", phase))
     memory: dict[str, dict[str, float]] = {name: {} for name in names}
-    with ExitStack() as stack:
-        mock = stack.enter_context(Mock(scratch, files.records))
-        issued = stack.enter_context(issuer())
-        for cache in sorted({cell.cache for cell in chosen}, reverse=True):
-            of_phase = [cell for cell in chosen if cell.cache is cache]
-            kept = KEPT_SECONDS if cache else 0
-            found = [
-                ours(
-                    mock.url,
-                    kept_seconds=kept,
-                    name=name,
-                    command=("-m", "benchmarks.layers", "--serve", name),
-                    issuer=issued,
-                    rationed=True,
-                )
-                for name in names
-            ]
-            with Phase(found, mock, files, scratch) as phase:
-                if cache:
-                    phase.prime()
-                else:
-                    for workload in dict.fromkeys(cell.workload for cell in of_phase):
-                        phase.warm_up(workload, 1)
-                measured |= in_turns(phase, names, of_phase, rounds=rounds, seconds=seconds)
-            for candidate in found:
-                if candidate.label in phase.facts:
-                    memory[candidate.name]["warm" if cache else "cold"] = phase.facts[candidate.label]["after_mb"]
+    for state, phase in ended:
+        for label, facts in phase.facts.items():
+            memory[called[label]][state] = facts["after_mb"]
     return measured, memory
 
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -213,21 +213,6 @@ def load(
         next(line for line in done.stdout.splitlines() if line.startswith("JSON "))[5:]
     )
     return found
-
-
-def in_turns(
-    phase: Phase, names: Sequence[str], cells: Iterable[Cell], *, rounds: int, seconds: int
-) -> Mapping[Cell, Mapping[str, list[Result]]]:
-    """Return what each server made of each cell, round by round; every other round goes backwards."""
-    measured: dict[Cell, dict[str, list[Result]]] = {}
-    for cell in cells:
-        taking = [name for name in names if phase.takes(name, cell)]
-        results = measured[cell] = {name: [] for name in taking}
-        for round_ in range(rounds * cell.rounds):
-            for name in taking if round_ % 2 == 0 else reversed(taking):
-                results[name].append(phase.measure(name, cell, seconds))
-        tell(f"{cell.name}: " + ", ".join(f"{name} {last[-1]['rps']:,.0f}/s" for name, last in results.items()))
-    return measured
 
 
 def need_tools() -> None:

@@ -8,16 +8,15 @@ import argparse
 import json
 import tempfile
 from collections.abc import Collection, Sequence
-from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from benchmarks import chart, report, workloads
-from benchmarks.callers import BY_NAME, CALLERS, PLAIN, Caller, issuer
-from benchmarks.candidates import OURS, ROOT, ours, peers
-from benchmarks.phase import KEPT_SECONDS, Cell, Phase, in_turns, need_tools, tell
-from benchmarks.processes import Mock
+from benchmarks.callers import BY_NAME, CALLERS, PLAIN, Caller, Issuer
+from benchmarks.candidates import OURS, ROOT, Candidate, ours, peers
+from benchmarks.phase import KEPT_SECONDS, Cell, Phase, need_tools, tell
+from benchmarks.turns import in_turns, phases
 from benchmarks.verify import verify
 
 RESULTS = ROOT / "benchmarks" / "results"
@@ -47,41 +46,42 @@ def run(
     """Measure everything, without the caches, then with them; return the results."""
     files = workloads.write(scratch)
     measured: dict[str, dict[str, list[dict[str, float]]]] = {}
-    facts: dict[str, dict[str, dict[str, float]]] = {}
+    ended: dict[str, Phase] = {}
     left_out: list[str] = []
-    with ExitStack() as stack:
-        mock = stack.enter_context(Mock(scratch, files.records))
-        issued = stack.enter_context(issuer())
-        for cache in sorted({cell.cache for cell in chosen}):
-            of_phase = [cell for cell in chosen if cell.cache is cache]
-            kept = KEPT_SECONDS if cache else 0
-            found, left_out = peers(mock.url, scratch, kept_seconds=kept, only=only)
-            if only is None or OURS in only:
-                tokens = [issued] if any(cell.caller.has_token for cell in of_phase) else []
-                found[:0] = [
-                    ours(mock.url, kept_seconds=kept, issuer=which, rationed=rationed and cache)
-                    for which in (None, *tokens)
-                ]
-            with Phase(found, mock, files, scratch) as phase:
-                if not phase.candidates:
-                    raise SystemExit("No server is up.")
-                left_out += verify(phase.candidates, files) if not cache else []
-                if rationed and cache:
-                    phase.prime()
-                for workload in dict.fromkeys(cell.workload for cell in of_phase):
-                    phase.warm_up(workload, min(2, seconds))
-                if not cache:
-                    phase.upstream_requests()
-                for number, cell in enumerate(of_phase, 1):
-                    names = [c.name for c in phase.candidates if cell.caller == PLAIN or c.name == OURS]
-                    tell(f"{number}/{len(of_phase)}")
-                    results = in_turns(phase, names, [cell], rounds=rounds, seconds=seconds)
-                    measured[cell.name] = dict(results[cell])
-            facts["warm" if cache else "cold"] = phase.facts
+
+    def servers(mock_url: str, issued: Issuer, of_phase: Sequence[Cell]) -> list[Candidate]:
+        cache = of_phase[0].cache
+        kept = KEPT_SECONDS if cache else 0
+        found, left_out[:] = peers(mock_url, scratch, kept_seconds=kept, only=only)
+        if only is None or OURS in only:
+            tokens = [issued] if any(cell.caller.has_token for cell in of_phase) else []
+            found[:0] = [
+                ours(mock_url, kept_seconds=kept, issuer=which, rationed=rationed and cache)
+                for which in (None, *tokens)
+            ]
+        return found
+
+    for of_phase, phase in phases(chosen, scratch, files, servers):
+        cache = of_phase[0].cache
+        if not phase.candidates:
+            raise SystemExit("No server is up.")
+        left_out += verify(phase.candidates, files) if not cache else []
+        if rationed and cache:
+            phase.prime()
+        for workload in dict.fromkeys(cell.workload for cell in of_phase):
+            phase.warm_up(workload, min(2, seconds))
+        if not cache:
+            phase.upstream_requests()
+        for number, cell in enumerate(of_phase, 1):
+            names = [c.name for c in phase.candidates if cell.caller == PLAIN or c.name == OURS]
+            tell(f"{number}/{len(of_phase)}")
+            results = in_turns(phase, names, [cell], rounds=rounds, seconds=seconds)
+            measured[cell.name] = dict(results[cell])
+        ended["warm" if cache else "cold"] = phase
     return {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "left_out": left_out,
-        "facts": facts,
+        "facts": {state: phase.facts for state, phase in ended.items()},
         "cells": measured,
     }
 

@@ -98,7 +98,7 @@ def course(seconds: float, settling: float, **settings: str) -> Course:
 FULL = course(40, 9)
 SHORT = course(5.3, 5.8, **HASTY)
 TINY = Course(
-    (Phase("steady", 1), Phase("Nexudus hangs", 3, SICK_NEXUDUS, {"nexudus": "hang"})), HASTY, judges_latency=False
+    (Phase("steady", 1), Phase("Nexudus hangs", 6, SICK_NEXUDUS, {"nexudus": "hang"})), HASTY, judges_latency=False
 )
 
 

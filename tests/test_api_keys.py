@@ -1,9 +1,8 @@
 """`web.auth.api_keys`: which keys are good, how a list of them is written, and the command that makes one."""
 
-import subprocess
+import runpy
 import sys
 from hashlib import sha256
-from pathlib import Path
 
 import pytest
 
@@ -11,8 +10,6 @@ from schema import access
 from tests.credentials import SCOPES, line
 from web.auth import api_keys
 from web.auth.api_keys import ApiKeys, main, read_keys
-
-ROOT = Path(__file__).parent.parent
 
 
 def test_several_keys_are_good_at_once_each_with_its_scopes() -> None:
@@ -84,11 +81,14 @@ def test_the_command_refuses_what_the_setting_would(
     assert "usage: python -m web.auth.api_keys" in shown.err
 
 
-def test_the_command_helps() -> None:
-    """As a process of its own, so that it shows the scopes of the server itself."""
-    command = [sys.executable, "-m", "web.auth.api_keys", "--help"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=20)
-    assert (done.returncode, done.stderr) == (0, "")
+def test_the_command_helps(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """As it is run from a shell, so that it shows the scopes of the server itself."""
+    monkeypatch.setattr(sys, "argv", ["api_keys.py", "--help"])
+    monkeypatch.delitem(sys.modules, "web.auth.api_keys")
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module("web.auth.api_keys", run_name="__main__")
+    shown = capsys.readouterr()
+    assert (ended.value.code, shown.err) == (0, "")
     for text in (
         "usage: python -m web.auth.api_keys",
         "examples:",
@@ -97,4 +97,4 @@ def test_the_command_helps() -> None:
         *access.SCOPES,
         "docs/security.md",
     ):
-        assert text in done.stdout
+        assert text in shown.out

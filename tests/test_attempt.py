@@ -17,24 +17,9 @@ from resolvers.resilience.circuit_breaker import Verdict
 from resolvers.resilience.concurrency_limiter import ConcurrencyLimiter
 from resolvers.telemetry import Event, UpstreamCall
 from tests import loops
+from tests.fakes import RecordingPermit
 
 LOOPS = loops.WITH_ITS_OWN_TIME
-
-
-class APermit:
-    """Remembers what becomes of it."""
-
-    def __init__(self) -> None:
-        self.calls: list[Any] = []
-
-    def on_sent(self) -> None:
-        self.calls.append("sent")
-
-    def release_slot(self) -> None:
-        self.calls.append("left")
-
-    def release(self, verdict: Verdict, *, weight: int = 1) -> None:
-        self.calls.append((verdict, weight))
 
 
 class Bench:
@@ -44,7 +29,7 @@ class Bench:
         self.found = found
         self.operation = UpstreamContext(operation_seconds)
         self.concurrency_limiter = ConcurrencyLimiter(4)
-        self.permit = APermit()
+        self.permit = RecordingPermit()
         self.events: list[Event] = []
         http_client: Any = self
         upstream = Upstream("there", http_client, self.concurrency_limiter, self.events.append, seconds, 1000)
@@ -63,7 +48,7 @@ class Bench:
 async def test_a_reply_is_found_and_everybody_knows_when_it_is() -> None:
     bench = Bench(200)
     assert await bench.attempt.make() == b"{}"
-    assert bench.permit.calls == ["sent", "left", (Verdict.GOOD, 1)]
+    assert bench.permit.calls == ["sent", "slot released", (Verdict.GOOD, 1)]
     assert bench.operation.usage("there").requests == 1
     assert [event.status for event in bench.events if isinstance(event, UpstreamCall)] == [200]
 
@@ -85,7 +70,7 @@ async def test_a_reply_is_found_and_everybody_knows_when_it_is() -> None:
 async def test_what_went_wrong_is_found_and_not_raised(found: Any, kind: type, verdict: Verdict) -> None:
     bench = Bench(found)
     assert type(await bench.attempt.make()) is kind
-    assert bench.permit.calls == ["sent", *["left"] * (found == 404), (verdict, 1)]
+    assert bench.permit.calls == ["sent", *["slot released"] * (found == 404), (verdict, 1)]
     assert len(bench.events) == 1
     assert bench.attempt.reused_connection_closed is isinstance(found, ReusedConnectionClosed)
 

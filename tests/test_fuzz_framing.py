@@ -11,11 +11,11 @@ from typing import Any
 
 import h11
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from httpserver.request import HttpRequest
-from tests.fuzzing import bounded
+from tests.fuzzing import EXAMPLES, bounded
 from tests.sockets import Served, lane
 
 Executed = list[tuple[bytes, bytes, bytes]]
@@ -193,7 +193,7 @@ def runner() -> Iterator[asyncio.Runner]:
         yield found
 
 
-@bounded
+@settings(bounded, max_examples=max(150, EXAMPLES))
 @given(parts=pieces(valid=True))
 def test_valid_requests_are_executed_as_h11_reads_them(runner: asyncio.Runner, parts: list[bytes]) -> None:
     executed, statuses, _ = runner.run(as_served(parts))
@@ -201,7 +201,7 @@ def test_valid_requests_are_executed_as_h11_reads_them(runner: asyncio.Runner, p
     assert statuses == [b"200"] * len(executed)
 
 
-@bounded
+@settings(bounded, max_examples=max(150, EXAMPLES))
 @given(parts=pieces(valid=False))
 def test_behind_something_invalid_nothing_is_executed(runner: asyncio.Runner, parts: list[bytes]) -> None:
     executed, statuses, is_closed = runner.run(as_served(parts))

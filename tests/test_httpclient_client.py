@@ -7,7 +7,7 @@ import asyncio
 import base64
 import gzip
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -16,48 +16,18 @@ from httpclient.client import HttpClient, Request, open_session
 from httpclient.connection import ConnectionFailed, MalformedResponse, ReusedConnectionClosed
 from httpclient.response import Response
 from simulator import FAULTS, Simulator
+from tests.fakes import ByteSource
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 
 
-class Source:
-    """A source that answers with given bytes, and remembers what it was sent."""
-
-    def __init__(self, replies: list[bytes]) -> None:
-        self._replies = replies
-        self.heads: list[bytes] = []
-        self.connections = 0
-        self.url = ""
-        self.serving: list[asyncio.Task[None]] = []
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections += 1
-        task: Any = asyncio.current_task()
-        self.serving.append(task)
-        try:
-            while self._replies:
-                head = await reader.readuntil(b"\r\n\r\n")
-                _, found, length = head.partition(b"Content-Length: ")
-                body = await reader.readexactly(int(length.split(b"\r\n")[0])) if found else b""
-                self.heads.append(head + body)
-                writer.write(self._replies.pop(0))
-        except asyncio.IncompleteReadError:
-            pass
-        finally:
-            writer.close()
-            with suppress(ConnectionError):
-                await writer.wait_closed()
-
-
 @asynccontextmanager
-async def answering(*replies: bytes) -> AsyncIterator[tuple[Source, HttpClient]]:
-    source = Source(list(replies))
-    server = await asyncio.start_server(source.serve, "127.0.0.1", 0)
-    async with server:
-        async with open_session() as session:
-            source.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-            yield source, HttpClient(session)
-        await asyncio.gather(*source.serving)
+async def answering(*replies: bytes) -> AsyncIterator[tuple[ByteSource, HttpClient]]:
+    """Run a source that sends these, whatever it is asked, and closes the connection behind the last of them."""
+    left = list(replies)
+    source = ByteSource(lambda *_: (left.pop(0) if left else b"", bool(left)))
+    async with source.serve(), open_session() as session:
+        yield source, HttpClient(session)
 
 
 def nothing() -> None:
@@ -77,7 +47,7 @@ async def test_a_request_is_written_as_http_with_the_headers_of_session_and_requ
 
         assert (reply.status, reply.body) == (200, b"{}")
         assert reply.headers.get("content-length") == "2"
-        lines = source.heads[0].decode().split("\r\n")
+        lines = source.requests[0].decode().split("\r\n")
         assert lines[0] == "GET /a/%C3%A9?b=%5B1%5D HTTP/1.1"
         assert lines[1] == "Host: " + source.url.removeprefix("http://")
         assert {"Accept: application/json", "Accept-Encoding: gzip, deflate", "X-Mine: 1"} < set(lines)
@@ -87,7 +57,7 @@ async def test_a_form_is_written_with_its_length_and_its_type() -> None:
     async with answering(OK) as (source, client):
         await make(client, Request(f"{source.url}/token", "token", "POST", form={"user": "a&b", "é": "="}))
 
-        head, _, body = source.heads[0].partition(b"\r\n\r\n")
+        head, _, body = source.requests[0].partition(b"\r\n\r\n")
         assert head.startswith(b"POST /token HTTP/1.1\r\n")
         assert b"Content-Type: application/x-www-form-urlencoded" in head
         assert body == b"user=a%26b&%C3%A9=%3D"
@@ -149,7 +119,7 @@ async def test_no_header_can_hold_another_one(token: str) -> None:
     async with answering(OK) as (source, client):
         with pytest.raises(ConnectionFailed):
             await make(client, Request(f"{source.url}/", "get", headers={"Authorization": token}))
-        assert source.heads == []
+        assert source.requests == []
 
 
 async def test_it_is_told_when_a_request_is_on_its_way_and_not_before() -> None:
@@ -164,9 +134,13 @@ async def test_it_is_told_when_a_request_is_on_its_way_and_not_before() -> None:
 
 async def test_a_cancelled_exchange_leaves_no_connection_that_another_could_take_its_reply_from() -> None:
     async with answering(b"", OK) as (source, client):
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.02):
-                await client.send(Request(f"{source.url}/", "get"), max_bytes=1000, on_sent=nothing)
+        cancelled = asyncio.create_task(make(client, Request(f"{source.url}/", "get")))
+        async with asyncio.timeout(5):
+            while not source.requests:  # noqa: ASYNC110 - the source is looked at
+                await asyncio.sleep(0.001)
+        cancelled.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await cancelled
         assert (await make(client, Request(f"{source.url}/", "get"))).body == b"{}"
         assert source.connections == 2
 

@@ -20,19 +20,17 @@ BODY = b'{"query":"{ __typename }"}'
 SMUGGLED = b"POST /graphql HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Request-ID: smuggled\r\n" + (
     b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(BODY) + BODY
 )
-OPERATING = (ROOT / "docs" / "operating.md").read_text("utf-8")
+DOCUMENTED = re.search(r"^uvicorn (.+?) *#", (ROOT / "docs" / "operating.md").read_text("utf-8"), re.MULTILINE)
+"""The command that `docs/operating.md` names."""
+APPLICATION = ["--app-dir", ".", "--factory", "server:create_app"]
 WAYS = {
     "server.py": ["server.py", "--demo", "--port", "0"],
-    "uvicorn over httptools": ["--http", "httptools"],
-    "uvicorn over h11": ["--http", "h11"],
-    "uvicorn over our protocol": ["--http", "httpserver.protocol:HTTPConnection"],
+    "uvicorn over httptools": ["--http", "httptools", *APPLICATION],
+    "uvicorn over h11": ["--http", "h11", *APPLICATION],
+    "uvicorn as documented": DOCUMENTED[1].split() if DOCUMENTED else [],
 }
-UVICORN = ["-m", "uvicorn", "--app-dir", ".", "--factory", "server:create_app", "--port", "0"]
 COMMAND = ["-c", "import sys, runpy; sys.stderr = sys.stdout; runpy.run_module('uvicorn', run_name='__main__')"]
 SOURCE = {"CHARTMOGUL_API_KEY": "key", "PYTHONUNBUFFERED": "1"}
-
-
-COMMAND = ["-c", "import sys, runpy; sys.stderr = sys.stdout; runpy.run_module('uvicorn', run_name='__main__')"]
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -44,7 +42,7 @@ async def ports() -> AsyncIterator[dict[str, int]]:
         started = [
             running(WAYS[way], r"http://127\.0\.0\.1:(\d+)/graphql", {})
             if way == "server.py"
-            else running([*COMMAND, *UVICORN[2:], *WAYS[way]], r"running on http://127\.0\.0\.1:(\d+)", SOURCE)
+            else running([*COMMAND, *WAYS[way], "--port", "0"], r"running on http://127\.0\.0\.1:(\d+)", SOURCE)
             for way in WAYS
         ]
         found = await asyncio.gather(*(stack.enter_async_context(one) for one in started))
@@ -99,7 +97,7 @@ async def test_the_body_of_a_request_that_offers_an_upgrade_is_never_read_as_a_r
     assert b'{"data":{"__typename":"Query"}' in await sent(port, asking("{ __typename }", b"Connection: close"))
 
 
-@pytest.mark.parametrize("way", ["server.py", "uvicorn over h11", "uvicorn over our protocol"])
+@pytest.mark.parametrize("way", ["server.py", "uvicorn over h11", "uvicorn as documented"])
 async def test_the_body_of_a_request_that_offers_an_upgrade_is_read(ports: dict[str, int], way: str) -> None:
     body = json.dumps({"query": "{ __typename }"}).encode()
     port = ports[way]
@@ -130,9 +128,11 @@ CHUNKS = b"%x\r\n%s\r\n0\r\n" % (len(BODY), BODY)
     ],
 )
 async def test_the_documented_command_of_uvicorn_frames_requests_as_the_server_does(
-    documented: int, request_: bytes, status: bytes
+    ports: dict[str, int], request_: bytes, status: bytes
 ) -> None:
-    assert (await sent(documented, request_)).split(b" ")[1] == status
+    assert DOCUMENTED
+    assert "httpserver.protocol:HTTPConnection" in DOCUMENTED[1]
+    assert (await sent(ports["uvicorn as documented"], request_)).split(b" ")[1] == status
 
 
 @pytest.mark.parametrize("way", ["uvicorn over httptools", "uvicorn over h11"])
@@ -146,14 +146,3 @@ async def test_what_another_framing_may_have_changed_is_refused(ports: dict[str,
     if way == "uvicorn over httptools":  # h11 refuses it by itself
         twice = asking("{ __typename }", b"Connection: close", b"Host: elsewhere.example.com")
         assert (await sent(ports[way], twice)).startswith(b"HTTP/1.1 400 ")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def documented() -> AsyncIterator[int]:
-    """Run what `docs/operating.md` says; yield the port."""
-    line = re.search(r"^uvicorn (.+?) *#", OPERATING, re.MULTILINE)
-    assert line is not None
-    async with running(
-        [*COMMAND, *line[1].split(), "--port", "0"], r"running on http://127\.0\.0\.1:(\d+)", SOURCE
-    ) as found:
-        yield int(found.match[1])

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from httpserver.exchange import CONTINUE
+from httpserver.protocol import PROBE_SECONDS
 from tests import loops
 from tests.sockets import Served, Stub, lane, post
 from tests.transports import Recorded
@@ -20,7 +21,9 @@ REQUESTS = {"eager": post(b"wait"), "task": post(b"wait").replace(b"POST", b"PUT
 
 def connected() -> tuple[Stub, Any, Recorded]:
     stub = Stub()
-    connection = Served(lane(half_close_seconds=DEADLINE_SECONDS), stub.app, 2).connection()
+    kind: Any = lane(half_close_seconds=DEADLINE_SECONDS)
+    kind.probe_seconds = PROBE_SECONDS  # as a server has it; a hundredth of that is much to do in so long a time
+    connection = Served(kind, stub.app, 2).connection()
     transport = Recorded(connection)
     connection.connection_made(transport)
     return stub, connection, transport
@@ -68,6 +71,8 @@ async def test_a_client_of_http_1_0_is_sent_no_interim_response() -> None:
     stub, connection, transport = connected()
     connection.data_received(post(b"wait").replace(b"HTTP/1.1", b"HTTP/1.0"))
     connection.eof_received()
+    await asyncio.sleep(3 * PROBE_SECONDS)
+    assert transport.written == b""
     stub.gate.set()
     await asyncio.sleep(0.1)
     assert transport.written.startswith(b"HTTP/1.1 200 ")

@@ -90,15 +90,14 @@ async def street(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stre
         urls = await stack.enter_async_context(simulator.serve())
         simulator.nexudus.latency_seconds = (0.01, 0.01)  # or an answer is there before anybody else can ask
         settings = DEFAULTS | simulator.environment(urls) | {"UPSTREAM_COST": "false"}
-        modes = {"proxy": {"AUTHENTICATION": "proxy"}, "keys": {"API_KEYS": "\n".join(keys)}, "open": {}}
+        modes = {"proxy": {"AUTHENTICATION": "proxy"}, "keys": {"API_KEYS": "\n".join(keys)}}
         factory = await stack.enter_async_context(running(UVICORN, r"running on \S+:(\d+)", settings | modes["proxy"]))
         ports = {"factory": int(factory.match[1])}
         for mode, its_own in modes.items():
             _, url = await stack.enter_async_context(running_server(**settings, **its_own))
             ports[mode] = int(url.rpartition(":")[2])
-        port = ports.pop("open")
         sockets = await stack.enter_async_context(in_front(tmp_path_factory.mktemp("proxies"), ports))
-        yield Street(simulator, sockets, port)
+        yield Street(simulator, sockets, ports["keys"])
 
 
 @pytest.fixture
@@ -258,10 +257,10 @@ async def test_a_key_in_a_trailer_is_no_credential(quiet: Street, proxy: str) ->
 JDK = (
     b"POST /graphql HTTP/1.1\r\nConnection: Upgrade, HTTP2-Settings\r\nContent-Length: 26\r\nHost: 127.0.0.1:%d\r\n"
     b"HTTP2-Settings: AAEAAEAAAAIAAAAAAAMAAAAAAAQBAAAAAAUAAEAAAAYABgAA\r\nUpgrade: h2c\r\n"
-    b"User-Agent: Java-http-client/17.0.15\r\nContent-Type: application/json\r\n\r\n"
+    b"User-Agent: Java-http-client/17.0.15\r\nContent-Type: application/json\r\nX-API-Key: ada\r\n\r\n"
     b'{"query":"{ __typename }"}'
 )
-"""What `java.net.http.HttpClient` sends where it is not told to use HTTP/1.1."""
+"""What `java.net.http.HttpClient` sends where it is not told to use HTTP/1.1, and a key."""
 
 ANSWER = b'{"data":{"__typename":"Query"}}'
 
@@ -288,7 +287,8 @@ def curl_speaks_http_2() -> bool:
 async def test_curl_that_offers_http_2_is_answered(street: Street) -> None:
     process = await asyncio.create_subprocess_exec(
         *("curl", "--silent", "--http2", "--max-time", "5", "--write-out", " %{http_code}"),
-        *("--header", "Content-Type: application/json", "--data", '{"query":"{ __typename }"}'),
+        *("--header", "X-API-Key: ada", "--header", "Content-Type: application/json"),
+        *("--data", '{"query":"{ __typename }"}'),
         f"http://127.0.0.1:{street.port}/graphql",
         stdout=asyncio.subprocess.PIPE,
     )

@@ -16,21 +16,9 @@ from resolvers.fetching.shared_fetch import SharedFetches
 from resolvers.fetching.upstream_context import SharedFetch, UpstreamContext
 from resolvers.resilience.circuit_breaker import Verdict
 from tests import loops
+from tests.fakes import RecordingPermit
 
 LOOPS = loops.WITH_ITS_OWN_TIME
-
-
-class APermit:
-    def __init__(self) -> None:
-        self.ended = 0
-
-    def on_sent(self) -> None: ...
-
-    def release_slot(self) -> None: ...
-
-    def release(self, verdict: Verdict, **_: object) -> None:
-        assert verdict is Verdict.NONE
-        self.ended += 1
 
 
 class Bench:
@@ -42,7 +30,7 @@ class Bench:
         self.transport = self
         self.outcomes = outcomes
         self.may_go_on = asyncio.Event()
-        self.permit = APermit()
+        self.permit = RecordingPermit()
         self.landed: list[Any] = []
         self.failed: list[Exception] = []
         self._landing = landing
@@ -81,7 +69,7 @@ async def test_a_fetch_lands_with_its_outcomes_and_gives_back_a_permit_that_was_
     bench = Bench(["fetched"])
     await bench.settle()
     assert bench.landed == [["fetched"]]
-    assert bench.permit.ended == 1
+    assert bench.permit.calls == [(Verdict.NONE, 1)]
 
 
 @pytest.mark.parametrize("turns", [0, 1, 2])
@@ -93,12 +81,12 @@ async def test_a_fetch_that_is_abandoned_lands_nowhere_and_gives_its_permit_back
         await asyncio.sleep(0)
     shared_fetch = bench.shared_fetch
     assert bench.shared_fetches.cancel(shared_fetch) == [bench.wanted]
-    assert bench.permit.ended == 1
+    assert bench.permit.calls == [(Verdict.NONE, 1)]
     assert bench.wanted.shared_fetch is None
     assert bench.shared_fetches.cancel(shared_fetch) == [], "it is not under way any more"
     await bench.settle()
     assert bench.landed == []
-    assert bench.permit.ended == 1
+    assert bench.permit.calls == [(Verdict.NONE, 1)]
 
 
 async def test_a_fetch_that_is_cancelled_from_outside_is_unavailability() -> None:
@@ -122,7 +110,7 @@ async def test_who_rides_along_is_told_so_and_does_not_pay() -> None:
     other = UpstreamContext(5)
     second = KeyRequest("2", other)
     second.join(Waiter(other))
-    bench.shared_fetches.start([bench.wanted, second], APermit())
+    bench.shared_fetches.start([bench.wanted, second], RecordingPermit())
     shared_fetch = second.shared_fetch
     assert shared_fetch is bench.shared_fetch
     assert (shared_fetch.weight, shared_fetch.deadline) == (2, other.deadline)

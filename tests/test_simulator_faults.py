@@ -196,21 +196,6 @@ async def test_a_request_whose_client_has_gone_does_not_count_beside_those_that_
     await asyncio.wait_for(has_left.wait(), 1)  # it was cancelled
 
 
-@pytest.mark.parametrize("fault", [faults.hang(), faults.delay(60), faults.trickle(60)])
-async def test_stopping_ends_unfinished_answers_at_once(fault: Fault) -> None:
-    simulator = Simulator()
-    async with aiohttp.ClientSession() as session:
-        async with simulator.serve() as urls:
-            world = World(simulator, urls, session)
-            world.harm(fault)
-            asking = asyncio.create_task(world.get())
-            await until(lambda: simulator.chartmogul.in_flight == 1)
-            started = time.monotonic()
-        assert time.monotonic() - started < 5  # a fault lasts a minute
-        with pytest.raises(aiohttp.ClientError):
-            await asking
-
-
 async def test_a_gzip_bomb_is_small_valid_gzip_of_valid_json(world: World) -> None:
     world.harm(faults.gzip_bomb(3))
     _, packed = await world.get()
@@ -314,8 +299,11 @@ async def test_every_named_fault_is_what_its_name_says(world: World, name: str) 
         with pytest.raises(aiohttp.ClientError):
             await world.get()
     elif name in LATE:
-        with pytest.raises(TimeoutError):
-            await world.get(timeout=aiohttp.ClientTimeout(total=0.05))
+        asking = asyncio.create_task(world.get())
+        await until(lambda: world.simulator.calls != [])
+        await asyncio.sleep(0.05)
+        assert not asking.done()
+        asking.cancel()
     elif name == "redirect":
         assert (await world.get())[0] == 302
     elif name in STATUS:

@@ -1,11 +1,14 @@
-"""What a process must bear: a very short run of `make soak`, and bodies without end."""
+"""What a process must bear: a very short run of `make soak`, and bodies without end: `make test-soak`."""
 
 import aiohttp
+import pytest
 
 from benchmarks.running import running_server
 from benchmarks.soak import TINY, UNRATIONED, soak
 from simulator import FAULTS, Simulator
 from tests.two_sources import QUERY
+
+pytestmark = pytest.mark.soak
 
 
 async def test_a_source_that_hangs_costs_the_other_nothing_and_leaves_no_trace() -> None:

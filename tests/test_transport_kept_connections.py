@@ -1,9 +1,8 @@
 """Kept connections to a source that die, or whose replies are another's: `Transport.fetch` seen through a fetcher."""
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +19,7 @@ from resolvers.settings import read
 from resolvers.telemetry import Event, UpstreamCall
 from simulator.chartmogul_records import EXAMPLE
 from tests import loops
+from tests.fakes import ByteSource
 
 LOOPS = loops.WITH_ITS_OWN_TIME
 
@@ -29,61 +29,42 @@ Reply = tuple[int, str] | bytes | None
 """A status and the id of the record in the body; else raw bytes, or nothing, and then the connection is closed."""
 
 
-class Source:
+class Source(ByteSource):
     """ChartMogul as far as these tests need it: `reply` says what comes to the n-th request of a connection."""
 
     def __init__(self) -> None:
+        super().__init__(self._answer)
         self.reply: Callable[[str, int], Reply] = lambda source_id, _: (200, source_id)
         self.asked: list[str] = []
-        self.connections = 0
-        self.serving: list[asyncio.Task[Any]] = []
 
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections += 1
-        task: Any = asyncio.current_task()
-        self.serving.append(task)
-        number = 0
-        try:
-            while True:
-                head = await reader.readuntil(b"\r\n\r\n")
-                number += 1
-                source_id = head.split(b" ")[1].decode().rpartition("/")[2]
-                self.asked.append(source_id)
-                reply = self.reply(source_id, number)
-                if not isinstance(reply, tuple):
-                    writer.write(reply or b"")
-                    break
-                body = json.dumps(EXAMPLE | {"uuid": reply[1]}).encode()
-                writer.write(b"HTTP/1.1 %d X\r\nContent-Length: %d\r\n\r\n%b" % (reply[0], len(body), body))
-        except asyncio.IncompleteReadError:
-            pass
-        finally:
-            writer.close()
-            with suppress(ConnectionError):
-                await writer.wait_closed()
+    def _answer(self, request: bytes, number: int) -> tuple[bytes, bool]:
+        source_id = request.split(b" ")[1].decode().rpartition("/")[2]
+        self.asked.append(source_id)
+        reply = self.reply(source_id, number)
+        if not isinstance(reply, tuple):
+            return reply or b"", False
+        body = json.dumps(EXAMPLE | {"uuid": reply[1]}).encode()
+        return b"HTTP/1.1 %d X\r\nContent-Length: %d\r\n\r\n%b" % (reply[0], len(body), body), True
 
 
 @asynccontextmanager
 async def a_source(*, rates: list[Rate] | None = None) -> AsyncIterator[tuple[Source, Scheduler, list[Event]]]:
     source, events = Source(), list[Event]()
-    server = await asyncio.start_server(source.serve, "127.0.0.1", 0)
-    async with server:
-        async with open_session() as session:
-            variables = {
-                "CHARTMOGUL_URL": f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}",
-                "CHARTMOGUL_API_KEY": "key",
-                "CHARTMOGUL_RATIONED": "true" if rates else "false",
-                "CHARTMOGUL_CACHE_FRESH_SECONDS": "0",
-                "CHARTMOGUL_CACHE_STALE_SECONDS": "0",
-            }
-            described = replace(CHARTMOGUL, rates=rates or ())
-            settings = read(ChartMogulSettings, variables)
-            yield (
-                source,
-                open_scheduler(described, settings, session, TransportSettings(), events.append, clock=loops.now),
-                events,
-            )
-        await asyncio.gather(*source.serving)
+    async with source.serve(), open_session() as session:
+        variables = {
+            "CHARTMOGUL_URL": source.url,
+            "CHARTMOGUL_API_KEY": "key",
+            "CHARTMOGUL_RATIONED": "true" if rates else "false",
+            "CHARTMOGUL_CACHE_FRESH_SECONDS": "0",
+            "CHARTMOGUL_CACHE_STALE_SECONDS": "0",
+        }
+        described = replace(CHARTMOGUL, rates=rates or ())
+        settings = read(ChartMogulSettings, variables)
+        yield (
+            source,
+            open_scheduler(described, settings, session, TransportSettings(), events.append, clock=loops.now),
+            events,
+        )
 
 
 async def one(scheduler: Scheduler, source_id: str, seconds: float = 5) -> Any:
