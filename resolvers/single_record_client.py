@@ -8,7 +8,7 @@ from httpclient.client import Request
 from resolvers.errors import AnotherRecord, UpstreamError
 from resolvers.fetching.upstream_context import SharedFetch
 from resolvers.resilience.transport import Transport
-from resolvers.source import Listing, Outcome, Record
+from resolvers.source import FetchCustomer, Listing, Outcome, Record
 
 _PLAIN = re.compile(r"[A-Za-z0-9_-]+", re.ASCII).fullmatch
 
@@ -19,6 +19,7 @@ class SingleRecordClient:
     batch_size = 1
     is_ready = True
     listing: Listing | None = None
+    fetch_customer: FetchCustomer | None = None
 
     def __init__(self, url: str, headers: dict[str, str], transport: Transport) -> None:
         self._url = url

@@ -1,6 +1,6 @@
 """What a source has to provide. Each source folder fills in one `Source`; `registry.py` lists them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Protocol
@@ -101,14 +101,20 @@ class Listing(Protocol):
         """Return what was deleted since a moment; None where the vendor does not say it, at least not to us."""
 
 
+FetchCustomer = Callable[[str, SharedFetch], Awaitable[Outcome]]
+"""Fetches one customer by the id that records have of it: a value with `name`, `company` and `email`."""
+
+
 class Client(Protocol):
     """Fetches records of one source; lives as long as the server.
 
-    `listing` is None for a vendor without lists: its records are there by id all the same.
+    `listing` is None for a vendor without lists: its records are there by id all the same. `fetch_customer` is None for
+    one whose records have their customers' names.
     """
 
     transport: Transport
     listing: Listing | None
+    fetch_customer: FetchCustomer | None
 
     @property
     def batch_size(self) -> int:
@@ -148,6 +154,8 @@ class Source:
     `name` is the prefix of its global ids, the name of its folders and modules, and the key of its costs and errors.
     `canonical_id` gives the one spelling of an id, or None for what cannot be one; `id_shape` says it in words.
     `rates` and `concurrency` are what the vendor allows. `open` makes the client, where there are credentials.
+    `records` are the types of its records, structs of msgspec, the usual one first. `names` are pairs of their fields:
+    an id, and the name that the vendor joins to it.
     """
 
     name: str
@@ -158,3 +166,5 @@ class Source:
     rates: Sequence[Rate]
     concurrency: int
     open: Callable[[Any, Transport], Client]
+    records: tuple[type[Any], ...]
+    names: tuple[tuple[str, str], ...] = ()

@@ -104,19 +104,21 @@ def note_misses(connection: Connection, source: str, account: str = "", *, sweep
     return list(connection.scalars(due.order_by(DEALS.c.id)))
 
 
-def finish_sweep(connection: Connection, source: str, account: str = "", *, sweep: int, at: int) -> SyncState:
+def finish_sweep(
+    connection: Connection, source: str, account: str = "", *, sweep: int, at: int, is_complete: bool = True
+) -> SyncState:
     """End a sweep that has read all pages, after what is missing was deleted; return what is known then.
 
+    One that is not complete may have missed deals: it leaves behind its drift, and is not the last complete one.
     Raises SweepLost.
     """
     _require(connection, source, account, sweep)
     columns = SYNC_STATE.c
-    values = {
-        "last_sweep_started_at": columns.sweep_started_at,
-        "last_sweep_at": at,
-        "last_sweep_rows": columns.sweep_rows,
-        "drift": count_alive(connection, source, account) - columns.sweep_total,  # null where no total is told
-    }
+    # Null where no total is told.
+    values: dict[str, Any] = {"drift": count_alive(connection, source, account) - columns.sweep_total}
+    if is_complete:
+        values |= {"last_sweep_started_at": columns.sweep_started_at, "last_sweep_at": at}
+        values |= {"last_sweep_rows": columns.sweep_rows}
     connection.execute(update(SYNC_STATE).where(*_of(SYNC_STATE, source, account)).values(values))
     abandon_sweep(connection, source, account)
     return state(connection)[source, account]

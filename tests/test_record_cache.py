@@ -138,3 +138,32 @@ def test_a_size_is_estimated_from_the_records_json() -> None:
     for number in range(100):
         cache.store(str(number), {"name": "x" * 100})
     assert 5 <= len(cache) <= 8
+
+
+def test_a_listed_record_takes_the_place_of_an_older_entry_and_of_no_newer_one() -> None:
+    world = World()
+    world.now = 100.0
+    world.cache.store("1", "by id")
+    world.cache.refresh("1", "listed before", age_seconds=1.0, adds=True)
+    assert world.fresh("1") == "by id"
+    world.now = 110.0
+    world.cache.refresh("1", "listed", age_seconds=1.0, adds=False)
+    assert world.fresh("1") == "listed"
+    assert world.cache.stale("1") == ("listed", 1.0)
+
+
+def test_an_equal_record_of_a_list_makes_the_stored_one_last_longer() -> None:
+    world, record = World(), ["record"]
+    world.cache.store("1", record)
+    world.now = 29.0
+    world.cache.refresh("1", ["record"], age_seconds=0.0, adds=False)
+    world.now = 58.0
+    assert world.fresh("1") is record
+
+
+def test_a_listed_record_is_added_only_where_that_is_wanted() -> None:
+    world = World()
+    world.cache.refresh("1", "listed", age_seconds=0.0, adds=False)
+    assert world.fresh("1") == "unknown"
+    world.cache.refresh("1", "listed", age_seconds=0.0, adds=True)
+    assert world.fresh("1") == "listed"

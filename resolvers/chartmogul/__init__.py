@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import ClassVar, Final
 
 from resolvers.chartmogul.client import ChartMogulClient
-from resolvers.chartmogul.record import SOURCE, UUID, MinorUnits
+from resolvers.chartmogul.record import RECORDS, SOURCE, UUID, MinorUnits
 from resolvers.resilience.rate_limiter import Rate
 from resolvers.resilience.transport import Transport
 from resolvers.settings import Secret, check_secret, check_url
@@ -70,4 +70,5 @@ CHARTMOGUL: Final = Source(
     rates=RATES,
     concurrency=CONCURRENCY,
     open=open_client,
+    records=RECORDS,
 )

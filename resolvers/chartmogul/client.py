@@ -27,7 +27,7 @@ class ChartMogulClient(SingleRecordClient):
         headers = {"Authorization": f"Basic {credentials}"}
         super().__init__(f"{base_url}/v1/opportunities", headers, transport)
         self.listing = ChartMogulListing(base_url, headers, transport, minor_units=minor_units)
-        self.customers = ChartMogulCustomerClient(f"{base_url}/v1/customers", headers, transport)
+        self.fetch_customer = ChartMogulCustomerClient(f"{base_url}/v1/customers", headers, transport).fetch
         self._minor_units = minor_units
 
     def record(self, source_id: str, body: bytes) -> ChartMogulRecord:

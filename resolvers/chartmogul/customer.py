@@ -7,8 +7,10 @@ import msgspec
 
 from resolvers.chartmogul.record import SOURCE, UUID
 from resolvers.errors import AnotherRecord
+from resolvers.fetching.upstream_context import SharedFetch
 from resolvers.reply import decode, decoder
 from resolvers.single_record_client import SingleRecordClient
+from resolvers.source import Outcome
 
 _CUSTOMER_UUID: Final = re.compile(rf"cus_{UUID.pattern}", re.ASCII)
 
@@ -42,6 +44,14 @@ def parse(body: bytes) -> ChartMogulCustomer:
 
 class ChartMogulCustomerClient(SingleRecordClient):
     """A `resolvers.source.Client` of customers: one `canonical_id` at a time."""
+
+    async def fetch(self, customer_id: str, shared_fetch: SharedFetch) -> Outcome:
+        """Return the customer that an opportunity names; None for one that cannot be, which is not asked for."""
+        canonical = canonical_id(customer_id)
+        if canonical is None:
+            return None
+        (outcome,) = await self.fetch_many([canonical], shared_fetch)
+        return outcome
 
     def record(self, source_id: str, body: bytes) -> ChartMogulCustomer:
         """Return the customer with this uuid; raises `UpstreamBadResponse`, or `AnotherRecord`."""

@@ -92,6 +92,8 @@ class _Iso4217Record(ChartMogulRecord, frozen=True, kw_only=True):
     minor_units: ClassVar[MinorUnits] = "iso4217"
 
 
+RECORDS: Final = (ChartMogulRecord, _Iso4217Record)
+
 _DECODERS: Final[dict[MinorUnits, msgspec.json.Decoder[ChartMogulRecord]]] = {
     "hundred": decoder(ChartMogulRecord),
     "iso4217": decoder(_Iso4217Record),

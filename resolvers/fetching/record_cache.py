@@ -86,9 +86,22 @@ class RecordCache:
 
     def store(self, source_id: str, record: Any | None) -> None:
         """Store a record, or that there is none, in place of what was stored for the id."""
+        self._store(source_id, record, self._clock())
+
+    def refresh(self, source_id: str, record: Any, *, age_seconds: float, adds: bool) -> None:
+        """Store a record that is `age_seconds` old in place of an older entry; with `adds` also where there is none.
+
+        An equal record that is stored stays itself: responses that were made of it stay valid.
+        """
+        entry, moment = self._entries.peek(source_id), self._clock() - age_seconds
+        if (entry is None and adds) or (entry is not None and entry.stored_at < moment):
+            self._store(source_id, entry.record if entry is not None and entry.record == record else record, moment)
+
+    def _store(self, source_id: str, record: Any | None, now: float) -> None:
+        """Store what was true at the moment `now`."""
         if self._is_off:
             return
-        settings, now = self._settings, self._clock()
+        settings = self._settings
         fresh = settings.cache_missing_seconds if record is None else settings.cache_fresh_seconds
         stale = fresh if record is None else max(fresh, settings.cache_stale_seconds)
         self._entries.remove(source_id)  # what was known before is no longer true

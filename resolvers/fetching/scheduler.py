@@ -25,13 +25,14 @@ from resolvers.errors import (
 from resolvers.fetching.diagnostics import Diagnostics
 from resolvers.fetching.fair_queue import PENDING, FairQueue, KeyRequest, Waiter
 from resolvers.fetching.record_cache import Entry, RecordCache
+from resolvers.fetching.record_store import RecordStore, instead_of_failures
 from resolvers.fetching.shared_fetch import SharedFetches
 from resolvers.fetching.upstream_context import Permit, SharedFetch, Stale, UpstreamContext
 from resolvers.resilience.circuit_breaker import Verdict
 from resolvers.resilience.concurrency_limiter import ConcurrencyLimiter
 from resolvers.resilience.rate_limiter import RateLimiter
 from resolvers.resilience.transport import Transport, TransportSettings
-from resolvers.source import Client, Listing, Outcome, Record, Source, SourceSettings
+from resolvers.source import Client, FetchCustomer, Listing, Outcome, Record, Source, SourceSettings
 from resolvers.telemetry import Telemetry
 
 NO_STALE_ANSWER = (UpstreamUnauthorized, UpstreamForbidden)
@@ -51,11 +52,18 @@ class Scheduler:
         self._diagnostics = Diagnostics(self.source, client.transport.telemetry)
         self._dispatching: asyncio.Handle | asyncio.Task[None] | None = None
         self._is_acquiring = False
+        self.record_store: RecordStore | None = None
+        """Where records are kept for longer, if anywhere."""
 
     @property
     def listing(self) -> Listing | None:
         """The list of the source's records, if its vendor has one."""
         return self._client.listing
+
+    @property
+    def fetch_customer(self) -> FetchCustomer | None:
+        """What fetches a customer of the source's records, if these do not have its names."""
+        return self._client.fetch_customer
 
     def cached(self, source_id: str, operation: UpstreamContext) -> Entry | None:
         """Return the fresh entry of the cache, if there is one and the operation may use it; awaits nothing."""
@@ -71,6 +79,10 @@ class Scheduler:
         entry = self._cache.fresh(source_id)
         return entry is not None and entry.record is record
 
+    def offer(self, source_id: str, record: Record, *, age_seconds: float, adds: bool) -> None:
+        """Let the cache know of a whole record that a list had; with `adds` also where it has none of that id."""
+        self._cache.refresh(source_id, record, age_seconds=age_seconds, adds=adds)
+
     async def fetch_many(self, ids: Sequence[str], operation: UpstreamContext) -> list[Outcome]:
         """Return one outcome for each of the distinct ids, in order, by the operation's deadline.
 
@@ -83,7 +95,12 @@ class Scheduler:
         try:
             key_requests = self._request(ids, waiter)
             await waiter.wait()
-            return [self._outcome(one, operation) for one in key_requests]
+            outcomes = [self._outcome(one, operation) for one in key_requests]
+            if self.record_store is None or operation.wants_fresh:
+                return outcomes
+            return await instead_of_failures(
+                self.record_store, self.source, ids, outcomes, operation, final=NO_STALE_ANSWER
+            )
         except Exception as error:  # a fault of ours: those who wait have to know
             return [error] * len(ids)
         finally:
@@ -221,6 +238,11 @@ class Scheduler:
                 self._key_requests.get(one.source_id) is one
             ):  # else it was asked for anew meanwhile, and this may be older
                 self._cache.store(one.source_id, outcome)
+                if self.record_store is not None and one.shared_fetch is not None:
+                    age_seconds = one.shared_fetch.now() - one.shared_fetch.started_at
+                    self.record_store.on_fetched(
+                        one.source_id, outcome, age_seconds=age_seconds, is_alone=len(batch) == 1
+                    )
             self._forget(one)
             one.settle(outcome)
 

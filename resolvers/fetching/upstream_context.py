@@ -109,7 +109,7 @@ class SharedFetch:
     `is_background`: nobody waits for it, so it goes when nobody else does, and in a share of the ration.
     """
 
-    __slots__ = ("_owner", "is_background", "now", "permit", "waiters")
+    __slots__ = ("_owner", "is_background", "now", "permit", "started_at", "waiters")
 
     def __init__(
         self,
@@ -124,6 +124,7 @@ class SharedFetch:
         self.is_background = is_background
         self.permit: Permit | None = None
         self.now = owner.now if owner is not None else asyncio.get_running_loop().time
+        self.started_at = self.now()
 
     @property
     def deadline(self) -> float:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import ClassVar, Final
 
 from resolvers.nexudus.client import NexudusClient
-from resolvers.nexudus.record import SOURCE
+from resolvers.nexudus.record import NAMES, SOURCE, NexudusRecord
 from resolvers.nexudus.tokens import GivenToken, PasswordTokens
 from resolvers.resilience.rate_limiter import Rate
 from resolvers.resilience.transport import Transport
@@ -94,4 +94,6 @@ NEXUDUS: Final = Source(
     rates=RATES,
     concurrency=CONCURRENCY,
     open=open_client,
+    records=(NexudusRecord,),
+    names=NAMES,
 )

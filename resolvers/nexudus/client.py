@@ -18,7 +18,7 @@ from resolvers.nexudus.listing import NexudusListing
 from resolvers.nexudus.page import read_page
 from resolvers.nexudus.record import SOURCE, parse
 from resolvers.resilience.transport import Transport
-from resolvers.source import Listing, Outcome
+from resolvers.source import FetchCustomer, Listing, Outcome
 
 LIST_SIZE = 50
 """Ids in one list call. No maximum is documented; 100 ten-digit ids would make a query of over a kilobyte."""
@@ -65,6 +65,7 @@ class NexudusClient:
         self._tokens = tokens
         self.transport = transport
         self.listing: Listing | None = NexudusListing(base_url, self._get, clock=transport.clock)
+        self.fetch_customer: FetchCustomer | None = None
         self._confirm_missing = confirm_missing
         self._lists = ListDoubts(transport.telemetry, clock=transport.clock)
 

@@ -199,6 +199,14 @@ PartialRecord = msgspec.defstruct(
 )
 """A record of which fields may be missing."""
 
+NAMES: Final = (
+    ("crm_board_column_id", "crm_board_column_name"),
+    ("crm_board_column_crm_board_id", "crm_board_column_crm_board_name"),
+    ("crm_board_column_crm_board_business_id", "crm_board_column_crm_board_business_name"),
+    ("opportunity_type_id", "opportunity_type_name"),
+)
+"""Ids, and the names that Nexudus joins to them. Of people and teams none: whose name is gone may have asked for it."""
+
 _RECORD = decoder(NexudusRecord)
 _PARTIAL = decoder(PartialRecord)
 _NEVER_NULL = ("crm_board_column_id", "coworker_id", "position", "completed", "unique_id", "created_on")

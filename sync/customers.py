@@ -1,0 +1,87 @@
+"""Names of the customers that deals mention by id alone: a few are asked for at a time, and seldom again."""
+
+from typing import Any
+
+from sqlalchemy import Connection
+
+from resolvers.errors import UpstreamBadResponse, UpstreamError
+from resolvers.stored_record import decode
+from store.customers import Customer, deals_without_customer, upsert_customers
+from store.deals import StoredDeal, find_by_customer, upsert
+from sync.account import Requests
+from sync.job import SECOND, Parts, Step
+from sync.rows import Read
+from sync.run import Counts
+from sync.schedule import CUSTOMERS_SECONDS
+
+
+class Customers:
+    """A `Job`: one batch a step."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._batch = max(1, int(parts.settings.customers_per_minute * CUSTOMERS_SECONDS / 60))
+
+    async def step(self, counts: Counts) -> Step:
+        """Ask for customers that are not known, or not of late; write their names into their deals."""
+        parts, (source, account) = self._parts, self._parts.account.key
+        before = parts.now() - int(parts.settings.customer_seconds * SECOND)
+        ids = await parts.database.read(
+            lambda connection: deals_without_customer(
+                connection, source, account, read_before=before, limit=self._batch
+            )
+        )
+        found: list[Customer] = []
+        failure: UpstreamError | None = None
+        for id_ in ids:
+            outcome = await self._fetch(id_, counts)
+            if isinstance(outcome, UpstreamError) and not isinstance(outcome, UpstreamBadResponse):
+                failure = outcome
+                break
+            found.append(self._customer(id_, outcome))
+        if found:
+            counts.rows += len(found)
+            counts.changed += await self._write(found)
+        if failure is not None:
+            raise failure
+        return Step(is_done=True)
+
+    async def _fetch(self, id_: str, counts: Counts) -> Any:
+        fetch_customer, requests = self._parts.account.fetch_customer, Requests(self._parts.account.source)
+        assert fetch_customer is not None
+        try:
+            return await requests.send(lambda fetch: fetch_customer(id_, fetch))
+        finally:
+            counts.requests += requests.count
+
+    def _customer(self, id_: str, outcome: Any) -> Customer:
+        """Return what is to be known of a customer; one that is missing or unreadable has no names until it is due."""
+        is_known = outcome is not None and not isinstance(outcome, UpstreamError)
+        source, account = self._parts.account.key
+        return Customer(
+            source=source,
+            account=account,
+            source_id=id_,
+            name=outcome.name if is_known else None,
+            company_name=outcome.company if is_known else None,
+            email=outcome.email if is_known else None,
+            read_at=self._parts.now(),
+        )
+
+    async def _write(self, found: list[Customer]) -> int:
+        """Store customers, and their names in their deals; return how many deals have changed."""
+        parts, (source, account) = self._parts, self._parts.account.key
+
+        def write(connection: Connection) -> list[StoredDeal]:
+            return find_by_customer(connection, source, account, upsert_customers(connection, found))
+
+        stored = await parts.database.write(write)
+        reads = []
+        for deal in stored:
+            try:
+                record = decode(source, deal.body)
+            except UpstreamBadResponse:
+                continue  # the next sweep writes it anew
+            reads.append(Read(deal.source_id, record, deal.read_at, is_whole=deal.is_whole))
+        deals = await parts.rows.deals(reads, derives_all=True)
+        return await parts.database.write(lambda connection: upsert(connection, deals))

@@ -1,0 +1,120 @@
+"""Records that people asked for by id go into the store, some moments later; and the store's copy is served when a
+source fails."""
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from sqlalchemy import Connection
+
+from resolvers.errors import UpstreamBadResponse
+from resolvers.source import Record
+from resolvers.stored_record import decode
+from store import sweeps
+from store.deals import Deal, Evidence, StoredDeal, count_alive, deal_id, delete, find, upsert
+from sync.job import SECOND, Parts
+from sync.rows import Read
+
+logger: Final = logging.getLogger("opportunity_graph.sync")
+
+GATHERING_SECONDS: Final = 0.2
+"""Records that come within it are written together."""
+
+MOST_WAITING: Final = 5_000
+"""Records that are not written yet; beyond, the oldest are let go, and the next sweep has them."""
+
+BRAKE_SECONDS: Final = 3_600.0
+"""Deals that single records show to be gone count together for so long."""
+
+
+class FetchedRecords:
+    """A `resolvers.fetching.record_store.RecordStore` of one account. `run` writes, for as long as the server does."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._waiting: dict[str, tuple[Record | None, int]] = {}
+        self._has_come = asyncio.Event()
+        self._gone: list[float] = []
+        self._held_back_at = float("-inf")
+
+    @property
+    def is_braked(self) -> bool:
+        """Whether, of late, more deals were said to be gone than can be believed."""
+        return self._parts.wall_clock() - self._held_back_at < BRAKE_SECONDS
+
+    def on_fetched(self, source_id: str, record: Record | None, *, age_seconds: float, is_alone: bool) -> None:
+        """Take a record to be written; that there is none is believed only of a request of its own."""
+        if record is None and not is_alone:
+            return
+        self._waiting.pop(source_id, None)
+        if len(self._waiting) >= MOST_WAITING:
+            del self._waiting[next(iter(self._waiting))]
+        self._waiting[source_id] = record, self._parts.now() - int(age_seconds * SECOND)
+        self._has_come.set()
+
+    async def find(self, ids: Sequence[str]) -> Mapping[str, tuple[Record, float]]:
+        """Return the stored copies, each with its age: since it was read, or since a sweep found it unchanged."""
+        parts, (source, account) = self._parts, self._parts.account.key
+        by_key = {deal_id(source, account, one): one for one in ids}
+
+        def read(connection: Connection) -> tuple[dict[str, StoredDeal], int]:
+            state = sweeps.state(connection).get((source, account))
+            return find(connection, list(by_key)), (state.last_sweep_started_at if state else None) or 0
+
+        stored, swept_at = await parts.database.read(read)
+        found = {}
+        for key, deal in stored.items():
+            if deal.deleted_at is None:
+                try:
+                    record = decode(source, deal.body)
+                except UpstreamBadResponse:
+                    continue
+                found[by_key[key]] = record, max(0.0, (parts.now() - max(deal.read_at, swept_at)) / SECOND)
+        return found
+
+    async def run(self) -> None:
+        """Write what comes, until cancelled."""
+        while True:
+            await self._has_come.wait()
+            await asyncio.sleep(GATHERING_SECONDS)
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Write what has come; what cannot be written is let go, for the next sweep has it."""
+        self._has_come.clear()
+        waiting, self._waiting = self._waiting, {}
+        try:
+            await self._write(waiting)
+        except Exception as error:
+            logger.warning(
+                "%s: %d records could not be stored: %s", self._parts.account.label, len(waiting), type(error).__name__
+            )
+
+    async def _write(self, waiting: Mapping[str, tuple[Record | None, int]]) -> None:
+        parts = self._parts
+        reads = [Read(id_, record, read_at) for id_, (record, read_at) in waiting.items() if record is not None]
+        missing = {id_: read_at for id_, (record, read_at) in waiting.items() if record is None}
+        deals = await parts.rows.deals(reads, derives_all=False)
+        gone = await self._stored(missing)
+        if deals or gone:
+            await parts.database.write(lambda connection: self._commit(connection, deals, gone))
+
+    async def _stored(self, missing: Mapping[str, int]) -> dict[str, int]:
+        """Return those that the store has, by key, with the time at which their source did not have them."""
+        if not missing:
+            return {}
+        times = {deal_id(*self._parts.account.key, id_): read_at for id_, read_at in missing.items()}
+        stored = await self._parts.database.read(lambda connection: find(connection, list(times)))
+        return {key: times[key] for key, deal in stored.items() if deal.deleted_at is None}
+
+    def _commit(self, connection: Connection, deals: Sequence[Deal], gone: Mapping[str, int]) -> None:
+        parts, now = self._parts, self._parts.wall_clock()
+        upsert(connection, deals)
+        self._gone = [at for at in self._gone if now - at < BRAKE_SECONDS]
+        count = len(self._gone) + len(gone)
+        if gone and parts.settings.holds_back(count, count_alive(connection, *parts.account.key)):
+            self._held_back_at = now
+            return
+        for key, read_at in gone.items():
+            self._gone += [now] * delete(connection, [key], evidence=Evidence.NOT_FOUND, at=read_at)

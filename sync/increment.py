@@ -1,0 +1,54 @@
+"""An increment reads what was changed since a moment: the start of the last good increment, and some minutes before it.
+
+Never the newest `UpdatedOn`: rows may come late, behind it. Where an increment breaks off is kept, so that a refusal in
+the middle does not begin it anew for ever.
+"""
+
+from sqlalchemy import Connection
+
+from store import sweeps
+from store.deals import Deal, upsert
+from sync.account import Requests
+from sync.job import Parts, Reading, Step, moment, reading
+from sync.run import Counts, Problem
+
+
+class Increment:
+    """A `Job`: one page a step."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._reading: Reading | None = None
+
+    async def step(self, counts: Counts) -> Step:
+        """Read and commit the next page; move the watermark with the last one."""
+        parts = self._parts
+        run = self._reading = self._reading or await reading(parts, lambda state: state.changes_until)
+        if run is None:
+            return Step(is_done=True)
+        read_at, requests = parts.now(), Requests(parts.account.source)
+        try:
+            page = await requests.send(
+                lambda fetch: parts.account.its_listing.page(run.position, fetch, changed_since=moment(run.since))
+            )
+        finally:
+            counts.requests += requests.count
+        deals = await parts.rows.listed(page.rows, read_at)
+        parts.offer(page, read_at, adds=True)
+        is_last = page.next is None
+        watermark = run.started_at if is_last and not page.filter_ignored else None
+        changed = await parts.database.write(lambda connection: self._commit(connection, deals, watermark))
+        counts.rows += len(page.rows)
+        counts.changed += changed
+        run.position = page.next
+        if is_last or page.filter_ignored:
+            self._reading = None
+        if page.filter_ignored:
+            return Step(is_done=True, problem=Problem.FILTER_IGNORED, is_impossible=True)
+        return Step(is_done=is_last)
+
+    def _commit(self, connection: Connection, deals: list[Deal], watermark: int | None) -> int:
+        changed = upsert(connection, deals)
+        if watermark is not None:
+            sweeps.note_watermarks(connection, *self._parts.account.key, changes_until=watermark)
+        return changed

@@ -1,0 +1,91 @@
+"""What all jobs of an account share, and what a step of one says."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final, Protocol
+
+from resolvers.source import ListedPage
+from store import sweeps
+from store.database import Database
+from store.sweeps import SyncState
+from sync.account import Account
+from sync.rows import Rows
+from sync.run import Counts, Problem
+from sync.settings import SyncSettings
+
+SECOND: Final = 1_000_000
+"""In microseconds, in which the store keeps times."""
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Whether a job is at its end, what is wrong, and whether the source turned out not to be able to do it."""
+
+    is_done: bool
+    problem: Problem | None = None
+    is_impossible: bool = False
+
+
+class Job(Protocol):
+    """One thing that is done again and again for an account."""
+
+    async def step(self, counts: Counts) -> Step:
+        """Do what one request, or a few, allow; commit it; count it.
+
+        Raises `UpstreamError` and `StoreUnavailable`, after which the next step goes on where this one began.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What jobs work with. `wall_clock` gives seconds since 1970."""
+
+    account: Account
+    database: Database
+    rows: Rows
+    settings: SyncSettings
+    wall_clock: Callable[[], float]
+    tombstone_seconds: float
+
+    def now(self) -> int:
+        """Return the time as the store keeps it: microseconds since 1970."""
+        return int(self.wall_clock() * SECOND)
+
+    def offer(self, page: ListedPage, read_at: int, *, adds: bool) -> None:
+        """Let the record cache know of the whole records on a page; with `adds` also of those that it does not have."""
+        if self.account.cache is not None:
+            age_seconds = (self.now() - read_at) / SECOND
+            for row in page.rows:
+                if row.record is not None and not row.lacks:
+                    self.account.cache(row.source_id, row.record, age_seconds=age_seconds, adds=adds)
+
+
+@dataclass(slots=True)
+class Reading:
+    """Pages of what happened since a moment, and how far they are read; times are microseconds."""
+
+    started_at: int
+    since: int
+    position: str | None = None
+
+
+async def reading(parts: Parts, watermark: Callable[[SyncState], int | None]) -> Reading | None:
+    """Return a reading from the watermark on, and some minutes before it; None before the first sweep has begun.
+
+    Without a watermark it begins where the last sweep did, which has read everything.
+    """
+    state = await parts.database.read(lambda connection: sweeps.state(connection).get(parts.account.key))
+    if state is None:
+        return None
+    start = watermark(state) or state.last_sweep_started_at or state.sweep_started_at
+    if start is None:
+        return None
+    return Reading(parts.now(), start - int(parts.settings.overlap_seconds * SECOND))
+
+
+def moment(microseconds: int) -> datetime:
+    """Return the time that a number in the store is."""
+    return _EPOCH + timedelta(microseconds=microseconds)

@@ -1,0 +1,164 @@
+"""From the rows of a list, and from records by id, to the deals that the store has to write.
+
+What a list leaves out is never taken from it: the stored record has it, if anything has. The names of stages, pipelines
+and types stay what they were last, where a vendor has only their ids left.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import msgspec
+
+from lru import LRU
+from resolvers.errors import UpstreamBadResponse
+from resolvers.registry import SOURCES
+from resolvers.source import ListedRow, Record
+from resolvers.stored_record import decode, encode, merge
+from store.customers import Customer, find_customers
+from store.database import Database
+from store.deals import Deal, StoredDeal, deal_id, find
+from store.tables import DealColumns
+from store.text import fold, searchable
+from sync.account import Account, Columns
+
+ROWS_AT_ONCE: Final = 20
+"""A few milliseconds' work; then the event loop serves others."""
+
+MOST_NAMES: Final = 10_000
+_NAMES = {source.name: source.names for source in SOURCES}
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A record that was asked for at `read_at`, microseconds; `lacks` are fields that its row left out, by the vendor's
+    names."""
+
+    source_id: str
+    record: Record
+    read_at: int
+    lacks: frozenset[str] = frozenset()
+    is_whole: bool = True
+
+
+class Rows:
+    """Makes deals of what one account's list and single records say."""
+
+    def __init__(self, account: Account, database: Database, columns: Columns) -> None:
+        self._account = account
+        self._database = database
+        self._columns = columns
+        self._named = _NAMES[account.source]
+        self._names: LRU[tuple[str, Any], str] = LRU(max_entries=MOST_NAMES)
+        self.derives_all = True
+        """Whether columns are derived of unchanged records too: another version of the program may have stored them."""
+
+    async def listed(self, rows: Sequence[ListedRow], read_at: int) -> list[Deal]:
+        """Return the deals of the rows that can be read and say something new."""
+        return await self.deals(
+            [
+                Read(row.source_id, row.record, read_at, row.lacks, is_whole=not row.lacks)
+                for row in rows
+                if row.record is not None
+            ]
+        )
+
+    async def deals(self, reads: Sequence[Read], *, derives_all: bool | None = None) -> list[Deal]:
+        """Return the deals of the records that differ from what is stored, or may."""
+        source, account = self._account.key
+        derives_all = self.derives_all if derives_all is None else derives_all
+        ids = [deal_id(source, account, read.source_id) for read in reads]
+        stored = await self._database.read(lambda connection: find(connection, ids))
+        changed: list[tuple[Read, Record, bytes, bool]] = []
+        for at, (id_, read) in enumerate(zip(ids, reads, strict=True), 1):
+            known = stored.get(id_)
+            record = self._merged(read, known)
+            body = encode(source, record)
+            is_whole = read.is_whole or (known is not None and known.is_whole)
+            if derives_all or known is None or _differs(known, body, is_whole=is_whole):
+                changed.append((read, record, body, is_whole))
+            if at % ROWS_AT_ONCE == 0:
+                await asyncio.sleep(0)
+        return await self._with_columns(changed)
+
+    async def _with_columns(self, changed: Sequence[tuple[Read, Record, bytes, bool]]) -> list[Deal]:
+        source, account = self._account.key
+        deals = []
+        for at, (read, record, body, is_whole) in enumerate(changed, 1):
+            columns, attributes = self._columns(source, record)
+            deals.append(
+                Deal(
+                    source=source,
+                    account=account,
+                    source_id=read.source_id,
+                    body=body,
+                    read_at=read.read_at,
+                    is_whole=is_whole,
+                    columns=columns,
+                    attributes=attributes,
+                )
+            )
+            if at % ROWS_AT_ONCE == 0:
+                await asyncio.sleep(0)
+        if self._account.fetch_customer is None:
+            return deals
+        ids = {deal.columns.customer_source_id for deal in deals if deal.columns.customer_source_id}
+        known = await self._database.read(lambda connection: find_customers(connection, source, account, ids))
+        return [with_customer(deal, known.get(deal.columns.customer_source_id or "")) for deal in deals]
+
+    def _merged(self, read: Read, stored: StoredDeal | None) -> Any:
+        record: Any = read.record
+        if stored is not None and (read.lacks or any(getattr(record, name) is None for _, name in self._named)):
+            source = self._account.source
+            with suppress(UpstreamBadResponse):  # nobody can read the stored one any more: this one takes its place
+                record = merge(source, record, decode(source, stored.body), lacks=read.lacks)
+        return self._with_last_names(record)
+
+    def _with_last_names(self, record: Any) -> Any:
+        """Return the record with names that other records had for the same ids, where it has none."""
+        lost = {}
+        for id_field, name_field in self._named:
+            if (id_ := getattr(record, id_field)) is None:
+                continue
+            key, name = (id_field, id_), getattr(record, name_field)
+            if name is not None:
+                if self._names.peek(key) != name:
+                    self._names.put(key, name)
+            elif (last := self._names.get(key)) is not None:
+                lost[name_field] = last
+        return msgspec.structs.replace(record, **lost) if lost else record
+
+
+def with_customer(deal: Deal, customer: Customer | None) -> Deal:
+    """Return a deal with its customer's names, where a customer is known."""
+    if customer is None:
+        return deal
+    columns = deal.columns
+    personal = (columns.search_personal, _searchable(customer.name), _searchable(customer.email))
+    company = (columns.search_public, _searchable(customer.company_name))
+    named: DealColumns = replace(
+        columns,
+        customer_name=customer.name,
+        customer_name_folded=_folded(customer.name),
+        customer_company=customer.company_name,
+        customer_company_folded=_folded(customer.company_name),
+        customer_email=customer.email,
+        customer_email_folded=_folded(customer.email),
+        search_personal=" ".join(filter(None, personal)) or None,
+        search_public=" ".join(filter(None, company)) or None,
+    )
+    return replace(deal, columns=named)
+
+
+def _differs(stored: StoredDeal, body: bytes, *, is_whole: bool) -> bool:
+    return stored.body != body or stored.deleted_at is not None or is_whole > stored.is_whole
+
+
+def _folded(text: str | None) -> str | None:
+    return fold(text) if text else None
+
+
+def _searchable(text: str | None) -> str | None:
+    return searchable(text) if text else None

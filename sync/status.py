@@ -1,0 +1,134 @@
+"""What is known of each account's copy: how old and how complete it is, and what sync does about it."""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from sqlalchemy import Connection
+
+from store import sweeps
+from store.deals import count_alive
+from store.sweeps import SyncState
+from sync.job import SECOND
+from sync.run import Problem
+from sync.schedule import Kind
+from sync.worker import Worker
+
+
+class State(Enum):
+    """How it stands with an account."""
+
+    UNLISTED = "its source has no list: the store has what was asked for by id"
+    WAITING = "nothing was read yet"
+    FILLING = "the first sweep is under way"
+    CURRENT = "kept current"
+    INCOMPLETE = "the last sweep may have missed deals"
+    FAILING = "the last run failed"
+    BRAKED = "more deals are said to be gone than can be believed; none was deleted"
+    OFF = "another process keeps it current"
+
+
+class Capability(Enum):
+    """What a source can do."""
+
+    BY_ID = "records by id"
+    LIST = "a list of all records"
+    CHANGED_SINCE = "what was changed since a moment"
+    DELETIONS = "what was deleted since a moment"
+    CUSTOMERS = "customers by id"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the sweep under way is; `total` where the vendor tells it, or the last sweep did."""
+
+    rows: int
+    total: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """One account. Times are microseconds since 1970; None: never.
+
+    `as_of`: everything that happened before was seen. `drift`: deals in the store less the vendor's total, after the
+    last sweep. `last_error` is a code.
+    """
+
+    source: str
+    account: str
+    state: State
+    capabilities: frozenset[Capability]
+    rows: int
+    as_of: int | None = None
+    age_seconds: float | None = None
+    is_complete: bool = False
+    last_sweep_at: int | None = None
+    next_run_at: int | None = None
+    drift: int | None = None
+    last_error: str | None = None
+    progress: Progress | None = None
+
+
+UNREAD: Final = Status(source="", account="", state=State.WAITING, capabilities=frozenset(), rows=0)
+"""Of an account that the store knows nothing of."""
+
+
+def as_of(state: SyncState) -> int | None:
+    """Return the moment up to which everything was seen; None before the first complete sweep."""
+    if state.last_sweep_started_at is None:
+        return None
+    return max(state.last_sweep_started_at, state.changes_until or 0)
+
+
+def is_complete(state: SyncState) -> bool:
+    """Whether the store has all deals that the vendor counts, as far as is known."""
+    return state.last_sweep_at is not None and (state.drift is None or state.drift >= 0)
+
+
+def status_of(
+    connection: Connection,
+    key: tuple[str, str],
+    *,
+    capabilities: frozenset[Capability],
+    now: int,
+    worker: Worker | None,
+    is_braked: bool = False,
+) -> Status:
+    """Return how an account stands. `worker` is None where this process does not sync it."""
+    source, account = key
+    state, rows = sweeps.state(connection).get(key), count_alive(connection, source, account)
+    problems = dict(worker.problems) if worker else {}
+    if is_braked or Problem.DELETION_BRAKE in problems.values():
+        shown = State.BRAKED
+    elif Capability.LIST not in capabilities:
+        shown = State.UNLISTED
+    elif worker is None:
+        shown = State.OFF
+    elif failing := [kind for kind in problems if worker.schedule.failures(kind)]:
+        shown = State.FAILING
+        problems = {kind: problems[kind] for kind in failing}
+    elif state is None or (state.sweep is None and state.last_sweep_at is None and not problems):
+        shown = State.WAITING
+    elif state.last_sweep_at is None and state.sweep is not None:
+        shown = State.FILLING
+    else:
+        shown = State.CURRENT if is_complete(state) and Kind.SWEEP not in problems else State.INCOMPLETE
+    seconds = min((s for kind in Kind if worker and (s := worker.schedule.due_seconds(kind)) is not None), default=None)
+    moment = as_of(state) if state else None
+    return Status(
+        source=source,
+        account=account,
+        state=shown,
+        capabilities=capabilities,
+        rows=rows,
+        as_of=moment,
+        age_seconds=None if moment is None else max(0, now - moment) / SECOND,
+        is_complete=state is not None and is_complete(state),
+        last_sweep_at=state.last_sweep_at if state else None,
+        next_run_at=None if seconds is None else now + int(seconds * SECOND),
+        drift=state.drift if state else None,
+        last_error=next(iter(problems.values()), None),
+        progress=Progress(state.sweep_rows, state.sweep_total or state.last_sweep_rows)
+        if state and state.sweep is not None
+        else None,
+    )

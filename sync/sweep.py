@@ -1,0 +1,133 @@
+"""A sweep reads all pages of a list, and commits each with its position: what breaks off goes on where it was.
+
+Only a complete sweep says anything of what it has not seen: every page was read, in an order that did not move, and as
+many rows were seen as the vendor counts. A doubt about one page is kept beside the position, so that a restart does
+not forget it.
+"""
+
+from typing import Final
+
+from sqlalchemy import Connection
+
+from resolvers.errors import UpstreamBadResponse
+from resolvers.source import ListedPage
+from store import sweeps
+from store.customers import purge_customers
+from store.deals import Deal, Evidence, count_alive, delete, purge, upsert
+from store.sweeps import SyncState
+from sync.account import Requests
+from sync.job import SECOND, Parts, Step
+from sync.run import Counts, Problem
+
+RESUMABLE_SECONDS: Final = 21_600
+"""A sweep that began longer ago is begun anew: pages may have moved too far."""
+
+MOST_REFUSALS: Final = 5
+"""Of the same page in a row; then its position is taken to be of no use any more."""
+
+_MARK: Final = "|"
+
+
+class Sweep:
+    """A `Job`: one page a step."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._began_here: int | None = None
+        self._refusals = 0
+
+    async def step(self, counts: Counts) -> Step:
+        """Read and commit the next page; end the sweep with the last one."""
+        parts, (source, account) = self._parts, self._parts.account.key
+        state = await parts.database.read(lambda connection: sweeps.state(connection).get((source, account)))
+        if state is None or state.sweep is None or self._is_hopeless(state):
+            state = await self._begin()
+        doubt, _, position = (state.sweep_position or "").partition(_MARK)
+        read_at, requests = parts.now(), Requests(source)
+        try:
+            page = await requests.send(lambda fetch: parts.account.its_listing.page(position or None, fetch))
+        except UpstreamBadResponse:
+            self._refusals += 1
+            raise
+        finally:
+            counts.requests += requests.count
+        self._refusals = 0
+        problem = Problem(doubt) if doubt else _doubt(page, state)
+        deals = await parts.rows.listed(page.rows, read_at)
+        parts.offer(page, read_at, adds=False)  # all of them would push out what people ask for
+        try:
+            step, found = await parts.database.write(
+                lambda connection: self._commit(connection, state, page, deals, problem)
+            )
+        except sweeps.SweepLost:  # another process has begun one
+            return Step(is_done=True)
+        counts.rows += found.rows
+        counts.changed += found.changed
+        counts.deleted += found.deleted
+        if step.is_done and self._began_here == state.sweep:
+            parts.rows.derives_all = False
+        return step
+
+    async def _begin(self) -> SyncState:
+        parts, (source, account) = self._parts, self._parts.account.key
+        now = parts.now()
+
+        def begin(connection: Connection) -> SyncState:
+            sweeps.begin_sweep(connection, source, account, at=now)
+            return sweeps.state(connection)[source, account]
+
+        state = await parts.database.write(begin)
+        self._began_here, self._refusals = state.sweep, 0
+        return state
+
+    def _is_hopeless(self, state: SyncState) -> bool:
+        age = self._parts.now() - (state.sweep_started_at or 0)
+        return age > RESUMABLE_SECONDS * SECOND or self._refusals >= MOST_REFUSALS
+
+    def _commit(
+        self, connection: Connection, state: SyncState, page: ListedPage, deals: list[Deal], problem: Problem | None
+    ) -> tuple[Step, Counts]:
+        source, account = self._parts.account.key
+        assert state.sweep is not None
+        found = Counts(rows=len(page.rows), changed=upsert(connection, deals))
+        sweeps.continue_sweep(
+            connection,
+            source,
+            account,
+            sweep=state.sweep,
+            seen=[row.source_id for row in page.rows],
+            position=f"{problem or ''}{_MARK}{page.next}" if page.next is not None else None,
+            total=page.total,
+        )
+        if page.next is not None:
+            return Step(is_done=False, problem=problem), found
+        return self._finish(connection, state.sweep, problem, found), found
+
+    def _finish(self, connection: Connection, sweep: int, problem: Problem | None, found: Counts) -> Step:
+        parts, (source, account) = self._parts, self._parts.account.key
+        state, now = sweeps.state(connection)[source, account], parts.now()
+        if problem is None and state.sweep_total is not None and state.sweep_rows != state.sweep_total:
+            problem = Problem.COUNT_DIFFERS
+        is_complete = problem is None
+        if is_complete:
+            gone = sweeps.note_misses(connection, source, account, sweep=sweep)
+            if parts.settings.holds_back(len(gone), count_alive(connection, source, account)):
+                problem = Problem.DELETION_BRAKE
+            else:
+                found.deleted = delete(connection, gone, evidence=Evidence.SWEEPS, at=now)
+        sweeps.finish_sweep(connection, source, account, sweep=sweep, at=now, is_complete=is_complete)
+        purge(connection, deleted_before=now - int(parts.tombstone_seconds * SECOND))
+        purge_customers(connection)
+        return Step(is_done=True, problem=problem)
+
+
+def _doubt(page: ListedPage, state: SyncState) -> Problem | None:
+    """Return why rows may have been left out up to this page."""
+    if not page.is_ordered:
+        return Problem.MOVED_ORDER
+    if page.unreadable:
+        return Problem.UNREADABLE_ROWS
+    # Rows that were deleted meanwhile let those behind them slip onto pages that were read before.
+    if page.total is not None and state.sweep_total is not None and page.total < state.sweep_total:
+        return Problem.COUNT_DIFFERS
+    return None

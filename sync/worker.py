@@ -1,0 +1,215 @@
+"""The task that keeps one account current: whichever job is due takes a step, one after the other.
+
+Nothing but its cancellation ends it. A job that fails waits, and the others go on; no account knows another's faults.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from traceback import extract_tb
+from typing import Final
+
+from sqlalchemy import Connection
+
+from resolvers.errors import UpstreamError, UpstreamRateLimited
+from store import runs, sweeps
+from store.database import StoreUnavailable
+from store.runs import RunKind, RunState
+from sync.customers import Customers
+from sync.deletions import Deletions
+from sync.increment import Increment
+from sync.job import SECOND, Job, Parts, Step
+from sync.run import Counts, Problem, log_run
+from sync.schedule import Kind, Schedule
+from sync.sweep import Sweep
+
+logger: Final = logging.getLogger("opportunity_graph.sync")
+
+
+SHORTEST_WAIT_SECONDS: Final = 0.001
+"""Event loops round to milliseconds; without this, what is left of a wait would be spent turning the loop."""
+
+
+@dataclass(slots=True)
+class _Run:
+    number: int
+    began_at: float
+    counts: Counts = field(default_factory=Counts)
+
+
+class Worker:
+    """Runs the jobs of one account that has a list. `clock` only goes forward, in seconds."""
+
+    def __init__(self, parts: Parts, schedule: Schedule, *, clock: Callable[[], float]) -> None:
+        self.parts = parts
+        self.schedule = schedule
+        self.problems: dict[Kind, str] = {}
+        """What is wrong with the last step of each job, where something is."""
+        self._clock = clock
+        self._jobs: dict[Kind, Job] = {Kind.SWEEP: Sweep(parts)}
+        if parts.account.its_listing.has_changed_since:
+            self._jobs[Kind.INCREMENT] = Increment(parts)
+            self._jobs[Kind.DELETIONS] = Deletions(parts)
+        if parts.account.fetch_customer is not None:
+            self._jobs[Kind.CUSTOMERS] = Customers(parts)
+        self.impossible: set[Kind] = set()
+        """Jobs that the source turned out not to be able to do."""
+        self._runs: dict[Kind, _Run] = {}
+        self._is_hastened = asyncio.Event()
+        self._waiting: list[tuple[Kind, float, asyncio.Future[None]]] = []
+
+    async def run(self) -> None:
+        """Keep the account current until cancelled."""
+        while True:
+            try:
+                await self._plan()
+                break
+            except Exception as error:
+                self._report(error)
+                await asyncio.sleep(self.schedule.failed(Kind.SWEEP))
+        while True:
+            kind, seconds = self.schedule.next()
+            if seconds > SHORTEST_WAIT_SECONDS:
+                self._is_hastened.clear()
+                try:
+                    async with asyncio.timeout(seconds):
+                        await self._is_hastened.wait()
+                except TimeoutError:
+                    continue
+            else:
+                await self._step(kind)
+                await asyncio.sleep(0)
+
+    async def refresh(self) -> None:
+        """Have what changed read soon; return when a run that began after the call has ended, well or not."""
+        kind = Kind.INCREMENT if self.schedule.is_incremental else Kind.SWEEP
+        ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((kind, self._clock(), ended))
+        self._hasten(kind)
+        await ended
+
+    async def _plan(self) -> None:
+        """Set out from what the store knows: a sweep that broke off goes on, and one that is not due waits."""
+        self.schedule.is_incremental = Kind.INCREMENT in self._jobs
+        self.schedule.add(Kind.SWEEP)
+        source, account = self.parts.account.key
+
+        def read(connection: Connection) -> sweeps.SyncState | None:
+            runs.interrupt_runs(connection, source, account, at=self.parts.now())
+            return sweeps.state(connection).get((source, account))
+
+        state = await self.parts.database.write(read)
+        after = 0.0
+        if state is not None and state.sweep is None and state.last_sweep_at is not None:
+            page_rows = self.parts.account.its_listing.page_size
+            interval = self.schedule.sweep_seconds(state.last_sweep_rows or 0, page_rows)
+            after = max(0.0, state.last_sweep_at / SECOND + interval - self.parts.wall_clock())
+        for kind in self._jobs:
+            self.schedule.add(
+                kind, after_seconds=min(after, self.parts.settings.sweep_seconds) if kind is Kind.SWEEP else 0
+            )
+
+    async def _step(self, kind: Kind) -> None:
+        run = self._runs.get(kind)
+        try:
+            if run is None:
+                run = self._runs[kind] = await self._begin(kind)
+            step = await self._jobs[kind].step(run.counts)
+            if step.problem is not None:
+                self.problems[kind] = step.problem
+            if not step.is_done:
+                self._progress(kind, run)
+                return
+            await self._end(kind, run, step)
+        except UpstreamRateLimited as error:
+            # It waits for its share of the ration, and goes on where it is.
+            self.problems[kind] = error.code
+            self.schedule.failed(kind, wait_seconds=error.retry_after_seconds)
+        except Exception as error:
+            self.problems[kind] = self._report(error)
+            wait_seconds = error.retry_after_seconds if isinstance(error, UpstreamError) else None
+            self.schedule.failed(kind, wait_seconds=wait_seconds)
+            await self._fail(kind)
+
+    def _progress(self, kind: Kind, run: _Run) -> None:
+        self.problems.pop(kind, None)
+        self.schedule.progressed(kind)
+
+    async def _begin(self, kind: Kind) -> _Run:
+        source, account = self.parts.account.key
+        at = self.parts.now()
+        number = await self.parts.database.write(
+            lambda connection: runs.begin_run(connection, source, account, kind=RunKind[kind.name], at=at)
+        )
+        return _Run(number, self._clock())
+
+    async def _end(self, kind: Kind, run: _Run, step: Step) -> None:
+        counts, schedule = run.counts, self.schedule
+        await self._close(kind, run, state=RunState.COMPLETE, problem=step.problem)
+        if step.problem is None:
+            self.problems.pop(kind, None)
+        if step.is_impossible:
+            self.impossible.add(kind)
+            schedule.impossible(kind)
+        else:
+            self.impossible.discard(kind)
+            schedule.done(
+                kind, changed=counts.changed, rows=counts.rows, page_rows=self.parts.account.its_listing.page_size
+            )
+        if kind is Kind.INCREMENT:
+            schedule.is_incremental = not step.is_impossible
+            if step.is_impossible:
+                schedule.hasten(Kind.SWEEP)
+
+    async def _fail(self, kind: Kind) -> None:
+        if (run := self._runs.get(kind)) is not None:
+            try:
+                await self._close(kind, run, state=RunState.FAILED, problem=self.problems[kind])
+            except Exception as error:  # the store's: it will be asked again soon enough
+                self._report(error)
+                self._runs.pop(kind, None)
+
+    async def _close(self, kind: Kind, run: _Run, *, state: RunState, problem: str | None) -> None:
+        counts, at = run.counts, self.parts.now()
+        await self.parts.database.write(
+            lambda connection: runs.end_run(
+                connection,
+                run.number,
+                at=at,
+                state=state,
+                error_code=problem,
+                requests=counts.requests,
+                rows=counts.rows,
+                changed=counts.changed,
+                deleted=counts.deleted,
+            )
+        )
+        del self._runs[kind]
+        seconds = self._clock() - run.began_at
+        log_run(self.parts.account.label, kind.name.lower(), counts, seconds, problem=problem, state=state)
+        self._settle(kind, run.began_at)
+
+    def _settle(self, kind: Kind, began_at: float) -> None:
+        """Tell those who wait for a run of this kind, or have another one for those who came after it had begun."""
+        left = []
+        for wanted, asked_at, ended in self._waiting:
+            if wanted is kind and asked_at <= began_at and not ended.done():
+                ended.set_result(None)
+            elif not ended.done():
+                left.append((wanted, asked_at, ended))
+        self._waiting = left
+
+    def _hasten(self, kind: Kind) -> None:
+        self.schedule.hasten(kind)
+        self._is_hastened.set()
+
+    def _report(self, error: Exception) -> str:
+        """Return the code of an error; log a fault of ours by its place, for its words may be somebody's data."""
+        if isinstance(error, UpstreamError):
+            return error.code
+        if isinstance(error, StoreUnavailable):
+            return Problem.STORE_UNAVAILABLE
+        place = extract_tb(error.__traceback__)[-1]
+        logger.error("%s: %s at %s:%s", self.parts.account.label, type(error).__name__, place.filename, place.lineno)
+        return Problem.INTERNAL_ERROR

@@ -1,0 +1,184 @@
+"""Sync over the simulator, on a loop with its own time: the simulator's day goes by in seconds.
+
+The store's statements run in the loop, or its time would leap while a thread works.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, StaticPool, create_engine, select
+
+from httpclient.client import open_session
+from resolvers.chartmogul import CHARTMOGUL
+from resolvers.fetching.scheduler import Scheduler, open_scheduler
+from resolvers.fetching.upstream_context import UpstreamContext
+from resolvers.nexudus import NEXUDUS
+from resolvers.resilience.transport import TransportSettings
+from resolvers.settings import read
+from resolvers.source import Record
+from resolvers.telemetry import Event
+from simulator import Simulator
+from store import sweeps
+from store.database import Database
+from store.sweeps import SyncState
+from store.tables import DEALS, METADATA, SYNC_RUNS, DealColumns
+from store.text import fold, searchable
+from sync.service import Sync, open_sync
+from sync.settings import SyncSettings
+from sync.status import Status
+from tests import loops
+
+T = TypeVar("T")
+
+TODAY = datetime(2026, 11, 2, 9, tzinfo=UTC)
+DAY_SECONDS = 86_400.0
+
+
+class InlineDatabase(Database):
+    """A store in memory whose work is done at once; `error`, where there is one, is raised instead."""
+
+    def __init__(self) -> None:
+        self.sequence = 0
+        self.engine = create_engine("sqlite://", poolclass=StaticPool)
+        METADATA.create_all(self.engine)
+        self.error: Exception | None = None
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        return self.run(work)
+
+    async def write(self, work: Callable[[Connection], T]) -> T:
+        return self.run(work)
+
+    def run(self, work: Callable[[Connection], T]) -> T:
+        if self.error is not None:
+            raise self.error
+        with self.engine.begin() as connection:
+            return work(connection)
+
+
+def columns(source: str, record: Record) -> tuple[DealColumns, Mapping[str, Any]]:
+    """Return a few columns of a record; the schema's own are no part of sync."""
+    values: Any = record
+    if source == "nexudus":
+        return DealColumns(name=values.name, stage_name=values.crm_board_column_name, status=str(values.status)), {}
+    return (
+        DealColumns(
+            stage_name=values.pipeline_stage,
+            stage_folded=fold(values.pipeline_stage or ""),
+            customer_source_id=values.customer_uuid,
+            search_public=searchable(values.pipeline_stage or ""),
+        ),
+        {},
+    )
+
+
+@dataclass
+class World:
+    """A simulator, a store, and what keeps the one current with the other."""
+
+    simulator: Simulator
+    database: InlineDatabase
+    schedulers: dict[str, Scheduler]
+    sync: Sync = None  # type: ignore[assignment] # made when it is opened
+    events: list[Event] = field(default_factory=list)
+
+    def now(self) -> float:
+        """Return the time in seconds since 1970."""
+        return TODAY.timestamp() + loops.now()
+
+    def state(self, source: str) -> SyncState:
+        """Return what the store knows of the sync of a source."""
+        return self.database.run(lambda connection: sweeps.state(connection)[source, ""])
+
+    def stored(self, source: str) -> set[str]:
+        """Return the ids of a source's deals that are not deleted."""
+        query = select(DEALS.c.source_id).where(DEALS.c.source == source, DEALS.c.deleted_at.is_(None))
+        return set(self.database.run(lambda connection: connection.scalars(query).all()))
+
+    def deal(self, source: str, source_id: object) -> Any:
+        """Return a row."""
+        query = select(DEALS).where(DEALS.c.source == source, DEALS.c.source_id == str(source_id))
+        return self.database.run(lambda connection: connection.execute(query).one())
+
+    def runs(self, source: str, kind: str) -> list[Any]:
+        """Return the runs of a kind, the oldest first."""
+        query = select(SYNC_RUNS).where(SYNC_RUNS.c.source == source, SYNC_RUNS.c.kind == kind)
+        return self.database.run(lambda connection: list(connection.execute(query.order_by(SYNC_RUNS.c.number))))
+
+    async def status(self, source: str) -> Status:
+        """Return how a source stands."""
+        (found,) = [one for one in await self.sync.statuses() if one.source == source]
+        return found
+
+    def calls(self, source: str, kind: str | None = None) -> list[Any]:
+        """Return the requests to a source."""
+        calls = getattr(self.simulator, source).calls
+        return [call for call in calls if kind is None or call.kind == kind]
+
+    async def fetch(self, source: str, source_id: object, **given: Any) -> tuple[Any, UpstreamContext]:
+        """Fetch a record as a person does; return its outcome, and the operation."""
+        operation = UpstreamContext(5.0, **given)
+        (outcome,) = await self.schedulers[source].fetch_many([str(source_id)], operation)
+        return outcome, operation
+
+
+@asynccontextmanager
+async def open_world(
+    *,
+    deals: tuple[int, int] = (200, 200),
+    sources: tuple[str, ...] = ("nexudus", "chartmogul"),
+    database: InlineDatabase | None = None,
+    simulator: Simulator | None = None,
+    rationed: bool = False,
+    is_open: bool = True,
+    page_rows: int | None = None,
+    transport: TransportSettings | None = None,
+    **settings: Any,
+) -> AsyncIterator[World]:
+    """Serve a simulator and, unless `is_open` says otherwise, keep a store current with it.
+
+    `page_rows`: to how many rows the vendors cut their pages.
+    """
+    simulator = simulator or Simulator(throttled=rationed, clock=loops.now, deals=deals, today=TODAY)
+    if page_rows is not None:
+        simulator.nexudus.list_largest_size = simulator.chartmogul.list_largest_size = page_rows
+    async with simulator.serve() as urls, open_session() as session:
+        given = simulator.environment(urls) | {
+            "NEXUDUS_RATIONED": str(rationed).lower(),
+            "CHARTMOGUL_RATIONED": str(rationed).lower(),
+        }
+        world = World(simulator, database or InlineDatabase(), {})
+        for source in (NEXUDUS, CHARTMOGUL):
+            if source.name in sources:
+                world.schedulers[source.name] = open_scheduler(
+                    source,
+                    read(source.settings, given),
+                    session,
+                    transport or TransportSettings(),
+                    world.events.append,
+                    clock=loops.now,
+                )
+        if not is_open:
+            yield world
+            return
+        async with world_sync(world, **settings):
+            yield world
+
+
+@asynccontextmanager
+async def world_sync(world: World, **settings: Any) -> AsyncIterator[Sync]:
+    """Keep the store current."""
+    async with open_sync(
+        world.database,
+        world.schedulers,
+        columns,
+        SyncSettings(**settings),
+        tombstone_seconds=30 * DAY_SECONDS,
+        clock=loops.now,
+        wall_clock=world.now,
+        random=lambda: 0.5,
+    ) as world.sync:
+        yield world.sync

@@ -1,0 +1,126 @@
+"""`sync.fetched`: records by id and the store feed each other."""
+
+import asyncio
+
+import pytest
+
+from resolvers.fetching.upstream_context import UpstreamContext
+from resolvers.resilience.transport import TransportSettings
+from simulator import faults
+from sync.fetched import BRAKE_SECONDS
+from sync.status import State
+from tests import loops
+from tests.sync_world import World, open_world
+
+LOOPS = loops.WITH_ITS_OWN_TIME
+HASTY = TransportSettings(attempt_timeout_seconds=1.0)
+
+
+def rename(world: World, name: str) -> str:
+    """Rename a deal without any trace in time; return its id."""
+    records = world.simulator.nexudus.records
+    id_ = min(records)
+    records[id_]["Name"] = name
+    return str(id_)
+
+
+async def test_a_record_that_is_fetched_by_id_is_stored_moments_later() -> None:
+    async with open_world(sources=("nexudus",)) as world:
+        await asyncio.sleep(30)
+        id_ = rename(world, "by id")
+        assert (await world.fetch("nexudus", id_))[0].name == "by id"
+        await asyncio.sleep(0.5)
+        deal = world.deal("nexudus", id_)
+        assert (deal.name, deal.is_whole) == ("by id", 1)
+
+
+async def test_many_that_come_together_are_written_together() -> None:
+    async with open_world(sources=("chartmogul",)) as world:
+        await asyncio.sleep(30)
+        records = world.simulator.chartmogul.records
+        for id_ in list(records)[:30]:
+            records[id_]["pipeline_stage"] = "together"
+        await asyncio.gather(*[world.fetch("chartmogul", id_) for id_ in list(records)[:30]])
+        await asyncio.sleep(1)
+        deals = [world.deal("chartmogul", id_) for id_ in list(records)[:30]]
+        assert {deal.stage_name for deal in deals} == {"together"}
+        assert len({deal.sequence for deal in deals}) <= 2
+
+
+async def test_what_was_fetched_last_is_stored_when_the_server_stops() -> None:
+    async with open_world(sources=("nexudus",)) as world:
+        await asyncio.sleep(30)
+        id_ = rename(world, "last")
+        await world.fetch("nexudus", id_)
+    assert world.deal("nexudus", id_).name == "last"
+
+
+@pytest.mark.parametrize("fault", [faults.status(503), faults.hang()], ids=["503", "hang"])
+async def test_a_source_that_fails_is_served_from_the_store_flagged_stale_with_its_age(fault: faults.Fault) -> None:
+    async with open_world(sources=("chartmogul",), transport=HASTY) as world:
+        await asyncio.sleep(30)
+        id_ = next(iter(world.simulator.chartmogul.records))
+        world.simulator.chartmogul.faults.add(fault, times=None)
+        record, operation = await world.fetch("chartmogul", id_)
+        assert record.uuid == id_
+        (stale,) = operation.stale
+        assert stale.source_id == id_
+        assert 29 < stale.age_seconds < 40
+        assert stale.code.startswith("UPSTREAM_")
+
+
+async def test_an_age_counts_from_the_last_sweep_that_found_it_unchanged() -> None:
+    async with open_world(sources=("chartmogul",)) as world:
+        await asyncio.sleep(1_000)
+        world.simulator.chartmogul.faults.add(faults.status(503), times=None)
+        _, operation = await world.fetch("chartmogul", next(iter(world.simulator.chartmogul.records)))
+        assert operation.stale[0].age_seconds < 300
+
+
+async def test_who_wants_it_fresh_gets_the_error_and_so_does_who_asks_for_what_is_not_stored() -> None:
+    async with open_world(sources=("chartmogul",)) as world:
+        await asyncio.sleep(30)
+        world.simulator.chartmogul.faults.add(faults.status(503), times=None)
+        id_ = next(iter(world.simulator.chartmogul.records))
+        assert (await world.fetch("chartmogul", id_, wants_fresh=True))[0].code == "UPSTREAM_UNAVAILABLE"
+        unknown = "00000000-0000-0000-0000-000000000000"
+        assert (await world.fetch("chartmogul", unknown))[0].code == "UPSTREAM_UNAVAILABLE"
+
+
+async def test_a_listed_record_refreshes_the_record_cache() -> None:
+    async with open_world(sources=("chartmogul",)) as world:
+        await asyncio.sleep(30)
+        scheduler, id_ = world.schedulers["chartmogul"], list(world.simulator.chartmogul.records)[-1]
+        await world.fetch("chartmogul", id_)
+        world.simulator.chartmogul.records[id_]["pipeline_stage"] = "listed"
+        await asyncio.sleep(270)  # the next sweep has come
+        entry = scheduler.cached(id_, UpstreamContext(5.0))
+        assert entry is not None
+        assert entry.record is not None
+        assert entry.record.pipeline_stage == "listed"
+
+
+async def test_records_that_seem_to_be_gone_one_by_one_are_held_back_when_they_are_too_many() -> None:
+    async with open_world(sources=("nexudus",), sweep_seconds=86_400.0) as world:
+        await asyncio.sleep(30)
+        ids = list(world.simulator.nexudus.records)[:40]
+        for id_ in ids:
+            del world.simulator.nexudus.records[id_]
+            await world.fetch("nexudus", id_)
+            await asyncio.sleep(1)
+        assert len(world.stored("nexudus")) == 180
+        assert (await world.status("nexudus")).state is State.BRAKED
+        await asyncio.sleep(BRAKE_SECONDS)
+        assert (await world.status("nexudus")).state is State.CURRENT
+
+
+async def test_a_store_that_fails_does_not_fail_a_read(caplog: pytest.LogCaptureFixture) -> None:
+    async with open_world(sources=("chartmogul",)) as world:
+        await asyncio.sleep(30)
+        world.database.error = RuntimeError("secret words")
+        id_ = next(iter(world.simulator.chartmogul.records))
+        assert (await world.fetch("chartmogul", id_))[0].uuid == id_
+        await asyncio.sleep(1)
+        world.database.error = None
+    assert "could not be stored: RuntimeError" in caplog.text
+    assert "secret words" not in caplog.text

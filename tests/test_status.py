@@ -1,0 +1,83 @@
+"""`sync.status`: what `sources` shows."""
+
+import asyncio
+
+from sync.status import Capability, State
+from tests import loops
+from tests.sync_world import open_world, world_sync
+
+LOOPS = loops.WITH_ITS_OWN_TIME
+
+
+async def test_before_anything_was_read_nothing_is_claimed() -> None:
+    async with open_world(sources=("nexudus",)) as world:
+        status = await world.status("nexudus")
+        assert (status.state, status.as_of, status.is_complete, status.rows) == (State.WAITING, None, False, 0)
+
+
+async def test_the_first_sweep_says_how_far_it_is() -> None:
+    async with open_world(sources=("nexudus",), page_rows=10, rationed=True) as world:
+        await asyncio.sleep(1.4)
+        status = await world.status("nexudus")
+        assert (status.state, status.is_complete, status.as_of) == (State.FILLING, False, None)
+        assert status.progress is not None
+        assert 0 < status.progress.rows < 200
+        assert status.progress.total == 200
+
+
+async def test_a_source_that_tells_changes_is_as_new_as_its_last_increment() -> None:
+    async with open_world(sources=("nexudus",)) as world:
+        await asyncio.sleep(600)
+        status = await world.status("nexudus")
+        assert status.age_seconds is not None
+        assert status.age_seconds <= 61
+        assert status.is_complete
+        assert status.drift == 0
+        assert status.next_run_at is not None
+        assert status.last_sweep_at is not None
+
+
+async def test_a_source_that_does_not_is_as_new_as_the_start_of_its_last_sweep() -> None:
+    async with open_world(sources=("chartmogul",)) as world:
+        await asyncio.sleep(500)
+        status = await world.status("chartmogul")
+        assert status.age_seconds is not None
+        assert 200 < status.age_seconds <= 300
+        assert status.drift is None
+        assert status.is_complete
+
+
+async def test_capabilities_are_told() -> None:
+    async with open_world() as world:
+        await asyncio.sleep(30)
+        all_of_nexudus = set(Capability) - {Capability.CUSTOMERS}
+        assert (await world.status("nexudus")).capabilities == all_of_nexudus
+        assert (await world.status("chartmogul")).capabilities == {
+            Capability.BY_ID,
+            Capability.LIST,
+            Capability.CUSTOMERS,
+        }
+
+
+async def test_a_process_that_does_not_sync_says_so_and_still_shows_the_stores_age() -> None:
+    async with open_world(sources=("chartmogul",), is_open=False) as world:
+        async with world_sync(world):
+            await asyncio.sleep(30)
+        async with world_sync(world, enabled=False):
+            await asyncio.sleep(600)
+            status = await world.status("chartmogul")
+            assert (status.state, status.is_complete, status.next_run_at) == (State.OFF, True, None)
+            assert status.age_seconds is not None
+            assert status.age_seconds > 600
+
+
+async def test_a_source_without_a_list_has_what_was_asked_for_by_id() -> None:
+    async with open_world(sources=("chartmogul",), is_open=False) as world:
+        world.schedulers["chartmogul"]._client.listing = None
+        async with world_sync(world):
+            id_ = next(iter(world.simulator.chartmogul.records))
+            await world.fetch("chartmogul", id_)
+            await asyncio.sleep(1)
+            status = await world.status("chartmogul")
+            assert (status.state, status.rows, status.is_complete) == (State.UNLISTED, 1, False)
+            assert world.stored("chartmogul") == {id_}

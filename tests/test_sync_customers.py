@@ -1,0 +1,74 @@
+"""`sync.customers`: names of customers come into their deals, slowly and seldom."""
+
+import asyncio
+
+from simulator import faults
+from tests import loops
+from tests.sync_world import DAY_SECONDS, open_world
+
+LOOPS = loops.WITH_ITS_OWN_TIME
+
+
+async def test_deals_get_their_customers_names_and_can_be_found_by_them() -> None:
+    async with open_world(sources=("chartmogul",), customers_per_minute=600) as world:
+        await asyncio.sleep(120)
+        customers = world.simulator.chartmogul.customers
+        named = 0
+        for id_, record in world.simulator.chartmogul.records.items():
+            customer, deal = customers.get(record["customer_uuid"]), world.deal("chartmogul", id_)
+            if customer is not None:
+                assert (deal.customer_name, deal.customer_email) == (customer["name"], customer["email"])
+                assert deal.customer_company == customer["company"]
+                named += 1
+        assert named > 150
+        deal = world.deal("chartmogul", id_)
+        assert deal.customer_email_folded in deal.search_personal
+        assert deal.customer_email_folded not in (deal.search_public or "")
+
+
+async def test_they_are_asked_for_in_batches_and_not_again_for_a_day() -> None:
+    async with open_world(sources=("chartmogul",), customers_per_minute=60, full_sweep_seconds=DAY_SECONDS) as world:
+        await asyncio.sleep(61)
+        asked = len(world.calls("chartmogul", "customer"))
+        assert 40 <= asked <= 80
+        await asyncio.sleep(3_600)
+        asked = len(world.calls("chartmogul", "customer"))
+        assert len({call.path for call in world.calls("chartmogul", "customer")}) == asked
+        await asyncio.sleep(3_600)
+        assert len(world.calls("chartmogul", "customer")) == asked
+        await asyncio.sleep(DAY_SECONDS - 3_600)
+        assert len(world.calls("chartmogul", "customer")) > asked
+
+
+async def test_a_changed_name_changes_the_deals_of_its_customer_alone() -> None:
+    async with open_world(sources=("chartmogul",), customers_per_minute=600, full_sweep_seconds=DAY_SECONDS) as world:
+        await asyncio.sleep(600)
+        records = world.simulator.chartmogul.records
+        id_ = list(records)[-1]
+        whose = records[id_]["customer_uuid"]
+        sequences = {one: world.deal("chartmogul", one).sequence for one in records}
+        world.simulator.chartmogul.customers[whose]["name"] = "Renamed"
+        await asyncio.sleep(DAY_SECONDS + 600)
+        assert world.deal("chartmogul", id_).customer_name == "Renamed"
+        changed = {one for one in records if world.deal("chartmogul", one).sequence != sequences[one]}
+        assert changed == {one for one in records if records[one]["customer_uuid"] == whose}
+
+
+async def test_a_changed_deal_keeps_its_customers_name() -> None:
+    async with open_world(sources=("chartmogul",), customers_per_minute=600) as world:
+        await asyncio.sleep(200)
+        id_ = list(world.simulator.chartmogul.records)[-1]
+        name = world.deal("chartmogul", id_).customer_name
+        assert name
+        world.simulator.chartmogul.update(id_, {"pipeline_stage": "Moved"})
+        await asyncio.sleep(310)
+        deal = world.deal("chartmogul", id_)
+        assert (deal.stage_name, deal.customer_name) == ("Moved", name)
+
+
+async def test_customers_that_cannot_be_had_hold_up_no_sweep_and_what_was_had_is_kept() -> None:
+    async with open_world(sources=("chartmogul",)) as world:
+        world.simulator.chartmogul.faults.add(faults.status(503), times=None, kinds={"customer"}, after=5)
+        await asyncio.sleep(700)
+        assert len(world.runs("chartmogul", "sweep")) >= 3
+        assert any(world.deal("chartmogul", id_).customer_name for id_ in world.simulator.chartmogul.records)

@@ -1,0 +1,335 @@
+"""What users of other systems complain about, each as a test of `sync.sweep`, `sync.increment` and `sync.deletions`."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from resolvers.stored_record import decode
+from simulator import PAGE_FAULTS, faults
+from sync.run import Problem
+from sync.status import Capability, State
+from tests import loops
+from tests.sync_world import TODAY, World, open_world, world_sync
+
+LOOPS = loops.WITH_ITS_OWN_TIME
+FILLED = 30.0
+"""Seconds in which a small account is read."""
+
+SWEEPS = {"sweep_seconds": 600.0, "increment_seconds": 600.0, "increment_longest_seconds": 600.0}
+"""Settings by which sweeps come as often as increments."""
+
+
+def all_of(world: World, source: str) -> set[str]:
+    return {str(id_) for id_ in getattr(world.simulator, source).records}
+
+
+def forget(world: World, source: str, count: int) -> set[str]:
+    """Make the vendor lose records without a word in its audit trail; return their ids."""
+    records = getattr(world.simulator, source).records
+    lost = list(records)[10 : 10 + count]
+    for id_ in lost:
+        del records[id_]
+    return {str(id_) for id_ in lost}
+
+
+# 1. Deletions never arrive, or everything is deleted after a run that broke off.
+
+
+async def test_deletions_arrive_within_a_minute_where_the_audit_trail_may_be_read() -> None:
+    async with open_world(sources=("nexudus",)) as world:
+        await asyncio.sleep(FILLED)
+        gone = next(iter(world.simulator.nexudus.records))
+        world.simulator.nexudus.delete(gone)
+        await asyncio.sleep(75)
+        assert world.stored("nexudus") == all_of(world, "nexudus")
+        assert world.deal("nexudus", gone).deleted_by == "audit"
+
+
+async def test_without_the_audit_trail_a_deal_goes_after_two_complete_sweeps_and_not_after_one() -> None:
+    async with open_world(sources=("nexudus",), **SWEEPS) as world:
+        world.simulator.nexudus.audit_role_missing = True
+        await asyncio.sleep(FILLED)
+        (gone,) = forget(world, "nexudus", 1)
+        await asyncio.sleep(600)
+        assert world.deal("nexudus", gone).misses == 1
+        assert gone in world.stored("nexudus")
+        assert (await world.status("nexudus")).drift == 1
+        await asyncio.sleep(600)
+        assert world.deal("nexudus", gone).deleted_by == "sweeps"
+        status = await world.status("nexudus")
+        assert status.drift == 0
+        assert Capability.DELETIONS not in status.capabilities
+
+
+@pytest.mark.parametrize("fault", ["truncated", "500", "503"])
+async def test_nothing_is_deleted_because_a_sweep_breaks_off(fault: str) -> None:
+    made = {"truncated": faults.truncated(), "500": faults.ooops(500), "503": faults.status(503)}[fault]
+    async with open_world(sources=("chartmogul",), page_rows=50) as world:
+        await asyncio.sleep(FILLED)
+        everything = world.stored("chartmogul")
+        assert len(everything) == 200
+        world.simulator.chartmogul.faults.add(made, times=None, kinds={"list"}, after=2)
+        await asyncio.sleep(3_600)
+        assert world.stored("chartmogul") == everything
+        status = await world.status("chartmogul")
+        assert status.state is State.FAILING
+        assert str(status.last_error).startswith("UPSTREAM_")
+        world.simulator.chartmogul.faults.clear()
+        await asyncio.sleep(900)
+        assert (await world.status("chartmogul")).state is State.CURRENT
+
+
+async def test_a_list_that_is_empty_all_of_a_sudden_deletes_nothing_and_says_so() -> None:
+    async with open_world(sources=("chartmogul",)) as world:
+        await asyncio.sleep(FILLED)
+        everything = world.stored("chartmogul")
+        records = dict(world.simulator.chartmogul.records)
+        world.simulator.chartmogul.records.clear()
+        await asyncio.sleep(3_600)
+        assert world.stored("chartmogul") == everything
+        status = await world.status("chartmogul")
+        assert (status.state, status.last_error) == (State.BRAKED, Problem.DELETION_BRAKE)
+        world.simulator.chartmogul.records.update(records)
+        await asyncio.sleep(600)
+        assert (await world.status("chartmogul")).state is State.CURRENT
+
+
+async def test_an_operator_can_let_the_brake_go() -> None:
+    async with open_world(sources=("chartmogul",), brake_share=1.0) as world:
+        await asyncio.sleep(FILLED)
+        forget(world, "chartmogul", 60)
+        await asyncio.sleep(900)
+        assert world.stored("chartmogul") == all_of(world, "chartmogul")
+
+
+async def test_the_brake_holds_for_the_audit_trail_too_and_nothing_is_forgotten() -> None:
+    async with open_world(sources=("nexudus",)) as world:
+        await asyncio.sleep(FILLED)
+        for id_ in list(world.simulator.nexudus.records)[:30]:
+            world.simulator.nexudus.delete(id_)
+        await asyncio.sleep(300)
+        assert len(world.stored("nexudus")) == 200
+        assert (await world.status("nexudus")).state is State.BRAKED
+
+
+async def test_a_record_that_is_not_found_alone_is_deleted_at_once() -> None:
+    async with open_world(sources=("nexudus",)) as world:
+        await asyncio.sleep(FILLED)
+        (gone,) = forget(world, "nexudus", 1)
+        assert (await world.fetch("nexudus", gone))[0] is None
+        await asyncio.sleep(1)
+        assert world.deal("nexudus", gone).deleted_by == "not_found"
+
+
+async def test_a_record_that_a_list_by_ids_does_not_have_is_not_deleted_for_it() -> None:
+    async with open_world(sources=("nexudus",)) as world:
+        await asyncio.sleep(FILLED)
+        gone = forget(world, "nexudus", 1)
+        other = next(iter(world.simulator.nexudus.records))
+        await asyncio.gather(*[world.fetch("nexudus", id_) for id_ in (*gone, other)])
+        assert [call.kind for call in world.calls("nexudus")][-1] == "list-by-ids"
+        await asyncio.sleep(1)
+        assert gone <= world.stored("nexudus")
+
+
+async def test_a_deal_that_comes_back_is_there_again() -> None:
+    async with open_world(sources=("chartmogul",)) as world:
+        await asyncio.sleep(FILLED)
+        records = world.simulator.chartmogul.records
+        id_, record = next(iter(records.items()))
+        del records[id_]
+        await asyncio.sleep(650)
+        assert id_ not in world.stored("chartmogul")
+        records[id_] = record
+        await asyncio.sleep(310)
+        assert id_ in world.stored("chartmogul")
+
+
+# 2. Rows are skipped or doubled while a list moves under the pages.
+
+
+@pytest.mark.parametrize("source", ["nexudus", "chartmogul"])
+async def test_rows_that_come_twice_are_counted_once(source: str) -> None:
+    async with open_world(sources=(source,), page_rows=40, is_open=False) as world:
+        getattr(world.simulator, source).list_repeats = 3
+        async with world_sync(world):
+            await asyncio.sleep(FILLED)
+            assert world.stored(source) == all_of(world, source)
+            assert (await world.status(source)).rows == 200
+
+
+async def test_a_row_that_a_moving_list_skips_is_not_taken_for_deleted() -> None:
+    async with open_world(sources=("nexudus",), page_rows=20, **SWEEPS) as world:
+        world.simulator.nexudus.audit_role_missing = True
+        await asyncio.sleep(FILLED)
+        records = world.simulator.nexudus.records
+
+        def lose_one(page: dict[str, object]) -> dict[str, object]:
+            del records[min(records)]
+            return page
+
+        for _ in range(4):
+            world.simulator.nexudus.faults.add(faults.page(lose_one), kinds={"list"}, after=4)
+            await asyncio.sleep(600)
+        assert all_of(world, "nexudus") <= world.stored("nexudus")
+        problems = [run.error_code for run in world.runs("nexudus", "sweep")]
+        assert Problem.COUNT_DIFFERS in problems
+
+
+async def test_an_order_that_moves_proves_nothing_missing() -> None:
+    async with open_world(sources=("chartmogul",), page_rows=50) as world:
+        await asyncio.sleep(FILLED)
+        world.simulator.chartmogul.faults.add(PAGE_FAULTS["moved-order"], times=None, kinds={"list"})
+        lost = forget(world, "chartmogul", 3)
+        await asyncio.sleep(3_600)
+        assert lost <= world.stored("chartmogul")
+        status = await world.status("chartmogul")
+        assert (status.state, status.last_error) == (State.INCOMPLETE, Problem.MOVED_ORDER)
+
+
+# 3. Late rows behind the watermark.
+
+
+async def test_a_row_that_comes_late_behind_the_last_increment_is_seen() -> None:
+    async with open_world(sources=("nexudus",)) as world:
+        await asyncio.sleep(300)
+        id_ = next(iter(world.simulator.nexudus.records))
+        late = TODAY + timedelta(seconds=loops.now() - 100)
+        world.simulator.nexudus.records[id_] |= {"Name": "late", "UpdatedOn": f"{late:%Y-%m-%dT%H:%M:%SZ}"}
+        await asyncio.sleep(75)
+        assert world.deal("nexudus", id_).name == "late"
+
+
+# 4. A run that succeeds with rows missing, and nobody notices.
+
+
+async def test_a_count_that_differs_from_the_vendors_is_told() -> None:
+    async with open_world(sources=("nexudus",), page_rows=50, **SWEEPS) as world:
+        world.simulator.nexudus.faults.add(PAGE_FAULTS["wrong-total"], times=None, kinds={"list"})
+        await asyncio.sleep(FILLED)
+        status = await world.status("nexudus")
+        assert (status.state, status.drift, status.is_complete) == (State.INCOMPLETE, -7, False)
+        assert status.last_error == Problem.COUNT_DIFFERS
+
+
+async def test_a_row_that_cannot_be_read_keeps_its_stored_deal() -> None:
+    async with open_world(sources=("nexudus",), **SWEEPS) as world:
+        world.simulator.nexudus.audit_role_missing = True
+        await asyncio.sleep(FILLED)
+        world.simulator.nexudus.faults.add(PAGE_FAULTS["unreadable-row"], times=None, kinds={"list"})
+        await asyncio.sleep(3_600)
+        assert world.stored("nexudus") == all_of(world, "nexudus")
+        assert (await world.status("nexudus")).state is State.CURRENT
+
+
+async def test_rows_without_an_id_prove_nothing_missing() -> None:
+    async with open_world(sources=("nexudus",), **SWEEPS) as world:
+        world.simulator.nexudus.audit_role_missing = True
+        await asyncio.sleep(FILLED)
+        lost = forget(world, "nexudus", 1)
+        world.simulator.nexudus.faults.add(PAGE_FAULTS["row-without-id"], times=None, kinds={"list"})
+        await asyncio.sleep(3_600)
+        assert lost <= world.stored("nexudus")
+        assert (await world.status("nexudus")).last_error == Problem.UNREADABLE_ROWS
+
+
+# 5. 429 in the middle, the watermark never moves, an endless loop.
+
+
+async def test_a_sweep_goes_on_where_it_was_refused() -> None:
+    async with open_world(sources=("chartmogul",), page_rows=20) as world:
+        refusal = faults.status(429, headers={"Retry-After": "40"})
+        for after in (3, 5, 6):
+            world.simulator.chartmogul.faults.add(refusal, times=1, kinds={"list"}, after=after)
+        await asyncio.sleep(280)
+        assert world.stored("chartmogul") == all_of(world, "chartmogul")
+        lists = [call for call in world.calls("chartmogul", "list") if call.status == 200]
+        assert len(lists) == 10  # no page was read twice
+
+
+async def test_an_increment_of_many_pages_goes_on_where_it_was_refused() -> None:
+    async with open_world(sources=("nexudus",), page_rows=20) as world:
+        await asyncio.sleep(300)
+        for id_ in list(world.simulator.nexudus.records)[:100]:
+            world.simulator.nexudus.update(id_, {"Name": "many"})
+        for after in (2, 4):
+            world.simulator.nexudus.faults.add(faults.ooops(500), times=3, kinds={"list"}, after=after)
+        before = world.state("nexudus").changes_until
+        await asyncio.sleep(200)
+        assert all(world.deal("nexudus", id_).name == "many" for id_ in list(world.simulator.nexudus.records)[:100])
+        assert (world.state("nexudus").changes_until or 0) > (before or 0)
+
+
+# 7. Filters silently ignored by the vendor.
+
+
+async def test_an_ignored_filter_is_noticed_and_sweeps_take_over() -> None:
+    async with open_world(sources=("nexudus",)) as world:
+        world.simulator.nexudus.list_range_ignored = True
+        await asyncio.sleep(120)
+        status = await world.status("nexudus")
+        assert Capability.CHANGED_SINCE not in status.capabilities
+        id_ = next(iter(world.simulator.nexudus.records))
+        world.simulator.nexudus.update(id_, {"Name": "changed"})
+        await asyncio.sleep(310)
+        assert world.deal("nexudus", id_).name == "changed"
+
+
+# 8. Stage ids without names, deleted stages null.
+
+
+async def test_the_last_known_name_of_a_stage_stays() -> None:
+    async with open_world(sources=("nexudus",), **SWEEPS) as world:
+        await asyncio.sleep(FILLED)
+        records = world.simulator.nexudus.records
+        one, other, *_ = [id_ for id_ in records if records[id_]["CrmBoardColumnName"]]
+        name, other_name = records[one]["CrmBoardColumnName"], records[other]["CrmBoardColumnName"]
+        records[one] |= {"CrmBoardColumnName": None, "Name": "nameless"}
+        records[other] |= {"CrmBoardColumnName": None, "CrmBoardColumnId": records[one]["CrmBoardColumnId"]}
+        await asyncio.sleep(600)
+        deal = world.deal("nexudus", one)
+        assert (deal.name, deal.stage_name) == ("nameless", name)
+        assert world.deal("nexudus", other).stage_name == name
+        assert other_name
+
+
+async def test_what_lists_leave_out_is_never_taken_from_them() -> None:
+    async with open_world(sources=("nexudus",), is_open=False, **SWEEPS) as world:
+        records = world.simulator.nexudus.records
+        id_ = next(id_ for id_ in records if records[id_]["TeamDescription"])
+        world.simulator.nexudus.partial_fields = {"TeamDescription"}
+        async with world_sync(world, **SWEEPS):
+            await asyncio.sleep(FILLED)
+            assert decode("nexudus", world.deal("nexudus", id_).body).team_description is None
+            await world.fetch("nexudus", id_)
+            await asyncio.sleep(1)
+            records[id_]["Name"] = "changed"
+            await asyncio.sleep(600)
+            deal = world.deal("nexudus", id_)
+            assert deal.name == "changed"
+            assert decode("nexudus", deal.body).team_description == records[id_]["TeamDescription"]
+
+
+# 11. Read-after-write shows the old record; a poll older than the write overwrites it.
+
+
+async def test_a_page_that_was_asked_for_before_a_read_by_id_does_not_overwrite_it() -> None:
+    async with open_world(sources=("chartmogul",)) as world:
+        await asyncio.sleep(FILLED)
+        id_ = next(iter(world.simulator.chartmogul.records))
+        # The page is made, and travels for seconds; meanwhile the record is changed and read.
+        old = dict(world.simulator.chartmogul.records[id_])
+
+        def stale(page: dict[str, object]) -> dict[str, object]:
+            return page | {"entries": [old if row["uuid"] == id_ else row for row in page["entries"]]}  # type: ignore[attr-defined, index]
+
+        world.simulator.chartmogul.faults.add(faults.page(stale), kinds={"list"})
+        world.simulator.chartmogul.faults.add(faults.delay(5), kinds={"list"})
+        await asyncio.sleep((await world.status("chartmogul")).next_run_at / 1e6 - world.now() + 0.1)  # type: ignore[operator]
+        world.simulator.chartmogul.update(id_, {"pipeline_stage": "written"})
+        await world.fetch("chartmogul", id_)
+        await asyncio.sleep(0.5)
+        assert world.deal("chartmogul", id_).stage_name == "written"
+        await asyncio.sleep(10)
+        assert world.deal("chartmogul", id_).stage_name == "written"

@@ -1,0 +1,119 @@
+"""`sync.worker`: nothing but its cancellation ends it, and no fault is another's."""
+
+import asyncio
+import logging
+
+import pytest
+
+from simulator import faults
+from store.errors import StoreUnavailable
+from sync.run import Problem
+from sync.status import State
+from tests import loops
+from tests.sync_world import InlineDatabase, open_world, world_sync
+
+LOOPS = loops.WITH_ITS_OWN_TIME
+
+
+async def test_a_fault_of_one_source_never_hides_the_other() -> None:
+    async with open_world() as world:
+        world.simulator.nexudus.faults.add(faults.status(503), times=None)
+        await asyncio.sleep(60)
+        assert world.stored("chartmogul") == set(world.simulator.chartmogul.records)
+        assert (await world.status("nexudus")).state is State.FAILING
+        assert (await world.status("chartmogul")).state is State.CURRENT
+
+
+async def test_a_source_that_was_down_for_long_is_followed_again_within_minutes() -> None:
+    async with open_world(sources=("nexudus",)) as world:
+        world.simulator.nexudus.faults.add(faults.status(503), times=None)
+        await asyncio.sleep(7_200)
+        world.simulator.nexudus.faults.clear()
+        await asyncio.sleep(400)
+        assert (await world.status("nexudus")).state is State.CURRENT
+
+
+async def test_a_store_that_was_away_is_filled_again() -> None:
+    async with open_world(sources=("nexudus",), is_open=False) as world:
+        world.database.error = StoreUnavailable("away")
+        async with world_sync(world):
+            await asyncio.sleep(60)
+            world.database.error = None
+            await asyncio.sleep(120)
+            assert len(world.stored("nexudus")) == 200
+            world.database.error = StoreUnavailable("away")
+            await asyncio.sleep(120)
+            world.database.error = None
+            assert (await world.status("nexudus")).last_error == Problem.STORE_UNAVAILABLE
+            await asyncio.sleep(320)
+            assert (await world.status("nexudus")).state is State.CURRENT
+
+
+async def test_a_fault_of_ours_ends_nothing_and_its_words_are_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    async with open_world(sources=("nexudus",)) as world:
+        await asyncio.sleep(30)
+        world.database.error = ValueError("Ada Lovelace")
+        await asyncio.sleep(120)
+        world.database.error = None
+        await asyncio.sleep(320)
+        assert (await world.status("nexudus")).state is State.CURRENT
+    assert "ValueError at " in caplog.text
+    assert "Ada" not in caplog.text
+
+
+async def test_a_restart_reads_nothing_anew_that_is_not_due() -> None:
+    database = InlineDatabase()
+    async with open_world(database=database) as world:
+        await asyncio.sleep(100)
+        lists = len(world.calls("nexudus", "list"))
+    async with world_again(world) as again:
+        await asyncio.sleep(30)
+        assert len(again.calls("chartmogul", "list")) == 0
+        assert len(again.calls("nexudus", "list")) == 1  # an increment
+    assert lists
+
+
+def world_again(world):  # type: ignore[no-untyped-def]
+    """Open the same store over the same vendors."""
+    world.simulator.nexudus.calls.clear()
+    world.simulator.chartmogul.calls.clear()
+    return open_world(database=world.database, simulator=world.simulator)
+
+
+async def test_a_refresh_reads_what_changed_at_once_and_not_as_often_as_anybody_likes() -> None:
+    async with open_world(sources=("nexudus",)) as world:
+        await asyncio.sleep(90)
+        id_ = min(world.simulator.nexudus.records)
+        world.simulator.nexudus.update(id_, {"Name": "now"})
+        began = loops.now()
+        await world.sync.refresh(["nexudus"])
+        assert world.deal("nexudus", id_).name == "now"
+        assert loops.now() - began <= 10
+        calls = len(world.calls("nexudus", "list"))
+        await asyncio.gather(*[world.sync.refresh() for _ in range(50)])
+        assert len(world.calls("nexudus", "list")) == calls + 1
+
+
+async def test_a_refresh_of_a_source_that_fails_ends_too() -> None:
+    async with open_world(sources=("nexudus",)) as world:
+        await asyncio.sleep(90)
+        world.simulator.nexudus.faults.add(faults.status(503), times=None)
+        async with asyncio.timeout(60):
+            await world.sync.refresh()
+
+
+async def test_each_run_is_one_line_of_counts(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, logger="opportunity_graph.sync")
+    async with open_world(sources=("nexudus",)):
+        await asyncio.sleep(30)
+    lines = [record.getMessage() for record in caplog.records if record.name == "opportunity_graph.sync"]
+    assert [line for line in lines if "sweep" in line] == [
+        "nexudus sweep: complete: 200 rows, 200 changed, 0 deleted, 1 requests, 0.0 s"
+    ]
+
+
+async def test_what_a_run_did_is_kept() -> None:
+    async with open_world(sources=("nexudus",), page_rows=50) as world:
+        await asyncio.sleep(30)
+        (run,) = world.runs("nexudus", "sweep")
+        assert (run.state, run.rows, run.changed, run.requests) == ("complete", 200, 200, 4)
