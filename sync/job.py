@@ -22,11 +22,15 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Whether a job is at its end, what is wrong, and whether the source turned out not to be able to do it."""
+    """Whether a job is at its end, what is wrong, and whether the source turned out not to be able to do it.
+
+    `total` is how many rows there are in all, where the vendor tells.
+    """
 
     is_done: bool
     problem: Problem | None = None
     is_impossible: bool = False
+    total: int | None = None
 
 
 class Job(Protocol):

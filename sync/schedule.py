@@ -19,6 +19,9 @@ LONGEST_BACKOFF_SECONDS: Final = 300.0
 GROWTH: Final = 1.5
 """Of an increment's interval, with each run in quiet times."""
 
+DOUBTFUL_SHARE: Final = 1 / 12
+"""Of its interval, after which a sweep comes again that may have missed rows."""
+
 IMPOSSIBLE_SECONDS: Final = 3_600.0
 """Until what a source could not do is tried again, such as an increment of which it ignored the filter."""
 
@@ -94,11 +97,18 @@ class Schedule:
         """Go on with a job that is not at its end, when nothing more urgent is due."""
         self._jobs[kind] = _Job(self._clock(), self._jobs[kind].ended_at)
 
-    def done(self, kind: Kind, *, changed: int = 0, rows: int = 0, page_rows: int = PAGE_ROWS) -> None:
-        """Have a job again after its interval; `changed` rows were found to have changed, of `rows` in all."""
+    def done(
+        self, kind: Kind, *, changed: int = 0, rows: int = 0, page_rows: int = PAGE_ROWS, is_doubtful: bool = False
+    ) -> None:
+        """Have a job again after its interval; `changed` rows were found to have changed, of `rows` in all.
+
+        After a sweep that may have missed some, the next one comes sooner.
+        """
         if changed:
             self._changed_at = self._clock()
         interval = self._interval(kind, rows, page_rows)
+        if is_doubtful:
+            interval = min(interval, max(self._settings.full_sweep_seconds, interval * DOUBTFUL_SHARE))
         self._after(kind, interval * (1 - JITTER * self._random()))
 
     def impossible(self, kind: Kind) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import random as chance
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -115,8 +115,9 @@ async def open_sync(
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
-        async with asyncio.timeout(FLUSH_SECONDS):
-            await asyncio.gather(*[entry.fetched.flush() for entry in entries])
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FLUSH_SECONDS):
+                await asyncio.gather(*[entry.fetched.flush() for entry in entries])
 
 
 def _capabilities(entry: _Entry) -> frozenset[Capability]:

@@ -100,7 +100,7 @@ class Sweep:
             total=page.total,
         )
         if page.next is not None:
-            return Step(is_done=False, problem=problem), found
+            return Step(is_done=False, problem=problem, total=page.total), found
         return self._finish(connection, state.sweep, problem, found), found
 
     def _finish(self, connection: Connection, sweep: int, problem: Problem | None, found: Counts) -> Step:

@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from traceback import extract_tb
 from typing import Final
 
@@ -31,10 +32,15 @@ SHORTEST_WAIT_SECONDS: Final = 0.001
 """Event loops round to milliseconds; without this, what is left of a wait would be spent turning the loop."""
 
 
+PROGRESS_SECONDS: Final = 15.0
+"""Between two lines about a run that takes long, such as the first sweep of a large account."""
+
+
 @dataclass(slots=True)
 class _Run:
     number: int
     began_at: float
+    told_at: float
     counts: Counts = field(default_factory=Counts)
 
 
@@ -119,7 +125,7 @@ class Worker:
             if step.problem is not None:
                 self.problems[kind] = step.problem
             if not step.is_done:
-                self._progress(kind, run)
+                self._progress(kind, run, step)
                 return
             await self._end(kind, run, step)
         except UpstreamRateLimited as error:
@@ -132,9 +138,14 @@ class Worker:
             self.schedule.failed(kind, wait_seconds=wait_seconds)
             await self._fail(kind)
 
-    def _progress(self, kind: Kind, run: _Run) -> None:
-        self.problems.pop(kind, None)
+    def _progress(self, kind: Kind, run: _Run, step: Step) -> None:
+        if step.problem is None:
+            self.problems.pop(kind, None)
         self.schedule.progressed(kind)
+        if self._clock() - run.told_at >= PROGRESS_SECONDS:
+            run.told_at = self._clock()
+            total = f" of {step.total}" if step.total is not None else ""
+            logger.info("%s %s: %d rows%s so far", self.parts.account.label, kind.name.lower(), run.counts.rows, total)
 
     async def _begin(self, kind: Kind) -> _Run:
         source, account = self.parts.account.key
@@ -142,7 +153,7 @@ class Worker:
         number = await self.parts.database.write(
             lambda connection: runs.begin_run(connection, source, account, kind=RunKind[kind.name], at=at)
         )
-        return _Run(number, self._clock())
+        return _Run(number, self._clock(), self._clock())
 
     async def _end(self, kind: Kind, run: _Run, step: Step) -> None:
         counts, schedule = run.counts, self.schedule
@@ -155,7 +166,11 @@ class Worker:
         else:
             self.impossible.discard(kind)
             schedule.done(
-                kind, changed=counts.changed, rows=counts.rows, page_rows=self.parts.account.its_listing.page_size
+                kind,
+                changed=counts.changed,
+                rows=counts.rows,
+                page_rows=self.parts.account.its_listing.page_size,
+                is_doubtful=step.problem in (Problem.COUNT_DIFFERS, Problem.MOVED_ORDER),
             )
         if kind is Kind.INCREMENT:
             schedule.is_incremental = not step.is_impossible
@@ -211,5 +226,6 @@ class Worker:
         if isinstance(error, StoreUnavailable):
             return Problem.STORE_UNAVAILABLE
         place = extract_tb(error.__traceback__)[-1]
-        logger.error("%s: %s at %s:%s", self.parts.account.label, type(error).__name__, place.filename, place.lineno)
+        file = Path(place.filename).name
+        logger.error("%s: %s at %s:%s", self.parts.account.label, type(error).__name__, file, place.lineno)
         return Problem.INTERNAL_ERROR

@@ -63,6 +63,15 @@ def test_sweeps_are_rare_where_increments_work_and_in_proportion_to_the_pages_wh
         assert world.due(Kind.SWEEP) == seconds
 
 
+def test_a_sweep_that_may_have_missed_rows_comes_again_sooner() -> None:
+    world = World()
+    world.schedule.done(Kind.SWEEP, rows=5_000, is_doubtful=True)
+    assert world.due(Kind.SWEEP) == 1_800
+    world.schedule.is_incremental = False
+    world.schedule.done(Kind.SWEEP, rows=5_000, is_doubtful=True)
+    assert world.due(Kind.SWEEP) == 300
+
+
 def test_chance_makes_an_interval_shorter_and_never_longer() -> None:
     assert [_due(random) for random in (0.0, 0.5, 1.0)] == pytest.approx([60.0, 57.0, 54.0])
 

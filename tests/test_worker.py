@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 
 import pytest
 
@@ -110,6 +111,15 @@ async def test_each_run_is_one_line_of_counts(caplog: pytest.LogCaptureFixture) 
     assert [line for line in lines if "sweep" in line] == [
         "nexudus sweep: complete: 200 rows, 200 changed, 0 deleted, 1 requests, 0.0 s"
     ]
+
+
+async def test_a_first_sweep_that_takes_long_says_how_far_it_is(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="opportunity_graph.sync")
+    async with open_world(sources=("nexudus",), page_rows=2, rationed=True):
+        await asyncio.sleep(190)
+    lines = [record.getMessage() for record in caplog.records if "so far" in record.getMessage()]
+    assert 2 <= len(lines) <= 12
+    assert all(re.fullmatch(r"nexudus sweep: [0-9]+ rows of 200 so far", line) for line in lines)
 
 
 async def test_what_a_run_did_is_kept() -> None:

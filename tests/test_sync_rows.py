@@ -1,0 +1,98 @@
+"""`sync.rows`, `sync.account` and `sync.job`: from rows to deals that have something new to say."""
+
+import json
+from typing import Any
+
+import pytest
+
+from resolvers.errors import UpstreamError, UpstreamUnavailable
+from resolvers.fetching.upstream_context import SharedFetch
+from resolvers.nexudus.record import NexudusRecord, parse
+from resolvers.source import ListedRow, Record
+from store.customers import Customer
+from store.deals import Deal, Evidence, delete, upsert
+from store.tables import DealColumns
+from sync.account import Account, Requests
+from sync.job import moment
+from sync.rows import Read, Rows, with_customer
+from tests.stores import deal
+from tests.sync_world import InlineDatabase
+
+
+def record(number: int = 1, **fields: Any) -> NexudusRecord:
+    return parse(json.dumps({"Id": number, "Status": 1, **fields}).encode())[0]
+
+
+class World:
+    def __init__(self) -> None:
+        self.database = InlineDatabase()
+        self.derived = 0
+        self.rows = Rows(Account(source="nexudus", listing=None), self.database, self.columns)
+
+    def columns(self, source: str, record: Record) -> tuple[DealColumns, dict[str, Any]]:
+        self.derived += 1
+        return DealColumns(name=record.name), {}  # type: ignore[attr-defined]
+
+    async def take(self, *reads: Read) -> list[Deal]:
+        deals = await self.rows.deals(reads)
+        await self.database.write(lambda connection: upsert(connection, deals))
+        return deals
+
+
+async def test_what_is_unchanged_is_derived_once_in_a_process_and_then_left_alone() -> None:
+    world = World()
+    read = Read("1", record(Name="a"), 1)
+    assert len(await world.take(read)) == 1
+    assert len(await world.take(read)) == 1  # another version of the columns may have been stored
+    world.rows.derives_all = False
+    assert await world.take(read) == []
+    assert world.derived == 2
+    assert len(await world.take(Read("1", record(Name="b"), 2))) == 1
+
+
+async def test_a_row_that_cannot_be_read_is_no_deal() -> None:
+    world = World()
+    rows = [ListedRow("1", None, b"{}"), ListedRow("2", record(2), b"{}", frozenset(["Notes"]))]
+    (found,) = await world.rows.listed(rows, 5)
+    assert (found.source_id, found.read_at, found.is_whole) == ("2", 5, False)
+
+
+async def test_a_deleted_deal_that_is_seen_again_is_written() -> None:
+    world = World()
+    world.rows.derives_all = False
+    await world.take(Read("1", record(), 1))
+    await world.database.write(lambda one: delete(one, ["nexudus:1"], evidence=Evidence.SWEEPS, at=2))
+    assert len(await world.take(Read("1", record(), 3))) == 1
+
+
+async def test_a_stage_without_a_name_has_the_one_that_another_deal_had_for_it() -> None:
+    world = World()
+    await world.take(Read("1", record(1, CrmBoardColumnId=7, CrmBoardColumnName="Tour"), 1))
+    (found,) = await world.take(Read("2", record(2, CrmBoardColumnId=7), 2))
+    assert b'"Tour"' in found.body
+
+
+def test_a_customers_names_are_columns_of_its_deals() -> None:
+    customer = Customer(source="nexudus", source_id="c", name="Zoë", company_name="Ünit", email="Z@X.org", read_at=1)
+    found = with_customer(deal(1, search_public="tour"), customer).columns
+    assert (found.customer_name_folded, found.customer_email_folded) == ("zoë", "z@x.org")
+    assert (found.search_public, found.search_personal) == ("tour unit", "zoe z@x.org")
+    assert with_customer(deal(1), None) == deal(1)
+
+
+async def test_requests_are_in_the_background_and_counted_also_when_they_fail() -> None:
+    requests = Requests("nexudus")
+
+    async def work(fetch: SharedFetch) -> None:
+        assert fetch.is_background
+        fetch.count_request("nexudus")
+        fetch.count_request("nexudus")
+        raise UpstreamUnavailable("nexudus")
+
+    with pytest.raises(UpstreamError):
+        await requests.send(work)
+    assert requests.count == 2
+
+
+def test_times_of_the_store_are_microseconds_in_utc() -> None:
+    assert moment(1_500_000).isoformat() == "1970-01-01T00:00:01.500000+00:00"

@@ -1,0 +1,26 @@
+"""`sync.run`: one line a run, as loud as it has to be."""
+
+import logging
+
+import pytest
+
+from sync.run import Counts, Problem, log_run
+
+
+@pytest.mark.parametrize(
+    ("counts", "problem", "level"),
+    [
+        (Counts(rows=5), None, logging.DEBUG),
+        (Counts(rows=5, changed=1), None, logging.INFO),
+        (Counts(deleted=1), None, logging.INFO),
+        (Counts(rows=5), Problem.COUNT_DIFFERS, logging.WARNING),
+    ],
+)
+def test_a_line_is_as_loud_as_what_happened(
+    counts: Counts, problem: str | None, level: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    log_run("nexudus", "sweep", counts, 1.0, problem=problem, state="complete")
+    (line,) = caplog.records
+    assert line.levelno == level
+    assert ("COUNT_DIFFERS" in line.getMessage()) is (problem is not None)
