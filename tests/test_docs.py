@@ -18,12 +18,13 @@ import server
 from resolvers.errors import ResolverError
 from resolvers.settings import Secret, Settings, variables
 from simulator import FAULTS, __main__
+from sync.settings import SyncSettings
 from tests.harness import Graph, open_graph
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples" / "queries"
 
-PACKAGES = ("httpserver", "web", "engine", "schema", "resolvers", "httpclient")
+PACKAGES = ("httpserver", "web", "engine", "schema", "resolvers", "sync", "httpclient")
 
 PAGES = sorted(
     page
@@ -63,6 +64,7 @@ def _subclasses(class_: type[Any]) -> Iterator[type[Any]]:
 
 def _settings() -> list[type[Settings]]:
     """Return the structs that settings are read into: the leaves, for the others are their bases."""
+    assert issubclass(SyncSettings, Settings)  # which is loaded by its import
     ours = [struct for struct in _subclasses(Settings) if not struct.__module__.startswith("tests.")]
     return [struct for struct in ours if not any(struct in other.__mro__[1:] for other in ours)]
 
