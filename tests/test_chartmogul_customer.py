@@ -44,8 +44,8 @@ async def client(simulator: Simulator) -> AsyncIterator[ChartMogulClient]:
 
 
 async def one(client: ChartMogulClient, uuid: str = ADA_CUSTOMER) -> Any:
-    (outcome,) = await client.customers.fetch_many([uuid], background(5))
-    return outcome
+    assert client.fetch_customer
+    return await client.fetch_customer(uuid, background(5))
 
 
 async def test_a_customer_has_a_name_a_company_and_an_address(client: ChartMogulClient) -> None:
