@@ -18,7 +18,7 @@ class CompiledDocument:
     @property
     def bytes(self) -> int:
         """Memory for what is compiled, estimated."""
-        return self._shared.bytes + 1_500 * len(self._found)
+        return self._shared.bytes
 
     def operation(self, schema: GraphQLSchema, name: str | None) -> CompiledQuery | None:
         """Return an operation if it is compiled, or can be."""
@@ -31,6 +31,7 @@ class CompiledDocument:
                     self._requested.add(key)
                 self._shared.fallbacks.add(Reason.FIRST_REQUEST if operation else Reason.OPERATION)
                 return None
+            self._shared.bytes += 1_500
             try:
                 found = CompiledQuery(schema, operation, self._shared)
             except NotCompiled as error:

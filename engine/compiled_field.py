@@ -1,7 +1,7 @@
-"""A compiled query's root field: it asks the loaders for its records, and serializes what they find."""
+"""A compiled query's root field: it requests its records from the loaders, and serializes what they find."""
 
 from asyncio import Future
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -12,7 +12,6 @@ from orjson import Fragment
 from engine.answer_size import AnswerSize
 from engine.context import Context
 from engine.fallbacks import NotCompiled, Reason
-from engine.functions import Function
 from engine.lookup import Lookup
 from engine.serialization_cache import SerializationCache
 from engine.slots import Slot
@@ -36,14 +35,17 @@ class Failure(NamedTuple):
 class Serializer:
     """Serializes records of one source, for one selection."""
 
-    function: Function
+    to_object: Callable[[Any], msgspec.Struct]
+    """Generated (`engine/codegen.py`): makes the object that is encoded as a record's JSON."""
+    repeats: bool
+    """Whether that may hold one value several times."""
     serialization_cache: SerializationCache
     number: int
 
     def complete(self, record: Any, size: AnswerSize) -> msgspec.Struct:
         """Return the object that is encoded as the record's JSON; raises `LimitExceeded`."""
-        completed = self.function.complete(record)
-        if self.function.repeats:  # else it is no longer than what the source sent
+        completed = self.to_object(record)
+        if self.repeats:  # else it is no longer than what the source sent
             size.check(completed)
         return completed
 
@@ -92,12 +94,12 @@ class CompiledField:
         lookup = self.lookup
         if lookup is None:
             return []
-        key, ask = lookup.key, context.loaders.ask
+        key, request = lookup.key, context.loaders.request
         found: list[Found] = []
         for one in value if lookup.is_list else (value,):
             try:
                 source, record_id = key(one)
-                found.append((source.name, ask(source, record_id)))
+                found.append((source.name, request(source, record_id)))
             except Exception as error:  # it becomes an error at the record's place in the answer
                 found.append(("", error))
         return found

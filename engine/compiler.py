@@ -39,12 +39,11 @@ from engine.answer_size import AnswerSize
 from engine.codegen import Collect, Fields
 from engine.compilation import Compilation
 from engine.compiled_field import CompiledField, Failure, Serializer, wait_all
-from engine.conditions import conditional_variables
 from engine.context import Context
 from engine.cost import LimitExceeded
 from engine.fallbacks import NotCompiled, Reason
 from engine.slots import slot_of
-from engine.variables import Variables
+from engine.variables import Variables, conditional_variables
 
 MAX_CONDITIONAL_VARIABLES = 4
 """Variables in `@skip` and `@include` of one document; each doubles what may have to be compiled."""
@@ -127,11 +126,13 @@ class CompiledQuery:
             if shared.specialisations >= MAX_SPECIALISATIONS or shared.root_fields >= MAX_COMPILED_FIELDS:
                 raise NotCompiled(Reason.CONDITIONS)
             shared.specialisations += 1
+            shared.bytes += 1_000
             try:
                 found = self._compile(
                     {name: value for name, value in variables.items() if name in self._conditional_variables}
                 )
                 shared.root_fields += len(found)
+                shared.bytes += 1_200 * len(found)
             except NotCompiled as error:
                 found = error.reason
             except GraphQLError:  # a literal that its type refuses
@@ -191,7 +192,7 @@ class CompiledQuery:
             if named is type_ or (
                 not isinstance(named, GraphQLObjectType) and self._schema.is_sub_type(named, type_)  # type: ignore[arg-type] # abstract, if no object
             ):
-                found[source] = self._shared.compile_serializer(type_, mapping, details, collect)
+                found[source] = self._shared.serializer(type_, mapping, details, collect)
         return found
 
 

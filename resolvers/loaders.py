@@ -50,15 +50,15 @@ class Loaders:
 
         Nothing is awaited before the key is queued, or records asked for together would not share a batch.
         """
-        found = self.ask(source, source_id)
+        found = self.request(source, source_id)
         if not isinstance(found, asyncio.Future):
             return found
         # All callers of a key share one future: graphql-core cancels siblings of a failed non-null field, and an
         # unshielded cancellation would reach the others.
         return await asyncio.shield(found)
 
-    def ask(self, source: Source, source_id: str) -> Found:
-        """Return the record if it is known, or the future that will have it; all who ask for the key share it.
+    def request(self, source: Source, source_id: str) -> Found:
+        """Return the record if it is known, or the future that will have it; all who request the key share it.
 
         Raises `SourceNotConfigured`.
         """
