@@ -35,7 +35,7 @@ class Waiter:
         """Wait until each record that has been joined has an outcome, or the operation's deadline passes."""
         if self._pending:
             self._future = self.operation.loop.create_future()
-            with suppress(TimeoutError), TimeLimit(lambda: self.operation.deadline):
+            with suppress(TimeoutError), TimeLimit(lambda: self.operation.deadline, self.operation.loop):
                 await self._future
 
     def expect_outcome(self) -> None:

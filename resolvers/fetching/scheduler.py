@@ -12,6 +12,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from contextvars import Context
 from time import monotonic
+from weakref import ref
 
 from aiohttp import ClientSession
 
@@ -26,12 +27,12 @@ from resolvers.fetching.diagnostics import Diagnostics
 from resolvers.fetching.fair_queue import PENDING, FairQueue, KeyRequest, Waiter
 from resolvers.fetching.record_cache import Entry, RecordCache
 from resolvers.fetching.shared_fetch import SharedFetches
-from resolvers.fetching.upstream_context import Permit, SharedFetch, Stale, UpstreamContext
+from resolvers.fetching.upstream_context import Permit, SharedFetch, Stale, UpstreamContext, Usage
 from resolvers.resilience.circuit_breaker import Verdict
 from resolvers.resilience.concurrency_limiter import ConcurrencyLimiter
 from resolvers.resilience.rate_limiter import RateLimiter
 from resolvers.resilience.transport import Transport, TransportSettings
-from resolvers.source import Client, Listing, Outcome, Record, Source, SourceSettings
+from resolvers.source import Client, Listing, Outcome, Source, SourceSettings
 from resolvers.telemetry import Telemetry
 
 NO_STALE_ANSWER = (UpstreamUnauthorized, UpstreamForbidden)
@@ -61,37 +62,37 @@ class Scheduler:
         """Return the fresh entry of the cache, if there is one and the operation may use it; awaits nothing."""
         entry = None if operation.wants_fresh else self._cache.fresh(source_id)
         if entry is not None:
-            cost = operation.usage(self.source)
-            cost.keys += 1
-            cost.cached += 1
+            usage = operation.usage(self.source)
+            usage.keys += 1
+            usage.cached += 1
         return entry
 
-    def has(self, source_id: str, record: Record | None) -> bool:
-        """Return whether the fresh entry is this very record; with None: whether it says that there is none."""
-        entry = self._cache.fresh(source_id)
-        return entry is not None and entry.record is record
+    def holds(self, entries: Iterable[tuple[str, ref[Entry]]]) -> bool:
+        """Return whether all of these are entries of the cache still, and fresh."""
+        return self._cache.holds(entries)
 
     async def fetch_many(self, ids: Sequence[str], operation: UpstreamContext) -> list[Outcome]:
         """Return one outcome for each of the distinct ids, in order, by the operation's deadline.
 
         Errors are outcomes, not raised. When the caller is cancelled, ids that nobody else waits for are not fetched.
         """
-        operation.usage(self.source).keys += len(ids)
-        operation.begin_waiting(self.source)
+        usage = operation.usage(self.source)
+        usage.keys += len(ids)
+        usage.begin_waiting(operation.now())
         waiter = Waiter(operation)
         key_requests: list[KeyRequest] = []
         try:
-            key_requests = self._request(ids, waiter)
+            key_requests = self._request(ids, waiter, usage)
             await waiter.wait()
             return [self._outcome(one, operation) for one in key_requests]
         except Exception as error:  # a fault of ours: those who wait have to know
             return [error] * len(ids)
         finally:
-            operation.end_waiting(self.source)
+            usage.end_waiting(operation.now())
             if not waiter.is_complete:
                 self._stop_waiting(key_requests, waiter)
 
-    def _request(self, ids: Sequence[str], waiter: Waiter) -> list[KeyRequest]:
+    def _request(self, ids: Sequence[str], waiter: Waiter, usage: Usage) -> list[KeyRequest]:
         """Join each id's fetch, or queue it; refuse at once what could not be sent before the deadline."""
         operation = waiter.operation
         found, new = [], []
@@ -102,7 +103,7 @@ class Scheduler:
                 key_request = KeyRequest(source_id, operation)
                 new.append(key_request)
             else:
-                operation.usage(self.source).joined += 1
+                usage.joined += 1
             key_request.join(waiter)
             found.append(key_request)
         fitting = self._fitting(len(new), operation)
@@ -114,8 +115,10 @@ class Scheduler:
             for key_request in late:
                 key_request.settle(refusal)
         if self._queue and self._dispatching is None:
-            # In the next turn: ids that others request in this one can share the batch.
-            self._dispatching = operation.loop.call_soon(self._dispatch, context=Context())
+            if self._client.batch_size == 1:
+                Context().run(self._dispatch)
+            else:  # in the next turn: ids that others request in this one can share the batch
+                self._dispatching = operation.loop.call_soon(self._dispatch, context=Context())
         return found
 
     def _fitting(self, count: int, operation: UpstreamContext) -> int:

@@ -71,7 +71,7 @@ class Attempt:
         deadline = self._shared_fetch.now() + self._seconds
         found: Response | TimeoutError | MalformedResponse | ConnectionFailed
         try:
-            with TimeLimit(lambda: deadline):
+            with TimeLimit(lambda: deadline, self._shared_fetch.loop):
                 found = await upstream.http_client.send(
                     self._request,
                     max_bytes=upstream.max_bytes,

@@ -21,16 +21,17 @@ class TimeLimit:
 
     __slots__ = ("_has_expired", "_loop", "_task", "_timer", "_turns", "_when")
 
-    def __init__(self, when: Callable[[], float]) -> None:
+    def __init__(self, when: Callable[[], float], loop: asyncio.AbstractEventLoop | None = None) -> None:
+        """`loop`: the running one, for those who have it; to look for it is a system call, up to Python 3.11."""
         self._when = when
+        self._loop = loop or asyncio.get_running_loop()
         self._turns = TURNS_TO_READ
         self._has_expired = False
 
     def __enter__(self) -> None:
-        task = asyncio.current_task()
+        task = asyncio.current_task(self._loop)
         assert task
         self._task = task
-        self._loop = task.get_loop()
         self._timer: asyncio.Handle = self._loop.call_at(self._when(), self._ring)
 
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
