@@ -106,9 +106,8 @@ class CompiledField:
 
     def complete(self, found: list[Found], failures: list[Failure], size: AnswerSize) -> Any:
         """Return the field's value in the answer: JSON, but for a `__typename`. Raises `LimitExceeded`."""
-        size.add(len(self.key) + 4)  # quotation marks, colon, comma
         if self.lookup is None:
-            size.add(len(self.value) + 2)
+            size.add(len(self.key) + len(self.value) + 6)  # quotation marks, colon, comma
             return self.value
         serializers = self.serializers
         # One record at a time: its memory is still in the processor's cache when the next one is encoded.
@@ -139,11 +138,8 @@ class CompiledField:
                 text += b"null"
             size.add(len(text) - before)
             before = len(text)
-        value = bytes(text)
-        if not self.lookup.is_list:
-            return Fragment(value)
-        size.add(2)
-        return Fragment(b"[%b]" % value)
+        size.add(len(self.key) + 4 + 2 * self.lookup.is_list)  # quotation marks, colon, comma, brackets
+        return Fragment(b"[%b]" % bytes(text) if self.lookup.is_list else bytes(text))
 
     def _failure(self, error: BaseException, index: int) -> Failure:
         assert self.lookup

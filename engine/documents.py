@@ -120,7 +120,7 @@ def memory_of(found: object, key: Key) -> int:
     """Estimate the bytes that a document takes, or a refusal."""
     length = len(key if isinstance(key, str) else key[0])
     if isinstance(found, Document):
-        return 15_000 + 100 * max(length, len(found.text)) + found.compiled_document.bytes
+        return 15_000 + 100 * max(length, len(found.text)) + found.compiled_document.shared.bytes
     return 1_000 + 6 * length
 
 

@@ -94,7 +94,7 @@ class Engine:
         assert schema, "no restricted schema was given"
         most = self._limits.max_answer_bytes
         compiled = document.compiled_document
-        before = compiled.bytes
+        before = compiled.shared.bytes
         query = compiled.operation(schema, document.known_name(operation_name))
         result = None
         try:
@@ -103,7 +103,7 @@ class Engine:
                     variables or {}, context, AnswerSize(most), document.text, document.parameters
                 )
         finally:
-            if compiled.bytes != before:
+            if compiled.shared.bytes != before:
                 self._documents.recount(document)
         if result is None:
             result = await execute_with_graphql_core(schema, document.tree, variables, operation_name, context)

@@ -84,12 +84,17 @@ class Scheduler:
         try:
             key_requests = self._request(ids, waiter, usage)
             await waiter.wait()
-            return [self._outcome(one, operation) for one in key_requests]
+            return [
+                self._stale_or_failure(one, operation)
+                if one.outcome is PENDING or isinstance(one.outcome, UpstreamError)
+                else one.outcome
+                for one in key_requests
+            ]
         except Exception as error:  # a fault of ours: those who wait have to know
             return [error] * len(ids)
         finally:
             usage.end_waiting(operation.now())
-            if not waiter.is_complete:
+            if waiter.pending:
                 self._stop_waiting(key_requests, waiter)
 
     def _request(self, ids: Sequence[str], waiter: Waiter, usage: Usage) -> list[KeyRequest]:
@@ -141,21 +146,21 @@ class Scheduler:
     def _over_budget(self, delay: float) -> UpstreamRateLimited:
         return UpstreamRateLimited(self.source, detail="own budget", retry_after_seconds=round(delay, 1))
 
-    def _outcome(self, key_request: KeyRequest, operation: UpstreamContext) -> Outcome:
-        outcome: Outcome = key_request.outcome
+    def _stale_or_failure(self, key_request: KeyRequest, operation: UpstreamContext) -> Outcome:
+        """Return what an operation gets where there is no outcome by its deadline, or a failure."""
+        failure: UpstreamError = key_request.outcome
         rate_limiter = self._client.transport.rate_limiter
-        if outcome is not PENDING:
-            pass
-        elif key_request.is_queued and rate_limiter.is_saturated:
-            outcome = self._over_budget(max(rate_limiter.delay(1), 1.0))
-        else:
-            outcome = UpstreamTimeout(self.source, detail="the operation's deadline passed")
-        if isinstance(outcome, UpstreamError) and not (operation.wants_fresh or isinstance(outcome, NO_STALE_ANSWER)):
+        if key_request.outcome is PENDING:
+            if key_request.is_queued and rate_limiter.is_saturated:
+                failure = self._over_budget(max(rate_limiter.delay(1), 1.0))
+            else:
+                failure = UpstreamTimeout(self.source, detail="the operation's deadline passed")
+        if not (operation.wants_fresh or isinstance(failure, NO_STALE_ANSWER)):
             stale = self._cache.stale(key_request.source_id)
             if stale is not None:
-                operation.stale.append(Stale(self.source, key_request.source_id, stale[1], outcome.code))
+                operation.stale.append(Stale(self.source, key_request.source_id, stale[1], failure.code))
                 return stale[0]
-        return outcome
+        return failure
 
     def _stop_waiting(self, key_requests: Iterable[KeyRequest], waiter: Waiter) -> None:
         """Remove a waiter; remove from the queue, or cancel, what has no waiter left."""

@@ -95,7 +95,7 @@ class Permit(Protocol):
         """Count the request in the ration from now on."""
 
     def release_slot(self) -> None:
-        """Give the slot to the next request: the whole response is there."""
+        """Give the slot to the next request: the whole response is there, and a good one."""
 
     def release(self, verdict: Verdict, *, weight: int = 1) -> None:
         """Give back what is still held, and record the verdict on the source's health."""

@@ -101,7 +101,6 @@ class Attempt:
             if isinstance(found, Response):
                 status = found.status
                 body = decipher(source, found)
-                upstream.concurrency_limiter.increase()
                 self._permit.release_slot()
                 self._end(status, None, Verdict.GOOD)
                 return body
