@@ -13,7 +13,7 @@ from engine.literals import Parameterised
 from engine.lookup import Records
 from engine.mapping import ObjectMapping
 from engine.serialization_cache import SerializationCache
-from engine.slots import moved
+from engine.slots import shifted_position
 
 MOST_BYTES = 1_000_000
 """Memory for the serializers of one document, estimated; what would take more is not compiled."""
@@ -78,7 +78,7 @@ class Compilation:
                 str(failure.error),
                 None,
                 source,
-                [moved(position, self.slots, self.parameters, parameters) for position in failure.positions],
+                [shifted_position(position, self.slots, self.parameters, parameters) for position in failure.positions],
                 failure.path,
                 failure.error if isinstance(failure.error, Exception) else None,
             )

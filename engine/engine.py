@@ -95,7 +95,7 @@ class Engine:
         most = self._limits.max_answer_bytes
         compiled = document.compiled_document
         before = compiled.shared.bytes
-        query = compiled.operation(schema, document.known_name(operation_name))
+        query = compiled.operation(schema, document.operation_key(operation_name))
         result = None
         try:
             if query is not None:

@@ -207,7 +207,7 @@ class NexudusClient:
             return error
         except UpstreamError as error:
             return error
-        self._lists.single_lacked(absent)
+        self._lists.learn_absent(absent)
         return record
 
     def _listing(self, ids: Sequence[str]) -> Request:

@@ -55,7 +55,7 @@ class ListDoubts:
         """The fields that the account does not send for single records either, hence may lack in a list's rows."""
         return self._never_sent if self._clock() < self._never_sent_until else _NOTHING
 
-    def single_lacked(self, fields: frozenset[str]) -> None:
+    def learn_absent(self, fields: frozenset[str]) -> None:
         """Take note of what a single record lacked; it takes two of them in a row to be believed."""
         self._never_sent = fields & self._last_absent
         self._last_absent = fields

@@ -140,7 +140,7 @@ class PasswordTokens:
             form = {"grant_type": "refresh_token", "refresh_token": self._refresh}
             self._refresh = None
             try:
-                return await self._ask(form, "token-refresh")
+                return await self._request_grant(form, "token-refresh")
             except UpstreamError as failure:
                 if failure.retryable:
                     self._pause.begin(failure)
@@ -148,12 +148,12 @@ class PasswordTokens:
             # Used up or too old: the password gives a new one.
         form = {"grant_type": "password", "username": self._username, "password": self._password.reveal()}
         try:
-            return await self._ask(form, "token-password")
+            return await self._request_grant(form, "token-password")
         except UpstreamError as failure:
             self._pause.begin(failure)
             raise
 
-    async def _ask(self, form: dict[str, str], kind: str) -> str:
+    async def _request_grant(self, form: dict[str, str], kind: str) -> str:
         """Return the token that a grant gives; raises `UpstreamUnauthorized` if it is refused."""
         renewal = UpstreamContext(_LONGEST_RENEWAL_SECONDS)
         shared_fetch = SharedFetch(lambda: {renewal}.union(*(waiting.waiters() for waiting in self._waiting)))
