@@ -2,7 +2,6 @@
 
 from asyncio import Future
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -144,13 +143,3 @@ class CompiledField:
     def _failure(self, error: BaseException, index: int) -> Failure:
         assert self.lookup
         return Failure(error, [self.key, index] if self.lookup.is_list else [self.key], self.positions)
-
-
-async def wait_all(requested: list[list[Found]]) -> None:
-    """Wait for every record that was requested."""
-    for found in requested:
-        for _, outcome in found:
-            # One by one: those of a source come together, so that only the first one has to be awaited.
-            if isinstance(outcome, Future) and not outcome.done():
-                with suppress(Exception):  # `complete` puts it at its place in the answer
-                    await outcome

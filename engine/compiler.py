@@ -13,7 +13,9 @@ located error for each record that failed) are compared with it by `tests/test_e
 `engine/fallbacks.py` counts each reason; an unexpected exception is logged.
 """
 
+from asyncio import Future
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from graphql import (
@@ -38,7 +40,7 @@ from graphql.execution.values import VariableValues, get_argument_values
 from engine.answer_size import AnswerSize
 from engine.codegen import Collect, Fields
 from engine.compilation import Compilation
-from engine.compiled_field import CompiledField, Failure, Serializer, wait_all
+from engine.compiled_field import CompiledField, Failure, Found, Serializer
 from engine.context import Context
 from engine.cost import LimitExceeded
 from engine.fallbacks import NotCompiled, Reason
@@ -98,9 +100,9 @@ class CompiledQuery:
             # All of them before anything is asked for: one that is refused shall cost no request.
             values = [field.argument(variables, parameters) for field in fields]
             requested = [field.request(value, context) for field, value in zip(fields, values, strict=True)]
-            await wait_all(requested)
+            await _wait_for(requested)
             failures: list[Failure] = []
-            size.add(1)  # braces around the fields, less the comma behind the last one
+            size.bytes += 1  # braces around the fields, less the comma behind the last one
             data = {f.key: f.complete(found, failures, size) for f, found in zip(fields, requested, strict=True)}
             errors = self._shared.located(failures, text, parameters) if failures else None
         except LimitExceeded:
@@ -194,6 +196,16 @@ class CompiledQuery:
             ):
                 found[source] = self._shared.serializer(type_, mapping, details, collect)
         return found
+
+
+async def _wait_for(requested: list[list[Found]]) -> None:
+    """Wait for every record that was requested."""
+    for found in requested:
+        for _, outcome in found:
+            # One by one: those of a source come together, so that only the first one has to be awaited.
+            if isinstance(outcome, Future) and not outcome.done():
+                with suppress(Exception):  # `complete` puts it at its place in the answer
+                    await outcome
 
 
 def _has_variables(node: ValueNode | None) -> bool:

@@ -119,7 +119,7 @@ class Scheduler:
             refusal = self._over_budget(self._delay(operation, len(late)))
             for key_request in late:
                 key_request.settle(refusal)
-        if self._queue and self._dispatching is None:
+        if fitting and self._dispatching is None:
             if self._client.batch_size == 1:
                 Context().run(self._dispatch)
             else:  # in the next turn: ids that others request in this one can share the batch

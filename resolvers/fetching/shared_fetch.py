@@ -62,7 +62,8 @@ class SharedFetches:
         except Exception as error:
             outcomes = error
         self._running.pop(shared_fetch, None)
-        shared_fetch.release_permit()
+        if shared_fetch.permit is not None:
+            shared_fetch.release_permit()
         if not isinstance(outcomes, Exception):
             try:
                 self._on_done(batch, outcomes)
