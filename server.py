@@ -46,7 +46,8 @@ from resolvers.fetching.upstream_context import UpstreamContext
 from resolvers.loaders import Loaders
 from resolvers.registry import SOURCES
 from resolvers.resilience.transport import TransportSettings
-from resolvers.settings import BadSettings, Settings, misspelt, read, read_text
+from resolvers.setting_names import misspelt
+from resolvers.settings import BadSettings, Settings, read, read_text
 from resolvers.source import SourceSettings
 from resolvers.telemetry import log_events
 from schema import build_restricted_schema, build_schema

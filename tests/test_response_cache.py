@@ -3,11 +3,11 @@
 import tracemalloc
 from functools import partial
 from typing import Any
-from weakref import ref
 
 import pytest
 
 from httpserver.request import Headers, HttpRequest
+from resolvers.fetching.record_cache import Entry
 from resolvers.loaders import CachedRecords
 from web.auth.callers import Caller
 from web.response_cache import ASKED_BEFORE, LONGEST_SECONDS, MOST_BYTES, RECENT_SECONDS, ResponseCache
@@ -145,19 +145,19 @@ def test_the_same_question_takes_no_more_room_the_second_time() -> None:
 
 
 def test_an_answer_takes_about_as_much_memory_as_it_is_counted_as() -> None:
-    class Holds:
-        def has(self, *_: Any) -> bool:
-            return True
-
-    kept, holds = Kept(), Holds()
-    records = [Kept() for _ in range(50)]  # anything that can be referred to weakly
+    kept = Kept()
+    scheduler: Any = kept  # of which nothing is asked
+    entries = [Entry(None, 0, 0, 0, 0) for _ in range(50)]
     tracemalloc.start()
     try:
         for number in range(100):
-            held: Any = [(holds, f"{number:010}{index}", record) for index, record in enumerate(records)]
+            held = [(f"{number:010}{index}", entry) for index, entry in enumerate(entries)]
             kept.keep(HttpRequest("POST", HEAD, body=b"%d" % number), NOBODY, b"", lambda: None)
             kept.keep(
-                HttpRequest("POST", HEAD, body=b"%d" % number), NOBODY, b"x" * 5_000, partial(CachedRecords, held)
+                HttpRequest("POST", HEAD, body=b"%d" % number),
+                NOBODY,
+                b"x" * 5_000,
+                partial(CachedRecords, [(scheduler, held)]),
             )
         del held
         taken, _ = tracemalloc.get_traced_memory()
@@ -185,29 +185,3 @@ def test_what_is_known_of_a_caller_counts_as_well(scopes: int) -> None:
     assert (found == 10) is (scopes == 0)  # of the large ones there is room for some only
     assert 0.5 < found / 10 * taken / kept.memory_bytes < 1.5
     assert kept.memory_bytes <= MOST_BYTES
-
-
-async def test_records_are_not_kept_alive_nor_is_another_taken_for_one_that_is_gone() -> None:
-    class Record:
-        """A record."""
-
-    class Store:
-        def __init__(self) -> None:
-            self.records: dict[str, Any] = {}
-
-        def has(self, source_id: str, record: Any) -> bool:
-            return source_id in self.records and self.records[source_id] is record
-
-    store: Any = Store()
-    store.records = {"1": Record(), "2": None}
-    at_hand = CachedRecords([(store, "1", store.records["1"]), (store, "2", None)])
-    assert at_hand()
-    assert len(at_hand) == 2
-    held = ref(store.records["1"])
-    store.records["1"] = Record()
-    assert held() is None
-    assert not at_hand()
-    store.records["1"] = None  # there is none any more
-    assert not at_hand()
-    del store.records["1"]
-    assert not at_hand()
