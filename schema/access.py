@@ -115,6 +115,11 @@ def close_personal_fields(schema: GraphQLSchema, *, custom_attributes_too: bool 
             field.resolve = _refuse
 
 
+def refuses(field: GraphQLField) -> bool:
+    """Whether a field is closed to the callers of its schema."""
+    return field.resolve is _refuse
+
+
 def _refuse(_source: Any, info: GraphQLResolveInfo[Any], **_arguments: Any) -> None:
     """Give null and note it: to raise would cost ten times as much, and one document can ask ten thousand times."""
     refused = info.context.refused

@@ -6,6 +6,10 @@ import strawberry
 from strawberry.tools import create_type
 
 from schema.context import Info
+from schema.deals.connections import opportunities
+from schema.deals.pipelines import pipelines
+from schema.deals.source_info import sources
+from schema.deals.summaries import opportunity_summary
 from schema.lookups import BY_ID, BY_IDS, LOOKUPS
 from schema.opportunity import GlobalId, GlobalIds, Node, Opportunity
 from schema.sources import SOURCE_TYPES, SourceType
@@ -59,6 +63,16 @@ def own_field(one: SourceType) -> Any:
 
 Query = create_type(
     "Query",
-    [opportunity, opportunities_by_id, *map(own_field, SOURCE_TYPES), node, nodes],
-    description="Sales opportunities of every configured source, by id.",
+    [
+        opportunity,
+        opportunities_by_id,
+        *map(own_field, SOURCE_TYPES),
+        node,
+        nodes,
+        opportunities,
+        opportunity_summary,
+        pipelines,
+        sources,
+    ],
+    description="Sales opportunities of every configured source: by id, in lists, and in totals.",
 )

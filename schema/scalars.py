@@ -20,6 +20,21 @@ def _utc_text(value: datetime) -> str:
     return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("a point in time needs its UTC offset")
+    return moment.astimezone(UTC)
+
+
+def _finite(text: str) -> Decimal:
+    # Not a JSON number: whoever sends one has lost digits before they get here.
+    number = Decimal(text) if isinstance(text, str) else None
+    if number is None or not number.is_finite():
+        raise ValueError("a decimal number is a string of digits")
+    return number
+
+
 def _same(value: Any) -> Any:
     return value
 
@@ -38,13 +53,13 @@ SCALARS: dict[object, ScalarDefinition] = {
         description="A point in time with its UTC offset, RFC 3339.",
         specified_by_url="https://scalars.graphql.org/andimarek/date-time.html",
         serialize=_utc_text,
-        parse_value=datetime.fromisoformat,
+        parse_value=_moment,
     ),
     Decimal: strawberry.scalar(
         name="Decimal",
         description="An exact decimal number, as a string.",
         serialize=_decimal_text,
-        parse_value=Decimal,
+        parse_value=_finite,
     ),
     Json: strawberry.scalar(name="JSON", description="Any JSON value.", serialize=_same, parse_value=_same),
 }

@@ -74,6 +74,10 @@ class Scheduler:
             cost.cached += 1
         return entry
 
+    def age_seconds(self, source_id: str) -> float:
+        """Return how long ago what the cache has of an id came from the source; 0 where it has nothing."""
+        return self._cache.age_seconds(source_id)
+
     def has(self, source_id: str, record: Record | None) -> bool:
         """Return whether the fresh entry is this very record; with None: whether it says that there is none."""
         entry = self._cache.fresh(source_id)
