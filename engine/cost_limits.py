@@ -92,7 +92,7 @@ class CostLimits:
             raise LimitExceeded("aliases in introspection", MOST_ALIASES)
         for node, size in fields:
             self._add(cost, node, size, defaults)
-        if sum(record_cost.constant for asked in cost.records.values()) > self.limits.max_records:
+        if sum(asked.constant for asked in cost.records.values()) > self.limits.max_records:
             raise LimitExceeded("records", self.limits.max_records)
         return cost
 

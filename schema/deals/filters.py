@@ -1,12 +1,14 @@
 """`OpportunityFilter`: which deals, field by field as `listed_fields.py` has them, and its conditions for the store."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
 import strawberry
+from strawberry.utils.str_converters import to_camel_case
 
 from resolvers.errors import BadUserInput
 from schema.access import READ_CONTACTS, Forbidden
@@ -135,7 +137,9 @@ class _Reading:
             if (value := getattr(given, field.name)) is not None:
                 parts += self._field(field, value)
         for attribute in getattr(given, CUSTOM) or ():
-            parts += self._attribute(attribute)
+            check_open(CUSTOM, self.closed)
+            with _named(CUSTOM):
+                parts += self._attribute(attribute)
         if given.and_ is not None:
             parts += [self.filter(one, level + 1) for one in given.and_]
         if given.or_ is not None:
@@ -144,9 +148,12 @@ class _Reading:
             parts.append(Not(self.filter(given.not_, level + 1)))
         return And(tuple(parts))
 
-    def _field(self, field: ListedField, value: Any) -> Iterator[Condition]:
+    def _field(self, field: ListedField, value: Any) -> list[Condition]:
         check_open(field.name, self.closed)
-        given = self._counted(value)
+        with _named(field.name):
+            return list(self._compared(field, self._counted(value)))
+
+    def _compared(self, field: ListedField, given: dict[str, Any]) -> Iterator[Condition]:
         make = partial(Compare, field.column)
         if field.kind is Kind.MONEY:
             return money(given, make)
@@ -155,7 +162,6 @@ class _Reading:
         return plain(given, make, _STORED[field.kind])
 
     def _attribute(self, given: CustomAttributeFilter) -> Iterator[Condition]:
-        check_open(CUSTOM, self.closed)
         texts = partial(CompareAttribute, given.key, "text_folded")
         figures = partial(CompareAttribute, given.key, "number")
         booleans = partial(CompareAttribute, given.key, "boolean")
@@ -184,6 +190,15 @@ class _Reading:
             raise BadUserInput(f"A filter may have at most {MOST_CONDITIONS} comparisons.")
         if self.values > MOST_VALUES:
             raise BadUserInput(f"A filter may have at most {MOST_VALUES} values.")
+
+
+@contextmanager
+def _named(name: str) -> Iterator[None]:
+    """Say in a refusal which field of the filter it is about."""
+    try:
+        yield
+    except BadUserInput as error:
+        raise BadUserInput(f"`filter.{to_camel_case(name)}`: {error.message}") from None
 
 
 def check_open(name: str, closed: frozenset[str]) -> None:
