@@ -24,10 +24,14 @@ PERSONAL_FIELDS = """
 
 NOT_PERSONAL = {
     "Query": " ".join(
-        ["opportunity opportunitiesById node nodes _entities _service", *(one.root_field for one in SOURCE_TYPES)]
+        [
+            "opportunity opportunitiesById node nodes opportunities opportunitySummary pipelines sources",
+            "_entities _service",
+            *(name for one in SOURCE_TYPES for name in (one.root_field, one.list_field)),
+        ]
     ),
     "Node": "id",
-    "Opportunity": "id source sourceId status value pipelineName stageName customer createdAt updatedAt",
+    "Opportunity": "id source sourceId status value pipelineName stageName customer createdAt updatedAt asOf",
     "NexudusOpportunity": "uniqueId boardColumn position coworker team opportunityType responsible "
     "referrerId agentId valueAmount statusCode isCompleted dueDate isReminded leadSource leadSourceCode lossReason "
     "lossReasonCode wonOn lostOn crmUpdatedOn utm isNew systemId",
@@ -45,6 +49,20 @@ NOT_PERSONAL = {
     "NexudusTeam": "id name profileWebsite",
     "NexudusOpportunityType": "id name",
     "NexudusUtm": "source medium campaign content term",
+    "OpportunityConnection": "edges nodes pageInfo totalCount summary sources",
+    "OpportunityEdge": "cursor node",
+    "PageInfo": "hasNextPage hasPreviousPage startCursor endCursor",
+    "ListedSource": "source asOf ageSeconds isComplete",
+    "OpportunitySummary": "rows asOf isComplete",
+    "SummaryRow": "keys currency kind count amount weightedAmount averageAmount missingAmountCount "
+    "missingLikelihoodCount converted",
+    "SummaryKey": "dimension value",  # of a dimension that shows personal data, for those who may see it alone
+    "ConvertedAmounts": "currency amount weightedAmount rateDate",
+    "Pipeline": "name source stages",
+    "PipelineStage": "name position count",
+    "SourceInfo": "name account capabilities status",
+    "SourceStatus": "asOf ageSeconds isComplete state lastSweepAt nextRunAt rows drift lastError progress",
+    "SweepProgress": "rows total",
     "_Service": "sdl",
 }
 

@@ -78,7 +78,7 @@ LISTED: Final = (
         column="source",
         kind=Kind.ENUM,
         enum=OpportunitySource,
-        dimension="SOURCE",
+        dimension="source",
         about="The system that owns the record.",
     ),
     _keyword("source_id", "source_id", about="The record's id in its own system."),
@@ -88,7 +88,7 @@ LISTED: Final = (
         column="status",
         kind=Kind.ENUM,
         enum=OpportunityStatus,
-        dimension="STATUS",
+        dimension="status",
         about="Outcome of the deal.",
     ),
     ListedField(
@@ -103,41 +103,41 @@ LISTED: Final = (
         ),
         column="currency",
         kind=Kind.CODE,
-        dimension="CURRENCY",
+        dimension="currency",
         about="ISO 4217, also where no amount is recorded.",
     ),
     _keyword(
         "kind",
         "ChartMogulOpportunity.raw_type",
-        dimension="KIND",
+        dimension="kind",
         about="What the amount stands for: ChartMogul's `recurring`, `arr`, `one-time`; null where not said.",
     ),
-    _text("pipeline_name", "pipeline_name", column="pipeline", written=("pipeline_name",), dimension="PIPELINE"),
-    _text("stage_name", "stage_name", column="stage", written=("stage_name",), dimension="STAGE"),
+    _text("pipeline_name", "pipeline_name", column="pipeline", written=("pipeline_name",), dimension="pipeline"),
+    _text("stage_name", "stage_name", column="stage", written=("stage_name",), dimension="stage"),
     _text(
         "owner",
         "owner.email",
         "owner.name",
         column="owner",
         written=("owner_email", "owner_name"),
-        dimension="OWNER",
+        dimension="owner",
         about="The owner's email address, else the name.",
     ),
     _keyword("customer_source_id", "customer.source_id"),
     _text("customer_name", "customer.name", column="customer_name"),
     _text("customer_company_name", "customer.company_name", column="customer_company"),
     _text("customer_email", "customer.email", column="customer_email"),
-    _moment("created_at", "created_at", dimension="CREATED_MONTH"),
+    _moment("created_at", "created_at", dimension="created_month"),
     _moment("updated_at", "updated_at"),
     _text("name", "NexudusOpportunity.name", column="name"),
-    _keyword("opportunity_type", "NexudusOpportunity.opportunity_type.name", dimension="OPPORTUNITY_TYPE"),
+    _keyword("opportunity_type", "NexudusOpportunity.opportunity_type.name", dimension="opportunity_type"),
     ListedField(
         name="lead_source",
         paths=("NexudusOpportunity.lead_source",),
         column="lead_source",
         kind=Kind.ENUM,
         enum=LeadSource,
-        dimension="LEAD_SOURCE",
+        dimension="lead_source",
     ),
     ListedField(
         name="loss_reason",
@@ -145,14 +145,14 @@ LISTED: Final = (
         column="loss_reason",
         kind=Kind.ENUM,
         enum=LossReason,
-        dimension="LOSS_REASON",
+        dimension="loss_reason",
     ),
     _moment("due_date", "NexudusOpportunity.due_date", "due_at", about="When to follow up."),
     _moment("won_on", "NexudusOpportunity.won_on", "won_at"),
     _moment("lost_on", "NexudusOpportunity.lost_on", "lost_at"),
     _keyword("utm_source", "NexudusOpportunity.utm.source"),
     _keyword("utm_medium", "NexudusOpportunity.utm.medium"),
-    _keyword("utm_campaign", "NexudusOpportunity.utm.campaign", dimension="CAMPAIGN"),
+    _keyword("utm_campaign", "NexudusOpportunity.utm.campaign", dimension="campaign"),
     _keyword("utm_content", "NexudusOpportunity.utm.content"),
     _keyword("utm_term", "NexudusOpportunity.utm.term"),
     _keyword("system_id", "NexudusOpportunity.system_id"),
@@ -169,14 +169,14 @@ LISTED: Final = (
         column="forecast_category",
         kind=Kind.ENUM,
         enum=ChartMogulForecastCategory,
-        dimension="FORECAST_CATEGORY",
+        dimension="forecast_category",
     ),
     ListedField(
         name="estimated_close_date",
         paths=("ChartMogulOpportunity.estimated_close_date",),
         column="close_on",
         kind=Kind.DAY,
-        dimension="CLOSE_MONTH",
+        dimension="close_month",
     ),
 )
 BY_NAME: Final = {field.name: field for field in LISTED}
@@ -215,8 +215,8 @@ def description(field: ListedField) -> str:
 
 
 def enum_of(name: str, fields: Mapping[str, ListedField], about: str) -> Any:
-    """Return an enumeration in the graph with a value for each of these fields; each is its own name."""
-    values = {key: strawberry.enum_value(key, description=description(field)) for key, field in fields.items()}
+    """Return an enumeration in the graph: a name for each of these fields, which in small letters is its value."""
+    values = {key: strawberry.enum_value(key.lower(), description=description(field)) for key, field in fields.items()}
     enum: Any = Enum(name, values)  # type: ignore[misc] # its members are known only now
     return strawberry.enum(enum, description=about)
 

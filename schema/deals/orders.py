@@ -13,12 +13,16 @@ from store.pages import OrderKey
 
 MOST_KEYS: Final = 5
 
-_FIELDS: Final = {field.name.upper(): field for field in LISTED if field.is_ordered}
+_FIELDS: Final = {field.name: field for field in LISTED if field.is_ordered}
 
 if TYPE_CHECKING:
     OpportunityOrderField: TypeAlias = Any
 else:
-    OpportunityOrderField = enum_of("OpportunityOrderField", _FIELDS, "What a list can be ordered by.")
+    OpportunityOrderField = enum_of(
+        "OpportunityOrderField",
+        {name.upper(): field for name, field in _FIELDS.items()},
+        "What a list can be ordered by.",
+    )
 
 
 @strawberry.enum(description="The direction of an order.")

@@ -24,7 +24,9 @@ _FIELDS: Final[dict[str, ListedField]] = {field.dimension: field for field in LI
 if TYPE_CHECKING:
     SummaryDimension: TypeAlias = Any
 else:
-    SummaryDimension = enum_of("SummaryDimension", _FIELDS, "What totals can be grouped by.")
+    SummaryDimension = enum_of(
+        "SummaryDimension", {name.upper(): field for name, field in _FIELDS.items()}, "What totals can be grouped by."
+    )
 
 Dimensions = Annotated[
     list[SummaryDimension],
@@ -146,7 +148,7 @@ async def summary_of(context: Context, selection: Selection, group_by: list[Any]
         raise BadUserInput(f"`groupBy` takes at most {MOST_DIMENSIONS} dimensions, each once.")
     for name in names:
         check_open(_FIELDS[name].name, context.closed_fields)
-    dimensions = [Dimension[name] for name in names]
+    dimensions = [Dimension(name) for name in names]
     rows = await selection.deals.read(lambda connection: summarize(connection, selection.condition, dimensions))
     if len(rows) > MOST_ROWS:
         raise BadUserInput(f"This gives more than {MOST_ROWS} rows: group by less, or filter.")
