@@ -96,7 +96,9 @@ def comparisons(draw: st.DrawFn) -> dict[str, Any]:
     operators: dict[str, st.SearchStrategy[Any]] = {"eq": value, "isNull": st.booleans()}
     if table in (TEXTS, KEYWORDS, CODES):
         value = st.one_of(value, value.map(str.upper), st.sampled_from(["", "a", "É", "%", "_", "\\", "'"]))
-        part = st.builds(lambda text, start, length: text[start : start + length], value, st.integers(0, 5), st.integers(0, 4))
+        part = st.builds(
+            lambda text, start, length: text[start : start + length], value, st.integers(0, 5), st.integers(0, 4)
+        )
         operators |= {"eq": value, "contains": part, "startsWith": value.map(lambda text: text[:3])}
     if table not in (MOMENTS, DAYS):
         operators |= {"in": several(value), "notIn": several(value)}
