@@ -2,7 +2,9 @@
 
 import base64
 import json
+import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +20,9 @@ from tests.deal_lists import ALL, NOTHING, NOW, WITHOUT_CONTACTS, deal, deals_of
 NEXUDUS, CHARTMOGUL = (simulated()[source] for source in ("nexudus", "chartmogul"))
 FEW = deals_of({"nexudus": NEXUDUS[:4], "chartmogul": CHARTMOGUL[:3]})
 
+PAGE = Path(__file__).parent.parent / "docs" / "lists.md"
+QUERIES = re.findall(r"```graphql\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+
 FIRST_PAGE = """{ opportunities(first: 2) {
   edges { cursor node { id sourceId } } nodes { id sourceId } pageInfo { startCursor endCursor } } }"""
 
@@ -26,7 +31,7 @@ async def test_nodes_are_what_a_fetch_by_id_gives() -> None:
     fields = "id __typename status value { amount currencyCode } owner { name } customer { companyName } createdAt"
     record = NEXUDUS[0]
     async with open_deals(deal("nexudus", record)) as graph:
-        (listed,) = (await graph.data("{ opportunities { nodes { %s asOf } } }" % fields))["opportunities"]["nodes"]
+        (listed,) = (await graph.data(f"{{ opportunities {{ nodes {{ {fields} asOf }} }} }}"))["opportunities"]["nodes"]
     assert listed == {
         "id": "bmV4dWR1czoxNDI3MDAwNTAx",
         "__typename": "NexudusOpportunity",
@@ -74,7 +79,8 @@ BAD_PAGES = {
     "orderBy: [{field: VALUE}, {field: VALUE}]": "`orderBy` takes at most 5 fields, each once.",
 }
 BAD_FILTERS = {
-    '{value: {gte: "1"}}': '`filter.value`: Give the amount\'s `currency` too, for example {currency: "EUR", gte: "1000"}.',
+    '{value: {gte: "1"}}': "`filter.value`: "
+    'Give the amount\'s `currency` too, for example {currency: "EUR", gte: "1000"}.',
     '{value: {currency: "EUR", gte: "2", lt: "1"}}': "`filter.value`: The range is reversed: "
     "its lower bound must not be above its upper bound.",
     "{winLikelihood: {gt: 3, lte: 2}}": "`filter.winLikelihood`: The range is reversed: "
@@ -87,9 +93,11 @@ BAD_FILTERS = {
     "`timeZone` must be an IANA name such as Europe/London.",
     "{stageName: {eq: null}}": "`filter.stageName`: `eq` must not be null: leave it out, or ask with `isNull: true`.",
     "{not: {not: {not: {not: {}}}}}": "A filter may nest `and`, `or` and `not` at most 3 deep.",
-    "{or: [%s]}" % ", ".join(['{stageName: {eq: "a"}}'] * 21): "`filter.stageName`: "
+    "{{or: [{}]}}".format(", ".join(['{stageName: {eq: "a"}}'] * 21)): "`filter.stageName`: "
     "A filter may have at most 20 comparisons.",
-    "{stageName: {in: [%s]}}" % ", ".join(['"a"'] * 101): "`filter.stageName`: A filter may have at most 100 values.",
+    "{{stageName: {{in: [{}]}}}}".format(
+        ", ".join(['"a"'] * 101)
+    ): "`filter.stageName`: A filter may have at most 100 values.",
 }
 
 
@@ -100,7 +108,7 @@ BAD_FILTERS = {
 async def test_a_bad_argument_is_refused_at_its_field_and_hurts_no_neighbour(arguments: str, message: str) -> None:
     async with open_deals(*FEW[:1]) as graph:
         answer = await graph.ask(
-            "{ bad: opportunities(%s) { nodes { id } } good: opportunities { totalCount } }" % arguments
+            f"{{ bad: opportunities({arguments}) {{ nodes {{ id }} }} good: opportunities {{ totalCount }} }}"
         )
         assert answer["data"] == {"bad": None, "good": {"totalCount": 1}}
         (error,) = answer["errors"]
@@ -133,7 +141,7 @@ async def test_a_filter_that_is_nested_very_deep_is_refused_like_any_other(level
 async def test_a_cursor_of_another_list_is_refused(other: str) -> None:
     async with open_deals(*FEW) as graph:
         cursor = (await graph.data(FIRST_PAGE))["opportunities"]["pageInfo"]["endCursor"]
-        code, message, _ = await graph.refusal('{ opportunities(after: "%s", %s) { totalCount } }' % (cursor, other))
+        code, message, _ = await graph.refusal(f'{{ opportunities(after: "{cursor}", {other}) {{ totalCount }} }}')
         assert code == "BAD_USER_INPUT"
         assert message.startswith("`after` is a cursor of another list")
 
@@ -144,7 +152,9 @@ def forged(*values: Any) -> str:
 
 async def test_a_cursor_of_another_version_is_refused() -> None:
     async with open_deals(*FEW) as graph:
-        code, message, _ = await graph.refusal('{ opportunities(after: "%s") { totalCount } }' % forged(2, "x", 1, "a"))
+        code, message, _ = await graph.refusal(
+            '{{ opportunities(after: "{}") {{ totalCount }} }}'.format(forged(2, "x", 1, "a"))
+        )
         assert code == "BAD_USER_INPUT"
         assert message == "`after` is a cursor of another version of this graph: begin again without it."
 
@@ -273,7 +283,7 @@ async def test_the_page_size_counts_against_the_limit_of_records() -> None:
 )
 async def test_who_may_not_see_personal_data_may_not_list_by_it(arguments: str) -> None:
     async with open_deals(*FEW) as graph:
-        query = "{ opportunities(%s) { totalCount } other: opportunities { totalCount } }" % arguments
+        query = f"{{ opportunities({arguments}) {{ totalCount }} other: opportunities {{ totalCount }} }}"
         answer = await graph.ask(query, WITHOUT_CONTACTS)
         assert answer["data"] == {"opportunities": None, "other": {"totalCount": 7}}
         assert [error["extensions"]["code"] for error in answer["errors"]] == ["FORBIDDEN"]
@@ -302,3 +312,16 @@ async def test_who_may_not_read_opportunities_lists_none() -> None:
             "sources": [{"name": "nexudus", "status": None}, {"name": "chartmogul", "status": None}],
         }
         assert {error["extensions"]["code"] for error in answer["errors"]} == {"FORBIDDEN"}
+
+
+# --- the page on lists
+
+
+def test_the_page_on_lists_has_queries() -> None:
+    assert len(QUERIES) >= 4
+
+
+@pytest.mark.parametrize("query", QUERIES)
+async def test_the_queries_of_the_page_on_lists_are_answered(query: str) -> None:
+    async with open_deals(*FEW) as graph:
+        await graph.data(query)

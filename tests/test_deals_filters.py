@@ -207,8 +207,9 @@ def test_paging_through_a_list_either_way_gives_all_of_it_once(order: Any, size:
 
 
 def test_the_measure_knows_every_field_that_lists_have() -> None:
-    from schema.deals.listed_fields import LISTED
     from strawberry.utils.str_converters import to_camel_case
+
+    from schema.deals.listed_fields import LISTED
 
     measured = {*TEXTS, *KEYWORDS, *CODES, *ENUMS, *MOMENTS, *DAYS, *NUMBERS, "value"}
     assert {to_camel_case(field.name) for field in LISTED} == measured

@@ -1,4 +1,4 @@
-"""`schema.deals.summaries`, `schema.deals.exchange_rates` and `schema.deals.pipelines`: totals, and what they are by."""
+"""Totals, and what they are by: `schema.deals.summaries`, `schema.deals.pipelines`, `schema.deals.exchange_rates`."""
 
 from collections import Counter
 from dataclasses import replace
@@ -19,7 +19,7 @@ from tests.shown_deals import SHOWN, TEXTS, folded
 
 ROWS = """rows { keys { dimension value } currency kind count amount weightedAmount averageAmount missingAmountCount
   missingLikelihoodCount }"""
-RATES = ExchangeRates(date(2026, 2, 1), {"EUR": Decimal(1), "USD": Decimal("1.25"), "JPY": Decimal("160")})
+RATES = ExchangeRates(date(2026, 2, 1), {"EUR": Decimal(1), "USD": Decimal("1.25"), "JPY": Decimal(160)})
 
 
 def euros(number: int, millionths: int | None, *, currency: str | None = "EUR", **more: Any) -> Any:
@@ -37,7 +37,7 @@ async def test_totals_are_exact_and_never_across_currencies_or_kinds() -> None:
         euros(6, None, currency=None),
     ]
     async with open_deals(*deals) as graph:
-        found = await graph.data("{ opportunitySummary(groupBy: [STATUS]) { %s asOf isComplete } }" % ROWS)
+        found = await graph.data(f"{{ opportunitySummary(groupBy: [STATUS]) {{ {ROWS} asOf isComplete }} }}")
     summary = found["opportunitySummary"]
     assert (summary["asOf"], summary["isComplete"]) == ("2026-02-25T06:12:20Z", True)
     assert {tuple(key.values()) for row in summary["rows"] for key in row["keys"]} == {("STATUS", "OPEN")}
@@ -82,7 +82,7 @@ async def test_a_key_is_what_a_filter_takes() -> None:
             rows = (await graph.data(query % dimension))["opportunitySummary"]["rows"]
             value = next(row["keys"][0]["value"] for row in rows if row["keys"][0]["value"] is not None)
             total = sum(row["count"] for row in rows if row["keys"][0]["value"] == value)
-            listed = await graph.data("{ opportunities(filter: {%s: {eq: %s}}) { totalCount } }" % (field, value))
+            listed = await graph.data(f"{{ opportunities(filter: {{{field}: {{eq: {value}}}}}) {{ totalCount }} }}")
             assert listed["opportunities"]["totalCount"] == total
 
 
@@ -93,7 +93,7 @@ def test_every_dimension_of_the_store_is_one_of_the_graph() -> None:
 @pytest.mark.parametrize("dimensions", ["STATUS, STATUS", "STATUS, SOURCE, STAGE, KIND, PIPELINE"])
 async def test_too_many_dimensions_are_refused(dimensions: str) -> None:
     async with open_deals() as graph:
-        code, message, path = await graph.refusal("{ opportunitySummary(groupBy: [%s]) { isComplete } }" % dimensions)
+        code, message, path = await graph.refusal(f"{{ opportunitySummary(groupBy: [{dimensions}]) {{ isComplete }} }}")
         assert (code, path) == ("BAD_USER_INPUT", ["opportunitySummary"])
         assert message == "`groupBy` takes at most 4 dimensions, each once."
 
@@ -132,7 +132,8 @@ async def test_a_source_that_was_never_read_completely_is_not_passed_over() -> N
 
 # --- conversion
 
-CONVERTED = '{ opportunitySummary(groupBy: []) { rows { currency converted(to: "%s") { currency amount weightedAmount rateDate } } } }'
+CONVERTED = """{ opportunitySummary(groupBy: []) {
+  rows { currency converted(to: "%s") { currency amount weightedAmount rateDate } } } }"""
 
 
 async def test_sums_are_converted_at_the_rates_of_the_operators_table() -> None:
@@ -161,8 +162,8 @@ async def test_a_currency_without_a_rate_and_a_server_without_a_table_are_told_a
 
 
 def test_rates_are_exact_and_rounded_once() -> None:
-    assert RATES.convert(Decimal("1"), "JPY", "USD") == Decimal("0.007812")  # 0.0078125, halves to the even one
-    assert RATES.convert(Decimal("3"), "JPY", "USD") == Decimal("0.023438")
+    assert RATES.convert(Decimal(1), "JPY", "USD") == Decimal("0.007812")  # 0.0078125, halves to the even one
+    assert RATES.convert(Decimal(3), "JPY", "USD") == Decimal("0.023438")
     assert RATES.convert(Decimal("12345678901234567890.000001"), "EUR", "EUR") == Decimal("12345678901234567890.000001")
     assert RATES.convert(Decimal(1), "EUR", "XXX") is None
 
@@ -204,10 +205,13 @@ async def test_pipelines_tell_what_filters_can_be_set_to() -> None:
         found = (await graph.data("{ pipelines { name source stages { name position count } } }"))["pipelines"]
         named = next(one for one in found if one["name"] is not None)
         stage = next(one for one in named["stages"] if one["name"] is not None)
-        query = "query($p: String, $s: String) { opportunities(filter: {pipelineName: {eq: $p}, stageName: {eq: $s}}) { totalCount } }"
-        listed = await graph.data(
-            query.replace("}) {", "source: {eq: %s}}) {" % named["source"]), p=named["name"], s=stage["name"]
-        )
+        filter_ = {
+            "pipelineName": {"eq": named["name"]},
+            "stageName": {"eq": stage["name"]},
+            "source": {"eq": named["source"]},
+        }
+        query = "query($f: OpportunityFilter) { opportunities(filter: $f) { totalCount } }"
+        listed = await graph.data(query, f=filter_)
         assert listed["opportunities"]["totalCount"] == stage["count"]
         assert {one["source"] for one in found} == {"NEXUDUS", "CHARTMOGUL"}
         total = (await graph.data("{ opportunities { totalCount } }"))["opportunities"]["totalCount"]
