@@ -55,6 +55,7 @@ from resolvers.telemetry import log_events
 from schema import build_restricted_schema, build_schema
 from schema.context import Context
 from schema.deals.columns import columns
+from schema.deals.listed_fields import closed_fields
 from schema.deals.service import Deals
 from schema.deals.source_status import SourceState, SourceStatus
 from schema.execution import build_engine
@@ -216,7 +217,8 @@ def create_app(
                         source, given, session, settings.transport, log_events, clock=clock
                     )
             if settings.demo:
-                deals = await stack.enter_async_context(_simulated_deals(wall_clock))
+                closed = closed_fields(custom_attributes_too=settings.security.general.custom_attributes_are_personal)
+                deals = await stack.enter_async_context(_simulated_deals(closed, wall_clock))
             health.is_ready = True
             yield
             health.is_ready = False
@@ -266,7 +268,7 @@ async def _simulated_sources() -> AsyncIterator[dict[str, SourceSettings]]:
 
 
 @asynccontextmanager
-async def _simulated_deals(clock: Callable[[], float]) -> AsyncIterator[Deals]:
+async def _simulated_deals(closed: frozenset[str], clock: Callable[[], float]) -> AsyncIterator[Deals]:
     """Fill a store in memory with the simulator's deals."""
     from simulator import Simulator
     from simulator.replies import encode_json
@@ -295,7 +297,9 @@ async def _simulated_deals(clock: Callable[[], float]) -> AsyncIterator[Deals]:
                 )
     async with open_database(None) as database:
         await database.write(lambda connection: upsert(connection, found))
-        yield Deals(database=database, decode=stored_record.decode, sync=_Copied(now), clock=clock)
+        yield Deals(
+            database=database, decode=stored_record.decode, sync=_Copied(now), closed_fields=closed, clock=clock
+        )
 
 
 class _Copied:

@@ -93,8 +93,12 @@ def _access(opportunities: bool, contacts: bool, is_closed: bool) -> Access:
 def is_personal(field: GraphQLField) -> bool:
     """Whether a field carries the mark."""
     definition = (field.extensions or {}).get("strawberry-definition")
-    directives = definition.directives if isinstance(definition, StrawberryField) else ()
-    return any(isinstance(directive, Tag) and directive.name == PERSONAL for directive in directives)
+    return isinstance(definition, StrawberryField) and is_marked(definition)
+
+
+def is_marked(field: StrawberryField) -> bool:
+    """Whether a field carries the mark, before there is a schema."""
+    return any(isinstance(directive, Tag) and directive.name == PERSONAL for directive in field.directives)
 
 
 def personal_fields(schema: GraphQLSchema) -> dict[str, GraphQLField]:
@@ -113,11 +117,6 @@ def close_personal_fields(schema: GraphQLSchema, *, custom_attributes_too: bool 
     for coordinates, field in personal_fields(schema).items():
         if custom_attributes_too or coordinates != CUSTOM_ATTRIBUTES:
             field.resolve = _refuse
-
-
-def refuses(field: GraphQLField) -> bool:
-    """Whether a field is closed to the callers of its schema."""
-    return field.resolve is _refuse
 
 
 def _refuse(_source: Any, info: GraphQLResolveInfo[Any], **_arguments: Any) -> None:

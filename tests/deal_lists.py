@@ -160,7 +160,7 @@ async def open_deals(*deals: Deal, **more: Any) -> AsyncIterator[DealGraph]:
             database=database,
             decode=stored_record.decode,
             sync=sync,
-            closed_fields=closed_fields(restricted._schema),
+            closed_fields=closed_fields(),
             clock=lambda: NOW,
             **more,
         )

@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any, Final
 
 from engine.mapping import ObjectMapping, value_of
-from schema.deals.listed_fields import LISTED, PUBLIC_SEARCH, Kind, ListedField
+from schema.deals.listed_fields import LISTED, Kind, ListedField
 from schema.deals.values import days, microseconds
 from schema.sources import MAPPINGS
 from store.amounts import scaled
@@ -39,11 +39,11 @@ def columns(source: str, record: Any) -> tuple[DealColumns, Attributes]:
         if field.kind is Kind.TEXT:
             for column, value in zip(field.written, values, strict=True):
                 found[column] = text = storable(value) if isinstance(value, str) else None
-                texts[field.name in PUBLIC_SEARCH].append(text or "")
+                texts[field.is_personal].append(text or "")
         elif field.kind is Kind.MONEY:
             found["value_is_inexact"] = found[field.column] is None and isinstance(values[0], Decimal)
-    found["search_public"] = searchable(" ".join(texts[True])) or None
-    found["search_personal"] = searchable(" ".join(texts[False])) or None
+    found["search_public"] = searchable(" ".join(texts[False])) or None
+    found["search_personal"] = searchable(" ".join(texts[True])) or None
     return DealColumns(**found), _attributes(source, record)
 
 

@@ -1,17 +1,18 @@
 """`OpportunityFilter`: which deals, field by field as `listed_fields.py` has them, and its conditions for the store."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import strawberry
+from strawberry.federation.schema_directives import Tag
 from strawberry.utils.str_converters import to_camel_case
 
 from resolvers.errors import BadUserInput
-from schema.access import READ_CONTACTS, Forbidden
+from schema.access import PERSONAL, READ_CONTACTS, Forbidden
 from schema.deals.comparators import (
     DateFilter,
     DateTimeFilter,
@@ -27,7 +28,7 @@ from schema.deals.comparators import (
     numbers,
     plain,
 )
-from schema.deals.listed_fields import CUSTOM, LISTED, Kind, ListedField, description
+from schema.deals.listed_fields import CUSTOM, LISTED, Kind, ListedField, description, marks
 from store.conditions import And, Compare, CompareAttribute, Condition, Not, Operator, Or
 from store.text import fold
 
@@ -74,8 +75,8 @@ class CustomAttributeFilter:
     is_null: bool | None = strawberry.field(default=None, description="Whether a deal has no such attribute.")
 
 
-def _given(description_: str, name: str | None = None) -> Any:
-    return strawberry.field(default=None, name=name, description=description_)
+def _given(description_: str, name: str | None = None, directives: Sequence[Tag] = ()) -> Any:
+    return strawberry.field(default=None, name=name, directives=directives, description=description_)
 
 
 def _filter_type() -> Any:
@@ -94,9 +95,9 @@ def _filter_type() -> Any:
     for field in LISTED:
         type_ = TYPES[field.kind] if field.enum is None else enum_filter(field.enum, _enum_name(field))
         annotations[field.name] = type_ | None
-        namespace[field.name] = _given(description(field) + _CASE.get(field.kind, ""))
+        namespace[field.name] = _given(description(field) + _CASE.get(field.kind, ""), directives=marks(field))
     annotations[CUSTOM] = list[CustomAttributeFilter] | None
-    namespace[CUSTOM] = _given("Custom attributes; all of these must hold.")
+    namespace[CUSTOM] = _given("Custom attributes; all of these must hold.", directives=(Tag(name=PERSONAL),))
     return strawberry.input(
         type("OpportunityFilter", (), namespace | {"__annotations__": annotations}),
         description="Which deals: all fields that are given must hold. A comparison with a value that a deal does not "
@@ -109,7 +110,10 @@ def _enum_name(field: ListedField) -> str:
     return _NAMES.get(field.name) or f"{field.enum.__strawberry_definition__.name}Filter"  # type: ignore[union-attr] # it is one
 
 
-OpportunityFilter = _filter_type()
+if TYPE_CHECKING:
+    OpportunityFilter: TypeAlias = Any
+else:
+    OpportunityFilter = _filter_type()
 
 
 def conditions(given: Any, closed: frozenset[str], now: datetime) -> Condition | None:

@@ -1,22 +1,25 @@
 """THE table of what lists know of a deal. Filters, orders, totals, columns and what is closed to whom all go by it.
 
 A row names the field of the graph that it shows, by its path in Python's names. So a filter compares what a client
-sees, and who may not see a field may not filter, order or group by it either.
+sees, and who may not see a field may not filter, order or group by it either: its mark of personal data is the row's.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 from typing import Any, Final
 
 import strawberry
-from graphql import GraphQLSchema, get_named_type
+from strawberry.federation.schema_directives import Tag
+from strawberry.types.base import StrawberryContainer
 from strawberry.utils.str_converters import to_camel_case
 
 from resolvers.nexudus.record import LeadSource, LossReason
-from schema.access import refuses
+from schema.access import PERSONAL, is_marked
 from schema.chartmogul import ChartMogulForecastCategory
-from schema.opportunity import OpportunitySource, OpportunityStatus
+from schema.opportunity import Opportunity, OpportunitySource, OpportunityStatus
+from schema.sources import MAPPINGS
 from store.tables import ORDERABLE
 
 
@@ -55,6 +58,11 @@ class ListedField:
     def is_ordered(self) -> bool:
         """Whether lists may be ordered by it: there is an index."""
         return self.column in ORDERABLE
+
+    @property
+    def is_personal(self) -> bool:
+        """Whether a field of the graph that it shows is marked as personal data."""
+        return any(map(_is_marked, self.paths))
 
 
 def _text(name: str, *paths: str, column: str, written: tuple[str, ...] = (), **more: Any) -> ListedField:
@@ -182,30 +190,34 @@ LISTED: Final = (
 BY_NAME: Final = {field.name: field for field in LISTED}
 
 CUSTOM: Final = "custom"
-"""Stands for custom attributes among the fields that are closed: they have keys, and a table of their own."""
-_CUSTOM_PATHS: Final = ("ChartMogulOpportunity.custom.value",)
-
-PUBLIC_SEARCH: Final = ("customer_company_name", "pipeline_name", "stage_name")
-"""What is searched for everybody; all other text that is compared without case, for those who may see it."""
+"""Stands for custom attributes where fields are named: they have keys, and a table of their own."""
 
 
-def closed_fields(schema: GraphQLSchema) -> frozenset[str]:
-    """Return the names of the listed fields that callers of this schema may not see, and so may not list by."""
-    rows = {field.name: field.paths for field in LISTED} | {CUSTOM: _CUSTOM_PATHS}
-    return frozenset(name for name, paths in rows.items() if any(_is_closed(schema, path) for path in paths))
+def closed_fields(*, custom_attributes_too: bool = True) -> frozenset[str]:
+    """Return the names of the listed fields that callers may not list by who may not see personal data."""
+    personal = {field.name for field in LISTED if field.is_personal}
+    return frozenset(personal | {CUSTOM} if custom_attributes_too else personal)
 
 
-def _is_closed(schema: GraphQLSchema, path: str) -> bool:
-    return any(refuses(field) for field in _fields(schema, path))
-
-
-def _fields(schema: GraphQLSchema, path: str) -> Iterator[Any]:
+@cache
+def _is_marked(path: str) -> bool:
+    """Return whether any field of a path carries the mark of personal data."""
     names = path.split(".")
-    type_: Any = schema.type_map[names.pop(0) if names[0][0].isupper() else "Opportunity"]
+    types = {mapping.type_.__name__: mapping.type_ for mapping in MAPPINGS.values()}
+    type_: Any = types[names.pop(0)] if names[0] in types else Opportunity
     for name in names:
-        field = type_.fields[to_camel_case(name)]
-        yield field
-        type_ = get_named_type(field.type)
+        field = next(one for one in type_.__strawberry_definition__.fields if one.python_name == name)
+        if is_marked(field):
+            return True
+        type_ = field.type
+        while isinstance(type_, StrawberryContainer):
+            type_ = type_.of_type
+    return False
+
+
+def marks(field: ListedField) -> tuple[Tag, ...]:
+    """Return the mark of personal data for what shows or asks for a field, if it is personal."""
+    return (Tag(name=PERSONAL),) if field.is_personal else ()
 
 
 def description(field: ListedField) -> str:
@@ -216,7 +228,10 @@ def description(field: ListedField) -> str:
 
 def enum_of(name: str, fields: Mapping[str, ListedField], about: str) -> Any:
     """Return an enumeration in the graph: a name for each of these fields, which in small letters is its value."""
-    values = {key: strawberry.enum_value(key.lower(), description=description(field)) for key, field in fields.items()}
+    values = {
+        key: strawberry.enum_value(key.lower(), directives=marks(field), description=description(field))
+        for key, field in fields.items()
+    }
     enum: Any = Enum(name, values)  # type: ignore[misc] # its members are known only now
     return strawberry.enum(enum, description=about)
 

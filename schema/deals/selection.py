@@ -9,7 +9,7 @@ from schema.context import Context
 from schema.deals.cursors import list_hash
 from schema.deals.filters import conditions
 from schema.deals.freshness import FreshnessInput, check_freshness
-from schema.deals.listed_fields import LISTED, PUBLIC_SEARCH, Kind
+from schema.deals.listed_fields import LISTED, Kind
 from schema.deals.orders import OpportunityOrder, order_keys
 from schema.deals.service import Deals, of_sources
 from schema.deals.source_status import SourceStatus
@@ -19,7 +19,8 @@ from store.pages import OrderKey
 LONGEST_SEARCH: Final = 200
 MOST_WORDS: Final = 10
 
-_PERSONAL_SEARCH: Final = {field.name for field in LISTED if field.kind is Kind.TEXT} - set(PUBLIC_SEARCH)
+_PERSONAL: Final = {field.name for field in LISTED if field.kind is Kind.TEXT and field.is_personal}
+"""What is searched only for those who may see it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,4 +68,4 @@ def _search(text: str | None, closed: frozenset[str]) -> Condition | None:
         return None
     if len(text) > LONGEST_SEARCH or len(text.split()) > MOST_WORDS:
         raise BadUserInput(f"`search` takes at most {LONGEST_SEARCH} characters and {MOST_WORDS} words.")
-    return Search(text, is_personal=closed.isdisjoint(_PERSONAL_SEARCH))
+    return Search(text, is_personal=closed.isdisjoint(_PERSONAL))

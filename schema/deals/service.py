@@ -61,13 +61,14 @@ class StoredCopy(Protocol):
 class Deals:
     """What lists need. `decode` makes a source's record of what the store has; `clock` gives seconds since 1970.
 
-    `closed_fields`: the listed fields that callers without the scope for personal data may not list by.
+    `closed_fields`: the listed fields that callers without the scope for personal data may not list by. It has no
+    default: who forgets it must not thereby open them.
     """
 
     database: Reader
     decode: Callable[[str, bytes], Any]
     sync: Sync
-    closed_fields: frozenset[str] = frozenset()
+    closed_fields: frozenset[str]
     exchange_rates: ExchangeRates | None = None
     clock: Callable[[], float] = time
 
