@@ -114,6 +114,8 @@ class DealGraph:
     database: Database
     sync: Sync
     deadline_seconds: float = 5.0
+    context: Context | None = None
+    """That of the last operation."""
 
     async def ask(self, query: str, access: Access = ALL, **variables: Any) -> Any:
         """Return the response as JSON."""
@@ -122,7 +124,7 @@ class DealGraph:
             return document.body()
         operation = UpstreamContext(self.deadline_seconds)
         loaders = Loaders({}, operation)
-        context = Context(loaders, operation, access, deals=self.deals)
+        self.context = context = Context(loaders, operation, access, deals=self.deals)
         answer = await self.engine.answer(document, variables, None, context)
         loaders.close()
         return orjson.loads(as_json(answer.body()))

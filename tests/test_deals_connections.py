@@ -265,6 +265,25 @@ async def test_the_page_size_counts_against_the_limit_of_records() -> None:
         )
 
 
+@pytest.mark.parametrize(
+    ("field", "expected"),
+    [
+        ("opportunities { totalCount }", True),
+        ("opportunitySummary(groupBy: []) { isComplete }", True),
+        ("pipelines { name }", True),
+        ("sources { name }", True),
+        ('opportunity(id: "bmV4dWR1czoxNDI3MDAwNTAx", freshness: {maxAgeSeconds: 60}) { id }', True),
+        ('opportunity(id: "bmV4dWR1czoxNDI3MDAwNTAx") { id }', False),
+    ],
+)
+async def test_it_is_known_which_answers_depend_on_the_store(field: str, expected: bool) -> None:
+    """No record that was fetched says when they change, so the response cache must not keep them."""
+    async with open_deals(*FEW) as graph:
+        await graph.ask("{ %s }" % field)  # noqa: UP031 - braces in it are GraphQL's
+        assert graph.context is not None
+        assert graph.context.has_listed is expected
+
+
 # --- scopes
 
 
