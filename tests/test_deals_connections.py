@@ -152,9 +152,8 @@ def forged(*values: Any) -> str:
 
 async def test_a_cursor_of_another_version_is_refused() -> None:
     async with open_deals(*FEW) as graph:
-        code, message, _ = await graph.refusal(
-            '{{ opportunities(after: "{}") {{ totalCount }} }}'.format(forged(2, "x", 1, "a"))
-        )
+        query = "query($a: String) { opportunities(after: $a) { totalCount } }"
+        code, message, _ = await graph.refusal(query, a=forged(2, "x", 1, "a"))
         assert code == "BAD_USER_INPUT"
         assert message == "`after` is a cursor of another version of this graph: begin again without it."
 
