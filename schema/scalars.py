@@ -11,6 +11,10 @@ BigInt = NewType("BigInt", int)
 Json = NewType("Json", object)
 
 
+_LONGEST_NUMBER = 200
+"""Characters of a decimal number that a caller sends."""
+
+
 def _decimal_text(value: Decimal) -> str:
     text = str(value)
     return text if "E" not in text else format(value, "f")
@@ -29,7 +33,7 @@ def _moment(text: str) -> datetime:
 
 def _finite(text: str) -> Decimal:
     # Not a JSON number: whoever sends one has lost digits before they get here.
-    number = Decimal(text) if isinstance(text, str) else None
+    number = Decimal(text) if isinstance(text, str) and len(text) <= _LONGEST_NUMBER else None
     if number is None or not number.is_finite():
         raise ValueError("a decimal number is a string of digits")
     return number

@@ -116,6 +116,33 @@ async def test_a_bad_argument_is_refused_at_its_field_and_hurts_no_neighbour(arg
         assert error["extensions"] == {"code": "BAD_USER_INPUT", "retryable": False}
 
 
+@pytest.mark.parametrize(
+    ("filter_", "message"),
+    [
+        ({"or": [{}] * 100}, "A filter may consist of at most 100 filters."),
+        ({"and": [{"or": [{"and": []}] * 10}] * 10}, "A filter may consist of at most 100 filters."),
+        ({"utmTerm": {"contains": "%" * 1_001}}, "`filter.utmTerm`: A text may have at most 1,000 characters."),
+        ({"stageName": {"in": ["x" * 1_001]}}, "`filter.stageName`: A text may have at most 1,000 characters."),
+    ],
+)
+async def test_a_filter_that_no_database_would_take_is_refused(filter_: dict[str, Any], message: str) -> None:
+    async with open_deals() as graph:
+        query = "query($f: OpportunityFilter) { opportunities(filter: $f) { totalCount } }"
+        assert (await graph.refusal(query, f=filter_))[:2] == ("BAD_USER_INPUT", message)
+
+
+async def test_the_largest_filter_that_is_taken_is_one_that_the_database_takes() -> None:
+    filters: list[dict[str, Any]] = [
+        {"and": [{"utmTerm": {"contains": "%" * 1_000}}, {"or": [{}]}]},
+        {"or": [{"stageName": {"in": ["\0" * 1_000] * 80}}] * 1},
+        *[{"or": [{"winLikelihood": {"lt": -(2**31)}}, {"value": {"currency": "EUR", "lt": "-1e+90"}}]}] * 5,
+        *[{}] * 70,
+    ]
+    async with open_deals(*FEW) as graph:
+        query = "query($f: OpportunityFilter) { opportunities(filter: $f) { totalCount } }"
+        assert (await graph.data(query, f={"or": filters}))["opportunities"]["totalCount"] == len(FEW)
+
+
 @pytest.mark.parametrize("levels", [100, 400])
 async def test_a_filter_that_is_nested_very_deep_is_refused_like_any_other(levels: int) -> None:
     filter_: dict[str, Any] = {}

@@ -20,6 +20,9 @@ Make = Callable[[Operator, Any], Condition]
 
 NEVER: Final = Or(())
 
+LONGEST_TEXT: Final = 1_000
+"""Characters of a text to compare with; SQLite takes no pattern of more than 50,000 bytes."""
+
 _IN = "One of these."
 _NOT_IN = "None of these; deals without a value are included."
 _IS_NULL = "Whether there is no value."
@@ -149,6 +152,9 @@ def comparisons(given: Any) -> dict[str, Any]:
         if value is None:
             shown = to_camel_case(name.rstrip("_"))
             raise BadUserInput(f"`{shown}` must not be null: leave it out, or ask with `isNull: true`.")
+        for one in value if isinstance(value, list) else (value,):
+            if isinstance(one, str) and len(one) > LONGEST_TEXT:
+                raise BadUserInput(f"A text may have at most {LONGEST_TEXT:,} characters.")
     return found
 
 

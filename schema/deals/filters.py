@@ -35,6 +35,8 @@ from store.text import fold
 MOST_CONDITIONS: Final = 20
 MOST_LEVELS: Final = 3
 MOST_VALUES: Final = 100
+MOST_FILTERS: Final = 100
+"""Filters within one another, also those without any comparison."""
 
 TYPES: Final[dict[Kind, Any]] = {
     Kind.TEXT: StringFilter,
@@ -132,10 +134,14 @@ class _Reading:
     now: datetime
     conditions: int = 0
     values: int = 0
+    filters: int = 0
 
     def filter(self, given: Any, level: int) -> Condition:
         if level > MOST_LEVELS:
             raise BadUserInput(f"A filter may nest `and`, `or` and `not` at most {MOST_LEVELS} deep.")
+        self.filters += 1
+        if self.filters > MOST_FILTERS:
+            raise BadUserInput(f"A filter may consist of at most {MOST_FILTERS} filters.")
         parts: list[Condition] = []
         for field in LISTED:
             if (value := getattr(given, field.name)) is not None:
