@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
-from typing import Protocol
+from typing import Any, Protocol
 
 import strawberry
 
@@ -79,7 +79,7 @@ class SourceStatus:
 class Sync(Protocol):
     """What keeps the store current, as far as lists need to know it."""
 
-    async def statuses(self) -> Sequence[SourceStatus]:
+    async def statuses(self) -> Sequence[Any]:
         """Return the status of every account that is configured; what has the attributes of a `SourceStatus` will do.
 
         Raises `StoreUnavailable`.
