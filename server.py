@@ -16,7 +16,7 @@ import re
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from io import StringIO
 from math import ceil
 from os import environ
@@ -40,10 +40,13 @@ from httpclient.client import open_session
 from httpserver.envelope import Envelope
 from httpserver.protocol import protocol
 from httpserver.shutdown import DrainingServer, several_at_once
-from resolvers.errors import BadUserInput
+from resolvers import stored_record
+from resolvers.chartmogul import record as chartmogul
+from resolvers.errors import BadUserInput, UpstreamBadResponse
 from resolvers.fetching.scheduler import Scheduler, open_scheduler
 from resolvers.fetching.upstream_context import UpstreamContext
 from resolvers.loaders import Loaders
+from resolvers.nexudus import record as nexudus
 from resolvers.registry import SOURCES
 from resolvers.resilience.transport import TransportSettings
 from resolvers.setting_names import misspelt
@@ -52,8 +55,14 @@ from resolvers.source import SourceSettings
 from resolvers.telemetry import log_events
 from schema import build_restricted_schema, build_schema
 from schema.context import Context
+from schema.deals.columns import columns
+from schema.deals.listed_fields import closed_fields
+from schema.deals.service import Deals
+from schema.deals.source_status import SourceState, SourceStatus
 from schema.execution import build_engine
 from security import SECURITY, Security, SecurityParts
+from store.database import open_database
+from store.deals import Deal, upsert
 from web.endpoint import AtPath, GraphQLEndpoint, GraphQLResponse
 from web.graphiql.page import GraphiQL, Sample
 from web.health import Health
@@ -161,6 +170,7 @@ def create_app(
     """
     settings = settings or _settings_or_exit()
     schedulers: dict[str, Scheduler] = {}
+    deals: Deals | None = None
     health = Health()
     security = Security(settings.security, demo=settings.demo, clock=clock, wall_clock=wall_clock)
     engine = build_engine(
@@ -186,17 +196,18 @@ def create_app(
             )
         operation = UpstreamContext(settings.transport.operation_deadline_seconds, wants_fresh=params.wants_fresh)
         loaders = Loaders(schedulers, operation)
-        context = Context(loaders, operation, settings.security.access(params.caller))
+        context = Context(loaders, operation, settings.security.access(params.caller), deals=deals)
         try:
             found = await engine.answer(document, params.variables, params.operation_name, context)
         finally:
             loaders.close()
         # What failed, or tells of the way it came, is another answer the next time.
-        validator = None if found.errors or found.extensions else loaders.validator
+        validator = None if found.errors or found.extensions or context.has_listed else loaders.validator
         return GraphQLResponse(found.body(), is_request_error=found.is_request_error, validator=validator)
 
     @asynccontextmanager
     async def lifespan(_: object) -> AsyncIterator[None]:
+        nonlocal deals
         async with AsyncExitStack() as stack:
             session = await stack.enter_async_context(open_session())
             await stack.enter_async_context(security.open())
@@ -206,6 +217,9 @@ def create_app(
                     schedulers[source.name] = open_scheduler(
                         source, given, session, settings.transport, log_events, clock=clock
                     )
+            if settings.demo:
+                closed = closed_fields(custom_attributes_too=settings.security.general.custom_attributes_are_personal)
+                deals = await stack.enter_async_context(_simulated_deals(closed, wall_clock))
             health.is_ready = True
             yield
             health.is_ready = False
@@ -252,6 +266,57 @@ async def _simulated_sources() -> AsyncIterator[dict[str, SourceSettings]]:
         # Unrationed like the simulator: nobody's account suffers from a demo.
         given = simulator.environment(urls) | {f"{source.name}_RATIONED".upper(): "false" for source in SOURCES}
         yield {source.name: read(source.settings, given) for source in SOURCES}
+
+
+@asynccontextmanager
+async def _simulated_deals(closed: frozenset[str], clock: Callable[[], float]) -> AsyncIterator[Deals]:
+    """Fill a store in memory with the simulator's deals."""
+    from simulator import Simulator
+    from simulator.replies import encode_json
+
+    simulator = Simulator()
+    now = int(clock() * 1_000_000)
+    found = []
+    for upstream, parse in (
+        (simulator.nexudus, lambda body: nexudus.parse(body)[0]),
+        (simulator.chartmogul, chartmogul.parse),
+    ):
+        for id_, raw in upstream.records.items():
+            with suppress(UpstreamBadResponse):
+                record = parse(encode_json(raw))
+                shown, attributes = columns(upstream.name, record)
+                found.append(
+                    Deal(
+                        source=upstream.name,
+                        source_id=str(id_),
+                        body=stored_record.encode(upstream.name, record),
+                        read_at=now,
+                        is_whole=True,
+                        columns=shown,
+                        attributes=attributes,
+                    )
+                )
+    async with open_database(None) as database:
+        await database.write(lambda connection: upsert(connection, found))
+        yield Deals(
+            database=database, decode=stored_record.decode, sync=_Copied(now), closed_fields=closed, clock=clock
+        )
+
+
+class _Copied:
+    """Stands for sync where all was copied at the start."""
+
+    def __init__(self, at: int) -> None:
+        self._at = at
+
+    async def statuses(self) -> list[SourceStatus]:
+        return [
+            SourceStatus(source=one.name, state=SourceState.CURRENT, as_of=self._at, is_complete=True)
+            for one in SOURCES
+        ]
+
+    async def refresh(self, sources: Sequence[str] | None = None) -> None:
+        """There is nothing newer."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

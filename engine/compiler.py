@@ -173,6 +173,8 @@ class CompiledQuery:
         type_ = field.type.of_type if is_non_null_type(field.type) else field.type
         if isinstance(type_, GraphQLList) is not lookup.is_list or (lookup.is_list and is_non_null_type(type_.of_type)):
             raise NotCompiled(Reason.ROOT_FIELD)
+        if any(argument.name.value != lookup.argument for argument in nodes[0].arguments or ()):
+            raise NotCompiled(Reason.ARGUMENT)
         node = next((a.value for a in nodes[0].arguments or () if a.name.value == lookup.argument), None)
         variable = node.name.value if isinstance(node, VariableNode) else None
         if variable is None and _has_variables(node):  # inside a list or an object, which would be another each time

@@ -13,29 +13,19 @@ from graphql import (
     FieldNode,
     FragmentDefinitionNode,
     GraphQLSchema,
-    ListValueNode,
-    NullValueNode,
     OperationDefinitionNode,
     ValueNode,
-    VariableNode,
     get_named_type,
 )
 
 from engine.cost import CostVisitor, LimitExceeded, QueryCost, QueryLimits
+from engine.lookup import PageSize
+from engine.record_cost import PageCost, RecordCost, record_cost
 
 INTROSPECTION: Final = ("__schema", "__type")
 
 MOST_ALIASES: Final = 2
 """In introspection, whose lists are long and nested. Without aliases it cannot select anything twice."""
-
-
-@dataclass(frozen=True, slots=True)
-class RecordCost:
-    """A root field that fetches records: how many its literals name, and which variables name more (or by default)."""
-
-    constant: int
-    variables: tuple[tuple[str, int], ...]
-    fields: int
 
 
 @dataclass(slots=True)
@@ -44,15 +34,18 @@ class OperationCost:
 
     kind: str
     root_fields: frozenset[str] = frozenset()
-    records: dict[str, RecordCost] = field(default_factory=dict)
+    records: dict[str, RecordCost | PageCost] = field(default_factory=dict)
     fields: int = 0
 
 
 class CostLimits:
     """Measures the documents of one schema, and checks requests against the limits."""
 
-    def __init__(self, schema: GraphQLSchema, limits: QueryLimits) -> None:
+    def __init__(
+        self, schema: GraphQLSchema, limits: QueryLimits, page_sizes: Mapping[str, PageSize] | None = None
+    ) -> None:
         self.limits = limits
+        self._page_sizes = page_sizes or {}
         assert schema.query_type
         # An argument of type ID names a record, and so does a router's representation.
         self._id_arguments = {
@@ -77,13 +70,10 @@ class CostLimits:
         given = variables or {}
         records = 0
         fields = cost.fields
-        for record_cost in cost.records.values():
-            count = record_cost.constant
-            for name, default in record_cost.variables:
-                value = given.get(name)
-                count += len(value) if isinstance(value, list) else default if value is None else 1
+        for asked in cost.records.values():
+            count = asked.count(given)
             records += count
-            fields += count * record_cost.fields
+            fields += count * asked.fields
         if records > self.limits.max_records:
             raise LimitExceeded("records", self.limits.max_records)
         if fields > self.limits.max_answer_fields:
@@ -92,7 +82,7 @@ class CostLimits:
     def _operation(self, operation: OperationDefinitionNode, visitor: CostVisitor) -> OperationCost:
         visitor.operation(operation)
         cost = OperationCost(operation.operation.value)
-        defaults = {d.variable.name.value: _length(d.default_value) for d in operation.variable_definitions or ()}
+        defaults = {d.variable.name.value: d.default_value for d in operation.variable_definitions or ()}
         fields = visitor.root_fields(operation.selection_set)
         if len(fields) > self.limits.max_root_fields:
             raise LimitExceeded("root fields", self.limits.max_root_fields)
@@ -102,13 +92,16 @@ class CostLimits:
             raise LimitExceeded("aliases in introspection", MOST_ALIASES)
         for node, size in fields:
             self._add(cost, node, size, defaults)
-        if sum(record_cost.constant for record_cost in cost.records.values()) > self.limits.max_records:
+        if sum(asked.constant for asked in cost.records.values()) > self.limits.max_records:
             raise LimitExceeded("records", self.limits.max_records)
         return cost
 
-    def _add(self, cost: OperationCost, node: FieldNode, size: QueryCost, defaults: dict[str, int]) -> None:
+    def _add(
+        self, cost: OperationCost, node: FieldNode, size: QueryCost, defaults: Mapping[str, ValueNode | None]
+    ) -> None:
         cost.fields += 1
-        asked = self._id_arguments.get(node.name.value)
+        page_size = self._page_sizes.get(node.name.value)
+        asked = self._id_arguments.get(node.name.value) if page_size is None else {"first", "last"}
         if not asked:
             cost.fields += size.fields
             return
@@ -116,15 +109,5 @@ class CostLimits:
         # Fields of one name in the answer are fetched once, with what both select.
         name = node.alias.value if node.alias else node.name.value
         before = cost.records.get(name)
-        cost.records[name] = RecordCost(
-            sum(_length(value) for value in values if not isinstance(value, VariableNode)),
-            tuple((v.name.value, defaults.get(v.name.value, 0)) for v in values if isinstance(v, VariableNode)),
-            size.fields + (before.fields if before else 0),
-        )
-
-
-def _length(value: ValueNode | None) -> int:
-    """Return how many records a literal names; a single value is coerced to a list of one."""
-    if isinstance(value, ListValueNode):
-        return len(value.values)
-    return 0 if value is None or isinstance(value, NullValueNode) else 1
+        fields = size.fields + (before.fields if before else 0)
+        cost.records[name] = record_cost(values, defaults, page_size, fields)

@@ -21,7 +21,7 @@ class Reason(StrEnum):
     ROOT_FIELD = "root_field"
     """A root field that fetches no records by id, such as introspection."""
     ARGUMENT = "argument"
-    """A root field's argument that holds variables in a list or an object, or that is refused."""
+    """A root field's argument that holds variables in a list or an object, that is refused, or that no lookup has."""
     SELECTION = "selection"
     """A field that is closed to this caller, has arguments, or has a resolver of its own."""
     SIZE = "size"

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from engine.context import Context, Key
@@ -37,6 +37,14 @@ class Lookup:
 
 
 @dataclass(frozen=True, slots=True)
+class PageSize:
+    """How many records a page of a list has: unless `first` or `last` says otherwise, and at most."""
+
+    default: int
+    most: int
+
+
+@dataclass(frozen=True, slots=True)
 class Records:
     """How a graph finds records and what clients see of them; fields without a lookup are not compiled."""
 
@@ -44,3 +52,5 @@ class Records:
     """By the root field's name."""
     mappings: Mapping[str, ObjectMapping[Any]]
     """By the source's name."""
+    page_sizes: Mapping[str, PageSize] = field(default_factory=dict)
+    """Of root fields that give pages of records, with the arguments `first` and `last`; by the field's name."""

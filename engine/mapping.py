@@ -67,7 +67,7 @@ class ObjectMapping(Generic[T]):
 
     def __post_init__(self) -> None:
         """Check the names at import, before any client asks."""
-        expected = {field.name for field in fields(self.type_)}  # type: ignore[arg-type] # Strawberry's are dataclasses
+        expected = {field.name for field in fields(self.type_) if field.init}  # type: ignore[arg-type] # Strawberry's are dataclasses
         if set(self.fields) != expected:
             raise TypeError(f"{self.type_.__name__}: {sorted(expected ^ set(self.fields))} is missing or unknown")
 
@@ -83,13 +83,16 @@ class ObjectMapping(Generic[T]):
             elif isinstance(value, ObjectMapping):
                 yield from value.attributes()
 
-    def of(self, record: Any) -> T | None:
-        """Return the object; None if the record has none."""
+    def is_in(self, record: Any) -> bool:
+        """Return whether the record has such an object."""
         if isinstance(self.present, str | tuple):
             names = (self.present,) if isinstance(self.present, str) else self.present
-            if all(getattr(record, name) is None for name in names):
-                return None
-        elif self.present is not None and not self.present(record):
+            return any(getattr(record, name) is not None for name in names)
+        return self.present is None or bool(self.present(record))
+
+    def of(self, record: Any) -> T | None:
+        """Return the object; None if the record has none."""
+        if not self.is_in(record):
             return None
         return self.type_(**{name: _value_or_error(value, record) for name, value in self.fields.items()})
 

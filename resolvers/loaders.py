@@ -69,6 +69,11 @@ class Loaders:
             mine.known[source_id] = found
         return found.record if isinstance(found, Entry) else found
 
+    def age_seconds(self, source: str, source_id: str) -> float:
+        """Return how old a record is that was loaded: 0 if it was fetched for this request, and is not cached."""
+        mine = self._sources.get(source)
+        return 0.0 if mine is None else mine.scheduler.age_seconds(source_id)
+
     def _open(self, source: Source) -> _SourceLoader:
         scheduler = self._schedulers.get(source.name)
         if scheduler is None:

@@ -84,8 +84,12 @@ def _access(may_fetch: bool, is_restricted: bool, is_closed: bool) -> Access:
 def is_personal(field: GraphQLField) -> bool:
     """Whether a field carries the mark."""
     definition = (field.extensions or {}).get("strawberry-definition")
-    directives = definition.directives if isinstance(definition, StrawberryField) else ()
-    return any(isinstance(directive, Tag) and directive.name == PERSONAL for directive in directives)
+    return isinstance(definition, StrawberryField) and is_marked(definition)
+
+
+def is_marked(field: StrawberryField) -> bool:
+    """Whether a field carries the mark, before there is a schema."""
+    return any(isinstance(directive, Tag) and directive.name == PERSONAL for directive in field.directives)
 
 
 def personal_fields(schema: GraphQLSchema) -> dict[str, GraphQLField]:

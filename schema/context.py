@@ -1,6 +1,7 @@
 """What the resolvers of one operation share (`engine.context.Context`)."""
 
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from strawberry.types import Info as StrawberryInfo
 
@@ -8,6 +9,7 @@ from resolvers.fetching.upstream_context import UpstreamContext
 from resolvers.loaders import Loaders
 from resolvers.source import Source
 from schema.access import Access
+from schema.deals.service import Deals, StoreOutage
 from schema.errors import Refused
 from schema.opportunity import Opportunity
 from schema.sources import MAPPINGS
@@ -22,12 +24,39 @@ class Context:
     access: Access
     refused: list[Refused] = field(default_factory=list)
     """The personal fields that were refused to this caller so far."""
+    deals: Deals | None = None
+    """The deals of the store."""
+    has_listed: bool = False
+    """Whether the answer depends on the store."""
 
     async def load(self, source: Source, source_id: str) -> Opportunity | None:
         """Return a source's opportunity, None where it has none; the id is canonical. Raises a `ResolverError`."""
         self.access.check_opportunities()
         record = await self.loaders.load(source, source_id)
         return None if record is None else MAPPINGS[source.name].of(record)
+
+    def read_at(self, source: str, source_id: str) -> datetime | None:
+        """Return when a record that was fetched by id was read from its source; None where nobody has a clock."""
+        if self.deals is None:
+            return None
+        stale = (s.age_seconds for s in self.operation.stale if (s.source, s.source_id) == (source, source_id))
+        age = next(stale, None)
+        if age is None:
+            age = self.loaders.age_seconds(source, source_id)
+        return (self.deals.now() - timedelta(seconds=age)).replace(microsecond=0)
+
+    def lists(self) -> Deals:
+        """Return the deals of the store; raises `Forbidden`, or `StoreOutage` where there is no store."""
+        self.access.check_opportunities()
+        self.has_listed = True
+        if self.deals is None:
+            raise StoreOutage
+        return self.deals
+
+    @property
+    def closed_fields(self) -> frozenset[str]:
+        """The listed fields that the caller may not list by."""
+        return self.deals.closed_fields if self.deals and self.access.is_restricted else frozenset()
 
 
 Info = StrawberryInfo[Context, None]

@@ -7,6 +7,7 @@ the wrong type, missing or failing is null, with a located error where it is no 
 from typing import Any, Literal
 
 import strawberry
+from graphql import Undefined
 from strawberry.federation.schema import FederationAny
 
 from schema.context import Info
@@ -40,6 +41,10 @@ class FederatedSchema(strawberry.federation.Schema):
             described = described.fields[field] if field else described
             described = described.args[argument] if argument else described
             described.description = text
+        for named in self._schema.type_map.values():
+            for one in getattr(named, "fields", {}).values():
+                for argument in (one, *getattr(one, "args", {}).values()):
+                    _drop_null(argument)
 
     async def entities_resolver(  # type: ignore[override] # the base is synchronous; awaiting here keeps the batch
         self, info: Info, representations: list[FederationAny]
@@ -48,3 +53,9 @@ class FederatedSchema(strawberry.federation.Schema):
         return await BY_REPRESENTATIONS.many(  # type: ignore[no-any-return] # exceptions among them
             info.context, representations
         )
+
+
+def _drop_null(argument: Any) -> None:
+    """Let an argument be left out, for which Strawberry would pass a null: resolvers have defaults of their own."""
+    if getattr(argument, "default_value", 0) is None:
+        argument.default_value = Undefined

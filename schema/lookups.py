@@ -82,6 +82,10 @@ LOOKUPS = {
     "opportunity": BY_ID,
     "opportunitiesById": BY_IDS,
     **{one.root_field: Lookup("sourceId", partial(_own_key, one.source)) for one in SOURCE_TYPES},
+    **{
+        one.list_field: Lookup("sourceIds", partial(_own_key, one.source), is_list=True, check=_check_length)
+        for one in SOURCE_TYPES
+    },
     "node": BY_ID,
     "nodes": BY_IDS,
     "_entities": BY_REPRESENTATIONS,

@@ -6,7 +6,7 @@ The interface uses neutral words; a source's own type adds fields in the vendor'
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
-from typing import Annotated
+from typing import Annotated, Any
 
 import strawberry
 
@@ -109,6 +109,12 @@ class Opportunity(Node):
     customer: OpportunityCustomer | None = strawberry.field(description="The customer the deal is with.")
     created_at: datetime | None = strawberry.field(description="When the record was created in its source.")
     updated_at: datetime | None = strawberry.field(description="When the record last changed in its source.")
+
+    @strawberry.field(description="When this copy of the record was read from its source.")
+    def as_of(self, info: strawberry.Info[Any, None]) -> datetime | None:
+        """Return the time of a stored copy, as `Deals.opportunity` notes it, or of one that was fetched."""
+        known: datetime | None = vars(self).get("read_at")
+        return known or info.context.read_at(self.source.value, self.source_id)
 
 
 GlobalId = Annotated[strawberry.ID, strawberry.argument(description="An `id` that this graph gave out.")]

@@ -11,6 +11,10 @@ BigInt = NewType("BigInt", int)
 Json = NewType("Json", object)
 
 
+_LONGEST_NUMBER = 200
+"""Characters of a decimal number that a caller sends."""
+
+
 def _decimal_text(value: Decimal) -> str:
     text = str(value)
     return text if "E" not in text else format(value, "f")
@@ -18,6 +22,21 @@ def _decimal_text(value: Decimal) -> str:
 
 def _utc_text(value: datetime) -> str:
     return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("a point in time needs its UTC offset")
+    return moment.astimezone(UTC)
+
+
+def _finite(text: str) -> Decimal:
+    # Not a JSON number: whoever sends one has lost digits before they get here.
+    number = Decimal(text) if isinstance(text, str) and len(text) <= _LONGEST_NUMBER else None
+    if number is None or not number.is_finite():
+        raise ValueError("a decimal number is a string of digits")
+    return number
 
 
 def _same(value: Any) -> Any:
@@ -38,13 +57,13 @@ SCALARS: dict[object, ScalarDefinition] = {
         description="A point in time with its UTC offset, RFC 3339.",
         specified_by_url="https://scalars.graphql.org/andimarek/date-time.html",
         serialize=_utc_text,
-        parse_value=datetime.fromisoformat,
+        parse_value=_moment,
     ),
     Decimal: strawberry.scalar(
         name="Decimal",
         description="An exact decimal number, as a string.",
         serialize=_decimal_text,
-        parse_value=Decimal,
+        parse_value=_finite,
     ),
     Json: strawberry.scalar(name="JSON", description="Any JSON value.", serialize=_same, parse_value=_same),
 }

@@ -35,6 +35,11 @@ class SourceType:
             raise TypeError(f"{self.record.__name__} has no attribute {sorted(unknown)}")
 
     @property
+    def list_field(self) -> str:
+        """The root field that takes several of the source's own ids: `nexudusOpportunities`."""
+        return f"{self.root_field.removesuffix('y')}ies"
+
+    @property
     def type_name(self) -> str:
         """The type's name in the graph."""
         return str(self.mapping.type_.__strawberry_definition__.name)

@@ -10,6 +10,7 @@ from graphql import GraphQLInterfaceType, GraphQLNonNull, GraphQLObjectType, pri
 from resolvers import global_id
 from schema import build_restricted_schema, build_schema
 from schema.access import CUSTOM_ATTRIBUTES, PERSONAL, Access, personal_fields
+from schema.deals.listed_fields import CUSTOM, LISTED
 from schema.sources import SOURCE_TYPES
 from simulator import FAULTS, Simulator
 from tests.credentials import SCOPES, line
@@ -24,10 +25,14 @@ PERSONAL_FIELDS = """
 
 NOT_PERSONAL = {
     "Query": " ".join(
-        ["opportunity opportunitiesById node nodes _entities _service", *(one.root_field for one in SOURCE_TYPES)]
+        [
+            "opportunity opportunitiesById node nodes opportunities opportunitySummary pipelines sources",
+            "_entities _service",
+            *(name for one in SOURCE_TYPES for name in (one.root_field, one.list_field)),
+        ]
     ),
     "Node": "id",
-    "Opportunity": "id source sourceId status value pipelineName stageName customer createdAt updatedAt",
+    "Opportunity": "id source sourceId status value pipelineName stageName customer createdAt updatedAt asOf",
     "NexudusOpportunity": "uniqueId boardColumn position coworker team opportunityType responsible "
     "referrerId agentId valueAmount statusCode isCompleted dueDate isReminded leadSource leadSourceCode lossReason "
     "lossReasonCode wonOn lostOn crmUpdatedOn utm isNew systemId",
@@ -45,6 +50,20 @@ NOT_PERSONAL = {
     "NexudusTeam": "id name profileWebsite",
     "NexudusOpportunityType": "id name",
     "NexudusUtm": "source medium campaign content term",
+    "OpportunityConnection": "edges nodes pageInfo totalCount summary sources",
+    "OpportunityEdge": "cursor node",
+    "PageInfo": "hasNextPage hasPreviousPage startCursor endCursor",
+    "ListedSource": "source asOf ageSeconds isComplete",
+    "OpportunitySummary": "rows asOf isComplete",
+    "SummaryRow": "keys currency kind count amount weightedAmount averageAmount missingAmountCount "
+    "missingLikelihoodCount converted",
+    "SummaryKey": "dimension value",  # of a dimension that shows personal data, for those who may see it alone
+    "ConvertedAmounts": "currency amount weightedAmount rateDate",
+    "Pipeline": "name source stages",
+    "PipelineStage": "name position count",
+    "SourceInfo": "name account capabilities status",
+    "SourceStatus": "asOf ageSeconds isComplete state lastSweepAt nextRunAt rows drift lastError progress",
+    "SweepProgress": "rows total",
     "_Service": "sdl",
 }
 
@@ -77,7 +96,10 @@ def test_every_personal_field_may_be_null() -> None:
 def test_the_printed_schema_marks_them_for_platform_teams() -> None:
     schema = build_schema()
     printed = schema.as_str()
-    assert printed.count(f'@tag(name: "{PERSONAL}")') == len(personal_fields(schema._schema))
+    # Also on what lists can be filtered, ordered and grouped by: who is not to see it, is not to be told of it.
+    listed = [field for field in LISTED if field.is_personal]
+    asked = sum(1 + field.is_ordered + bool(field.dimension) for field in listed) + len([CUSTOM])
+    assert printed.count(f'@tag(name: "{PERSONAL}")') == len(personal_fields(schema._schema)) + asked
     assert '"@tag"' in printed
 
 

@@ -9,13 +9,14 @@ from graphql import get_introspection_query, parse
 from engine.cost import LimitExceeded, QueryLimits
 from engine.cost_limits import CostLimits
 from schema import build_schema
+from schema.execution import RECORDS
 
 SCHEMA = build_schema()._schema
-PLANNER = CostLimits(SCHEMA, QueryLimits())
+PLANNER = CostLimits(SCHEMA, QueryLimits(), RECORDS.page_sizes)
 
 
 def records(document: str, variables: dict[str, Any] | None = None, *, most: int) -> None:
-    planner = CostLimits(SCHEMA, replace(QueryLimits(), max_records=most))
+    planner = CostLimits(SCHEMA, replace(QueryLimits(), max_records=most), RECORDS.page_sizes)
     for plan in planner.costs(parse(document)).values():
         planner.check(plan, variables)
 
@@ -45,6 +46,13 @@ def records(document: str, variables: dict[str, Any] | None = None, *, most: int
         ('{ ...F ...F ...G } fragment F on Query { nodes(ids: ["a"]) { id } } fragment G on Query { ...F }', None, 1),
         ('{ node(id: "a") { id } node(id: "a") { __typename } }', None, 1),
         ("{ __typename __schema { queryType { name } } _service { sdl } }", None, 0),
+        ("{ opportunities { totalCount } }", None, 25),
+        ("{ opportunities(first: 7) { totalCount } more: opportunities(last: 5) { totalCount } }", None, 12),
+        ('{ ...F node(id: "a") { id } } fragment F on Query { opportunities(first: 3) { totalCount } }', None, 4),
+        ("query($n: Int) { opportunities(first: $n) { totalCount } }", {"n": 30}, 30),
+        ("query($n: Int) { opportunities(first: $n) { totalCount } }", None, 25),
+        ("query($n: Int = 4) { opportunities(first: $n) { totalCount } }", None, 4),
+        ("query($n: Int, $l: Int) { opportunities(first: $n, last: $l) { totalCount } }", {"l": 8}, 8),
     ],
 )
 def test_records_are_counted_over_the_whole_operation(document: str, variables: Any, count: int) -> None:
@@ -58,7 +66,9 @@ def test_every_root_field_that_fetches_is_known_to_ask_for_records() -> None:
     """A new root field without an id has to be bounded in some other way, and named here."""
     asks = {name for name, arguments in PLANNER._id_arguments.items() if arguments}
     assert SCHEMA.query_type
-    assert asks == set(SCHEMA.query_type.fields) - {"_service"}
+    pages, bounded_otherwise = {"opportunities"}, {"opportunitySummary", "pipelines", "sources", "_service"}
+    assert asks == set(SCHEMA.query_type.fields) - pages - bounded_otherwise
+    assert set(RECORDS.page_sizes) == pages
 
 
 def test_fields_count_once_for_each_record_they_are_asked_of() -> None:

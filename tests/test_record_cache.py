@@ -167,3 +167,10 @@ def test_a_listed_record_is_added_only_where_that_is_wanted() -> None:
     assert world.fresh("1") == "unknown"
     world.cache.refresh("1", "listed", age_seconds=0.0, adds=True)
     assert world.fresh("1") == "listed"
+
+
+def test_the_age_of_a_record_counts_from_when_it_came_in() -> None:
+    world = World()
+    world.cache.store("1", "record")
+    world.now = 45
+    assert (world.cache.age_seconds("1"), world.cache.age_seconds("2")) == (45, 0)

@@ -18,6 +18,12 @@ def sent(kind: object, value: object) -> object:
     return serialize(value)
 
 
+def taken(kind: object, text: object) -> object:
+    parse = SCALARS[kind].parse_value
+    assert parse is not None
+    return parse(text)
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [
@@ -80,3 +86,17 @@ def test_only_json_is_not_text() -> None:
     }
     assert set(SCALARS) == {*values, Json}
     assert all(isinstance(sent(kind, value), str) for kind, value in values.items())
+
+
+@pytest.mark.parametrize("text", ["NaN", "Infinity", "", "one", "1" * 201, 5, 0.5, None, True])
+def test_only_the_text_of_a_decimal_number_is_taken_for_one(text: object) -> None:
+    with pytest.raises((ValueError, ArithmeticError)):
+        taken(Decimal, text)
+    assert taken(Decimal, "1.50") == Decimal("1.50")
+
+
+@pytest.mark.parametrize("text", ["2026-01-01", "2026-01-01T00:00:00", "yesterday", "0001-01-01T00:00:00+05:00", ""])
+def test_only_a_point_in_time_with_its_offset_is_taken_for_one(text: str) -> None:
+    with pytest.raises((ValueError, OverflowError)):
+        taken(datetime, text)
+    assert taken(datetime, "2026-01-01T02:00:00+02:00") == datetime(2026, 1, 1, tzinfo=UTC)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from graphql import (
     GraphQLEnumType,
+    GraphQLInputObjectType,
     GraphQLInterfaceType,
     GraphQLNamedType,
     GraphQLObjectType,
@@ -26,15 +27,61 @@ SERVED = build_schema()._schema
 OPPORTUNITY = """
     id: ID!, source: OpportunitySource!, sourceId: ID!, status: OpportunityStatus, value: Money, pipelineName: String,
     stageName: String, owner: OpportunityOwner, customer: OpportunityCustomer, createdAt: DateTime, updatedAt: DateTime
+    asOf: DateTime
 """
 PROMISED = build_sdl(f"""
 scalar BigInt scalar Date scalar DateTime scalar Decimal scalar JSON
 type Query {{
-  opportunity(id: ID!): Opportunity, opportunitiesById(ids: [ID!]!): [Opportunity]
-  nexudusOpportunity(sourceId: ID!): NexudusOpportunity
-  chartMogulOpportunity(sourceId: ID!): ChartMogulOpportunity
+  opportunity(id: ID!, freshness: FreshnessInput): Opportunity
+  opportunitiesById(ids: [ID!]!, freshness: FreshnessInput): [Opportunity]
+  nexudusOpportunity(sourceId: ID!, freshness: FreshnessInput): NexudusOpportunity
+  chartMogulOpportunity(sourceId: ID!, freshness: FreshnessInput): ChartMogulOpportunity
+  nexudusOpportunities(sourceIds: [ID!]!, freshness: FreshnessInput): [NexudusOpportunity]
+  chartMogulOpportunities(sourceIds: [ID!]!, freshness: FreshnessInput): [ChartMogulOpportunity]
   node(id: ID!): Node, nodes(ids: [ID!]!): [Node]
+  opportunities(first: Int, after: String, last: Int, before: String, filter: OpportunityFilter,
+    orderBy: [OpportunityOrder!], search: String, sources: [String!], freshness: FreshnessInput): OpportunityConnection
+  opportunitySummary(groupBy: [SummaryDimension!]!, filter: OpportunityFilter, search: String,
+    freshness: FreshnessInput): OpportunitySummary
+  pipelines: [Pipeline!], sources: [SourceInfo!]!
 }}
+input FreshnessInput {{ maxAgeSeconds: Int!, onStale: OnStale! = WARN }}
+enum OnStale {{ WARN WAIT ERROR }}
+input OpportunityFilter {{ and: [OpportunityFilter!], or: [OpportunityFilter!], not: OpportunityFilter
+  status: StatusFilter, source: SourceFilter, value: MoneyFilter, stageName: StringFilter, createdAt: DateTimeFilter }}
+input StatusFilter {{ eq: OpportunityStatus, in: [OpportunityStatus!], notIn: [OpportunityStatus!], isNull: Boolean }}
+input SourceFilter {{ eq: OpportunitySource, in: [OpportunitySource!], notIn: [OpportunitySource!] }}
+input StringFilter {{ eq: String, in: [String!], notIn: [String!], contains: String, startsWith: String
+  isNull: Boolean }}
+input MoneyFilter {{ currency: String, lt: Decimal, lte: Decimal, gt: Decimal, gte: Decimal, eq: Decimal
+  isNull: Boolean }}
+input DateTimeFilter {{ eq: DateTime, lt: DateTime, lte: DateTime, gt: DateTime, gte: DateTime, isNull: Boolean
+  relative: RelativeRange, timeZone: String }}
+input RelativeRange {{ unit: CalendarUnit!, from: Int!, to: Int! }}
+enum CalendarUnit {{ DAY WEEK MONTH QUARTER YEAR }}
+input OpportunityOrder {{ field: OpportunityOrderField!, direction: OrderDirection! = ASC, nulls: OrderNulls! = LAST }}
+enum OpportunityOrderField {{ CREATED_AT UPDATED_AT VALUE STATUS PIPELINE_NAME STAGE_NAME OWNER CUSTOMER_NAME
+  CUSTOMER_COMPANY_NAME NAME WIN_LIKELIHOOD ESTIMATED_CLOSE_DATE DUE_DATE WON_ON LOST_ON }}
+enum OrderDirection {{ ASC DESC }}
+enum OrderNulls {{ FIRST LAST }}
+type OpportunityConnection {{ edges: [OpportunityEdge!]!, nodes: [Opportunity]!, pageInfo: PageInfo!, totalCount: Int
+  summary(groupBy: [SummaryDimension!]!): OpportunitySummary, sources: [ListedSource!] }}
+type OpportunityEdge {{ cursor: String!, node: Opportunity }}
+type PageInfo {{ hasNextPage: Boolean!, hasPreviousPage: Boolean!, startCursor: String, endCursor: String }}
+type ListedSource {{ source: String!, asOf: DateTime, ageSeconds: Int, isComplete: Boolean! }}
+enum SummaryDimension {{ SOURCE STATUS PIPELINE STAGE OWNER CURRENCY KIND LEAD_SOURCE LOSS_REASON CAMPAIGN
+  CLOSE_MONTH }}
+type OpportunitySummary {{ rows: [SummaryRow!]!, asOf: DateTime, isComplete: Boolean }}
+type SummaryRow {{ keys: [SummaryKey!]!, currency: String, kind: String, count: Int!, amount: Decimal
+  weightedAmount: Decimal, averageAmount: Decimal, missingAmountCount: Int!, missingLikelihoodCount: Int! }}
+type SummaryKey {{ dimension: SummaryDimension!, value: String }}
+type Pipeline {{ name: String, source: OpportunitySource!, stages: [PipelineStage!]! }}
+type PipelineStage {{ name: String, position: Int, count: Int! }}
+type SourceInfo {{ name: String!, account: String, capabilities: [SourceCapability!], status: SourceStatus }}
+type SourceStatus {{ asOf: DateTime, ageSeconds: Int, isComplete: Boolean!, state: SourceState!, lastSweepAt: DateTime
+  nextRunAt: DateTime, rows: Int, drift: Int, lastError: String }}
+enum SourceCapability {{ BY_ID LIST CHANGED_SINCE DELETIONS CUSTOMERS }}
+enum SourceState {{ NOT_CONFIGURED UNLISTED WAITING FILLING CURRENT INCOMPLETE FAILING BRAKED OFF }}
 interface Node {{ id: ID! }}
 interface Opportunity implements Node {{ {OPPORTUNITY} }}
 enum OpportunitySource {{ NEXUDUS CHARTMOGUL }}
@@ -94,6 +141,8 @@ def members(type_: Any) -> list[str]:
     """Return all that a client can rely on of a type, a line each."""
     if isinstance(type_, GraphQLEnumType):
         return [f"{type_.name}.{value}" for value in type_.values]
+    if isinstance(type_, GraphQLInputObjectType):
+        return [f"{type_.name}.{name}: {field.type}" for name, field in type_.fields.items()]
     if not isinstance(type_, GraphQLObjectType | GraphQLInterfaceType):
         return [f"scalar {type_.name}"]
     lines = [f"{type_.name} implements {interface.name}" for interface in type_.interfaces]

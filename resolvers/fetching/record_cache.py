@@ -94,6 +94,11 @@ class RecordCache:
             return None
         return entry.record, now - entry.stored_at
 
+    def age_seconds(self, source_id: str) -> float:
+        """Return how long ago the entry of an id was stored; 0 where there is none."""
+        entry = self._entries.peek(source_id)
+        return 0.0 if entry is None else self._clock() - entry.stored_at
+
     def store(self, source_id: str, record: Any | None) -> None:
         """Store a record, or that there is none, in place of what was stored for the id."""
         self._store(source_id, record, self._clock())

@@ -79,6 +79,10 @@ class Scheduler:
         """Return whether all of these are entries of the cache still, and fresh."""
         return self._cache.holds(entries)
 
+    def age_seconds(self, source_id: str) -> float:
+        """Return how long ago what the cache has of an id came from the source; 0 where it has nothing."""
+        return self._cache.age_seconds(source_id)
+
     def offer(self, source_id: str, record: Record, *, age_seconds: float, adds: bool) -> None:
         """Let the cache know of a whole record that a list had; with `adds` also where it has none of that id."""
         self._cache.refresh(source_id, record, age_seconds=age_seconds, adds=adds)

@@ -1,0 +1,1 @@
+"""Lists and totals of deals, asked of the store."""

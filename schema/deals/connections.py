@@ -1,0 +1,214 @@
+"""`opportunities`: the Relay connection over the store.
+
+Its nodes are records like those that were fetched by id, completed by the same mappings.
+"""
+
+from datetime import datetime
+from functools import cached_property
+from typing import Annotated, Any, Final
+
+import strawberry
+
+from resolvers.errors import BadUserInput
+from schema.context import Info
+from schema.deals import cursors
+from schema.deals.filters import OpportunityFilter
+from schema.deals.freshness import FreshnessInput
+from schema.deals.orders import OpportunityOrder
+from schema.deals.selection import Selection, select
+from schema.deals.source_status import age_seconds, moment, name_of
+from schema.deals.summaries import Dimensions, OpportunitySummary, summary_of
+from schema.opportunity import Opportunity
+from store.pages import Page, PageRequest, PageRow, count, page
+
+FIRST: Final = 25
+"""Deals on a page unless asked otherwise."""
+MOST: Final = 200
+
+
+@strawberry.federation.type(shareable=True, description="Where a page is in its list (Relay).")
+class PageInfo:
+    """Relay's PageInfo."""
+
+    has_next_page: bool = strawberry.field(description="Whether there are more behind this page.")
+    has_previous_page: bool = strawberry.field(description="Whether there are more before this page.")
+    start_cursor: str | None = strawberry.field(description="The cursor of the first; null if the page is empty.")
+    end_cursor: str | None = strawberry.field(description="The cursor of the last; null if the page is empty.")
+
+
+@strawberry.type(description="How current the deals of one source in a list are.")
+class ListedSource:
+    """A source of a list."""
+
+    source: str = strawberry.field(description="The source's name, as in `Query.sources`.")
+    as_of: datetime | None = strawberry.field(
+        description="The list has everything that the source had then; null before its first complete sweep."
+    )
+    age_seconds: int | None = strawberry.field(description="How long ago that was.")
+    is_complete: bool = strawberry.field(description="If not, deals of this source are missing from the list.")
+
+
+@strawberry.type(description="A deal and its place in the list.")
+class OpportunityEdge:
+    """An edge: made of a row of the store."""
+
+    row: strawberry.Private[PageRow]
+    selection: strawberry.Private[Selection]
+    found: strawberry.Private["Opportunity | Exception"]
+
+    @strawberry.field(description="Pass it as `after` or `before` to go on from here; opaque.")
+    def cursor(self) -> str:
+        """Return the cursor."""
+        return cursors.encode(self.selection.hash, self.row.position)
+
+    @strawberry.field(description="The deal.")
+    def node(self) -> Opportunity | None:
+        """Return the deal, or raise why it cannot be shown."""
+        if isinstance(self.found, Exception):
+            raise self.found
+        return self.found
+
+
+@strawberry.type(description="A page of a list of deals.")
+class OpportunityConnection:
+    """A connection: the page is there, everything else is asked for when it is selected."""
+
+    selection: strawberry.Private[Selection]
+    page: strawberry.Private[Page]
+
+    @cached_property
+    def found(self) -> list[Opportunity | Exception]:
+        """A deal for each row of the page, or why it cannot be shown."""
+        return [_opportunity(self.selection, row) for row in self.page.rows]
+
+    @strawberry.field(description="The deals with their cursors.")
+    def edges(self) -> list[OpportunityEdge]:
+        """Return an edge for each row."""
+        return [
+            OpportunityEdge(row=row, selection=self.selection, found=found)
+            for row, found in zip(self.page.rows, self.found, strict=True)
+        ]
+
+    @strawberry.field(description="The deals; null with an error for one that cannot be shown.")
+    def nodes(self) -> list[Opportunity | None]:
+        """Return a deal for each row, or an exception, which graphql-core makes a null and an error at its index."""
+        return self.found  # type: ignore[return-value] # exceptions among them
+
+    @strawberry.field(description="Where the page is in its list.")
+    def page_info(self) -> PageInfo:
+        """Return Relay's PageInfo."""
+        rows, hash_ = self.page.rows, self.selection.hash
+        return PageInfo(
+            has_next_page=self.page.has_next,
+            has_previous_page=self.page.has_previous,
+            start_cursor=cursors.encode(hash_, rows[0].position) if rows else None,
+            end_cursor=cursors.encode(hash_, rows[-1].position) if rows else None,
+        )
+
+    @strawberry.field(description="How many deals the list has on all its pages; counted only if asked for.")
+    async def total_count(self) -> int | None:
+        """Return the number."""
+        condition = self.selection.condition
+        return await self.selection.deals.read(lambda connection: count(connection, condition))
+
+    @strawberry.field(description="Totals of the whole list, all its pages.")
+    async def summary(self, info: Info, group_by: Dimensions) -> OpportunitySummary | None:
+        """Return the totals."""
+        return await summary_of(info.context, self.selection, group_by)
+
+    @strawberry.field(description="How current the list is: for each of its sources.")
+    async def sources(self) -> list[ListedSource] | None:
+        """Return the sources of the list."""
+        statuses, now = await self.selection.statuses(), self.selection.deals.now()
+        return [
+            ListedSource(
+                source=name_of(one),
+                as_of=moment(one.as_of),
+                age_seconds=age_seconds(one, now),
+                is_complete=one.is_complete,
+            )
+            for one in statuses
+        ]
+
+
+def _opportunity(selection: Selection, row: PageRow) -> Opportunity | Exception:
+    try:
+        return selection.deals.opportunity(row)
+    except Exception as error:  # one row must not spoil the page
+        return error
+
+
+First = Annotated[
+    int | None, strawberry.argument(description=f"How many from the start: 1 to {MOST}, {FIRST} unless given.")
+]
+After = Annotated[str | None, strawberry.argument(description="Those behind this cursor.")]
+Last = Annotated[
+    int | None, strawberry.argument(description=f"How many from the end, in place of `first`: 1 to {MOST}.")
+]
+Before = Annotated[str | None, strawberry.argument(description="Those before this cursor.")]
+Filter = Annotated[OpportunityFilter | None, strawberry.argument(description="Which deals.")]
+OrderBy = Annotated[
+    list[OpportunityOrder] | None,
+    strawberry.argument(description="By which fields; the last changed first unless given."),
+]
+Search = Annotated[
+    str | None,
+    strawberry.argument(
+        description="Words, each of which is a part of a company's, pipeline's or stage's name; for callers who may "
+        "see personal data also of the deal's, the customer's or the owner's name or email address. Without case and "
+        "accents."
+    ),
+]
+Sources = Annotated[
+    list[str] | None, strawberry.argument(description="Only these sources, by their names in `Query.sources`.")
+]
+Freshness = Annotated[FreshnessInput | None, strawberry.argument(description="How old the answer may be.")]
+
+
+@strawberry.field(
+    description="Deals of all sources in one list, from a copy that is kept current; no source is asked. Null if the "
+    "arguments are refused, or the store cannot be read."
+)
+async def opportunities(
+    info: Info,
+    first: First = None,
+    after: After = None,
+    last: Last = None,
+    before: Before = None,
+    filter: Filter = None,
+    order_by: OrderBy = None,
+    search: Search = None,
+    sources: Sources = None,
+    freshness: Freshness = None,
+) -> OpportunityConnection | None:
+    """Read a page."""
+    number = page_size(first, last)
+    selection = await select(
+        info.context, filter=filter, order_by=order_by, search=search, sources=sources, freshness=freshness
+    )
+    request = PageRequest(
+        selection.condition,
+        selection.order,
+        number,
+        after=_position(selection, "after", after),
+        before=_position(selection, "before", before),
+        is_backward=last is not None,
+    )
+    found = await selection.deals.read(lambda connection: page(connection, request))
+    return OpportunityConnection(selection=selection, page=found)
+
+
+def page_size(first: int | None, last: int | None) -> int:
+    """Return how many deals a page has; raises `BadUserInput`."""
+    if first is not None and last is not None:
+        raise BadUserInput("Give `first` or `last`, not both.")
+    name, number = ("first", first) if last is None else ("last", last)
+    if number is None:
+        return FIRST
+    if not 1 <= number <= MOST:
+        raise BadUserInput(f"`{name}` must be from 1 to {MOST}.")
+    return number
+
+
+def _position(selection: Selection, argument: str, cursor: str | None) -> Any:
+    return None if cursor is None else cursors.decode(cursor, argument, selection.hash, selection.order)

@@ -1,0 +1,77 @@
+"""Cursors: where a deal is in a list, as text that clients pass back unchanged.
+
+A cursor holds a version, a hash of the list that it is of (filter, order, search, sources as they were asked for), and
+the deal's values of the order. It is not signed: whoever makes one up reads a list that they may read anyway.
+"""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from hashlib import blake2b
+from typing import Any, Final
+
+import msgspec
+import strawberry
+
+from resolvers.errors import BadUserInput
+from store.conditions import LARGEST
+from store.pages import OrderKey, Position
+from store.tables import DEALS
+from store.text import storable
+
+VERSION: Final = 1
+
+
+def list_hash(*asked: Any) -> str:
+    """Return a hash of what a list was asked for with: input objects, lists and values."""
+    return blake2b(repr([_plain(one) for one in asked]).encode("utf-8", "replace"), digest_size=8).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Enum):
+        return value.name
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
+    if is_dataclass(value):
+        given = {one.name: getattr(value, one.name) for one in fields(value)}
+        return {name: _plain(one) for name, one in given.items() if one is not None and one is not strawberry.UNSET}
+    return value
+
+
+def encode(hash_: str, position: Position) -> str:
+    """Return the cursor of a deal."""
+    packed = msgspec.json.encode([VERSION, hash_, *position])
+    return base64.urlsafe_b64encode(packed).rstrip(b"=").decode()
+
+
+def decode(cursor: str, argument: str, hash_: str, order: Sequence[OrderKey]) -> Position:
+    """Return the position of a cursor; raises `BadUserInput` for one of another list."""
+    try:
+        packed = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        found = msgspec.json.decode(packed, type=list[Any])
+    except (binascii.Error, ValueError, RecursionError):
+        found = []
+    if not found or type(found[0]) is not int:
+        raise BadUserInput(f"`{argument}` is no cursor of this graph: pass back a `cursor` unchanged.")
+    if found[0] != VERSION:
+        raise BadUserInput(f"`{argument}` is a cursor of another version of this graph: begin again without it.")
+    if found[1:2] != [hash_] or len(found) != len(order) + 3:
+        raise BadUserInput(
+            f"`{argument}` is a cursor of another list: `filter`, `orderBy`, `search` and `sources` must be those that "
+            "it came with."
+        )
+    position = found[2:]
+    columns = [*(key.column for key in order), "id"]
+    if not all(_fits(value, column) for value, column in zip(position, columns, strict=True)):
+        raise BadUserInput(f"`{argument}` is no cursor of this graph: pass back a `cursor` unchanged.")
+    return tuple([storable(value) if isinstance(value, str) else value for value in position])
+
+
+def _fits(value: Any, column: str) -> bool:
+    if value is None:
+        return column != "id"
+    if DEALS.c[column].type.python_type is str:
+        return isinstance(value, str)
+    return type(value) is int and abs(value) <= LARGEST

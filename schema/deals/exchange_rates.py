@@ -1,0 +1,57 @@
+"""A table of exchange rates that an operator gives as a file: amounts are converted only if somebody says at what rate.
+
+    {"date": "2026-11-02", "base": "EUR", "rates": {"USD": "1.0842", "GBP": "0.8391"}}
+
+A rate says how much of a currency one unit of the base is worth.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import ROUND_HALF_EVEN, Context, Decimal
+from pathlib import Path
+
+import msgspec
+
+_PRECISE = Context(prec=60, rounding=ROUND_HALF_EVEN)
+_MILLIONTH = Decimal("0.000001")
+
+
+class BadRates(Exception):
+    """The file is no table of rates; the text says why."""
+
+
+class _File(msgspec.Struct, forbid_unknown_fields=True):
+    date: date
+    base: str
+    rates: dict[str, Decimal]
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeRates:
+    """How much of each currency one unit of the base was worth on a day."""
+
+    date: date
+    rates: Mapping[str, Decimal]
+
+    def convert(self, amount: Decimal, currency: str, to: str) -> Decimal | None:
+        """Return an amount in another currency, rounded half to even to its millionth; None without a rate for both."""
+        rate, wanted = self.rates.get(currency), self.rates.get(to)
+        if rate is None or wanted is None:
+            return None
+        if currency == to:
+            return amount
+        return _PRECISE.divide(_PRECISE.multiply(amount, wanted), rate).quantize(_MILLIONTH, context=_PRECISE)
+
+
+def read_rates(path: Path) -> ExchangeRates:
+    """Return the table of a file; raises `BadRates`."""
+    try:
+        found = msgspec.json.decode(path.read_bytes(), type=_File)
+    except OSError:
+        raise BadRates("the file cannot be read") from None
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise BadRates(f"the file is no table of rates: {error}") from None
+    if bad := [code for code, rate in found.rates.items() if not rate.is_finite() or rate <= 0]:
+        raise BadRates(f"the rate of {bad[0]} must be above 0")
+    return ExchangeRates(found.date, {**found.rates, found.base: Decimal(1)})

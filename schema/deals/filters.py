@@ -1,0 +1,230 @@
+"""`OpportunityFilter`: which deals, field by field as `listed_fields.py` has them, and its conditions for the store."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import strawberry
+from strawberry.federation.schema_directives import Tag
+from strawberry.utils.str_converters import to_camel_case
+
+from resolvers.errors import BadUserInput
+from schema.access import PERSONAL, READ_CONTACTS, Forbidden
+from schema.deals.comparators import (
+    DateFilter,
+    DateTimeFilter,
+    DecimalFilter,
+    IntFilter,
+    MoneyFilter,
+    StringFilter,
+    comparator,
+    comparisons,
+    dates,
+    enum_filter,
+    money,
+    numbers,
+    plain,
+)
+from schema.deals.listed_fields import CUSTOM, LISTED, Kind, ListedField, description, marks
+from store.conditions import And, Compare, CompareAttribute, Condition, Not, Operator, Or
+from store.text import fold
+
+MOST_CONDITIONS: Final = 20
+MOST_LEVELS: Final = 3
+MOST_VALUES: Final = 100
+MOST_FILTERS: Final = 100
+"""Filters within one another, also those without any comparison."""
+
+TYPES: Final[dict[Kind, Any]] = {
+    Kind.TEXT: StringFilter,
+    Kind.KEYWORD: StringFilter,
+    Kind.CODE: StringFilter,
+    Kind.NUMBER: IntFilter,
+    Kind.MONEY: MoneyFilter,
+    Kind.MOMENT: DateTimeFilter,
+    Kind.DAY: DateFilter,
+}
+
+_NAMES: Final = {"source": "SourceFilter", "status": "StatusFilter"}
+_CASE: Final = {
+    Kind.TEXT: " Compared without case.",
+    Kind.CODE: " Compared without case.",
+    Kind.KEYWORD: " Case counts.",
+}
+
+
+@strawberry.input(description="Whether a boolean is this.")
+class BooleanFilter:
+    """Of booleans."""
+
+    eq: bool | None = comparator("Equal to this.")
+
+
+@strawberry.input(
+    description="Comparisons of a custom attribute, by its key. All that are given must hold; an attribute is either "
+    "text, a number or a boolean, and so meets no comparison of another type."
+)
+class CustomAttributeFilter:
+    """Of one custom attribute."""
+
+    key: str = strawberry.field(description="The attribute's key, as its source writes it.")
+    text: StringFilter | None = strawberry.field(default=None, description="If it is text; compared without case.")
+    number: DecimalFilter | None = strawberry.field(default=None, description="If it is a number.")
+    boolean: BooleanFilter | None = strawberry.field(default=None, description="If it is a boolean.")
+    is_null: bool | None = strawberry.field(default=None, description="Whether a deal has no such attribute.")
+
+
+def _given(description_: str, name: str | None = None, directives: Sequence[Tag] = ()) -> Any:
+    return strawberry.field(default=None, name=name, directives=directives, description=description_)
+
+
+def _filter_type() -> Any:
+    annotations: dict[str, Any] = {
+        "and_": "list[OpportunityFilter] | None",
+        "or_": "list[OpportunityFilter] | None",
+        "not_": "OpportunityFilter | None",
+    }
+    namespace: dict[str, Any] = {
+        "__doc__": "Which deals; all fields that are given must hold.",
+        "__module__": __name__,
+        "and_": _given("All of these hold.", "and"),
+        "or_": _given("One of these holds.", "or"),
+        "not_": _given("This does not hold.", "not"),
+    }
+    for field in LISTED:
+        type_ = TYPES[field.kind] if field.enum is None else enum_filter(field.enum, _enum_name(field))
+        annotations[field.name] = type_ | None
+        namespace[field.name] = _given(description(field) + _CASE.get(field.kind, ""), directives=marks(field))
+    annotations[CUSTOM] = list[CustomAttributeFilter] | None
+    namespace[CUSTOM] = _given("Custom attributes; all of these must hold.", directives=(Tag(name=PERSONAL),))
+    return strawberry.input(
+        type("OpportunityFilter", (), namespace | {"__annotations__": annotations}),
+        description="Which deals: all fields that are given must hold. A comparison with a value that a deal does not "
+        f"have is false. At most {MOST_CONDITIONS} comparisons, {MOST_LEVELS} levels of `and`, `or` and `not`, and "
+        f"{MOST_VALUES} values in all. A field that is null is as if it were not given.",
+    )
+
+
+def _enum_name(field: ListedField) -> str:
+    return _NAMES.get(field.name) or f"{field.enum.__strawberry_definition__.name}Filter"  # type: ignore[union-attr] # it is one
+
+
+if TYPE_CHECKING:
+    OpportunityFilter: TypeAlias = Any
+else:
+    OpportunityFilter = _filter_type()
+
+
+def conditions(given: Any, closed: frozenset[str], now: datetime) -> Condition | None:
+    """Return what a filter asks of the store; None for no filter.
+
+    `closed` are the fields that the caller may not see; raises `Forbidden` for one of them, and `BadUserInput`.
+    """
+    return None if given is None else _Reading(closed, now).filter(given, 0)
+
+
+@dataclass(slots=True)
+class _Reading:
+    """One filter that is read, and how much of it so far."""
+
+    closed: frozenset[str]
+    now: datetime
+    conditions: int = 0
+    values: int = 0
+    filters: int = 0
+
+    def filter(self, given: Any, level: int) -> Condition:
+        if level > MOST_LEVELS:
+            raise BadUserInput(f"A filter may nest `and`, `or` and `not` at most {MOST_LEVELS} deep.")
+        self.filters += 1
+        if self.filters > MOST_FILTERS:
+            raise BadUserInput(f"A filter may consist of at most {MOST_FILTERS} filters.")
+        parts: list[Condition] = []
+        for field in LISTED:
+            if (value := getattr(given, field.name)) is not None:
+                parts += self._field(field, value)
+        for attribute in getattr(given, CUSTOM) or ():
+            check_open(CUSTOM, self.closed)
+            with _named(CUSTOM):
+                parts += self._attribute(attribute)
+        if given.and_ is not None:
+            parts += [self.filter(one, level + 1) for one in given.and_]
+        if given.or_ is not None:
+            parts.append(Or(tuple([self.filter(one, level + 1) for one in given.or_])))
+        if given.not_ is not None:
+            parts.append(Not(self.filter(given.not_, level + 1)))
+        return And(tuple(parts))
+
+    def _field(self, field: ListedField, value: Any) -> list[Condition]:
+        check_open(field.name, self.closed)
+        with _named(field.name):
+            return list(self._compared(field, self._counted(value)))
+
+    def _compared(self, field: ListedField, given: dict[str, Any]) -> Iterator[Condition]:
+        make = partial(Compare, field.column)
+        if field.kind is Kind.MONEY:
+            return money(given, make)
+        if field.kind in (Kind.MOMENT, Kind.DAY):
+            return dates(given, make, self.now, is_day=field.kind is Kind.DAY)
+        return plain(given, make, _STORED[field.kind])
+
+    def _attribute(self, given: CustomAttributeFilter) -> Iterator[Condition]:
+        texts = partial(CompareAttribute, given.key, "text_folded")
+        figures = partial(CompareAttribute, given.key, "number")
+        booleans = partial(CompareAttribute, given.key, "boolean")
+        if given.text is not None:
+            yield from plain(self._counted(given.text), texts, fold)
+        if given.number is not None:
+            yield from numbers(self._counted(given.number), figures)
+        if given.boolean is not None:
+            yield from plain(self._counted(given.boolean), booleans, int)
+        if given.is_null is not None:
+            self._count(1, 0)
+            has_none = And(tuple(make(Operator.IS_NULL, True) for make in (texts, figures, booleans)))
+            yield has_none if given.is_null else Not(has_none)
+
+    def _counted(self, comparator_: Any) -> dict[str, Any]:
+        given = comparisons(comparator_)
+        self._count(
+            len(given.keys() - {"time_zone"}), sum(len(v) if isinstance(v, list) else 1 for v in given.values())
+        )
+        return given
+
+    def _count(self, conditions_: int, values: int) -> None:
+        self.conditions += conditions_
+        self.values += values
+        if self.conditions > MOST_CONDITIONS:
+            raise BadUserInput(f"A filter may have at most {MOST_CONDITIONS} comparisons.")
+        if self.values > MOST_VALUES:
+            raise BadUserInput(f"A filter may have at most {MOST_VALUES} values.")
+
+
+@contextmanager
+def _named(name: str) -> Iterator[None]:
+    """Say in a refusal which field of the filter it is about."""
+    try:
+        yield
+    except BadUserInput as error:
+        raise BadUserInput(f"`filter.{to_camel_case(name)}`: {error.message}") from None
+
+
+def check_open(name: str, closed: frozenset[str]) -> None:
+    """Raise `Forbidden` if a listed field is closed to the caller: by its answers it would tell what it hides."""
+    if name in closed:
+        raise Forbidden(f"This caller may not list by personal data: the scope {READ_CONTACTS} is missing.")
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+_STORED: Final[dict[Kind, Callable[[Any], Any]]] = {
+    Kind.TEXT: fold,
+    Kind.KEYWORD: _same,
+    Kind.CODE: str.upper,
+    Kind.ENUM: lambda member: member.value,
+    Kind.NUMBER: _same,
+}

@@ -1,0 +1,79 @@
+"""`FreshnessInput`: how old an answer of the store may be, and what happens if it is older."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import Final
+
+import strawberry
+
+from resolvers.errors import BadUserInput, ResolverError
+from schema.deals.service import Deals
+from schema.deals.source_status import SourceState, SourceStatus, name_of
+from schema.deals.values import moment_of
+
+MOST_SECONDS: Final = 10 * 365 * 86_400
+
+
+class StoreStale(ResolverError):
+    """The store's copy is older than the caller accepts."""
+
+    code = "STORE_STALE"
+    retryable = True
+
+
+@strawberry.enum(description="What happens if the store's copy is older than accepted.")
+class OnStale(Enum):
+    """The value is its name."""
+
+    WARN = strawberry.enum_value("warn", description="It answers, and `sources` says how old the copy is.")
+    WAIT = strawberry.enum_value(
+        "wait", description="The copy is renewed first; an error if that takes longer than a request may."
+    )
+    ERROR = strawberry.enum_value("error", description="An error, `STORE_STALE`.")
+
+
+@strawberry.input(description="How old an answer may be. Without it lists answer at once, however old the copy is.")
+class FreshnessInput:
+    """An age, and what to do about an older copy."""
+
+    max_age_seconds: int = strawberry.field(description="The oldest copy that is accepted, in seconds.")
+    on_stale: OnStale = strawberry.field(default=OnStale.WARN, description="What happens if the copy is older.")
+
+
+def max_age(freshness: FreshnessInput) -> timedelta:
+    """Return the accepted age; raises `BadUserInput`."""
+    if not 0 <= freshness.max_age_seconds <= MOST_SECONDS:
+        raise BadUserInput(f"`maxAgeSeconds` must be from 0 to {MOST_SECONDS}.")
+    return timedelta(seconds=freshness.max_age_seconds)
+
+
+async def check_freshness(
+    deals: Deals, freshness: FreshnessInput, sources: Sequence[str] | None, deadline: float
+) -> None:
+    """Return when the copies of these sources are as fresh as the caller accepts; raises `StoreStale`.
+
+    Sources that are not configured count if they are named. `deadline` is a time of the running loop.
+    """
+    oldest = deals.now() - max_age(freshness)
+    stale = await _stale(deals, sources, oldest)
+    if not stale or freshness.on_stale is OnStale.WARN:
+        return
+    if freshness.on_stale is OnStale.WAIT:
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(deadline):
+                await deals.sync.refresh([one.source for one in stale])
+                stale = await _stale(deals, sources, oldest)
+    if stale:
+        raise StoreStale(f"The store's copy is older than accepted: {', '.join(map(name_of, stale))}.")
+
+
+async def _stale(deals: Deals, sources: Sequence[str] | None, oldest: datetime) -> list[SourceStatus]:
+    asked = [
+        one
+        for one in await deals.statuses(sources)
+        if sources is not None or one.state is not SourceState.NOT_CONFIGURED
+    ]
+    return [one for one in asked if one.as_of is None or moment_of(one.as_of) < oldest]

@@ -1,0 +1,71 @@
+"""What a list is asked for, checked and put into the store's terms: one way for pages, totals and exports."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from resolvers.errors import BadUserInput
+from schema.context import Context
+from schema.deals.cursors import list_hash
+from schema.deals.filters import conditions
+from schema.deals.freshness import FreshnessInput, check_freshness
+from schema.deals.listed_fields import LISTED, Kind
+from schema.deals.orders import OpportunityOrder, order_keys
+from schema.deals.service import Deals, of_sources
+from schema.deals.source_status import SourceStatus
+from store.conditions import And, Condition, Search
+from store.pages import OrderKey
+
+LONGEST_SEARCH: Final = 200
+MOST_WORDS: Final = 10
+
+_PERSONAL: Final = {field.name for field in LISTED if field.kind is Kind.TEXT and field.is_personal}
+"""What is searched only for those who may see it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which deals, and in which order. `sources` are their names, None for all; `hash` tells lists apart."""
+
+    deals: Deals
+    condition: Condition | None
+    order: tuple[OrderKey, ...]
+    sources: Sequence[str] | None
+    hash: str
+
+    async def statuses(self) -> list[SourceStatus]:
+        """Return how current the list's sources are; raises `StoreOutage`."""
+        return await self.deals.statuses(self.sources)
+
+
+async def select(
+    context: Context,
+    *,
+    filter: Any = None,
+    order_by: Sequence[OpportunityOrder] | None = None,
+    search: str | None = None,
+    sources: Sequence[str] | None = None,
+    freshness: FreshnessInput | None = None,
+) -> Selection:
+    """Return the selection; raises a `ResolverError`: `Forbidden`, `BadUserInput`, `StoreOutage` or `StoreStale`."""
+    deals = context.lists()
+    closed = context.closed_fields
+    parts = [
+        conditions(filter, closed, deals.now()),
+        _search(search, closed),
+        None if sources is None else of_sources(await deals.statuses(sources)),
+    ]
+    found = tuple([part for part in parts if part is not None])
+    order = order_keys(order_by, closed)
+    if freshness is not None:
+        await check_freshness(deals, freshness, sources, context.operation.deadline)
+    hash_ = list_hash(filter, order_by or None, search, sources)
+    return Selection(deals, And(found) if found else None, order, sources, hash_)
+
+
+def _search(text: str | None, closed: frozenset[str]) -> Condition | None:
+    if text is None or not text.strip():
+        return None
+    if len(text) > LONGEST_SEARCH or len(text.split()) > MOST_WORDS:
+        raise BadUserInput(f"`search` takes at most {LONGEST_SEARCH} characters and {MOST_WORDS} words.")
+    return Search(text, is_personal=closed.isdisjoint(_PERSONAL))

@@ -1,0 +1,60 @@
+"""Records by id from the store's copy, for callers that accept its age: no source is asked."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from engine.lookup import Lookup
+from resolvers.errors import BadUserInput
+from resolvers.source import Source
+from schema.context import Context
+from schema.deals.freshness import FreshnessInput, max_age
+from schema.deals.service import StoreOutage
+from schema.deals.values import microseconds
+from schema.opportunity import Opportunity
+from store.deals import StoredDeal, deal_id, find
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFirst:
+    """Stands for a context where a `Lookup` loads records."""
+
+    context: Context
+    copies: Mapping[str, StoredDeal]
+
+    async def load(self, source: Source, source_id: str) -> Opportunity | None:
+        """Return what clients see of a record; raises a `ResolverError`."""
+        copy = self.copies.get(deal_id(source.name, "", source_id))
+        if copy is None or self.context.deals is None:
+            return await self.context.load(source, source_id)
+        return self.context.deals.opportunity(copy)
+
+
+async def stored_first(
+    context: Context, freshness: FreshnessInput | None, lookup: Lookup, values: Sequence[str]
+) -> Any:
+    """Return a context that loads records which the store has, whole and young enough, from there.
+
+    All others are asked of their sources, whatever `onStale` says: what comes from there is as fresh as can be.
+    """
+    if freshness is None:
+        return context
+    if lookup.check is not None:
+        lookup.check(values)
+    age = max_age(freshness)
+    ids = []
+    for value in values:
+        with suppress(BadUserInput):  # which the lookup raises again, at its place
+            source, source_id = lookup.key(value)
+            ids.append(deal_id(source.name, "", source_id))
+    try:
+        deals = context.lists()
+        oldest = microseconds(deals.now() - age)
+        found = await deals.read(lambda connection: find(connection, ids))
+    except StoreOutage:
+        return context
+    young = {
+        id_: one for id_, one in found.items() if one.is_whole and one.deleted_at is None and one.read_at >= oldest
+    }
+    return StoredFirst(context, young)

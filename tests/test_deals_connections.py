@@ -1,0 +1,372 @@
+"""`schema.deals.connections`, `schema.deals.cursors`, `schema.deals.selection` and `schema.deals.service`."""
+
+import base64
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from schema.deals import cursors
+from schema.deals.service import StoreOutage
+from store.database import Database
+from store.deals import Evidence, delete
+from store.errors import StoreUnavailable
+from store.pages import OrderKey
+from tests.deal_lists import ALL, NOTHING, NOW, WITHOUT_CONTACTS, deal, deals_of, open_deals, simulated
+
+NEXUDUS, CHARTMOGUL = (simulated()[source] for source in ("nexudus", "chartmogul"))
+FEW = deals_of({"nexudus": NEXUDUS[:4], "chartmogul": CHARTMOGUL[:3]})
+
+PAGE = Path(__file__).parent.parent / "docs" / "lists.md"
+QUERIES = re.findall(r"```graphql\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+
+FIRST_PAGE = """{ opportunities(first: 2) {
+  edges { cursor node { id sourceId } } nodes { id sourceId } pageInfo { startCursor endCursor } } }"""
+
+
+async def test_nodes_are_what_a_fetch_by_id_gives() -> None:
+    fields = "id __typename status value { amount currencyCode } owner { name } customer { companyName } createdAt"
+    record = NEXUDUS[0]
+    async with open_deals(deal("nexudus", record)) as graph:
+        (listed,) = (await graph.data(f"{{ opportunities {{ nodes {{ {fields} asOf }} }} }}"))["opportunities"]["nodes"]
+    assert listed == {
+        "id": "bmV4dWR1czoxNDI3MDAwNTAx",
+        "__typename": "NexudusOpportunity",
+        "status": "OPEN",
+        "value": {"amount": "4800.00000", "currencyCode": "EUR"},
+        "owner": {"name": "Testy McAdminface"},
+        "customer": {"companyName": "Example Widgets Ltd"},
+        "createdAt": "2026-01-28T10:15:31.005062Z",
+        "asOf": "2026-02-25T06:13:20Z",
+    }
+
+
+async def test_edges_and_nodes_are_the_same_deals_and_cursors_lead_on() -> None:
+    async with open_deals(*FEW) as graph:
+        page = (await graph.data(FIRST_PAGE))["opportunities"]
+        assert [edge["node"] for edge in page["edges"]] == page["nodes"]
+        assert [edge["cursor"] for edge in page["edges"]] == list(page["pageInfo"].values())
+        query = "query($a: String) { opportunities(after: $a) { nodes { id } } }"
+        rest = (await graph.data(query, a=page["edges"][0]["cursor"]))["opportunities"]["nodes"]
+        assert len(rest) == len(FEW) - 1
+        assert rest[0]["id"] == page["nodes"][1]["id"]
+
+
+async def test_an_empty_page_has_no_cursors() -> None:
+    async with open_deals() as graph:
+        query = "{ opportunities { nodes { id } totalCount pageInfo { hasNextPage startCursor endCursor } } }"
+        assert (await graph.data(query))["opportunities"] == {
+            "nodes": [],
+            "totalCount": 0,
+            "pageInfo": {"hasNextPage": False, "startCursor": None, "endCursor": None},
+        }
+
+
+BAD_PAGES = {
+    "first: 0": "`first` must be from 1 to 200.",
+    "first: -1": "`first` must be from 1 to 200.",
+    "first: 201": "`first` must be from 1 to 200.",
+    "last: 201": "`last` must be from 1 to 200.",
+    "first: 2, last: 2": "Give `first` or `last`, not both.",
+    'sources: ["salesforce"]': "`sources` may have: nexudus, chartmogul.",
+    'after: ""': "`after` is no cursor of this graph: pass back a `cursor` unchanged.",
+    'before: "é"': "`before` is no cursor of this graph: pass back a `cursor` unchanged.",
+    f'search: "{"x" * 201}"': "`search` takes at most 200 characters and 10 words.",
+    f'search: "{"x " * 11}"': "`search` takes at most 200 characters and 10 words.",
+    "orderBy: [{field: VALUE}, {field: VALUE}]": "`orderBy` takes at most 5 fields, each once.",
+}
+BAD_FILTERS = {
+    '{value: {gte: "1"}}': "`filter.value`: "
+    'Give the amount\'s `currency` too, for example {currency: "EUR", gte: "1000"}.',
+    '{value: {currency: "EUR", gte: "2", lt: "1"}}': "`filter.value`: The range is reversed: "
+    "its lower bound must not be above its upper bound.",
+    "{winLikelihood: {gt: 3, lte: 2}}": "`filter.winLikelihood`: The range is reversed: "
+    "its lower bound must not be above its upper bound.",
+    '{createdAt: {gte: "2026-02-01T00:00:00Z", lt: "2026-01-01T00:00:00Z"}}': "`filter.createdAt`: "
+    "The range is reversed: its lower bound must not be above its upper bound.",
+    "{wonOn: {relative: {unit: DAY, from: 1, to: 0}}}": "`filter.wonOn`: "
+    "The range is reversed: `from` must not be greater than `to`.",
+    '{wonOn: {relative: {unit: DAY, from: 0, to: 0}, timeZone: "Mars"}}': "`filter.wonOn`: "
+    "`timeZone` must be an IANA name such as Europe/London.",
+    "{stageName: {eq: null}}": "`filter.stageName`: `eq` must not be null: leave it out, or ask with `isNull: true`.",
+    "{not: {not: {not: {not: {}}}}}": "A filter may nest `and`, `or` and `not` at most 3 deep.",
+    "{{or: [{}]}}".format(", ".join(['{stageName: {eq: "a"}}'] * 21)): "`filter.stageName`: "
+    "A filter may have at most 20 comparisons.",
+    "{{stageName: {{in: [{}]}}}}".format(
+        ", ".join(['"a"'] * 101)
+    ): "`filter.stageName`: A filter may have at most 100 values.",
+}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [*BAD_PAGES.items(), *((f"filter: {text}", message) for text, message in BAD_FILTERS.items())],
+)
+async def test_a_bad_argument_is_refused_at_its_field_and_hurts_no_neighbour(arguments: str, message: str) -> None:
+    async with open_deals(*FEW[:1]) as graph:
+        answer = await graph.ask(
+            f"{{ bad: opportunities({arguments}) {{ nodes {{ id }} }} good: opportunities {{ totalCount }} }}"
+        )
+        assert answer["data"] == {"bad": None, "good": {"totalCount": 1}}
+        (error,) = answer["errors"]
+        assert (error["path"], error["message"]) == (["bad"], message)
+        assert error["extensions"] == {"code": "BAD_USER_INPUT", "retryable": False}
+
+
+@pytest.mark.parametrize(
+    ("filter_", "message"),
+    [
+        ({"or": [{}] * 100}, "A filter may consist of at most 100 filters."),
+        ({"and": [{"or": [{"and": []}] * 10}] * 10}, "A filter may consist of at most 100 filters."),
+        ({"utmTerm": {"contains": "%" * 1_001}}, "`filter.utmTerm`: A text may have at most 1,000 characters."),
+        ({"stageName": {"in": ["x" * 1_001]}}, "`filter.stageName`: A text may have at most 1,000 characters."),
+    ],
+)
+async def test_a_filter_that_no_database_would_take_is_refused(filter_: dict[str, Any], message: str) -> None:
+    async with open_deals() as graph:
+        query = "query($f: OpportunityFilter) { opportunities(filter: $f) { totalCount } }"
+        assert (await graph.refusal(query, f=filter_))[:2] == ("BAD_USER_INPUT", message)
+
+
+async def test_the_largest_filter_that_is_taken_is_one_that_the_database_takes() -> None:
+    filters: list[dict[str, Any]] = [
+        {"and": [{"utmTerm": {"contains": "%" * 1_000}}, {"or": [{}]}]},
+        {"or": [{"stageName": {"in": ["\0" * 1_000] * 80}}] * 1},
+        *[{"or": [{"winLikelihood": {"lt": -(2**31)}}, {"value": {"currency": "EUR", "lt": "-1e+90"}}]}] * 5,
+        *[{}] * 70,
+    ]
+    async with open_deals(*FEW) as graph:
+        query = "query($f: OpportunityFilter) { opportunities(filter: $f) { totalCount } }"
+        assert (await graph.data(query, f={"or": filters}))["opportunities"]["totalCount"] == len(FEW)
+
+
+@pytest.mark.parametrize("levels", [100, 400])
+async def test_a_filter_that_is_nested_very_deep_is_refused_like_any_other(levels: int) -> None:
+    filter_: dict[str, Any] = {}
+    for _ in range(levels):
+        filter_ = {"not": filter_}
+    async with open_deals() as graph:
+        query = "query($f: OpportunityFilter) { opportunities(filter: $f) { totalCount } }"
+        answer = await graph.ask(query, f=filter_)
+        assert {error["extensions"]["code"] for error in answer["errors"]} == {"BAD_USER_INPUT"}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "filter: {status: {eq: WON}}",
+        "filter: {}",
+        'search: "examplesson"',
+        "orderBy: [{field: UPDATED_AT, direction: DESC, nulls: FIRST}]",
+        "orderBy: [{field: CREATED_AT}]",
+        'sources: ["nexudus"]',
+    ],
+)
+async def test_a_cursor_of_another_list_is_refused(other: str) -> None:
+    async with open_deals(*FEW) as graph:
+        cursor = (await graph.data(FIRST_PAGE))["opportunities"]["pageInfo"]["endCursor"]
+        code, message, _ = await graph.refusal(f'{{ opportunities(after: "{cursor}", {other}) {{ totalCount }} }}')
+        assert code == "BAD_USER_INPUT"
+        assert message.startswith("`after` is a cursor of another list")
+
+
+def forged(*values: Any) -> str:
+    return base64.urlsafe_b64encode(json.dumps(values).encode()).decode().rstrip("=")
+
+
+async def test_a_cursor_of_another_version_is_refused() -> None:
+    async with open_deals(*FEW) as graph:
+        query = "query($a: String) { opportunities(after: $a) { totalCount } }"
+        code, message, _ = await graph.refusal(query, a=forged(2, "x", 1, "a"))
+        assert code == "BAD_USER_INPUT"
+        assert message == "`after` is a cursor of another version of this graph: begin again without it."
+
+
+@pytest.mark.parametrize(
+    "position", [["a", "x"], [1.5, "x"], [True, "x"], [2**63, "x"], [1, None], [1, 2], [[1], "x"], [{}, "x"]]
+)
+async def test_a_cursor_that_somebody_made_up_reaches_no_database(position: list[Any]) -> None:
+    hash_ = cursors.list_hash(None, None, None, None)
+    async with open_deals(*FEW) as graph:
+        query = '{ opportunities(after: "%s") { totalCount } }'
+        assert (await graph.refusal(query % forged(1, hash_, *position)))[0] == "BAD_USER_INPUT"
+        await graph.data(query % forged(1, hash_, 1, "\0"))
+
+
+def test_a_cursor_is_read_as_it_was_written() -> None:
+    order = (OrderKey("value"), OrderKey("stage_folded", True))
+    for position in ((None, 'é"', "nexudus:1"), (-(2**63) + 1, None, "chartmogul:x")):
+        assert cursors.decode(cursors.encode("h", position), "after", "h", order) == position
+
+
+async def test_a_page_goes_on_where_it_was_though_its_deals_have_gone() -> None:
+    async with open_deals(*FEW) as graph:
+        everything = (await graph.data("{ opportunities { edges { cursor node { id sourceId } } } }"))["opportunities"][
+            "edges"
+        ]
+        gone = next(one.id for one in FEW if one.source_id == everything[1]["node"]["sourceId"])
+        await graph.database.write(
+            lambda connection: delete(connection, [gone], evidence=Evidence.AUDIT, at=int(NOW * 1e6) + 1)
+        )
+        query = "query($a: String) { opportunities(after: $a) { nodes { id } } }"
+        rest = (await graph.data(query, a=everything[1]["cursor"]))["opportunities"]["nodes"]
+        assert [node["id"] for node in rest] == [edge["node"]["id"] for edge in everything[2:]]
+
+
+async def test_a_row_that_cannot_be_read_is_null_with_an_error_and_spoils_no_other() -> None:
+    async with open_deals(FEW[0], replace(FEW[1], body=b"{}")) as graph:
+        answer = await graph.ask("{ opportunities { nodes { id } edges { node { id } } totalCount } }")
+        page = answer["data"]["opportunities"]
+        assert page["totalCount"] == 2
+        assert sum(node is None for node in page["nodes"]) == 1
+        assert sum(edge["node"] is None for edge in page["edges"]) == 1
+        assert len(answer["errors"]) == 2
+
+
+async def test_search_takes_no_case_accents_or_wildcards() -> None:
+    async with open_deals(*FEW) as graph:
+        query = "query($s: String) { opportunities(search: $s) { totalCount } }"
+
+        async def count(text: str) -> int:
+            return int((await graph.data(query, s=text))["opportunities"]["totalCount"])
+
+        assert await count("WIDGETS  éxample") == 1
+        assert await count("widgets nobody") == 0
+        assert await count("%") == 0
+        assert await count("  ") == len(FEW)
+
+
+async def test_lists_can_be_of_some_sources_alone() -> None:
+    async with open_deals(*FEW) as graph:
+        query = "query($s: [String!]) { opportunities(sources: $s) { totalCount sources { source isComplete } } }"
+        assert (await graph.data(query, s=["chartmogul"]))["opportunities"] == {
+            "totalCount": 3,
+            "sources": [{"source": "chartmogul", "isComplete": True}],
+        }
+        assert (await graph.data(query, s=[]))["opportunities"] == {"totalCount": 0, "sources": []}
+
+
+class Unavailable(Database):
+    def __init__(self) -> None:
+        pass
+
+    async def read(self, work: Any) -> Any:
+        raise StoreUnavailable("the disk of postgresql://user:secret@db is full")
+
+
+async def test_a_store_that_cannot_be_read_is_an_error_at_the_lists_alone() -> None:
+    async with open_deals(*FEW) as graph:
+        object.__setattr__(graph.deals, "database", Unavailable())
+        graph.sync.error = StoreUnavailable("the disk is full")
+        answer = await graph.ask("{ opportunities { totalCount } pipelines { name } sources { name status { rows } } }")
+        assert answer["data"] == {
+            "opportunities": None,
+            "pipelines": None,
+            "sources": [{"name": "nexudus", "status": None}, {"name": "chartmogul", "status": None}],
+        }
+        assert {error["extensions"]["code"] for error in answer["errors"]} == {"STORE_UNAVAILABLE"}
+        assert {error["message"] for error in answer["errors"]} == {str(StoreOutage())}
+        assert all(error["extensions"]["retryable"] for error in answer["errors"])
+
+
+async def test_records_by_id_need_no_store() -> None:
+    async with open_deals(*FEW) as graph:
+        object.__setattr__(graph.deals, "database", Unavailable())
+        query = '{ opportunity(id: "bmV4dWR1czoxNDI3MDAwNTAx", freshness: {maxAgeSeconds: 9}) { id } }'
+        assert (await graph.refusal(query))[0] == "SOURCE_NOT_CONFIGURED", "the source was asked"
+
+
+async def test_the_page_size_counts_against_the_limit_of_records() -> None:
+    async with open_deals() as graph:
+        query = "{ a: opportunities(first: %d) { totalCount } b: opportunities(last: 100) { totalCount } }"
+        assert "errors" not in await graph.ask(query % 100)
+        code, message, path = await graph.refusal(query % 101)
+        assert (code, message, path) == (
+            "BAD_USER_INPUT",
+            "This asks for too much: at most 200 records are allowed.",
+            None,
+        )
+
+
+@pytest.mark.parametrize(
+    ("field", "expected"),
+    [
+        ("opportunities { totalCount }", True),
+        ("opportunitySummary(groupBy: []) { isComplete }", True),
+        ("pipelines { name }", True),
+        ("sources { name }", True),
+        ('opportunity(id: "bmV4dWR1czoxNDI3MDAwNTAx", freshness: {maxAgeSeconds: 60}) { id }', True),
+        ('opportunity(id: "bmV4dWR1czoxNDI3MDAwNTAx") { id }', False),
+    ],
+)
+async def test_it_is_known_which_answers_depend_on_the_store(field: str, expected: bool) -> None:
+    """No record that was fetched says when they change, so the response cache must not keep them."""
+    async with open_deals(*FEW) as graph:
+        await graph.ask("{ %s }" % field)  # noqa: UP031 - braces in it are GraphQL's
+        assert graph.context is not None
+        assert graph.context.has_listed is expected
+
+
+# --- scopes
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        'filter: {owner: {eq: "x"}}',
+        'filter: {customerName: {startsWith: "A"}}',
+        "filter: {customerEmail: {isNull: true}}",
+        'filter: {name: {contains: "x"}}',
+        'filter: {not: {or: [{customerEmail: {eq: "x"}}]}}',
+        'filter: {custom: [{key: "seats", isNull: true}]}',
+        "orderBy: [{field: OWNER}]",
+        "orderBy: [{field: STATUS}, {field: CUSTOMER_NAME}]",
+    ],
+)
+async def test_who_may_not_see_personal_data_may_not_list_by_it(arguments: str) -> None:
+    async with open_deals(*FEW) as graph:
+        query = f"{{ opportunities({arguments}) {{ totalCount }} other: opportunities {{ totalCount }} }}"
+        answer = await graph.ask(query, WITHOUT_CONTACTS)
+        assert answer["data"] == {"opportunities": None, "other": {"totalCount": 7}}
+        assert [error["extensions"]["code"] for error in answer["errors"]] == ["FORBIDDEN"]
+        assert "errors" not in await graph.ask(query, ALL)
+
+
+async def test_who_may_not_see_personal_data_searches_companies_and_stages_alone() -> None:
+    async with open_deals(*FEW) as graph:
+        query = "query($s: String) { opportunities(search: $s) { totalCount } }"
+        for text, everybody in (("examplesson", 0), ("widgets", 1), ("office tour", 2), ("mcadminface", 0)):
+            assert (await graph.data(query, WITHOUT_CONTACTS, s=text))["opportunities"]["totalCount"] == everybody
+            assert (await graph.data(query, ALL, s=text))["opportunities"]["totalCount"] >= 1
+
+
+async def test_who_may_not_read_opportunities_lists_none() -> None:
+    async with open_deals(*FEW) as graph:
+        answer = await graph.ask(
+            "{ opportunities { totalCount } pipelines { name } opportunitySummary(groupBy: []) { isComplete } "
+            "sources { name status { rows } } }",
+            NOTHING,
+        )
+        assert answer["data"] == {
+            "opportunities": None,
+            "pipelines": None,
+            "opportunitySummary": None,
+            "sources": [{"name": "nexudus", "status": None}, {"name": "chartmogul", "status": None}],
+        }
+        assert {error["extensions"]["code"] for error in answer["errors"]} == {"FORBIDDEN"}
+
+
+# --- the page on lists
+
+
+def test_the_page_on_lists_has_queries() -> None:
+    assert len(QUERIES) >= 4
+
+
+@pytest.mark.parametrize("query", QUERIES)
+async def test_the_queries_of_the_page_on_lists_are_answered(query: str) -> None:
+    async with open_deals(*FEW) as graph:
+        await graph.data(query)

@@ -1,0 +1,218 @@
+"""Totals, and what they are by: `schema.deals.summaries`, `schema.deals.pipelines`, `schema.deals.exchange_rates`."""
+
+from collections import Counter
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from schema.deals import summaries
+from schema.deals.exchange_rates import BadRates, ExchangeRates, read_rates
+from schema.deals.listed_fields import LISTED
+from store.summaries import Dimension
+from store.tables import DealColumns
+from tests.deal_lists import ALL, WITHOUT_CONTACTS, deal, deals_of, open_deals, simulated
+from tests.shown_deals import SHOWN, TEXTS, folded
+
+ROWS = """rows { keys { dimension value } currency kind count amount weightedAmount averageAmount missingAmountCount
+  missingLikelihoodCount }"""
+RATES = ExchangeRates(date(2026, 2, 1), {"EUR": Decimal(1), "USD": Decimal("1.25"), "JPY": Decimal(160)})
+
+
+def euros(number: int, millionths: int | None, *, currency: str | None = "EUR", **more: Any) -> Any:
+    columns = DealColumns(value=millionths, currency=currency, status="open", **more)
+    return replace(deal("nexudus", simulated()["nexudus"][0]), source_id=str(number), columns=columns)
+
+
+async def test_totals_are_exact_and_never_across_currencies_or_kinds() -> None:
+    deals = [
+        euros(1, 1_000_000),
+        euros(2, 500_001, win_likelihood=50),
+        euros(3, None),
+        euros(4, 7_000_000, currency="USD"),
+        euros(5, 9_000_000, kind="recurring"),
+        euros(6, None, currency=None),
+    ]
+    async with open_deals(*deals) as graph:
+        found = await graph.data(f"{{ opportunitySummary(groupBy: [STATUS]) {{ {ROWS} asOf isComplete }} }}")
+    summary = found["opportunitySummary"]
+    assert (summary["asOf"], summary["isComplete"]) == ("2026-02-25T06:12:20Z", True)
+    assert {tuple(key.values()) for row in summary["rows"] for key in row["keys"]} == {("STATUS", "OPEN")}
+    assert [list(row.values())[1:] for row in summary["rows"]] == [
+        ["EUR", "recurring", 1, "9", None, "9", 0, 1],
+        ["EUR", None, 3, "1.500001", "0.2500005", "0.75", 1, 2],
+        ["USD", None, 1, "7", None, "7", 0, 1],
+        [None, None, 1, None, None, None, 1, 1],
+    ]
+
+
+@pytest.mark.parametrize("name", ["pipelineName", "stageName"])
+async def test_groups_are_those_of_plain_python(name: str) -> None:
+    dimension = name.removesuffix("Name").upper()
+    async with open_deals(*deals_of({s: records[::4] for s, records in simulated().items()})) as graph:
+        query = "{ opportunities(first: 200) { nodes { %s } } opportunitySummary(groupBy: [%s]) { %s } }"
+        found = await graph.data(query % (SHOWN, dimension, ROWS))
+    expected: Counter[Any] = Counter()
+    for one in found["opportunities"]["nodes"]:
+        expected[folded(TEXTS[name](one))] += 1
+    counted: Counter[Any] = Counter()
+    for row in found["opportunitySummary"]["rows"]:
+        counted[folded(row["keys"][0]["value"])] += row["count"]
+    assert counted == expected
+
+
+async def test_a_connection_sums_up_all_its_pages() -> None:
+    async with open_deals(*[euros(number, 1_000_000) for number in range(1, 40)]) as graph:
+        query = "{ opportunities(first: 1) { summary(groupBy: []) { rows { count amount } isComplete } } }"
+        summary = (await graph.data(query))["opportunities"]["summary"]
+        assert summary == {"rows": [{"count": 39, "amount": "39"}], "isComplete": True}
+
+
+async def test_a_key_is_what_a_filter_takes() -> None:
+    async with open_deals(*deals_of({s: records[::8] for s, records in simulated().items()})) as graph:
+        query = "{ opportunitySummary(groupBy: [%s]) { rows { keys { value } count } } }"
+        for dimension, field in (
+            ("LEAD_SOURCE", "leadSource"),
+            ("SOURCE", "source"),
+            ("FORECAST_CATEGORY", "forecastCategory"),
+        ):
+            rows = (await graph.data(query % dimension))["opportunitySummary"]["rows"]
+            value = next(row["keys"][0]["value"] for row in rows if row["keys"][0]["value"] is not None)
+            total = sum(row["count"] for row in rows if row["keys"][0]["value"] == value)
+            listed = await graph.data(f"{{ opportunities(filter: {{{field}: {{eq: {value}}}}}) {{ totalCount }} }}")
+            assert listed["opportunities"]["totalCount"] == total
+
+
+def test_every_dimension_of_the_store_is_one_of_the_graph() -> None:
+    assert {field.dimension for field in LISTED if field.dimension} == {one.value for one in Dimension}
+
+
+@pytest.mark.parametrize("dimensions", ["STATUS, STATUS", "STATUS, SOURCE, STAGE, KIND, PIPELINE"])
+async def test_too_many_dimensions_are_refused(dimensions: str) -> None:
+    async with open_deals() as graph:
+        code, message, path = await graph.refusal(f"{{ opportunitySummary(groupBy: [{dimensions}]) {{ isComplete }} }}")
+        assert (code, path) == ("BAD_USER_INPUT", ["opportunitySummary"])
+        assert message == "`groupBy` takes at most 4 dimensions, each once."
+
+
+async def test_more_rows_than_allowed_are_refused_not_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(summaries, "MOST_ROWS", 2)
+    deals = [euros(number, 1, currency=currency) for number, currency in enumerate(("EUR", "USD", "JPY"))]
+    async with open_deals(*deals) as graph:
+        code, message, _ = await graph.refusal("{ opportunitySummary(groupBy: []) { rows { count } } }")
+        assert (code, message) == ("BAD_USER_INPUT", "This gives more than 2 rows: group by less, or filter.")
+
+
+async def test_nobody_groups_by_people_without_the_scope_for_them() -> None:
+    async with open_deals(euros(1, 1)) as graph:
+        for query in (
+            "{ opportunitySummary(groupBy: [OWNER]) { rows { count } } }",
+            "{ opportunities { summary(groupBy: [STATUS, OWNER]) { rows { count } } } }",
+        ):
+            assert (await graph.refusal(query, WITHOUT_CONTACTS))[0] == "FORBIDDEN"
+            assert "errors" not in await graph.ask(query, ALL)
+
+
+async def test_a_source_that_was_never_read_completely_is_not_passed_over() -> None:
+    async with open_deals(euros(1, 1)) as graph:
+        graph.sync.known = graph.sync.known[:1]
+        query = (
+            "{ opportunitySummary(groupBy: []) { asOf isComplete } opportunities { sources { source isComplete } } }"
+        )
+        assert await graph.data(query) == {
+            "opportunitySummary": {"asOf": None, "isComplete": False},
+            "opportunities": {
+                "sources": [{"source": "nexudus", "isComplete": True}, {"source": "chartmogul", "isComplete": False}]
+            },
+        }
+
+
+# --- conversion
+
+CONVERTED = """{ opportunitySummary(groupBy: []) {
+  rows { currency converted(to: "%s") { currency amount weightedAmount rateDate } } } }"""
+
+
+async def test_sums_are_converted_at_the_rates_of_the_operators_table() -> None:
+    deals = [
+        euros(1, 10_000_000, win_likelihood=50),
+        euros(2, 10_000_000, currency="USD"),
+        euros(3, 1, currency="XAU"),
+        euros(4, None, currency="JPY"),
+    ]
+    async with open_deals(*deals, exchange_rates=RATES) as graph:
+        rows = (await graph.data(CONVERTED % "EUR"))["opportunitySummary"]["rows"]
+        assert {row["currency"]: row["converted"] for row in rows} == {
+            "EUR": {"currency": "EUR", "amount": "10", "weightedAmount": "5", "rateDate": "2026-02-01"},
+            "USD": {"currency": "EUR", "amount": "8.000000", "weightedAmount": None, "rateDate": "2026-02-01"},
+            "XAU": None,
+            "JPY": {"currency": "EUR", "amount": None, "weightedAmount": None, "rateDate": "2026-02-01"},
+        }
+
+
+async def test_a_currency_without_a_rate_and_a_server_without_a_table_are_told_apart() -> None:
+    async with open_deals(euros(1, 1)) as graph:
+        assert (await graph.refusal(CONVERTED % "USD"))[1] == "This server has no table of exchange rates."
+    async with open_deals(euros(1, 1), exchange_rates=RATES) as graph:
+        message = "`to` must be a currency of this server's table of exchange rates."
+        assert (await graph.refusal(CONVERTED % "CHF"))[:2] == ("BAD_USER_INPUT", message)
+
+
+def test_rates_are_exact_and_rounded_once() -> None:
+    assert RATES.convert(Decimal(1), "JPY", "USD") == Decimal("0.007812")  # 0.0078125, halves to the even one
+    assert RATES.convert(Decimal(3), "JPY", "USD") == Decimal("0.023438")
+    assert RATES.convert(Decimal("12345678901234567890.000001"), "EUR", "EUR") == Decimal("12345678901234567890.000001")
+    assert RATES.convert(Decimal(1), "EUR", "XXX") is None
+
+
+def test_a_table_of_rates_is_read_with_its_digits(tmp_path: Path) -> None:
+    file = tmp_path / "rates.json"
+    file.write_text('{"date": "2026-11-02", "base": "EUR", "rates": {"USD": "1.0842", "GBP": 0.8391}}')
+    assert read_rates(file) == ExchangeRates(
+        date(2026, 11, 2), {"USD": Decimal("1.0842"), "GBP": Decimal("0.8391"), "EUR": Decimal(1)}
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "no table of rates"),
+        ('{"date": "2026-11-02", "base": "EUR"}', "rates"),
+        ('{"date": "yesterday", "base": "EUR", "rates": {}}', "no table of rates"),
+        ('{"date": "2026-11-02", "base": "EUR", "rates": {"USD": "0"}}', "the rate of USD must be above 0"),
+        ('{"date": "2026-11-02", "base": "EUR", "rates": {"USD": "NaN"}}', "the rate of USD must be above 0"),
+        ('{"date": "2026-11-02", "base": "EUR", "rates": {}, "more": 1}', "more"),
+    ],
+)
+def test_a_file_that_is_no_table_of_rates_is_told_in_one_line(tmp_path: Path, text: str, message: str) -> None:
+    file = tmp_path / "rates.json"
+    file.write_text(text)
+    with pytest.raises(BadRates, match=message) as raised:
+        read_rates(file)
+    assert "\n" not in str(raised.value)
+    with pytest.raises(BadRates, match="cannot be read"):
+        read_rates(tmp_path / "missing.json")
+
+
+# --- pipelines
+
+
+async def test_pipelines_tell_what_filters_can_be_set_to() -> None:
+    async with open_deals(*deals_of({s: records[::8] for s, records in simulated().items()})) as graph:
+        found = (await graph.data("{ pipelines { name source stages { name position count } } }"))["pipelines"]
+        named = next(one for one in found if one["name"] is not None)
+        stage = next(one for one in named["stages"] if one["name"] is not None)
+        filter_ = {
+            "pipelineName": {"eq": named["name"]},
+            "stageName": {"eq": stage["name"]},
+            "source": {"eq": named["source"]},
+        }
+        query = "query($f: OpportunityFilter) { opportunities(filter: $f) { totalCount } }"
+        listed = await graph.data(query, f=filter_)
+        assert listed["opportunities"]["totalCount"] == stage["count"]
+        assert {one["source"] for one in found} == {"NEXUDUS", "CHARTMOGUL"}
+        total = (await graph.data("{ opportunities { totalCount } }"))["opportunities"]["totalCount"]
+        assert sum(one["count"] for pipeline in found for one in pipeline["stages"]) == total
