@@ -12,7 +12,7 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from httpserver.framing import MAX_HEAD_BYTES, MAX_HEADERS
-from httpserver.protocol import protocol
+from httpserver.protocol import ConnectionLimits, protocol
 from tests import loops
 
 LOOPS = loops.WITH_ITS_OWN_TIME
@@ -48,7 +48,7 @@ Send = Callable[[Iterable[bytes], float], Any]
 async def served() -> AsyncIterator[tuple[App, Send]]:
     """An app behind a socket, and a function that sends pieces with pauses and returns all that comes back."""
     app = App()
-    kind = protocol(head_timeout_seconds=SECONDS, max_body_bytes=MAX_BODY_BYTES, eager_path="/graphql")
+    kind = protocol(ConnectionLimits(SECONDS, MAX_BODY_BYTES))
     config = uvicorn.Config(app, http=kind, log_config=None, access_log=False, ws="none", lifespan="off")
     config.load()
     state = ServerState()

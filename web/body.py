@@ -4,7 +4,6 @@ import asyncio
 
 from starlette.types import Receive
 
-from httpserver.eager import EagerCoroutine
 from httpserver.http_errors import HTTPError
 from httpserver.request import HttpRequest
 from web.concurrency_limit import ConcurrencyLimit
@@ -30,12 +29,9 @@ async def read_body(request: HttpRequest, *, max_bytes: int, timeout_seconds: fl
 
 
 async def _received(receive: Receive, max_bytes: int, timeout_seconds: float, uploads: ConcurrencyLimit) -> bytes:
-    arriving = EagerCoroutine(_piece(receive))
-    if arriving.is_done and arriving.result[1]:
-        return arriving.result[0]
     try:
         async with asyncio.timeout(timeout_seconds):
-            body, is_whole = await arriving
+            body, is_whole = await _piece(receive)
             if not is_whole:
                 with uploads:
                     body = await _rest(receive, bytearray(body), max_bytes)

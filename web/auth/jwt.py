@@ -91,7 +91,7 @@ class JWTVerifier:
         assert header
         try:
             claims = self._claims(token, *header)
-            if claims is None and await self._keys.look_again():
+            if claims is None and await self._keys.refresh():
                 claims = self._claims(token, *header)
             if claims is None:
                 return None
