@@ -36,8 +36,9 @@ from starlette.routing import Route
 
 from engine.answer import Answer
 from httpclient.client import open_session
+from httpserver.connection import ConnectionLimits
 from httpserver.envelope import Envelope
-from httpserver.protocol import ConnectionLimits, protocol
+from httpserver.protocol import protocol
 from httpserver.shutdown import DrainingServer, several_at_once
 from resolvers.errors import BadUserInput
 from resolvers.fetching.scheduler import Scheduler, open_scheduler

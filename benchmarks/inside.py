@@ -34,7 +34,8 @@ from benchmarks.callers import BY_NAME, CALLERS, PLAIN, Caller, Issuer, issuer
 from benchmarks.candidates import ROOT, ours
 from benchmarks.layers import WHOLE, without
 from benchmarks.processes import Mock
-from httpserver.protocol import ConnectionLimits, protocol
+from httpserver.connection import ConnectionLimits
+from httpserver.protocol import protocol
 
 ROUNDS = 9
 ROUND_REQUESTS = 600

@@ -6,6 +6,7 @@ side first, and reads and drops what still comes for a while (RFC 9112, 9.6).
 
 import asyncio
 from contextlib import suppress
+from dataclasses import dataclass
 from enum import Enum
 
 from httpserver.timeouts import Deadline, ReadingClient
@@ -13,6 +14,23 @@ from httpserver.timeouts import Deadline, ReadingClient
 LINGER_SECONDS = 5.0
 LINGER_BYTES = 16_000_000
 """How long, and for how much, the rest of an upload that was refused is read and dropped."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionLimits:
+    """How long a client may take for a head, how large a body is, and how long a half-closed client is answered.
+
+    `half_close_seconds` should be what a request can take. `probe_seconds` lie between the interim responses to a
+    client that has ended its side.
+    """
+
+    head_timeout_seconds: float = 10.0
+    max_body_bytes: int = 256_000
+    half_close_seconds: float = 30.0
+    probe_seconds: float = 0.5
+
+
+DEFAULT_LIMITS = ConnectionLimits()
 
 
 class State(Enum):
@@ -29,7 +47,8 @@ class Connection(asyncio.Protocol):
 
     transport: asyncio.Transport
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, limits: ConnectionLimits, loop: asyncio.AbstractEventLoop) -> None:
+        self._limits = limits
         self._loop = loop
         self._state = State.READING
         self._has_eof = False

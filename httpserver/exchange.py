@@ -81,7 +81,7 @@ class Exchange:
             "raw_path": head.raw_path,
             "query_string": head.query_string,
             "headers": list(head.headers.fields),  # a middleware may change them; the next request may share the head
-            "extensions": {EXTENSION: {"headers": head.headers}},
+            "extensions": {EXTENSION: {"headers": head.headers, "is_whole": is_whole}},
             "state": state.copy(),
         }
 

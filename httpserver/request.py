@@ -9,8 +9,8 @@ from starlette.types import Receive, Scope
 T = TypeVar("T")
 
 EXTENSION = "opportunity_graph.request"
-"""An extension of ASGI's scope, of this package's own connections: `headers` as they have read them. They cancel the
-work if the client goes."""
+"""An extension of ASGI's scope, of this package's own connections, which cancel the work if the client goes: `headers`
+as they have read them, and `is_whole`, whether all of the body has come."""
 
 
 class Headers:
@@ -61,7 +61,8 @@ class Headers:
 class HttpRequest:
     """A request. `body` is None until it has been read (`web/body.py`); before that it comes through `receive`.
 
-    `server` is the address that it came in on. `is_cancelled_by_server`: if the client goes, else nobody does that.
+    `server` is the address that it came in on. `is_whole`: `receive` waits for no client. `is_cancelled_by_server`: if
+    the client goes; else nobody does that.
     """
 
     method: str
@@ -71,6 +72,7 @@ class HttpRequest:
     body: bytes | None = None
     receive: Receive | None = None
     path: str = ""
+    is_whole: bool = False
     is_cancelled_by_server: bool = False
 
     @property
@@ -84,6 +86,7 @@ class HttpRequest:
     @classmethod
     def from_scope(cls, scope: Scope, receive: Receive) -> "HttpRequest":
         """Return the request of an ASGI scope."""
+        extension = scope.get("extensions", {}).get(EXTENSION)
         return cls(
             scope["method"],
             Headers.from_scope(scope),
@@ -92,5 +95,6 @@ class HttpRequest:
             None,
             receive,
             scope["path"],
-            EXTENSION in scope.get("extensions", {}),
+            extension is not None and extension["is_whole"],
+            extension is not None,
         )

@@ -12,10 +12,11 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
+from httpserver.connection import ConnectionLimits
 from httpserver.envelope import Envelope
 from httpserver.exchange import CONTINUE
 from httpserver.fast_path import Prepared, result_at_once
-from httpserver.protocol import ConnectionLimits, protocol
+from httpserver.protocol import protocol
 from httpserver.request import HttpRequest
 from httpserver.response import HttpResponse, content_fields
 from tests.harness import Graph

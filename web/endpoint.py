@@ -109,6 +109,8 @@ class GraphQLEndpoint:
 
     def _stored(self, request: HttpRequest, body: bytes) -> bytes | None:
         """Return the stored response to a request with this body; None where there is none, or it takes longer."""
+        if not len(self._response_cache):
+            return None
         request = HttpRequest(request.method, request.headers, request.server, request.query_string, body)
         caller = result_at_once(self._admit(request))
         return None if caller is None else self._response_cache.find(request, caller)

@@ -1,4 +1,4 @@
-"""`httpserver.protocol`: what a connection may cost before a request has come out of it, on real sockets."""
+"""`httpserver.request_reader`: what a connection may cost before a request has come out of it, on real sockets."""
 
 import asyncio
 import json
@@ -11,8 +11,9 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
+from httpserver.connection import ConnectionLimits
 from httpserver.framing import MAX_HEAD_BYTES, MAX_HEADERS
-from httpserver.protocol import ConnectionLimits, protocol
+from httpserver.protocol import protocol
 from tests import loops
 
 LOOPS = loops.WITH_ITS_OWN_TIME
