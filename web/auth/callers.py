@@ -17,6 +17,7 @@ from typing import Literal, Protocol
 from httpserver.http_errors import HTTPError
 from httpserver.request import Headers, HttpRequest
 from web.auth.api_keys import ApiKeys
+from web.auth.verified_tokens import BearerToken
 
 Kind = Literal["nobody", "frontend", "machine", "gateway"]
 
@@ -38,7 +39,7 @@ class Caller:
 class Tokens(Protocol):
     """Checks bearer tokens."""
 
-    async def scopes(self, token: str) -> frozenset[str] | None:
+    async def scopes(self, token: BearerToken) -> frozenset[str] | None:
         """Return what a token allows, None where it is not valid; raises `HTTPError` if it cannot be checked."""
 
 
@@ -66,38 +67,35 @@ class Callers:
 
         A credential of a kind that is not configured counts as none: a proxy may pass on headers of its own.
         """
-        gateway_key, api_key, authorization = request.headers.memoized(self._credentials)
+        gateway_key, api_key, token = request.headers.memoized(self._credentials)
         if gateway_key is not None:
-            return await self._gateway(gateway_key, authorization)
+            return await self._gateway(gateway_key, token)
         if api_key is not None:
             return _caller("machine", _known(self._api_keys, api_key))
-        if authorization is not None:
-            return _caller("frontend", await self._user(authorization))
+        if token is not None:
+            return _caller("frontend", await self._user(token))
         if self._nobody is None:
             raise unauthenticated()
         if not self._may_be_nobody(request):
             raise HTTPError(403, ONLY_LOCALLY, code="FORBIDDEN")
         return self._nobody
 
-    def _credentials(self, headers: Headers) -> tuple[str | None, str | None, str | None]:
-        """Return the gateway key, the API key and the value of `Authorization`; raises `HTTPError`."""
+    def _credentials(self, headers: Headers) -> tuple[str | None, str | None, BearerToken | None]:
+        """Return the gateway key, the API key and the bearer token that a head carries; raises `HTTPError`."""
         gateway_key = _one(headers, GATEWAY_KEY) if self._gateway_keys else None
         api_key = _one(headers, API_KEY) if self._api_keys else None
         authorization = _one(headers, "Authorization") if self._tokens else None
         if api_key is not None and (gateway_key is not None or authorization is not None):
             raise unauthenticated()
-        return gateway_key, api_key, authorization
+        return gateway_key, api_key, None if authorization is None else _bearer_token(authorization)
 
-    async def _gateway(self, key: str, authorization: str | None) -> Caller:
+    async def _gateway(self, key: str, token: BearerToken | None) -> Caller:
         """Return the gateway; where it passes on its user's token, with no more than that user may see."""
         scopes = _known(self._gateway_keys, key)
-        return _caller("gateway", scopes if authorization is None else scopes & await self._user(authorization))
+        return _caller("gateway", scopes if token is None else scopes & await self._user(token))
 
-    async def _user(self, authorization: str) -> frozenset[str]:
-        scheme, _, token = authorization.partition(" ")
-        if scheme.lower() != "bearer" or self._tokens is None:
-            raise unauthenticated()
-        scopes = await self._tokens.scopes(token.strip())
+    async def _user(self, token: BearerToken) -> frozenset[str]:
+        scopes = await self._tokens.scopes(token) if self._tokens is not None else None
         if scopes is None:
             raise unauthenticated()
         return scopes
@@ -119,6 +117,13 @@ def _known(keys: ApiKeys | None, key: str) -> frozenset[str]:
     if scopes is None:
         raise unauthenticated()
     return scopes
+
+
+def _bearer_token(authorization: str) -> BearerToken:
+    scheme, _, token = authorization.partition(" ")
+    if scheme.lower() != "bearer":
+        raise unauthenticated()
+    return BearerToken.of(token.strip())
 
 
 def _one(head: Headers, name: str) -> str | None:
