@@ -258,9 +258,7 @@ class Fatal(BaseException):
     pass
 
 
-def connections(
-    *, head_seconds: float = 2, half_close_seconds: float = 0.02, probe_seconds: float = 0.01
-) -> Any:
+def connections(*, head_seconds: float = 2, half_close_seconds: float = 0.02, probe_seconds: float = 0.01) -> Any:
     """Return what makes connections."""
     return protocol(ConnectionLimits(head_seconds, MAX_BODY_BYTES, half_close_seconds, probe_seconds))
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from httpserver.connection import DEFAULT_LIMITS
 from httpserver.exchange import CONTINUE
 from tests import loops
 from tests.sockets import Served, Stub, connections, post
@@ -15,13 +16,14 @@ from tests.transports import Recorded
 
 LOOPS = loops.WITH_ITS_OWN_TIME
 DEADLINE_SECONDS = 26.0
+PROBE_SECONDS = DEFAULT_LIMITS.probe_seconds
 REQUESTS = {"POST": post(b"wait"), "PUT": post(b"wait").replace(b"POST", b"PUT")}
 
 
 def connected() -> tuple[Stub, Any, Recorded]:
     stub = Stub()
     # As a server has it; a hundredth of that is much to do in so long a time.
-    kind = connections(half_close_seconds=DEADLINE_SECONDS, probe_seconds=0.5)
+    kind = connections(half_close_seconds=DEADLINE_SECONDS, probe_seconds=PROBE_SECONDS)
     connection = Served(kind, stub.app, 2).connection()
     transport = Recorded(connection)
     connection.connection_made(transport)
