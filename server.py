@@ -29,7 +29,6 @@ from asgi_correlation_id import CorrelationIdFilter
 from dotenv import dotenv_values
 from dotenv.parser import parse_stream
 from msgspec import Meta
-from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.responses import RedirectResponse
@@ -37,6 +36,7 @@ from starlette.routing import Route
 
 from engine.answer import Answer
 from httpclient.client import open_session
+from httpserver.connection import ConnectionLimits
 from httpserver.envelope import Envelope
 from httpserver.protocol import protocol
 from httpserver.shutdown import DrainingServer, several_at_once
@@ -63,6 +63,7 @@ from schema.execution import build_engine
 from security import SECURITY, Security, SecurityParts
 from store.database import open_database
 from store.deals import Deal, upsert
+from web.application import Application
 from web.endpoint import AtPath, GraphQLEndpoint, GraphQLResponse
 from web.graphiql.page import GraphiQL, Sample
 from web.health import Health
@@ -105,7 +106,7 @@ class AllSettings:
         self.sources: dict[str, SourceSettings] = {}
         self.security = SecurityParts(*(_read(struct, variables, problems) for struct in SECURITY))
         if not problems:
-            problems += self.security.problems(self.server.host, demo=demo)
+            problems += self.security.validation_errors(self.server.host, demo=demo)
         if not demo:
             for source in SOURCES:
                 self.sources[source.name] = _read(source.settings, variables, problems)
@@ -160,7 +161,7 @@ def create_app(
     *,
     clock: Callable[[], float] = monotonic,
     wall_clock: Callable[[], float] = time,
-) -> Starlette:
+) -> Application:
     """Return the ASGI application; without settings those of the environment, which end the process if malformed.
 
     Its state has the `endpoint` at `PATH`, and the `health`.
@@ -231,7 +232,7 @@ def create_app(
     routes = [home, *health.routes(), *(graphiql.routes() if graphiql else ())]
     layers = [Middleware(Envelope), *settings.security.middleware(), Middleware(AtPath, PATH, endpoint)]
     pages = {HTTPException: not_found}
-    app = Starlette(routes=routes, middleware=layers, lifespan=lifespan, exception_handlers=pages)
+    app = Application(routes=routes, middleware=layers, lifespan=lifespan, exception_handlers=pages)
     app.router.redirect_slashes = False  # its redirects go wherever `Host` says, and a POST is not repeated by all
     app.state.endpoint, app.state.health = endpoint, health
     return app
@@ -347,10 +348,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     config = uvicorn.Config(
         app,
         http=protocol(
-            head_timeout_seconds=settings.security.general.request_body_timeout_seconds,
-            max_body_bytes=settings.security.general.max_request_bytes,
-            eager_path=PATH,
-            half_close_seconds=settings.transport.operation_deadline_seconds + 1,
+            ConnectionLimits(
+                head_timeout_seconds=settings.security.general.request_body_timeout_seconds,
+                max_body_bytes=settings.security.general.max_request_bytes,
+                half_close_seconds=settings.transport.operation_deadline_seconds + 1,
+            )
         ),
         log_config=None,
         access_log=False,
