@@ -16,6 +16,7 @@ import os
 import re
 import socket
 import sys
+import textwrap
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -339,7 +340,7 @@ def _read(struct: type[Settings], variables: Mapping[str, str], problems: list[s
 async def _simulated_sources() -> AsyncIterator[dict[str, SourceSettings]]:
     from simulator import Simulator  # a server of real sources never loads it
 
-    simulator = Simulator()
+    simulator = Simulator(is_demo=True)
     async with simulator.serve() as urls:
         # Unrationed like the simulator: nobody's account suffers from a demo.
         given = simulator.environment(urls) | {f"{source.name}_RATIONED".upper(): "false" for source in SOURCES}
@@ -442,10 +443,12 @@ def _greeting(settings: AllSettings, listener: socket.socket) -> str:
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}/graphql"
     if not settings.demo:
         return f"{_summary(settings)}\nServing {url}"
-    queries = "\n".join(f"--- {sample.name}\n{sample.query}{sample.variables}" for sample in samples())
+    tabs = samples()
+    names = textwrap.fill(", ".join(sample.name for sample in tabs), 100, initial_indent="  ", subsequent_indent="  ")
     return (
         f"The opportunity graph, over simulated sources with invented people: {url}\n\n"
-        f"Three queries to try; they are open in GraphiQL's tabs:\n\n{queries}\n"
+        f"{len(tabs)} queries are open in GraphiQL's tabs, the ten questions of docs/questions.md first:\n\n{names}\n\n"
+        f"The first one:\n\n{tabs[0].query}\n"
         "From a shell:\n\n"
         f"  curl {url} -H 'Content-Type: application/json' \\\n"
         '    -d \'{"query": "{ nexudusOpportunity(sourceId: \\"1427000501\\") { status stageName } }"}\'\n\n'
