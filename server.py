@@ -80,7 +80,12 @@ PATH = "/graphql"
 
 SAMPLES = Path(__file__).parent / "examples" / "queries"
 
-DEMO_PACE = {"SYNC_INCREMENT_SECONDS": "5", "SYNC_INCREMENT_LONGEST_SECONDS": "5", "SYNC_FULL_SWEEP_SECONDS": "60"}
+DEMO_PACE = {
+    "SYNC_INCREMENT_SECONDS": "5",
+    "SYNC_INCREMENT_LONGEST_SECONDS": "5",
+    "SYNC_FULL_SWEEP_SECONDS": "60",
+    "SYNC_CUSTOMERS_PER_MINUTE": "1000",
+}
 """The demo's sources have no rations, and whoever tries it out does not want to wait."""
 
 NOTHING_CONFIGURED = (

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from server import DEMO_PACE
 from simulator import Simulator
 from tests.harness import Graph, open_graph
 
@@ -27,7 +28,10 @@ MORE: Final = "…"
 MOST: Final = 2
 FENCES: Final = re.compile(r"^```(graphql|json)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
-STATES: Final = "{ sources { status { isComplete } } }"
+FILLED: Final = """{
+  sources { status { isComplete } }
+  opportunities(filter: {source: {eq: CHARTMOGUL}, customerEmail: {isNull: true}}) { totalCount }
+}"""
 
 
 @dataclass(frozen=True)
@@ -62,11 +66,17 @@ ON_README: Final = 0
 async def open_demo(today: datetime = TODAY) -> AsyncIterator[Graph]:
     """Run the demo on that day, its store filled."""
     simulator = Simulator(is_demo=True, today=today)
-    settings = {"SYNC_ENABLED": "true", "UPSTREAM_COST": "false"}
+    settings = DEMO_PACE | {"SYNC_ENABLED": "true", "UPSTREAM_COST": "false"}
     async with open_graph(simulator, wall_clock=today.timestamp, **settings) as graph:
-        while not all(one["status"]["isComplete"] for one in (await graph.ask(STATES))["data"]["sources"]):
+        while not _is_filled((await graph.ask(FILLED))["data"]):
             pass  # each look is a turn of the loop, in which the sync goes on
         yield graph
+
+
+def _is_filled(data: dict[str, Any]) -> bool:
+    """Return whether the store has all deals, and the customers of all of them."""
+    is_complete = all(one["status"]["isComplete"] for one in data["sources"])
+    return is_complete and data["opportunities"]["totalCount"] == 0
 
 
 def shortened(value: Any) -> Any:

@@ -1,4 +1,7 @@
-"""The demo's deals: `simulator.nexudus_demo`, `chartmogul_demo`, `demo_courses`, `demo_people`."""
+"""The demo's deals.
+
+`simulator.nexudus_demo`, `simulator.chartmogul_demo`, `simulator.demo_courses`, `simulator.demo_people`.
+"""
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
