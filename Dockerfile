@@ -13,11 +13,12 @@ COPY httpserver httpserver
 COPY resolvers resolvers
 COPY schema schema
 COPY store store
+COPY sync sync
 COPY web web
 COPY simulator simulator
 COPY examples/queries examples/queries
 # Nothing can be written later, so each start would compile them again.
-RUN python -m compileall -q server.py security.py lru.py engine httpclient httpserver resolvers schema store web simulator
+RUN python -m compileall -q server.py security.py lru.py engine httpclient httpserver resolvers schema store sync web simulator
 
 USER 65534
 # Who can reach the container is said by the ports that are published, so the demo may listen there.

@@ -57,7 +57,9 @@ class LRU(Generic[K, V]):
         if self._size_of is not None:
             self._sizes[key] = size = self._size_of(key, value)
             self.size += size
-        while self._exceeds():
+        while (self._max_size is not None and self.size > self._max_size) or (
+            self._max_entries is not None and len(self._values) > self._max_entries
+        ):
             self.remove(next(iter(self._values)))
 
     def oldest(self) -> tuple[K, V] | None:
@@ -79,8 +81,3 @@ class LRU(Generic[K, V]):
         self._values.clear()
         self._sizes.clear()
         self.size = 0
-
-    def _exceeds(self) -> bool:
-        return (self._max_size is not None and self.size > self._max_size) or (
-            self._max_entries is not None and len(self._values) > self._max_entries
-        )

@@ -157,7 +157,7 @@ class SecurityParts:
     def _behind_proxy(self) -> bool:
         return self.general.authentication == "proxy"
 
-    def problems(self, host: str, *, demo: bool) -> Iterable[str]:
+    def validation_errors(self, host: str, *, demo: bool) -> Iterable[str]:
         """Yield why a server with these settings must not listen at `host`."""
         if demo:
             if not (is_loopback(host) or self.general.allow_remote_demo):

@@ -10,13 +10,15 @@ import gc
 gc.disable()
 
 import argparse
+import asyncio
 import logging
 import os
 import re
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager
 from io import StringIO
 from math import ceil
 from os import environ
@@ -29,7 +31,6 @@ from asgi_correlation_id import CorrelationIdFilter
 from dotenv import dotenv_values
 from dotenv.parser import parse_stream
 from msgspec import Meta
-from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.responses import RedirectResponse
@@ -37,31 +38,33 @@ from starlette.routing import Route
 
 from engine.answer import Answer
 from httpclient.client import open_session
+from httpserver.connection import ConnectionLimits
 from httpserver.envelope import Envelope
 from httpserver.protocol import protocol
 from httpserver.shutdown import DrainingServer, several_at_once
 from resolvers import stored_record
-from resolvers.chartmogul import record as chartmogul
-from resolvers.errors import BadUserInput, UpstreamBadResponse
+from resolvers.errors import BadUserInput
 from resolvers.fetching.scheduler import Scheduler, open_scheduler
 from resolvers.fetching.upstream_context import UpstreamContext
 from resolvers.loaders import Loaders
-from resolvers.nexudus import record as nexudus
 from resolvers.registry import SOURCES
 from resolvers.resilience.transport import TransportSettings
-from resolvers.settings import BadSettings, Settings, misspelt, read, read_text
+from resolvers.setting_names import misspelt
+from resolvers.settings import BadSettings, Secret, Settings, read, read_text
 from resolvers.source import SourceSettings
 from resolvers.telemetry import log_events
 from schema import build_restricted_schema, build_schema
 from schema.context import Context
 from schema.deals.columns import columns
+from schema.deals.exchange_rates import BadRates, ExchangeRates, read_rates
 from schema.deals.listed_fields import closed_fields
 from schema.deals.service import Deals
-from schema.deals.source_status import SourceState, SourceStatus
 from schema.execution import build_engine
 from security import SECURITY, Security, SecurityParts
-from store.database import open_database
-from store.deals import Deal, upsert
+from store.database import StoreUnavailable, open_database, problem_with
+from sync.service import open_sync
+from sync.settings import DAY_SECONDS, SyncSettings
+from web.application import Application
 from web.endpoint import AtPath, GraphQLEndpoint, GraphQLResponse
 from web.graphiql.page import GraphiQL, Sample
 from web.health import Health
@@ -75,6 +78,9 @@ PATH = "/graphql"
 """Where the graph is."""
 
 SAMPLES = Path(__file__).parent / "examples" / "queries"
+
+DEMO_PACE = {"SYNC_INCREMENT_SECONDS": "5", "SYNC_INCREMENT_LONGEST_SECONDS": "5", "SYNC_FULL_SWEEP_SECONDS": "60"}
+"""The demo's sources have no rations, and whoever tries it out does not want to wait."""
 
 NOTHING_CONFIGURED = (
     "No source is configured. Set NEXUDUS_USERNAME and NEXUDUS_PASSWORD (or NEXUDUS_ACCESS_TOKEN), or "
@@ -93,6 +99,24 @@ class ServerSettings(Settings, frozen=True, kw_only=True):
     shutdown_delay_seconds: Annotated[float, Meta(ge=0, le=600)] = 3.0
 
 
+class StoreSettings(Settings, frozen=True, kw_only=True):
+    """Where the copy of all deals is, for how long it remembers deleted ones, and what amounts are converted with."""
+
+    store_url: Secret | None = None
+    store_tombstone_days: Annotated[float, Meta(ge=0, le=3650)] = 30.0
+    exchange_rates_file: str | None = None
+
+    @property
+    def address(self) -> str | None:
+        """A path, a database's URL, or None for a store in memory."""
+        return self.store_url.reveal() if self.store_url else None
+
+    def problems(self) -> Iterable[str]:
+        """Yield what cannot be the address of a store."""
+        if fault := problem_with(self.address):
+            yield f"STORE_URL: {fault}"
+
+
 class AllSettings:
     """Every setting, read and checked. Raises `BadSettings` with one line for each problem."""
 
@@ -101,10 +125,13 @@ class AllSettings:
         self.demo = demo
         self.server = _read(ServerSettings, variables, problems)
         self.transport = _read(TransportSettings, variables, problems)
+        self.store = _read(StoreSettings, variables, problems)
+        self.sync = _read(SyncSettings, {**DEMO_PACE, **variables} if demo else variables, problems)
+        self.exchange_rates = self._exchange_rates(problems)
         self.sources: dict[str, SourceSettings] = {}
         self.security = SecurityParts(*(_read(struct, variables, problems) for struct in SECURITY))
         if not problems:
-            problems += self.security.problems(self.server.host, demo=demo)
+            problems += self.security.validation_errors(self.server.host, demo=demo)
         if not demo:
             for source in SOURCES:
                 self.sources[source.name] = _read(source.settings, variables, problems)
@@ -115,12 +142,27 @@ class AllSettings:
         structs: list[type[Settings]] = [
             ServerSettings,
             TransportSettings,
+            StoreSettings,
+            SyncSettings,
             *SECURITY,
             *(source.settings for source in SOURCES),
         ]
         problems += misspelt(structs, variables)
         if problems:
             raise BadSettings(problems)
+
+    @property
+    def has_store(self) -> bool:
+        """Whether deals can be listed: a store in memory that nothing fills would be empty for ever."""
+        return self.sync.enabled or self.store.store_url is not None
+
+    def _exchange_rates(self, problems: list[str]) -> ExchangeRates | None:
+        path = self.store.exchange_rates_file if self.store else None
+        try:
+            return read_rates(Path(path)) if path else None
+        except BadRates as error:
+            problems.append(f"EXCHANGE_RATES_FILE: {error}")
+            return None
 
     @property
     def shows_graphiql(self) -> bool:
@@ -159,7 +201,7 @@ def create_app(
     *,
     clock: Callable[[], float] = monotonic,
     wall_clock: Callable[[], float] = time,
-) -> Starlette:
+) -> Application:
     """Return the ASGI application; without settings those of the environment, which end the process if malformed.
 
     Its state has the `endpoint` at `PATH`, and the `health`.
@@ -170,6 +212,7 @@ def create_app(
     settings = settings or _settings_or_exit()
     schedulers: dict[str, Scheduler] = {}
     deals: Deals | None = None
+    closed = closed_fields(custom_attributes_too=settings.security.general.custom_attributes_are_personal)
     health = Health()
     security = Security(settings.security, demo=settings.demo, clock=clock, wall_clock=wall_clock)
     engine = build_engine(
@@ -216,9 +259,27 @@ def create_app(
                     schedulers[source.name] = open_scheduler(
                         source, given, session, settings.transport, log_events, clock=clock
                     )
-            if settings.demo:
-                closed = closed_fields(custom_attributes_too=settings.security.general.custom_attributes_are_personal)
-                deals = await stack.enter_async_context(_simulated_deals(closed, wall_clock))
+            if settings.has_store:
+                database = await stack.enter_async_context(open_database(settings.store.address))
+                sync = await stack.enter_async_context(
+                    open_sync(
+                        database,
+                        schedulers,
+                        columns,
+                        settings.sync,
+                        tombstone_seconds=settings.store.store_tombstone_days * DAY_SECONDS,
+                        clock=clock,
+                        wall_clock=wall_clock,
+                    )
+                )
+                deals = Deals(
+                    database=database,
+                    decode=stored_record.decode,
+                    sync=sync,
+                    closed_fields=closed,
+                    exchange_rates=settings.exchange_rates,
+                    clock=wall_clock,
+                )
             health.is_ready = True
             yield
             health.is_ready = False
@@ -234,16 +295,34 @@ def create_app(
         Middleware(AtPath, PATH, endpoint),
     ]
     pages = {HTTPException: not_found}
-    app = Starlette(routes=routes, middleware=layers, lifespan=lifespan, exception_handlers=pages)
+    app = Application(routes=routes, middleware=layers, lifespan=lifespan, exception_handlers=pages)
     app.router.redirect_slashes = False  # its redirects go wherever `Host` says, and a POST is not repeated by all
     app.state.endpoint, app.state.health = endpoint, health
     return app
 
 
+def check_store(settings: AllSettings) -> None:
+    """Open the store once before the server starts; raises `BadSettings`. Later outages only stop lists."""
+
+    async def open_once() -> None:
+        async with open_database(settings.store.address, threads=0):
+            pass
+
+    if settings.store.store_url is None:
+        return
+    try:
+        with ThreadPoolExecutor(1) as pool:  # uvicorn's own command makes the application in a running loop
+            pool.submit(asyncio.run, open_once()).result()
+    except StoreUnavailable as error:
+        raise BadSettings([f"STORE_URL: {error}"]) from None
+
+
 def _settings_or_exit() -> AllSettings:
     """Return the environment's settings. For uvicorn's own command, which would show a traceback."""
     try:
-        return AllSettings(variables())
+        settings = AllSettings(variables())
+        check_store(settings)
+        return settings
     except BadSettings as error:
         _print_problems(error)
         sys.exit(2)
@@ -274,57 +353,6 @@ async def _simulated_sources() -> AsyncIterator[dict[str, SourceSettings]]:
         yield {source.name: read(source.settings, given) for source in SOURCES}
 
 
-@asynccontextmanager
-async def _simulated_deals(closed: frozenset[str], clock: Callable[[], float]) -> AsyncIterator[Deals]:
-    """Fill a store in memory with the simulator's deals."""
-    from simulator import Simulator
-    from simulator.replies import encode_json
-
-    simulator = Simulator()
-    now = int(clock() * 1_000_000)
-    found = []
-    for upstream, parse in (
-        (simulator.nexudus, lambda body: nexudus.parse(body)[0]),
-        (simulator.chartmogul, chartmogul.parse),
-    ):
-        for id_, raw in upstream.records.items():
-            with suppress(UpstreamBadResponse):
-                record = parse(encode_json(raw))
-                shown, attributes = columns(upstream.name, record)
-                found.append(
-                    Deal(
-                        source=upstream.name,
-                        source_id=str(id_),
-                        body=stored_record.encode(upstream.name, record),
-                        read_at=now,
-                        is_whole=True,
-                        columns=shown,
-                        attributes=attributes,
-                    )
-                )
-    async with open_database(None) as database:
-        await database.write(lambda connection: upsert(connection, found))
-        yield Deals(
-            database=database, decode=stored_record.decode, sync=_Copied(now), closed_fields=closed, clock=clock
-        )
-
-
-class _Copied:
-    """Stands for sync where all was copied at the start."""
-
-    def __init__(self, at: int) -> None:
-        self._at = at
-
-    async def statuses(self) -> list[SourceStatus]:
-        return [
-            SourceStatus(source=one.name, state=SourceState.CURRENT, as_of=self._at, is_complete=True)
-            for one in SOURCES
-        ]
-
-    async def refresh(self, sources: Sequence[str] | None = None) -> None:
-        """There is nothing newer."""
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until interrupted; return the exit status: 0, or 2 where the settings do not allow it."""
     parser = argparse.ArgumentParser(
@@ -342,6 +370,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if flags.check_config:
             print(_summary(settings))
             return 0
+        check_store(settings)
         listener = _listen(settings.server)
     except BadSettings as error:
         _print_problems(error)
@@ -353,10 +382,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     config = uvicorn.Config(
         app,
         http=protocol(
-            head_timeout_seconds=settings.security.general.request_body_timeout_seconds,
-            max_body_bytes=settings.security.general.max_request_bytes,
-            eager_path=PATH,
-            half_close_seconds=settings.transport.operation_deadline_seconds + 1,
+            ConnectionLimits(
+                head_timeout_seconds=settings.security.general.request_body_timeout_seconds,
+                max_body_bytes=settings.security.general.max_request_bytes,
+                half_close_seconds=settings.transport.operation_deadline_seconds + 1,
+            )
         ),
         log_config=None,
         access_log=False,

@@ -34,6 +34,7 @@ from benchmarks.callers import BY_NAME, CALLERS, PLAIN, Caller, Issuer, issuer
 from benchmarks.candidates import ROOT, ours
 from benchmarks.layers import WHOLE, without
 from benchmarks.processes import Mock
+from httpserver.connection import ConnectionLimits
 from httpserver.protocol import protocol
 
 ROUNDS = 9
@@ -79,7 +80,7 @@ class Inside:
     """One connection of one server."""
 
     def __init__(self, app: Any) -> None:
-        kind = protocol(head_timeout_seconds=60, max_body_bytes=256_000, eager_path=server.PATH)
+        kind = protocol(ConnectionLimits(head_timeout_seconds=60))
         config = uvicorn.Config(
             app, http=kind, log_config=None, access_log=False, ws="none", lifespan="off", proxy_headers=False
         )

@@ -83,10 +83,10 @@ def generous(rate_limiter: RateLimiter, source: str, rates: Sequence[Rate], **ot
 
 
 LAYERS: Mapping[str, Mapping[str, object]] = {
-    "fast path": {"httpserver.protocol.HTTPConnection._is_eager": nothing},
+    "fast path": {"httpserver.protocol.prepare": nothing},
     "response cache": {
         "web.response_cache.ResponseCache.find": nothing,
-        "web.response_cache.ResponseCache.keep": nothing,
+        "web.response_cache.ResponseCache.store": nothing,
     },
     "verified tokens": {"web.auth.verified_tokens.VerifiedTokens.find": nothing},
     "compiled executor": {"engine.compiled_document.CompiledDocument.operation": nothing},

@@ -1,17 +1,22 @@
-"""What the compiled operations of one document share: functions, serializers, and the memory that they take."""
+"""What the compiled operations of one document share: serializers, and the memory that they take."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from graphql import DocumentNode, GraphQLError, OperationDefinitionNode, Source
+from graphql import DocumentNode, GraphQLError, GraphQLObjectType, OperationDefinitionNode, Source
+from graphql.execution.collect_fields import FieldDetails
 
+from engine.codegen import Collect, Writer
 from engine.compiled_field import Failure, Serializer
-from engine.fallbacks import DocumentFallbacks
-from engine.functions import Function, Functions
+from engine.fallbacks import DocumentFallbacks, NotCompiled, Reason
 from engine.literals import Parameterised
 from engine.lookup import Records
+from engine.mapping import ObjectMapping
 from engine.serialization_cache import SerializationCache
-from engine.slots import moved
+from engine.slots import shifted_position
+
+MOST_BYTES = 1_000_000
+"""Memory for the serializers of one document, estimated; what would take more is not compiled."""
 
 
 class Compilation:
@@ -38,25 +43,31 @@ class Compilation:
         has_any_name = parts is not None and parts.name is not None
         self.operations = {None if has_any_name or d.name is None else d.name.value: d for d in operations}
         """By their names; by None where any name will do."""
+        self.bytes = 0
+        """Estimated memory: `tests/test_engine_documents_memory.py` compares this with a measurement."""
         self.specialisations = 0
         self.root_fields = 0
+        self._serializers_bytes = 0
         self._serialization_cache = serialization_cache
-        self._functions = Functions()
-        self._serializers: dict[Function, Serializer] = {}
+        self._serializers: dict[tuple[Any, ...], Serializer] = {}
 
-    @property
-    def bytes(self) -> int:
-        """Memory for what is compiled, estimated."""
-        return self._functions.bytes + 1_000 * self.specialisations + 1_200 * self.root_fields
-
-    def compile_serializer(self, *parts: Any) -> Serializer:
-        """Return what completes records; `parts` are those of `Functions.function`. Raises `NotCompiled`."""
-        function = self._functions.function(*parts)
-        found = self._serializers.get(function)
-        if found is None:
-            self._serializers[function] = found = Serializer(
-                function, self._serialization_cache, self._serialization_cache.number()
-            )
+    def serializer(
+        self, type_: GraphQLObjectType, mapping: ObjectMapping[Any], details: list[FieldDetails], collect: Collect
+    ) -> Serializer:
+        """Return what serializes records of this type; equal ones are generated once. Raises `NotCompiled`."""
+        writer = Writer(collect)
+        text = f"lambda record: {writer.object(type_, mapping, details, 'record')}"
+        key = (text, *writer.values)
+        if (known := self._serializers.get(key)) is not None:
+            return known
+        size = writer.bytes + 1_500 + 4 * len(text)
+        if self._serializers_bytes + size > MOST_BYTES:
+            raise NotCompiled(Reason.SIZE)
+        self._serializers_bytes += size
+        self.bytes += size
+        to_object = eval(text, writer.names)  # noqa: S307 - nothing of a request is in it but GraphQL names
+        cache = self._serialization_cache
+        self._serializers[key] = found = Serializer(to_object, writer.repeats, cache, cache.number())
         return found
 
     def located(self, failures: Sequence[Failure], text: str, parameters: Sequence[str]) -> list[GraphQLError]:
@@ -67,7 +78,7 @@ class Compilation:
                 str(failure.error),
                 None,
                 source,
-                [moved(position, self.slots, self.parameters, parameters) for position in failure.positions],
+                [shifted_position(position, self.slots, self.parameters, parameters) for position in failure.positions],
                 failure.path,
                 failure.error if isinstance(failure.error, Exception) else None,
             )

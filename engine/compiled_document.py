@@ -11,14 +11,9 @@ class CompiledDocument:
     """The compiled operations of one document, by schema and name."""
 
     def __init__(self, shared: Compilation) -> None:
-        self._shared = shared
+        self.shared = shared
         self._found: dict[tuple[GraphQLSchema, str | None], CompiledQuery | Reason] = {}
         self._requested: set[tuple[GraphQLSchema, str | None]] = set()
-
-    @property
-    def bytes(self) -> int:
-        """Memory for what is compiled, estimated."""
-        return self._shared.bytes + 1_500 * len(self._found)
 
     def operation(self, schema: GraphQLSchema, name: str | None) -> CompiledQuery | None:
         """Return an operation if it is compiled, or can be."""
@@ -29,24 +24,25 @@ class CompiledDocument:
             if operation is None or key not in self._requested:
                 if operation is not None:
                     self._requested.add(key)
-                self._shared.fallbacks.add(Reason.FIRST_REQUEST if operation else Reason.OPERATION)
+                self.shared.fallbacks.add(Reason.FIRST_REQUEST if operation else Reason.OPERATION)
                 return None
+            self.shared.bytes += 1_500
             try:
-                found = CompiledQuery(schema, operation, self._shared)
+                found = CompiledQuery(schema, operation, self.shared)
             except NotCompiled as error:
                 found = error.reason
             except Exception as error:  # graphql-core answers all the same
                 self._found[key] = Reason.FAULT
-                self._shared.fallbacks.add(Reason.FAULT, error)
+                self.shared.fallbacks.add(Reason.FAULT, error)
                 return None
             self._found[key] = found
         if isinstance(found, Reason):
-            self._shared.fallbacks.add(found)
+            self.shared.fallbacks.add(found)
             return None
         return found
 
     def _named(self, name: str | None) -> OperationDefinitionNode | None:
-        operations = self._shared.operations
+        operations = self.shared.operations
         if name is None and len(operations) == 1:
             return next(iter(operations.values()))
         return operations.get(name)

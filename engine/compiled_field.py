@@ -1,8 +1,7 @@
-"""A compiled query's root field: it asks the loaders for its records, and serializes what they find."""
+"""A compiled query's root field: it requests its records from the loaders, and serializes what they find."""
 
 from asyncio import Future
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -12,7 +11,6 @@ from orjson import Fragment
 from engine.answer_size import AnswerSize
 from engine.context import Context
 from engine.fallbacks import NotCompiled, Reason
-from engine.functions import Function
 from engine.lookup import Lookup
 from engine.serialization_cache import SerializationCache
 from engine.slots import Slot
@@ -36,14 +34,17 @@ class Failure(NamedTuple):
 class Serializer:
     """Serializes records of one source, for one selection."""
 
-    function: Function
+    to_object: Callable[[Any], msgspec.Struct]
+    """Generated (`engine/codegen.py`): makes the object that is encoded as a record's JSON."""
+    repeats: bool
+    """Whether that may hold one value several times."""
     serialization_cache: SerializationCache
     number: int
 
     def complete(self, record: Any, size: AnswerSize) -> msgspec.Struct:
         """Return the object that is encoded as the record's JSON; raises `LimitExceeded`."""
-        completed = self.function.complete(record)
-        if self.function.repeats:  # else it is no longer than what the source sent
+        completed = self.to_object(record)
+        if self.repeats:  # else it is no longer than what the source sent
             size.check(completed)
         return completed
 
@@ -92,21 +93,20 @@ class CompiledField:
         lookup = self.lookup
         if lookup is None:
             return []
-        key, ask = lookup.key, context.loaders.ask
+        key, request = lookup.key, context.loaders.request
         found: list[Found] = []
         for one in value if lookup.is_list else (value,):
             try:
                 source, record_id = key(one)
-                found.append((source.name, ask(source, record_id)))
+                found.append((source.name, request(source, record_id)))
             except Exception as error:  # it becomes an error at the record's place in the answer
                 found.append(("", error))
         return found
 
     def complete(self, found: list[Found], failures: list[Failure], size: AnswerSize) -> Any:
         """Return the field's value in the answer: JSON, but for a `__typename`. Raises `LimitExceeded`."""
-        size.add(len(self.key) + 4)  # quotation marks, colon, comma
         if self.lookup is None:
-            size.add(len(self.value) + 2)
+            size.add(len(self.key) + len(self.value) + 6)  # quotation marks, colon, comma
             return self.value
         serializers = self.serializers
         # One record at a time: its memory is still in the processor's cache when the next one is encoded.
@@ -137,22 +137,9 @@ class CompiledField:
                 text += b"null"
             size.add(len(text) - before)
             before = len(text)
-        value = bytes(text)
-        if not self.lookup.is_list:
-            return Fragment(value)
-        size.add(2)
-        return Fragment(b"[%b]" % value)
+        size.add(len(self.key) + 4 + 2 * self.lookup.is_list)  # quotation marks, colon, comma, brackets
+        return Fragment(b"[%b]" % bytes(text) if self.lookup.is_list else bytes(text))
 
     def _failure(self, error: BaseException, index: int) -> Failure:
         assert self.lookup
         return Failure(error, [self.key, index] if self.lookup.is_list else [self.key], self.positions)
-
-
-async def wait_all(requested: list[list[Found]]) -> None:
-    """Wait for every record that was requested."""
-    for found in requested:
-        for _, outcome in found:
-            # One by one: those of a source come together, so that only the first one has to be awaited.
-            if isinstance(outcome, Future) and not outcome.done():
-                with suppress(Exception):  # `complete` puts it at its place in the answer
-                    await outcome

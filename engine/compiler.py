@@ -13,7 +13,9 @@ located error for each record that failed) are compared with it by `tests/test_e
 `engine/fallbacks.py` counts each reason; an unexpected exception is logged.
 """
 
+from asyncio import Future
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from graphql import (
@@ -38,13 +40,12 @@ from graphql.execution.values import VariableValues, get_argument_values
 from engine.answer_size import AnswerSize
 from engine.codegen import Collect, Fields
 from engine.compilation import Compilation
-from engine.compiled_field import CompiledField, Failure, Serializer, wait_all
-from engine.conditions import conditional_variables
+from engine.compiled_field import CompiledField, Failure, Found, Serializer
 from engine.context import Context
 from engine.cost import LimitExceeded
 from engine.fallbacks import NotCompiled, Reason
 from engine.slots import slot_of
-from engine.variables import Variables
+from engine.variables import Variables, conditional_variables
 
 MAX_CONDITIONAL_VARIABLES = 4
 """Variables in `@skip` and `@include` of one document; each doubles what may have to be compiled."""
@@ -99,9 +100,9 @@ class CompiledQuery:
             # All of them before anything is asked for: one that is refused shall cost no request.
             values = [field.argument(variables, parameters) for field in fields]
             requested = [field.request(value, context) for field, value in zip(fields, values, strict=True)]
-            await wait_all(requested)
+            await _wait_for(requested)
             failures: list[Failure] = []
-            size.add(1)  # braces around the fields, less the comma behind the last one
+            size.bytes += 1  # braces around the fields, less the comma behind the last one
             data = {f.key: f.complete(found, failures, size) for f, found in zip(fields, requested, strict=True)}
             errors = self._shared.located(failures, text, parameters) if failures else None
         except LimitExceeded:
@@ -127,11 +128,13 @@ class CompiledQuery:
             if shared.specialisations >= MAX_SPECIALISATIONS or shared.root_fields >= MAX_COMPILED_FIELDS:
                 raise NotCompiled(Reason.CONDITIONS)
             shared.specialisations += 1
+            shared.bytes += 1_000
             try:
                 found = self._compile(
                     {name: value for name, value in variables.items() if name in self._conditional_variables}
                 )
                 shared.root_fields += len(found)
+                shared.bytes += 1_200 * len(found)
             except NotCompiled as error:
                 found = error.reason
             except GraphQLError:  # a literal that its type refuses
@@ -193,8 +196,18 @@ class CompiledQuery:
             if named is type_ or (
                 not isinstance(named, GraphQLObjectType) and self._schema.is_sub_type(named, type_)  # type: ignore[arg-type] # abstract, if no object
             ):
-                found[source] = self._shared.compile_serializer(type_, mapping, details, collect)
+                found[source] = self._shared.serializer(type_, mapping, details, collect)
         return found
+
+
+async def _wait_for(requested: list[list[Found]]) -> None:
+    """Wait for every record that was requested."""
+    for found in requested:
+        for _, outcome in found:
+            # One by one: those of a source come together, so that only the first one has to be awaited.
+            if isinstance(outcome, Future) and not outcome.done():
+                with suppress(Exception):  # `complete` puts it at its place in the answer
+                    await outcome
 
 
 def _has_variables(node: ValueNode | None) -> bool:

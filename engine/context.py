@@ -17,12 +17,12 @@ Key = tuple[Source, str]
 
 
 class Loaders(Protocol):
-    """The records that one operation asks for."""
+    """The records that one operation requests."""
 
-    def ask(self, source: Any, record_id: str, /) -> Any:
-        """Return what there is of a record: itself, None if there is none, or a future of one of these.
+    def request(self, source: Any, record_id: str, /) -> Any:
+        """Return a record, None if there is none, or a future of one of these; awaits nothing.
 
-        The same future each time that the same record is asked for. What is raised becomes the field's error.
+        The same future each time that the same record is requested. What is raised becomes the field's error.
         """
         ...
 
@@ -50,7 +50,7 @@ class Context(Protocol):
 
     @property
     def loaders(self) -> Loaders:
-        """Where compiled operations ask for records."""
+        """What compiled operations request records from."""
         ...
 
     @property

@@ -51,7 +51,7 @@ class Document:
         """Return the document that a text with other parameters is."""
         return self if text == self.text else replace(self, text=text, parts=parts, known_tree=None)
 
-    def known_name(self, operation_name: str | None) -> str | None:
+    def operation_key(self, operation_name: str | None) -> str | None:
         """Return what `operations` calls an operation of this text."""
         return None if self.parts is not None and operation_name == self.parts.name else operation_name
 
@@ -62,7 +62,7 @@ class Document:
 
     def cost(self, operation_name: str | None) -> OperationCost | None:
         """Return the cost of the operation that would be executed; None where the name does not say which."""
-        name = self.known_name(operation_name)
+        name = self.operation_key(operation_name)
         if name is None and len(self.operations) == 1:
             return next(iter(self.operations.values()))
         return self.operations.get(name)
@@ -120,7 +120,7 @@ def memory_of(found: object, key: Key) -> int:
     """Estimate the bytes that a document takes, or a refusal."""
     length = len(key if isinstance(key, str) else key[0])
     if isinstance(found, Document):
-        return 15_000 + 100 * max(length, len(found.text)) + found.compiled_document.bytes
+        return 15_000 + 100 * max(length, len(found.text)) + found.compiled_document.shared.bytes
     return 1_000 + 6 * length
 
 

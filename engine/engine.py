@@ -73,7 +73,9 @@ class Engine:
     ) -> Answer:
         """Execute one operation of the document, with what its caller may see."""
         try:
-            self._check(document, variables, operation_name, context)
+            if (cost := document.cost(operation_name)) is not None:  # else execution says which names there are
+                context.access.check_root_fields(cost.root_fields)
+                self._cost_limits.check(cost, variables)
             result = await self._execute(document, variables, operation_name, context)
             if result.data is None and result.errors and not any(error.path for error in result.errors):
                 return Answer(
@@ -85,45 +87,28 @@ class Engine:
         extensions = self._extensions(context) if self._extensions else None
         return Answer(data=result.data, errors=errors or None, extensions=extensions or None)
 
-    def _check(
-        self, document: Document, variables: dict[str, Any] | None, operation_name: str | None, context: Context
-    ) -> None:
-        """Raise `RequestRefused` for what is known before execution."""
-        if (cost := document.cost(operation_name)) is not None:  # else execution says which names there are
-            context.access.check_root_fields(cost.root_fields)
-            self._cost_limits.check(cost, variables)
-
     async def _execute(
         self, document: Document, variables: dict[str, Any] | None, operation_name: str | None, context: Context
     ) -> ExecutionResult:
         schema = self._restricted if context.access.is_restricted else self._schema
         assert schema, "no restricted schema was given"
         most = self._limits.max_answer_bytes
-        result = await self._execute_compiled(schema, document, variables or {}, operation_name, context, most)
+        compiled = document.compiled_document
+        before = compiled.shared.bytes
+        query = compiled.operation(schema, document.operation_key(operation_name))
+        result = None
+        try:
+            if query is not None:
+                result = await query.execute(
+                    variables or {}, context, AnswerSize(most), document.text, document.parameters
+                )
+        finally:
+            if compiled.shared.bytes != before:
+                self._documents.recount(document)
         if result is None:
             result = await execute_with_graphql_core(schema, document.tree, variables, operation_name, context)
             AnswerSize(most).check(result.data)
         return result
-
-    async def _execute_compiled(
-        self,
-        schema: GraphQLSchema,
-        document: Document,
-        variables: dict[str, Any],
-        operation_name: str | None,
-        context: Context,
-        most_bytes: int,
-    ) -> ExecutionResult | None:
-        compiled = document.compiled_document
-        before = compiled.bytes
-        query = compiled.operation(schema, document.known_name(operation_name))
-        if query is None:
-            return None
-        try:
-            return await query.execute(variables, context, AnswerSize(most_bytes), document.text, document.parameters)
-        finally:
-            if compiled.bytes != before:
-                self._documents.recount(document)
 
 
 async def execute_with_graphql_core(

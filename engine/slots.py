@@ -95,7 +95,7 @@ def slot_of(node: ValueNode | None, slots: Mapping[int, int], *, is_list: bool) 
     return slice(numbers[0], numbers[-1] + 1) if is_list else numbers[0]
 
 
-def moved(position: int, slots: Mapping[int, int], before: Sequence[str], after: Sequence[str]) -> int:
+def shifted_position(position: int, slots: Mapping[int, int], before: Sequence[str], after: Sequence[str]) -> int:
     """Return the position in a text (its parameters `after`) of one in the first text (`before`) of its template."""
     return position + sum(len(after[n]) - len(before[n]) for start, n in slots.items() if start < position)
 

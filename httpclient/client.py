@@ -57,10 +57,11 @@ def open_session() -> aiohttp.ClientSession:
 
 
 class HttpClient:
-    """Sends requests on the connections of one session, which the caller closes."""
+    """Sends requests on the connections of one session, which the caller closes; made inside the running loop."""
 
     def __init__(self, session: aiohttp.ClientSession) -> None:
         assert session.connector
+        self._loop = asyncio.get_running_loop()
         self._connector = session.connector
         self._headers = {"Accept-Encoding": ACCEPTED, **session.headers}
         self._pools: dict[str, ConnectionPool] = {}
@@ -75,7 +76,7 @@ class HttpClient:
         pool, data = self._serialize(request)
         idle = None if on_new_connection else pool.idle_connection()
         connection = request.connection = idle or await _open(pool)
-        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Result] = self._loop.create_future()
         is_done = False
 
         def on_response(result: Result) -> None:

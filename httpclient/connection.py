@@ -115,10 +115,10 @@ class Connection(asyncio.Protocol):
         self._handler.connection_lost(exc)  # for whoever closes the session and waits
         self.close()
         self._on_closed(self)
-        self._finish(self._at_the_end(exc))
+        self._finish(self._result_at_end(exc))
         self._parser.close()
 
-    def _at_the_end(self, exc: Exception | None) -> Result:
+    def _result_at_end(self, exc: Exception | None) -> Result:
         if not self._parser.has_head:
             reason = type(exc or aiohttp.ServerDisconnectedError()).__name__
             if self._is_reused and self.state is ConnectionState.WAITING:

@@ -1,1 +1,1 @@
-"""HTTP/1.1 under uvicorn: framing, limits, eager start, drain. Knows no GraphQL."""
+"""HTTP/1.1 under uvicorn: framing, limits, a fast path, a drain. Knows no GraphQL."""

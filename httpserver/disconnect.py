@@ -6,8 +6,6 @@ from typing import Any, TypeVar
 
 from starlette.types import Receive
 
-from httpserver.eager import EagerCoroutine
-
 T = TypeVar("T")
 
 PATIENCE_SECONDS = 0.05
@@ -21,12 +19,8 @@ class ClientDisconnected(Exception):
 async def cancel_on_disconnect(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
     """Return what the work gives; cancels it and raises `ClientDisconnected` if the client disconnects (ASGI
     `http.disconnect`)."""
-    started = EagerCoroutine(work)
-    if started.is_done:
-        return started.result
     working = asyncio.current_task()
-    if working is None:  # started without a task: then the connection cancels the rest (`httpserver/protocol.py`)
-        return await started
+    assert working is not None, "an application runs in a task"
     watching: asyncio.Task[None] | None = None
     gone = False
 
@@ -43,7 +37,7 @@ async def cancel_on_disconnect(receive: Receive, work: Coroutine[Any, Any, T]) -
 
     timer = asyncio.get_running_loop().call_later(PATIENCE_SECONDS, start_watching)
     try:
-        return await started
+        return await work
     except asyncio.CancelledError:
         if gone and working.uncancel() == 0:
             raise ClientDisconnected from None

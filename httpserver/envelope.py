@@ -15,14 +15,16 @@ headers of, and two Host headers are refused where another server than ours has 
 
 import re
 from collections.abc import Iterable
+from functools import partial
 from random import getrandbits
 
 from asgi_correlation_id import correlation_id
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from httpserver.fast_path import Prepared, prepare
 from httpserver.http_errors import HTTPError, internal_error
-from httpserver.request import EXTENSION, Headers
-from httpserver.response import HeaderFields
+from httpserver.request import EXTENSION, Headers, HttpRequest
+from httpserver.response import JSON, HeaderFields, dumps, header_lines, status_line
 
 REQUEST_ID = b"x-request-id"
 
@@ -42,20 +44,37 @@ _NAMES = frozenset(name for name, _ in _FIELDS)
 _ACCEPTABLE_ID = re.compile(rb"[A-Za-z0-9_.-]{1,64}")
 
 
-def request_id(headers: Headers | None) -> bytes:
-    """Return the id of a request: the caller's own if it is acceptable, else a new one. None: no head could be read."""
+def request_id(headers: Headers | None) -> tuple[bytes, bytes]:
+    """Return the header with a request's id: the caller's own if it is acceptable, else a new one.
+
+    Without `headers`: no head could be read.
+    """
     given = headers.get(REQUEST_ID) if headers is not None else b""
-    return given if given and _ACCEPTABLE_ID.fullmatch(given) else b"%032x" % getrandbits(128)
+    return REQUEST_ID, given if given and _ACCEPTABLE_ID.fullmatch(given) else b"%032x" % getrandbits(128)
 
 
-def enveloped(fields: Iterable[tuple[bytes, bytes]], id_: bytes) -> HeaderFields:
-    """Return a response's headers together with those that every response carries."""
+def secured(fields: Iterable[tuple[bytes, bytes]]) -> HeaderFields:
+    """Return a response's headers together with the security headers that it does not set by itself."""
     given = list(fields)
     own = _FIELDS
     for name, _ in given:
         if name in _NAMES:
             own = [field for field in own if field[0] != name]
-    return [*given, *own, (REQUEST_ID, id_)]
+    return [*given, *own]
+
+
+def ends_connection(method: str, headers: Headers) -> bool:
+    """Return whether the response to a request must be the last on its connection."""
+    return b"upgrade" in headers or method == "CONNECT"
+
+
+def refusal_message(error: HTTPError, default_fields: HeaderFields, headers: Headers | None) -> bytes:
+    """Return the response, the last on its connection, to what the application never sees."""
+    body = dumps(error.body)
+    fields = [field for field in default_fields if field != CLOSE]
+    fields += [(b"content-type", JSON.encode()), (b"content-length", b"%d" % len(body)), CLOSE]
+    lines = header_lines([*secured(fields), request_id(headers)])
+    return b"%s%s\r\n%s" % (status_line(error.status), lines, body)
 
 
 def refused_elsewhere(scope: Scope, headers: Headers) -> HTTPError | None:
@@ -82,9 +101,9 @@ class Envelope:
             return
         headers = Headers.from_scope(scope)
         id_ = request_id(headers)
-        correlation_id.set(id_.decode())
+        correlation_id.set(id_[1].decode())
         refusal = refused_elsewhere(scope, headers)
-        closes = refusal is not None or b"upgrade" in headers or scope["method"] == "CONNECT"
+        closes = refusal is not None or ends_connection(scope["method"], headers)
         has_started = False
 
         def send_enveloped(message: Message):  # type: ignore[no-untyped-def] # an awaitable of the server's own kind
@@ -94,7 +113,7 @@ class Envelope:
                 fields = message.get("headers", ())
                 if closes:
                     fields = [*(field for field in fields if field[0].lower() != CLOSE[0]), CLOSE]
-                message["headers"] = enveloped(fields, id_)
+                message["headers"] = [*secured(fields), id_]
             return send(message)
 
         try:
@@ -103,3 +122,11 @@ class Envelope:
             if has_started:
                 raise
             await internal_error(error)(scope, receive, send_enveloped)
+
+    def prepare(self, request: HttpRequest) -> Prepared | None:
+        """Do the same on the fast path."""
+        prepared = None if ends_connection(request.method, request.headers) else prepare(self._app, request)
+        if prepared is not None:
+            prepared.fields = secured(prepared.fields)
+            prepared.request_id = partial(request_id, request.headers)
+        return prepared

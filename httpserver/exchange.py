@@ -40,7 +40,7 @@ class Connection(Protocol):
     async def drain(self) -> None:
         """Wait until that is no longer so."""
 
-    def read_on(self) -> None:
+    def resume_reading(self) -> None:
         """Read more of the body."""
 
     def responded(self, *, closes: bool) -> None:
@@ -62,9 +62,9 @@ class Exchange:
         self._is_whole = is_whole
         self._is_gone = False
         self._continues = head.expects_continue and not is_whole
-        self._came: asyncio.Event | None = None
+        self._has_changed: asyncio.Event | None = None
         self._start: Message | None = None
-        self._left: int | None = None
+        self._length_left: int | None = None
         self._is_chunked = False
         self.has_started = False
         self.is_complete = False
@@ -81,13 +81,9 @@ class Exchange:
             "raw_path": head.raw_path,
             "query_string": head.query_string,
             "headers": list(head.headers.fields),  # a middleware may change them; the next request may share the head
-            "extensions": {EXTENSION: {"headers": head.headers}},
+            "extensions": {EXTENSION: {"headers": head.headers, "is_whole": is_whole}},
             "state": state.copy(),
         }
-
-    def start_with_whole_body(self) -> None:
-        """Tell the application that the body is here, and that its work is cancelled if the client goes."""
-        self.scope["extensions"][EXTENSION]["body"] = self._body
 
     # From the connection
 
@@ -115,8 +111,8 @@ class Exchange:
         self._wake()
 
     def _wake(self) -> None:
-        if self._came is not None:
-            self._came.set()
+        if self._has_changed is not None:
+            self._has_changed.set()
 
     # From the application
 
@@ -152,10 +148,10 @@ class Exchange:
             self._connection.write(CONTINUE)
         self._continues = False
         while not self._has_news():
-            self._connection.read_on()
-            self._came = self._came or asyncio.Event()
-            self._came.clear()
-            await self._came.wait()
+            self._connection.resume_reading()
+            self._has_changed = self._has_changed or asyncio.Event()
+            self._has_changed.clear()
+            await self._has_changed.wait()
         if self._is_gone or self.is_complete or self._body is None:
             return {"type": "http.disconnect"}
         body, more = bytes(self._body), not self._is_whole
@@ -186,9 +182,9 @@ class Exchange:
             body = b""
         elif self._is_chunked:
             body = (b"%x\r\n%s\r\n" % (len(body), body) if body else b"") + (b"" if more else b"0\r\n\r\n")
-        elif self._left is not None:
-            self._left -= len(body)
-            if self._left < 0 or (self._left and not more):
+        elif self._length_left is not None:
+            self._length_left -= len(body)
+            if self._length_left < 0 or (self._length_left and not more):
                 raise RuntimeError("the response's body is not as long as its Content-Length says")
         self.has_started = True
         self._connection.write(first + body)
@@ -207,10 +203,10 @@ class Exchange:
         if self._closes and not says_close:
             headers.append(CLOSE)
         if b"content-length" in named:
-            self._left = int(named[b"content-length"])
+            self._length_left = int(named[b"content-length"])
         elif start["status"] not in (204, 304) and self._head.method != "HEAD":
             if not more:
-                self._left = len(body)
+                self._length_left = len(body)
                 headers.append((b"content-length", b"%d" % len(body)))
             elif self._head.version == "1.1":
                 self._is_chunked = True

@@ -13,6 +13,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import unquote
 
+from httpserver.fast_path import Prepared
 from httpserver.http_errors import HTTPError
 from httpserver.request import Headers
 
@@ -46,7 +47,10 @@ OFFERS = (b"upgrade", b"http2-settings")
 
 @dataclass(slots=True)
 class RequestHead:
-    """What a request's head says. `length` is the body's in bytes; None where it comes in chunks."""
+    """What a request's head says. `length` is the body's in bytes; None where it comes in chunks.
+
+    `prepared` is what the application has prepared for requests with this head, once it `is_prepared`.
+    """
 
     method: str
     raw_path: bytes
@@ -56,6 +60,8 @@ class RequestHead:
     length: int | None
     keep_alive: bool
     expects_continue: bool
+    is_prepared: bool = False
+    prepared: Prepared | None = None
 
     @property
     def path(self) -> str:

@@ -9,8 +9,8 @@ from starlette.types import Receive, Scope
 T = TypeVar("T")
 
 EXTENSION = "opportunity_graph.request"
-"""An extension of ASGI's scope, of this package's own connections: `headers` as read already and, where the body was
-complete before the application was called, the `body`; then the connection cancels the work if the client goes."""
+"""An extension of ASGI's scope, of this package's own connections, which cancel the work if the client goes: `headers`
+as they have read them, and `is_whole`, whether all of the body has come."""
 
 
 class Headers:
@@ -61,7 +61,8 @@ class Headers:
 class HttpRequest:
     """A request. `body` is None until it has been read (`web/body.py`); before that it comes through `receive`.
 
-    `server` is the address that it came in on. Without `receive`, the connection cancels the work if the client goes.
+    `server` is the address that it came in on. `is_whole`: `receive` waits for no client. `is_cancelled_by_server`: if
+    the client goes; else nobody does that.
     """
 
     method: str
@@ -70,6 +71,9 @@ class HttpRequest:
     query_string: bytes = b""
     body: bytes | None = None
     receive: Receive | None = None
+    path: str = ""
+    is_whole: bool = False
+    is_cancelled_by_server: bool = False
 
     @property
     def content(self) -> bytes:
@@ -82,8 +86,15 @@ class HttpRequest:
     @classmethod
     def from_scope(cls, scope: Scope, receive: Receive) -> "HttpRequest":
         """Return the request of an ASGI scope."""
-        headers = Headers.from_scope(scope)
         extension = scope.get("extensions", {}).get(EXTENSION)
-        if extension is not None and "body" in extension and extension["headers"] is headers:
-            return cls(scope["method"], headers, scope["server"], scope["query_string"], body=extension["body"])
-        return cls(scope["method"], headers, scope.get("server"), scope["query_string"], receive=receive)
+        return cls(
+            scope["method"],
+            Headers.from_scope(scope),
+            scope.get("server"),
+            scope["query_string"],
+            None,
+            receive,
+            scope["path"],
+            extension is not None and extension["is_whole"],
+            extension is not None,
+        )

@@ -2,6 +2,10 @@
 
 from httpserver.framing import END, MAX_HEAD_BYTES, NEVER_IN_A_HEAD, Body, RequestHead, malformed, read_head, too_large
 
+MAX_KNOWN_HEADS = 8
+MAX_KNOWN_HEAD_BYTES = 4_096
+"""Of the heads that a connection remembers: clients send the same few again and again."""
+
 
 class RequestBuffer:
     """Bytes of requests. `len` is how many are unread."""
@@ -10,8 +14,7 @@ class RequestBuffer:
         self._data: bytes | bytearray = b""
         self._scanned = 0
         self._has_blank_lines = False
-        self._last_text = b""  # clients send the same head again and again, with the same credential
-        self._last_head: RequestHead | None = None
+        self._known_heads: dict[bytes, RequestHead] = {}
 
     def __len__(self) -> int:
         return len(self._data)
@@ -55,10 +58,15 @@ class RequestBuffer:
         self._has_blank_lines = False
         end += len(END)
         text, self._data = bytes(data[:end]), data[end:]
-        if text != self._last_text:
-            self._last_head = read_head(text)
-            self._last_text = text
-        return self._last_head
+        return self._known_heads.get(text) or self._read(text)
+
+    def _read(self, text: bytes) -> RequestHead:
+        head, known = read_head(text), self._known_heads
+        if len(text) <= MAX_KNOWN_HEAD_BYTES:
+            if len(known) >= MAX_KNOWN_HEADS:
+                del known[next(iter(known))]
+            known[text] = head
+        return head
 
     def take(self, length: int) -> bytes:
         """Return this many bytes, which must have come."""

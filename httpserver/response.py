@@ -57,7 +57,7 @@ class HttpResponse:
 
     async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
         """Send it (ASGI)."""
-        headers = [*_content_headers(self.media_type), (b"content-length", b"%d" % len(self.body))]
+        headers = [(b"content-length", b"%d" % len(self.body)), *content_fields(self.media_type)]
         for name, value in self.headers.items():
             headers.append((name.lower().encode("latin-1"), value.encode("latin-1")))
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
@@ -65,7 +65,8 @@ class HttpResponse:
 
 
 @lru_cache(16)
-def _content_headers(media_type: str) -> tuple[tuple[bytes, bytes], ...]:
+def content_fields(media_type: str) -> tuple[tuple[bytes, bytes], ...]:
+    """Return the headers of a response with this media type, chosen by `Accept`."""
     return (b"content-type", f"{media_type}; charset=utf-8".encode()), (b"vary", b"Accept")
 
 

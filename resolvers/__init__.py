@@ -3,7 +3,8 @@
 The path of one id. There is no other way to a source, and each step awaits the next:
 
 1. `global_id.decode` gives the source and the source's own id, in its one spelling; a malformed id ends here.
-2. `Loaders.load` and `Loaders.ask` (one request) look the id up in the record cache, or add it to the request's batch.
+2. `Loaders.load` and `Loaders.request` (one request) look the id up in the record cache, or add it to the batch of the
+   request.
 3. `Scheduler.fetch_many` (all requests) joins a running fetch of the same record, or queues the id.
 4. When the source's `Transport` gives a permit (circuit breaker, concurrency limiter, rate limiter), as many queued ids
    as one request can carry become a batch. `SharedFetches` runs a task for each.

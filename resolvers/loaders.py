@@ -4,101 +4,96 @@ They remember only within one request. A loader kept longer would be a cache of 
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import partial
-from typing import Any
 from weakref import ref
 
 import aiodataloader
 
 from resolvers.errors import SourceNotConfigured, UpstreamUnavailable
+from resolvers.fetching.record_cache import Entry
 from resolvers.fetching.scheduler import Scheduler
 from resolvers.fetching.upstream_context import UpstreamContext
 from resolvers.source import Outcome, Source
 
-_UNKNOWN: Any = object()
-
-Found = Outcome | asyncio.Future[Outcome]
+Future = asyncio.Future[Outcome]
 
 
-class _FromSource:
-    """What one request knows of a source's records."""
+class _SourceLoader:
+    """What one request knows of a source's records: from the record cache, or the future of one that is fetched."""
 
-    __slots__ = ("known", "loader", "scheduler")
+    __slots__ = ("dataloader", "known", "scheduler")
 
     def __init__(self, scheduler: Scheduler) -> None:
         self.scheduler = scheduler
-        self.known: dict[str, Found] = {}
-        self.loader: aiodataloader.DataLoader[str, Outcome] | None = None
+        self.known: dict[str, Entry | Future] = {}
+        self.dataloader: aiodataloader.DataLoader[str, Outcome] | None = None
 
 
 class Loaders:
     """The records of one request, a DataLoader for each source; made inside the running loop.
 
-    When a batch leaves is aiodataloader's doing alone: when all that can run has asked for what it wants.
+    When a batch leaves is aiodataloader's doing alone: when all that can run has requested what it wants.
     """
 
     def __init__(self, schedulers: Mapping[str, Scheduler], operation: UpstreamContext) -> None:
         self._schedulers = schedulers
         self._operation = operation
-        self._sources: dict[str, _FromSource] = {}
+        self._sources: dict[str, _SourceLoader] = {}
         self._batches: set[asyncio.Task[object]] = set()
         self._is_closed = False
 
     async def load(self, source: Source, source_id: str) -> Outcome:
         """Return the record with this canonical id, None where there is none; raises a `ResolverError`.
 
-        Nothing is awaited before the key is queued, or records asked for together would not share a batch.
+        Nothing is awaited before the key is queued, or records requested together would not share a batch.
         """
-        found = self.ask(source, source_id)
+        found = self.request(source, source_id)
         if not isinstance(found, asyncio.Future):
             return found
         # All callers of a key share one future: graphql-core cancels siblings of a failed non-null field, and an
         # unshielded cancellation would reach the others.
         return await asyncio.shield(found)
 
-    def ask(self, source: Source, source_id: str) -> Found:
-        """Return the record if it is known, or the future that will have it; all who ask for the key share it.
+    def request(self, source: Source, source_id: str) -> Outcome | Future:
+        """Return the record if it is cached, or the future that will have it; all who request the key share it.
 
         Raises `SourceNotConfigured`.
         """
         mine = self._sources.get(source.name) or self._open(source)
-        found = mine.known.get(source_id, _UNKNOWN)
-        if found is not _UNKNOWN:
-            return found
-        if (entry := mine.scheduler.cached(source_id, self._operation)) is not None:
-            found = entry.record
-        else:
-            if mine.loader is None:
-                mine.loader = aiodataloader.DataLoader(partial(self._fetch, mine), cache=False)
-            found = mine.loader.load(source_id)
-        mine.known[source_id] = found
-        return found
+        found = mine.known.get(source_id)
+        if found is None:
+            found = mine.scheduler.cached(source_id, self._operation)
+            if found is None:
+                found = (mine.dataloader or self._open_dataloader(mine)).load(source_id)
+            mine.known[source_id] = found
+        return found.record if isinstance(found, Entry) else found
 
     def age_seconds(self, source: str, source_id: str) -> float:
         """Return how old a record is that was loaded: 0 if it was fetched for this request, and is not cached."""
         mine = self._sources.get(source)
         return 0.0 if mine is None else mine.scheduler.age_seconds(source_id)
 
-    def _open(self, source: Source) -> _FromSource:
+    def _open(self, source: Source) -> _SourceLoader:
         scheduler = self._schedulers.get(source.name)
         if scheduler is None:
             raise SourceNotConfigured(source.name)
-        mine = self._sources[source.name] = _FromSource(scheduler)
+        mine = self._sources[source.name] = _SourceLoader(scheduler)
         return mine
+
+    def _open_dataloader(self, mine: _SourceLoader) -> aiodataloader.DataLoader[str, Outcome]:
+        mine.dataloader = aiodataloader.DataLoader(partial(self._fetch, mine), cache=False, loop=self._operation.loop)
+        return mine.dataloader
 
     def validator(self) -> "CachedRecords | None":
         """Return a validator of all records that were requested; None if any of them had to be fetched."""
         cached = []
         for mine in self._sources.values():
-            for source_id, known in mine.known.items():
-                if isinstance(known, asyncio.Future):
-                    return None
-                cached.append((mine.scheduler, source_id, known))
-        try:
-            return CachedRecords(cached)
-        except TypeError:  # a source's records that nobody can hold without keeping them alive
-            return None
+            entries = [(source_id, one) for source_id, one in mine.known.items() if isinstance(one, Entry)]
+            if len(entries) < len(mine.known):
+                return None
+            cached.append((mine.scheduler, entries))
+        return CachedRecords(cached)
 
     def close(self) -> None:
         """Give up what is still being fetched: the request is over, or its client has gone."""
@@ -106,11 +101,11 @@ class Loaders:
         for batch in self._batches:
             batch.cancel()
         for mine in self._sources.values():
-            mine.loader = None  # which knows this, in a cycle that would keep the records until somebody looks for such
+            mine.dataloader = None  # which knows this, in a cycle that only a garbage collection would find
 
-    async def _fetch(self, mine: _FromSource, ids: list[str]) -> list[Outcome]:
+    async def _fetch(self, mine: _SourceLoader, ids: list[str]) -> list[Outcome]:
         scheduler = mine.scheduler
-        batch = asyncio.current_task()
+        batch = asyncio.current_task(self._operation.loop)
         assert batch
         self._batches.add(batch)
         try:
@@ -119,45 +114,34 @@ class Loaders:
             outcomes = await scheduler.fetch_many(ids, self._operation)
         except asyncio.CancelledError:
             # aiodataloader catches only Exception: uncaught here, every caller would wait for ever.
-            outcomes = [_cancelled(scheduler)] * len(ids)
+            outcomes = [UpstreamUnavailable(scheduler.source, detail="the fetch was cancelled")] * len(ids)
         finally:
             self._batches.discard(batch)
         for source_id, outcome in zip(ids, outcomes, strict=True):
             if isinstance(outcome, Exception):
                 future = mine.known[source_id]
                 assert isinstance(future, asyncio.Future)
-                future.add_done_callback(_seen)
+                future.add_done_callback(_mark_as_seen)
         return outcomes
 
 
 class CachedRecords:
-    """A response cache's validator: some records as they came from the record cache, which alone keeps them alive."""
+    """A response cache's validator: some entries of the record cache, which alone keeps them alive."""
 
     __slots__ = ("_records",)
 
-    def __init__(self, records: Sequence[tuple[Scheduler, str, Any]]) -> None:
-        self._records = [(scheduler, id_, None if one is None else ref(one)) for scheduler, id_, one in records]
+    def __init__(self, records: Iterable[tuple[Scheduler, Iterable[tuple[str, Entry]]]]) -> None:
+        self._records = [(scheduler, [(id_, ref(entry)) for id_, entry in entries]) for scheduler, entries in records]
 
     def __len__(self) -> int:
-        return len(self._records)
+        return sum(len(entries) for _, entries in self._records)
 
     def __call__(self) -> bool:
-        """Return whether these are the fresh entries of the cache now."""
-        try:
-            for scheduler, source_id, known in self._records:
-                record = None if known is None else known()
-                if (record is None) is not (known is None) or not scheduler.has(source_id, record):
-                    return False
-        except Exception:  # a store's; who asks it for the record will meet it again
-            return False
-        return True
+        """Return whether all of them are fresh entries of the cache now."""
+        return all(scheduler.holds(entries) for scheduler, entries in self._records)
 
 
-def _cancelled(scheduler: Scheduler) -> UpstreamUnavailable:
-    return UpstreamUnavailable(scheduler.source, detail="the fetch was cancelled")
-
-
-def _seen(future: "asyncio.Future[Outcome]") -> None:
-    """Mark an exception as seen: those who would have raised it may have been cancelled."""
+def _mark_as_seen(future: Future) -> None:
+    """Those who would have raised an exception may have been cancelled; asyncio shall not log it."""
     if not future.cancelled():
         future.exception()

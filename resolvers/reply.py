@@ -21,6 +21,7 @@ from resolvers.errors import (
     UpstreamUnavailable,
 )
 from resolvers.timestamp import Timestamp as Timestamp  # which records import from here, beside `decoder`
+from resolvers.timestamp import decode_hook
 
 T = TypeVar("T")
 
@@ -79,7 +80,7 @@ def retry_after_seconds(reply: Response, now: datetime) -> float | None:
 
 def decoder(type_: type[T]) -> msgspec.json.Decoder[T]:
     """Return a JSON decoder for `type_` that knows `Timestamp` and takes `"123"` for `123`."""
-    return msgspec.json.Decoder(type_, strict=False, dec_hook=_decode_hook)
+    return msgspec.json.Decoder(type_, strict=False, dec_hook=decode_hook)
 
 
 def decode(source: str, how: msgspec.json.Decoder[T], body: bytes | msgspec.Raw) -> T:
@@ -140,12 +141,3 @@ def _mended(body: bytes) -> bytes | None:
     if _HALF.search(mended):
         mended = _ESCAPE.sub(lambda found: b"\\ufffd" if found["half"] else found[0], mended)
     return mended if mended != body else None
-
-
-def _decode_hook(type_: type, value: Any) -> Any:
-    if type_ is not Timestamp or type(value) is not str:
-        raise TypeError("unexpected JSON type")
-    try:
-        return Timestamp.of(value)
-    except ValueError:
-        raise ValueError("not a point in time") from None  # Python's own words repeat the value

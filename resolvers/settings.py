@@ -5,9 +5,8 @@ it. A `Secret` may also come from a file named by `<VARIABLE>_FILE`. An empty va
 name the variable and what it must be, never its value.
 """
 
-import difflib
 import os
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args, get_origin
 from urllib.parse import urlsplit
@@ -19,12 +18,6 @@ Seconds = Annotated[float, Meta(gt=0, le=3600)]
 Count = Annotated[int, Meta(ge=1, le=100_000)]
 Bytes = Annotated[int, Meta(ge=1_000, le=1_000_000_000)]
 
-
-_SHORTEST_NAME, _CLOSE = 7, 0.86
-"""Of a name that counts as a misspelt setting: CHARTMOGUL_PORT is none, orchestrators set such variables."""
-
-_SHORTEST_WORD = 3
-"""Of a word that counts as the beginning of another: NEXUDUS_USER for NEXUDUS_USERNAME."""
 
 _MAX_FILE_BYTES = 1_000_000
 
@@ -77,7 +70,7 @@ def read(struct: type[SettingsT], environ: Mapping[str, str]) -> SettingsT:
     values: dict[str, Any] = {}
     problems: list[str] = []
     for name, field in variables(struct).items():
-        secret = _is_secret(field)
+        secret = is_secret(field)
         try:
             text = _text(name, environ, secret=secret)
             if text is not None:
@@ -90,47 +83,6 @@ def read(struct: type[SettingsT], environ: Mapping[str, str]) -> SettingsT:
         if not problems:
             return found
     raise BadSettings(problems)
-
-
-def misspelt(structs: Iterable[type[Settings]], environ: Mapping[str, str]) -> list[str]:
-    """Return one line for each variable whose name is almost that of a setting, with the settings it may stand for.
-
-    Only for such: what else is in the environment is nobody's business, whatever it begins with.
-    """
-    known = [v for struct in structs for name, field in variables(struct).items() for v in _spellings(name, field)]
-    lines = []
-    for name in environ.keys() - known:
-        if name.removesuffix("_FILE") in known:
-            lines.append(f"{name}: no such setting: only secrets come from files")
-        elif len(name) >= _SHORTEST_NAME and (meant := _similar(name.upper().replace("-", "_"), known)):
-            lines.append(f"{name}: no such setting; did you mean {' or '.join(meant)}?")
-    return sorted(lines)
-
-
-def _similar(name: str, known: Collection[str]) -> list[str]:
-    """Return the names that one may stand for: with words cut short, with a few other letters, with another word."""
-    if name in known:
-        return [name]
-    words = name.split("_")
-    near = [other for other in known if _is_cut_short(words, other.split("_"))]
-    near = near or difflib.get_close_matches(name, known, n=1, cutoff=_CLOSE)
-    near += [other for other in known if _lacks_a_word(words, other.split("_"))]
-    # One too many only behind the first: OTHER_API_KEYS is another program's.
-    near = near or [o for o in known if o.startswith(f"{words[0]}_") and _lacks_a_word(o.split("_"), words)]
-    return list(dict.fromkeys(near))[:2]
-
-
-def _is_cut_short(words: Sequence[str], others: Sequence[str]) -> bool:
-    return len(words) == len(others) > 1 and all(
-        word == other or (other.startswith(word) and len(word) >= _SHORTEST_WORD)
-        for word, other in zip(words, others, strict=True)
-    )
-
-
-def _lacks_a_word(words: Sequence[str], others: Sequence[str]) -> bool:
-    return 1 < len(words) == len(others) - 1 and any(
-        [*others[:at], *others[at + 1 :]] == list(words) for at in range(len(others))
-    )
 
 
 def read_text(path: str) -> str:
@@ -171,12 +123,9 @@ def check_secret(secret: Secret | None) -> str | None:
     return None
 
 
-def _is_secret(field: msgspec.structs.FieldInfo) -> bool:
+def is_secret(field: msgspec.structs.FieldInfo) -> bool:
+    """Return whether a field is a `Secret`, which may come from a file."""
     return Secret in get_args(field.type)
-
-
-def _spellings(name: str, field: msgspec.structs.FieldInfo) -> tuple[str, ...]:
-    return (name, f"{name}_FILE") if _is_secret(field) else (name,)
 
 
 def _text(name: str, environ: Mapping[str, str], *, secret: bool) -> str | None:

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 _moment = datetime.fromisoformat
 
@@ -38,6 +39,16 @@ class Timestamp(datetime, metaclass=_AnyDatetime):
             return moment.astimezone(UTC)
         except OverflowError:
             raise ValueError("before the first year, or after the last") from None
+
+
+def decode_hook(type_: type, value: Any) -> Any:
+    """Return what a `Timestamp` field is (msgspec's `dec_hook`); raises what msgspec makes its own error of."""
+    if type_ is not Timestamp or type(value) is not str:
+        raise TypeError("unexpected JSON type")
+    try:
+        return Timestamp.of(value)
+    except ValueError:
+        raise ValueError("not a point in time") from None  # Python's own words repeat the value
 
 
 _UNUSUAL = re.compile(

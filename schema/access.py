@@ -52,27 +52,18 @@ NO_CONTACTS: Final = f"This caller may not see personal data: the scope {READ_CO
 class Access:
     """What one caller may do. `closed_fields` are the root fields that it may not ask for.
 
-    There are no defaults: who forgets to say what a caller may see must not thereby show it everything.
+    `may_fetch`: whether records may be fetched. `is_restricted`: whether the schema with personal data closed answers
+    this caller. There are no defaults: who forgets to say what a caller may see must not thereby show it everything.
     """
 
-    may_read_opportunities: bool
-    may_read_contacts: bool
+    may_fetch: bool
+    is_restricted: bool
     closed_fields: frozenset[str]
 
     @classmethod
     def of(cls, scopes: Collection[str], *, is_gateway: bool, is_production: bool) -> "Access":
         """Return what a caller with these scopes may do."""
-        return _access(READ_OPPORTUNITIES in scopes, READ_CONTACTS in scopes, is_production and not is_gateway)
-
-    @property
-    def may_fetch(self) -> bool:
-        """Whether records may be fetched."""
-        return self.may_read_opportunities
-
-    @property
-    def is_restricted(self) -> bool:
-        """Whether the schema with personal data closed answers this caller."""
-        return not self.may_read_contacts
+        return _access(READ_OPPORTUNITIES in scopes, READ_CONTACTS not in scopes, is_production and not is_gateway)
 
     def check_root_fields(self, names: frozenset[str]) -> None:
         """Raise `RequestRefused` if one of these fields is closed to the caller."""
@@ -81,13 +72,13 @@ class Access:
 
     def check_opportunities(self) -> None:
         """Raise `Forbidden` unless the caller may fetch records."""
-        if not self.may_read_opportunities:
+        if not self.may_fetch:
             raise Forbidden(f"This caller may not read opportunities: the scope {READ_OPPORTUNITIES} is missing.")
 
 
 @lru_cache
-def _access(opportunities: bool, contacts: bool, is_closed: bool) -> Access:
-    return Access(opportunities, contacts, CLOSED_IN_PRODUCTION if is_closed else frozenset())
+def _access(may_fetch: bool, is_restricted: bool, is_closed: bool) -> Access:
+    return Access(may_fetch, is_restricted, CLOSED_IN_PRODUCTION if is_closed else frozenset())
 
 
 def is_personal(field: GraphQLField) -> bool:

@@ -47,11 +47,13 @@ def private_folder(places: list[Path] | None = None) -> Iterator[Path]:
 
 
 def _places() -> list[Path]:
-    places = [Path(tempfile.gettempdir()), SHARED_MEMORY]
+    places = [SHARED_MEMORY]
+    with suppress(OSError):  # where nothing at all can be written
+        places.insert(0, Path(tempfile.gettempdir()))
     with suppress(OSError):
         free = os.statvfs(SHARED_MEMORY)
         if free.f_bavail * free.f_frsize >= NEEDED_BYTES:
-            places.reverse()
+            places.reverse()  # shared memory first
     return places
 
 

@@ -180,6 +180,7 @@ DEFAULTS = {
     },
     "NEXUDUS_RATIONED": "false",
     "CHARTMOGUL_RATIONED": "false",
+    "SYNC_ENABLED": "false",
 }
 
 

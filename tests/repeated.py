@@ -24,7 +24,7 @@ KEEPS = {
 
 
 class Asked:
-    """A graph that is asked as `web.fast_lane` asks it, and how often something was executed."""
+    """A graph that is asked below its connection, and how often something was executed."""
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph

@@ -12,12 +12,13 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
-import server
+from httpserver.connection import ConnectionLimits
 from httpserver.envelope import Envelope
 from httpserver.exchange import CONTINUE
+from httpserver.fast_path import Prepared, result_at_once
 from httpserver.protocol import protocol
 from httpserver.request import HttpRequest
-from httpserver.response import HttpResponse
+from httpserver.response import HttpResponse, content_fields
 from tests.harness import Graph
 from web.endpoint import GraphQLEndpoint, RequestPolicy
 
@@ -117,7 +118,9 @@ class Served:
         self.pieces = 0
         self.written = bytearray()
         self.faults: list[Any] = []
-        self.config = uvicorn.Config(app, http=kind, log_config=None, access_log=False, ws="none", lifespan="off")
+        self.config = uvicorn.Config(
+            app, http=kind, log_config=None, access_log=False, ws="none", lifespan="off", proxy_headers=False
+        )
         self.config.timeout_keep_alive = keep_alive_seconds  # type: ignore[assignment] # less than a second
         self.config.load()
         self._kind = kind
@@ -184,21 +187,16 @@ class Served:
 
 
 class Stub:
-    """Answers with what it was asked, whichever way that came. A body says what happens: `wait`, `turn`, `big`."""
+    """Answers with what it was asked. A body says what happens: `wait`, `turn`, `big`. `bodies` are those it got."""
 
     def __init__(self) -> None:
-        self.lane: list[bytes] = []
-        self.usual: list[bytes] = []
+        self.bodies: list[bytes] = []
         self.cancelled: list[bytes] = []
         self.gate = asyncio.Event()
-        self.app = Envelope(self._asgi)
+        self.app = Envelope(self)
 
-    async def _asgi(self, scope: Any, receive: Any, send: Any) -> None:
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         request = HttpRequest.from_scope(scope, receive)
-        if request.body is not None:
-            self.lane.append(request.body)
-            await (await self._work(request, request.body, scope["raw_path"]))(scope, receive, send)
-            return
         if scope["path"] == "/early":
             await (await self._work(request, b"early", b"/early"))(scope, receive, send)
             return
@@ -208,8 +206,8 @@ class Stub:
             if message["type"] == "http.disconnect":
                 return
             body, more = body + message["body"], message["more_body"]
-        self.usual.append(body)
-        sent = await self._work(request, body, scope["raw_path"])
+        self.bodies.append(body)
+        sent = await self._work(request, body, scope["path"].encode())
         await sent(scope, receive, send)
 
     async def _work(self, request: HttpRequest, body: bytes, path: bytes = b"/graphql") -> HttpResponse:
@@ -231,31 +229,43 @@ class Stub:
         )
 
 
+class FastStub(Stub):
+    """A stub that has its responses stored, but for bodies that make it wait; `at_once` has the others."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.at_once: list[bytes] = []
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await super().__call__(scope, receive, send)
+
+    def prepare(self, request: HttpRequest) -> Prepared | None:
+        def content(body: bytes) -> bytes | None:
+            if not body or body.startswith((b"wait", b"turn", b"fatal")) or b"large" in body:
+                return None
+            response = result_at_once(self._work(request, body))
+            assert response is not None
+            self.bodies.append(body)
+            self.at_once.append(body)
+            return response.body
+
+        if (request.method, request.path, request.query_string) != ("POST", "/graphql", b""):
+            return None
+        return Prepared(content, [*content_fields("application/json")])
+
+
 class Fatal(BaseException):
     pass
 
 
-def lane(
-    *, head_seconds: float = 2, path: str = "/graphql", half_close_seconds: float = 0.02
-) -> type[asyncio.Protocol]:
-    made = protocol(
-        head_timeout_seconds=head_seconds,
-        max_body_bytes=MAX_BODY_BYTES,
-        eager_path=path,
-        half_close_seconds=half_close_seconds,
-    )
-    made.probe_seconds = 0.01  # type: ignore[attr-defined] # its types call it a plain `Protocol`
-    return made
-
-
-def plain() -> type[asyncio.Protocol]:
-    """Return the protocol with a task for each request."""
-    return lane(path="")
+def connections(*, head_seconds: float = 2, half_close_seconds: float = 0.02, probe_seconds: float = 0.01) -> Any:
+    """Return what makes connections."""
+    return protocol(ConnectionLimits(head_seconds, MAX_BODY_BYTES, half_close_seconds, probe_seconds))
 
 
 @asynccontextmanager
 async def serving(stub: Any, *, keep_alive_seconds: float = 2, **others: Any) -> AsyncIterator[Served]:
-    async with Served(lane(**others), stub.app, keep_alive_seconds).listen() as served:
+    async with Served(connections(**others), stub.app, keep_alive_seconds).listen() as served:
         yield served
 
 
@@ -267,9 +277,10 @@ async def they_run_on_both_loops(request: pytest.FixtureRequest) -> None:
     assert f"[{type(asyncio.get_running_loop()).__module__.partition('.')[0]}]" in request.node.name
 
 
-@pytest.fixture
-def stub() -> Stub:
-    return Stub()
+@pytest.fixture(params=[Stub, FastStub], ids=["task", "fast path"])
+def stub(request: pytest.FixtureRequest) -> Stub:
+    found: Stub = request.param()
+    return found
 
 
 @pytest.fixture
@@ -304,12 +315,12 @@ def id_of(answer: bytes) -> str:
 
 @asynccontextmanager
 async def real(graph: Graph) -> AsyncIterator[Served]:
-    async with Served(lane(path=server.PATH), graph.app, 2).listen() as served:
+    async with Served(connections(), graph.app, 2).listen() as served:
         yield served
 
 
 def both_ways(request_: bytes) -> tuple[list[bytes], list[bytes]]:
-    """Return a request's pieces to be begun without a task, and with one: its body comes in chunks."""
+    """Return a request's pieces: in one, and with its body in chunks, which the fast path takes no part in."""
     head, _, body = request_.partition(b"\r\n\r\n")
     head = re.sub(rb"(?i)content-length: *\d+", b"Transfer-Encoding: chunked", head)
     chunk = b"%x\r\n%s\r\n" % (len(body), body) if body else b""

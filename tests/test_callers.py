@@ -15,6 +15,7 @@ from tests.harness import Graph, Response, open_graph
 from tests.issuer import AUDIENCE, ISSUER, key_set, token
 from web.auth.api_keys import read_keys
 from web.auth.callers import Caller, Callers
+from web.auth.verified_tokens import BearerToken
 
 QUERY = {"query": '{ nexudusOpportunity(sourceId: "1427000501") { sourceId notes } }'}
 KEYS = {
@@ -26,8 +27,8 @@ KEYS = {
 class OneToken:
     """Takes one token."""
 
-    async def scopes(self, token: str) -> frozenset[str] | None:
-        return frozenset({"opportunities:read", "openid"}) if token == "good" else None
+    async def scopes(self, token: BearerToken) -> frozenset[str] | None:
+        return frozenset({"opportunities:read", "openid"}) if token.text == "good" else None
 
 
 def request(*headers: tuple[str, str]) -> HttpRequest:

@@ -19,6 +19,11 @@ def refuse(concurrency_limiter: ConcurrencyLimiter) -> None:
     concurrency_limiter.decrease(concurrency_limiter.round)
 
 
+def good(concurrency_limiter: ConcurrencyLimiter) -> None:
+    assert concurrency_limiter.try_acquire()
+    concurrency_limiter.release(is_good=True)
+
+
 async def test_no_more_run_at_once_than_there_are_places() -> None:
     concurrency_limiter, running, most = ConcurrencyLimiter(3), 0, 0
 
@@ -89,7 +94,7 @@ def test_it_grows_by_one_for_each_round_of_good_exchanges() -> None:
     refuse(concurrency_limiter)
     for expected in (6, 7):
         for _ in range(expected):
-            concurrency_limiter.increase()
+            good(concurrency_limiter)
         assert concurrency_limiter.limit == expected
 
 
@@ -98,7 +103,7 @@ def test_it_grows_by_one_for_each_round_of_good_exchanges() -> None:
 def test_the_limit_stays_between_one_and_the_ceiling(ceiling: int, exchanges: list[bool]) -> None:
     concurrency_limiter = ConcurrencyLimiter(ceiling)
     for is_good in exchanges:
-        concurrency_limiter.increase() if is_good else refuse(concurrency_limiter)
+        good(concurrency_limiter) if is_good else refuse(concurrency_limiter)
         assert 1 <= concurrency_limiter.limit <= ceiling
 
 

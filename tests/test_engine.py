@@ -10,6 +10,7 @@ from aiodataloader import DataLoader
 
 from engine.answer import Answer
 from engine.documents import Document
+from resolvers.fetching.upstream_context import UpstreamContext
 from resolvers.loaders import Loaders
 from resolvers.nexudus import NEXUDUS, client
 from resolvers.nexudus.record import NexudusRecord
@@ -218,7 +219,7 @@ async def test_a_cancelled_batch_does_not_leave_its_callers_waiting() -> None:
     with pytest.raises(TimeoutError):  # should this change, the guard in `resolvers.loaders` can go
         await asyncio.wait_for(asyncio.shield(stock.load("1")), 0.05)
 
-    loaders = Loaders({"nexudus": Fetching(cancelled)}, None)  # type: ignore[arg-type, dict-item] # stand-ins
+    loaders = Loaders({"nexudus": Fetching(cancelled)}, UpstreamContext(5))  # type: ignore[dict-item] # a stand-in
     error = await asyncio.wait_for(asyncio.gather(loaders.load(NEXUDUS, "1"), return_exceptions=True), 1)
     assert getattr(error[0], "code", None) == "UPSTREAM_UNAVAILABLE"
 
@@ -231,7 +232,7 @@ async def test_a_cancelled_caller_does_not_cancel_the_others_of_its_key() -> Non
         await go.wait()
         return list(ids)
 
-    loaders = Loaders({"nexudus": Fetching(fetch)}, None)  # type: ignore[arg-type, dict-item] # stand-ins
+    loaders = Loaders({"nexudus": Fetching(fetch)}, UpstreamContext(5))  # type: ignore[dict-item] # a stand-in
     sibling, other = (asyncio.create_task(loaders.load(NEXUDUS, "1")) for _ in range(2))
     await asyncio.sleep(0.01)
     sibling.cancel()

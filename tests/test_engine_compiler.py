@@ -8,8 +8,7 @@ COMPILED_EXAMPLES=5000 looks further than the suite does.
 `engine.codegen` writes the functions that complete a record, `engine.compiled_field` fetches records and calls them,
 `engine.mapping` says where each field comes from.
 
-`engine.compiled_document` and `engine.compilation` hold what is compiled of a document; `engine.conditions` are those
-of its fields.
+`engine.compiled_document` and `engine.compilation` hold what is compiled of a document.
 """
 
 import asyncio

@@ -257,7 +257,7 @@ async def test_each_text_is_answered_with_its_own_ids(monkeypatch: pytest.Monkey
     def ask(_: object, _source: object, source_id: str) -> None:
         asked.append(source_id)
 
-    monkeypatch.setattr("resolvers.loaders.Loaders.ask", ask)
+    monkeypatch.setattr("resolvers.loaders.Loaders.request", ask)
     template = '{{ a: nexudusOpportunity(sourceId: "{}") {{ id }} nodes(ids: ["{}", "{}"]) {{ id }} }}'
     for numbers in ((1, 2, 3), (4, 5, 6), (6, 4, 1)):
         asked.clear()
@@ -279,7 +279,7 @@ async def test_a_source_that_fails_costs_no_parsing_and_has_its_place_in_the_tex
     def ask(*_: object) -> Any:
         raise UpstreamUnavailable("nexudus")
 
-    monkeypatch.setattr("resolvers.loaders.Loaders.ask", ask)
+    monkeypatch.setattr("resolvers.loaders.Loaders.request", ask)
     for first, second in ((GLOBAL_IDS[5], GLOBAL_IDS[11]), (GLOBAL_IDS[11], GLOBAL_IDS[5]), ("x", "y")):
         query = template.format(first, second)
         found = await body(ENGINE, query, 1, EVERYTHING)

@@ -1,4 +1,4 @@
-"""`engine.functions`, `engine.documents`: documents are counted as what they take, within a factor of two."""
+"""`engine.compilation`, `engine.documents`: documents are counted as what they take, within a factor of two."""
 
 import gc
 import tracemalloc

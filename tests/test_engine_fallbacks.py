@@ -68,7 +68,7 @@ async def test_what_is_compiled_has_no_reason(engine: Engine, caplog: pytest.Log
     "place",
     [
         "compiled_field.CompiledField.complete",
-        "functions.Functions.function",
+        "compilation.Compilation.serializer",
         "compiler.conditional_variables",
         "variables.Variables.coerced",
     ],

@@ -97,7 +97,7 @@ class Loaders:
         self.requested: list[str] = []
         self._known: dict[str, Any] = {}
 
-    def ask(self, source: Shelf, number: str) -> Any:
+    def request(self, source: Shelf, number: str) -> Any:
         assert source is SHELF
         if number not in self._known:
             self.requested.append(number)
@@ -130,7 +130,7 @@ class Context:
     async def load(self, source: Shelf, number: str) -> Book | None:
         if not self.access.may_fetch:
             raise Burnt("No books for you.")
-        found = self.loaders.ask(source, number)
+        found = self.loaders.request(source, number)
         record = await asyncio.shield(found) if isinstance(found, asyncio.Future) else found
         return None if record is None else BOOK.of(record)
 

@@ -97,7 +97,7 @@ async def test_who_waits_for_several_records_goes_on_when_all_are_there() -> Non
     assert not waiting.done()
     other.settle(None)
     await asyncio.wait_for(waiting, 0.1)
-    assert visit.is_complete
+    assert not visit.pending
     assert (one.outcome, other.outcome) == ("a record", None)
 
 
@@ -118,12 +118,12 @@ async def test_who_waits_gives_up_at_its_deadline_and_not_before() -> None:
     start = asyncio.get_running_loop().time()
     await early.wait()
     assert asyncio.get_running_loop().time() - start == pytest.approx(1, abs=0.01)
-    assert not early.is_complete
+    assert early.pending
     record.remove(early)
     record.settle("a record")  # whoever has left is not waited for
     await asyncio.wait_for(waiting, 0.1)
-    assert late.is_complete
-    assert not early.is_complete
+    assert not late.pending
+    assert early.pending
 
 
 async def test_an_outcome_is_the_first_that_is_told() -> None:

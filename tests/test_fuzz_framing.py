@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from httpserver.request import HttpRequest
 from tests.fuzzing import EXAMPLES, bounded
-from tests.sockets import Served, lane
+from tests.sockets import Served, connections
 
 Executed = list[tuple[bytes, bytes, bytes]]
 
@@ -174,7 +174,7 @@ async def as_served(parts: list[bytes]) -> tuple[Executed, list[bytes], bool]:
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
         await send({"type": "http.response.body", "body": b""})
 
-    connection, transport = Served(lane(), app, 2).connection(), Written()
+    connection, transport = Served(connections(), app, 2).connection(), Written()
     connection.connection_made(transport)
     for part in parts:
         connection.data_received(part)

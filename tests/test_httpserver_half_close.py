@@ -8,21 +8,22 @@ from typing import Any
 
 import pytest
 
+from httpserver.connection import DEFAULT_LIMITS
 from httpserver.exchange import CONTINUE
-from httpserver.protocol import PROBE_SECONDS
 from tests import loops
-from tests.sockets import Served, Stub, lane, post
+from tests.sockets import Served, Stub, connections, post
 from tests.transports import Recorded
 
 LOOPS = loops.WITH_ITS_OWN_TIME
 DEADLINE_SECONDS = 26.0
-REQUESTS = {"eager": post(b"wait"), "task": post(b"wait").replace(b"POST", b"PUT")}
+PROBE_SECONDS = DEFAULT_LIMITS.probe_seconds
+REQUESTS = {"POST": post(b"wait"), "PUT": post(b"wait").replace(b"POST", b"PUT")}
 
 
 def connected() -> tuple[Stub, Any, Recorded]:
     stub = Stub()
-    kind: Any = lane(half_close_seconds=DEADLINE_SECONDS)
-    kind.probe_seconds = PROBE_SECONDS  # as a server has it; a hundredth of that is much to do in so long a time
+    # As a server has it; a hundredth of that is much to do in so long a time.
+    kind = connections(half_close_seconds=DEADLINE_SECONDS, probe_seconds=PROBE_SECONDS)
     connection = Served(kind, stub.app, 2).connection()
     transport = Recorded(connection)
     connection.connection_made(transport)

@@ -31,7 +31,7 @@ async def test_a_valid_request_before_an_invalid_one_is_answered_first(
     assert re.findall(rb"HTTP/1.1 (\d+)", await client.rest()) == [b"200", b"400"]
 
 
-@pytest.mark.parametrize("first", [post(b"wait"), post(b"wait").replace(b"POST", b"PUT")], ids=["eager", "task"])
+@pytest.mark.parametrize("first", [post(b"wait"), post(b"wait").replace(b"POST", b"PUT")], ids=["POST", "PUT"])
 async def test_requests_behind_one_that_takes_its_time_stay_unread(stub: Stub, served: Served, first: bytes) -> None:
     async with served.client() as client:
         await client.send(first)
@@ -41,25 +41,25 @@ async def test_requests_behind_one_that_takes_its_time_stay_unread(stub: Stub, s
         await until(lambda: connection._is_reading_paused)
         await served.settle()
         assert len(connection._buffer) < 600_000
-        assert stub.lane + stub.usual == [b"wait"]
+        assert stub.bodies == [b"wait"]
         assert len(served.state.tasks) == 1
         stub.gate.set()
         for _ in range(100):
             assert await client.answer()
 
 
-@pytest.mark.parametrize("first", [post(b"wait"), post(b"wait").replace(b"POST", b"PUT")], ids=["eager", "task"])
+@pytest.mark.parametrize("first", [post(b"wait"), post(b"wait").replace(b"POST", b"PUT")], ids=["POST", "PUT"])
 async def test_work_for_a_client_that_closes_its_connection_ends_long_before_a_half_closed_one_would_be_given_up(
     stub: Stub, first: bytes
 ) -> None:
-    async with Served(sockets.lane(half_close_seconds=3_600), stub.app, 2).listen() as served:
+    async with Served(sockets.connections(half_close_seconds=3_600), stub.app, 2).listen() as served:
         async with served.client() as client:
             await client.send(first)
         await until(lambda: not served.state.tasks and not served.state.connections)
     assert stub.cancelled == [b"wait"]
 
 
-@pytest.mark.parametrize("first", [post(b"wait"), post(b"wait").replace(b"POST", b"PUT")], ids=["eager", "task"])
+@pytest.mark.parametrize("first", [post(b"wait"), post(b"wait").replace(b"POST", b"PUT")], ids=["POST", "PUT"])
 async def test_a_hang_up_with_requests_behind_ends_all_work(
     stub: Stub, served: Served, first: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -68,12 +68,12 @@ async def test_a_hang_up_with_requests_behind_ends_all_work(
         client.writer.transport.abort()
         await until(lambda: not served.state.tasks and not served.state.connections)
     assert stub.cancelled == [b"wait"]
-    assert stub.lane + stub.usual == [b"wait"]
+    assert stub.bodies == [b"wait"]
     assert not served.faults
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
-@pytest.mark.parametrize("first", [post(b"turn"), post(b"turn").replace(b"POST", b"PUT")], ids=["eager", "task"])
+@pytest.mark.parametrize("first", [post(b"turn"), post(b"turn").replace(b"POST", b"PUT")], ids=["POST", "PUT"])
 async def test_a_client_that_ends_its_own_side_gets_its_answers(stub: Stub, first: bytes) -> None:
     async with serving(stub, half_close_seconds=1) as served, served.client() as client:
         client.writer.write(first + post(b"second"))

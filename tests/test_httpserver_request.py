@@ -53,7 +53,7 @@ def test_what_a_request_asks_is_its_body_or_its_query_string() -> None:
 def test_headers_that_a_middleware_changed_are_those_of_the_request() -> None:
     scope = {
         "headers": [*HEAD.fields, (b"x-added", b"1")],
-        "extensions": {EXTENSION: {"headers": HEAD, "body": b"{}"}},
+        "extensions": {EXTENSION: {"headers": HEAD, "is_whole": True}},
     }
     assert Headers.from_scope({**scope, "headers": list(HEAD.fields)}) is HEAD
     assert Headers.from_scope(scope).get(b"x-added") == b"1"

@@ -58,7 +58,7 @@ class Keys:
         """Return whether the issuer has a key, as far as is known."""
         await self.set.ready()
         algorithm = "ES256" if name.startswith("ec") else "RS256"
-        return bool(self.set.find(name, algorithm) or (await self.set.look_again() and self.set.find(name, algorithm)))
+        return bool(self.set.find(name, algorithm) or (await self.set.refresh() and self.set.find(name, algorithm)))
 
 
 async def settle() -> None:

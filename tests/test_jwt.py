@@ -14,7 +14,7 @@ from security import ALGORITHMS
 from tests.issuer import AUDIENCE, ISSUER, jwk, key, key_set, token
 from web.auth.jwks import JWKSet
 from web.auth.jwt import JWTVerifier
-from web.auth.verified_tokens import VERIFIED_SECONDS
+from web.auth.verified_tokens import VERIFIED_SECONDS, BearerToken
 
 SCOPES = ("opportunities:read", "contacts:read", "a", "b")
 
@@ -34,13 +34,20 @@ class Clock:
         return time.time() + self.ahead
 
 
+class Verifier(JWTVerifier):
+    """Checks texts."""
+
+    async def scopes(self, token: BearerToken | str) -> frozenset[str] | None:
+        return await super().scopes(token if isinstance(token, BearerToken) else BearerToken.of(token))
+
+
 def bearer(
     *,
     fetched: list[str] | None = None,
     keys: Any = None,
     algorithms: tuple[str, ...] = ("RS256", "ES256"),
     clock: Clock | None = None,
-) -> JWTVerifier:
+) -> Verifier:
     """Return what checks tokens, with the key set that `keys` (a text, or what returns one) gives."""
 
     async def fetch(url: str) -> bytes:
@@ -52,7 +59,7 @@ def bearer(
 
     clock = clock or Clock()
     set_ = JWKSet("https://issuer.example.com/keys", fetch, algorithms=algorithms, clock=clock.monotonic)
-    return JWTVerifier(
+    return Verifier(
         set_,
         issuer=ISSUER,
         audience=AUDIENCE,

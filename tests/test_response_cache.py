@@ -1,16 +1,16 @@
-"""`web.response_cache`: what is kept, for how long, and in how much memory."""
+"""`web.response_cache`: what is stored, for how long, and in how much memory."""
 
 import tracemalloc
 from functools import partial
 from typing import Any
-from weakref import ref
 
 import pytest
 
 from httpserver.request import Headers, HttpRequest
+from resolvers.fetching.record_cache import Entry
 from resolvers.loaders import CachedRecords
 from web.auth.callers import Caller
-from web.response_cache import ASKED_BEFORE, LONGEST_SECONDS, MOST_BYTES, RECENT_SECONDS, ResponseCache
+from web.response_cache import MAX_BYTES, MAX_SEEN, MAX_UNUSED_SECONDS, RECENT_SECONDS, ResponseCache
 
 HEAD = Headers([(b"content-type", b"application/json")])
 NOBODY = Caller("nobody", frozenset())
@@ -39,137 +39,139 @@ class Clock:
         return self.now
 
 
-class Kept(ResponseCache):
+class Cache(ResponseCache):
     """Answers to bodies, from nobody."""
 
     def take(self, body: bytes, text: bytes = b"text", lasts: Lasting | None = None, *, times: int = 2) -> None:
         for _ in range(times):
-            self.keep(HttpRequest("POST", HEAD, body=body), NOBODY, text, lambda: Lasting() if lasts is None else lasts)
+            self.store(
+                HttpRequest("POST", HEAD, body=body), NOBODY, text, lambda: Lasting() if lasts is None else lasts
+            )
 
     def give(self, body: bytes) -> bytes | None:
         return self.find(HttpRequest("POST", HEAD, body=body), NOBODY)
 
 
 def test_what_is_asked_for_only_once_is_not_kept() -> None:
-    kept = Kept()
-    kept.take(b"a", times=1)
-    assert kept.give(b"a") is None
-    kept.take(b"a", times=1)
-    assert kept.give(b"a") == b"text"
-    kept.take(b"b", times=1)
-    for number in range(ASKED_BEFORE):
-        kept.take(b"%d" % number, times=1)
-    kept.take(b"b", times=1)
-    assert kept.give(b"b") is None  # it was too long ago
-    assert len(kept._asked) == ASKED_BEFORE
+    cache = Cache()
+    cache.take(b"a", times=1)
+    assert cache.give(b"a") is None
+    cache.take(b"a", times=1)
+    assert cache.give(b"a") == b"text"
+    cache.take(b"b", times=1)
+    for number in range(MAX_SEEN):
+        cache.take(b"%d" % number, times=1)
+    cache.take(b"b", times=1)
+    assert cache.give(b"b") is None  # it was too long ago
+    assert len(cache._seen) == MAX_SEEN
 
 
 def test_what_does_not_last_is_forgotten() -> None:
-    kept, lasts = Kept(), Lasting()
-    kept.take(b"a", b"text", lasts)
-    assert kept.give(b"a") == b"text"
-    assert kept.give(b"b") is None
-    assert kept.find(HttpRequest("POST", HEAD, body=b"a"), Caller("gateway", frozenset())) is None
+    cache, lasts = Cache(), Lasting()
+    cache.take(b"a", b"text", lasts)
+    assert cache.give(b"a") == b"text"
+    assert cache.give(b"b") is None
+    assert cache.find(HttpRequest("POST", HEAD, body=b"a"), Caller("gateway", frozenset())) is None
     lasts.lasts = False
-    assert kept.give(b"a") is None
-    assert len(kept) == 0
+    assert cache.give(b"a") is None
+    assert len(cache) == 0
 
 
 def test_what_cannot_last_is_not_kept() -> None:
-    kept = Kept()
+    cache = Cache()
     for _ in range(3):
-        kept.keep(HttpRequest("POST", HEAD, body=b"a"), NOBODY, b"text", lambda: None)
-    assert len(kept) == 0
+        cache.store(HttpRequest("POST", HEAD, body=b"a"), NOBODY, b"text", lambda: None)
+    assert len(cache) == 0
 
 
 def test_what_nobody_asks_for_goes_after_a_minute() -> None:
     clock = Clock()
-    kept = Kept(clock=clock)
-    kept.take(b"a")
-    kept.take(b"b")
-    clock.now = LONGEST_SECONDS
-    kept.take(b"c", times=1)
-    assert len(kept) == 0
+    cache = Cache(clock=clock)
+    cache.take(b"a")
+    cache.take(b"b")
+    clock.now = MAX_UNUSED_SECONDS
+    cache.take(b"c", times=1)
+    assert len(cache) == 0
 
 
 @pytest.mark.parametrize("records", [0, 50])
 def test_it_is_bounded_and_keeps_what_is_asked_for(records: int) -> None:
     clock = Clock()
-    kept = Kept(clock=clock, most_bytes=100_000)
-    kept.take(b"often")
+    cache = Cache(clock=clock, max_bytes=100_000)
+    cache.take(b"often")
     for number in range(1_000):
         clock.now += 0.1
-        kept.take(b"%d" % number, b"x" * 1_000, Lasting(records))
-        assert kept.give(b"often") == b"text"
-        assert len(kept) <= 1 + 100_000 / (2_000 + 150 * records)
-    before = len(kept)
-    kept.take(b"huge", b"x" * 200_000, times=3)
-    assert len(kept) == before
+        cache.take(b"%d" % number, b"x" * 1_000, Lasting(records))
+        assert cache.give(b"often") == b"text"
+        assert len(cache) <= 1 + 100_000 / (2_000 + 150 * records)
+    before = len(cache)
+    cache.take(b"huge", b"x" * 200_000, times=3)
+    assert len(cache) == before
 
 
 def test_what_was_not_asked_for_the_longest_goes_first() -> None:
     clock = Clock()
-    kept = Kept(clock=clock, most_bytes=100_000)
+    cache = Cache(clock=clock, max_bytes=100_000)
     bodies = [b"%d" % number for number in range(60)]
     for body in bodies:
-        kept.take(body, b"x" * 1_000)
+        cache.take(body, b"x" * 1_000)
         clock.now += RECENT_SECONDS
-    held = [kept.give(body) is not None for body in bodies]
+    held = [cache.give(body) is not None for body in bodies]
     assert held == sorted(held)  # the first ones are gone, all the others are there
     assert 40 < sum(held) < 50
 
 
 def test_requests_that_take_turns_do_not_push_each_other_out() -> None:
     clock = Clock()
-    kept = Kept(clock=clock, most_bytes=100_000)
+    cache = Cache(clock=clock, max_bytes=100_000)
     hits = 0
     for number in range(1_000):
         clock.now += 0.001
         body = b"%d" % (number % 100)
-        if kept.give(body) is None:
-            kept.take(body, b"x" * 1_000, times=1)
+        if cache.give(body) is None:
+            cache.take(body, b"x" * 1_000, times=1)
         else:
             hits += 1
     assert hits > 300  # there is room for two fifths of them
     clock.now += RECENT_SECONDS
     for number in range(100, 120):  # others are asked for, and those no more
-        kept.take(b"%d" % number, b"x" * 1_000)
-    assert all(kept.give(b"%d" % number) for number in range(100, 120))
+        cache.take(b"%d" % number, b"x" * 1_000)
+    assert all(cache.give(b"%d" % number) for number in range(100, 120))
 
 
 def test_the_same_question_takes_no_more_room_the_second_time() -> None:
-    kept = Kept(most_bytes=4_000)
-    kept.take(b"a")
-    kept.take(b"b", times=10)
-    assert len(kept) == 2
+    cache = Cache(max_bytes=4_000)
+    cache.take(b"a")
+    cache.take(b"b", times=10)
+    assert len(cache) == 2
 
 
 def test_an_answer_takes_about_as_much_memory_as_it_is_counted_as() -> None:
-    class Holds:
-        def has(self, *_: Any) -> bool:
-            return True
-
-    kept, holds = Kept(), Holds()
-    records = [Kept() for _ in range(50)]  # anything that can be referred to weakly
+    cache = Cache()
+    scheduler: Any = cache  # of which nothing is asked
+    entries = [Entry(None, 0, 0, 0, 0) for _ in range(50)]
     tracemalloc.start()
     try:
         for number in range(100):
-            held: Any = [(holds, f"{number:010}{index}", record) for index, record in enumerate(records)]
-            kept.keep(HttpRequest("POST", HEAD, body=b"%d" % number), NOBODY, b"", lambda: None)
-            kept.keep(
-                HttpRequest("POST", HEAD, body=b"%d" % number), NOBODY, b"x" * 5_000, partial(CachedRecords, held)
+            held = [(f"{number:010}{index}", entry) for index, entry in enumerate(entries)]
+            cache.store(HttpRequest("POST", HEAD, body=b"%d" % number), NOBODY, b"", lambda: None)
+            cache.store(
+                HttpRequest("POST", HEAD, body=b"%d" % number),
+                NOBODY,
+                b"x" * 5_000,
+                partial(CachedRecords, [(scheduler, held)]),
             )
         del held
         taken, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert len(kept) == 100
-    assert 0.5 < taken / kept.memory_bytes < 1.5
+    assert len(cache) == 100
+    assert 0.5 < taken / cache.memory_bytes < 1.5
 
 
 @pytest.mark.parametrize("scopes", [0, 10_000])
 def test_what_is_known_of_a_caller_counts_as_well(scopes: int) -> None:
-    kept = Kept()
+    cache = Cache()
     request = HttpRequest("POST", HEAD, body=b"{}")
     callers = []
     tracemalloc.start()
@@ -177,37 +179,11 @@ def test_what_is_known_of_a_caller_counts_as_well(scopes: int) -> None:
         for number in range(10):
             callers.append(Caller("frontend", frozenset(f"scope-{number}-{one}" for one in range(scopes))))
             for _ in range(2):
-                kept.keep(request, callers[-1], b"x" * 5_000, Lasting)
+                cache.store(request, callers[-1], b"x" * 5_000, Lasting)
         taken, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    found = sum(1 for caller in callers if kept.find(request, caller))
+    found = sum(1 for caller in callers if cache.find(request, caller))
     assert (found == 10) is (scopes == 0)  # of the large ones there is room for some only
-    assert 0.5 < found / 10 * taken / kept.memory_bytes < 1.5
-    assert kept.memory_bytes <= MOST_BYTES
-
-
-async def test_records_are_not_kept_alive_nor_is_another_taken_for_one_that_is_gone() -> None:
-    class Record:
-        """A record."""
-
-    class Store:
-        def __init__(self) -> None:
-            self.records: dict[str, Any] = {}
-
-        def has(self, source_id: str, record: Any) -> bool:
-            return source_id in self.records and self.records[source_id] is record
-
-    store: Any = Store()
-    store.records = {"1": Record(), "2": None}
-    at_hand = CachedRecords([(store, "1", store.records["1"]), (store, "2", None)])
-    assert at_hand()
-    assert len(at_hand) == 2
-    held = ref(store.records["1"])
-    store.records["1"] = Record()
-    assert held() is None
-    assert not at_hand()
-    store.records["1"] = None  # there is none any more
-    assert not at_hand()
-    del store.records["1"]
-    assert not at_hand()
+    assert 0.5 < found / 10 * taken / cache.memory_bytes < 1.5
+    assert cache.memory_bytes <= MAX_BYTES

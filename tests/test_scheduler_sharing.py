@@ -106,7 +106,7 @@ async def test_who_comes_right_after_a_hang_up_does_not_join_what_is_being_cance
 async def test_a_request_that_is_over_before_its_batch_begins_fetches_nothing() -> None:
     async with a_world() as world:
         loaders = Loaders({"nexudus": world.scheduler}, UpstreamContext(2))
-        waiting = loaders.ask(NEXUDUS, IDS[0])
+        waiting = loaders.request(NEXUDUS, IDS[0])
         loaders.close()
         assert isinstance(waiting, asyncio.Future)
         with pytest.raises(UpstreamUnavailable):
@@ -214,7 +214,7 @@ async def test_an_error_is_never_kept(fault: str, monkeypatch: pytest.MonkeyPatc
 async def test_who_asks_when_the_request_is_over_is_refused_and_nothing_is_fetched(has_left: bool, again: str) -> None:
     async with a_world() as world:
         loaders = Loaders({"nexudus": world.scheduler}, UpstreamContext(2))
-        asked = loaders.ask(NEXUDUS, IDS[0])
+        asked = loaders.request(NEXUDUS, IDS[0])
         assert isinstance(asked, asyncio.Future)
         while has_left and not world.scheduler._key_requests:  # noqa: ASYNC110 - it is what is looked at
             await asyncio.sleep(0)
@@ -229,7 +229,7 @@ async def test_who_asks_when_the_request_is_over_is_refused_and_nothing_is_fetch
 async def test_a_compiled_query_and_a_resolver_share_a_batch() -> None:
     async with a_world() as world:
         loaders = Loaders({"nexudus": world.scheduler}, UpstreamContext(2))
-        asked = loaders.ask(NEXUDUS, IDS[0])
+        asked = loaders.request(NEXUDUS, IDS[0])
         assert isinstance(asked, asyncio.Future)
         found = await asyncio.wait_for(asyncio.gather(asked, loaders.load(NEXUDUS, IDS[1])), 1)
         assert [str(record.id) for record in found] == IDS[:2]

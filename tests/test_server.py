@@ -6,6 +6,7 @@
 import base64
 import http.client
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -20,6 +21,8 @@ from resolvers.registry import SOURCES
 from resolvers.settings import read, variables
 from simulator import CHARTMOGUL_EXAMPLE_ID, NEXUDUS_EXAMPLE_ID
 from tests.processes import MINIMAL, PATIENCE_SECONDS, ROOT, SERVER, SIMULATOR, running
+
+UVICORN = [sys.executable, "-m", "uvicorn", "--app-dir", str(ROOT), "--factory", "server:create_app"]
 
 BOTH = f"""{{
   nexudusOpportunity(sourceId: "{NEXUDUS_EXAMPLE_ID}") {{ name value {{ amount }} }}
@@ -92,7 +95,7 @@ def test_the_simulator_alone_prints_what_a_server_in_another_process_needs(tmp_p
 
         # What it printed, as it stands, is an `.env`.
         (tmp_path / ".env").write_text(simulator.printed, "utf-8")
-        with running([*SERVER, "--port", "0"], tmp_path) as serving:
+        with running([*SERVER, "--port", "0"], tmp_path, SYNC_ENABLED="false") as serving:
             url = serving.read_until(r"Serving (http://127\.0\.0\.1:\d+/graphql)")[1]
             answer = ask(url, BOTH)
             calls = json.loads(request(f"{control}/calls")[2])
@@ -122,7 +125,7 @@ def test_malformed_settings_end_the_process_with_a_line_each_and_no_secret(tmp_p
 
 
 def test_under_uvicorns_own_command_malformed_settings_are_lines_too(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "uvicorn", "--app-dir", str(ROOT), "--factory", "server:create_app", "--port", "0"]
+    command = [*UVICORN, "--port", "0"]
     environ = {"CHARTMOGUL_API_KEY": "key", "CHARTMOGUL_URL": "http://hunter2.example", "LOG_LEVEL": "hunter2"}
     done = subprocess.run(
         command, cwd=tmp_path, env=MINIMAL | environ, capture_output=True, text=True, timeout=PATIENCE_SECONDS
@@ -267,3 +270,12 @@ def test_nothing_is_loaded_that_a_server_of_real_sources_without_tokens_has_no_u
         [sys.executable, "-c", program], cwd=tmp_path, env=MINIMAL, capture_output=True, text=True, timeout=20
     )
     assert (done.stdout.strip(), done.stderr) == ("set() True True", "")
+
+
+@pytest.mark.parametrize("way", [SERVER, UVICORN], ids=["server.py", "uvicorn"])
+def test_a_store_that_cannot_be_opened_is_one_line(way: list[str], tmp_path: Path) -> None:
+    (tmp_path / "deals.db").write_text("this is no database" * 100)
+    environ = MINIMAL | {"STORE_URL": "deals.db", "CHARTMOGUL_API_KEY": "key"}
+    done = subprocess.run([*way, "--port", "0"], cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=20)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.fullmatch(r"STORE_URL: .*deals\.db .*\n", done.stderr)

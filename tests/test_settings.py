@@ -1,4 +1,7 @@
-"""`resolvers.settings` and every setting of the server: one line for each fault, and no value in it."""
+"""`resolvers.settings` and every setting of the server: one line for each fault, and no value in it.
+
+`resolvers.setting_names` finds what was misspelt.
+"""
 
 import os
 import re
@@ -11,7 +14,8 @@ from yarl import URL
 from resolvers.chartmogul import ChartMogulSettings
 from resolvers.nexudus import NexudusSettings
 from resolvers.resilience.transport import TransportSettings
-from resolvers.settings import BadSettings, Secret, Settings, check_url, misspelt, read, variables
+from resolvers.setting_names import misspelt
+from resolvers.settings import BadSettings, Secret, Settings, check_url, read, variables
 from security import SECURITY
 from server import NOTHING_CONFIGURED, AllSettings, ServerSettings
 

@@ -1,10 +1,10 @@
 """The body of a POST request, read once, whichever way it comes, within bounds of size, time and memory."""
 
 import asyncio
+from contextlib import AbstractAsyncContextManager, nullcontext
 
 from starlette.types import Receive
 
-from httpserver.eager import EagerCoroutine
 from httpserver.http_errors import HTTPError
 from httpserver.request import HttpRequest
 from web.concurrency_limit import ConcurrencyLimit
@@ -24,18 +24,19 @@ async def read_body(request: HttpRequest, *, max_bytes: int, timeout_seconds: fl
         if length.isdigit() and (len(length) > 15 or int(length) > max_bytes):
             raise _too_large(max_bytes)
         assert request.receive
-        request.body = await _received(request.receive, max_bytes, timeout_seconds, uploads)
+        # A timer costs more than all else here, and what has come needs none.
+        time_limit = nullcontext() if request.is_whole else asyncio.timeout(timeout_seconds)
+        request.body = await _received(request.receive, max_bytes, time_limit, uploads)
     if len(request.body) > max_bytes:
         raise _too_large(max_bytes)
 
 
-async def _received(receive: Receive, max_bytes: int, timeout_seconds: float, uploads: ConcurrencyLimit) -> bytes:
-    arriving = EagerCoroutine(_piece(receive))
-    if arriving.is_done and arriving.result[1]:
-        return arriving.result[0]
+async def _received(
+    receive: Receive, max_bytes: int, time_limit: AbstractAsyncContextManager[object], uploads: ConcurrencyLimit
+) -> bytes:
     try:
-        async with asyncio.timeout(timeout_seconds):
-            body, is_whole = await arriving
+        async with time_limit:
+            body, is_whole = await _piece(receive)
             if not is_whole:
                 with uploads:
                     body = await _rest(receive, bytearray(body), max_bytes)

@@ -6,6 +6,7 @@ here: `answer` takes the parameters and gives the response.
 
 from collections.abc import Awaitable, Callable, Container, Coroutine
 from dataclasses import dataclass, field
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -14,14 +15,15 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from httpserver.disconnect import ClientDisconnected, cancel_on_disconnect
+from httpserver.fast_path import Prepared, prepare, result_at_once
 from httpserver.http_errors import HTTPError, internal_error
 from httpserver.request import HttpRequest
-from httpserver.response import JSON, HttpResponse, dumps
+from httpserver.response import JSON, HttpResponse, content_fields, dumps
 from web.auth.callers import Caller
 from web.auth.csrf import check_cross_site
 from web.body import read_body
 from web.concurrency_limit import ConcurrencyLimit
-from web.media_types import RESPONSE_JSON, response_type, wants_page
+from web.media_types import RESPONSE_JSON, check_content, response_type, wants_page
 from web.parameters import ANYONE, GraphQLParams, read_parameters
 from web.persisted_documents import PersistedDocuments
 from web.response_cache import ResponseCache, Validator
@@ -87,11 +89,34 @@ class GraphQLEndpoint:
         """Answer one HTTP request (ASGI), whatever its method."""
         request = HttpRequest.from_scope(scope, receive)
         response: ASGIApp
-        if self._page and request.method in ("GET", "HEAD") and wants_page(request.headers):
+        if self._page and self._is_for_page(request):
             response = self._page(Request(scope, receive))
         else:
             response = await self.respond(request)
         await response(scope, receive, send)
+
+    def prepare(self, request: HttpRequest) -> Prepared | None:
+        """Prepare what is stored (`httpserver/fast_path.py`)."""
+        if request.method not in ("GET", "POST") or self._is_for_page(request):
+            return None
+        try:
+            type_ = request.headers.memoized(response_type)
+            if request.method == "POST":
+                request.headers.memoized(check_content)
+        except HTTPError:
+            return None
+        return Prepared(partial(self._stored, request), [*content_fields(type_)])
+
+    def _stored(self, request: HttpRequest, body: bytes) -> bytes | None:
+        """Return the stored response to a request with this body; None where there is none, or it takes longer."""
+        if not len(self._response_cache):
+            return None
+        request = HttpRequest(request.method, request.headers, request.server, request.query_string, body)
+        caller = result_at_once(self._admit(request))
+        return None if caller is None else self._response_cache.find(request, caller)
+
+    def _is_for_page(self, request: HttpRequest) -> bool:
+        return self._page is not None and request.method in ("GET", "HEAD") and wants_page(request.headers)
 
     async def respond(self, request: HttpRequest) -> HttpResponse:
         """Return the response to a request that is none for the page."""
@@ -116,12 +141,14 @@ class GraphQLEndpoint:
         params = self._policy.documents.find(read_parameters(request, caller))
         with self._policy.concurrency_limit:
             working = self._answer(params)
-            reply = await (cancel_on_disconnect(request.receive, working) if request.receive else working)
+            if request.receive is not None and not request.is_cancelled_by_server:
+                working = cancel_on_disconnect(request.receive, working)
+            reply = await working
         if not reply.is_request_error:
             self._policy.documents.register(params)
         content = dumps(reply.body)
         if reply.validator is not None and params.extensions is None and params.document_id is None:
-            self._response_cache.keep(request, caller, content, reply.validator)
+            self._response_cache.store(request, caller, content, reply.validator)
         status = reply.status or (400 if reply.is_request_error and type_ == RESPONSE_JSON else 200)
         return HttpResponse(content, status, type_, {"Allow": "POST"} if status == 405 else {})
 
@@ -162,3 +189,7 @@ class AtPath:
             await self._endpoint(scope, receive, send)
         else:
             await self._app(scope, receive, send)
+
+    def prepare(self, request: HttpRequest) -> Prepared | None:
+        """Do the same on the fast path."""
+        return prepare(self._endpoint if request.path == self._path else self._app, request)

@@ -2,8 +2,7 @@
 
 Frontends send the same few requests time and again, for records that are in the cache. Whether the response is still
 the right one, whoever made it says each time (`Validator`); nothing is known of records here. Only the response's
-content
-is stored. What else a response depends on is settled for each request before it is looked up (is the caller's
+content is stored. What else a response depends on is settled for each request before it is looked up (is the caller's
 credential still valid?) or after (its media type, the CORS headers, the request id).
 
 Responses are personal data: they are stored for a short time and in bounded memory, and for nobody but callers of the
@@ -22,25 +21,25 @@ from web.auth.callers import Caller
 from web.header_values import cache_directives
 from web.parameters import wants_fresh
 
-LONGEST_SECONDS = 60.0
-"""After which an answer that nobody asks for goes, when another is given."""
+MAX_UNUSED_SECONDS = 60.0
+"""After which a response that nobody requests is evicted, when another one is stored."""
 
-MOST_BYTES = 10_000_000
-"""Of requests and answers, and an estimate of what is kept beside them."""
+MAX_BYTES = 10_000_000
+"""Of requests and responses, and an estimate of what is stored beside them."""
 
-ASKED_BEFORE = 4_096
-"""Requests that are known to have come before, by their hashes. What is asked for only once is not worth keeping."""
+MAX_SEEN = 4_096
+"""Requests that are known to have come before, by their hashes. The response to one that comes once is not stored."""
 
 RECENT_SECONDS = 1.0
-"""An answer that was asked for so lately is not pushed out. Else requests that take turns, and are more than there is
-room for, would push each other out before any of them came again. Where they come slowly, little is lost by that."""
+"""A response that was requested so lately is not evicted. Else requests that take turns, and are more than there is
+room for, would evict each other before any of them came again. Where they come slowly, little is lost by that."""
 
 Key = tuple[bool, bytes, Caller]
-"""Whether it is a POST, what was asked, and who asked: all that is known of a caller, whatever that comes to be."""
+"""Whether it is a POST, what was requested, and by whom: all that is known of a caller, whatever that comes to be."""
 
 
 class Validator(Protocol):
-    """Tells whether an answer would be the same if it were given now. Its length is the number of records in it."""
+    """Tells whether a response would be the same if it were made now. Its length is the number of records in it."""
 
     def __call__(self) -> bool:
         """Return whether it would."""
@@ -49,76 +48,76 @@ class Validator(Protocol):
 
 
 @dataclass(slots=True)
-class _Kept:
-    text: bytes
-    lasts: Validator
-    used: float
+class _StoredResponse:
+    content: bytes
+    validator: Validator
+    used_at: float
 
 
 class ResponseCache:
-    """Answers by what was asked and who asked, the least recently used out first."""
+    """Responses by request and caller, the least recently used evicted first."""
 
-    def __init__(self, *, clock: Callable[[], float] = monotonic, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(self, *, clock: Callable[[], float] = monotonic, max_bytes: int = MAX_BYTES) -> None:
         self._clock = clock
-        self._most_bytes = most_bytes
-        self._answers: LRU[Key, _Kept] = LRU(max_size=most_bytes, size_of=_size)
-        self._asked: LRU[int, bool] = LRU(max_entries=ASKED_BEFORE)
+        self._max_bytes = max_bytes
+        self._responses: LRU[Key, _StoredResponse] = LRU(max_size=max_bytes, size_of=_size)
+        self._seen: LRU[int, bool] = LRU(max_entries=MAX_SEEN)
 
     def __len__(self) -> int:
-        return len(self._answers)
+        return len(self._responses)
 
     @property
     def memory_bytes(self) -> int:
         """Memory for requests and responses, estimated."""
-        return self._answers.size
+        return self._responses.size
 
     def find(self, request: HttpRequest, caller: Caller) -> bytes | None:
-        """Return the answer to a request whose body has been read, if it is kept, and is still the answer."""
+        """Return the response to a request whose body has been read, if one is stored and still valid."""
         if request.headers.memoized(wants_fresh):
             return None
         key = _key(request, caller)
-        stored = self._answers.get(key)
+        stored = self._responses.get(key)
         if stored is None:
             return None
-        if not stored.lasts():
-            self._answers.remove(key)
+        if not stored.validator():
+            self._responses.remove(key)
             return None
-        stored.used = self._clock()
-        return stored.text
+        stored.used_at = self._clock()
+        return stored.content
 
-    def keep(
-        self, request: HttpRequest, caller: Caller, text: bytes, validator: Callable[[], Validator | None]
+    def store(
+        self, request: HttpRequest, caller: Caller, content: bytes, validator: Callable[[], Validator | None]
     ) -> None:
-        """Keep the answer to a request that has come before, if it is one that can last, and there is room.
+        """Store the response to a request that has come before, if it has a validator and there is room.
 
-        Nothing is kept of a request that says `Cache-Control: no-store` (RFC 9111, 5.2.1.5).
+        Nothing is stored of a request that says `Cache-Control: no-store` (RFC 9111, 5.2.1.5).
         """
         if "no-store" in request.headers.memoized(cache_directives):
             return
         key, now = _key(request, caller), self._clock()
-        while (oldest := self._answers.oldest()) is not None and oldest[1].used <= now - LONGEST_SECONDS:
-            self._answers.remove(oldest[0])
-        # Room for the text alone is looked for first: to say how long an answer lasts takes a while with many records.
-        if not self._was_asked(hash(key)) or not self._make_room(len(text), now) or (lasts := validator()) is None:
+        while (oldest := self._responses.oldest()) is not None and oldest[1].used_at <= now - MAX_UNUSED_SECONDS:
+            self._responses.remove(oldest[0])
+        # Room for the content alone is looked for first: a validator of many records takes a while to make.
+        if not self._was_seen(hash(key)) or not self._make_room(len(content), now) or (valid := validator()) is None:
             return
-        self._answers.remove(key)
-        stored = _Kept(text, lasts, now)
+        self._responses.remove(key)
+        stored = _StoredResponse(content, valid, now)
         if self._make_room(_size(key, stored), now):
-            self._answers.put(key, stored)
+            self._responses.put(key, stored)
 
-    def _was_asked(self, number: int) -> bool:
-        if number in self._asked:
+    def _was_seen(self, number: int) -> bool:
+        if number in self._seen:
             return True
-        self._asked.put(number, True)
+        self._seen.put(number, True)
         return False
 
     def _make_room(self, size: int, now: float) -> bool:
-        """Return whether there is room for so many bytes; what nobody has asked for lately goes for it."""
-        while self._answers.size + size > self._most_bytes:
-            oldest = self._answers.oldest()
-            if size > self._most_bytes or oldest is None or oldest[1].used > now - RECENT_SECONDS:
+        """Return whether there is room for so many bytes; what nobody has requested lately is evicted for it."""
+        while self._responses.size + size > self._max_bytes:
+            oldest = self._responses.oldest()
+            if size > self._max_bytes or oldest is None or oldest[1].used_at > now - RECENT_SECONDS:
                 return False
-            self._answers.remove(oldest[0])
+            self._responses.remove(oldest[0])
         return True
 
 
@@ -126,7 +125,7 @@ def _key(request: HttpRequest, caller: Caller) -> Key:
     return request.method == "POST", request.content, caller
 
 
-def _size(key: Key, stored: _Kept) -> int:
+def _size(key: Key, stored: _StoredResponse) -> int:
     _, content, caller = key
     scopes = getsizeof(caller.scopes) + sum(map(getsizeof, caller.scopes))
-    return 1_000 + len(content) + len(stored.text) + 150 * len(stored.lasts) + scopes
+    return 1_000 + len(content) + len(stored.content) + 150 * len(stored.validator) + scopes

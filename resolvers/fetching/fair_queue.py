@@ -19,33 +19,25 @@ PENDING: Final[Any] = object()
 class Waiter:
     """One operation that waits for some records."""
 
-    __slots__ = ("_future", "_pending", "operation")
+    __slots__ = ("_future", "operation", "pending")
 
     def __init__(self, operation: UpstreamContext) -> None:
         self.operation = operation
-        self._pending = 0
+        self.pending = 0
+        """Records without an outcome."""
         self._future: asyncio.Future[None] | None = None
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether each record has an outcome."""
-        return self._pending == 0
 
     async def wait(self) -> None:
         """Wait until each record that has been joined has an outcome, or the operation's deadline passes."""
-        if self._pending:
+        if self.pending:
             self._future = self.operation.loop.create_future()
-            with suppress(TimeoutError), TimeLimit(lambda: self.operation.deadline):
+            with suppress(TimeoutError), TimeLimit(lambda: self.operation.deadline, self.operation.loop):
                 await self._future
-
-    def expect_outcome(self) -> None:
-        """Wait for one more record."""
-        self._pending += 1
 
     def on_outcome(self) -> None:
         """Wait for one record less; wake the operation at the last one."""
-        self._pending -= 1
-        if self._pending == 0 and self._future is not None and not self._future.done():
+        self.pending -= 1
+        if self.pending == 0 and self._future is not None and not self._future.done():
             self._future.set_result(None)
 
 
@@ -65,7 +57,7 @@ class KeyRequest:
     def join(self, waiter: Waiter) -> None:
         """Add a waiter."""
         self.waiters.append(waiter)
-        waiter.expect_outcome()
+        waiter.pending += 1
 
     def remove(self, waiter: Waiter) -> None:
         """Remove a waiter, if it is one."""

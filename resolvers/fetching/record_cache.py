@@ -8,10 +8,11 @@ It lies in the process's memory. A store that several servers share would stand 
 where waiting does no harm.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from time import monotonic
 from typing import Annotated, Any
+from weakref import ref
 
 import msgspec
 from msgspec import Meta
@@ -34,7 +35,7 @@ class CacheSettings(Settings, frozen=True, kw_only=True):
     cache_max_bytes: Annotated[int, Meta(ge=1_000, le=100_000_000_000)] = 50_000_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Entry:
     """What is known of one id: its record, or None where the source said that there is none."""
 
@@ -75,6 +76,15 @@ class RecordCache:
         """Return the entry if it can be served without asking the source."""
         entry = self._entries.get(source_id)
         return entry if entry is not None and self._clock() < entry.fresh_until else None
+
+    def holds(self, entries: Iterable[tuple[str, ref[Entry]]]) -> bool:
+        """Return whether all of these are its entries still, and fresh."""
+        now, get = self._clock(), self._entries.get
+        for source_id, known in entries:
+            entry = get(source_id)
+            if entry is None or entry is not known() or now >= entry.fresh_until:
+                return False
+        return True
 
     def stale(self, source_id: str) -> tuple[Any, float] | None:
         """Return a record that may be served if the source fails, and its age in seconds."""

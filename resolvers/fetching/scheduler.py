@@ -12,6 +12,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from contextvars import Context
 from time import monotonic
+from weakref import ref
 
 from aiohttp import ClientSession
 
@@ -27,7 +28,7 @@ from resolvers.fetching.fair_queue import PENDING, FairQueue, KeyRequest, Waiter
 from resolvers.fetching.record_cache import Entry, RecordCache
 from resolvers.fetching.record_store import RecordStore, instead_of_failures
 from resolvers.fetching.shared_fetch import SharedFetches
-from resolvers.fetching.upstream_context import Permit, SharedFetch, Stale, UpstreamContext
+from resolvers.fetching.upstream_context import Permit, SharedFetch, Stale, UpstreamContext, Usage
 from resolvers.resilience.circuit_breaker import Verdict
 from resolvers.resilience.concurrency_limiter import ConcurrencyLimiter
 from resolvers.resilience.rate_limiter import RateLimiter
@@ -69,19 +70,18 @@ class Scheduler:
         """Return the fresh entry of the cache, if there is one and the operation may use it; awaits nothing."""
         entry = None if operation.wants_fresh else self._cache.fresh(source_id)
         if entry is not None:
-            cost = operation.usage(self.source)
-            cost.keys += 1
-            cost.cached += 1
+            usage = operation.usage(self.source)
+            usage.keys += 1
+            usage.cached += 1
         return entry
+
+    def holds(self, entries: Iterable[tuple[str, ref[Entry]]]) -> bool:
+        """Return whether all of these are entries of the cache still, and fresh."""
+        return self._cache.holds(entries)
 
     def age_seconds(self, source_id: str) -> float:
         """Return how long ago what the cache has of an id came from the source; 0 where it has nothing."""
         return self._cache.age_seconds(source_id)
-
-    def has(self, source_id: str, record: Record | None) -> bool:
-        """Return whether the fresh entry is this very record; with None: whether it says that there is none."""
-        entry = self._cache.fresh(source_id)
-        return entry is not None and entry.record is record
 
     def offer(self, source_id: str, record: Record, *, age_seconds: float, adds: bool) -> None:
         """Let the cache know of a whole record that a list had; with `adds` also where it has none of that id."""
@@ -92,14 +92,20 @@ class Scheduler:
 
         Errors are outcomes, not raised. When the caller is cancelled, ids that nobody else waits for are not fetched.
         """
-        operation.usage(self.source).keys += len(ids)
-        operation.begin_waiting(self.source)
+        usage = operation.usage(self.source)
+        usage.keys += len(ids)
+        usage.begin_waiting(operation.now())
         waiter = Waiter(operation)
         key_requests: list[KeyRequest] = []
         try:
-            key_requests = self._request(ids, waiter)
+            key_requests = self._request(ids, waiter, usage)
             await waiter.wait()
-            outcomes = [self._outcome(one, operation) for one in key_requests]
+            outcomes = [
+                self._stale_or_failure(one, operation)
+                if one.outcome is PENDING or isinstance(one.outcome, UpstreamError)
+                else one.outcome
+                for one in key_requests
+            ]
             if self.record_store is None or operation.wants_fresh:
                 return outcomes
             return await instead_of_failures(
@@ -108,11 +114,11 @@ class Scheduler:
         except Exception as error:  # a fault of ours: those who wait have to know
             return [error] * len(ids)
         finally:
-            operation.end_waiting(self.source)
-            if not waiter.is_complete:
+            usage.end_waiting(operation.now())
+            if waiter.pending:
                 self._stop_waiting(key_requests, waiter)
 
-    def _request(self, ids: Sequence[str], waiter: Waiter) -> list[KeyRequest]:
+    def _request(self, ids: Sequence[str], waiter: Waiter, usage: Usage) -> list[KeyRequest]:
         """Join each id's fetch, or queue it; refuse at once what could not be sent before the deadline."""
         operation = waiter.operation
         found, new = [], []
@@ -123,7 +129,7 @@ class Scheduler:
                 key_request = KeyRequest(source_id, operation)
                 new.append(key_request)
             else:
-                operation.usage(self.source).joined += 1
+                usage.joined += 1
             key_request.join(waiter)
             found.append(key_request)
         fitting = self._fitting(len(new), operation)
@@ -134,9 +140,11 @@ class Scheduler:
             refusal = self._over_budget(self._delay(operation, len(late)))
             for key_request in late:
                 key_request.settle(refusal)
-        if self._queue and self._dispatching is None:
-            # In the next turn: ids that others request in this one can share the batch.
-            self._dispatching = operation.loop.call_soon(self._dispatch, context=Context())
+        if fitting and self._dispatching is None:
+            if self._client.batch_size == 1:
+                Context().run(self._dispatch)
+            else:  # in the next turn: ids that others request in this one can share the batch
+                self._dispatching = operation.loop.call_soon(self._dispatch, context=Context())
         return found
 
     def _fitting(self, count: int, operation: UpstreamContext) -> int:
@@ -159,21 +167,21 @@ class Scheduler:
     def _over_budget(self, delay: float) -> UpstreamRateLimited:
         return UpstreamRateLimited(self.source, detail="own budget", retry_after_seconds=round(delay, 1))
 
-    def _outcome(self, key_request: KeyRequest, operation: UpstreamContext) -> Outcome:
-        outcome: Outcome = key_request.outcome
+    def _stale_or_failure(self, key_request: KeyRequest, operation: UpstreamContext) -> Outcome:
+        """Return what an operation gets where there is no outcome by its deadline, or a failure."""
+        failure: UpstreamError = key_request.outcome
         rate_limiter = self._client.transport.rate_limiter
-        if outcome is not PENDING:
-            pass
-        elif key_request.is_queued and rate_limiter.is_saturated:
-            outcome = self._over_budget(max(rate_limiter.delay(1), 1.0))
-        else:
-            outcome = UpstreamTimeout(self.source, detail="the operation's deadline passed")
-        if isinstance(outcome, UpstreamError) and not (operation.wants_fresh or isinstance(outcome, NO_STALE_ANSWER)):
+        if key_request.outcome is PENDING:
+            if key_request.is_queued and rate_limiter.is_saturated:
+                failure = self._over_budget(max(rate_limiter.delay(1), 1.0))
+            else:
+                failure = UpstreamTimeout(self.source, detail="the operation's deadline passed")
+        if not (operation.wants_fresh or isinstance(failure, NO_STALE_ANSWER)):
             stale = self._cache.stale(key_request.source_id)
             if stale is not None:
-                operation.stale.append(Stale(self.source, key_request.source_id, stale[1], outcome.code))
+                operation.stale.append(Stale(self.source, key_request.source_id, stale[1], failure.code))
                 return stale[0]
-        return outcome
+        return failure
 
     def _stop_waiting(self, key_requests: Iterable[KeyRequest], waiter: Waiter) -> None:
         """Remove a waiter; remove from the queue, or cancel, what has no waiter left."""

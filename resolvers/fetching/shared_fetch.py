@@ -36,11 +36,10 @@ class SharedFetches:
 
         In an empty context: the log would show the id of one request beside what is done for several.
         """
-        shared_fetch = _shared_fetch(batch, self._client.transport.source)
-        shared_fetch.attach(permit)
+        shared_fetch = _shared_fetch(batch, permit, self._client.transport.source)
         for one in batch:
             one.shared_fetch = shared_fetch
-        task = asyncio.get_running_loop().create_task(self._fetch(shared_fetch, batch), context=Context())
+        task = shared_fetch.loop.create_task(self._fetch(shared_fetch, batch), context=Context())
         self._running[shared_fetch] = task, batch
 
     def cancel(self, shared_fetch: SharedFetch) -> Batch:
@@ -63,7 +62,8 @@ class SharedFetches:
         except Exception as error:
             outcomes = error
         self._running.pop(shared_fetch, None)
-        shared_fetch.release_permit()
+        if shared_fetch.permit is not None:
+            shared_fetch.release_permit()
         if not isinstance(outcomes, Exception):
             try:
                 self._on_done(batch, outcomes)
@@ -75,12 +75,12 @@ class SharedFetches:
             self._on_error(batch, outcomes)
 
 
-def _shared_fetch(batch: Sequence[KeyRequest], source: str) -> SharedFetch:
+def _shared_fetch(batch: Sequence[KeyRequest], permit: Permit, source: str) -> SharedFetch:
     """Return the fetch of a batch. Its request counts for the owner of the first record; the others have joined it."""
     owner = batch[0].owner
     if len(batch) == 1:
-        return SharedFetch(batch[0].contexts, owner=owner)
+        return SharedFetch(batch[0].contexts, owner=owner, permit=permit)
     for one in batch:
         if one.owner is not owner:
             one.owner.usage(source).joined += 1
-    return SharedFetch(lambda: set().union(*[one.contexts() for one in batch]), owner=owner)
+    return SharedFetch(lambda: {w.operation for one in batch for w in one.waiters}, owner=owner, permit=permit)

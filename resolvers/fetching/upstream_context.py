@@ -30,6 +30,18 @@ class Usage:
     waits: int = field(default=0, repr=False)
     since: float = field(default=0.0, repr=False)
 
+    def begin_waiting(self, now: float) -> None:
+        """Count the time until `end_waiting`, once for waits that overlap."""
+        if not self.waits:
+            self.since = now
+        self.waits += 1
+
+    def end_waiting(self, now: float) -> None:
+        """End a wait that `begin_waiting` began."""
+        self.waits -= 1
+        if not self.waits:
+            self.milliseconds += (now - self.since) * 1000
+
 
 @dataclass(frozen=True, slots=True)
 class Stale:
@@ -62,31 +74,17 @@ class UpstreamContext:
             found = self.usages[source] = Usage()
         return found
 
-    def begin_waiting(self, source: str) -> None:
-        """Count the time until `end_waiting`, once for waits that overlap."""
-        cost = self.usage(source)
-        if not cost.waits:
-            cost.since = self.now()
-        cost.waits += 1
-
-    def end_waiting(self, source: str) -> None:
-        """End a wait that `begin_waiting` began."""
-        cost = self.usage(source)
-        cost.waits -= 1
-        if not cost.waits:
-            cost.milliseconds += (self.now() - cost.since) * 1000
-
     def report(self) -> dict[str, dict[str, float]]:
         """Return the usage by source, as the response's `extensions.upstream` shows them."""
         return {
             source: {
-                "keys": cost.keys,
-                "cached": cost.cached,
-                "joined": cost.joined,
-                "requests": cost.requests,
-                "milliseconds": round(cost.milliseconds, 1),
+                "keys": usage.keys,
+                "cached": usage.cached,
+                "joined": usage.joined,
+                "requests": usage.requests,
+                "milliseconds": round(usage.milliseconds, 1),
             }
-            for source, cost in self.usages.items()
+            for source, usage in self.usages.items()
         }
 
 
@@ -97,7 +95,7 @@ class Permit(Protocol):
         """Count the request in the ration from now on."""
 
     def release_slot(self) -> None:
-        """Give the slot to the next request: the whole response is there."""
+        """Give the slot to the next request: the whole response is there, and a good one."""
 
     def release(self, verdict: Verdict, *, weight: int = 1) -> None:
         """Give back what is still held, and record the verdict on the source's health."""
@@ -106,24 +104,26 @@ class Permit(Protocol):
 class SharedFetch:
     """A running fetch. Its deadline is the latest of its waiters'; its requests count for its owner.
 
+    `waiters` returns the operations that wait for it just now; `permit` is for its first request.
     `is_background`: nobody waits for it, so it goes when nobody else does, and in a share of the ration.
     """
 
-    __slots__ = ("_owner", "is_background", "now", "permit", "started_at", "waiters")
+    __slots__ = ("_owner", "is_background", "loop", "now", "permit", "started_at", "waiters")
 
     def __init__(
         self,
         waiters: Callable[[], Collection[UpstreamContext]],
         *,
         owner: UpstreamContext | None = None,
+        permit: Permit | None = None,
         is_background: bool = False,
     ) -> None:
         self.waiters = waiters
-        """Return the operations that wait for it just now."""
         self._owner = owner
         self.is_background = is_background
-        self.permit: Permit | None = None
-        self.now = owner.now if owner is not None else asyncio.get_running_loop().time
+        self.permit = permit
+        self.loop = owner.loop if owner is not None else asyncio.get_running_loop()
+        self.now = self.loop.time
         self.started_at = self.now()
 
     @property
@@ -152,12 +152,8 @@ class SharedFetch:
         """How many operations wait for it."""
         return len(self.waiters())
 
-    def attach(self, permit: Permit) -> None:
-        """Hand over the permit for the first request."""
-        self.permit = permit
-
     def pop_permit(self) -> Permit | None:
-        """Return the permit that was handed over, once."""
+        """Return the permit that it was made with, once."""
         permit, self.permit = self.permit, None
         return permit
 
@@ -175,7 +171,7 @@ class SharedFetch:
     def time_left(self, source: str) -> Iterator[None]:
         """Bound what is awaited inside by the deadline, which moves; raises `UpstreamTimeout` when it passes."""
         try:
-            with TimeLimit(lambda: self.deadline):
+            with TimeLimit(lambda: self.deadline, self.loop):
                 yield
         except TimeoutError:
             raise UpstreamTimeout(source, detail="the deadline passed") from None

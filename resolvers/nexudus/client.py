@@ -72,7 +72,7 @@ class NexudusClient:
     @property
     def batch_size(self) -> int:
         """50, or 1 where list-by-ids does not work."""
-        return 1 if self._lists.are_off else LIST_SIZE
+        return 1 if self._lists.is_switched_off else LIST_SIZE
 
     @property
     def is_ready(self) -> bool:
@@ -87,9 +87,9 @@ class NexudusClient:
         """Return one outcome for each id, with one request where all goes well."""
         if len(ids) == 1:
             return [await self._fetch_one(ids[0], shared_fetch)]
-        listed = [] if self._lists.are_off else [one for one in ids if not self._lists.is_kept_out(one)]
+        listed = () if self._lists.is_switched_off else self._lists.listable(ids)
         if len(listed) < 2:
-            listed = []
+            listed = ()
         found = await self._fetch_listed(listed, shared_fetch) if listed else {}
         if len(listed) < len(ids):
             found |= await self._fetch_singly([one for one in ids if one not in found], shared_fetch)
@@ -111,7 +111,7 @@ class NexudusClient:
             return {ids[0]: first} | await self._fetch_singly(ids[1:], shared_fetch)
         halves = await self._try_halves(ids[1:], ids[0], shared_fetch)
         if None not in halves.values():
-            self._lists.keep_out(ids[0])  # the only one that was in no list that worked
+            self._lists.exclude(ids[0])  # the only one that was in no list that worked
         elif not any(halves.values()):
             self._lists.switch_off("it fails, though single records do not")
             return {ids[0]: first} | await self._fetch_singly(ids[1:], shared_fetch)
@@ -126,7 +126,7 @@ class NexudusClient:
                 found |= part
             elif both_failed or len(half) == 1:
                 for source_id in half:
-                    self._lists.keep_out(source_id)
+                    self._lists.exclude(source_id)
                 found |= await self._fetch_singly(half, shared_fetch)
             else:
                 found |= await self._joined(await self._try_halves(half, good, shared_fetch), good, shared_fetch)
@@ -208,7 +208,7 @@ class NexudusClient:
             return error
         except UpstreamError as error:
             return error
-        self._lists.single_lacked(absent)
+        self._lists.learn_absent(absent)
         return record
 
     def _listing(self, ids: Sequence[str]) -> Request:

@@ -3,7 +3,7 @@
 Nothing here is documented by the vendor. It is learnt from replies, and one odd reply must not decide for good.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import monotonic
 
 from resolvers.nexudus.record import SOURCE
@@ -12,7 +12,7 @@ from resolvers.telemetry import ListByIdsSwitchedOff, Telemetry
 DOUBT_SECONDS = 300.0
 """How long an observation is believed."""
 
-MOST_KEPT_OUT = 1_000
+MOST_EXCLUDED = 1_000
 
 _NOTHING: frozenset[str] = frozenset()
 
@@ -28,16 +28,16 @@ class ListDoubts:
         self._last_absent = _NOTHING
         self._never_sent = _NOTHING
         self._never_sent_until = float("-inf")
-        self._kept_out: dict[str, float] = {}
+        self._excluded: dict[str, float] = {}
 
     @property
-    def are_off(self) -> bool:
+    def is_switched_off(self) -> bool:
         """Whether several ids in one request do not work just now."""
         return self._clock() < self._off_until
 
     def switch_off(self, reason: str) -> None:
         """Ask for each record singly from now on, for some minutes."""
-        if not self.are_off:
+        if not self.is_switched_off:
             self._off_until = self._clock() + DOUBT_SECONDS
             self._telemetry(ListByIdsSwitchedOff(SOURCE, reason))
 
@@ -55,20 +55,23 @@ class ListDoubts:
         """The fields that the account does not send for single records either, hence may lack in a list's rows."""
         return self._never_sent if self._clock() < self._never_sent_until else _NOTHING
 
-    def single_lacked(self, fields: frozenset[str]) -> None:
+    def learn_absent(self, fields: frozenset[str]) -> None:
         """Take note of what a single record lacked; it takes two of them in a row to be believed."""
         self._never_sent = fields & self._last_absent
         self._last_absent = fields
         self._never_sent_until = self._clock() + DOUBT_SECONDS
 
-    def is_kept_out(self, source_id: str) -> bool:
-        """Whether a list with this record in it fails."""
-        return bool(self._kept_out) and self._clock() < self._kept_out.get(source_id, 0.0)
-
-    def keep_out(self, source_id: str) -> None:
-        """Keep a record out of lists for some minutes."""
+    def listable(self, ids: Sequence[str]) -> Sequence[str]:
+        """Return those of the ids that a list may have, in order; no list fails because of them."""
+        if not self._excluded:
+            return ids
         now = self._clock()
-        if len(self._kept_out) >= MOST_KEPT_OUT:
-            self._kept_out = {one: until for one, until in self._kept_out.items() if now < until}
-        if len(self._kept_out) < MOST_KEPT_OUT:
-            self._kept_out[source_id] = now + DOUBT_SECONDS
+        return [source_id for source_id in ids if now >= self._excluded.get(source_id, now)]
+
+    def exclude(self, source_id: str) -> None:
+        """Ask for a record singly for some minutes: a list with it fails."""
+        now = self._clock()
+        if len(self._excluded) >= MOST_EXCLUDED:
+            self._excluded = {one: until for one, until in self._excluded.items() if now < until}
+        if len(self._excluded) < MOST_EXCLUDED:
+            self._excluded[source_id] = now + DOUBT_SECONDS

@@ -7,20 +7,14 @@ client id has one refresh token, so every process needs a client id of its own.
 import asyncio
 import uuid
 from collections.abc import Callable
-from contextlib import suppress
-from math import isfinite
 from time import monotonic
-from typing import Annotated, Any
-
-import msgspec
-from msgspec import Meta
 
 from httpclient.client import Request
 from resolvers.errors import UpstreamBadResponse, UpstreamError, UpstreamUnauthorized
 from resolvers.fetching.upstream_context import SharedFetch, UpstreamContext
+from resolvers.nexudus.grant import parse_grant
 from resolvers.nexudus.record import SOURCE
 from resolvers.nexudus.sign_in_pause import PAUSE_SECONDS, SignInPause
-from resolvers.reply import decode, decoder
 from resolvers.resilience.transport import Transport
 from resolvers.settings import Secret
 
@@ -29,37 +23,6 @@ _RENEW_AT = 0.8
 
 _LONGEST_RENEWAL_SECONDS = 10.0
 """A renewal goes on when those who wait for it give up: the next ones need it too."""
-
-
-_SHORTEST_LIFE_SECONDS = 60.0
-"""A token that is said to end sooner is used all the same, or every request would be preceded by a sign-in."""
-
-
-_UNKNOWN_LIFE_SECONDS = 1200.0
-"""For a grant that does not say it; Nexudus' page promises no more than "minutes or hours"."""
-
-
-class _Grant(msgspec.Struct):
-    access_token: Annotated[str, Meta(pattern=r"^[\x21-\x7e]+$", max_length=16_384)]  # it becomes part of a header
-    expires_in: msgspec.Raw = msgspec.Raw(b"null")  # which may be anything
-    refresh_token: Any = None
-
-    @property
-    def life_seconds(self) -> float:
-        """How long the access token may be used, whatever `expires_in` is."""
-        try:
-            life = float(bytes(self.expires_in).strip(b'"'))
-        except ValueError:
-            return _UNKNOWN_LIFE_SECONDS
-        return max(life, _SHORTEST_LIFE_SECONDS) if isfinite(life) else _UNKNOWN_LIFE_SECONDS
-
-
-class _Refusal(msgspec.Struct):
-    error: str
-
-
-_GRANT = decoder(_Grant)
-_REFUSAL = decoder(_Refusal)
 
 
 class GivenToken:
@@ -177,7 +140,7 @@ class PasswordTokens:
             form = {"grant_type": "refresh_token", "refresh_token": self._refresh}
             self._refresh = None
             try:
-                return await self._ask(form, "token-refresh")
+                return await self._request_grant(form, "token-refresh")
             except UpstreamError as failure:
                 if failure.retryable:
                     self._pause.begin(failure)
@@ -185,12 +148,12 @@ class PasswordTokens:
             # Used up or too old: the password gives a new one.
         form = {"grant_type": "password", "username": self._username, "password": self._password.reveal()}
         try:
-            return await self._ask(form, "token-password")
+            return await self._request_grant(form, "token-password")
         except UpstreamError as failure:
             self._pause.begin(failure)
             raise
 
-    async def _ask(self, form: dict[str, str], kind: str) -> str:
+    async def _request_grant(self, form: dict[str, str], kind: str) -> str:
         """Return the token that a grant gives; raises `UpstreamUnauthorized` if it is refused."""
         renewal = UpstreamContext(_LONGEST_RENEWAL_SECONDS)
         shared_fetch = SharedFetch(lambda: {renewal}.union(*(waiting.waiters() for waiting in self._waiting)))
@@ -203,7 +166,7 @@ class PasswordTokens:
             raise
         if body is None:
             raise UpstreamBadResponse(SOURCE, detail="no token endpoint there: is the base URL right?")
-        grant = _granted(body, kind)
+        grant = parse_grant(body, kind)
         self._access = grant.access_token
         self._refresh = grant.refresh_token if isinstance(grant.refresh_token, str) and grant.refresh_token else None
         self._pause.end()
@@ -211,14 +174,3 @@ class PasswordTokens:
         self._renew_at = now + grant.life_seconds * _RENEW_AT
         self._expires_at = now + grant.life_seconds
         return grant.access_token
-
-
-def _granted(body: bytes, kind: str) -> _Grant:
-    """Return the grant; raises `UpstreamUnauthorized` for a refusal with status 200, `UpstreamBadResponse` else."""
-    try:
-        return decode(SOURCE, _GRANT, body)
-    except UpstreamBadResponse:
-        with suppress(UpstreamBadResponse):
-            decode(SOURCE, _REFUSAL, body)
-            raise UpstreamUnauthorized(SOURCE, status=200, detail=f"{kind} was refused") from None
-        raise

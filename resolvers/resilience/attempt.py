@@ -71,7 +71,7 @@ class Attempt:
         deadline = self._shared_fetch.now() + self._seconds
         found: Response | TimeoutError | MalformedResponse | ConnectionFailed
         try:
-            with TimeLimit(lambda: deadline):
+            with TimeLimit(lambda: deadline, self._shared_fetch.loop):
                 found = await upstream.http_client.send(
                     self._request,
                     max_bytes=upstream.max_bytes,
@@ -101,7 +101,6 @@ class Attempt:
             if isinstance(found, Response):
                 status = found.status
                 body = decipher(source, found)
-                upstream.concurrency_limiter.increase()
                 self._permit.release_slot()
                 self._end(status, None, Verdict.GOOD)
                 return body
@@ -112,7 +111,7 @@ class Attempt:
                 if isinstance(found, ReusedConnectionClosed):
                     self.reused_connection_closed, verdict = True, Verdict.NONE
             else:
-                failure, verdict = UpstreamTimeout(source, detail="no complete answer in time"), self._of_a_timeout()
+                failure, verdict = UpstreamTimeout(source, detail="no complete answer in time"), self._timeout_verdict()
         except UpstreamError as error:
             failure = error.with_traceback(None)
             is_ill = isinstance(error, UpstreamUnavailable) and status not in ASK_AGAIN
@@ -125,7 +124,7 @@ class Attempt:
         self._end(status, failure, verdict)
         return failure
 
-    def _of_a_timeout(self) -> Verdict:
+    def _timeout_verdict(self) -> Verdict:
         """A source that was given hardly any time has not failed, nor has one that this process kept waiting."""
         had_time = self._seconds * 2 >= self._upstream.timeout_seconds
         stood_still = perf_counter() - self._started > max(self._seconds, 1.0) * STANDSTILL

@@ -54,7 +54,7 @@ class Totals:
     all: int = 0
 
     @property
-    def are_bad(self) -> bool:
+    def exceed_threshold(self) -> bool:
         """Whether they are reason enough to open."""
         enough = self.failed_exchanges >= FEWEST_EXCHANGES and self.all >= FEWEST_VERDICTS
         return enough and self.failed * 2 >= self.all
@@ -148,7 +148,7 @@ class CircuitBreaker:
         # A row that is longer than what is recent reaches back too far; then what is recent are failures alone.
         is_silent = now - self._last_good >= SILENCE_SECONDS and self._in_a_row.all <= self._recent.all
         hangs = self._timeouts >= self._most_timeouts
-        if hangs or self._recent.are_bad or (is_silent and self._in_a_row.are_bad):
+        if hangs or self._recent.exceed_threshold or (is_silent and self._in_a_row.exceed_threshold):
             self._open()
 
     def _open(self) -> None:

@@ -47,18 +47,16 @@ class ConcurrencyLimiter:
                     self._queue.remove(turn)
             raise
 
-    def release(self) -> None:
-        """Give a slot back."""
+    def release(self, *, is_good: bool = False) -> None:
+        """Give a slot back; after a good exchange the limit rises a little."""
+        if is_good:
+            self._limit = min(self._ceiling, self._limit + 1 / self._limit)
         self._in_use -= 1
         while self._queue and self._in_use < self.limit:
             turn = self._queue.popleft()
             if not turn.done():
                 self._in_use += 1
                 turn.set_result(None)
-
-    def increase(self) -> None:
-        """Raise the limit a little, after a good exchange."""
-        self._limit = min(self._ceiling, self._limit + 1 / self._limit)
 
     def decrease(self, started_in: int) -> None:
         """Halve the limit: the source refused because of too many requests at once.

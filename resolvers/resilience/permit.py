@@ -39,9 +39,9 @@ class SendPermit:
             self._rate_limiter.on_sent()
 
     def release_slot(self) -> None:
-        """Give the slot to the next request."""
+        """Give the slot to the next request, after a good response."""
         self._has_slot = False
-        self._concurrency_limiter.release()
+        self._concurrency_limiter.release(is_good=True)
 
     def release(self, verdict: Verdict, *, weight: int = 1) -> None:
         """Give back the slot and the part of the ration that are still held; record the verdict."""

@@ -21,34 +21,35 @@ class TimeLimit:
 
     __slots__ = ("_has_expired", "_loop", "_task", "_timer", "_turns", "_when")
 
-    def __init__(self, when: Callable[[], float]) -> None:
+    def __init__(self, when: Callable[[], float], loop: asyncio.AbstractEventLoop | None = None) -> None:
+        """`loop`: the running one, for those who have it; to look for it is a system call, up to Python 3.11."""
         self._when = when
+        self._loop = loop or asyncio.get_running_loop()
         self._turns = TURNS_TO_READ
         self._has_expired = False
 
     def __enter__(self) -> None:
-        task = asyncio.current_task()
+        task = asyncio.current_task(self._loop)
         assert task
         self._task = task
-        self._loop = task.get_loop()
-        self._timer: asyncio.Handle = self._loop.call_at(self._when(), self._ring)
+        self._timer: asyncio.Handle = self._loop.call_at(self._when(), self._on_timer)
 
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
         self._timer.cancel()
         if self._has_expired and self._task.uncancel() <= 0 and kind is asyncio.CancelledError:
             raise TimeoutError
 
-    def _ring(self) -> None:
+    def _on_timer(self) -> None:
         when = self._when()
         if when > self._loop.time():
-            self._timer = self._loop.call_at(when, self._ring)
+            self._timer = self._loop.call_at(when, self._on_timer)
         else:
-            self._timer = self._loop.call_soon(self._read_on)
+            self._timer = self._loop.call_soon(self._count_turn)
 
-    def _read_on(self) -> None:
+    def _count_turn(self) -> None:
         self._turns -= 1
         if self._turns:
-            self._timer = self._loop.call_soon(self._read_on)
+            self._timer = self._loop.call_soon(self._count_turn)
         else:
             self._has_expired = True
             self._task.cancel()

@@ -13,8 +13,11 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from httpserver.fast_path import Prepared, prepare
 from httpserver.http_errors import HTTPError
 from httpserver.request import Headers as RequestHeaders
+from httpserver.request import HttpRequest
+from httpserver.response import HeaderFields
 from web.auth.callers import API_KEY
 from web.auth.csrf import PREFLIGHT_HEADERS
 
@@ -82,14 +85,18 @@ class Cors(CORSMiddleware):
             await self.app(scope, receive, send)
             return
         headers = RequestHeaders.from_scope(scope)
-        if b"origin" not in headers:
-            await self.app(scope, receive, send)
-        elif scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
+        if _is_preflight(scope["method"], headers):
             await super().__call__(scope, receive, send)
         else:
-            origin = headers.get(b"origin")
-            allowed = self.is_allowed_origin(origin.decode("latin-1"))
-            await self.app(scope, receive, self._sending(origin, send) if allowed else send)
+            origin = self._reader(headers)
+            await self.app(scope, receive, send if origin is None else self._sending(origin, send))
+
+    def prepare(self, request: HttpRequest) -> Prepared | None:
+        """Do the same on the fast path."""
+        prepared = None if _is_preflight(request.method, request.headers) else prepare(self.app, request)
+        if prepared is not None and (origin := self._reader(request.headers)) is not None:
+            prepared.fields = self._readable(prepared.fields, origin)
+        return prepared
 
     def preflight_response(self, request_headers: Headers) -> Response:
         """Return the response to a preflight: a refusal has status 403, and says in JSON what would be right."""
@@ -105,19 +112,27 @@ class Cors(CORSMiddleware):
         del response.headers["content-length"], response.headers["content-type"]
         return JSONResponse(_refusal(message), 403, response.headers)
 
+    def _reader(self, headers: RequestHeaders) -> bytes | None:
+        """Return the origin whose pages may read the response, if any."""
+        origin = headers.get(b"origin")
+        return origin if b"origin" in headers and self.is_allowed_origin(origin.decode("latin-1")) else None
+
+    def _readable(self, fields: HeaderFields, origin: bytes) -> HeaderFields:
+        """Return a response's headers with what lets pages of this origin read it."""
+        varies = [value for name, value in fields if name == b"vary"]
+        return [
+            *(field for field in fields if field[0] != b"vary"),
+            *self._fields,
+            (b"access-control-allow-origin", origin),
+            (b"vary", b", ".join([*varies, b"Origin"])),
+        ]
+
     def _sending(self, origin: bytes, send: Send) -> Send:
         """Return a function that sends a response which pages of this origin may read."""
 
         def send_readable(message: Message):  # type: ignore[no-untyped-def] # an awaitable of the server's own kind
             if message["type"] == "http.response.start":
-                headers = message.get("headers", ())
-                varies = [value for name, value in headers if name == b"vary"]
-                message["headers"] = [
-                    *(header for header in headers if header[0] != b"vary"),
-                    *self._fields,
-                    (b"access-control-allow-origin", origin),
-                    (b"vary", b", ".join([*varies, b"Origin"])),
-                ]
+                message["headers"] = self._readable(list(message.get("headers", ())), origin)
             return send(message)
 
         return send_readable
@@ -127,6 +142,10 @@ class Cors(CORSMiddleware):
         if name not in self._logged and len(self._logged) < MAX_LOGGED_ORIGINS:
             self._logged.add(name)
             logger.warning("Pages of %s are refused: CORS_ORIGINS lists those that may call", name)
+
+
+def _is_preflight(method: str, headers: RequestHeaders) -> bool:
+    return method == "OPTIONS" and b"origin" in headers and b"access-control-request-method" in headers
 
 
 def _refusal(message: str) -> dict[str, object]:

@@ -51,14 +51,14 @@ class JWKSet:
         self._keys: tuple[PublicKey, ...] = ()
         self._fetched_at = float("-inf")
         self._tried_at = float("-inf")
-        self._refresh: asyncio.Task[None] | None = None
+        self._refresh_task: asyncio.Task[None] | None = None
         self.version = 0
 
     async def ready(self) -> None:
         """Return once the keys may be relied on; raises `HTTPError` (503) while they cannot be known."""
         now = self._clock()
         if now - self._tried_at > LIFETIME_SECONDS or not self._is_believed():
-            await self.look_again()
+            await self.refresh()
         elif now - self._fetched_at > REFRESH_SECONDS and self._may_try():
             self._start_refresh()  # nobody waits: the keys are as good as they were
         if not self._is_believed():
@@ -81,7 +81,7 @@ class JWKSet:
             fitting = named or [key for key in fitting if key.id is None]
         return fitting[:MAX_CANDIDATES]
 
-    async def look_again(self) -> bool:
+    async def refresh(self) -> bool:
         """Fetch the set, unless that was tried just now; return whether the keys have changed."""
         version = self.version
         if self._may_try():
@@ -94,18 +94,18 @@ class JWKSet:
 
     def _may_try(self) -> bool:
         pause = PAUSE_SECONDS if self._is_believed() else PAUSE_WITHOUT_KEYS_SECONDS
-        return self._refresh is not None or self._clock() - self._tried_at >= pause
+        return self._refresh_task is not None or self._clock() - self._tried_at >= pause
 
     def _start_refresh(self) -> asyncio.Task[None]:
-        if self._refresh is None:
+        if self._refresh_task is None:
             self._tried_at = self._clock()
             # For several requests: the log would show the id of one.
-            self._refresh = asyncio.create_task(self._fetch_keys(), context=Context())
-            self._refresh.add_done_callback(self._done)
-        return self._refresh
+            self._refresh_task = asyncio.create_task(self._fetch_keys(), context=Context())
+            self._refresh_task.add_done_callback(self._done)
+        return self._refresh_task
 
     def _done(self, _: asyncio.Task[None]) -> None:
-        self._refresh = None
+        self._refresh_task = None
 
     async def _fetch_keys(self) -> None:
         asked_at = self._clock()

@@ -6,7 +6,6 @@ required. What a token allows is what it says in `scope` (RFC 8693, RFC 9068) or
 
 from collections.abc import Callable, Collection
 from contextlib import suppress
-from hashlib import sha256
 from time import time
 from typing import Any, Final
 
@@ -15,7 +14,7 @@ from jwt.exceptions import PyJWTError
 from jwt.types import Options
 
 from web.auth.jwks import JWKSet
-from web.auth.verified_tokens import VerifiedToken, VerifiedTokens
+from web.auth.verified_tokens import BearerToken, VerifiedToken, VerifiedTokens
 
 LONGEST_TOKEN: Final = 8_000
 """Characters. Issuers that put groups into tokens write up to some thousand."""
@@ -53,14 +52,11 @@ class JWTVerifier:
         self._verified = VerifiedTokens()
         self._version = keys.version
 
-    async def scopes(self, token: str) -> frozenset[str] | None:
+    async def scopes(self, token: BearerToken) -> frozenset[str] | None:
         """Return what a token allows, None where it is not valid; raises `HTTPError` if it cannot be checked."""
-        if not token.isascii() or len(token) > LONGEST_TOKEN:
-            return None
-        digest = sha256(token.encode()).digest()
-        known = self._verified.find(digest)
+        known = self._verified.find(token.digest)
         # Settled before any key is looked for: a forged header must not cause a fetch.
-        if known is None and self._header(token) is None:
+        if known is None and self._header(token.text) is None:
             return None
         await self._keys.ready()
         if self._keys.version != self._version:
@@ -68,15 +64,17 @@ class JWTVerifier:
             self._version, known = self._keys.version, None
         now = self._clock()
         if known is None or not known.is_recent(now):
-            known = await self._verify(token, now)
+            known = await self._verify(token.text, now)
             if known is None:
                 return None
             if known.is_valid(now, self._leeway_seconds):
-                self._verified.add(digest, known)
+                self._verified.add(token.digest, known)
         return known.scopes if known.is_valid(now, self._leeway_seconds) else None
 
     def _header(self, token: str) -> tuple[str | None, str] | None:
         """Return the key id and the algorithm that a token names, None where it cannot be valid."""
+        if not token.isascii() or len(token) > LONGEST_TOKEN:
+            return None
         try:
             header = jwt.get_unverified_header(token)
         except (PyJWTError, ValueError, RecursionError):
@@ -91,7 +89,7 @@ class JWTVerifier:
         assert header
         try:
             claims = self._claims(token, *header)
-            if claims is None and await self._keys.look_again():
+            if claims is None and await self._keys.refresh():
                 claims = self._claims(token, *header)
             if claims is None:
                 return None

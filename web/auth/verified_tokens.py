@@ -5,6 +5,7 @@ as many as they like.
 """
 
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Final
 
 from lru import LRU
@@ -14,6 +15,19 @@ VERIFIED_SECONDS: Final = 300.0
 
 MAX_TOKENS: Final = 10_000
 """Half a kilobyte each, however long a token's list of scopes is: the server keeps only those it knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class BearerToken:
+    """A token as it was sent, and its SHA-256 hash, which is made once for all requests with the same head."""
+
+    text: str
+    digest: bytes
+
+    @classmethod
+    def of(cls, text: str) -> "BearerToken":
+        """Return the token with this text."""
+        return cls(text, sha256(text.encode("utf-8", "surrogatepass")).digest())
 
 
 @dataclass(frozen=True, slots=True)

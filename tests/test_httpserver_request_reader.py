@@ -1,4 +1,4 @@
-"""`httpserver.protocol`: what a connection may cost before a request has come out of it, on real sockets."""
+"""`httpserver.request_reader`: what a connection may cost before a request has come out of it, on real sockets."""
 
 import asyncio
 import json
@@ -11,6 +11,7 @@ import pytest
 import uvicorn
 from uvicorn.server import ServerState
 
+from httpserver.connection import ConnectionLimits
 from httpserver.framing import MAX_HEAD_BYTES, MAX_HEADERS
 from httpserver.protocol import protocol
 from tests import loops
@@ -48,7 +49,7 @@ Send = Callable[[Iterable[bytes], float], Any]
 async def served() -> AsyncIterator[tuple[App, Send]]:
     """An app behind a socket, and a function that sends pieces with pauses and returns all that comes back."""
     app = App()
-    kind = protocol(head_timeout_seconds=SECONDS, max_body_bytes=MAX_BODY_BYTES, eager_path="/graphql")
+    kind = protocol(ConnectionLimits(SECONDS, MAX_BODY_BYTES))
     config = uvicorn.Config(app, http=kind, log_config=None, access_log=False, ws="none", lifespan="off")
     config.load()
     state = ServerState()

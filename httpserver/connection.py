@@ -1,0 +1,146 @@
+"""A connection below its requests: its state, flow control both ways, and its end in stages.
+
+A close with unread bytes resets a connection, and the client would not see its last response. So the server ends its
+side first, and reads and drops what still comes for a while (RFC 9112, 9.6).
+"""
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import Enum
+
+from httpserver.timeouts import Deadline, ReadingClient
+
+LINGER_SECONDS = 5.0
+LINGER_BYTES = 16_000_000
+"""How long, and for how much, the rest of an upload that was refused is read and dropped."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionLimits:
+    """How long a client may take for a head, how large a body is, and how long a half-closed client is answered.
+
+    `half_close_seconds` should be what a request can take. `probe_seconds` lie between the interim responses to a
+    client that has ended its side.
+    """
+
+    head_timeout_seconds: float = 10.0
+    max_body_bytes: int = 256_000
+    half_close_seconds: float = 30.0
+    probe_seconds: float = 0.5
+
+
+DEFAULT_LIMITS = ConnectionLimits()
+
+
+class State(Enum):
+    """What a connection does."""
+
+    READING = "waits for a request, or for the rest of one"
+    ANSWERING = "has started a request"
+    LINGERING = "has sent its last response, and drops what comes"
+    CLOSED = "is closed"
+
+
+class Connection(asyncio.Protocol):
+    """One connection. A subclass knows what is sent on it, and what happens when its deadline is over."""
+
+    transport: asyncio.Transport
+
+    def __init__(self, limits: ConnectionLimits, loop: asyncio.AbstractEventLoop) -> None:
+        self._limits = limits
+        self._loop = loop
+        self._state = State.READING
+        self._has_eof = False
+        self._is_reading_paused = False
+        self._writable: asyncio.Event | None = None
+        """Set while so much waits to be read by the client that no more is to be written."""
+        self._reading_client: ReadingClient | None = None
+        self._dropped_bytes = 0
+        self._deadline = Deadline(loop, self._on_deadline)
+
+    def _on_deadline(self) -> None:
+        raise NotImplementedError
+
+    # Flow control
+
+    def pause_writing(self) -> None:
+        """Write no more for now, and see to it that the client reads."""
+        self._writable = asyncio.Event()
+        self._reading_client = ReadingClient(self._loop, self.transport)
+
+    def resume_writing(self) -> None:
+        """Write again."""
+        if self._writable is not None:
+            self._writable.set()
+            self._writable = None
+        if self._reading_client is not None:
+            self._reading_client.cancel()
+            self._reading_client = None
+
+    def write(self, data: bytes) -> None:
+        """Send some bytes."""
+        if self._state is not State.CLOSED:
+            self.transport.write(data)
+
+    def is_full(self) -> bool:
+        """Return whether so much waits to be read by the client that no more is to be written."""
+        return self._writable is not None
+
+    async def drain(self) -> None:
+        """Wait until that is no longer so."""
+        if self._writable is not None:
+            await self._writable.wait()
+
+    def pause_reading(self) -> None:
+        """Let what the client sends wait in its system."""
+        if not self._is_reading_paused:
+            self._is_reading_paused = True
+            self.transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Read again."""
+        if self._is_reading_paused and self._state is not State.CLOSED:
+            self._is_reading_paused = False
+            self.transport.resume_reading()
+
+    # Ends
+
+    def linger(self) -> None:
+        """Send nothing more, and close when the client has ended its side or has had its time."""
+        self._state = State.LINGERING
+        if self._has_eof or not self.transport.can_write_eof():
+            self.close()
+            return
+        with suppress(OSError, RuntimeError):  # the client has gone
+            self.transport.write_eof()
+        self._deadline.set(LINGER_SECONDS)
+        self.resume_reading()
+
+    def drop(self, data: bytes) -> None:
+        """Drop what comes while the connection lingers, or is closed already."""
+        self._dropped_bytes += len(data)
+        if self._dropped_bytes > LINGER_BYTES:
+            self.close()
+
+    def close(self) -> None:
+        """Close, when what was written has been sent."""
+        if self._state is not State.CLOSED:
+            self._state = State.CLOSED
+            self._deadline.set(LINGER_SECONDS)
+            self.transport.close()
+
+    def abort(self) -> None:
+        """End the connection at once."""
+        if self._state is not State.CLOSED:
+            self._state = State.CLOSED
+            self.transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Take the end of the connection: nobody waits any longer."""
+        self._state = State.CLOSED
+        self._deadline.cancel()
+        if self._reading_client is not None:
+            self._reading_client.cancel()
+        if self._writable is not None:
+            self._writable.set()

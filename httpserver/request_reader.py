@@ -1,0 +1,158 @@
+"""What a connection reads: requests, one at a time.
+
+What a client sends behind a request stays unread until that has been answered, so pipelined requests are bounded, and
+their responses come in order. What cannot be read is refused when its turn comes.
+"""
+
+import asyncio
+from contextvars import copy_context
+
+from httpserver.connection import LINGER_SECONDS, Connection, ConnectionLimits, State
+from httpserver.exchange import HIGH_WATER_BYTES, Exchange
+from httpserver.framing import MAX_HEAD_BYTES, Body, RequestHead
+from httpserver.http_errors import HTTPError
+from httpserver.request_buffer import RequestBuffer
+
+
+class RequestReader(Connection):
+    """A connection that reads requests. A subclass answers them, and refuses what is none."""
+
+    def __init__(self, limits: ConnectionLimits, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(limits, loop)
+        self._context = copy_context()
+        self._buffer = RequestBuffer()
+        self._head: RequestHead | None = None
+        self._body: Body | None = None
+        """The body of the request that is being answered; None where all of it came with the head."""
+        self._exchange: Exchange | None = None
+        self._has_begun = False
+        self._is_advancing = False
+
+    def _respond_at_once(self, head: RequestHead, body: bytes) -> bool:
+        """Respond to a whole request if its response is there; return whether it was."""
+        raise NotImplementedError
+
+    def _start(self, head: RequestHead, body: bytes, *, is_whole: bool) -> None:
+        """Start the answer to a request, of whose body this much has come."""
+        raise NotImplementedError
+
+    def _refuse(self, error: HTTPError) -> None:
+        """Respond for the last time on this connection."""
+        raise NotImplementedError
+
+    def _give_up(self, error: HTTPError) -> None:
+        """Give up the request that is under way, since its body cannot be read."""
+        raise NotImplementedError
+
+    def data_received(self, data: bytes) -> None:
+        """Take some bytes."""
+        if self._state is State.LINGERING or self._state is State.CLOSED:
+            self.drop(data)
+            return
+        self._buffer.append(data)
+        self._advance()
+
+    def resume_writing(self) -> None:
+        """Write again, and answer what has come meanwhile."""
+        super().resume_writing()
+        if self._state is State.READING:
+            self._advance()
+
+    def linger(self) -> None:
+        """Send nothing more, and read no more requests."""
+        self._buffer.clear()
+        self._head = self._exchange = self._body = None
+        super().linger()
+
+    def _read_next(self, idle_seconds: float) -> None:
+        """Go on to the next request, which may have come already, and has so long to begin."""
+        self._state = State.READING
+        self._head = self._exchange = self._body = None
+        self._has_begun = False
+        self._deadline.set(idle_seconds)
+        if not self._is_advancing and (self._buffer or self._has_eof or self._is_reading_paused):
+            self._loop.call_soon(self._advance, context=self._context)  # not within what has just been answered
+
+    def _advance(self) -> None:
+        """Do what can be done with what has come."""
+        self._is_advancing = True
+        try:
+            while self._step():
+                pass
+        finally:
+            self._is_advancing = False
+        if self._state is State.READING:
+            if self._has_eof:
+                self._end_of_input()
+            elif self._buffer.has_begun and not self._has_begun:
+                self._has_begun = True  # its head has so long to come, and no longer, however much of it comes
+                self._deadline.set(self._limits.head_timeout_seconds)
+
+    def _step(self) -> bool:
+        """Take one step; return whether there may be another."""
+        if self._state is State.ANSWERING:
+            self._feed()
+            return False
+        if self._state is not State.READING:
+            return False
+        if self._writable is not None:  # its client reads no answers: no more are made
+            self.pause_reading()
+            return False
+        try:
+            self._head = head = self._buffer.next_head()
+            if head is None:
+                self.resume_reading()
+                return False
+            self._read_body(head)
+        except HTTPError as error:
+            self._refuse(error)
+            return False
+        return True
+
+    def _read_body(self, head: RequestHead) -> None:
+        """Have a request answered with what has come of its body; raises `HTTPError` where that cannot be read."""
+        length, buffer = head.length, self._buffer
+        if length is not None and length <= len(buffer):
+            body, is_whole = buffer.take(length), True
+            if self._respond_at_once(head, body):
+                return
+        else:
+            self._body = Body(length, MAX_HEAD_BYTES + 5 * self._limits.max_body_bytes)
+            body, is_whole = buffer.take_body(self._body), self._body.is_complete
+        self._head = None
+        self._state = State.ANSWERING
+        if self._has_eof:
+            self._deadline.set(self._limits.half_close_seconds)
+        else:
+            self._deadline.suspend()
+        self._start(head, body, is_whole=is_whole)
+
+    def _feed(self) -> None:
+        """Take more of the body of what is under way; what comes behind it has to wait."""
+        body, exchange = self._body, self._exchange
+        if body is not None and not body.is_complete and exchange is not None:
+            try:
+                piece = self._buffer.take_body(body)
+            except HTTPError as error:
+                self._give_up(error)
+                return
+            if (piece or body.is_complete) and exchange.feed(piece, is_last=body.is_complete):
+                self.pause_reading()
+        if (body is None or body.is_complete) and len(self._buffer) > HIGH_WATER_BYTES:
+            self.pause_reading()  # not before: who does not read, hears of no client that goes
+
+    def _end_of_input(self) -> None:
+        if self._buffer:
+            self._refuse(HTTPError(400, "The request did not arrive as a whole."))
+        else:
+            self.close()
+
+    def _on_deadline(self) -> None:
+        if self._writable is not None:
+            self._deadline.set(LINGER_SECONDS)  # until its client has read: another timer ends that
+        elif self._state is State.READING and self._buffer:
+            self._refuse(HTTPError(408, "The request did not arrive in time.", code="REQUEST_TIMEOUT", retryable=True))
+        elif self._state is State.READING:
+            self.close()
+        else:
+            self.transport.abort()

@@ -1,0 +1,60 @@
+"""`resolvers.loaders`: what was served from the record cache may be served again while its entries stand.
+
+Batches and cancelling are in tests/test_scheduler_sharing.py.
+"""
+
+from typing import Any
+from weakref import ref
+
+import msgspec
+import pytest
+
+from resolvers.fetching.record_cache import CacheSettings, RecordCache
+from resolvers.loaders import CachedRecords
+
+
+class Record(msgspec.Struct, weakref=True):
+    """A record."""
+
+
+def cache_of(records: dict[str, Any]) -> Any:
+    """Return a record cache, which is to a validator what a scheduler is, with these records."""
+    cache = RecordCache(CacheSettings(), clock=lambda: 0.0)
+    for source_id, record in records.items():
+        cache.store(source_id, record)
+    return cache
+
+
+def test_records_are_not_kept_alive_nor_is_another_taken_for_one_that_is_gone() -> None:
+    record: Record | None = Record()
+    cache = cache_of({"1": record, "2": None})
+    cached = CachedRecords([(cache, [(id_, cache.fresh(id_)) for id_ in ("1", "2")])])
+    assert cached()
+    assert len(cached) == 2
+    held = ref(record)
+    del record
+    cache.store("1", Record())
+    assert held() is None
+    assert not cached()
+    cache.store("1", None)  # there is none any more
+    assert not cached()
+
+
+@pytest.mark.parametrize("again", [Record(), None])
+def test_a_record_that_is_fetched_anew_is_another_even_if_it_is_equal(again: Record | None) -> None:
+    cache = cache_of({"1": again})
+    cached = CachedRecords([(cache, [("1", cache.fresh("1"))])])
+    assert cached()
+    cache.store("1", again)
+    assert not cached()
+
+
+def test_records_are_no_longer_than_they_are_fresh() -> None:
+    now = 0.0
+    cache: Any = RecordCache(CacheSettings(), clock=lambda: now)
+    cache.store("1", Record())
+    cached = CachedRecords([(cache, [("1", cache.fresh("1"))])])
+    now = CacheSettings().cache_fresh_seconds - 0.1
+    assert cached()
+    now += 0.1
+    assert not cached()
