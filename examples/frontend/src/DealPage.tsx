@@ -56,7 +56,7 @@ function Head({ deal, now }: { deal: Deal; now: number }) {
       <Field label="Created">{time(deal.createdAt)}</Field>
       <Field label="Changed">{time(deal.updatedAt)}</Field>
       <Field label={sourceName(deal.source)}>{deal.sourceId}</Field>
-      <Field label="Read">{deal.asOf && ago(deal.asOf, now)}</Field>
+      <Field label="Read from there">{deal.asOf && ago(deal.asOf, now)}</Field>
     </dl>
   );
 }

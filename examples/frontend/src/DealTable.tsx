@@ -21,7 +21,7 @@ const COLUMNS: { label: string; field?: OrderField }[] = [
 
 function CheckText({ deal, check }: { deal: Deal; check: Check }) {
   const now = useNow();
-  if (check === 'current') return <span className="current">Read {deal.asOf ? ago(deal.asOf, now) : 'now'}</span>;
+  if (check === 'current') return <span className="current">Read {deal.asOf && ago(deal.asOf, now)}</span>;
   if (check === 'missing') return <span className="failure">No longer in {sourceName(deal.source)}.</span>;
   return <span className="failure">{sentence({ source: deal.source, ...check })}</span>;
 }

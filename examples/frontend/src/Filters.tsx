@@ -1,5 +1,5 @@
 import { useQuery } from '@apollo/client/react';
-import { useEffect, useRef } from 'react';
+import { useEffect, useId, useRef } from 'react';
 import { PIPELINES } from './documents';
 import type { OpportunitySource } from './gql/graphql';
 import { sourceName } from './failures';
@@ -10,10 +10,11 @@ import { words } from './text';
 type Choice = { value: string; label: string };
 
 function Select(props: { label: string; any?: string; value?: string; choices: Choice[]; choose: (value: string) => void }) {
+  const id = useId();
   return (
-    <label>
-      {props.label}
-      <select value={props.value ?? ''} onChange={(event) => props.choose(event.target.value)}>
+    <div className="field">
+      <label htmlFor={id}>{props.label}</label>
+      <select id={id} value={props.value ?? ''} onChange={(event) => props.choose(event.target.value)}>
         {props.any && <option value="">{props.any}</option>}
         {props.choices.map(({ value, label }) => (
           <option key={value} value={value}>
@@ -21,7 +22,7 @@ function Select(props: { label: string; any?: string; value?: string; choices: C
           </option>
         ))}
       </select>
-    </label>
+    </div>
   );
 }
 
@@ -30,15 +31,17 @@ const PAUSE_MILLISECONDS = 300;
 function Search({ value, choose }: { value?: string; choose: (text: string) => void }) {
   const input = useRef<HTMLInputElement>(null);
   const timer = useRef(0);
+  const id = useId();
   useEffect(() => {
     // The address was changed by something else than this field.
     if (input.current && document.activeElement !== input.current) input.current.value = value ?? '';
   }, [value]);
   useEffect(() => () => clearTimeout(timer.current), []);
   return (
-    <label className="search">
-      Search
+    <div className="field search">
+      <label htmlFor={id}>Search</label>
       <input
+        id={id}
         ref={input}
         type="search"
         maxLength={200}
@@ -49,7 +52,7 @@ function Search({ value, choose }: { value?: string; choose: (text: string) => v
           timer.current = setTimeout(() => choose(target.value.trim()), PAUSE_MILLISECONDS);
         }}
       />
-    </label>
+    </div>
   );
 }
 

@@ -21,7 +21,7 @@ export const time = (text: string | null | undefined) => (text ? TIME.format(new
 /** Returns how long ago a moment was. */
 export function ago(text: string, now: number): string {
   const seconds = Math.round((Date.parse(text) - now) / 1000);
-  if (seconds > -5) return 'now';
+  if (seconds > -5) return 'just now';
   if (seconds > -60) return AGO.format(seconds, 'second');
   if (seconds > -3600) return AGO.format(Math.round(seconds / 60), 'minute');
   if (seconds > -86_400) return AGO.format(Math.round(seconds / 3600), 'hour');
@@ -35,7 +35,7 @@ export const words = (name: string) => {
 };
 
 export const customerName = ({ customer }: Deal) =>
-  customer?.companyName || customer?.name || customer?.email || 'Customer without a name';
+  customer?.companyName || customer?.name || customer?.email || `Customer ${customer?.sourceId.slice(0, 8) ?? 'unknown'}`;
 
 /** Returns the time, every few seconds. */
 export function useNow(): number {
