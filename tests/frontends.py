@@ -127,7 +127,7 @@ def window(browser: Any, url: str, simulator: str = "", **options: Any) -> Itera
     context.on("console", lambda said: said.type in {"error", "warning"} and complaints.append(said.text))
     context.on("weberror", lambda failure: complaints.append(str(failure.error)))
     yield found
-    assert complaints == []
-    assert hosts <= {"localhost", "127.0.0.1", None}
+    assert not complaints, complaints
+    assert hosts <= {"localhost", "127.0.0.1", None}, hosts
     assert found.page.evaluate("localStorage.length + sessionStorage.length") == 0  # deals are personal data
     context.close()

@@ -8,16 +8,18 @@ import { failures, sourceName } from './failures';
 import { Notices } from './Notices';
 import { ago, amount, customerName, date, time, useNow, words } from './text';
 
-/** A deal: at once what a list has loaded of it, then what its source says beside that. */
+/** A deal: at once what a list has loaded of it, without a request; then all of it, as its source has it now. */
 export function DealPage({ id, back }: { id: string; back: string }) {
   const now = useNow();
-  const head = useQuery(DEAL, { variables: { id } });
-  const more = useQuery(DEAL_DETAILS, { variables: { id }, notifyOnNetworkStatusChange: true });
-  const deal = head.data?.opportunity;
-  const details = more.data?.opportunity;
-  const found = [...failures(head.error).others, ...failures(more.error).others];
+  const deal = useQuery(DEAL, { variables: { id }, fetchPolicy: 'cache-only' }).data?.opportunity;
+  const { data, previousData, error, loading, refetch } = useQuery(DEAL_DETAILS, {
+    variables: { id },
+    fetchPolicy: 'cache-and-network',
+  });
+  // An error takes nothing away that was there.
+  const details = data?.node ?? (error && previousData?.node);
   const title = deal ? customerName(deal) : 'Deal';
-  const isGone = !more.loading && !more.error && more.data && !details;
+  const isGone = !loading && !error && data?.node === null;
 
   useEffect(() => {
     document.title = title;
@@ -27,7 +29,7 @@ export function DealPage({ id, back }: { id: string; back: string }) {
     <article>
       <a href={back}>← All deals</a>
       <h1>{title}</h1>
-      <Notices failures={found} retry={() => void more.refetch()} />
+      <Notices failures={failures(error).others} retry={() => void refetch()} />
       {isGone && (
         <div className="notice" role="status">
           {deal ? `This deal is no longer in ${sourceName(deal.source)}.` : 'There is no such deal.'}
@@ -35,7 +37,7 @@ export function DealPage({ id, back }: { id: string; back: string }) {
       )}
       {deal && <Head deal={deal} now={now} />}
       {details && <Details details={details} />}
-      {more.loading && <p className="empty">Reading more…</p>}
+      {loading && !details && <p className="empty">Reading more…</p>}
     </article>
   );
 }

@@ -58,7 +58,7 @@ function Search({ value, choose }: { value?: string; choose: (text: string) => v
 
 /** Filter, search and order; each change starts at the first page. */
 export function Filters({ list, change }: { list: List; change: (part: Partial<List>) => void }) {
-  const { data } = useQuery(PIPELINES);
+  const { data } = useQuery(PIPELINES, { fetchPolicy: 'cache-and-network' });
   const pipelines = (data?.pipelines ?? [])
     .filter(({ source }) => !list.source || list.source === source)
     .map(({ name, source }) => ({

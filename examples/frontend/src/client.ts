@@ -29,10 +29,10 @@ export const createCache = () =>
     typePolicies: {
       Query: {
         fields: {
-          // A deal that any list has loaded is found by its `id`, without a request.
+          // A deal that any list has loaded is found by its `id`; documents.ts asks for it here in the cache alone.
           opportunity: {
-            read: (known, { args, toReference, canRead }) =>
-              DEAL_TYPES.map((__typename) => toReference({ __typename, id: args?.['id'] })).find(canRead) ?? known,
+            read: (_, { args, toReference, canRead }) =>
+              DEAL_TYPES.map((__typename) => toReference({ __typename, id: args?.['id'] })).find(canRead),
           },
         },
       },

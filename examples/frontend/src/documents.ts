@@ -77,7 +77,7 @@ export const DEALS_NOW = graphql(`
   }
 `);
 
-/** A deal as the list has it: the cache answers it without a request (client.ts). */
+/** A deal as any list has loaded it: for the cache alone, which finds it by its `id` (client.ts). */
 export const DEAL = graphql(`
   query Deal($id: ID!) {
     opportunity(id: $id) {
@@ -86,12 +86,12 @@ export const DEAL = graphql(`
   }
 `);
 
-/** What only a deal's own page shows. */
+/** All that a deal's page shows, from the server. */
 export const DEAL_DETAILS = graphql(`
   query DealDetails($id: ID!) {
-    opportunity(id: $id) {
+    node(id: $id) {
       id
-      asOf
+      ...DealFields
       ... on NexudusOpportunity {
         name
         notes
@@ -155,4 +155,4 @@ export const SOURCES = graphql(`
 `);
 
 export type Deal = DealFieldsFragment;
-export type DealDetails = NonNullable<DealDetailsQuery['opportunity']>;
+export type DealDetails = NonNullable<DealDetailsQuery['node']>;
