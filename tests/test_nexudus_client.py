@@ -383,7 +383,8 @@ async def test_a_base_url_may_carry_a_path_and_end_in_a_slash(ending: str) -> No
     simulator = Simulator()
     async with simulator.serve() as urls:
         assert urls.nexudus.endswith("/nexudus")
-        settings = AllSettings(simulator.environment(urls) | {"NEXUDUS_URL": urls.nexudus + ending})
+        given = simulator.environment(urls) | {"NEXUDUS_URL": urls.nexudus + ending, "SYNC_ENABLED": "false"}
+        settings = AllSettings(given)
         app = create_app(settings, clock=loops.now)
         async with app.router.lifespan_context(app):
             assert found(await fetch(Graph(app, simulator), IDS[:2])) == IDS[:2]
