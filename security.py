@@ -3,7 +3,7 @@
 `docs/security.md` explains each setting. How each check works is in `web/` and `schema/`; here they get their values.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Container, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from time import monotonic, time
@@ -20,7 +20,7 @@ from resolvers.settings import Count, Seconds, Secret, Settings, check_url, read
 from schema.access import SCOPES, Access
 from web.auth.api_keys import ApiKeys, read_keys
 from web.auth.callers import Caller, Callers
-from web.auth.cors import Cors, check_origin
+from web.auth.cors import Cors, LoopbackOrigins, check_origin
 from web.auth.csrf import comes_from_here, is_loopback
 from web.concurrency_limit import ConcurrencyLimit
 from web.endpoint import RequestPolicy
@@ -101,10 +101,9 @@ class SecuritySettings(Settings, frozen=True, kw_only=True):
     request_body_timeout_seconds: Seconds = 10.0
     max_concurrent_requests: Count = 500
 
-    @property
-    def origins(self) -> tuple[str, ...]:
-        """The sites whose pages may read answers."""
-        return tuple(self.cors_origins.split())
+    def origins(self, *, demo: bool) -> Container[str]:
+        """Return the sites whose pages may read answers; those of this machine, in a demo that lists none."""
+        return self.cors_origins.split() or (LoopbackOrigins() if demo else ())
 
     def problems(self) -> Iterable[str]:
         """Yield what is malformed, without repeating a value."""
@@ -113,7 +112,7 @@ class SecuritySettings(Settings, frozen=True, kw_only=True):
                 _keys(secret)
             except ValueError as error:
                 yield f"{name}: {error}"
-        if fault := next((fault for origin in self.origins if (fault := check_origin(origin))), None):
+        if fault := next((fault for origin in self.cors_origins.split() if (fault := check_origin(origin))), None):
             yield f"CORS_ORIGINS: {fault}"
         try:
             self.manifest()
@@ -192,9 +191,9 @@ class SecurityParts:
         """Return the limits of an operation."""
         return QueryLimits(**{name: getattr(self.limits, name) for name in self.limits.__struct_fields__})
 
-    def middleware(self) -> list[Middleware]:
+    def middleware(self, *, demo: bool) -> list[Middleware]:
         """Return what surrounds every page, the outermost first."""
-        return [Middleware(Cors, self.general.origins)]
+        return [Middleware(Cors, self.general.origins(demo=demo))]
 
 
 class Security:
@@ -251,7 +250,7 @@ class Security:
             concurrency_limit=ConcurrencyLimit(settings.max_concurrent_requests),
             uploads=ConcurrencyLimit(settings.max_concurrent_requests),
             documents=PersistedDocuments(settings.persisted_queries, settings.manifest()),
-            origins=settings.origins,
+            origins=settings.origins(demo=demo),
             preflight_header_required=settings.authentication == "proxy",
         )
 

@@ -295,7 +295,11 @@ def create_app(
     endpoint = GraphQLEndpoint(answer, page=page, security=security.security, clock=clock)
     home = Route("/", lambda _: RedirectResponse(PATH))
     routes = [home, *health.routes(), *(graphiql.routes() if graphiql else ())]
-    layers = [Middleware(Envelope), *settings.security.middleware(), Middleware(AtPath, PATH, endpoint)]
+    layers = [
+        Middleware(Envelope),
+        *settings.security.middleware(demo=settings.demo),
+        Middleware(AtPath, PATH, endpoint),
+    ]
     pages = {HTTPException: not_found}
     app = Application(routes=routes, middleware=layers, lifespan=lifespan, exception_handlers=pages)
     app.router.redirect_slashes = False  # its redirects go wherever `Host` says, and a POST is not repeated by all
@@ -347,6 +351,9 @@ async def _simulated_sources() -> AsyncIterator[dict[str, SourceSettings]]:
 
     simulator = Simulator(is_demo=True)
     async with simulator.serve() as urls:
+        logging.getLogger("opportunity_graph.demo").info(
+            "the simulated sources fail on demand: %s/faults", urls.control
+        )
         # Unrationed like the simulator: nobody's account suffers from a demo.
         given = simulator.environment(urls) | {f"{source.name}_RATIONED".upper(): "false" for source in SOURCES}
         yield {source.name: read(source.settings, given) for source in SOURCES}

@@ -4,7 +4,7 @@ Follows the GraphQL-over-HTTP specification (media types, methods, status codes)
 here: `answer` takes the parameters and gives the response.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Coroutine
+from collections.abc import Awaitable, Callable, Container, Coroutine
 from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic
@@ -64,7 +64,7 @@ class RequestPolicy:
     concurrency_limit: ConcurrencyLimit = field(default_factory=lambda: ConcurrencyLimit(500))
     uploads: ConcurrencyLimit = field(default_factory=lambda: ConcurrencyLimit(500))
     documents: PersistedDocuments = field(default_factory=PersistedDocuments)
-    origins: Collection[str] = ()
+    origins: Container[str] = ()
     preflight_header_required: bool = False
 
 
