@@ -16,9 +16,9 @@ import os
 import re
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager
 from io import StringIO
 from math import ceil
 from os import environ
@@ -263,10 +263,11 @@ def create_app(
         with _refusals():
             export = await open_export(export_arguments, given, context)
 
-        async def pieces(encode: Encode) -> AsyncIterator[bytes]:
+        async def pieces(encode: Encode) -> AsyncGenerator[bytes, None]:
             with _refusals():
-                async for piece in export.pieces(encode):
-                    yield piece
+                async with aclosing(export.pieces(encode)) as found:
+                    async for piece in found:
+                        yield piece
 
         return Table(export.name, [column.name for column in export.columns], pieces, export.headers)
 

@@ -139,7 +139,7 @@ async def test_a_filter_that_nests_without_end_is_refused() -> None:
     for _ in range(5_000):
         given = {"not": given}
     async with open_deals() as graph:
-        with pytest.raises(BadUserInput, match="nests too deeply"):
+        with pytest.raises(BadUserInput, match="nest so deeply"):
             await export(graph, filter=given)
 
 

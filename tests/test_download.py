@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
 import pytest
@@ -39,7 +39,7 @@ class Rows:
             raise HTTPError(400, "No b.")
         return Table("some", ["x"], self._pieces, {"Some": "more"})
 
-    async def _pieces(self, encode: Encode) -> AsyncIterator[bytes]:
+    async def _pieces(self, encode: Encode) -> AsyncGenerator[bytes, None]:
         try:
             for piece in self.pieces:
                 self.read += 1

@@ -9,9 +9,10 @@ coding stays without its end (RFC 9112, 7.1), so that no client takes a part for
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -43,7 +44,7 @@ class Table:
 
     name: str
     columns: Sequence[str]
-    pieces: Callable[[Encode], AsyncIterator[bytes]]
+    pieces: Callable[[Encode], AsyncGenerator[bytes, None]]
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -123,9 +124,8 @@ class Download:
         """Send each piece when the next one is there: what fails at once can still be told, and the last is known."""
         text = self._format.header(table.columns)
         is_first = True
-        pieces = table.pieces(lambda rows: self._format.rows(table.columns, rows))
-        async with aclosing(pieces) as following:  # type: ignore[type-var] # all are generators
-            async for piece in following:
+        async with aclosing(table.pieces(partial(self._format.rows, table.columns))) as pieces:
+            async for piece in pieces:
                 if is_first:
                     text, is_first = text + piece, False
                     continue

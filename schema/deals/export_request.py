@@ -4,7 +4,7 @@ They are the arguments of `Query.opportunities` but those of paging, and `column
 of a GraphQL request are, and become a list by the same `select`: what is refused there is refused here.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
@@ -69,8 +69,8 @@ class ExportArguments:
         """Return what `select` takes, of values as JSON has them; raises `BadUserInput`."""
         values = get_variable_values(self._core, self._definitions, dict(given))
         if not isinstance(values, VariableValues):
-            name = next((name for name in self._types if self._problem(name, given)), "filter")
-            raise BadUserInput(self._problem(name, given) or f"`{name}` nests too deeply.")
+            problems = (self._problem(name, given) for name in self._types)
+            raise BadUserInput(next(filter(None, problems), "A filter may not nest so deeply."))
         return convert_arguments(
             values.coerced,
             opportunities.arguments,
@@ -125,7 +125,7 @@ class Export:
         """How current the list is: a list of strings with parameters, as structured fields are written (RFC 9651)."""
         return {SOURCES: ", ".join(map(_structured, self.statuses))}
 
-    async def pieces(self, encode: Encode) -> AsyncIterator[bytes]:
+    async def pieces(self, encode: Encode) -> AsyncGenerator[bytes, None]:
         """Yield what `encode` makes of the rows, some at a time; it runs in the store's threads.
 
         Each time in a transaction of its own: however long a client reads, the store is not kept from changing.
