@@ -102,7 +102,7 @@ class SecuritySettings(Settings, frozen=True, kw_only=True):
     request_body_timeout_seconds: Seconds = 10.0
     max_concurrent_requests: Count = 500
     exports: bool | None = None
-    max_concurrent_exports: Count = 4
+    max_concurrent_exports: Count = 2
     export_timeout_seconds: Annotated[float, Meta(gt=0, le=86_400)] = 300.0
 
     @property
