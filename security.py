@@ -23,6 +23,7 @@ from web.auth.callers import Caller, Callers
 from web.auth.cors import Cors, LoopbackOrigins, check_origin
 from web.auth.csrf import comes_from_here, is_loopback
 from web.concurrency_limit import ConcurrencyLimit
+from web.download import DownloadLimits
 from web.endpoint import RequestPolicy
 from web.manifest import read_manifest
 from web.persisted_documents import Mode, PersistedDocuments
@@ -100,6 +101,14 @@ class SecuritySettings(Settings, frozen=True, kw_only=True):
     max_request_bytes: Annotated[int, Meta(ge=1_000, le=10_000_000)] = 256_000
     request_body_timeout_seconds: Seconds = 10.0
     max_concurrent_requests: Count = 500
+    exports: bool | None = None
+    max_concurrent_exports: Count = 2
+    export_timeout_seconds: Annotated[float, Meta(gt=0, le=86_400)] = 300.0
+
+    @property
+    def allows_exports(self) -> bool:
+        """Whether lists may be exported: as EXPORTS says, else unless callers are bound to listed documents."""
+        return self.persisted_queries != "listed-only" if self.exports is None else self.exports
 
     def origins(self, *, demo: bool) -> Container[str]:
         """Return the sites whose pages may read answers; those of this machine, in a demo that lists none."""
@@ -252,6 +261,9 @@ class Security:
             documents=PersistedDocuments(settings.persisted_queries, settings.manifest()),
             origins=settings.origins(demo=demo),
             preflight_header_required=settings.authentication == "proxy",
+        )
+        self.download_limits = DownloadLimits(
+            ConcurrencyLimit(settings.max_concurrent_exports), settings.export_timeout_seconds
         )
 
     @asynccontextmanager

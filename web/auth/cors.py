@@ -33,7 +33,7 @@ ALLOWED_HEADERS = (
 )
 """The headers that a page may send, beside those that every page may send."""
 
-EXPOSED_HEADERS = ("X-Request-ID", "Retry-After", "WWW-Authenticate")
+EXPOSED_HEADERS = ("X-Request-ID", "Retry-After", "WWW-Authenticate", "Content-Disposition", "Opportunity-Sources")
 """The headers of a response that a page may read, beside those that every page may read."""
 
 MAX_LOGGED_ORIGINS = 100
