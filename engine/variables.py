@@ -67,9 +67,14 @@ def _never(_: Any) -> bool:
     return False
 
 
+def _is_int(value: Any) -> bool:
+    return type(value) is int and -(2**31) <= value < 2**31
+
+
 _PLAIN: dict[str, IsPlain] = {
     "ID": _is_text,
     "String": _is_text,
+    "Int": _is_int,
     "Boolean": lambda value: value is True or value is False,
     "_Any": lambda value: type(value) is dict,
 }

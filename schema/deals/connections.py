@@ -5,10 +5,12 @@ Its nodes are records like those that were fetched by id, completed by the same 
 
 from datetime import datetime
 from functools import cached_property
+from operator import attrgetter
 from typing import Annotated, Any, Final
 
 import strawberry
 
+from engine.lookup import ListedRecord, Listing, PageSize
 from resolvers.errors import BadUserInput
 from schema.context import Info
 from schema.deals import cursors
@@ -16,6 +18,7 @@ from schema.deals.filters import OpportunityFilter
 from schema.deals.freshness import FreshnessInput
 from schema.deals.orders import OpportunityOrder
 from schema.deals.selection import Selection, select
+from schema.deals.service import shown
 from schema.deals.source_status import age_seconds, moment, name_of
 from schema.deals.summaries import Dimensions, OpportunitySummary, summary_of
 from schema.opportunity import Opportunity
@@ -77,9 +80,18 @@ class OpportunityConnection:
     page: strawberry.Private[Page]
 
     @cached_property
+    def records(self) -> list[ListedRecord]:
+        """The record of each row of the page, or why it cannot be shown."""
+        return [self.selection.deals.listed(row) for row in self.page.rows]
+
+    @cached_property
     def found(self) -> list[Opportunity | Exception]:
-        """A deal for each row of the page, or why it cannot be shown."""
-        return [_opportunity(self.selection, row) for row in self.page.rows]
+        """What clients see of each record."""
+        return [shown(one) for one in self.records]
+
+    def cursors(self) -> list[str]:
+        """Return the cursor of each row."""
+        return [cursors.encode(self.selection.hash, row.position) for row in self.page.rows]
 
     @strawberry.field(description="The deals with their cursors.")
     def edges(self) -> list[OpportunityEdge]:
@@ -129,13 +141,6 @@ class OpportunityConnection:
             )
             for one in statuses
         ]
-
-
-def _opportunity(selection: Selection, row: PageRow) -> Opportunity | Exception:
-    try:
-        return selection.deals.opportunity(row)
-    except Exception as error:  # one row must not spoil the page
-        return error
 
 
 First = Annotated[
@@ -196,6 +201,12 @@ async def opportunities(
     )
     found = await selection.deals.read(lambda connection: page(connection, request))
     return OpportunityConnection(selection=selection, page=found)
+
+
+LISTING: Final = Listing(
+    PageSize(FIRST, MOST), records=attrgetter("records"), cursors=lambda connection: connection.cursors()
+)
+"""How compiled operations read a page."""
 
 
 def page_size(first: int | None, last: int | None) -> int:
