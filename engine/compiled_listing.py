@@ -25,11 +25,11 @@ from graphql import (
     get_named_type,
 )
 from graphql.execution.collect_fields import FieldDetails, FragmentDetails
-from graphql.execution.values import VariableValues, get_argument_values
 from graphql.pyutils import Path, is_awaitable
 from orjson import Fragment
 
 from engine.answer_size import AnswerSize
+from engine.arguments import Arguments
 from engine.codegen import Collect, is_open
 from engine.compilation import Compilation
 from engine.compiled_field import Failure, Found, Serializer
@@ -128,6 +128,7 @@ class CompiledListing:
 
     listing: Listing
     asked: Asked
+    arguments: Arguments
     parts: list[Part]
 
     @property
@@ -136,9 +137,8 @@ class CompiledListing:
         return self.asked.key
 
     def argument(self, variables: Mapping[str, Any], _parameters: Sequence[str]) -> Any:
-        """Return the arguments' values, and the variables; raises `GraphQLError` where they are refused."""
-        values = get_argument_values(self.asked.field, self.asked.nodes[0], VariableValues({}, dict(variables)))
-        return values, variables
+        """Return the arguments' values, and the variables; raises an exception where they are refused."""
+        return self.arguments.values(variables), variables
 
     def request(self, value: Any, context: Context) -> list[Found]:
         """Request the page, and what is to be resolved of it."""
@@ -146,13 +146,10 @@ class CompiledListing:
         return [("", "", asyncio.ensure_future(self._find(arguments, variables, context)))]
 
     async def _find(self, arguments: Mapping[str, Any], variables: Mapping[str, Any], context: Context) -> _Page | None:
-        info = self.asked.info(context, variables)
-        assert self.asked.field.resolve
-        connection = self.asked.field.resolve(None, info, **arguments)
-        if isawaitable(connection):
-            connection = await connection
+        connection = await self.listing.find(context, **arguments)
         if connection is None:
             return None
+        info = self.asked.info(context, variables)
         resolved: dict[str, Any] = {}
         for part in self.parts:
             if isinstance(part, Resolved):

@@ -27,10 +27,7 @@ from graphql import (
     GraphQLNamedType,
     GraphQLObjectType,
     GraphQLSchema,
-    ListValueNode,
-    ObjectValueNode,
     OperationDefinitionNode,
-    ValueNode,
     VariableNode,
     get_named_type,
     is_non_null_type,
@@ -39,6 +36,7 @@ from graphql.execution.collect_fields import FieldDetails, FragmentDetails, coll
 from graphql.execution.values import VariableValues, get_argument_values
 
 from engine.answer_size import AnswerSize
+from engine.arguments import Arguments, has_variables
 from engine.codegen import Collect, Fields
 from engine.compilation import Compilation
 from engine.compiled_field import CompiledField, Failure, Found, Serializer
@@ -187,7 +185,7 @@ class CompiledQuery:
             raise NotCompiled(Reason.ARGUMENT)
         node = next((a.value for a in nodes[0].arguments or () if a.name.value == lookup.argument), None)
         variable = node.name.value if isinstance(node, VariableNode) else None
-        if variable is None and _has_variables(node):  # inside a list or an object, which would be another each time
+        if variable is None and has_variables(node):  # inside a list or an object, which would be another each time
             raise NotCompiled(Reason.ARGUMENT)
         slot = slot_of(node, self._shared.slots, is_list=lookup.is_list)
         is_constant = variable is None and slot is None
@@ -198,10 +196,10 @@ class CompiledQuery:
     def _listing(
         self, listing: Listing, key: str, details: list[FieldDetails], field: GraphQLField, collect: Collect
     ) -> CompiledListing:
-        asked = Asked(self._schema, self._operation, self._fragments, key, field, [one.node for one in details])
-        return CompiledListing(
-            listing, asked, page_parts(field.type, details, collect, self._shared, self._serializers)
-        )
+        nodes = [one.node for one in details]
+        asked = Asked(self._schema, self._operation, self._fragments, key, field, nodes)
+        parts = page_parts(field.type, details, collect, self._shared, self._serializers)
+        return CompiledListing(listing, asked, Arguments(field, nodes[0]), parts)
 
     def _serializers(
         self, named: GraphQLNamedType, details: list[FieldDetails], collect: Collect
@@ -226,11 +224,3 @@ async def _wait_for(requested: list[list[Found]]) -> None:
             if isinstance(outcome, Future) and not outcome.done():
                 with suppress(Exception):  # `complete` puts it at its place in the answer
                     await outcome
-
-
-def _has_variables(node: ValueNode | None) -> bool:
-    if isinstance(node, ListValueNode):
-        return any(_has_variables(value) for value in node.values)
-    if isinstance(node, ObjectValueNode):
-        return any(_has_variables(field.value) for field in node.fields)
-    return isinstance(node, VariableNode)

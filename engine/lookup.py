@@ -1,7 +1,7 @@
 """Root fields that fetch records by id or list them, and what their records are mapped to."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -57,12 +57,13 @@ class ListedRecord(NamedTuple):
 class Listing:
     """A root field that gives a page of records: a connection (GraphQL Cursor Connections Specification).
 
-    Both executors call the field's own resolver, which gives an object that stands for the page; `records` and
-    `cursors` read it, in the page's order. Fields of the connection other than `edges` and `nodes` are resolved as
-    ever, and compiled if they are scalars or objects of plain attributes.
+    `find` takes the context and the field's arguments, by their names in Python, and returns an instance of the
+    connection's type, or None; what it raises is the field's error. `records` and `cursors` read it, in the page's
+    order. Fields other than `edges` and `nodes` are resolved as ever.
     """
 
     size: PageSize
+    find: Callable[..., Awaitable[Any]]
     records: Callable[[Any], Sequence[ListedRecord]]
     cursors: Callable[[Any], Sequence[str]]
 

@@ -12,7 +12,7 @@ import strawberry
 
 from engine.lookup import ListedRecord, Listing, PageSize
 from resolvers.errors import BadUserInput
-from schema.context import Info
+from schema.context import Context, Info
 from schema.deals import cursors
 from schema.deals.filters import OpportunityFilter
 from schema.deals.freshness import FreshnessInput
@@ -187,10 +187,32 @@ async def opportunities(
     freshness: Freshness = None,
 ) -> OpportunityConnection | None:
     """Read a page."""
-    number = page_size(first, last)
-    selection = await select(
-        info.context, filter=filter, order_by=order_by, search=search, sources=sources, freshness=freshness
+    return await find_page(
+        info.context,
+        first=first,
+        after=after,
+        last=last,
+        before=before,
+        filter=filter,
+        order_by=order_by,
+        search=search,
+        sources=sources,
+        freshness=freshness,
     )
+
+
+async def find_page(
+    context: Context,
+    *,
+    first: int | None = None,
+    after: str | None = None,
+    last: int | None = None,
+    before: str | None = None,
+    **asked: Any,
+) -> OpportunityConnection:
+    """Return a page of the selection that is `asked` for; raises a `ResolverError`."""
+    number = page_size(first, last)
+    selection = await select(context, **asked)
     request = PageRequest(
         selection.condition,
         selection.order,
@@ -204,7 +226,7 @@ async def opportunities(
 
 
 LISTING: Final = Listing(
-    PageSize(FIRST, MOST), records=attrgetter("records"), cursors=lambda connection: connection.cursors()
+    PageSize(FIRST, MOST), find_page, records=attrgetter("records"), cursors=lambda connection: connection.cursors()
 )
 """How compiled operations read a page."""
 
