@@ -42,7 +42,9 @@ class Variables:
         self._optional = {
             definition.variable.name.value
             for definition in definitions
-            if definition.default_value is None and not isinstance(definition.type, NonNullTypeNode)
+            if definition.default_value is None
+            and not isinstance(definition.type, NonNullTypeNode)
+            and types[definition.variable.name.value] is not None
         }
 
     def coerced(self, given: dict[str, Any]) -> dict[str, Any] | None:

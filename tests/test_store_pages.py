@@ -1,6 +1,7 @@
 """Pages of the store: `store.pages`."""
 
 import random
+import re
 from collections.abc import Iterator
 from contextlib import closing
 from functools import cache
@@ -255,5 +256,5 @@ def test_a_filter_that_few_meet_does_not_walk_along_the_order(connection: Connec
     condition = Or((Compare("created_at", Operator.LT, 50), Compare("name_folded", Operator.EQ, "x")))
     page(connection, PageRequest(condition, (OrderKey("updated_at"),), 5))
     near, *plans = plans
-    assert "updated_at,id)<" in near or "ROW(updated_at, id) <" in near, "it looks around, and no further"
+    assert re.search(r"updated_at, ?\(?id\)?(::text)?\) ?<", near), "it looks around, and no further"
     assert not any("deals_by_updated_at" in plan for plan in plans)
