@@ -40,6 +40,8 @@ class Database:
 
     def __init__(self, engine: Engine, *, threads: int, patience_seconds: float = PATIENCE_SECONDS) -> None:
         self.sequence = 0
+        self.is_current = True
+        """Whether what other processes have changed was learnt lately."""
         self._engine = engine
         is_server = engine.dialect.name == "postgresql"
         self._reading = engine.execution_options(**postgresql.READ_ONLY) if is_server else engine
@@ -164,8 +166,11 @@ def _prepare(name: str, connection: Connection) -> None:
 async def _poll(database: Database, seconds: float) -> None:
     while True:
         await asyncio.sleep(seconds)
-        with suppress(StoreUnavailable):  # asked again soon
+        try:
             await database.poll()
+            database.is_current = True
+        except StoreUnavailable:  # asked again soon
+            database.is_current = False
 
 
 def _reason(engine: Engine, error: exc.DBAPIError) -> str:

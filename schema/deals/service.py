@@ -39,6 +39,16 @@ class StoreOutage(ResolverError):
 class Reader(Protocol):
     """What runs statements: `store.database.Database`."""
 
+    @property
+    def sequence(self) -> int:
+        """The number of the last change that is known."""
+        ...
+
+    @property
+    def is_current(self) -> bool:
+        """Whether other processes' changes are known too."""
+        ...
+
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Return what `work` gives, of one snapshot."""
         ...
