@@ -204,12 +204,12 @@ class _Completion:
         return b"{%b}" % b",".join([b'"%b":%b' % (key.encode(), text) for key, text in texts])
 
     def nodes(self, part: Nodes) -> bytes:
-        self.size.add(2 + len(self.records))
+        self.size.add(1 + (len(self.records) or 1))
         texts = [self._record(part, record, [part.key, index]) for index, record in enumerate(self.records)]
         return b"[%b]" % b",".join(texts)
 
     def edges(self, part: Edges, cursors: Sequence[str]) -> bytes:
-        self.size.add(2 + len(self.records))
+        self.size.add(1 + (len(self.records) or 1))
         found = []
         for index, (record, cursor) in enumerate(zip(self.records, cursors, strict=True)):
             texts = []

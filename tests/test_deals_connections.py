@@ -252,6 +252,7 @@ async def test_lists_can_be_of_some_sources_alone() -> None:
 class Unavailable(Database):
     sequence = 0
     is_current = False
+
     def __init__(self) -> None:
         pass
 
