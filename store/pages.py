@@ -128,7 +128,7 @@ def _few(connection: Connection, condition: Condition | None) -> Condition | Non
     A walk along the order soon meets the deals of a page if there are many; if there are few, it would fetch all rows.
     """
     few = connection.scalars(select(DEALS.c.id).where(ALIVE, clause(condition)).limit(FEW + 1)).all()
-    return condition if len(few) > FEW else Compare("id", Operator.IN, tuple(few))
+    return condition if len(few) > FEW else Compare("id", Operator.IN, few)
 
 
 def _is_simple(order: tuple[OrderKey, ...]) -> bool:

@@ -1,4 +1,6 @@
-"""`schema.deals.connections`, `schema.deals.cursors`, `schema.deals.selection` and `schema.deals.service`."""
+"""`schema.deals.connections`, with its `schema.deals.cursors`, `schema.deals.selection`, `schema.deals.service`
+and `schema.deals.validity`.
+"""
 
 import base64
 import json

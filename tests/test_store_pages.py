@@ -1,4 +1,4 @@
-"""Pages of the store: `store.pages`."""
+"""Pages of the store: `store.pages` and `store.walks`."""
 
 import random
 import re
@@ -12,8 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Connection, delete, event, insert, text, update
 
-from store.conditions import And, Compare, Condition, Operator, Or, Search
-from store.pages import FEW, OrderKey, Page, PageRequest, PageRow, Position, chunk, count, export, page
+from store import pages
+from store import walks as store_walks
+from store.conditions import And, Compare, Condition, Not, Operator, Or, Search
+from store.pages import FEW, NEAR, OrderKey, Page, PageRequest, PageRow, Position, chunk, count, export, page
 from store.tables import DEALS, ORDERABLE, SEQUENCE
 from tests.deal_rows import Deal, conditions, deal, deals, listed, orders, put
 from tests.fuzzing import beside_databases
@@ -40,7 +42,14 @@ def all_pages(connection: Connection, request: PageRequest) -> Iterator[Page]:
         position = found.rows[0 if request.is_backward else -1].position
 
 
-@given(rows=deals(), condition=st.none() | conditions, order=orders, size=st.integers(1, 7), is_backward=st.booleans())
+@given(
+    rows=deals(),
+    condition=st.none() | conditions,
+    order=orders,
+    size=st.integers(1, 7),
+    is_backward=st.booleans(),
+    near=st.sampled_from([0, 1, 3, NEAR]),
+)
 @beside_databases
 def test_any_page_is_what_a_plain_filter_and_sort_give(
     store_kind: str,
@@ -49,8 +58,10 @@ def test_any_page_is_what_a_plain_filter_and_sort_give(
     order: tuple[OrderKey, ...],
     size: int,
     is_backward: bool,
+    near: int,
 ) -> None:
-    with connected(store_kind) as connection:
+    with connected(store_kind) as connection, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pages, "NEAR", near)
         put(connection, rows)
         expected = [one["id"] for one in listed(rows, condition, order)]
         seen: list[str] = []
@@ -258,3 +269,23 @@ def test_a_filter_that_few_meet_does_not_walk_along_the_order(connection: Connec
     near, *plans = plans
     assert re.search(r"updated_at, ?\(?id\)?(::text)?\) ?<", near), "it looks around, and no further"
     assert not any("deals_by_updated_at" in plan for plan in plans)
+
+
+def test_a_statement_is_built_once_for_all_values_and_positions(connection: Connection) -> None:
+    put(connection, [deal(n, value=n) for n in range(9)])
+    store_walks._built_once.cache_clear()
+    order = (OrderKey("updated_at"),)
+    for value in (3, 5):
+        condition = Not(Compare("value", Operator.LT, value))
+        first = page(connection, PageRequest(condition, order, 2))
+        second = page(connection, PageRequest(condition, order, 2, after=first.rows[-1].position))
+        assert ids([*first.rows, *second.rows]) == [f"nexudus:{n}" for n in range(value, value + 4)]
+        built = store_walks._built_once.cache_info().misses
+        assert built <= 6
+    assert store_walks._built_once.cache_info().misses == built
+
+
+def test_of_long_lists_of_values_no_statement_is_kept(connection: Connection) -> None:
+    store_walks._built_once.cache_clear()
+    page(connection, PageRequest(Compare("status", Operator.IN, ["open"]), (OrderKey("updated_at"),), 2))
+    assert store_walks._built_once.cache_info().currsize == 0
