@@ -199,6 +199,7 @@ class CompiledQuery:
         nodes = [one.node for one in details]
         asked = Asked(self._schema, self._operation, self._fragments, key, field, nodes)
         parts = page_parts(field.type, details, collect, self._shared, self._serializers)
+        self._shared.bytes += 3_000 + 500 * len(parts)
         return CompiledListing(listing, asked, Arguments(field, nodes[0]), parts)
 
     def _serializers(

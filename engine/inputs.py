@@ -8,6 +8,7 @@ not read: graphql-core will say what is wrong with it, or make it valid.
 from collections.abc import Callable
 from dataclasses import MISSING
 from typing import Any, TypeGuard
+from weakref import WeakKeyDictionary
 
 from graphql import (
     GraphQLEnumType,
@@ -41,15 +42,15 @@ def reader(type_: GraphQLInputType, *, is_coerced: bool = False) -> Read:
 
     Raises `NotCompiled` for types that are not read here.
     """
-    return _Readers(is_coerced).of(type_)
+    return (_OF_COERCED if is_coerced else _OF_SENT).of(type_)
 
 
 class _Readers:
-    """The readers of types that may contain each other."""
+    """The readers of types that may contain each other, shared by all that ask for them."""
 
-    def __init__(self, is_coerced: bool) -> None:
+    def __init__(self, *, is_coerced: bool) -> None:
         self._is_coerced = is_coerced
-        self._objects: dict[str, _ObjectReader] = {}
+        self._objects: WeakKeyDictionary[GraphQLInputObjectType, _ObjectReader] = WeakKeyDictionary()
 
     def of(self, type_: GraphQLInputType) -> Read:
         if isinstance(type_, GraphQLNonNull):
@@ -66,12 +67,12 @@ class _Readers:
         return _not_none if self._is_coerced else _leaf_reader(type_.coerce_input_value)
 
     def _object(self, type_: GraphQLInputObjectType) -> "_ObjectReader":
-        known = self._objects.get(type_.name)
+        known = self._objects.get(type_)
         if known is None:
             definition = type_.extensions["strawberry-definition"]
             if type_.is_one_of or definition.from_input is not None:
                 raise NotCompiled(Reason.ARGUMENT)
-            self._objects[type_.name] = known = _ObjectReader(definition)
+            self._objects[type_] = known = _ObjectReader(definition)
             for name, field in type_.fields.items():
                 known.fields[name] = (field.extensions["strawberry-definition"].python_name, self.of(field.type))
                 if is_required_input_field(field):
@@ -108,6 +109,9 @@ class _ObjectReader:
             python_name, read = fields[name]
             given[python_name] = read(one)
         return self.make(**given)
+
+
+_OF_SENT, _OF_COERCED = _Readers(is_coerced=False), _Readers(is_coerced=True)
 
 
 def _list_reader(read: Read) -> Read:

@@ -22,8 +22,8 @@ from store.pages import PageRow
 
 T = TypeVar("T")
 
-MOST_DECODED: Final = 10_000
-"""Records of pages that stay in memory, of one to two kilobytes each."""
+MOST_DECODED: Final = 5_000
+"""Records of pages that stay in memory, of two kilobytes each."""
 
 
 class StoreOutage(ResolverError):
