@@ -58,6 +58,34 @@ def full_order(order: Sequence[OrderKey]) -> tuple[OrderKey, ...]:
 
 def page(connection: Connection, request: PageRequest) -> Page:
     """Return a page of deals that are not deleted. Raises ValueError for a position of another order."""
+    return near_page(connection, request) or far_page(connection, request)
+
+
+def near_page(connection: Connection, request: PageRequest) -> Page | None:
+    """Return the page if the next deals of the order fill it, without a look at what lies further on.
+
+    It takes less than a millisecond or two, whatever the condition and however many deals there are.
+    """
+    order = full_order(request.order)
+    if len(order) != 2 or order[0].is_descending != order[1].is_descending or is_selective(request.condition):
+        return None
+    return _page(connection, request, request.condition, within=None if request.condition is None else NEAR)
+
+
+def far_page(connection: Connection, request: PageRequest) -> Page:
+    """Return the page, wherever its deals are."""
+    condition = request.condition
+    if not _is_walked(condition, full_order(request.order)[0]):
+        condition = _few(connection, condition)
+    found = _page(connection, request, condition)
+    assert found
+    return found
+
+
+def _page(
+    connection: Connection, request: PageRequest, condition: Condition | None, within: int | None = None
+) -> Page | None:
+    """Return the page; None if it is not full, or not known to have deals before it, `within` so many deals."""
     order = full_order(request.order)
     start, end = request.after, request.before
     if request.is_backward:
@@ -65,16 +93,10 @@ def page(connection: Connection, request: PageRequest) -> Page:
     for position in (start, end):
         if position is not None and len(position) != len(order):
             raise ValueError("the position is one of another order")
-    condition, most = request.condition, request.count + 1
-    found = []
-    is_many = _is_walked(condition, order[0])
-    if not is_many and _is_simple(order):
-        found = walk(connection, condition, order, start, most, within=NEAR)
-        is_many = len(found) == most
-    if not is_many:
-        condition = _few(connection, condition)
-    if len(found) < most:
-        found = walk(connection, condition, order, start, most)
+    most = request.count + 1
+    found = walk(connection, condition, order, start, most, within=within)
+    if within is not None and len(found) < most:
+        return None
     kept = found[: request.count]
     if end is not None:
         kept = [row for row in kept if _comes_before(order, row.position, end)]
@@ -82,7 +104,9 @@ def page(connection: Connection, request: PageRequest) -> Page:
     has_less = False
     if start is not None:
         edge, is_inclusive = (kept[0].position, False) if kept else (start, True)
-        back = walk(connection, condition, _reversed(order), edge, 1, is_inclusive=is_inclusive)
+        back = walk(connection, condition, _reversed(order), edge, 1, is_inclusive=is_inclusive, within=within)
+        if within is not None and not back:
+            return None
         has_less = bool(back)
     sequence = connection.scalar(_SEQUENCE) or 0
     if request.is_backward:
@@ -129,11 +153,6 @@ def _few(connection: Connection, condition: Condition | None) -> Condition | Non
     """
     few = connection.scalars(select(DEALS.c.id).where(ALIVE, clause(condition)).limit(FEW + 1)).all()
     return condition if len(few) > FEW else Compare("id", Operator.IN, few)
-
-
-def _is_simple(order: tuple[OrderKey, ...]) -> bool:
-    """Return whether an index has the whole order, so that so many deals of it are one range."""
-    return len(order) == 2 and order[0].is_descending == order[1].is_descending
 
 
 def _reversed(order: tuple[OrderKey, ...]) -> tuple[OrderKey, ...]:

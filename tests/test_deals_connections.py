@@ -258,7 +258,7 @@ class Unavailable(Database):
     def __init__(self) -> None:
         pass
 
-    async def read(self, work: Any) -> Any:
+    async def read(self, work: Any, *, is_short: bool = False) -> Any:
         raise StoreUnavailable("the disk of postgresql://user:secret@db is full")
 
 

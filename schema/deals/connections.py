@@ -22,7 +22,7 @@ from schema.deals.service import shown
 from schema.deals.source_status import age_seconds, moment, name_of
 from schema.deals.summaries import Dimensions, OpportunitySummary, summary_of
 from schema.opportunity import Opportunity
-from store.pages import Page, PageRequest, PageRow, count, page
+from store.pages import Page, PageRequest, PageRow, count, far_page, near_page
 
 FIRST: Final = 25
 """Deals on a page unless asked otherwise."""
@@ -221,7 +221,9 @@ async def find_page(
         before=_position(selection, "before", before),
         is_backward=last is not None,
     )
-    found = await selection.deals.read(lambda connection: page(connection, request))
+    found = await selection.deals.read(lambda connection: near_page(connection, request), is_short=True)
+    if found is None:
+        found = await selection.deals.read(lambda connection: far_page(connection, request))
     return OpportunityConnection(selection=selection, page=found)
 
 

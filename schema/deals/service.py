@@ -49,8 +49,8 @@ class Reader(Protocol):
         """Whether other processes' changes are known too."""
         ...
 
-    async def read(self, work: Callable[[Connection], T]) -> T:
-        """Return what `work` gives, of one snapshot."""
+    async def read(self, work: Callable[[Connection], T], *, is_short: bool = False) -> T:
+        """Return what `work` gives, of one snapshot. `is_short`: it takes a millisecond or so, whatever is stored."""
         ...
 
 
@@ -94,10 +94,10 @@ class Deals:
         """Return the time."""
         return datetime.fromtimestamp(self.clock(), UTC)
 
-    async def read(self, work: Callable[[Connection], T]) -> T:
+    async def read(self, work: Callable[[Connection], T], *, is_short: bool = False) -> T:
         """Return what `work` gives; raises `StoreOutage`."""
         try:
-            return await self.database.read(work)
+            return await self.database.read(work, is_short=is_short)
         except StoreUnavailable:
             raise StoreOutage from None
 
