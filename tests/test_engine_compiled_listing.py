@@ -254,7 +254,21 @@ async def test_a_record_that_changes_is_another_text() -> None:
         changed = vars_of(deal) | {"body": deal.body.replace(b'"Id":', b'"CrmBoardColumnName":"Elsewhere","Id":')}
         await graph.fill([type(deal)(**changed | {"read_at": deal.read_at + 1_000_000})])
         after = await graph.data(query)
-    assert before != after
+        again = await graph.data(query)
+        await graph.fill([type(deal)(**vars_of(deal) | {"is_whole": False, "source_id": "5"})])
+        one = PAGE % "nodes { asOf }"
+        for later in (0, 5):
+            await graph.fill(
+                [
+                    type(deal)(
+                        **vars_of(deal)
+                        | {"is_whole": later > 0, "read_at": deal.read_at + later * 1_000_000, "source_id": "5"}
+                    )
+                ]
+            )
+            times = {node["asOf"] for node in (await graph.data(one))["opportunities"]["nodes"]}
+            assert f"2026-02-25T06:13:2{later}Z" in times, "the same record, read again"
+    assert before != after == again
     assert after["opportunities"]["nodes"][0]["asOf"] == "2026-02-25T06:13:21Z"
 
 

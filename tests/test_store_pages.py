@@ -289,3 +289,25 @@ def test_of_long_lists_of_values_no_statement_is_kept(connection: Connection) ->
     store_walks._built_once.cache_clear()
     page(connection, PageRequest(Compare("status", Operator.IN, ["open"]), (OrderKey("updated_at"),), 2))
     assert store_walks._built_once.cache_info().currsize == 0
+
+
+UNUSUAL = Or((Compare("won_at", Operator.EQ, 1), Compare("lost_at", Operator.EQ, 1)))
+"""Met by some, which no index of the order tells."""
+
+
+def test_what_is_near_does_not_fill_a_page_with_deals_from_further_on(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(connection, [deal(n, value=n if n < 6 else None, won_at=1) for n in range(10)])
+    monkeypatch.setattr(pages, "NEAR", 1)
+    found = page(connection, PageRequest(UNUSUAL, (OrderKey("value"),), 3))
+    assert ids(found.rows) == ["nexudus:0", "nexudus:1", "nexudus:2"]
+
+
+def test_that_nothing_is_near_does_not_mean_that_nothing_comes_before(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(connection, [deal(n, value=n, won_at=int(n in (0, 6, 7, 8))) for n in range(10)])
+    monkeypatch.setattr(pages, "NEAR", 2)
+    found = page(connection, PageRequest(UNUSUAL, (OrderKey("value"),), 1, after=(5, "nexudus:5")))
+    assert (ids(found.rows), found.has_previous) == (["nexudus:6"], True)
