@@ -8,13 +8,11 @@ from typing import Final
 from sqlalchemy import Connection, func, select
 
 from store.conditions import Compare, Condition, Operator, clause, columns, is_selective
-from store.tables import ALIVE, DEALS, ORDERABLE, SEQUENCE, USUAL, WALKED
+from store.tables import ALIVE, DEALS, ORDERABLE, USUAL, WALKED
 from store.walks import OrderKey as OrderKey
 from store.walks import PageRow as PageRow
 from store.walks import Position as Position
 from store.walks import walk
-
-_SEQUENCE: Final = select(SEQUENCE.c.value)
 
 CHUNK: Final = 1000
 """Rows that an export reads at once."""
@@ -40,12 +38,11 @@ class PageRequest:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Deals in the list's order, whether there are more on either side, and the store's sequence number."""
+    """Deals in the list's order, and whether there are more on either side."""
 
     rows: list[PageRow]
     has_next: bool
     has_previous: bool
-    sequence: int
 
 
 def full_order(order: Sequence[OrderKey]) -> tuple[OrderKey, ...]:
@@ -108,10 +105,9 @@ def _page(
         if within is not None and not back:
             return None
         has_less = bool(back)
-    sequence = connection.scalar(_SEQUENCE) or 0
     if request.is_backward:
-        return Page(kept[::-1], has_less, has_more, sequence)
-    return Page(kept, has_more, has_less, sequence)
+        return Page(kept[::-1], has_less, has_more)
+    return Page(kept, has_more, has_less)
 
 
 def count(connection: Connection, condition: Condition | None) -> int:

@@ -10,13 +10,13 @@ from itertools import product
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import Connection, delete, event, insert, text, update
+from sqlalchemy import Connection, delete, event, text, update
 
 from store import pages
 from store import walks as store_walks
 from store.conditions import And, Compare, Condition, Not, Operator, Or, Search
 from store.pages import FEW, NEAR, OrderKey, Page, PageRequest, PageRow, Position, chunk, count, export, page
-from store.tables import DEALS, ORDERABLE, SEQUENCE
+from store.tables import DEALS, ORDERABLE
 from tests.deal_rows import Deal, conditions, deal, deals, listed, orders, put
 from tests.fuzzing import beside_databases
 from tests.stores import connected
@@ -146,12 +146,6 @@ def test_fault_9_an_export_has_all_deals_however_many(connection: Connection) ->
     assert count(connection, None) == 2500
     rows, following = chunk(connection, PageRequest(OPEN, (), 10))
     assert (rows, following) == ([], None)
-
-
-def test_a_page_says_which_state_of_the_store_it_is_of(connection: Connection) -> None:
-    assert page(connection, PageRequest(None, (), 1)).sequence == 0
-    connection.execute(insert(SEQUENCE).values(one=1, value=7))
-    assert page(connection, PageRequest(None, (), 1)).sequence == 7
 
 
 def test_the_deal_of_a_position_may_be_gone(connection: Connection) -> None:
