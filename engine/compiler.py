@@ -13,7 +13,7 @@ located error for each record that failed) are compared with it by `tests/test_e
 `engine/fallbacks.py` counts each reason; an unexpected exception is logged.
 """
 
-from asyncio import Future
+from asyncio import Future, Task
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
@@ -218,10 +218,16 @@ class CompiledQuery:
 
 
 async def _wait_for(requested: list[list[Found]]) -> None:
-    """Wait for every record that was requested."""
-    for found in requested:
-        for _, _, outcome in found:
+    """Wait for every record that was requested; pages that are still looked for are given up with the operation."""
+    outcomes = [outcome for found in requested for _, _, outcome in found if isinstance(outcome, Future)]
+    try:
+        for outcome in outcomes:
             # One by one: those of a source come together, so that only the first one has to be awaited.
-            if isinstance(outcome, Future) and not outcome.done():
+            if not outcome.done():
                 with suppress(Exception):  # `complete` puts it at its place in the answer
                     await outcome
+    except BaseException:
+        for outcome in outcomes:
+            if isinstance(outcome, Task):
+                outcome.cancel()
+        raise

@@ -381,3 +381,22 @@ async def test_a_caller_that_may_not_fetch_is_told_so_at_each_field() -> None:
 async def test_a_document_that_cannot_be_executed_is_refused_with_a_code(query: str, code: str) -> None:
     (error,) = (await answer(engine(), query))["errors"]
     assert error["extensions"] == {"code": code}
+
+
+async def test_pages_that_are_looked_for_are_given_up_with_the_operation() -> None:
+    begun: list[asyncio.Task[Any] | None] = []
+
+    async def forever(*_: Any, **__: Any) -> None:
+        begun.append(asyncio.current_task())
+        await asyncio.Event().wait()
+
+    listing = Listing(PageSize(2, 5), forever, LISTING.records, LISTING.cursors)
+    mine = Engine(SCHEMA, Records({}, {"shelf": BOOK}, {"shelf": listing}), Errors())
+    query = "{ a: shelf { nodes { id } } b: shelf { totalCount } }"
+    await answer(mine, query)
+    task = asyncio.create_task(answer(mine, query))
+    while len(begun) < 2:  # noqa: ASYNC110 - a few turns of the loop
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.gather(task, *filter(None, begun), return_exceptions=True)
+    assert [one is not None and one.cancelled() for one in begun] == [True, True]
