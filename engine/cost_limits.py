@@ -19,7 +19,7 @@ from graphql import (
 )
 
 from engine.cost import CostVisitor, LimitExceeded, QueryCost, QueryLimits
-from engine.lookup import PageSize
+from engine.lookup import Listing
 from engine.record_cost import PageCost, RecordCost, record_cost
 
 INTROSPECTION: Final = ("__schema", "__type")
@@ -42,10 +42,10 @@ class CostLimits:
     """Measures the documents of one schema, and checks requests against the limits."""
 
     def __init__(
-        self, schema: GraphQLSchema, limits: QueryLimits, page_sizes: Mapping[str, PageSize] | None = None
+        self, schema: GraphQLSchema, limits: QueryLimits, listings: Mapping[str, Listing] | None = None
     ) -> None:
         self.limits = limits
-        self._page_sizes = page_sizes or {}
+        self._listings = listings or {}
         assert schema.query_type
         # An argument of type ID names a record, and so does a router's representation.
         self._id_arguments = {
@@ -100,7 +100,8 @@ class CostLimits:
         self, cost: OperationCost, node: FieldNode, size: QueryCost, defaults: Mapping[str, ValueNode | None]
     ) -> None:
         cost.fields += 1
-        page_size = self._page_sizes.get(node.name.value)
+        listing = self._listings.get(node.name.value)
+        page_size = listing.size if listing else None
         asked = self._id_arguments.get(node.name.value) if page_size is None else {"first", "last"}
         if not asked:
             cost.fields += size.fields

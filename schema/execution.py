@@ -10,17 +10,17 @@ from engine.cost import QueryLimits
 from engine.documents import MOST_BYTES
 from engine.engine import Engine
 from engine.errors import RequestRefused
-from engine.lookup import PageSize, Records
+from engine.lookup import Records
 from resolvers import global_id
 from schema.access import MOST_REFUSALS, NO_CONTACTS, Forbidden
 from schema.context import Context
-from schema.deals.connections import FIRST, MOST
+from schema.deals.connections import LISTING
 from schema.errors import field_errors, refusals, request_errors, variable_errors
 from schema.federation import FederatedSchema
 from schema.lookups import LOOKUPS
 from schema.sources import MAPPINGS
 
-RECORDS = Records(LOOKUPS, MAPPINGS, {"opportunities": PageSize(FIRST, MOST)})
+RECORDS = Records(LOOKUPS, MAPPINGS, {"opportunities": LISTING}, read_at="as_of")
 
 
 def build_engine(
