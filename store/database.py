@@ -107,6 +107,8 @@ def _is_mistake(error: exc.DBAPIError) -> bool:
     """Return whether a statement of ours is wrong, and not the database away."""
     # For SQLite a table that does not exist is as operational as a disk that is full; its code tells them apart.
     code = getattr(error.orig, "sqlite_errorcode", None)
+    if getattr(error.orig, "sqlstate", None) == postgresql.DENIED:
+        return False
     mistakes = exc.IntegrityError | exc.ProgrammingError | exc.DataError | exc.NotSupportedError | exc.InternalError
     return isinstance(error, mistakes) or code == SQLITE_ERROR
 
@@ -114,14 +116,23 @@ def _is_mistake(error: exc.DBAPIError) -> bool:
 def problem_with(url: str | None) -> str | None:
     """Return in one line why a setting names no store; None for nothing (in memory), a path, or a server's URL."""
     if not url or "://" not in url:
-        return "use nothing at all for a store in memory" if url == ":memory:" else None
+        return _problem_with_path(url or "")
     try:
         parsed = make_url(url)
     except (exc.ArgumentError, ValueError):
         return f"must be {FORMS}"
     if parsed.drivername != postgresql.DRIVER:
         return f"must be {FORMS}"
-    return None if parsed.database else "must name a database: postgresql+psycopg://user@host/database"
+    if not parsed.database:
+        return "must name a database: postgresql+psycopg://user@host/database"
+    return postgresql.problem_with(parsed)
+
+
+def _problem_with_path(path: str) -> str | None:
+    if path == ":memory:":
+        return "use nothing at all for a store in memory"
+    # Rather a mistyped URL, whose password must not become the name of a file, nor be shown as one.
+    return f"must be {FORMS}; a path without `:` and `=`" if {":", "="} & set(path) else None
 
 
 @asynccontextmanager

@@ -15,6 +15,25 @@ READ_ONLY: Final = {"isolation_level": "REPEATABLE READ", "postgresql_readonly":
 """For reading: all statements of a transaction see one state."""
 
 
+DENIED: Final = "42501"
+"""SQLSTATE of a privilege that is missing, which the operator can grant: no mistake of a statement."""
+
+
+def problem_with(url: URL) -> str | None:
+    """Return in one line which parameters cannot be right; libpq's own text would quote their values."""
+    from psycopg import ProgrammingError  # who has no such database never loads it
+    from psycopg.conninfo import make_conninfo
+
+    seconds = url.query.get("connect_timeout", "0")
+    if not isinstance(seconds, str) or not seconds.isdecimal():
+        return "connect_timeout must be a number of seconds"
+    try:
+        make_conninfo(**dict.fromkeys(url.query, ""))
+    except ProgrammingError:
+        return "has a parameter that PostgreSQL does not know"
+    return None
+
+
 def make_engine(url: str, connections: int) -> Engine:
     """Return an engine of so many connections; none is made yet."""
     parsed = make_url(url)

@@ -193,7 +193,9 @@ async def test_with_no_threads_all_is_done_in_the_callers_own() -> None:
         assert await database.read(count) == 1
 
 
-@pytest.mark.parametrize("url", [None, "", "deals.db", "/data/deals.db", "postgresql+psycopg://u:p@host/deals"])
+@pytest.mark.parametrize(
+    "url", [None, "", "deals.db", "/data/deals.db", "postgresql+psycopg://u:p@host/deals?sslmode=require"]
+)
 def test_nothing_a_path_and_a_server_are_stores(url: str | None) -> None:
     assert problem_with(url) is None
 
@@ -206,6 +208,13 @@ def test_nothing_a_path_and_a_server_are_stores(url: str | None) -> None:
         "postgresql://u:SECRET@host/deals",
         "postgresql+psycopg://u:SECRET@host:port/deals",
         "postgresql+psycopg://u:SECRET@host",
+        "postgresql+psycopg://u:SECRET@host/deals?foo=SECRET",
+        "postgresql+psycopg://u:SECRET@host/deals?plugin=SECRET",
+        "postgresql+psycopg://u:SECRET@host/deals?connect_timeout=SECRET",
+        "postgresql+psycopg://u:p@host/deals?connect_timeout=3&connect_timeout=4",
+        "postgresql+psycopg//u:SECRET@host/deals",
+        "postgresql:u:SECRET@host/deals",
+        "host=db password=SECRET",
         "sqlite:///SECRET.db",
         "://SECRET",
     ],

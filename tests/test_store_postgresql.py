@@ -76,6 +76,12 @@ async def test_a_server_that_cannot_be_used_is_one_clear_line_without_the_passwo
     assert str(caught.value) == reason
 
 
+async def test_a_user_who_may_not_write_is_one_clear_line(url: str) -> None:
+    with pytest.raises(StoreUnavailable, match="does not let this user write"):
+        async with open_database(with_option(url, "-c role=pg_monitor -c search_path=public")):
+            pass
+
+
 async def test_sessions_have_limits_and_the_operators_own_win(url: str) -> None:
     engine = make_engine(with_option(url, "-c lock_timeout=77"), 1)
     with engine.connect() as connection:
