@@ -8,11 +8,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, exists, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, delete, exists, func, select, update
 
 from store.deals import count_alive
 from store.sequence import insert_into
-from store.tables import ALIVE, DEALS, SWEPT, SYNC_STATE
+from store.tables import ALIVE, CUSTOMERS, DEALS, SWEPT, SYNC_STATE
+
+SKEW_MICROSECONDS = 60_000_000
+"""By which the clocks of two processes that sync one after the other may differ."""
 
 MISSES_OF_GONE = 2
 """Complete sweeps in a row that must have missed a deal before that is evidence."""
@@ -110,12 +113,15 @@ def finish_sweep(
     """End a sweep that has read all pages, after what is missing was deleted; return what is known then.
 
     One that is not complete may have missed deals: it leaves behind its drift, and is not the last complete one.
+    What it has seen and the store has not, since it could not be read, is drift in any case: nothing makes up for it.
     Raises SweepLost.
     """
     _require(connection, source, account, sweep)
     columns = SYNC_STATE.c
+    unread = -(connection.scalar(select(func.count()).where(*_of(SWEPT, source, account), ~_STORED)) or 0)
     # Null where no total is told.
-    values: dict[str, Any] = {"drift": count_alive(connection, source, account) - columns.sweep_total}
+    drift = count_alive(connection, source, account) - columns.sweep_total
+    values: dict[str, Any] = {"drift": case((drift < unread, drift), else_=unread) if unread else drift}
     if is_complete:
         values |= {"last_sweep_started_at": columns.sweep_started_at, "last_sweep_at": at}
         values |= {"last_sweep_rows": columns.sweep_rows}
@@ -145,12 +151,37 @@ def note_watermarks(
         _set(connection, source, account, values)
 
 
+def forget_future(connection: Connection, source: str, account: str = "", *, at: int) -> bool:
+    """Return whether something was remembered of a time after `at`, and forget it: then a clock was ahead.
+
+    Until when the store knew all is then unknown, until the next sweep; and what is read from now on is newer than
+    what is stored, or nothing of it would be taken until the clock has caught up.
+    """
+    known = state(connection).get((source, account))
+    if known is None or max((getattr(known, name) or 0 for name in _TIMES), default=0) <= at + SKEW_MICROSECONDS:
+        return False
+    abandon_sweep(connection, source, account)
+    _set(connection, source, account, dict.fromkeys(_TIMES))
+    for table in (DEALS, CUSTOMERS):
+        connection.execute(update(table).where(*_of(table, source, account), table.c.read_at > at).values(read_at=at))
+    connection.execute(update(DEALS).where(*_of(DEALS, source, account), DEALS.c.deleted_at > at).values(deleted_at=at))
+    return True
+
+
+_TIMES = ("sweep_started_at", "last_sweep_started_at", "last_sweep_at", "changes_until", "deletions_until")
+
+
 def _of(table: Any, source: str, account: str) -> Sequence[ColumnElement[bool]]:
     return (table.c.source == source, table.c.account == account)
 
 
 _SEEN = exists().where(
     SWEPT.c.source == DEALS.c.source, SWEPT.c.account == DEALS.c.account, SWEPT.c.source_id == DEALS.c.source_id
+)
+
+
+_STORED = exists().where(
+    DEALS.c.source == SWEPT.c.source, DEALS.c.account == SWEPT.c.account, DEALS.c.source_id == SWEPT.c.source_id
 )
 
 

@@ -150,9 +150,15 @@ class Worker:
     async def _begin(self, kind: Kind) -> _Run:
         source, account = self.parts.account.key
         at = self.parts.now()
-        number = await self.parts.database.write(
-            lambda connection: runs.begin_run(connection, source, account, kind=RunKind[kind.name], at=at)
-        )
+
+        def begin(connection: Connection) -> tuple[int, bool]:
+            was_ahead = sweeps.forget_future(connection, source, account, at=at)
+            return runs.begin_run(connection, source, account, kind=RunKind[kind.name], at=at), was_ahead
+
+        number, was_ahead = await self.parts.database.write(begin)
+        if was_ahead:
+            logger.warning("%s: the clock was ahead: all deals are read anew", self.parts.account.label)
+            self.schedule.add(Kind.SWEEP)
         return _Run(number, self._clock(), self._clock())
 
     async def _end(self, kind: Kind, run: _Run, step: Step) -> None:
@@ -182,7 +188,8 @@ class Worker:
             try:
                 await self._close(kind, run, state=RunState.FAILED, problem=self.problems[kind])
             except Exception as error:  # the store's: it will be asked again soon enough
-                self._report(error)
+                if not isinstance(error, StoreUnavailable):  # of which the step has told
+                    self._report(error)
                 self._runs.pop(kind, None)
 
     async def _close(self, kind: Kind, run: _Run, *, state: RunState, problem: str | None) -> None:
@@ -224,6 +231,7 @@ class Worker:
         if isinstance(error, UpstreamError):
             return error.code
         if isinstance(error, StoreUnavailable):
+            logger.warning("%s: %s", self.parts.account.label, error)
             return Problem.STORE_UNAVAILABLE
         place = extract_tb(error.__traceback__)[-1]
         file = Path(place.filename).name

@@ -6,11 +6,13 @@ from sqlalchemy import Connection, select
 from store.deals import Evidence, delete, upsert
 from store.sequence import current
 from store.sweeps import (
+    SKEW_MICROSECONDS,
     SweepLost,
     abandon_sweep,
     begin_sweep,
     continue_sweep,
     finish_sweep,
+    forget_future,
     missing_after,
     note_misses,
     note_watermarks,
@@ -33,6 +35,28 @@ def swept(connection: Connection, *seen: str, at: int, total: int | None = None)
 
 def test_nothing_is_known_before_the_first_sweep(connection: Connection) -> None:
     assert state(connection) == {}
+
+
+def test_what_was_seen_and_is_not_stored_is_drift_that_nothing_makes_up_for(connection: Connection) -> None:
+    upsert(connection, [deal(1, read_at=50), deal(2, read_at=50), deal(3, read_at=50)])
+    swept(connection, "1", "2", "unreadable", at=100, total=3)
+    assert state(connection)[KEY].drift == -1
+    swept(connection, "1", "2", "3", at=200)
+    assert state(connection)[KEY].drift is None
+
+
+def test_what_a_clock_that_was_ahead_has_left_is_forgotten(connection: Connection) -> None:
+    ahead, now = 10**12, 10**9
+    upsert(connection, [deal(1, read_at=ahead), deal(2, read_at=ahead), deal(3, read_at=5)])
+    swept(connection, "1", "2", "3", at=ahead)
+    note_watermarks(connection, "nexudus", changes_until=ahead, deletions_until=ahead)
+    delete(connection, ["nexudus:2"], evidence=Evidence.AUDIT, at=ahead)
+    assert not forget_future(connection, "nexudus", at=ahead + 5 - SKEW_MICROSECONDS)  # the sweep has ended 5 later
+    assert forget_future(connection, "nexudus", at=now)
+    known = state(connection)[KEY]
+    assert (known.last_sweep_started_at, known.last_sweep_at, known.changes_until, known.deletions_until) == (None,) * 4
+    assert upsert(connection, [deal(one, read_at=now + 1, body=b"[]") for one in (1, 2, 3)]) == 3
+    assert not forget_future(connection, "nexudus", at=now)
 
 
 def test_5_a_sweep_is_resumed_where_it_was(connection: Connection) -> None:

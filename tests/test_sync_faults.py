@@ -223,6 +223,21 @@ async def test_a_row_that_cannot_be_read_keeps_its_stored_deal() -> None:
         assert (await world.status("nexudus")).state is State.CURRENT
 
 
+@pytest.mark.parametrize("fault", ["unreadable-row", "row-without-id"])
+@pytest.mark.parametrize("source", ["nexudus", "chartmogul"])
+async def test_a_copy_that_lacks_a_row_nobody_can_read_is_not_complete(source: str, fault: str) -> None:
+    async with open_world(sources=(source,), **SWEEPS) as world:
+        getattr(world.simulator, source).faults.add(PAGE_FAULTS[fault], times=None, kinds={"list"})
+        await asyncio.sleep(3_600)
+        status = await world.status(source)
+        assert status.rows == ROWS - 1
+        assert (status.state, status.is_complete) == (State.INCOMPLETE, False)
+        getattr(world.simulator, source).faults.clear()
+        await asyncio.sleep(700)
+        status = await world.status(source)
+        assert (status.rows, status.state, status.is_complete) == (ROWS, State.CURRENT, True)
+
+
 async def test_rows_without_an_id_prove_nothing_missing() -> None:
     async with open_world(sources=("nexudus",), **SWEEPS) as world:
         world.simulator.nexudus.audit_role_missing = True

@@ -3,15 +3,19 @@
 import asyncio
 import logging
 import re
+from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from simulator import faults
 from store.errors import StoreUnavailable
+from store.tables import DEALS
+from sync.job import SECOND
 from sync.run import Problem
 from sync.status import State
 from tests import loops
-from tests.sync_world import ROWS, InlineDatabase, open_world, world_sync
+from tests.sync_world import DAY_SECONDS, ROWS, InlineDatabase, World, open_world, world_sync
 
 LOOPS = loops.WITH_ITS_OWN_TIME
 
@@ -48,6 +52,49 @@ async def test_a_store_that_was_away_is_filled_again() -> None:
             assert (await world.status("nexudus")).last_error == Problem.STORE_UNAVAILABLE
             await asyncio.sleep(320)
             assert (await world.status("nexudus")).state is State.CURRENT
+
+
+async def test_why_the_store_is_away_is_told_to_the_operator(caplog: pytest.LogCaptureFixture) -> None:
+    async with open_world(sources=("nexudus",)) as world:
+        world.database.error = StoreUnavailable("there is no room left for the store's file")
+        await asyncio.sleep(60)
+        world.database.error = None
+    assert "nexudus: there is no room left for the store's file" in caplog.text
+
+
+@pytest.mark.parametrize("source", ["nexudus", "chartmogul"])
+@pytest.mark.parametrize("is_restarted", [True, False])
+async def test_a_clock_that_was_ahead_does_not_make_a_copy_look_fresh_nor_stay_as_it_is(
+    source: str, is_restarted: bool
+) -> None:
+    ahead = [DAY_SECONDS]
+    async with open_world(sources=(source,), is_open=False) as world:
+        true = world.now
+        world.now = lambda: true() + ahead[0]  # type: ignore[method-assign]
+        async with world_sync(world):
+            await asyncio.sleep(30)
+            if not is_restarted:
+                ahead[0] = 0
+                await asyncio.sleep(600)
+                await shows_what_changed(world, source)
+        if is_restarted:
+            ahead[0] = 0
+            async with world_sync(world):
+                await asyncio.sleep(60)
+                await shows_what_changed(world, source)
+
+
+async def shows_what_changed(world: World, source: str) -> None:
+    status = await world.status(source)
+    assert status.state is State.CURRENT
+    assert status.as_of is not None
+    assert 0 < world.now() - status.as_of / SECOND < 600
+    assert status.rows == ROWS
+    assert all(deal.read_at <= world.now() * SECOND for deal in deals(world))
+
+
+def deals(world: World) -> list[Any]:
+    return world.database.run(lambda connection: list(connection.execute(select(DEALS))))
 
 
 async def test_a_fault_of_ours_ends_nothing_and_its_words_are_not_logged(caplog: pytest.LogCaptureFixture) -> None:
