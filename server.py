@@ -308,6 +308,7 @@ def create_app(
                     sync=sync,
                     closed_fields=closed,
                     exchange_rates=settings.exchange_rates,
+                    unconfigured=frozenset(source.name for source in SOURCES) - schedulers.keys(),
                     clock=wall_clock,
                 )
             health.is_ready = True

@@ -251,6 +251,26 @@ async def test_lists_can_be_of_some_sources_alone() -> None:
         assert (await graph.data(query, s=[]))["opportunities"] == {"totalCount": 0, "sources": []}
 
 
+async def test_what_is_stored_of_a_source_that_is_not_configured_any_more_is_not_shown() -> None:
+    async with open_deals(*FEW, unconfigured=frozenset({"nexudus"})) as graph:
+        graph.sync.known = graph.sync.known[1:]
+        query = """{
+          opportunities { totalCount nodes { __typename } sources { source isComplete } }
+          named: opportunities(sources: ["nexudus"]) { totalCount }
+          opportunitySummary(groupBy: [SOURCE]) { rows { keys { value } } isComplete }
+          pipelines { source }
+        }"""
+        data = await graph.data(query)
+        assert data["opportunities"]["totalCount"] == 3
+        assert {one["__typename"] for one in data["opportunities"]["nodes"]} == {"ChartMogulOpportunity"}
+        assert {"source": "nexudus", "isComplete": False} in data["opportunities"]["sources"]
+        assert data["named"] == {"totalCount": 0}
+        assert {row["keys"][0]["value"] for row in data["opportunitySummary"]["rows"]} == {"CHARTMOGUL"}
+        assert {one["source"] for one in data["pipelines"]} == {"CHARTMOGUL"}
+        by_id = "query($id: ID!) { nexudusOpportunity(sourceId: $id, freshness: {maxAgeSeconds: 999999}) { id } }"
+        assert (await graph.refusal(by_id, id=FEW[0].source_id))[0] == "SOURCE_NOT_CONFIGURED"
+
+
 class Unavailable(Database):
     sequence = 0
     is_current = False

@@ -30,7 +30,8 @@ class Pipeline:
 @strawberry.field(description="Pipelines and their stages, as deals have them: what filters can be set to.")
 async def pipelines(info: Info) -> list[Pipeline] | None:
     """Return all pipelines."""
-    found = await info.context.lists().read(stored_pipelines)
+    deals = info.context.lists()
+    found = await deals.read(stored_pipelines)
     return [
         Pipeline(
             name=one.name,
@@ -38,4 +39,5 @@ async def pipelines(info: Info) -> list[Pipeline] | None:
             stages=[PipelineStage(name=stage.name, position=None, count=stage.count) for stage in one.stages],
         )
         for one in found
+        if one.source not in deals.unconfigured
     ]

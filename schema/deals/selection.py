@@ -15,7 +15,7 @@ from schema.deals.orders import OpportunityOrder, order_keys
 from schema.deals.service import Deals, of_sources
 from schema.deals.source_status import SourceStatus
 from schema.deals.validity import Dependence
-from store.conditions import And, Condition, Search
+from store.conditions import And, Compare, Condition, Operator, Search
 from store.pages import OrderKey
 
 LONGEST_SEARCH: Final = 200
@@ -62,6 +62,7 @@ async def select(
     parts = [
         conditions(filter, closed, now),
         _search(search, closed),
+        *[Compare("source", Operator.NE, one) for one in sorted(deals.unconfigured)],
         None if sources is None else of_sources(await deals.statuses(sources)),
     ]
     found = tuple([part for part in parts if part is not None])

@@ -86,6 +86,8 @@ class Deals:
     sync: Sync
     closed_fields: frozenset[str]
     exchange_rates: ExchangeRates | None = None
+    unconfigured: frozenset[str] = frozenset()
+    """Sources without credentials here: what the store has of them, from another time or process, is not shown."""
     clock: Callable[[], float] = time
     decoded: LRU[tuple[str, bytes, int], ListedRecord] = field(default_factory=lambda: LRU(max_entries=MOST_DECODED))
     """Records of pages, by their ids, hashes, and when they were read."""

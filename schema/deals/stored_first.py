@@ -56,6 +56,8 @@ async def stored_first(
     except StoreOutage:
         return context
     young = {
-        id_: one for id_, one in found.items() if one.is_whole and one.deleted_at is None and one.read_at >= oldest
+        id_: one
+        for id_, one in found.items()
+        if one.is_whole and one.deleted_at is None and one.read_at >= oldest and one.source not in deals.unconfigured
     }
     return StoredFirst(context, young)
