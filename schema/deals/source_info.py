@@ -32,8 +32,8 @@ class SourceStatusInfo:
     next_run_at: datetime | None = strawberry.field(description="When the source is asked for changes next.")
     rows: int | None = strawberry.field(description="Deals in the copy.")
     drift: int | None = strawberry.field(
-        description="Deals in the copy less the source's own count, after the last sweep; below 0, too, if some cannot be "
-        "read; else null where it does not count."
+        description="Deals in the copy less the source's own count, after the last sweep; below 0, too, if some cannot "
+        "be read; else null where it does not count."
     )
     last_error: str | None = strawberry.field(description="The code of the error that ended the last run, if any did.")
     progress: SweepProgress | None = strawberry.field(description="How far the sweep under way is, if one is.")
