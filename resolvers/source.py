@@ -105,6 +105,19 @@ FetchCustomer = Callable[[str, SharedFetch], Awaitable[Outcome]]
 """Fetches one customer by the id that records have of it: a value with `name`, `company` and `email`."""
 
 
+@dataclass(frozen=True, slots=True)
+class CustomerJoin:
+    """How a record gets its customer, whose names it does not have itself.
+
+    `id_of` gives the customer's id. `make` makes a customer of `name`, `company` and `email`. `join` gives the record
+    with its attribute `customer`, which is such a value, or None where nothing is known of it.
+    """
+
+    id_of: Callable[[Any], str]
+    make: Callable[[str | None, str | None, str | None], Any]
+    join: Callable[[Any, Any], Any]
+
+
 class Client(Protocol):
     """Fetches records of one source; lives as long as the server.
 
@@ -155,7 +168,7 @@ class Source:
     `canonical_id` gives the one spelling of an id, or None for what cannot be one; `id_shape` says it in words.
     `rates` and `concurrency` are what the vendor allows. `open` makes the client, where there are credentials.
     `records` are the types of its records, structs of msgspec, the usual one first. `names` are pairs of their fields:
-    an id, and the name that the vendor joins to it.
+    an id, and the name that the vendor joins to it. `customer_join` is there where records lack customers' names.
     """
 
     name: str
@@ -168,3 +181,4 @@ class Source:
     open: Callable[[Any, Transport], Client]
     records: tuple[type[Any], ...]
     names: tuple[tuple[str, str], ...] = ()
+    customer_join: CustomerJoin | None = None

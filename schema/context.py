@@ -13,6 +13,7 @@ from schema.deals.service import Deals, StoreOutage
 from schema.errors import Refused
 from schema.opportunity import Opportunity
 from schema.sources import MAPPINGS
+from schema.unjoined import with_customer
 
 
 @dataclass(slots=True)  # not frozen, which would make each one three times as slow to make
@@ -33,7 +34,9 @@ class Context:
         """Return a source's opportunity, None where it has none; the id is canonical. Raises a `ResolverError`."""
         self.access.check_opportunities()
         record = await self.loaders.load(source, source_id)
-        return None if record is None else MAPPINGS[source.name].of(record)
+        if record is None:
+            return None
+        return MAPPINGS[source.name].of(with_customer(self.loaders, source, source_id, record))
 
     def read_at(self, source: str, source_id: str) -> datetime | None:
         """Return when a record that was fetched by id was read from its source; None where nobody has a clock."""

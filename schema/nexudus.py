@@ -49,6 +49,7 @@ _CUSTOMER = ObjectMapping(
         "name": "coworker_full_name",
         "company_name": "coworker_company_name",
         "email": "coworker_email",
+        "source": Constant(SOURCE),
     },
     present="coworker_id",
 )

@@ -57,20 +57,20 @@ class OpportunityOwner:
     )
 
 
-@strawberry.type(description="The customer of a deal, as far as the opportunity itself tells.")
+@strawberry.type(
+    description="The customer of a deal. ChartMogul's deals have only its id: its names come from the copy that lists are "
+    "answered from, or else from another request."
+)
 class OpportunityCustomer:
     """The customer; what a source does not record is null."""
 
     source_id: strawberry.ID = strawberry.field(
         description="The customer's id in the same source: Nexudus' `CoworkerId`, ChartMogul's `customer_uuid`."
     )
-    name: str | None = strawberry.federation.field(
-        tags=[PERSONAL], description="The customer's full name; Nexudus tells it."
-    )
-    company_name: str | None = strawberry.field(description="The customer's company; Nexudus tells it.")
-    email: str | None = strawberry.federation.field(
-        tags=[PERSONAL], description="The customer's email address; Nexudus tells it."
-    )
+    name: str | None = strawberry.federation.field(tags=[PERSONAL], description="The customer's full name.")
+    company_name: str | None = strawberry.field(description="The customer's company.")
+    email: str | None = strawberry.federation.field(tags=[PERSONAL], description="The customer's email address.")
+    source: strawberry.Private[str]
 
 
 @strawberry.interface(description="An object that can be fetched again with nothing but its `id` (Relay's Node).")

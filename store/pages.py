@@ -56,6 +56,9 @@ class PageRow:
     body: bytes
     hash: bytes
     read_at: int  # microseconds
+    customer_name: str | None
+    customer_company: str | None
+    customer_email: str | None
     position: Position
 
 
@@ -139,7 +142,9 @@ def _narrowed(connection: Connection, condition: Condition | None, first: OrderK
     return condition if len(few) > FEW else Compare("id", Operator.IN, few)
 
 
-_WANTED: Final = tuple(DEALS.c[name] for name in ("source", "account", "source_id", "body", "hash", "read_at"))
+_READ: Final = ("source", "account", "source_id", "body", "hash", "read_at")
+_NAMED: Final = ("customer_name", "customer_company", "customer_email")
+_WANTED: Final = tuple(DEALS.c[name] for name in (*_READ, *_NAMED))
 
 
 class _Segment(NamedTuple):
@@ -176,8 +181,8 @@ def _unindexed(name: str) -> ColumnElement[Any]:
 
 
 def _page_row(row: Row[Any]) -> PageRow:
-    position: Position = tuple(row)[6:]
-    return PageRow(row.id, row.source, row.account, row.source_id, row.body, row.hash, row.read_at, position)
+    position: Position = tuple(row)[len(_WANTED) :]
+    return PageRow(position[-1], *tuple(row)[: len(_WANTED)], position)  # type: ignore[arg-type] # the last key is the id
 
 
 def _ordering(key: OrderKey, segment: _Segment) -> UnaryExpression[Any]:

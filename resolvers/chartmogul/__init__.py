@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import ClassVar, Final
 
 from resolvers.chartmogul.client import ChartMogulClient
+from resolvers.chartmogul.customer import CUSTOMER_JOIN
 from resolvers.chartmogul.record import RECORDS, SOURCE, UUID, MinorUnits
 from resolvers.resilience.rate_limiter import Rate
 from resolvers.resilience.transport import Transport
@@ -71,4 +72,5 @@ CHARTMOGUL: Final = Source(
     concurrency=CONCURRENCY,
     open=open_client,
     records=RECORDS,
+    customer_join=CUSTOMER_JOIN,
 )

@@ -4,11 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import time
-from typing import Any, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from sqlalchemy import Connection
 
 from resolvers.errors import BadUserInput, ResolverError
+from resolvers.registry import SOURCES
+from resolvers.source import CustomerJoin
 from schema.deals.exchange_rates import ExchangeRates
 from schema.deals.source_status import SourceStatus, Sync, name_of, with_unconfigured
 from schema.deals.values import moment_of
@@ -18,6 +20,8 @@ from store.conditions import And, Compare, Condition, Operator, Or
 from store.errors import StoreUnavailable
 
 T = TypeVar("T")
+
+_JOINS: Final[dict[str, CustomerJoin | None]] = {source.name: source.customer_join for source in SOURCES}
 
 
 class StoreOutage(ResolverError):
@@ -56,6 +60,21 @@ class StoredCopy(Protocol):
         """When it was read from its source, in microseconds."""
         ...
 
+    @property
+    def customer_name(self) -> str | None:
+        """The customer's name."""
+        ...
+
+    @property
+    def customer_company(self) -> str | None:
+        """The customer's company."""
+        ...
+
+    @property
+    def customer_email(self) -> str | None:
+        """The customer's email address."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deals:
@@ -83,9 +102,16 @@ class Deals:
         except StoreUnavailable:
             raise StoreOutage from None
 
+    def record(self, copy: StoredCopy) -> Any:
+        """Return a stored record, with its customer as filters see it."""
+        record, how = self.decode(copy.source, copy.body), _JOINS[copy.source]
+        if how is None:
+            return record
+        return how.join(record, how.make(copy.customer_name, copy.customer_company, copy.customer_email))
+
     def opportunity(self, copy: StoredCopy) -> Opportunity:
         """Return what clients see of a stored record: the same as of one that was fetched."""
-        found: Opportunity = MAPPINGS[copy.source].of(self.decode(copy.source, copy.body))  # type: ignore[assignment] # no source's own type has a test of presence
+        found: Opportunity = MAPPINGS[copy.source].of(self.record(copy))  # type: ignore[assignment] # no source's own type has a test of presence
         vars(found)["read_at"] = moment_of(copy.read_at)
         return found
 
