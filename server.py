@@ -43,10 +43,12 @@ from httpserver.envelope import Envelope
 from httpserver.protocol import protocol
 from httpserver.shutdown import DrainingServer, several_at_once
 from resolvers import stored_record
+from resolvers.chartmogul import CHARTMOGUL
 from resolvers.errors import BadUserInput
 from resolvers.fetching.scheduler import Scheduler, open_scheduler
 from resolvers.fetching.upstream_context import UpstreamContext
 from resolvers.loaders import Loaders
+from resolvers.nexudus import NEXUDUS
 from resolvers.registry import SOURCES
 from resolvers.resilience.transport import TransportSettings
 from resolvers.setting_names import misspelt
@@ -61,6 +63,7 @@ from schema.deals.listed_fields import closed_fields
 from schema.deals.service import Deals
 from schema.execution import build_engine
 from security import SECURITY, Security, SecurityParts
+from store.customer_deals import Link
 from store.database import StoreUnavailable, open_database, problem_with
 from sync.service import open_sync
 from sync.settings import DAY_SECONDS, SyncSettings
@@ -100,11 +103,25 @@ class ServerSettings(Settings, frozen=True, kw_only=True):
 
 
 class StoreSettings(Settings, frozen=True, kw_only=True):
-    """Where the copy of all deals is, for how long it remembers deleted ones, and what amounts are converted with."""
+    """Where the copy of all deals is, for how long it remembers deleted ones, and what amounts are converted with.
+
+    `customer_link_…`: whether Nexudus' deals have the ChartMogul customer's id as `SystemId`, and which custom
+    attribute of ChartMogul's deals has the Nexudus customer's.
+    """
 
     store_url: Secret | None = None
     store_tombstone_days: Annotated[float, Meta(ge=0, le=3650)] = 30.0
     exchange_rates_file: str | None = None
+    customer_link_system_id: bool = False
+    customer_link_attribute: str | None = None
+
+    @property
+    def links(self) -> list[Link]:
+        """How deals of one source name customers of the other."""
+        found = [Link(bearer=NEXUDUS.name, of=CHARTMOGUL.name)] if self.customer_link_system_id else []
+        if self.customer_link_attribute is not None:
+            found.append(Link(bearer=CHARTMOGUL.name, of=NEXUDUS.name, attribute=self.customer_link_attribute))
+        return found
 
     @property
     def address(self) -> str | None:
@@ -150,6 +167,11 @@ class AllSettings:
         problems += misspelt(structs, variables)
         if problems:
             raise BadSettings(problems)
+
+    @property
+    def record_urls(self) -> dict[str, str]:
+        """Patterns of the addresses at which people see records, by source."""
+        return {name: one.record_url for name, one in self.sources.items() if one.record_url is not None}
 
     @property
     def has_store(self) -> bool:
@@ -238,7 +260,8 @@ def create_app(
             )
         operation = UpstreamContext(settings.transport.operation_deadline_seconds, wants_fresh=params.wants_fresh)
         loaders = Loaders(schedulers, operation)
-        context = Context(loaders, operation, settings.security.access(params.caller), deals=deals)
+        access = settings.security.access(params.caller)
+        context = Context(loaders, operation, access, deals=deals, record_urls=settings.record_urls)
         try:
             found = await engine.answer(document, params.variables, params.operation_name, context)
         finally:
@@ -278,6 +301,7 @@ def create_app(
                     sync=sync,
                     closed_fields=closed,
                     exchange_rates=settings.exchange_rates,
+                    links=settings.store.links,
                     clock=wall_clock,
                 )
             health.is_ready = True

@@ -54,3 +54,5 @@ class Records:
     """By the source's name."""
     page_sizes: Mapping[str, PageSize] = field(default_factory=dict)
     """Of root fields that give pages of records, with the arguments `first` and `last`; by the field's name."""
+    nested_page_sizes: Mapping[str, PageSize] = field(default_factory=dict)
+    """The same of fields of records, whatever their type."""

@@ -14,13 +14,19 @@ from engine.lookup import PageSize, Records
 from resolvers import global_id
 from schema.access import MOST_REFUSALS, NO_CONTACTS, Forbidden
 from schema.context import Context
+from schema.deals import customers
 from schema.deals.connections import FIRST, MOST
 from schema.errors import field_errors, refusals, request_errors, variable_errors
 from schema.federation import FederatedSchema
 from schema.lookups import LOOKUPS
 from schema.sources import MAPPINGS
 
-RECORDS = Records(LOOKUPS, MAPPINGS, {"opportunities": PageSize(FIRST, MOST)})
+RECORDS = Records(
+    LOOKUPS,
+    MAPPINGS,
+    {"opportunities": PageSize(FIRST, MOST)},
+    {"opportunities": PageSize(customers.FIRST, customers.MOST)},
+)
 
 
 def build_engine(

@@ -6,7 +6,7 @@ The interface uses neutral words; a source's own type adds fields in the vendor'
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import strawberry
 
@@ -57,9 +57,25 @@ class OpportunityOwner:
     )
 
 
+if TYPE_CHECKING:
+    from schema.deals.customers import CustomerMatch, CustomerOpportunityConnection
+    from schema.deals.filters import OpportunityFilter
+    from schema.deals.orders import OpportunityOrder
+
+    _Match: TypeAlias = CustomerMatch
+    _Connection: TypeAlias = CustomerOpportunityConnection
+    _Filter: TypeAlias = OpportunityFilter
+    _Order: TypeAlias = OpportunityOrder
+else:  # which are made of this module's types
+    _Match = Annotated["CustomerMatch", strawberry.lazy("schema.deals.customers")]
+    _Connection = Annotated["CustomerOpportunityConnection", strawberry.lazy("schema.deals.customers")]
+    _Filter = Annotated["OpportunityFilter", strawberry.lazy("schema.deals.filters")]
+    _Order = Annotated["OpportunityOrder", strawberry.lazy("schema.deals.orders")]
+
+
 @strawberry.type(
-    description="The customer of a deal. ChartMogul's deals have only its id: its names come from the copy that lists are "
-    "answered from, or else from another request."
+    description="The customer of a deal. ChartMogul's deals have only its id: its names come from the copy that lists "
+    "are answered from, or else from another request."
 )
 class OpportunityCustomer:
     """The customer; what a source does not record is null."""
@@ -71,6 +87,32 @@ class OpportunityCustomer:
     company_name: str | None = strawberry.field(description="The customer's company.")
     email: str | None = strawberry.federation.field(tags=[PERSONAL], description="The customer's email address.")
     source: strawberry.Private[str]
+
+    @strawberry.field(description="The customer's deals, in both systems; `matchedBy` says how they are found.")
+    async def opportunities(
+        self,
+        info: strawberry.Info[Any, None],
+        first: Annotated[
+            int | None, strawberry.argument(description="How many from the start: 1 to 50, 5 unless given.")
+        ] = None,
+        after: Annotated[str | None, strawberry.argument(description="Those behind this cursor.")] = None,
+        filter: Annotated[_Filter | None, strawberry.argument(description="Which deals.")] = None,
+        order_by: Annotated[
+            list[_Order] | None,
+            strawberry.argument(description="By which fields; the last changed first unless given."),
+        ] = None,
+    ) -> _Connection | None:
+        """Return a page of them."""
+        from schema.deals.customers import opportunities_of
+
+        return await opportunities_of(info.context, self, first, after, filter, order_by)
+
+    @strawberry.field(description="How `opportunities` are found.")
+    async def matched_by(self, info: strawberry.Info[Any, None]) -> list[_Match] | None:
+        """Return the ways."""
+        from schema.deals.customers import matches_of
+
+        return await matches_of(info.context, self)
 
 
 @strawberry.interface(description="An object that can be fetched again with nothing but its `id` (Relay's Node).")
@@ -115,6 +157,15 @@ class Opportunity(Node):
         """Return the time of a stored copy, as `Deals.opportunity` notes it, or of one that was fetched."""
         known: datetime | None = vars(self).get("read_at")
         return known or info.context.read_at(self.source.value, self.source_id)
+
+    @strawberry.field(
+        description="Where people see the record in its own system; null unless the operator has said what such "
+        "addresses are like."
+    )
+    def url(self, info: strawberry.Info[Any, None]) -> str | None:
+        """Return the address."""
+        found: str | None = info.context.url_of(self.source.value, self.source_id)
+        return found
 
 
 GlobalId = Annotated[strawberry.ID, strawberry.argument(description="An `id` that this graph gave out.")]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from sqlalchemy import ColumnElement, Connection, Row, UnaryExpression, func, null, select, tuple_
+from sqlalchemy import ColumnElement, Connection, UnaryExpression, func, null, select, tuple_
 
 from store.conditions import Compare, Condition, Operator, clause, columns, is_selective
 from store.tables import ALIVE, DEALS, ORDERABLE, SEQUENCE, USUAL, WALKED
@@ -144,10 +144,12 @@ def _narrowed(connection: Connection, condition: Condition | None, first: OrderK
 
 _READ: Final = ("source", "account", "source_id", "body", "hash", "read_at")
 _NAMED: Final = ("customer_name", "customer_company", "customer_email")
-_WANTED: Final = tuple(DEALS.c[name] for name in (*_READ, *_NAMED))
+WANTED: Final = tuple(DEALS.c[name] for name in (*_READ, *_NAMED))
 
 
-class _Segment(NamedTuple):
+class Segment(NamedTuple):
+    """A part of a list: what its deals meet, in the list's order."""
+
     clauses: tuple[ColumnElement[bool], ...]
     settled: frozenset[str]  # columns that all its deals have, or have not
 
@@ -164,12 +166,12 @@ def _walk(
     """Return the first deals behind a position."""
     is_looked_up = is_selective(condition)
     meets = clause(condition, walked=order[0].column)
-    wanted = select(*_WANTED, *(DEALS.c[key.column] for key in order))
+    wanted = select(*WANTED, *(DEALS.c[key.column] for key in order))
     rows: list[PageRow] = []
-    for segment in _segments(order, start, is_inclusive, _unindexed if is_looked_up else DEALS.c.__getitem__):
-        ordered = [_ordering(key, segment) for key in order]
+    for segment in segments(order, start, is_inclusive, _unindexed if is_looked_up else DEALS.c.__getitem__):
+        ordered = [ordering(key, segment) for key in order]
         statement = wanted.where(ALIVE, *segment.clauses, meets).order_by(*ordered).limit(limit - len(rows))
-        rows += [_page_row(row) for row in connection.execute(statement)]
+        rows += [page_row(row) for row in connection.execute(statement)]
         if len(rows) == limit:
             break
     return rows
@@ -180,12 +182,14 @@ def _unindexed(name: str) -> ColumnElement[Any]:
     return func.coalesce(DEALS.c[name], null())
 
 
-def _page_row(row: Row[Any]) -> PageRow:
-    position: Position = tuple(row)[len(_WANTED) :]
-    return PageRow(position[-1], *tuple(row)[: len(_WANTED)], position)  # type: ignore[arg-type] # the last key is the id
+def page_row(row: Sequence[Any]) -> PageRow:
+    """Return the deal of a row that has the columns `WANTED`, then those of the order, whose last is the id."""
+    position: Position = tuple(row)[len(WANTED) :]
+    return PageRow(row[-1], *tuple(row)[: len(WANTED)], position)  # type: ignore[call-arg] # as many as are selected
 
 
-def _ordering(key: OrderKey, segment: _Segment) -> UnaryExpression[Any]:
+def ordering(key: OrderKey, segment: Segment) -> UnaryExpression[Any]:
+    """Return a key of an order as SQL has it, within a segment."""
     column = DEALS.c[key.column]
     directed = column.desc() if key.is_descending else column.asc()
     if (
@@ -195,40 +199,40 @@ def _ordering(key: OrderKey, segment: _Segment) -> UnaryExpression[Any]:
     return directed.nulls_first() if key.nulls_first else directed.nulls_last()
 
 
-def _segments(
+def segments(
     order: tuple[OrderKey, ...],
     start: Position | None,
     is_inclusive: bool,
     column_of: Callable[[str], ColumnElement[Any]],
-) -> Iterator[_Segment]:
+) -> Iterator[Segment]:
     """Yield what of a list lies behind a position, in the list's order."""
     key, rest = order[0], order[1:]
     column = column_of(key.column)
     settled = frozenset({key.column})
     if not rest:
-        yield _Segment(() if start is None else (_behind(key, (column,), start, is_inclusive),), settled)
+        yield Segment(() if start is None else (_behind(key, (column,), start, is_inclusive),), settled)
         return
-    without, with_ = _Segment((column.is_(None),), settled), _Segment((column.is_not(None),), settled)
+    without, with_ = Segment((column.is_(None),), settled), Segment((column.is_not(None),), settled)
     if start is None:
         yield from (without, with_) if key.nulls_first else (with_, without)
         return
     value, following = start[0], start[1:]
     if value is None:
-        same: _Segment | None = without
+        same: Segment | None = without
     elif len(rest) == 1 and rest[0].is_descending == key.is_descending:
         # The deals with the same value, and those behind it, are one range of the index.
-        yield _Segment((_behind(key, (column, column_of("id")), start, is_inclusive),), settled)
+        yield Segment((_behind(key, (column, column_of("id")), start, is_inclusive),), settled)
         same = None
     else:
-        same = _Segment((column == value,), settled)
+        same = Segment((column == value,), settled)
     if same is not None:
-        for one in _segments(rest, following, is_inclusive, column_of):
-            yield _Segment((*same.clauses, *one.clauses), same.settled | one.settled)
+        for one in segments(rest, following, is_inclusive, column_of):
+            yield Segment((*same.clauses, *one.clauses), same.settled | one.settled)
     if value is None and key.nulls_first:
         yield with_
     if value is not None:
         if same is not None:
-            yield _Segment((_behind(key, (column,), (value,), False),), settled)
+            yield Segment((_behind(key, (column,), (value,), False),), settled)
         if not key.nulls_first:
             yield without
 

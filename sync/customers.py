@@ -16,7 +16,6 @@ from sync.rows import Read
 from sync.run import Counts
 from sync.schedule import CUSTOMERS_SECONDS
 
-
 _MAKE = {source.name: source.customer_join.make for source in SOURCES if source.customer_join is not None}
 
 

@@ -1,4 +1,4 @@
-"""Customers of records that people asked for by id: the store's copy is served, and what had to be fetched is stored."""
+"""Customers of records that people asked for by id: the store's copy is served, and what was fetched is stored."""
 
 import asyncio
 import logging

@@ -1,7 +1,5 @@
 """`schema.unjoined`: a ChartMogul customer's names take a request of their own, and only if they are selected."""
 
-import pytest
-
 from simulator import CHARTMOGUL_EXAMPLE_ID, faults
 from tests.harness import Graph
 

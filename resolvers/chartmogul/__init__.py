@@ -41,6 +41,7 @@ class ChartMogulSettings(SourceSettings, frozen=True, kw_only=True):
 
     def problems(self) -> Iterable[str]:
         """Yield a malformed URL or key, and more requests at once than the vendor allows."""
+        yield from super().problems()
         if fault := check_url(self.url):
             yield f"CHARTMOGUL_URL: {fault}"
         if fault := check_secret(self.api_key):

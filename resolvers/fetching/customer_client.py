@@ -1,4 +1,4 @@
-"""Customers of a source's records, fetched as records are: in the same queue's way, by the same limiters and breaker."""
+"""Customers of a source's records, fetched as records are: queued, and bounded by the same limiters and breaker."""
 
 from collections.abc import Sequence
 from typing import Final

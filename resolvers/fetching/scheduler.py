@@ -23,9 +23,9 @@ from resolvers.errors import (
     UpstreamTimeout,
     UpstreamUnauthorized,
 )
+from resolvers.fetching.customer_client import CustomerClient, cache_settings
 from resolvers.fetching.diagnostics import Diagnostics
 from resolvers.fetching.fair_queue import PENDING, FairQueue, KeyRequest, Waiter
-from resolvers.fetching.customer_client import CustomerClient, cache_settings
 from resolvers.fetching.record_cache import Entry, RecordCache
 from resolvers.fetching.record_store import RecordStore, copies, instead_of_failures
 from resolvers.fetching.shared_fetch import SharedFetches

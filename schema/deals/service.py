@@ -17,6 +17,7 @@ from schema.deals.values import moment_of
 from schema.opportunity import Opportunity
 from schema.sources import MAPPINGS
 from store.conditions import And, Compare, Condition, Operator, Or
+from store.customer_deals import Link
 from store.errors import StoreUnavailable
 
 T = TypeVar("T")
@@ -80,6 +81,7 @@ class StoredCopy(Protocol):
 class Deals:
     """What lists need. `decode` makes a source's record of what the store has; `clock` gives seconds since 1970.
 
+    `links` join customers of both sources.
     `closed_fields`: the listed fields that callers without the scope for personal data may not list by. It has no
     default: who forgets it must not thereby open them.
     """
@@ -89,6 +91,7 @@ class Deals:
     sync: Sync
     closed_fields: frozenset[str]
     exchange_rates: ExchangeRates | None = None
+    links: Sequence[Link] = ()
     clock: Callable[[], float] = time
 
     def now(self) -> datetime:
