@@ -62,6 +62,7 @@ from schema.deals.exchange_rates import BadRates, ExchangeRates, read_rates
 from schema.deals.listed_fields import closed_fields
 from schema.deals.service import Deals
 from schema.execution import build_engine
+from schema.people import PEOPLE, BadPeople, Person, read_people
 from security import SECURITY, Security, SecurityParts
 from store.customer_deals import Link
 from store.database import StoreUnavailable, open_database, problem_with
@@ -105,6 +106,7 @@ class ServerSettings(Settings, frozen=True, kw_only=True):
 class StoreSettings(Settings, frozen=True, kw_only=True):
     """Where the copy of all deals is, for how long it remembers deleted ones, and what amounts are converted with.
 
+    `owners_file` says who is who among owners (`schema/people.py`).
     `customer_link_…`: whether Nexudus' deals have the ChartMogul customer's id as `SystemId`, and which custom
     attribute of ChartMogul's deals has the Nexudus customer's.
     """
@@ -112,6 +114,7 @@ class StoreSettings(Settings, frozen=True, kw_only=True):
     store_url: Secret | None = None
     store_tombstone_days: Annotated[float, Meta(ge=0, le=3650)] = 30.0
     exchange_rates_file: str | None = None
+    owners_file: str | None = None
     customer_link_system_id: bool = False
     customer_link_attribute: str | None = None
 
@@ -145,6 +148,7 @@ class AllSettings:
         self.store = _read(StoreSettings, variables, problems)
         self.sync = _read(SyncSettings, {**DEMO_PACE, **variables} if demo else variables, problems)
         self.exchange_rates = self._exchange_rates(problems)
+        self.people = self._people(problems)
         self.sources: dict[str, SourceSettings] = {}
         self.security = SecurityParts(*(_read(struct, variables, problems) for struct in SECURITY))
         if not problems:
@@ -185,6 +189,14 @@ class AllSettings:
         except BadRates as error:
             problems.append(f"EXCHANGE_RATES_FILE: {error}")
             return None
+
+    def _people(self, problems: list[str]) -> Sequence[Person]:
+        path = self.store.owners_file if self.store else None
+        try:
+            return read_people(Path(path)) if path else ()
+        except BadPeople as error:
+            problems.append(f"OWNERS_FILE: {error}")
+            return ()
 
     @property
     def shows_graphiql(self) -> bool:
@@ -232,6 +244,7 @@ def create_app(
     that of rations, caches and pauses, `wall_clock` that of tokens, both in seconds; a test may have its own.
     """
     settings = settings or _settings_or_exit()
+    PEOPLE.know(settings.people)
     schedulers: dict[str, Scheduler] = {}
     deals: Deals | None = None
     closed = closed_fields(custom_attributes_too=settings.security.general.custom_attributes_are_personal)

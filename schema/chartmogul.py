@@ -21,6 +21,7 @@ from schema.opportunity import (
     OpportunityStatus,
     money,
 )
+from schema.people import PEOPLE
 from schema.scalars import BigInt, Json
 
 
@@ -90,7 +91,11 @@ class ChartMogulOpportunity(Opportunity):
     pipeline_name = inherited("pipeline")
     stage_name = inherited("pipeline_stage")
     owner = inherited(
-        ObjectMapping(OpportunityOwner, {"name": Constant(None), "email": "owner"}, present=lambda r: r.owner)
+        ObjectMapping(
+            OpportunityOwner,
+            {"name": lambda r: PEOPLE.named(r.owner, None), "email": lambda r: PEOPLE.address(r.owner, r.owner)},
+            present=lambda r: r.owner,
+        )
     )
     customer = inherited(
         ObjectMapping(

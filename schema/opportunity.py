@@ -3,10 +3,11 @@
 The interface uses neutral words; a source's own type adds fields in the vendor's words.
 """
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeAlias
 
 import strawberry
 
@@ -44,16 +45,17 @@ class Money:
 
 
 @strawberry.type(
-    description="The salesperson or admin responsible for a deal. Nexudus knows the name, ChartMogul the email address."
+    description="The salesperson or admin responsible for a deal. Nexudus knows the name, ChartMogul the email address; "
+    "the operator's list of people joins both."
 )
 class OpportunityOwner:
     """The owner; what a source does not record is null."""
 
     name: str | None = strawberry.federation.field(
-        tags=[PERSONAL], description="The owner's full name; Nexudus tells it."
+        tags=[PERSONAL], description="The owner's full name; Nexudus tells it, or the operator's list of people."
     )
     email: str | None = strawberry.federation.field(
-        tags=[PERSONAL], description="The owner's email address; ChartMogul tells it."
+        tags=[PERSONAL], description="The owner's email address; ChartMogul tells it, or the operator's list of people."
     )
 
 
@@ -88,6 +90,10 @@ class OpportunityCustomer:
     email: str | None = strawberry.federation.field(tags=[PERSONAL], description="The customer's email address.")
     source: strawberry.Private[str]
 
+    find_opportunities: ClassVar[Callable[..., Awaitable["_Connection"]]]
+    """These two are `schema.deals.customers`', which sets them: it is made of this module's types."""
+    find_matches: ClassVar[Callable[..., Awaitable[list["_Match"]]]]
+
     @strawberry.field(description="The customer's deals, in both systems; `matchedBy` says how they are found.")
     async def opportunities(
         self,
@@ -103,16 +109,12 @@ class OpportunityCustomer:
         ] = None,
     ) -> _Connection | None:
         """Return a page of them."""
-        from schema.deals.customers import opportunities_of
-
-        return await opportunities_of(info.context, self, first, after, filter, order_by)
+        return await self.find_opportunities(info.context, self, first, after, filter, order_by)
 
     @strawberry.field(description="How `opportunities` are found.")
     async def matched_by(self, info: strawberry.Info[Any, None]) -> list[_Match] | None:
         """Return the ways."""
-        from schema.deals.customers import matches_of
-
-        return await matches_of(info.context, self)
+        return await self.find_matches(info.context, self)
 
 
 @strawberry.interface(description="An object that can be fetched again with nothing but its `id` (Relay's Node).")

@@ -151,3 +151,7 @@ async def _key(context: Context, customer: OpportunityCustomer) -> CustomerKey:
         source_id=customer.source_id,
         email=email if isinstance(email, str) and email.strip() else None,
     )
+
+
+OpportunityCustomer.find_opportunities = staticmethod(opportunities_of)
+OpportunityCustomer.find_matches = staticmethod(matches_of)
