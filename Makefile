@@ -51,7 +51,9 @@ schema-diff: $(VENV)/installed  ## List breaking changes of the schema: make sch
 	@$(BIN)/python -m schema.diff "$(BASE)"
 
 fuzz: $(VENV)/installed  ## Fuzz for some minutes
-	FUZZ_EXAMPLES=5000 COMPILED_EXAMPLES=5000 $(BIN)/python -m pytest tests/test_fuzz*.py tests/test_redaction.py tests/test_engine_compiler.py tests/test_engine_documents.py
+	FUZZ_EXAMPLES=5000 COMPILED_EXAMPLES=5000 $(BIN)/python -m pytest tests/test_fuzz*.py tests/test_redaction.py \
+		tests/test_engine_compiler.py tests/test_engine_documents.py tests/test_paging.py \
+		tests/test_store_pages.py tests/test_store_conditions.py tests/test_store_summaries.py tests/test_sync_hour.py
 
 bench: $(VENV)/installed  ## Measure beside what people would pick instead: about 35 minutes
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'

@@ -42,11 +42,13 @@ LONG = (
     "test_graphiql_browser",
     "test_httpserver_envelope_upgrade",
     "test_proxies",
+    "test_store_pages",
     "test_faults",
     "test_nexudus_client",
     "test_canaries",
     "test_httpserver_last_resort",
     "test_httpserver_protocol_life",
+    "test_sync_faults",
     "test_image",
     "test_nexudus_tokens",
     "test_engine_documents_memory",
@@ -59,6 +61,9 @@ LONG = (
     "test_engine_documents",
     "test_fuzz",
     "test_directives",
+    "test_sync_kill",
+    "test_sync_hour",
+    "test_store_conditions",
 )
 """The files that take longest, the longest first. Were one of these begun last, everybody would wait for it."""
 

@@ -58,9 +58,12 @@ def put(connection: Connection, deals: Sequence[Deal]) -> None:
     """Put deals into a store."""
     if deals:
         connection.execute(insert(DEALS), [{name: one[name] for name in one if name != "attributes"} for one in deals])
-    for one in deals:
-        for key, parts in one["attributes"].items():
-            connection.execute(insert(DEAL_ATTRIBUTES).values(deal_id=one["id"], key=key, **parts))
+    parts = {column.name: None for column in DEAL_ATTRIBUTES.c}
+    attributes = [
+        parts | {"deal_id": one["id"], "key": key} | given for one in deals for key, given in one["attributes"].items()
+    ]
+    if attributes:
+        connection.execute(insert(DEAL_ATTRIBUTES), attributes)
 
 
 def _optional(values: Iterable[Any]) -> st.SearchStrategy[Any]:

@@ -14,3 +14,6 @@ bounded = settings(
     phases=(Phase.generate, Phase.shrink),
     suppress_health_check=list(HealthCheck),
 )
+
+beside_databases = settings(bounded, max_examples=EXAMPLES // 2)
+"""Of what is tried on each kind of store."""

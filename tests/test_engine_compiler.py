@@ -155,7 +155,9 @@ class Harder:
         alias = NameNode(value=f"a{self._chance.randrange(9)}") if self._chance.random() < 0.15 else node.alias
         inner_set = self._selected(node.selection_set, get_named_type(field.type)) if node.selection_set else None
         if id(node) not in self._arguments:
-            self._arguments[id(node)] = [self._argument(node, argument) for argument in node.arguments or ()]
+            # With `freshness` a field is not compiled, so that there would be nothing to compare.
+            given = [argument for argument in node.arguments or () if argument.name.value != "freshness"]
+            self._arguments[id(node)] = [self._argument(node, argument) for argument in given]
         return FieldNode(name=node.name, alias=alias, arguments=self._arguments[id(node)], selection_set=inner_set)
 
     def _wrapped(self, node: SelectionNode, type_: GraphQLNamedType) -> SelectionNode:

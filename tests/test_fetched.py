@@ -10,7 +10,7 @@ from simulator import faults
 from sync.fetched import BRAKE_SECONDS
 from sync.status import State
 from tests import loops
-from tests.sync_world import World, open_world
+from tests.sync_world import ROWS, World, open_world
 
 LOOPS = loops.WITH_ITS_OWN_TIME
 HASTY = TransportSettings(attempt_timeout_seconds=1.0)
@@ -108,7 +108,7 @@ async def test_records_that_seem_to_be_gone_one_by_one_are_held_back_when_they_a
             del world.simulator.nexudus.records[id_]
             await world.fetch("nexudus", id_)
             await asyncio.sleep(1)
-        assert len(world.stored("nexudus")) == 180
+        assert len(world.stored("nexudus")) == ROWS - 20
         assert (await world.status("nexudus")).state is State.BRAKED
         await asyncio.sleep(BRAKE_SECONDS)
         assert (await world.status("nexudus")).state is State.CURRENT

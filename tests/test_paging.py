@@ -1,11 +1,12 @@
 """`resolvers.nexudus.paging` beside a vendor that counts its pages in whatever way: no row is left out."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from resolvers.nexudus.page import Envelope
 from resolvers.nexudus.paging import LARGEST_PAGE, Position, step
+from tests.fuzzing import bounded
 
 ORDERED = st.integers(0, 300).map(lambda count: [7 * number for number in range(1, count + 1)])
 
@@ -18,6 +19,8 @@ ORDERED = st.integers(0, 300).map(lambda count: [7 * number for number in range(
     cut=st.lists(st.none() | st.integers(1, 50), max_size=8),
     tells=st.sampled_from(["both", "total", "next"]),
 )
+@example(ids=[7 * number for number in range(1, 42)], falling=False, largest=10, shrinks_at=4, cut=[], tells="total")
+@bounded
 def test_no_row_is_left_out_whatever_the_size_of_pages(
     ids: list[int], falling: bool, largest: int, shrinks_at: int, cut: list[int | None], tells: str
 ) -> None:

@@ -4,7 +4,7 @@ import asyncio
 
 from sync.status import Capability, State
 from tests import loops
-from tests.sync_world import open_world, world_sync
+from tests.sync_world import ROWS, open_world, world_sync
 
 LOOPS = loops.WITH_ITS_OWN_TIME
 
@@ -16,13 +16,13 @@ async def test_before_anything_was_read_nothing_is_claimed() -> None:
 
 
 async def test_the_first_sweep_says_how_far_it_is() -> None:
-    async with open_world(sources=("nexudus",), page_rows=10, rationed=True) as world:
+    async with open_world(sources=("nexudus",), page_rows=3, rationed=True) as world:
         await asyncio.sleep(1.4)
         status = await world.status("nexudus")
         assert (status.state, status.is_complete, status.as_of) == (State.FILLING, False, None)
         assert status.progress is not None
-        assert 0 < status.progress.rows < 200
-        assert status.progress.total == 200
+        assert 0 < status.progress.rows < ROWS
+        assert status.progress.total == ROWS
 
 
 async def test_a_source_that_tells_changes_is_as_new_as_its_last_increment() -> None:

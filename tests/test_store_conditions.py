@@ -7,7 +7,7 @@ from sqlalchemy import Connection, select
 from store.conditions import And, Compare, CompareAttribute, Condition, Not, Operator, Or, Search, clause
 from store.tables import ALIVE, DEALS
 from tests.deal_rows import Deal, conditions, deal, deals, listed, put
-from tests.fuzzing import bounded
+from tests.fuzzing import beside_databases
 from tests.stores import connected
 
 
@@ -16,7 +16,7 @@ def found(connection: Connection, condition: Condition, walked: str | None = Non
 
 
 @given(rows=deals(), condition=conditions)
-@bounded
+@beside_databases
 def test_any_filter_finds_what_a_plain_filter_finds(store_kind: str, rows: list[Deal], condition: Condition) -> None:
     with connected(store_kind) as connection:
         put(connection, rows)

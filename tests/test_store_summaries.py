@@ -14,7 +14,7 @@ from store.conditions import Compare, Condition, Operator
 from store.summaries import Dimension, SummaryRow, summarize
 from store.tables import DEALS, GROUPED
 from tests.deal_rows import Deal, conditions, deal, deals, listed, put
-from tests.fuzzing import bounded
+from tests.fuzzing import beside_databases
 from tests.stores import connected
 
 EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN)
@@ -66,7 +66,7 @@ def told(row: SummaryRow) -> tuple[Any, ...]:
     dimensions=st.lists(st.sampled_from(list(PLAIN)), unique=True, max_size=3),
     currencies=st.lists(st.sampled_from([None, "EUR", "USD"]), min_size=30, max_size=30),
 )
-@bounded
+@beside_databases
 def test_any_summary_is_what_plain_sums_give(
     store_kind: str,
     rows: list[Deal],

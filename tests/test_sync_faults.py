@@ -10,7 +10,7 @@ from simulator import PAGE_FAULTS, faults
 from sync.run import Problem
 from sync.status import Capability, State
 from tests import loops
-from tests.sync_world import TODAY, World, open_world, world_sync
+from tests.sync_world import ROWS, TODAY, World, open_world, world_sync
 
 LOOPS = loops.WITH_ITS_OWN_TIME
 FILLED = 30.0
@@ -65,12 +65,12 @@ async def test_without_the_audit_trail_a_deal_goes_after_two_complete_sweeps_and
 @pytest.mark.parametrize("fault", ["truncated", "500", "503"])
 async def test_nothing_is_deleted_because_a_sweep_breaks_off(fault: str) -> None:
     made = {"truncated": faults.truncated(), "500": faults.ooops(500), "503": faults.status(503)}[fault]
-    async with open_world(sources=("chartmogul",), page_rows=50) as world:
+    async with open_world(sources=("chartmogul",), page_rows=15) as world:
         await asyncio.sleep(FILLED)
         everything = world.stored("chartmogul")
-        assert len(everything) == 200
+        assert len(everything) == ROWS
         world.simulator.chartmogul.faults.add(made, times=None, kinds={"list"}, after=2)
-        await asyncio.sleep(3_600)
+        await asyncio.sleep(1_500)
         assert world.stored("chartmogul") == everything
         status = await world.status("chartmogul")
         assert status.state is State.FAILING
@@ -86,7 +86,7 @@ async def test_a_list_that_is_empty_all_of_a_sudden_deletes_nothing_and_says_so(
         everything = world.stored("chartmogul")
         records = dict(world.simulator.chartmogul.records)
         world.simulator.chartmogul.records.clear()
-        await asyncio.sleep(3_600)
+        await asyncio.sleep(1_500)
         assert world.stored("chartmogul") == everything
         status = await world.status("chartmogul")
         assert (status.state, status.last_error) == (State.BRAKED, Problem.DELETION_BRAKE)
@@ -98,7 +98,7 @@ async def test_a_list_that_is_empty_all_of_a_sudden_deletes_nothing_and_says_so(
 async def test_an_operator_can_let_the_brake_go() -> None:
     async with open_world(sources=("chartmogul",), brake_share=1.0) as world:
         await asyncio.sleep(FILLED)
-        forget(world, "chartmogul", 60)
+        forget(world, "chartmogul", 30)
         await asyncio.sleep(900)
         assert world.stored("chartmogul") == all_of(world, "chartmogul")
 
@@ -109,7 +109,7 @@ async def test_the_brake_holds_for_the_audit_trail_too_and_nothing_is_forgotten(
         for id_ in list(world.simulator.nexudus.records)[:30]:
             world.simulator.nexudus.delete(id_)
         await asyncio.sleep(300)
-        assert len(world.stored("nexudus")) == 200
+        assert len(world.stored("nexudus")) == ROWS
         assert (await world.status("nexudus")).state is State.BRAKED
 
 
@@ -151,16 +151,16 @@ async def test_a_deal_that_comes_back_is_there_again() -> None:
 
 @pytest.mark.parametrize("source", ["nexudus", "chartmogul"])
 async def test_rows_that_come_twice_are_counted_once(source: str) -> None:
-    async with open_world(sources=(source,), page_rows=40, is_open=False) as world:
+    async with open_world(sources=(source,), page_rows=12, is_open=False) as world:
         getattr(world.simulator, source).list_repeats = 3
         async with world_sync(world):
             await asyncio.sleep(FILLED)
             assert world.stored(source) == all_of(world, source)
-            assert (await world.status(source)).rows == 200
+            assert (await world.status(source)).rows == ROWS
 
 
 async def test_a_row_that_a_moving_list_skips_is_not_taken_for_deleted() -> None:
-    async with open_world(sources=("nexudus",), page_rows=20, **SWEEPS) as world:
+    async with open_world(sources=("nexudus",), page_rows=6, **SWEEPS) as world:
         world.simulator.nexudus.audit_role_missing = True
         await asyncio.sleep(FILLED)
         records = world.simulator.nexudus.records
@@ -178,11 +178,11 @@ async def test_a_row_that_a_moving_list_skips_is_not_taken_for_deleted() -> None
 
 
 async def test_an_order_that_moves_proves_nothing_missing() -> None:
-    async with open_world(sources=("chartmogul",), page_rows=50) as world:
+    async with open_world(sources=("chartmogul",), page_rows=15) as world:
         await asyncio.sleep(FILLED)
         world.simulator.chartmogul.faults.add(PAGE_FAULTS["moved-order"], times=None, kinds={"list"})
         lost = forget(world, "chartmogul", 3)
-        await asyncio.sleep(3_600)
+        await asyncio.sleep(1_500)
         assert lost <= world.stored("chartmogul")
         status = await world.status("chartmogul")
         assert (status.state, status.last_error) == (State.INCOMPLETE, Problem.MOVED_ORDER)
@@ -205,7 +205,7 @@ async def test_a_row_that_comes_late_behind_the_last_increment_is_seen() -> None
 
 
 async def test_a_count_that_differs_from_the_vendors_is_told() -> None:
-    async with open_world(sources=("nexudus",), page_rows=50, **SWEEPS) as world:
+    async with open_world(sources=("nexudus",), page_rows=15, **SWEEPS) as world:
         world.simulator.nexudus.faults.add(PAGE_FAULTS["wrong-total"], times=None, kinds={"list"})
         await asyncio.sleep(FILLED)
         status = await world.status("nexudus")
@@ -218,7 +218,7 @@ async def test_a_row_that_cannot_be_read_keeps_its_stored_deal() -> None:
         world.simulator.nexudus.audit_role_missing = True
         await asyncio.sleep(FILLED)
         world.simulator.nexudus.faults.add(PAGE_FAULTS["unreadable-row"], times=None, kinds={"list"})
-        await asyncio.sleep(3_600)
+        await asyncio.sleep(1_500)
         assert world.stored("nexudus") == all_of(world, "nexudus")
         assert (await world.status("nexudus")).state is State.CURRENT
 
@@ -229,7 +229,7 @@ async def test_rows_without_an_id_prove_nothing_missing() -> None:
         await asyncio.sleep(FILLED)
         lost = forget(world, "nexudus", 1)
         world.simulator.nexudus.faults.add(PAGE_FAULTS["row-without-id"], times=None, kinds={"list"})
-        await asyncio.sleep(3_600)
+        await asyncio.sleep(1_500)
         assert lost <= world.stored("nexudus")
         assert (await world.status("nexudus")).last_error == Problem.UNREADABLE_ROWS
 
@@ -238,7 +238,7 @@ async def test_rows_without_an_id_prove_nothing_missing() -> None:
 
 
 async def test_a_sweep_goes_on_where_it_was_refused() -> None:
-    async with open_world(sources=("chartmogul",), page_rows=20) as world:
+    async with open_world(sources=("chartmogul",), page_rows=6) as world:
         refusal = faults.status(429, headers={"Retry-After": "40"})
         for after in (3, 5, 6):
             world.simulator.chartmogul.faults.add(refusal, times=1, kinds={"list"}, after=after)
@@ -249,15 +249,15 @@ async def test_a_sweep_goes_on_where_it_was_refused() -> None:
 
 
 async def test_an_increment_of_many_pages_goes_on_where_it_was_refused() -> None:
-    async with open_world(sources=("nexudus",), page_rows=20) as world:
+    async with open_world(sources=("nexudus",), page_rows=6) as world:
         await asyncio.sleep(300)
-        for id_ in list(world.simulator.nexudus.records)[:100]:
+        for id_ in list(world.simulator.nexudus.records)[:30]:
             world.simulator.nexudus.update(id_, {"Name": "many"})
         for after in (2, 4):
             world.simulator.nexudus.faults.add(faults.ooops(500), times=3, kinds={"list"}, after=after)
         before = world.state("nexudus").changes_until
         await asyncio.sleep(200)
-        assert all(world.deal("nexudus", id_).name == "many" for id_ in list(world.simulator.nexudus.records)[:100])
+        assert all(world.deal("nexudus", id_).name == "many" for id_ in list(world.simulator.nexudus.records)[:30])
         assert (world.state("nexudus").changes_until or 0) > (before or 0)
 
 

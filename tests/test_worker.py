@@ -11,7 +11,7 @@ from store.errors import StoreUnavailable
 from sync.run import Problem
 from sync.status import State
 from tests import loops
-from tests.sync_world import InlineDatabase, open_world, world_sync
+from tests.sync_world import ROWS, InlineDatabase, open_world, world_sync
 
 LOOPS = loops.WITH_ITS_OWN_TIME
 
@@ -41,7 +41,7 @@ async def test_a_store_that_was_away_is_filled_again() -> None:
             await asyncio.sleep(60)
             world.database.error = None
             await asyncio.sleep(120)
-            assert len(world.stored("nexudus")) == 200
+            assert len(world.stored("nexudus")) == ROWS
             world.database.error = StoreUnavailable("away")
             await asyncio.sleep(120)
             world.database.error = None
@@ -109,13 +109,13 @@ async def test_each_run_is_one_line_of_counts(caplog: pytest.LogCaptureFixture) 
         await asyncio.sleep(30)
     lines = [record.getMessage() for record in caplog.records if record.name == "opportunity_graph.sync"]
     assert [line for line in lines if "sweep" in line] == [
-        "nexudus sweep: complete: 200 rows, 200 changed, 0 deleted, 1 requests, 0.0 s"
+        f"nexudus sweep: complete: {ROWS} rows, {ROWS} changed, 0 deleted, 1 requests, 0.0 s"
     ]
 
 
 async def test_a_first_sweep_that_takes_long_says_how_far_it_is(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, logger="opportunity_graph.sync")
-    async with open_world(sources=("nexudus",), page_rows=2, rationed=True):
+    async with open_world(sources=("nexudus",), deals=(200, 200), page_rows=2, rationed=True):
         await asyncio.sleep(190)
     lines = [record.getMessage() for record in caplog.records if "so far" in record.getMessage()]
     assert 2 <= len(lines) <= 12
@@ -123,7 +123,7 @@ async def test_a_first_sweep_that_takes_long_says_how_far_it_is(caplog: pytest.L
 
 
 async def test_what_a_run_did_is_kept() -> None:
-    async with open_world(sources=("nexudus",), page_rows=50) as world:
+    async with open_world(sources=("nexudus",), page_rows=15) as world:
         await asyncio.sleep(30)
         (run,) = world.runs("nexudus", "sweep")
-        assert (run.state, run.rows, run.changed, run.requests) == ("complete", 200, 200, 4)
+        assert (run.state, run.rows, run.changed, run.requests) == ("complete", ROWS, ROWS, 4)

@@ -60,7 +60,10 @@ def step(at: Position, envelope: Envelope, ids: Sequence[int], count: int) -> tu
     """
     is_falling = at.is_falling if at.last_id else len(ids) > 1 and ids[0] > ids[-1]
     passed = [id_ for id_ in ids if at.has_passed(id_)]
-    has_next = bool(count) and _has_next(at, envelope, count)
+    # Who does not say whether there are more is not to be counted after, where a shorter page shows rows again: it has
+    # begun before the offset.
+    is_recounted = envelope.has_next_page is None and bool(passed) and count < at.size
+    has_next = bool(count) and (is_recounted or _has_next(at, envelope, count))
     size = count if has_next else at.size
     # If the size is not the one asked for, nobody knows by which of the two the vendor has counted: by the smaller
     # offset rows come again, by the larger they would be left out.
