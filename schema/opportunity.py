@@ -45,8 +45,8 @@ class Money:
 
 
 @strawberry.type(
-    description="The salesperson or admin responsible for a deal. Nexudus knows the name, ChartMogul the email address; "
-    "the operator's list of people joins both."
+    description="The salesperson or admin responsible for a deal. Nexudus knows the name, ChartMogul the email "
+    "address; the operator's list of people joins both."
 )
 class OpportunityOwner:
     """The owner; what a source does not record is null."""

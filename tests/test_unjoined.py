@@ -1,7 +1,14 @@
-"""`schema.unjoined`: a ChartMogul customer's names take a request of their own, and only if they are selected."""
+"""`schema.unjoined`: a ChartMogul customer's names take a request of their own, and only if they are selected.
 
+And `schema.context`: the address of a record.
+"""
+
+import pytest
+
+from resolvers.nexudus import NexudusSettings
+from resolvers.settings import BadSettings, read
 from simulator import CHARTMOGUL_EXAMPLE_ID, faults
-from tests.harness import Graph
+from tests.harness import CACHES, Graph, open_graph
 
 CUSTOMER = f"""{{ chartMogulOpportunity(sourceId: "{CHARTMOGUL_EXAMPLE_ID}") {{
     stageName customer {{ sourceId name companyName email }} }} }}"""
@@ -48,3 +55,30 @@ async def test_deals_of_one_customer_ask_for_it_once(graph: Graph) -> None:
     found = (await graph.ask(query, {"ids": ids}))["data"]["chartMogulOpportunities"]
     assert len({one["customer"]["name"] for one in found}) == 1
     assert len([call for call in upstream.calls if call.kind == "customer"]) == 1
+
+
+async def test_what_is_cached_is_asked_for_once_and_answered_alike() -> None:
+    async with open_graph(**CACHES) as graph:
+        answers = [await graph.ask(CUSTOMER) for _ in range(3)]
+        assert answers[0] == answers[1] == answers[2]
+        assert answers[0]["data"]["chartMogulOpportunity"]["customer"]["name"]
+        assert [call.kind for call in graph.simulator.chartmogul.calls] == ["get", "customer"]
+
+
+async def test_a_records_address_is_that_of_the_operators_pattern() -> None:
+    pattern = "https://crm.example.com/#/deals/{sourceId}?from=graph"
+    query = CUSTOMER.replace("stageName", "url")
+    async with open_graph(CHARTMOGUL_RECORD_URL=pattern) as graph:
+        found = (await graph.ask(query))["data"]["chartMogulOpportunity"]["url"]
+        assert found == f"https://crm.example.com/#/deals/{CHARTMOGUL_EXAMPLE_ID}?from=graph"
+    async with open_graph() as graph:
+        assert (await graph.ask(query))["data"]["chartMogulOpportunity"]["url"] is None
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["javascript:{sourceId}", "https://{sourceId}/", "https://x.org/", "https://x.org/{sourceId}{sourceId}", "x/{id}"],
+)
+def test_a_pattern_that_makes_no_address_is_refused_at_start(pattern: str) -> None:
+    with pytest.raises(BadSettings, match="NEXUDUS_RECORD_URL: must be a URL like"):
+        read(NexudusSettings, {"NEXUDUS_RECORD_URL": pattern})

@@ -40,13 +40,16 @@ class CustomerClient:
 
 
 def cache_settings(settings: CacheSettings) -> CacheSettings:
-    """Return how customers are kept: longer than records, and not at all where these are not."""
+    """Return how customers are kept: longer than records, and not at all where these are not.
+
+    None is served when its time is over: an answer says which records are stale, and a customer is none.
+    """
     if not (settings.cache_fresh_seconds or settings.cache_missing_seconds or settings.cache_stale_seconds):
         return CacheSettings(cache_fresh_seconds=0, cache_missing_seconds=0, cache_stale_seconds=0)
     return CacheSettings(
         cache_fresh_seconds=FRESH_SECONDS,
         cache_missing_seconds=MISSING_SECONDS,
-        cache_stale_seconds=max(FRESH_SECONDS, settings.cache_stale_seconds),
+        cache_stale_seconds=FRESH_SECONDS,
         cache_max_records=settings.cache_max_records,
         cache_max_bytes=settings.cache_max_bytes,
     )
