@@ -3,7 +3,7 @@
 `docs/security.md` explains each setting. How each check works is in `web/` and `schema/`; here they get their values.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Container, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from time import monotonic, time
@@ -20,9 +20,10 @@ from resolvers.settings import Count, Seconds, Secret, Settings, check_url, read
 from schema.access import SCOPES, Access
 from web.auth.api_keys import ApiKeys, read_keys
 from web.auth.callers import Caller, Callers
-from web.auth.cors import Cors, check_origin
+from web.auth.cors import Cors, LoopbackOrigins, check_origin
 from web.auth.csrf import comes_from_here, is_loopback
 from web.concurrency_limit import ConcurrencyLimit
+from web.download import DownloadLimits
 from web.endpoint import RequestPolicy
 from web.manifest import read_manifest
 from web.persisted_documents import Mode, PersistedDocuments
@@ -100,11 +101,18 @@ class SecuritySettings(Settings, frozen=True, kw_only=True):
     max_request_bytes: Annotated[int, Meta(ge=1_000, le=10_000_000)] = 256_000
     request_body_timeout_seconds: Seconds = 10.0
     max_concurrent_requests: Count = 500
+    exports: bool | None = None
+    max_concurrent_exports: Count = 2
+    export_timeout_seconds: Annotated[float, Meta(gt=0, le=86_400)] = 300.0
 
     @property
-    def origins(self) -> tuple[str, ...]:
-        """The sites whose pages may read answers."""
-        return tuple(self.cors_origins.split())
+    def allows_exports(self) -> bool:
+        """Whether lists may be exported: as EXPORTS says, else unless callers are bound to listed documents."""
+        return self.persisted_queries != "listed-only" if self.exports is None else self.exports
+
+    def origins(self, *, demo: bool) -> Container[str]:
+        """Return the sites whose pages may read answers; those of this machine, in a demo that lists none."""
+        return self.cors_origins.split() or (LoopbackOrigins() if demo else ())
 
     def problems(self) -> Iterable[str]:
         """Yield what is malformed, without repeating a value."""
@@ -113,7 +121,7 @@ class SecuritySettings(Settings, frozen=True, kw_only=True):
                 _keys(secret)
             except ValueError as error:
                 yield f"{name}: {error}"
-        if fault := next((fault for origin in self.origins if (fault := check_origin(origin))), None):
+        if fault := next((fault for origin in self.cors_origins.split() if (fault := check_origin(origin))), None):
             yield f"CORS_ORIGINS: {fault}"
         try:
             self.manifest()
@@ -174,13 +182,14 @@ class SecurityParts:
     def insecure_urls(self, all_settings: Iterable[Settings]) -> Iterable[str]:
         """Yield the URLs over which credentials, or the keys that tokens are verified with, would travel in the clear.
 
-        Every setting whose name ends in `URL` is one of these.
+        Every setting whose name ends in `URL` is one of these, but for addresses that are only shown.
         """
         if self.general.allow_insecure_sources:
             return
         for settings in all_settings:
             for name, field in variables(type(settings)).items():
-                url = urlsplit(getattr(settings, field.name) or "") if name.endswith("URL") else None
+                is_asked = name.endswith("URL") and not name.endswith("RECORD_URL")
+                url = urlsplit(getattr(settings, field.name) or "") if is_asked else None
                 if url and url.scheme == "http" and not is_loopback(url.hostname or ""):
                     yield f"{name}: must be https, or everybody on the way can read and change what is sent; {ALLOW_IT}"
 
@@ -192,9 +201,9 @@ class SecurityParts:
         """Return the limits of an operation."""
         return QueryLimits(**{name: getattr(self.limits, name) for name in self.limits.__struct_fields__})
 
-    def middleware(self) -> list[Middleware]:
+    def middleware(self, *, demo: bool) -> list[Middleware]:
         """Return what surrounds every page, the outermost first."""
-        return [Middleware(Cors, self.general.origins)]
+        return [Middleware(Cors, self.general.origins(demo=demo))]
 
 
 class Security:
@@ -251,8 +260,11 @@ class Security:
             concurrency_limit=ConcurrencyLimit(settings.max_concurrent_requests),
             uploads=ConcurrencyLimit(settings.max_concurrent_requests),
             documents=PersistedDocuments(settings.persisted_queries, settings.manifest()),
-            origins=settings.origins,
+            origins=settings.origins(demo=demo),
             preflight_header_required=settings.authentication == "proxy",
+        )
+        self.download_limits = DownloadLimits(
+            ConcurrencyLimit(settings.max_concurrent_exports), settings.export_timeout_seconds
         )
 
     @asynccontextmanager

@@ -16,9 +16,10 @@ import os
 import re
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+import textwrap
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager
 from io import StringIO
 from math import ceil
 from os import environ
@@ -40,11 +41,12 @@ from engine.answer import Answer
 from httpclient.client import open_session
 from httpserver.connection import ConnectionLimits
 from httpserver.envelope import Envelope
+from httpserver.http_errors import HTTPError
 from httpserver.protocol import protocol
 from httpserver.shutdown import DrainingServer, several_at_once
 from resolvers import stored_record
 from resolvers.chartmogul import CHARTMOGUL
-from resolvers.errors import BadUserInput
+from resolvers.errors import BadUserInput, ResolverError
 from resolvers.fetching.scheduler import Scheduler, open_scheduler
 from resolvers.fetching.upstream_context import UpstreamContext
 from resolvers.loaders import Loaders
@@ -59,6 +61,8 @@ from schema import build_restricted_schema, build_schema
 from schema.context import Context
 from schema.deals.columns import columns
 from schema.deals.exchange_rates import BadRates, ExchangeRates, read_rates
+from schema.deals.export_request import PARAMETERS as EXPORT_PARAMETERS
+from schema.deals.export_request import Encode, ExportArguments, open_export
 from schema.deals.listed_fields import closed_fields
 from schema.deals.service import Deals
 from schema.execution import build_engine
@@ -69,7 +73,10 @@ from store.database import StoreUnavailable, open_database, problem_with
 from sync.service import open_sync
 from sync.settings import DAY_SECONDS, SyncSettings
 from web.application import Application
+from web.auth.callers import Caller
+from web.download import Download, Table
 from web.endpoint import AtPath, GraphQLEndpoint, GraphQLResponse
+from web.file_formats import CSV, NDJSON
 from web.graphiql.page import GraphiQL, Sample
 from web.health import Health
 from web.not_found import not_found
@@ -81,9 +88,17 @@ gc.enable()
 PATH = "/graphql"
 """Where the graph is."""
 
+EXPORT = "/export/opportunities"
+"""Where lists are as files; their formats are its endings."""
+
 SAMPLES = Path(__file__).parent / "examples" / "queries"
 
-DEMO_PACE = {"SYNC_INCREMENT_SECONDS": "5", "SYNC_INCREMENT_LONGEST_SECONDS": "5", "SYNC_FULL_SWEEP_SECONDS": "60"}
+DEMO_PACE = {
+    "SYNC_INCREMENT_SECONDS": "5",
+    "SYNC_INCREMENT_LONGEST_SECONDS": "5",
+    "SYNC_FULL_SWEEP_SECONDS": "60",
+    "SYNC_CUSTOMERS_PER_MINUTE": "1000",
+}
 """The demo's sources have no rations, and whoever tries it out does not want to wait."""
 
 NOTHING_CONFIGURED = (
@@ -250,8 +265,9 @@ def create_app(
     closed = closed_fields(custom_attributes_too=settings.security.general.custom_attributes_are_personal)
     health = Health()
     security = Security(settings.security, demo=settings.demo, clock=clock, wall_clock=wall_clock)
+    schema = build_schema()
     engine = build_engine(
-        build_schema(),
+        schema,
         # Where callers have no credentials, all of them may see everything: nobody would be answered with it.
         restricted=build_restricted_schema(
             custom_attributes_too=settings.security.general.custom_attributes_are_personal
@@ -282,6 +298,20 @@ def create_app(
         # What failed, or tells of the way it came, is another answer the next time.
         validator = None if found.errors or found.extensions or context.has_listed else loaders.validator
         return GraphQLResponse(found.body(), is_request_error=found.is_request_error, validator=validator)
+
+    async def open_table(given: Mapping[str, Any], caller: Caller) -> Table:
+        operation = UpstreamContext(settings.transport.operation_deadline_seconds)
+        context = Context(Loaders({}, operation), operation, settings.security.access(caller), deals=deals)
+        with _refusals():
+            export = await open_export(export_arguments, given, context)
+
+        async def pieces(encode: Encode) -> AsyncGenerator[bytes, None]:
+            with _refusals():
+                async with aclosing(export.pieces(encode)) as found:
+                    async for piece in found:
+                        yield piece
+
+        return Table(export.name, [column.name for column in export.columns], pieces, export.headers)
 
     @asynccontextmanager
     async def lifespan(_: object) -> AsyncIterator[None]:
@@ -326,12 +356,41 @@ def create_app(
     endpoint = GraphQLEndpoint(answer, page=page, security=security.security, clock=clock)
     home = Route("/", lambda _: RedirectResponse(PATH))
     routes = [home, *health.routes(), *(graphiql.routes() if graphiql else ())]
-    layers = [Middleware(Envelope), *settings.security.middleware(), Middleware(AtPath, PATH, endpoint)]
+    if settings.security.general.allows_exports:
+        export_arguments = ExportArguments(schema)
+        routes += [
+            Route(
+                f"{EXPORT}.{format_.ending}",
+                Download(
+                    open_table,
+                    format_,
+                    parameters=EXPORT_PARAMETERS,
+                    security=security.security,
+                    limits=security.download_limits,
+                ),
+            )
+            for format_ in (CSV, NDJSON)
+        ]
+    layers = [
+        Middleware(Envelope),
+        *settings.security.middleware(demo=settings.demo),
+        Middleware(AtPath, PATH, endpoint),
+    ]
     pages = {HTTPException: not_found}
     app = Application(routes=routes, middleware=layers, lifespan=lifespan, exception_handlers=pages)
     app.router.redirect_slashes = False  # its redirects go wherever `Host` says, and a POST is not repeated by all
     app.state.endpoint, app.state.health = endpoint, health
     return app
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Make errors of the graph refusals of a request."""
+    try:
+        yield
+    except ResolverError as error:
+        status = {"BAD_USER_INPUT": 400, "FORBIDDEN": 403}.get(error.code, 503 if error.retryable else 500)
+        raise HTTPError(status, error.message, code=error.code, retryable=error.retryable) from None
 
 
 def check_store(settings: AllSettings) -> None:
@@ -376,8 +435,11 @@ def _read(struct: type[Settings], variables: Mapping[str, str], problems: list[s
 async def _simulated_sources() -> AsyncIterator[dict[str, SourceSettings]]:
     from simulator import Simulator  # a server of real sources never loads it
 
-    simulator = Simulator()
+    simulator = Simulator(is_demo=True)
     async with simulator.serve() as urls:
+        logging.getLogger("opportunity_graph.demo").info(
+            "the simulated sources fail on demand: %s/faults", urls.control
+        )
         # Unrationed like the simulator: nobody's account suffers from a demo.
         given = simulator.environment(urls) | {f"{source.name}_RATIONED".upper(): "false" for source in SOURCES}
         yield {source.name: read(source.settings, given) for source in SOURCES}
@@ -479,10 +541,12 @@ def _greeting(settings: AllSettings, listener: socket.socket) -> str:
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}/graphql"
     if not settings.demo:
         return f"{_summary(settings)}\nServing {url}"
-    queries = "\n".join(f"--- {sample.name}\n{sample.query}{sample.variables}" for sample in samples())
+    tabs = samples()
+    names = textwrap.fill(", ".join(sample.name for sample in tabs), 100, initial_indent="  ", subsequent_indent="  ")
     return (
         f"The opportunity graph, over simulated sources with invented people: {url}\n\n"
-        f"Three queries to try; they are open in GraphiQL's tabs:\n\n{queries}\n"
+        f"{len(tabs)} queries are open in GraphiQL's tabs, the ten questions of docs/questions.md first:\n\n{names}\n\n"
+        f"The first one:\n\n{tabs[0].query}\n"
         "From a shell:\n\n"
         f"  curl {url} -H 'Content-Type: application/json' \\\n"
         '    -d \'{"query": "{ nexudusOpportunity(sourceId: \\"1427000501\\") { status stageName } }"}\'\n\n'

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 
+from httpserver.reset import reset
 from httpserver.timeouts import Deadline, ReadingClient
 
 LINGER_SECONDS = 5.0
@@ -134,7 +135,7 @@ class Connection(asyncio.Protocol):
         """End the connection at once."""
         if self._state is not State.CLOSED:
             self._state = State.CLOSED
-            self.transport.abort()
+            reset(self.transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Take the end of the connection: nobody waits any longer."""

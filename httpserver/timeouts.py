@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Callable
 
+from httpserver.reset import reset
+
 WRITE_SECONDS = 10.0
 WRITE_BYTES = 65_536
 """In so many seconds a client has to read so many bytes of a response that is larger."""
@@ -61,7 +63,7 @@ class ReadingClient:
     def _check(self) -> None:
         unread = self._transport.get_write_buffer_size()
         if unread > self._unread - WRITE_BYTES:
-            self._transport.abort()
+            reset(self._transport)
             return
         self._unread = unread
         self._timer = self._loop.call_later(WRITE_SECONDS, self._check)

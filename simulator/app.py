@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import cast
+from typing import Any, cast
 
 from aiohttp import web
 
@@ -50,21 +50,26 @@ class Simulator:
         clock: Callable[[], float] = _now,
         deals: tuple[int, int] | None = None,
         today: datetime | None = None,
+        is_demo: bool = False,
     ) -> None:
         """Take the seed of the records, whether the vendors' request rates hold, and a clock in seconds.
 
         `deals`: how many records Nexudus and ChartMogul have, at least 200; 200 each unless given. With it, or with
         `today`, the vendors have a time: it is `today` (UTC; now) when the simulator is made, and goes on with `clock`.
+        `is_demo`: in place of records for tests, the last 400 days of a company that one can believe in.
         """
-        if deals is not None:
-            if min(deals) < FEWEST_DEALS:
-                raise ValueError(f"each vendor has at least {FEWEST_DEALS} deals")
+        if is_demo and deals is not None:
+            raise ValueError("the demo has as many deals as it has")
+        if deals is not None and min(deals) < FEWEST_DEALS:
+            raise ValueError(f"each vendor has at least {FEWEST_DEALS} deals")
+        if deals is not None or is_demo:
             today = today or datetime.now(UTC)
         nexudus_deals, chartmogul_deals = deals or (0, 0)
+        world: dict[str, Any] = {"today": today, "is_demo": is_demo}
         self.calls: list[Call] = []
         """Every request to either vendor, in order of arrival."""
-        self.nexudus = Nexudus(seed, throttled, clock, self.calls, deals=nexudus_deals, today=today)
-        self.chartmogul = ChartMogul(seed, throttled, clock, self.calls, deals=chartmogul_deals, today=today)
+        self.nexudus = Nexudus(seed, throttled, clock, self.calls, deals=nexudus_deals, **world)
+        self.chartmogul = ChartMogul(seed, throttled, clock, self.calls, deals=chartmogul_deals, **world)
         self._working: set[asyncio.Task[object]] = set()
 
     @property

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal
 
 from . import chartmogul_list, chartmogul_writes
 from .calls import Call, Kind
+from .chartmogul_demo import chartmogul_demo, chartmogul_demo_customers
 from .chartmogul_records import CUSTOMERS, chartmogul_customers, chartmogul_deals, chartmogul_records
 from .nexudus import decoded_basic
 from .replies import Reply
@@ -23,6 +24,8 @@ LIMITS = ((40, 1.0),)
 MAX_PARALLEL = 20
 _records = originals(chartmogul_records)
 _deals = originals(chartmogul_deals)
+_demo = originals(chartmogul_demo)
+_demo_customers = originals(chartmogul_demo_customers)
 _customers = originals(chartmogul_customers)
 UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
@@ -57,11 +60,13 @@ class ChartMogul(Upstream):
         *,
         deals: int = 0,
         today: datetime | None = None,
+        is_demo: bool = False,
     ) -> None:
-        """Take what every upstream takes, and how many records there are, if not 200, at what time."""
+        """Take what every upstream takes, and how many records there are, if not 200, at what time; or the demo's."""
         super().__init__(seed, throttled, clock, log)
         self.today = today
         self._deals = deals
+        self._is_demo = is_demo
         self.records: dict[str, dict[str, Any]] = {}
         self.customers: dict[str, dict[str, Any]] = {}
         self._restore()
@@ -89,6 +94,10 @@ class ChartMogul(Upstream):
     def _restore(self) -> None:
         self.records.clear()
         self.customers.clear()
+        if self._is_demo:
+            self.records.update(_demo(self.seed, self.today))
+            self.customers.update(_demo_customers(self.seed))
+            return
         if self._deals:
             self.records.update(_deals(self.seed, self._deals, self.today))
             self.customers.update(_customers(self.seed, CUSTOMERS))

@@ -5,12 +5,13 @@
 import json
 import random
 import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 from .people import COUNT as COUNT_OF_PEOPLE
-from .people import known_to_chartmogul
+from .people import Person, known_to_chartmogul
 
 DATA = Path(__file__).parent / "data"
 EXAMPLE: Final[dict[str, Any]] = json.loads((DATA / "chartmogul_example.json").read_text("utf-8"))
@@ -95,7 +96,12 @@ def chartmogul_deals(seed: int, count: int, today: datetime) -> dict[str, dict[s
 
 
 def chartmogul_customers(seed: int, count: int = COUNT_OF_PEOPLE) -> dict[str, dict[str, Any]]:
-    """Return the customers by uuid, of `count` people in all; only part of the vendor's fields."""
+    """Return the customers by uuid, of `count` people in all."""
+    return customer_records(known_to_chartmogul(seed, count))
+
+
+def customer_records(known: Sequence[Person]) -> dict[str, dict[str, Any]]:
+    """Return people as ChartMogul's customers by uuid; only part of the vendor's fields."""
     return {
         person.customer_uuid: {
             "uuid": person.customer_uuid,
@@ -106,7 +112,7 @@ def chartmogul_customers(seed: int, count: int = COUNT_OF_PEOPLE) -> dict[str, d
             "company": person.company or "",
             "status": "Lead",
         }
-        for number, person in enumerate(known_to_chartmogul(seed, count))
+        for number, person in enumerate(known)
     }
 
 

@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl
 
 from . import nexudus_audit, nexudus_list, nexudus_writes
 from .calls import Call, Kind
+from .nexudus_demo import nexudus_demo
 from .nexudus_records import nexudus_deals, nexudus_records
 from .replies import Reply, text
 from .throttle import Throttle
@@ -27,6 +28,7 @@ LIMITS = ((1, 0.1), (120, 60.0), (5_000, 3_600.0))
 WAIT = "You must wait before accessing this url again."
 _records = originals(nexudus_records)
 _deals = originals(nexudus_deals)
+_demo = originals(nexudus_demo)
 NOT_FOUND = Reply(404, data="Not found")
 DENIED = Reply(
     401, data={"Message": "Authorization has been denied for this request."}, headers={"WWW-Authenticate": "Bearer"}
@@ -67,11 +69,13 @@ class Nexudus(Upstream):
         *,
         deals: int = 0,
         today: datetime | None = None,
+        is_demo: bool = False,
     ) -> None:
-        """Take what every upstream takes, and how many records there are, if not 200, at what time."""
+        """Take what every upstream takes, and how many records there are, if not 200, at what time; or the demo's."""
         super().__init__(seed, throttled, clock, log)
         self.today = today
         self._deals = deals
+        self._is_demo = is_demo
         self.records: dict[int, dict[str, Any]] = self._originals()
         self.audit_trail: list[dict[str, Any]] = []
         """Entries for what was written since the last reset, the oldest first."""
@@ -117,6 +121,8 @@ class Nexudus(Upstream):
         self.records.update(self._originals())
 
     def _originals(self) -> dict[int, dict[str, Any]]:
+        if self._is_demo:
+            return _demo(self.seed, self.today)
         return _deals(self.seed, self._deals, self.today) if self._deals else _records(self.seed)
 
     def create(self, fields: Mapping[str, Any]) -> int:

@@ -101,7 +101,7 @@ def _ordinary(
     kind = chance.randrange(len(TYPES) + 1)
     record = {
         "Name": title,
-        **_column(chance.randrange(len(BUSINESSES)), chance.randrange(len(BOARDS)), stage),
+        **column(chance.randrange(len(BUSINESSES)), chance.randrange(len(BOARDS)), stage),
         "CoworkerId": person.coworker_id,
         "CoworkerFullName": person.name,
         "CoworkerCoworkerType": "Company" if person.company else "Individual",
@@ -148,7 +148,8 @@ def _ordinary(
     return {key: record[key] for key in FIELDS}
 
 
-def _column(business: int, board: int, stage: int) -> dict[str, Any]:
+def column(business: int, board: int, stage: int) -> dict[str, Any]:
+    """Return the fields of a board's column, by the places in `BUSINESSES`, `BOARDS` and `STAGES`."""
     name, currency_id, currency = BUSINESSES[business]
     place = business * len(BOARDS) + board
     return {

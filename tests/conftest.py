@@ -106,9 +106,10 @@ def pytest_asyncio_loop_factories(item: pytest.Item) -> "Loops":
 BEHAVIOUR = frozenset(
     f"test_{name}"
     for name in (
-        "access attacks attacks_bodies attacks_disclosure attacks_ids callers canaries chartmogul_client csrf endpoint "
-        "engine faults federation federation_batching fields httpserver_envelope_headers httpserver_envelope_ids "
-        "nexudus_client nexudus_tokens nulls outages persisted_documents query reaching_sources"
+        "access attacks attacks_bodies attacks_disclosure attacks_ids callers canaries chartmogul_client csrf "
+        "download_ways_in endpoint engine faults federation federation_batching fields httpserver_envelope_headers "
+        "httpserver_envelope_ids nexudus_client nexudus_tokens nulls outages persisted_documents query "
+        "reaching_sources"
     ).split()
 )
 """The files whose tests run once for each way into a graph (`tests/harness.py`)."""

@@ -4,6 +4,7 @@ import logging
 
 import pytest
 
+from security import SecuritySettings
 from tests.harness import Graph, Response, open_graph
 from web.auth.cors import MAX_LOGGED_ORIGINS, check_origin
 
@@ -160,3 +161,27 @@ async def test_requests_that_come_from_no_page_know_nothing_of_cors() -> None:
         assert not any(name.startswith("access-control") for name in answer.headers)
         options = await graph.request("OPTIONS", "/graphql")
         assert options.status == 405
+
+
+@pytest.mark.parametrize(
+    "origin", ["http://localhost:5173", "http://127.0.0.1:4000", "https://[::1]", "http://localhost"]
+)
+def test_a_demo_that_lists_no_origin_lets_pages_of_this_machine_read(origin: str) -> None:
+    assert origin in SecuritySettings().origins(demo=True)
+    assert origin not in SecuritySettings().origins(demo=False)
+    assert origin not in SecuritySettings(cors_origins=SITE).origins(demo=True)
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        SITE,
+        "null",
+        "http://localhost.example.com",
+        "http://evil.example.com:5173",
+        "http://localhost@x",
+        "http://[:::]",
+    ],
+)
+def test_a_demo_lets_no_other_pages_read(origin: str) -> None:
+    assert origin not in SecuritySettings().origins(demo=True)

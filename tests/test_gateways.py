@@ -1,7 +1,7 @@
 """Gateways, composers and clients of the GraphQL world against a running server, each in its own program.
 
 The programs are in `tests/gateways`, with the packages they need: `npm install --prefix tests/gateways`. Hive Gateway
-is installed by itself, in its example: `npm install --prefix examples/hive-gateway`. Nothing here leaves loopback.
+and the frontend are installed by themselves, in their examples. Nothing here leaves loopback.
 
 They take as long as half of all other tests together: `make gateways` runs them, `make test` does not, `.ci/run` does.
 """
@@ -24,6 +24,8 @@ EXAMPLES = REPOSITORY / "examples"
 SHARED = {"checks", "scenarios"}
 RUN = sorted({file.stem for file in PROGRAMS.glob("*.mjs")} - SHARED)
 HIVE = EXAMPLES / "hive-gateway"
+FRONTEND = EXAMPLES / "frontend"
+BY_THEMSELVES = {"hive_gateway": HIVE, "frontend": FRONTEND}
 PINNED = [PROGRAMS / "package.json", *sorted(EXAMPLES.glob("*/package.json"))]
 
 NODE = shutil.which("node")
@@ -58,15 +60,16 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if not (PROGRAMS / "node_modules").is_dir():
         pytest.skip(f"its packages are not installed: {INSTALL} tests/gateways")
     folder = tmp_path_factory.mktemp("gateways")
-    without = shutil.ignore_patterns("node_modules", "build", "gql", "supergraph.graphql")
+    without = shutil.ignore_patterns("node_modules", "dist", "gql", "supergraph.graphql")
     shutil.copytree(PROGRAMS, folder / "tests" / "gateways", ignore=without)
     shutil.copytree(EXAMPLES, folder / "examples", ignore=without)
     for file in ("schema.graphql", ".env.example"):
         shutil.copy(REPOSITORY / file, folder / file)
     shutil.copytree(REPOSITORY / "docs", folder / "docs")
     (folder / "node_modules").symlink_to(PROGRAMS / "node_modules")
-    if (HIVE / "node_modules").is_dir():
-        (folder / "examples" / "hive-gateway" / "node_modules").symlink_to(HIVE / "node_modules")
+    for example in BY_THEMSELVES.values():
+        if (example / "node_modules").is_dir():
+            (folder / "examples" / example.name / "node_modules").symlink_to(example / "node_modules")
     return folder
 
 
@@ -74,19 +77,14 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.gateways
 @pytest.mark.parametrize("program", RUN)
 def test_program_finds_nothing_wrong(program: str, copy: Path, server_url: str, subtests: pytest.Subtests) -> None:
-    if program == "hive_gateway" and not (HIVE / "node_modules").is_dir():
-        pytest.skip(f"its packages are not installed: {INSTALL} examples/hive-gateway")
+    example = BY_THEMSELVES.get(program)
+    if example and not (example / "node_modules").is_dir():
+        pytest.skip(f"the packages of examples/{example.name} are not installed: CONTRIBUTING.md has the command")
     assert NODE is not None
     done = subprocess.run(
         [NODE, copy / "tests" / "gateways" / f"{program}.mjs", server_url],
         cwd=copy,
-        env={
-            "PATH": os.environ.get("PATH", ""),
-            "HOME": str(copy),
-            "NO_COLOR": "1",
-            "PYTHON": sys.executable,
-            "SERVER_FILE": str(REPOSITORY / "server.py"),
-        },
+        env={"PATH": os.environ.get("PATH", ""), "HOME": str(copy), "NO_COLOR": "1"},
         capture_output=True,
         text=True,
         timeout=SECONDS,
@@ -101,10 +99,17 @@ def test_program_finds_nothing_wrong(program: str, copy: Path, server_url: str, 
     assert failed or done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
 
 
+def packages(file: Path) -> dict[str, str]:
+    """Return the versions of the packages that a folder's file names."""
+    content = json.loads(file.read_text())
+    found: dict[str, str] = content["dependencies"] | content.get("devDependencies", {})
+    return found
+
+
 def test_every_package_is_pinned_to_one_version() -> None:
     versions: dict[str, set[str]] = {}
     for file in PINNED:
-        for name, version in json.loads(file.read_text())["dependencies"].items():
+        for name, version in packages(file).items():
             versions.setdefault(name, set()).add(version)
     loose = {name for name, found in versions.items() if not all(re.fullmatch(r"\d+\.\d+\.\d+", v) for v in found)}
     assert loose == set()
@@ -115,7 +120,7 @@ def test_the_page_on_federation_names_the_versions_that_are_tested() -> None:
     page = (REPOSITORY / "docs" / "federation.md").read_text("utf-8")
     named = set(re.findall(r"\d+\.\d+\.\d+", page.partition("## What is tested")[2]))
     assert named
-    assert named <= {version for file in PINNED for version in json.loads(file.read_text())["dependencies"].values()}
+    assert named <= {version for file in PINNED for version in packages(file).values()}
 
 
 def test_no_lock_file_names_a_place_to_download_from() -> None:

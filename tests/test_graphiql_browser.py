@@ -156,6 +156,7 @@ def test_a_first_visit_finds_a_tab_per_sample_the_docs_and_a_query_that_runs(pag
 
 def test_every_pane_dialog_and_popup_works_under_the_policy(page, graphiql_url):
     visit(page, graphiql_url)
+    tabs(page).filter(has_text="OwnWords").click()  # the explorer complains of arguments that are lists of enums
     page.get_by_role("button", name="Show GraphiQL Explorer").click()
     expect(page.locator(".graphiql-explorer-root")).to_contain_text("opportunity")
     page.get_by_role("button", name="Execute query").click()

@@ -4,7 +4,7 @@ Follows the GraphQL-over-HTTP specification (media types, methods, status codes)
 here: `answer` takes the parameters and gives the response.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Coroutine
+from collections.abc import Awaitable, Callable, Container, Coroutine
 from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic
@@ -64,8 +64,20 @@ class RequestPolicy:
     concurrency_limit: ConcurrencyLimit = field(default_factory=lambda: ConcurrencyLimit(500))
     uploads: ConcurrencyLimit = field(default_factory=lambda: ConcurrencyLimit(500))
     documents: PersistedDocuments = field(default_factory=PersistedDocuments)
-    origins: Collection[str] = ()
+    origins: Container[str] = ()
     preflight_header_required: bool = False
+
+    async def admit(self, request: HttpRequest, methods: str) -> Caller:
+        """Return the caller; raises `HTTPError`. It is identified first: the body of a stranger is not read.
+
+        `methods` are those that are taken, as `Allow` has them.
+        """
+        if request.method not in methods.split(", "):
+            raise HTTPError(405, f"Use {methods}.", {"Allow": methods})
+        caller = await self.identify(request)
+        if caller.has_ambient_authority:
+            check_cross_site(request, self.origins, header_required=self.preflight_header_required)
+        return caller
 
 
 class GraphQLEndpoint:
@@ -112,7 +124,7 @@ class GraphQLEndpoint:
         if not len(self._response_cache):
             return None
         request = HttpRequest(request.method, request.headers, request.server, request.query_string, body)
-        caller = result_at_once(self._admit(request))
+        caller = result_at_once(self._policy.admit(request, METHODS))
         return None if caller is None else self._response_cache.find(request, caller)
 
     def _is_for_page(self, request: HttpRequest) -> bool:
@@ -132,7 +144,7 @@ class GraphQLEndpoint:
             return internal_error(error, type_)
 
     async def _respond(self, request: HttpRequest, type_: str) -> HttpResponse:
-        caller = await self._admit(request)
+        caller = await self._policy.admit(request, METHODS)
         if request.method == "POST":
             await self._read(request)
         stored = self._response_cache.find(request, caller)
@@ -151,16 +163,6 @@ class GraphQLEndpoint:
             self._response_cache.store(request, caller, content, reply.validator)
         status = reply.status or (400 if reply.is_request_error and type_ == RESPONSE_JSON else 200)
         return HttpResponse(content, status, type_, {"Allow": "POST"} if status == 405 else {})
-
-    async def _admit(self, request: HttpRequest) -> Caller:
-        """Return the caller. It is identified first: the body of a stranger is not read."""
-        if request.method not in ("POST", "GET", "HEAD"):
-            raise HTTPError(405, f"Use {METHODS}.", {"Allow": METHODS})
-        security = self._policy
-        caller = await security.identify(request)
-        if caller.has_ambient_authority:
-            check_cross_site(request, security.origins, header_required=security.preflight_header_required)
-        return caller
 
     async def _read(self, request: HttpRequest) -> None:
         security = self._policy

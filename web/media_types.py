@@ -45,6 +45,12 @@ def response_type(head: Headers) -> str:
     return media_type(_accepted(head))
 
 
+def check_accepted(head: Headers, type_: str) -> None:
+    """Refuse a request that does not accept the one media type there is; raises `HTTPError` as `response_type` does."""
+    if not _preference(type_, _ranges(_accepted(head)))[0]:
+        raise HTTPError(406, f"This address answers with {type_}.")
+
+
 @lru_cache(maxsize=64)
 def media_type(accepted: str) -> str:
     """Return which of the two media types a value of `Accept` prefers; raises `HTTPError` as `response_type` does.
@@ -62,16 +68,17 @@ def media_type(accepted: str) -> str:
 def _preference(type_: str, ranges: list[Range]) -> tuple[float, bool]:
     """Return a media type's weight, which is that of the most specific range that matches it, and whether one names it.
 
-    Both types come with `charset=utf-8` and no other parameter: a range with another one matches neither.
+    All types come with `charset=utf-8`: a range with another charset, or another parameter, matches none.
     """
-    wildcards = ("*", "*/*", "application/*")  # the first is Java's HttpURLConnection's, for the second
+    family = f"{type_.partition('/')[0]}/*"
+    wildcards = ("*", "*/*", family)  # the first is Java's HttpURLConnection's, for the second
     matching = [(0, 0, 0.0)]
     for name, parameters, q in ranges:
         if parameters.keys() <= {"charset"} and parameters.get("charset", "utf-8") in UTF_8:
             if name == type_:
                 matching.append((3, len(parameters), q))
             elif name in wildcards:
-                matching.append((2 if name == "application/*" else 1, len(parameters), q))
+                matching.append((2 if name == family else 1, len(parameters), q))
     specificity, _, q = max(matching)
     return q, specificity == 3
 

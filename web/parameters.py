@@ -45,7 +45,7 @@ def read_parameters(request: HttpRequest, caller: Caller) -> GraphQLParams:
     try:
         given = _BODY.decode(request.content.removeprefix(BYTE_ORDER_MARK))
     except (msgspec.MsgspecError, ValueError, RecursionError):
-        return _params(_decode(request.content, "The body"), request, caller)  # says what is wrong
+        return _params(decode_json(request.content, "The body"), request, caller)  # says what is wrong
     return GraphQLParams(
         given.query,
         given.variables,
@@ -64,7 +64,7 @@ def _in_query_string(request: HttpRequest, caller: Caller) -> GraphQLParams:
     for name in ("query", "operationName", "variables", "extensions", "documentId"):
         text = parameters.get(name)
         if text and name in ("variables", "extensions"):
-            given[name] = _decode(text.encode("utf-8", "surrogatepass"), f"The parameter `{name}`")
+            given[name] = decode_json(text.encode("utf-8", "surrogatepass"), f"The parameter `{name}`")
         elif text:
             given[name] = text
     return _params(given, request, caller)
@@ -86,7 +86,8 @@ def wants_fresh(head: Headers) -> bool:
     return "no-cache" in head.memoized(cache_directives)
 
 
-def _decode(text: bytes, what: str) -> Any:
+def decode_json(text: bytes, what: str) -> Any:
+    """Return what JSON says; raises `HTTPError`, which names it as `what`."""
     try:
         return msgspec.json.decode(text.removeprefix(BYTE_ORDER_MARK))
     except (msgspec.MsgspecError, ValueError, RecursionError):

@@ -52,10 +52,11 @@ def _readers(source: str) -> list[tuple[ListedField, list[Read]]]:
     """Return how a source's records are read, for each field: a function for each of its paths."""
     mapping = MAPPINGS[source]
     fields = [field for field in LISTED if field.column not in _KEYS]
-    return [(field, [_reader(mapping, path) for path in field.paths]) for field in fields]
+    return [(field, [reader(mapping, path) for path in field.paths]) for field in fields]
 
 
-def _reader(mapping: ObjectMapping[Any], path: str) -> Read:
+def reader(mapping: ObjectMapping[Any], path: str) -> Read:
+    """Return what reads the value at a path of the graph from a source's record: None where there is none to show."""
     names = path.split(".")
     if names[0][0].isupper() and names.pop(0) != mapping.type_.__name__:
         return lambda _: None  # a field of another source's type

@@ -222,7 +222,7 @@ def marks(field: ListedField) -> tuple[Tag, ...]:
 
 def description(field: ListedField) -> str:
     """Return what the graph says of comparing or ordering by a field."""
-    shown = " or ".join(f"`{_in_graph(path)}`" for path in field.paths)
+    shown = " or ".join(f"`{in_graph(path)}`" for path in field.paths)
     return f"{shown}. {field.about}".strip()
 
 
@@ -236,6 +236,7 @@ def enum_of(name: str, fields: Mapping[str, ListedField], about: str) -> Any:
     return strawberry.enum(enum, description=about)
 
 
-def _in_graph(path: str) -> str:
+def in_graph(path: str) -> str:
+    """Return a path in the names of the graph."""
     first, *rest = path.split(".")
     return ".".join([first if first[0].isupper() else to_camel_case(first), *map(to_camel_case, rest)])

@@ -6,7 +6,7 @@ a page of another origin (a preflight); what it then must know is said here, and
 
 import logging
 import re
-from collections.abc import Collection
+from collections.abc import Container
 
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
@@ -33,13 +33,14 @@ ALLOWED_HEADERS = (
 )
 """The headers that a page may send, beside those that every page may send."""
 
-EXPOSED_HEADERS = ("X-Request-ID", "Retry-After", "WWW-Authenticate")
+EXPOSED_HEADERS = ("X-Request-ID", "Retry-After", "WWW-Authenticate", "Content-Disposition", "Opportunity-Sources")
 """The headers of a response that a page may read, beside those that every page may read."""
 
 MAX_LOGGED_ORIGINS = 100
 """How many refused origins the log names: anybody can send preflights, each with another origin."""
 
 _ORIGIN = re.compile(r"https?://(\[[0-9a-f:]+\]|[a-z0-9.-]{1,253})(:[0-9]{1,5})?", re.ASCII)
+_LOOPBACK_ORIGIN = re.compile(r"https?://(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?", re.ASCII)
 
 logger = logging.getLogger("opportunity_graph.http")
 
@@ -51,13 +52,20 @@ def check_origin(origin: str) -> str | None:
     return "must be origins like https://app.example.com, in lower case, without a path, separated by spaces"
 
 
+class LoopbackOrigins:
+    """The origins of all pages that this machine serves to itself, on whatever port: for the demo."""
+
+    def __contains__(self, origin: object) -> bool:
+        return isinstance(origin, str) and _LOOPBACK_ORIGIN.fullmatch(origin) is not None
+
+
 class Cors(CORSMiddleware):
     """ASGI middleware. `origins` may be empty: then it does nothing but say why preflights are refused."""
 
-    def __init__(self, app: ASGIApp, origins: Collection[str]) -> None:
+    def __init__(self, app: ASGIApp, origins: Container[str]) -> None:
+        self._origins = origins
         super().__init__(
             app,
-            allow_origins=list(origins),
             allow_methods=["GET", "POST"],
             allow_headers=ALLOWED_HEADERS,
             expose_headers=EXPOSED_HEADERS,
@@ -66,6 +74,10 @@ class Cors(CORSMiddleware):
         )
         self._fields = [(name.lower().encode(), value.encode()) for name, value in self.simple_headers.items()]
         self._logged: set[str] = set()
+
+    def is_allowed_origin(self, origin: str) -> bool:
+        """Return whether pages of this origin may read answers."""
+        return origin in self._origins
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on what comes from no page as it is; see to the rest."""

@@ -6,7 +6,7 @@ from is proof enough (this machine, or behind a proxy that signs people in), it 
 """
 
 import ipaddress
-from collections.abc import Collection
+from collections.abc import Container
 from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
@@ -24,7 +24,7 @@ FORWARDED: Final = frozenset(
 """What proxies add to a request (RFC 7239; RFC 9110, 7.6.3; habit), beside all that begins with `X-Forwarded`."""
 
 
-def check_cross_site(request: HttpRequest, origins: Collection[str], *, header_required: bool) -> None:
+def check_cross_site(request: HttpRequest, origins: Container[str], *, header_required: bool) -> None:
     """Refuse a GET that a browser sends for another site; raises `HTTPError`.
 
     Browsers say so in `Sec-Fetch-Site` (Fetch Metadata) and `Origin`. Where `header_required`, a header must prove

@@ -1,0 +1,89 @@
+"""The columns of an exported file: the paths in the graph of the listed fields, and what the graph shows there."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum
+from typing import Any, Final
+
+from engine.mapping import ObjectMapping
+from resolvers.errors import BadUserInput
+from schema.access import READ_CONTACTS, Forbidden
+from schema.deals.columns import reader
+from schema.deals.listed_fields import LISTED, in_graph
+from schema.scalars import SCALARS
+from schema.sources import MAPPINGS
+
+Value = str | int | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class ExportColumn:
+    """A column. `path`: as in the table of listed fields; `field`: the name of its row there, empty for the `id`."""
+
+    name: str
+    path: str
+    field: str = ""
+
+
+def _name(path: str) -> str:
+    """Return a path in the graph, without the name of the type where only one source's type has the field."""
+    first, _, rest = in_graph(path).partition(".")
+    return rest if first[0].isupper() else f"{first}.{rest}".rstrip(".")
+
+
+COLUMNS: Final[Mapping[str, ExportColumn]] = {
+    one.name: one
+    for one in (
+        ExportColumn("id", "id"),
+        *(ExportColumn(_name(path), path, field.name) for field in LISTED for path in field.paths),
+    )
+}
+"""By name, in the order of the table."""
+
+
+def chosen(names: str | None, closed: frozenset[str]) -> tuple[ExportColumn, ...]:
+    """Return the columns that are named, separated by commas; without names all that the caller may see.
+
+    `closed` are the listed fields that it may not see; raises `Forbidden` for one of them, and `BadUserInput`.
+    """
+    if names is None:
+        return tuple([column for column in COLUMNS.values() if column.field not in closed])
+    wanted = [name.strip() for name in names.split(",")]
+    if not COLUMNS.keys() >= set(wanted) or len(set(wanted)) < len(wanted):
+        raise BadUserInput(f"`columns` takes these names, each once, separated by commas: {', '.join(COLUMNS)}.")
+    for name in wanted:
+        if COLUMNS[name].field in closed:
+            raise Forbidden(f"The column `{name}` is personal data: the scope {READ_CONTACTS} is missing.")
+    return tuple([COLUMNS[name] for name in wanted])
+
+
+def readers(source: str, columns: Sequence[ExportColumn]) -> list[Callable[[Any], Value]]:
+    """Return what gives the value of a source's record in each of these columns, as the graph writes it."""
+    return [_reader(MAPPINGS[source], column.path) for column in columns]
+
+
+def _reader(mapping: ObjectMapping[Any], path: str) -> Callable[[Any], Value]:
+    read = reader(mapping, path)
+    return lambda record: _written(read(record))
+
+
+def _written(value: Any) -> Value:
+    """Return a value as its scalar writes it; null where the graph could not show it either."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, Enum):
+        return value.name
+    serialize = _SERIALIZE.get(type(value))
+    if serialize is None:
+        return value if isinstance(value, int) else None
+    try:
+        return str(serialize(value))
+    except Exception:  # which a client of the graph gets as an error at this field
+        return None
+
+
+_SERIALIZE: Final[Mapping[type, Callable[[Any], Any] | None]] = {
+    type_: SCALARS[type_].serialize for type_ in (Decimal, datetime, date)
+}

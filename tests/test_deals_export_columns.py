@@ -1,0 +1,64 @@
+"""`schema.deals.export_columns`: the columns of a file show what the graph shows at their paths."""
+
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from resolvers.errors import BadUserInput
+from schema.access import Forbidden
+from schema.deals.export_columns import COLUMNS, chosen, readers
+from schema.deals.listed_fields import closed_fields
+from tests.deal_lists import deals_of, open_deals, simulated, source_id
+from tests.shown_deals import SHOWN, at
+
+PERSONAL = {"owner.email", "owner.name", "customer.name", "customer.email", "name"}
+
+
+async def test_every_cell_is_what_the_graph_shows() -> None:
+    records = {source: some[:60] for source, some in simulated().items()}
+    records["nexudus"][0] = replace(records["nexudus"][0], system_id="crm-7")  # which the simulator leaves empty
+    async with open_deals(*deals_of(records)) as graph:
+        query = f"{{ opportunities(first: 200) {{ nodes {{ {SHOWN} }} }} }}"
+        nodes = (await graph.data(query))["opportunities"]["nodes"]
+    shown = {(node["source"].lower(), node["sourceId"]): node for node in nodes}
+    seen: set[str] = set()
+    for source, some in records.items():
+        reads = readers(source, list(COLUMNS.values()))
+        for record in some:
+            node = shown[source, source_id(record)]
+            row = dict(zip(COLUMNS, [read(record) for read in reads], strict=True))
+            assert row == {name: at(*name.split("."))(node) for name in COLUMNS}
+            seen |= {name for name, value in row.items() if value is not None}
+    assert seen == COLUMNS.keys(), "a column that is never filled proves nothing"
+
+
+def test_what_cannot_be_read_is_an_empty_cell() -> None:
+    class Broken:
+        def __getattr__(self, _: str) -> Any:
+            raise ValueError
+
+    assert {read(Broken()) for read in readers("nexudus", list(COLUMNS.values())[5:])} == {None}
+
+
+def test_columns_come_in_the_order_in_which_they_are_named() -> None:
+    found = chosen("value.amount, id", frozenset())
+    assert [column.name for column in found] == ["value.amount", "id"]
+
+
+@pytest.mark.parametrize(
+    "names", ["", "id,", "id,id", "ID", "value", "customer", "NexudusOpportunity.name", "x" * 9_000]
+)
+def test_what_is_no_column_is_refused_with_all_that_are(names: str) -> None:
+    with pytest.raises(BadUserInput, match=r"^`columns` takes these names.*value\.amount.*\.$") as refused:
+        chosen(names, frozenset())
+    assert "xxx" not in refused.value.message
+
+
+def test_personal_columns_are_left_out_for_who_may_not_see_them_and_refused_by_name() -> None:
+    closed = closed_fields()
+    assert set(COLUMNS) - {column.name for column in chosen(None, closed)} == PERSONAL
+    assert [column.name for column in chosen(None, frozenset())] == list(COLUMNS)
+    for name in PERSONAL:
+        with pytest.raises(Forbidden, match=f"`{name}`.*contacts:read"):
+            chosen(f"id,{name}", closed)

@@ -1,0 +1,175 @@
+"""A table as a file: checked before the first byte, then streamed, in memory that does not grow with it.
+
+Who calls, how much and from which pages is decided as at `/graphql`, by the same functions. What the table has is not
+known here: `open_table` takes the parameters of the address and gives the rows.
+
+What goes wrong before the first byte is JSON, like every refusal. After it the connection is broken off: the chunked
+coding stays without its end (RFC 9112, 7.1), so that no client takes a part for the whole.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+from starlette.types import Receive, Scope, Send
+
+from httpserver.disconnect import ClientDisconnected, cancel_on_disconnect
+from httpserver.http_errors import HTTPError, internal_error
+from httpserver.request import HttpRequest
+from web.auth.callers import Caller
+from web.concurrency_limit import ConcurrencyLimit
+from web.endpoint import RequestPolicy
+from web.file_formats import FileFormat, Rows
+from web.media_types import check_accepted
+from web.parameters import decode_json
+
+logger = logging.getLogger("opportunity_graph.http")
+
+METHODS: Final = "GET, HEAD"
+
+Encode = Callable[[Rows], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table that may be read. `name` is that of the file, without its ending; `headers` are more of the response's.
+
+    `pieces` gives what `encode` makes of its rows, some at a time; it may be called in another thread.
+    """
+
+    name: str
+    columns: Sequence[str]
+    pieces: Callable[[Encode], AsyncGenerator[bytes, None]]
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+OpenTable = Callable[[Mapping[str, Any], Caller], Awaitable[Table]]
+"""Checks the parameters that were given, and opens the table; raises `HTTPError`, as its pieces may."""
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadLimits:
+    """How many files are sent at once, and for how long each."""
+
+    concurrency: ConcurrencyLimit
+    timeout_seconds: float
+
+
+class BrokenOff(Exception):
+    """A response has begun that cannot be sent to its end."""
+
+
+class Download:
+    """The view of one file. `parameters`: the names that its address takes, and whether the value of each is JSON."""
+
+    def __init__(
+        self,
+        open_table: OpenTable,
+        format_: FileFormat,
+        *,
+        parameters: Mapping[str, bool],
+        security: RequestPolicy,
+        limits: DownloadLimits,
+    ) -> None:
+        self._open_table = open_table
+        self._format = format_
+        self._parameters = parameters
+        self._policy = security
+        self._limits = limits
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one HTTP request (ASGI). Raises what happens after the first byte: only the server can close then."""
+        request = HttpRequest.from_scope(scope, receive)
+        response = _Response(send)
+        try:
+            await self._respond(request, response)
+        except ClientDisconnected:
+            return
+        except Exception as error:
+            if response.has_started:
+                logger.error("A file was broken off: %s", getattr(error, "code", type(error).__name__))
+                # Not with the exception's own text: a server that logs it would log what it repeats.
+                raise BrokenOff().with_traceback(error.__traceback__) from None
+            refusal = error.response() if isinstance(error, HTTPError) else internal_error(error)
+            await refusal(scope, receive, send)
+
+    async def _respond(self, request: HttpRequest, response: "_Response") -> None:
+        caller = await self._policy.admit(request, METHODS)
+        check_accepted(request.headers, self._format.media_type)
+        given = read_parameters(request.query_string, self._parameters)
+        with self._policy.concurrency_limit, self._limits.concurrency:
+            working = self._send(given, caller, response, is_head=request.method == "HEAD")
+            if request.receive is not None and not request.is_cancelled_by_server:
+                working = cancel_on_disconnect(request.receive, working)
+            await working
+
+    async def _send(self, given: Mapping[str, Any], caller: Caller, response: "_Response", *, is_head: bool) -> None:
+        try:
+            async with asyncio.timeout(self._limits.timeout_seconds):
+                table = await self._open_table(given, caller)
+                response.headers = self._headers(table)
+                if is_head:
+                    await response.send(b"", is_last=True)
+                else:
+                    await self._send_rows(table, response)
+        except TimeoutError:
+            raise HTTPError(503, "The file took too long.", code="SERVER_BUSY", retryable=True) from None
+
+    async def _send_rows(self, table: Table, response: "_Response") -> None:
+        """Send each piece when the next one is there: what fails at once can still be told, and the last is known."""
+        text = self._format.header(table.columns)
+        is_first = True
+        async with aclosing(table.pieces(partial(self._format.rows, table.columns))) as pieces:
+            async for piece in pieces:
+                if is_first:
+                    text, is_first = text + piece, False
+                    continue
+                await response.send(text, is_last=False)
+                text = piece
+        await response.send(text, is_last=True)
+
+    def _headers(self, table: Table) -> list[tuple[bytes, bytes]]:
+        name = f"{table.name}.{self._format.ending}"
+        headers = {
+            "Content-Type": self._format.content_type,
+            "Content-Disposition": f'attachment; filename="{name}"',
+            **table.headers,
+        }
+        return [(key.lower().encode(), value.encode("latin-1")) for key, value in headers.items()]
+
+
+class _Response:
+    """A response that begins with its first piece."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.has_started = False
+
+    async def send(self, piece: bytes, *, is_last: bool) -> None:
+        if not self.has_started:
+            self.has_started = True
+            await self._send({"type": "http.response.start", "status": 200, "headers": self.headers})
+        await self._send({"type": "http.response.body", "body": piece, "more_body": not is_last})
+
+
+def read_parameters(query_string: bytes, known: Mapping[str, bool]) -> dict[str, Any]:
+    """Return the parameters that are given; raises `HTTPError`.
+
+    One that is not known is refused: without a misspelt filter the file would have everything.
+    """
+    try:
+        pairs = parse_qsl(query_string.decode("latin-1"), keep_blank_values=True, errors="strict")
+    except ValueError:
+        raise HTTPError(400, "The parameters of the address must be UTF-8, percent-encoded.") from None
+    names = [name for name, _ in pairs]
+    if not known.keys() >= set(names) or len(set(names)) < len(names):
+        raise HTTPError(400, f"This address takes these parameters, each once: {', '.join(known)}.")
+    return {
+        name: decode_json(text.encode(), f"The parameter `{name}`") if known[name] else text for name, text in pairs
+    }
