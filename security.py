@@ -188,7 +188,7 @@ class SecurityParts:
             return
         for settings in all_settings:
             for name, field in variables(type(settings)).items():
-                is_asked = name.endswith("URL") and not name.endswith("RECORD_URL")
+                is_asked = name.endswith("URL") and field.name != "record_url"
                 url = urlsplit(getattr(settings, field.name) or "") if is_asked else None
                 if url and url.scheme == "http" and not is_loopback(url.hostname or ""):
                     yield f"{name}: must be https, or everybody on the way can read and change what is sent; {ALLOW_IT}"
