@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Two for each processor: tests wait for processes and deadlines about as long as they compute.
 WORKERS := $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
 
-.PHONY: help demo test test-source test-bench test-soak gateways check schema schema-diff fuzz bench bench-beside bench-layers bench-growth bench-inside bench-flow soak soak-budget graphiql clean
+.PHONY: help demo test test-programs test-source test-bench test-soak gateways check schema schema-diff fuzz bench bench-beside bench-layers bench-growth bench-inside bench-flow soak soak-budget graphiql clean
 
 help:  ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -21,10 +21,16 @@ demo: $(VENV)/installed  ## Serve the graph over simulated upstreams, no credent
 
 # What one worker has compiled, no other has to, and the longest files come first (tests/conftest.py). A file stays with
 # one worker: what its tests share, a browser or a server, is started once. A test that hangs shows where, and fails.
-test: export PYTHONDONTWRITEBYTECODE :=
+RUN_TESTS = $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0 \
+	--override-ini faulthandler_timeout=120 --override-ini faulthandler_exit_on_timeout=true
+APART := not gateways and not whole and not wrk and not soak
+
+test test-programs: export PYTHONDONTWRITEBYTECODE :=
 test: $(VENV)/installed  ## Run the tests
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder -m 'not gateways and not whole and not wrk and not soak' --max-worker-restart 0 \
-		--override-ini faulthandler_timeout=120 --override-ini faulthandler_exit_on_timeout=true
+	$(RUN_TESTS) -m '$(APART) and not programs'
+
+test-programs: $(VENV)/installed  ## Run the tests that start other programs: proxies, a browser, servers
+	$(RUN_TESTS) -m '$(APART) and programs' -rs
 
 test-source: $(VENV)/installed  ## Follow docs/adding-a-source.md and run all tests on the result
 	$(BIN)/python -m pytest tests/test_adding_a_source.py -m whole -rs

@@ -296,7 +296,7 @@ def create_app(
         finally:
             loaders.close()
         # What failed, or tells of the way it came, is another answer the next time.
-        validator = None if found.errors or found.extensions or context.has_listed else loaders.validator
+        validator = None if found.errors or found.extensions else context.validator
         return GraphQLResponse(found.body(), is_request_error=found.is_request_error, validator=validator)
 
     async def open_table(given: Mapping[str, Any], caller: Caller) -> Table:

@@ -4,7 +4,7 @@ graphql-core's executor completes value by value: it serializes each, and refuse
 and which attribute a field has does not change from record to record, so all that is decided once, and written as the
 text of a function, which Python compiles. For `{ sourceId status coworkerType }` that text is, but for the names,
 
-    lambda record: shape(
+    lambda record, read_at: shape(
         refuse_null(None if (v1 := record.id) is None else str(v1)),
         status_names.get(record.status),
         v2 if (v2 := record.coworker_type) is None or type(v2) is str else serialize_string(v2),
@@ -17,6 +17,7 @@ letters, digits and underscores. A record that the function cannot complete make
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,6 +25,7 @@ import msgspec
 import orjson
 from graphql import (
     GraphQLEnumType,
+    GraphQLField,
     GraphQLLeafType,
     GraphQLList,
     GraphQLNonNull,
@@ -48,7 +50,8 @@ Collect = Callable[[GraphQLObjectType, list[FieldDetails]], Fields]
 class Writer:
     """Writes expressions. `names` holds what they refer to; equal text and equal `values` are the same function."""
 
-    def __init__(self, collect: Collect) -> None:
+    def __init__(self, collect: Collect, read_at: str | None = None) -> None:
+        """`read_at` is the field, by its name in Python, that says when a record was read."""
         self.names: dict[str, Any] = {
             "__builtins__": {},
             "type": type,
@@ -60,7 +63,9 @@ class Writer:
         self.values: list[Any] = []
         self.bytes = 0
         self.repeats = False
+        self.tells_age = False
         self._collect = collect
+        self._read_at = read_at
         self._seen: set[tuple[str, str]] = set()
         self._fields = 0
         self._variables = 0
@@ -76,19 +81,34 @@ class Writer:
                 values[key] = repr(type_.name)
                 continue
             field = type_.fields.get(name)
-            # Only what reads an attribute and nothing else: no arguments, no refusal.
-            if field is None or field.args or not getattr(field.resolve, "_is_default", False):
+            if field is None or field.args or not is_open(field):
                 raise NotCompiled(Reason.SELECTION)
             self._fields += 1
             if self._fields > MOST_FIELDS:
                 raise NotCompiled(Reason.SIZE)
+            python_name = field.extensions["strawberry-definition"].python_name
+            if python_name == self._read_at and record == "record":
+                self.tells_age = True
+                values[key] = self._value(field.type, _itself, same, "read_at")
+                continue
+            if not field.resolve._is_default:  # noqa: SLF001 - Strawberry's mark of what reads an attribute
+                raise NotCompiled(Reason.SELECTION)
             self.repeats = self.repeats or (type_.name, name) in self._seen
             self._seen.add((type_.name, name))
-            value = mapping.fields[field.extensions["strawberry-definition"].python_name]
-            values[key] = self._value(field.type, value, same, record)
+            values[key] = self._value(field.type, mapping.fields[python_name], same, record)
         keys = tuple(values)
         self.bytes += 1_500 + 300 * len(keys)
         return f"{self._let(shape(keys), keys)}({', '.join(values.values())})"
+
+    def resolved(self, type_: GraphQLOutputType, details: list[FieldDetails]) -> str:
+        """Return the expression that completes `record` where it is what a resolver has given for a field."""
+        inner = type_.of_type if isinstance(type_, GraphQLNonNull) else type_
+        if not isinstance(inner, GraphQLList):
+            return self._value(type_, _as_it_is(inner), details, "record")
+        item = inner.of_type.of_type if isinstance(inner.of_type, GraphQLNonNull) else inner.of_type
+        if inner is not type_ or not isinstance(mapping := _as_it_is(item), ObjectMapping):
+            raise NotCompiled(Reason.SELECTION)
+        return f"(None if record is None else {self._value(type_, ListMapping(mapping, _itself), details, 'record')})"
 
     def _value(self, type_: GraphQLOutputType, value: Value, details: list[FieldDetails], record: str) -> str:
         if isinstance(type_, GraphQLNonNull):
@@ -171,6 +191,24 @@ def _raw(value: Any) -> msgspec.Raw | None:
 def _null_in_non_null() -> None:
     """Refuse a null. graphql-core will refuse it again, with its message and at the right place."""
     raise NotCompiled(Reason.NULL)
+
+
+def is_open(field: GraphQLField) -> bool:
+    """Return whether a field has the resolver that Strawberry made for it, and so none that refuses callers."""
+    return hasattr(field.resolve, "_is_default")
+
+
+def _itself(value: Any) -> Any:
+    return value
+
+
+def _as_it_is(type_: GraphQLOutputType) -> Value:
+    """Return the mapping of a value that is an instance of the type, or what its scalar serializes."""
+    if not isinstance(type_, GraphQLObjectType):
+        return _itself
+    origin = type_.extensions["strawberry-definition"].origin
+    names = {one.name: one.name for one in fields(origin) if one.init}
+    return ObjectMapping(origin, names, present=lambda value: value is not None)
 
 
 def _not_none(value: Any) -> Any:

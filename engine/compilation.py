@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from graphql import DocumentNode, GraphQLError, GraphQLObjectType, OperationDefinitionNode, Source
+from graphql import DocumentNode, GraphQLError, GraphQLObjectType, GraphQLOutputType, OperationDefinitionNode, Source
 from graphql.execution.collect_fields import FieldDetails
 
 from engine.codegen import Collect, Writer
@@ -55,8 +55,18 @@ class Compilation:
         self, type_: GraphQLObjectType, mapping: ObjectMapping[Any], details: list[FieldDetails], collect: Collect
     ) -> Serializer:
         """Return what serializes records of this type; equal ones are generated once. Raises `NotCompiled`."""
+        writer = Writer(collect, self.records.read_at)
+        return self._generated(writer, writer.object(type_, mapping, details, "record"))
+
+    def resolved_serializer(
+        self, type_: GraphQLOutputType, details: list[FieldDetails], collect: Collect
+    ) -> Serializer:
+        """Return what serializes values that a resolver gives for a field of this type. Raises `NotCompiled`."""
         writer = Writer(collect)
-        text = f"lambda record: {writer.object(type_, mapping, details, 'record')}"
+        return self._generated(writer, writer.resolved(type_, details))
+
+    def _generated(self, writer: Writer, expression: str) -> Serializer:
+        text = f"lambda record, read_at: {expression}"
         key = (text, *writer.values)
         if (known := self._serializers.get(key)) is not None:
             return known
@@ -67,7 +77,7 @@ class Compilation:
         self.bytes += size
         to_object = eval(text, writer.names)  # noqa: S307 - nothing of a request is in it but GraphQL names
         cache = self._serialization_cache
-        self._serializers[key] = found = Serializer(to_object, writer.repeats, cache, cache.number())
+        self._serializers[key] = found = Serializer(to_object, writer.repeats, writer.tells_age, cache, cache.number())
         return found
 
     def located(self, failures: Sequence[Failure], text: str, parameters: Sequence[str]) -> list[GraphQLError]:

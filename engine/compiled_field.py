@@ -3,6 +3,7 @@
 from asyncio import Future
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
@@ -15,8 +16,8 @@ from engine.lookup import Lookup
 from engine.serialization_cache import SerializationCache
 from engine.slots import Slot
 
-Found = tuple[str, Any]
-"""A source's name, and what it has for one id: a record, None, an exception, or a future of one of these."""
+Found = tuple[str, str, Any]
+"""A source's name, an id, and what the source has for it: a record, None, an exception, or a future of one of these."""
 
 
 _encode_into = msgspec.json.Encoder().encode_into
@@ -34,26 +35,28 @@ class Failure(NamedTuple):
 class Serializer:
     """Serializes records of one source, for one selection."""
 
-    to_object: Callable[[Any], msgspec.Struct]
-    """Generated (`engine/codegen.py`): makes the object that is encoded as a record's JSON."""
+    to_object: Callable[[Any, datetime | None], Any]
+    """Generated (`engine/codegen.py`): makes what is encoded as the JSON of a record that was read at a time."""
     repeats: bool
     """Whether that may hold one value several times."""
+    tells_age: bool
+    """Whether it holds the time."""
     serialization_cache: SerializationCache
     number: int
 
-    def complete(self, record: Any, size: AnswerSize) -> msgspec.Struct:
+    def complete(self, record: Any, size: AnswerSize, read_at: datetime | None = None) -> Any:
         """Return the object that is encoded as the record's JSON; raises `LimitExceeded`."""
-        completed = self.to_object(record)
+        completed = self.to_object(record, read_at)
         if self.repeats:  # else it is no longer than what the source sent
             size.check(completed)
         return completed
 
-    def complete_cached(self, record: Any, size: AnswerSize) -> bytes:
-        """Return a record's JSON, which is stored for the next time."""
+    def complete_cached(self, record: Any, size: AnswerSize, read_at: datetime | None = None) -> bytes:
+        """Return a record's JSON, which is stored for the next time. One record is always read at the same time."""
         known = self.serialization_cache.get(self.number, record)
         if known is not None:
             return known
-        return self.serialization_cache.store(self.number, record, self.complete(record, size))
+        return self.serialization_cache.store(self.number, record, self.complete(record, size, read_at))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +101,12 @@ class CompiledField:
         for one in value if lookup.is_list else (value,):
             try:
                 source, record_id = key(one)
-                found.append((source.name, request(source, record_id)))
+                found.append((source.name, record_id, request(source, record_id)))
             except Exception as error:  # it becomes an error at the record's place in the answer
-                found.append(("", error))
+                found.append(("", "", error))
         return found
 
-    def complete(self, found: list[Found], failures: list[Failure], size: AnswerSize) -> Any:
+    def complete(self, found: list[Found], failures: list[Failure], size: AnswerSize, context: Context) -> Any:
         """Return the field's value in the answer: JSON, but for a `__typename`. Raises `LimitExceeded`."""
         if self.lookup is None:
             size.add(len(self.key) + len(self.value) + 6)  # quotation marks, colon, comma
@@ -113,7 +116,7 @@ class CompiledField:
         text = bytearray()
         places: dict[Future[Any], slice] = {}
         before = 0
-        for index, (source, outcome) in enumerate(found):
+        for index, (source, record_id, outcome) in enumerate(found):
             text += b"," if index else b""
             if isinstance(outcome, Future):
                 if outcome in places:  # requested twice
@@ -123,13 +126,18 @@ class CompiledField:
                     text += b"null"
                 elif (record := outcome.result()) is not None:
                     start = len(text)
-                    _encode_into(serializers[source].complete(record, size), text, start)
+                    serializer = serializers[source]
+                    read_at = context.read_at(source, record_id) if serializer.tells_age else None
+                    _encode_into(serializer.complete(record, size, read_at), text, start)
                     places[outcome] = slice(start, len(text))
                 else:
                     text += b"null"
             elif isinstance(outcome, Exception):
                 failures.append(self._failure(outcome, index))
                 text += b"null"
+            elif outcome is not None and serializers[source].tells_age:  # which is another each time
+                read_at = context.read_at(source, record_id)
+                _encode_into(serializers[source].complete(outcome, size, read_at), text, len(text))
             elif outcome is not None:
                 # It came from the record cache, so it is likely to be requested again.
                 text += serializers[source].complete_cached(outcome, size)

@@ -1,9 +1,9 @@
 """Queries compiled for their selection, with graphql-core's executor behind them.
 
-A query can be compiled if each of its root fields has a `Lookup`, or is `__typename`. graphql-core collects its fields
-once for each combination of the variables that `@skip` and `@include` name; for each type of record a function is
-generated that serializes it (`engine/codegen.py`). A request then reads the ids, asks the loaders for the records, and
-calls the function for each.
+A query can be compiled if each root field has a `Lookup` or a `Listing`, or is `__typename`. graphql-core collects
+its fields once for each combination of the variables that `@skip` and `@include` name; for each type of record a
+function is generated that serializes it (`engine/codegen.py`). A request then reads the ids, asks the loaders for the
+records, and calls the function for each.
 
 graphql-core executes, before anything is fetched: operations with a variable or an argument that is not plainly valid,
 a root field without a lookup (introspection), or a selection that cannot be compiled, such as a field that is closed
@@ -13,7 +13,7 @@ located error for each record that failed) are compared with it by `tests/test_e
 `engine/fallbacks.py` counts each reason; an unexpected exception is logged.
 """
 
-from asyncio import Future
+from asyncio import Future, Task
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
@@ -22,14 +22,12 @@ from graphql import (
     ExecutionResult,
     FragmentDefinitionNode,
     GraphQLError,
+    GraphQLField,
     GraphQLList,
     GraphQLNamedType,
     GraphQLObjectType,
     GraphQLSchema,
-    ListValueNode,
-    ObjectValueNode,
     OperationDefinitionNode,
-    ValueNode,
     VariableNode,
     get_named_type,
     is_non_null_type,
@@ -38,12 +36,15 @@ from graphql.execution.collect_fields import FieldDetails, FragmentDetails, coll
 from graphql.execution.values import VariableValues, get_argument_values
 
 from engine.answer_size import AnswerSize
+from engine.arguments import Arguments, has_variables
 from engine.codegen import Collect, Fields
 from engine.compilation import Compilation
 from engine.compiled_field import CompiledField, Failure, Found, Serializer
+from engine.compiled_listing import Asked, CompiledListing, page_parts
 from engine.context import Context
 from engine.cost import LimitExceeded
 from engine.fallbacks import NotCompiled, Reason
+from engine.lookup import Listing
 from engine.slots import slot_of
 from engine.variables import Variables, conditional_variables
 
@@ -55,6 +56,8 @@ MAX_COMPILED_FIELDS = 200
 
 MAX_SPECIALISATIONS = 32
 """Combinations of an operation and values of those variables, of one document."""
+
+RootField = CompiledField | CompiledListing
 
 _NO_VARIABLES = VariableValues({}, {})
 
@@ -76,7 +79,7 @@ class CompiledQuery:
         self._conditional_variables = conditional_variables(document, operation)
         if len(self._conditional_variables) > MAX_CONDITIONAL_VARIABLES:
             raise NotCompiled(Reason.CONDITIONS)
-        self._specialisations: dict[tuple[Any, ...], list[CompiledField] | Reason] = {}
+        self._specialisations: dict[tuple[Any, ...], list[RootField] | Reason] = {}
 
     async def execute(
         self,
@@ -103,7 +106,9 @@ class CompiledQuery:
             await _wait_for(requested)
             failures: list[Failure] = []
             size.bytes += 1  # braces around the fields, less the comma behind the last one
-            data = {f.key: f.complete(found, failures, size) for f, found in zip(fields, requested, strict=True)}
+            data = {
+                f.key: f.complete(found, failures, size, context) for f, found in zip(fields, requested, strict=True)
+            }
             errors = self._shared.located(failures, text, parameters) if failures else None
         except LimitExceeded:
             raise
@@ -117,7 +122,7 @@ class CompiledQuery:
             return ExecutionResult(data, errors)
         return None
 
-    def root_fields(self, variables: dict[str, Any]) -> list[CompiledField]:
+    def root_fields(self, variables: dict[str, Any]) -> list[RootField]:
         """Return the fields of the operation for these variables; raises `NotCompiled`."""
         switched = (
             tuple([variables.get(name) for name in self._conditional_variables]) if self._conditional_variables else ()
@@ -147,7 +152,7 @@ class CompiledQuery:
             raise NotCompiled(found)
         return found
 
-    def _compile(self, conditions: dict[str, Any]) -> list[CompiledField]:
+    def _compile(self, conditions: dict[str, Any]) -> list[RootField]:
         schema, operation = self._schema, self._operation
         values = VariableValues({}, conditions)
         root = schema.query_type
@@ -161,13 +166,16 @@ class CompiledQuery:
 
     def _root_field(
         self, root: GraphQLObjectType, key: str, details: list[FieldDetails], collect: Collect
-    ) -> CompiledField:
+    ) -> RootField:
         nodes = [one.node for one in details]
         positions = [node.loc.start for node in nodes if node.loc]
         name = nodes[0].name.value
         if name == "__typename":
             return CompiledField(key, positions, None, root.name, None, None, {})
         lookup, field = self._shared.records.lookups.get(name), root.fields.get(name)
+        listing = self._shared.records.listings.get(name)
+        if listing is not None and field is not None:
+            return self._listing(listing, key, details, field, collect)
         if lookup is None or field is None:
             raise NotCompiled(Reason.ROOT_FIELD)
         type_ = field.type.of_type if is_non_null_type(field.type) else field.type
@@ -177,13 +185,22 @@ class CompiledQuery:
             raise NotCompiled(Reason.ARGUMENT)
         node = next((a.value for a in nodes[0].arguments or () if a.name.value == lookup.argument), None)
         variable = node.name.value if isinstance(node, VariableNode) else None
-        if variable is None and _has_variables(node):  # inside a list or an object, which would be another each time
+        if variable is None and has_variables(node):  # inside a list or an object, which would be another each time
             raise NotCompiled(Reason.ARGUMENT)
         slot = slot_of(node, self._shared.slots, is_list=lookup.is_list)
         is_constant = variable is None and slot is None
         value = get_argument_values(field, nodes[0], _NO_VARIABLES)[lookup.argument] if is_constant else None
         serializers = self._serializers(get_named_type(type_), details, collect)
         return CompiledField(key, positions, lookup, value, variable, slot, serializers)
+
+    def _listing(
+        self, listing: Listing, key: str, details: list[FieldDetails], field: GraphQLField, collect: Collect
+    ) -> CompiledListing:
+        nodes = [one.node for one in details]
+        asked = Asked(self._schema, self._operation, self._fragments, key, field, nodes)
+        parts = page_parts(field.type, details, collect, self._shared, self._serializers)
+        self._shared.bytes += 3_000 + 500 * len(parts)
+        return CompiledListing(listing, asked, Arguments(field, nodes[0]), parts)
 
     def _serializers(
         self, named: GraphQLNamedType, details: list[FieldDetails], collect: Collect
@@ -201,18 +218,16 @@ class CompiledQuery:
 
 
 async def _wait_for(requested: list[list[Found]]) -> None:
-    """Wait for every record that was requested."""
-    for found in requested:
-        for _, outcome in found:
+    """Wait for every record that was requested; pages that are still looked for are given up with the operation."""
+    outcomes = [outcome for found in requested for _, _, outcome in found if isinstance(outcome, Future)]
+    try:
+        for outcome in outcomes:
             # One by one: those of a source come together, so that only the first one has to be awaited.
-            if isinstance(outcome, Future) and not outcome.done():
+            if not outcome.done():
                 with suppress(Exception):  # `complete` puts it at its place in the answer
                     await outcome
-
-
-def _has_variables(node: ValueNode | None) -> bool:
-    if isinstance(node, ListValueNode):
-        return any(_has_variables(value) for value in node.values)
-    if isinstance(node, ObjectValueNode):
-        return any(_has_variables(field.value) for field in node.fields)
-    return isinstance(node, VariableNode)
+    except BaseException:
+        for outcome in outcomes:
+            if isinstance(outcome, Task):
+                outcome.cancel()
+        raise

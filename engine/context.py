@@ -1,5 +1,6 @@
 """What an operation's context must offer to the engine."""
 
+from datetime import datetime
 from typing import Any, Protocol
 
 
@@ -56,6 +57,10 @@ class Context(Protocol):
     @property
     def access(self) -> Access:
         """What the caller may see."""
+        ...
+
+    def read_at(self, source: str, record_id: str) -> datetime | None:
+        """Return when a record that was loaded was read from its source, by the source's name; None if unknown."""
         ...
 
     async def load(self, source: Any, record_id: str) -> Any:

@@ -19,7 +19,7 @@ from graphql import (
 )
 
 from engine.cost import CostVisitor, LimitExceeded, NestedPage, QueryCost, QueryLimits
-from engine.lookup import PageSize
+from engine.lookup import Listing, PageSize
 from engine.record_cost import NestedCost, PageCost, RecordCost, record_cost, totals
 
 INTROSPECTION: Final = ("__schema", "__type")
@@ -47,12 +47,12 @@ class CostLimits:
         self,
         schema: GraphQLSchema,
         limits: QueryLimits,
-        page_sizes: Mapping[str, PageSize] | None = None,
+        listings: Mapping[str, Listing] | None = None,
         nested_page_sizes: Mapping[str, PageSize] | None = None,
     ) -> None:
         self.limits = limits
         self._nested_page_sizes = nested_page_sizes or {}
-        self._page_sizes = page_sizes or {}
+        self._listings = listings or {}
         assert schema.query_type
         # An argument of type ID names a record, and so does a router's representation.
         self._id_arguments = {
@@ -108,7 +108,8 @@ class CostLimits:
         self, cost: OperationCost, node: FieldNode, size: QueryCost, defaults: Mapping[str, ValueNode | None]
     ) -> None:
         cost.fields += 1
-        page_size = self._page_sizes.get(node.name.value)
+        listing = self._listings.get(node.name.value)
+        page_size = listing.size if listing else None
         asked = self._id_arguments.get(node.name.value) if page_size is None else {"first", "last"}
         if not asked:
             cost.fields += size.fields

@@ -1,9 +1,10 @@
-"""Root fields that fetch records by id, and what their records are mapped to."""
+"""Root fields that fetch records by id or list them, and what their records are mapped to."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
 from engine.context import Context, Key
 from engine.mapping import ObjectMapping
@@ -44,15 +45,40 @@ class PageSize:
     most: int
 
 
+class ListedRecord(NamedTuple):
+    """A record on a page: its source's name, the record or why it cannot be shown, and when it was read."""
+
+    source: str
+    record: Any
+    read_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A root field that gives a page of records: a connection (GraphQL Cursor Connections Specification).
+
+    `find` takes the context and the field's arguments, by their names in Python, and returns an instance of the
+    connection's type, or None; what it raises is the field's error. `records` and `cursors` read it, in the page's
+    order. Fields other than `edges` and `nodes` are resolved as ever.
+    """
+
+    size: PageSize
+    find: Callable[..., Awaitable[Any]]
+    records: Callable[[Any], Sequence[ListedRecord]]
+    cursors: Callable[[Any], Sequence[str]]
+
+
 @dataclass(frozen=True, slots=True)
 class Records:
-    """How a graph finds records and what clients see of them; fields without a lookup are not compiled."""
+    """How a graph finds records and what clients see of them; fields without lookup or listing are not compiled."""
 
     lookups: Mapping[str, Lookup]
     """By the root field's name."""
     mappings: Mapping[str, ObjectMapping[Any]]
     """By the source's name."""
-    page_sizes: Mapping[str, PageSize] = field(default_factory=dict)
+    listings: Mapping[str, Listing] = field(default_factory=dict)
     """Of root fields that give pages of records, with the arguments `first` and `last`; by the field's name."""
     nested_page_sizes: Mapping[str, PageSize] = field(default_factory=dict)
     """The same of fields of records, whatever their type."""
+    read_at: str | None = None
+    """The field, by its name in Python, that says when a record was read, which no mapping knows. Open to all."""

@@ -12,6 +12,7 @@ from graphql import (
     GraphQLList,
     GraphQLNonNull,
     GraphQLSchema,
+    NonNullTypeNode,
     OperationDefinitionNode,
     VariableDefinitionNode,
     VariableNode,
@@ -21,6 +22,8 @@ from graphql import (
     visit,
 )
 from graphql.execution.values import VariableValues, get_variable_values
+
+from engine.inputs import NotReadError, Read, has_input_objects, reader
 
 IsPlain = Callable[[Any], bool]
 """Whether coercion of a value gives the value itself."""
@@ -32,17 +35,52 @@ class Variables:
     def __init__(self, schema: GraphQLSchema, definitions: Sequence[VariableDefinitionNode]) -> None:
         self._schema = schema
         self._definitions = definitions
-        self._tests = [(d.variable.name.value, _test(type_from_ast(schema, d.type))) for d in definitions]
+        types = {d.variable.name.value: type_from_ast(schema, d.type) for d in definitions}
+        inputs = {name: type_ for name, type_ in types.items() if has_input_objects(type_)}
+        self._read = [(name, reader(inputs[name]) if name in inputs else _plain(types[name])) for name in types]
+        self._read_coerced = {name: reader(type_, is_coerced=True) for name, type_ in inputs.items()}
+        self._optional = {
+            definition.variable.name.value
+            for definition in definitions
+            if definition.default_value is None
+            and not isinstance(definition.type, NonNullTypeNode)
+            and types[definition.variable.name.value] is not None
+        }
 
     def coerced(self, given: dict[str, Any]) -> dict[str, Any] | None:
-        """Return the coerced values by name, without absent ones; None if one cannot be coerced."""
+        """Return the values by name, without absent ones; None if one cannot be coerced.
+
+        Input objects are read (`engine/inputs.py`), everything else is coerced as graphql-core does.
+        """
         found = {}
-        for name, is_plain in self._tests:
-            if name not in given or not is_plain(given[name]):
-                values = get_variable_values(self._schema, self._definitions, given)
-                return values.coerced if isinstance(values, VariableValues) else None
-            found[name] = given[name]
+        try:
+            for name, read in self._read:
+                if name in given:
+                    found[name] = read(given[name])
+                elif name not in self._optional:
+                    return self._coerced(given)
+        except Exception:  # it may be valid all the same, or has to be refused
+            return self._coerced(given)
         return found
+
+    def _coerced(self, given: dict[str, Any]) -> dict[str, Any] | None:
+        values = get_variable_values(self._schema, self._definitions, given)
+        if not isinstance(values, VariableValues):
+            return None
+        read = self._read_coerced
+        return {name: read[name](value) if name in read else value for name, value in values.coerced.items()}
+
+
+def _plain(type_: Any) -> Read:
+    """Return what returns a value that coercion would leave as it is, and raises `NotReadError` for any other."""
+    is_plain = _test(type_)
+
+    def read(value: Any) -> Any:
+        if not is_plain(value):
+            raise NotReadError
+        return value
+
+    return read
 
 
 def _test(type_: Any) -> IsPlain:
@@ -67,9 +105,14 @@ def _never(_: Any) -> bool:
     return False
 
 
+def _is_int(value: Any) -> bool:
+    return type(value) is int and -(2**31) <= value < 2**31
+
+
 _PLAIN: dict[str, IsPlain] = {
     "ID": _is_text,
     "String": _is_text,
+    "Int": _is_int,
     "Boolean": lambda value: value is True or value is False,
     "_Any": lambda value: type(value) is dict,
 }

@@ -13,6 +13,7 @@ from resolvers.loaders import Loaders
 from resolvers.source import ID_IN_URL, Source
 from schema.access import Access
 from schema.deals.service import Deals, StoreOutage
+from schema.deals.validity import Dependence, Validator
 from schema.errors import Refused
 from schema.opportunity import Opportunity
 from schema.sources import MAPPINGS
@@ -37,8 +38,8 @@ class Context:
     """What the operation asks of customers' deals."""
     record_urls: Mapping[str, str] = field(default_factory=dict)
     """Patterns of the addresses at which people see records, by the source's name."""
-    has_listed: bool = False
-    """Whether the answer depends on the store."""
+    dependence: Dependence = field(default_factory=Dependence)
+    """What the answer depends on beside records that were fetched."""
 
     async def load(self, source: Source, source_id: str) -> Opportunity | None:
         """Return a source's opportunity, None where it has none; the id is canonical. Raises a `ResolverError`."""
@@ -66,10 +67,14 @@ class Context:
     def lists(self) -> Deals:
         """Return the deals of the store; raises `Forbidden`, or `StoreOutage` where there is no store."""
         self.access.check_opportunities()
-        self.has_listed = True
         if self.deals is None:
             raise StoreOutage
+        self.dependence.note(self.deals.database)
         return self.deals
+
+    def validator(self) -> Validator | None:
+        """Return what tells whether the answer would be the same now; None if nothing can."""
+        return self.dependence.validator(self.loaders.validator)
 
     @property
     def closed_fields(self) -> frozenset[str]:

@@ -15,7 +15,7 @@ from resolvers import global_id
 from schema.access import MOST_REFUSALS, NO_CONTACTS, Forbidden
 from schema.context import Context
 from schema.deals import customers
-from schema.deals.connections import FIRST, MOST
+from schema.deals.connections import LISTING
 from schema.errors import field_errors, refusals, request_errors, variable_errors
 from schema.federation import FederatedSchema
 from schema.lookups import LOOKUPS
@@ -24,8 +24,9 @@ from schema.sources import MAPPINGS
 RECORDS = Records(
     LOOKUPS,
     MAPPINGS,
-    {"opportunities": PageSize(FIRST, MOST)},
+    {"opportunities": LISTING},
     {"opportunities": PageSize(customers.FIRST, customers.MOST)},
+    read_at="as_of",
 )
 
 

@@ -9,13 +9,22 @@ from enum import Enum
 from functools import partial
 from typing import Any, Final, TypeAlias
 
-from sqlalchemy import Boolean, ColumnElement, and_, exists, false, func, not_, or_, true
+from sqlalchemy import Boolean, ColumnElement, and_, bindparam, exists, false, func, not_, or_, true
 
 from store.tables import DEAL_ATTRIBUTES, DEALS
 from store.text import searchable, storable
 
 Scalar: TypeAlias = str | int
-Value: TypeAlias = Scalar | bool | Collection[Scalar] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """Stands for a value in a statement that is built once: the bound parameter of this name."""
+
+    name: str
+
+
+Value: TypeAlias = Scalar | bool | Collection[Scalar] | Parameter | None
 
 LARGEST: Final = 2**63 - 1
 """The largest number of a column; the smallest is one further from zero."""
@@ -130,6 +139,30 @@ def _two_valued(condition: Condition) -> ColumnElement[bool]:
             return _of_column(operator, value, partial(_is_so, DEALS.c[column]))
 
 
+def shape(condition: Condition | None) -> tuple[Condition | None, dict[str, Scalar]]:
+    """Return the condition with parameters in place of values, and the values by the parameters' names.
+
+    Conditions of one shape are asked with one statement. What is no comparison of a column with one value stays.
+    """
+    values: dict[str, Scalar] = {}
+
+    def shaped(one: Condition) -> Condition:
+        match one:
+            case And(parts):
+                return And(tuple(map(shaped, parts)))
+            case Or(parts):
+                return Or(tuple(map(shaped, parts)))
+            case Not(part):
+                return Not(shaped(part))
+            case Compare(column, operator, str() | int() as value) if operator in _SHAPED and _fits(value):
+                name = f"value_{len(values)}"
+                values[name] = _bound(value)
+                return Compare(column, operator, Parameter(name))
+        return one
+
+    return None if condition is None else shaped(condition), values
+
+
 def is_selective(condition: Condition | None) -> bool:
     """Return whether few deals can meet it, all found by an index."""
     match condition:
@@ -157,6 +190,7 @@ def columns(condition: Condition | None) -> set[str]:
 
 
 _RANGES: Final = {Operator.EQ, Operator.IN, Operator.LT, Operator.LTE, Operator.GT, Operator.GTE}
+_SHAPED: Final = {Operator.EQ, Operator.NE, Operator.LT, Operator.LTE, Operator.GT, Operator.GTE}
 _NEGATED: Final = {Operator.NE: Operator.EQ, Operator.NOT_IN: Operator.IN}
 
 
@@ -178,16 +212,18 @@ def _is_so(column: ColumnElement[Any], operator: Operator, value: Value) -> Colu
 
 def _compared(column: ColumnElement[Any], operator: Operator, value: Value) -> ColumnElement[bool]:
     if operator is Operator.IN:
-        values = value if isinstance(value, Collection) and not isinstance(value, str) else (value,)
+        values: Any = value if isinstance(value, Collection) and not isinstance(value, str) else (value,)
         return column.in_([_bound(one) for one in values if one is not None and _fits(one)])
     if value is None:
         return false()
-    if not isinstance(value, str | int):
+    if not isinstance(value, str | int | Parameter):
         raise ValueError(f"{operator.value} takes one value")
     if isinstance(value, int) and not _fits(value):  # below or above whatever a column holds
         always = {Operator.LT, Operator.LTE} if value > 0 else {Operator.GT, Operator.GTE}
         return column.is_not(None) if operator in always else false()
-    bound = _bound(value)
+    bound: ColumnElement[Any] | Scalar = (
+        bindparam(value.name, type_=column.type) if isinstance(value, Parameter) else _bound(value)
+    )
     match operator:
         case Operator.EQ:
             return column == bound

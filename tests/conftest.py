@@ -68,10 +68,23 @@ LONG = (
 """The files that take longest, the longest first. Were one of these begun last, everybody would wait for it."""
 
 
+PROGRAMS = frozenset(
+    f"test_{name}"
+    for name in (
+        "benchmarks graphiql_browser httpserver_envelope_upgrade httpserver_shutdown image proxies server sync_kill "
+        "adding_a_source engine_documents_memory sync_hour"
+    ).split()
+)
+"""The files that start other programs, or look at memory or at hours: `make test-programs`."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the longest files."""
+    """Begin with the longest files, and mark those that have a command of their own."""
     ranks = {name: rank for rank, name in enumerate(LONG)}
     items.sort(key=lambda item: ranks.get(item.path.stem, len(LONG)))
+    for item in items:
+        if item.path.stem in PROGRAMS:
+            item.add_marker("programs")
 
 
 def pytest_collection_finish() -> None:

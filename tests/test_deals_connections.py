@@ -1,4 +1,6 @@
-"""`schema.deals.connections`, `schema.deals.cursors`, `schema.deals.selection` and `schema.deals.service`."""
+"""`schema.deals.connections`, with its `schema.deals.cursors`, `schema.deals.selection`, `schema.deals.service`
+and `schema.deals.validity`.
+"""
 
 import base64
 import json
@@ -250,10 +252,13 @@ async def test_lists_can_be_of_some_sources_alone() -> None:
 
 
 class Unavailable(Database):
+    sequence = 0
+    is_current = False
+
     def __init__(self) -> None:
         pass
 
-    async def read(self, work: Any) -> Any:
+    async def read(self, work: Any, *, is_short: bool = False) -> Any:
         raise StoreUnavailable("the disk of postgresql://user:secret@db is full")
 
 
@@ -292,22 +297,46 @@ async def test_the_page_size_counts_against_the_limit_of_records() -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "expected"),
+    ("field", "is_kept"),
     [
-        ("opportunities { totalCount }", True),
-        ("opportunitySummary(groupBy: []) { isComplete }", True),
+        ("opportunities { totalCount nodes { id asOf } pageInfo { endCursor } }", True),
+        ("opportunities { summary(groupBy: []) { rows { count } } }", True),
+        ("opportunitySummary(groupBy: []) { rows { count } }", True),
         ("pipelines { name }", True),
-        ("sources { name }", True),
-        ('opportunity(id: "bmV4dWR1czoxNDI3MDAwNTAx", freshness: {maxAgeSeconds: 60}) { id }', True),
-        ('opportunity(id: "bmV4dWR1czoxNDI3MDAwNTAx") { id }', False),
+        ("opportunities { sources { isComplete } }", False),
+        ("opportunities(freshness: {maxAgeSeconds: 60}) { totalCount }", False),
+        ("opportunities(filter: {createdAt: {relative: {unit: DAY, from: -7, to: 0}}}) { totalCount }", False),
+        ("opportunities { summary(groupBy: []) { asOf } }", False),
+        ("opportunitySummary(groupBy: []) { isComplete }", False),
+        ("sources { name }", False),
+        ('opportunity(id: "bmV4dWR1czoxNDI3MDAwNTAx", freshness: {maxAgeSeconds: 60}) { id }', False),
     ],
 )
-async def test_it_is_known_which_answers_depend_on_the_store(field: str, expected: bool) -> None:
-    """No record that was fetched says when they change, so the response cache must not keep them."""
+async def test_an_answer_is_kept_until_the_store_changes_unless_it_depends_on_the_time(
+    field: str, is_kept: bool
+) -> None:
     async with open_deals(*FEW) as graph:
-        await graph.ask("{ %s }" % field)  # noqa: UP031 - braces in it are GraphQL's
+        for _ in range(3):  # by graphql-core, then compiled
+            await graph.ask("{ %s }" % field)  # noqa: UP031 - braces in it are GraphQL's
+            assert graph.context is not None
+            validator = graph.context.validator()
+            assert (validator is not None) is is_kept
+        if validator is not None:
+            assert validator()
+            graph.database.is_current = False
+            assert not validator(), "others may have changed it"
+            graph.database.is_current = True
+            await graph.fill([replace(FEW[0], body=FEW[1].body)])
+            assert not validator()
+
+
+async def test_an_answer_without_the_store_is_kept_as_long_as_its_records() -> None:
+    async with open_deals(*FEW) as graph:
+        await graph.ask("{ __typename }")
         assert graph.context is not None
-        assert graph.context.has_listed is expected
+        assert (validator := graph.context.validator()) is not None
+        await graph.fill([replace(FEW[0], body=FEW[1].body)])
+        assert validator()
 
 
 # --- scopes

@@ -183,7 +183,7 @@ async def test_a_store_that_fails_is_an_outage_also_in_the_middle(monkeypatch: p
     async with open_deals(*deals_of(FEW)) as graph:
         found = await open_export(ExportArguments(schemas()[0]), {}, context(graph))
 
-        async def fail(*_: Any) -> None:
+        async def fail(*_: Any, **__: Any) -> None:
             raise StoreUnavailable("away")
 
         pieces = found.pieces(lambda rows: b"x" * len(list(rows)))

@@ -12,11 +12,11 @@ from schema import build_schema
 from schema.execution import RECORDS
 
 SCHEMA = build_schema()._schema
-PLANNER = CostLimits(SCHEMA, QueryLimits(), RECORDS.page_sizes)
+PLANNER = CostLimits(SCHEMA, QueryLimits(), RECORDS.listings)
 
 
 def records(document: str, variables: dict[str, Any] | None = None, *, most: int) -> None:
-    planner = CostLimits(SCHEMA, replace(QueryLimits(), max_records=most), RECORDS.page_sizes)
+    planner = CostLimits(SCHEMA, replace(QueryLimits(), max_records=most), RECORDS.listings)
     for plan in planner.costs(parse(document)).values():
         planner.check(plan, variables)
 
@@ -68,7 +68,7 @@ def test_every_root_field_that_fetches_is_known_to_ask_for_records() -> None:
     assert SCHEMA.query_type
     pages, bounded_otherwise = {"opportunities"}, {"opportunitySummary", "pipelines", "sources", "_service"}
     assert asks == set(SCHEMA.query_type.fields) - pages - bounded_otherwise
-    assert set(RECORDS.page_sizes) == pages
+    assert set(RECORDS.listings) == pages
 
 
 def test_fields_count_once_for_each_record_they_are_asked_of() -> None:

@@ -7,6 +7,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 from enum import Enum
 from typing import Any
 
@@ -20,7 +21,7 @@ from engine.answer import Answer
 from engine.engine import Engine
 from engine.errors import RequestRefused
 from engine.fallbacks import Reason
-from engine.lookup import Lookup, Records
+from engine.lookup import ListedRecord, Listing, Lookup, PageSize, Records
 from engine.mapping import EnumMapping, IdMapping, ObjectMapping, by_code
 from httpserver.response import dumps
 
@@ -76,6 +77,10 @@ class Book:
     genre: Genre | None
     pages: int | None
     author: Author | None
+
+    @strawberry.field
+    def read_at(self, info: Info["Context", None]) -> date | None:
+        return vars(self).get("read") or info.context.read_at("shelf", self.id)
 
 
 BOOK = ObjectMapping(
@@ -134,6 +139,9 @@ class Context:
         record = await asyncio.shield(found) if isinstance(found, asyncio.Future) else found
         return None if record is None else BOOK.of(record)
 
+    def read_at(self, source: str, record_id: str) -> datetime | None:
+        return datetime(2026, 2, int(record_id), tzinfo=UTC) if source == "shelf" and record_id < "3" else None
+
 
 def key(number: str) -> tuple[Shelf, str]:
     if not number.isdecimal():
@@ -150,7 +158,98 @@ ONE, MANY = Lookup("id", key), Lookup("ids", key, is_list=True, check=at_most_fi
 
 
 @strawberry.type
+class PageInfo:
+    has_next_page: bool
+    end_cursor: str | None
+
+
+@strawberry.type
+class BookEdge:
+    cursor: str
+    node: Book | None
+
+
+@strawberry.input
+class Written:
+    by: str
+    after: int = 0
+
+
+LISTED = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+@strawberry.type
+class BookConnection:
+    numbers: strawberry.Private[list[str]]
+
+    def records(self) -> list[ListedRecord]:
+        return [
+            ListedRecord("shelf", Burnt("This book is burnt.") if number == "451" else BOOKS.get(number), LISTED)
+            for number in self.numbers
+        ]
+
+    def books(self) -> list[Any]:
+        found = []
+        for one in self.records():
+            book = one.record if isinstance(one.record, Exception | None) else BOOK.of(one.record)
+            if isinstance(book, Book):
+                vars(book)["read"] = one.read_at
+            found.append(book)
+        return found
+
+    @strawberry.field
+    def nodes(self) -> list[Book | None]:
+        return self.books()
+
+    @strawberry.field
+    def edges(self) -> list[BookEdge]:
+        return [BookEdge(cursor=f"at {n}", node=b) for n, b in zip(self.numbers, self.books(), strict=True)]
+
+    @strawberry.field
+    def page_info(self) -> PageInfo:
+        return PageInfo(has_next_page=True, end_cursor=self.numbers[-1] if self.numbers else None)
+
+    @strawberry.field
+    async def total_count(self) -> int | None:
+        if "0" in self.numbers:
+            raise Burnt("Nobody can count these.")
+        return len(BOOKS)
+
+    @strawberry.field
+    def starting_with(self, text: str) -> int:
+        return len(text)
+
+
+async def shelf_page(
+    context: Context, first: int = 2, written: Written | None = None, numbers: list[str] | None = None
+) -> BookConnection | None:
+    if first == 0:
+        raise NoNumber("Give a number.")
+    if written is not None:
+        return None if written.by == "nobody" else BookConnection(numbers=[str(written.after + 1)])
+    return BookConnection(numbers=(["1", "2", "3", "9"] if numbers is None else numbers)[:first])
+
+
+LISTING = Listing(
+    PageSize(2, 5),
+    shelf_page,
+    records=BookConnection.records,
+    cursors=lambda connection: [f"at {number}" for number in connection.numbers],
+)
+
+
+@strawberry.type
 class Query:
+    @strawberry.field
+    async def shelf(
+        self,
+        info: Info[Context, None],
+        first: int = 2,
+        written: Written | None = None,
+        numbers: list[str] | None = None,
+    ) -> BookConnection | None:
+        return await shelf_page(info.context, first, written, numbers)
+
     @strawberry.field
     async def book(self, info: Info[Context, None], id: strawberry.ID) -> Book | None:  # noqa: A002 - the argument's name
         return await ONE.one(info.context, id)  # type: ignore[no-any-return]
@@ -183,7 +282,7 @@ class Errors:
 def engine() -> Engine:
     return Engine(
         SCHEMA,
-        Records({"book": ONE, "books": MANY}, {"shelf": BOOK}),
+        Records({"book": ONE, "books": MANY}, {"shelf": BOOK}, {"shelf": LISTING}, read_at="read_at"),
         Errors(),
         extensions=lambda context: {"requested": sorted(context.loaders.requested)},
     )
@@ -206,6 +305,8 @@ def ordered(errors: Sequence[Any]) -> list[Any]:
 
 
 NO = {"no": True}
+PAGE = """nodes { id title readAt } edges { cursor node { id readAt author { name } } __typename } __typename
+  pageInfo { more: hasNextPage endCursor } totalCount"""
 FULL = "{ id title genre pages author { name } kind: __typename }"
 
 
@@ -223,6 +324,18 @@ FULL = "{ id title genre pages author { name } kind: __typename }"
         ('{ book(id: "4") { id title } }', None, Reason.NULL),
         ('{ book(id: "3") { id genre author { name } } }', None, None),
         ('{ book(id: "3") { id pages } }', None, Reason.VALUE),
+        ('{ books(ids: ["1", "2", "3", "1"]) { id readAt } }', None, None),
+        (f"{{ shelf {{ {PAGE} }} }}", None, None),
+        (f"{{ shelf(first: 4) {{ {PAGE} }} again: shelf(first: 1) {{ nodes {{ id }} }} }}", None, None),
+        ("query($n: Int!) { shelf(first: $n) { nodes { id } } }", {"n": 0}, None),
+        ('query($b: Written) { shelf(written: $b) { nodes { id } } book(id: "1") { id } }', {"b": {"by": "n"}}, None),
+        ("query($by: String!) { shelf(written: {by: $by}) { nodes { id } } }", {"by": "nobody"}, None),
+        ("query($by: String!) { shelf(written: {by: $by, after: 1}) { nodes { id } } }", {"by": "him"}, None),
+        ("query($n: [String!]) { shelf(numbers: $n) { nodes { id } totalCount } }", {"n": ["451", "0"]}, None),
+        ("query($n: [String!]) { shelf(numbers: $n) { edges { node { id } } } }", {"n": ["1", "451"]}, None),
+        ("query($n: [String!]) { shelf(numbers: $n) { edges { node { title } } } }", {"n": ["4"]}, Reason.NULL),
+        ("{ shelf(numbers: []) { edges { cursor } nodes { id } pageInfo { endCursor } } }", None, None),
+        ('{ shelf { startingWith(text: "x") } }', None, Reason.SELECTION),
     ],
 )
 async def test_an_answer_is_graphql_core_s_whether_compiled_or_not(
@@ -268,3 +381,22 @@ async def test_a_caller_that_may_not_fetch_is_told_so_at_each_field() -> None:
 async def test_a_document_that_cannot_be_executed_is_refused_with_a_code(query: str, code: str) -> None:
     (error,) = (await answer(engine(), query))["errors"]
     assert error["extensions"] == {"code": code}
+
+
+async def test_pages_that_are_looked_for_are_given_up_with_the_operation() -> None:
+    begun: list[asyncio.Task[Any] | None] = []
+
+    async def forever(*_: Any, **__: Any) -> None:
+        begun.append(asyncio.current_task())
+        await asyncio.Event().wait()
+
+    listing = Listing(PageSize(2, 5), forever, LISTING.records, LISTING.cursors)
+    mine = Engine(SCHEMA, Records({}, {"shelf": BOOK}, {"shelf": listing}), Errors())
+    query = "{ a: shelf { nodes { id } } b: shelf { totalCount } }"
+    await answer(mine, query)
+    task = asyncio.create_task(answer(mine, query))
+    while len(begun) < 2:  # noqa: ASYNC110 - a few turns of the loop
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.gather(task, *filter(None, begun), return_exceptions=True)
+    assert [one is not None and one.cancelled() for one in begun] == [True, True]

@@ -3,6 +3,7 @@
 import gc
 import json
 from hashlib import sha256
+from pathlib import Path
 
 from tests.credentials import line
 from tests.repeated import ID, KEEPS, NAMES, asked
@@ -58,6 +59,18 @@ async def test_an_answer_with_an_error_or_with_costs_is_not_given_again() -> Non
         for _ in range(4):
             assert b'"errors"' in (await ask('{ nexudusOpportunity(sourceId: "none") { name } }')).body
         assert ask.executed == 4
+
+
+async def test_an_answer_from_the_store_is_given_again_unless_it_tells_an_age(tmp_path: Path) -> None:
+    async with asked(STORE_URL=str(tmp_path / "deals.db")) as ask:
+        for _ in range(4):
+            found = await ask("{ opportunities { totalCount nodes { id } } pipelines { name } }")
+            assert found.body == b'{"data":{"opportunities":{"totalCount":0,"nodes":[]},"pipelines":[]}}'
+            assert b'"errors"' not in (await ask("{ opportunitySummary(groupBy: []) { rows { count } } }")).body
+        assert ask.executed == 4
+        for _ in range(4):
+            await ask("{ opportunities { totalCount sources { isComplete } } }")
+        assert ask.executed == 8
 
 
 async def test_an_answer_with_records_that_were_fetched_is_not_given_again() -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from sqlalchemy import Connection, select
 
-from store.conditions import And, Compare, CompareAttribute, Condition, Not, Operator, Or, Search, clause
+from store.conditions import And, Compare, CompareAttribute, Condition, Not, Operator, Or, Search, clause, shape
 from store.tables import ALIVE, DEALS
 from tests.deal_rows import Deal, conditions, deal, deals, listed, put
 from tests.fuzzing import beside_databases
@@ -22,6 +22,9 @@ def test_any_filter_finds_what_a_plain_filter_finds(store_kind: str, rows: list[
         put(connection, rows)
         expected = {one["source_id"] for one in listed(rows, condition, ())}
         assert found(connection, condition) == found(connection, condition, "value") == expected
+        shaped, values = shape(condition)
+        statement = select(DEALS.c.source_id).where(ALIVE, clause(shaped))
+        assert set(connection.scalars(statement, values)) == expected
 
 
 @pytest.mark.parametrize("column", ["value", "owner_folded", "name_folded"])

@@ -1,6 +1,7 @@
-"""Pages of the store: `store.pages`."""
+"""Pages of the store: `store.pages` and `store.walks`."""
 
 import random
+import re
 from collections.abc import Iterator
 from contextlib import closing
 from functools import cache
@@ -9,11 +10,13 @@ from itertools import product
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import Connection, delete, event, insert, text, update
+from sqlalchemy import Connection, delete, event, text, update
 
-from store.conditions import And, Compare, Condition, Operator, Or, Search
-from store.pages import FEW, OrderKey, Page, PageRequest, PageRow, Position, chunk, count, export, page
-from store.tables import DEALS, ORDERABLE, SEQUENCE
+from store import pages
+from store import walks as store_walks
+from store.conditions import And, Compare, Condition, Not, Operator, Or, Search
+from store.pages import FEW, NEAR, OrderKey, Page, PageRequest, PageRow, Position, chunk, count, export, page
+from store.tables import DEALS, ORDERABLE
 from tests.deal_rows import Deal, conditions, deal, deals, listed, orders, put
 from tests.fuzzing import beside_databases
 from tests.stores import connected
@@ -39,7 +42,14 @@ def all_pages(connection: Connection, request: PageRequest) -> Iterator[Page]:
         position = found.rows[0 if request.is_backward else -1].position
 
 
-@given(rows=deals(), condition=st.none() | conditions, order=orders, size=st.integers(1, 7), is_backward=st.booleans())
+@given(
+    rows=deals(),
+    condition=st.none() | conditions,
+    order=orders,
+    size=st.integers(1, 7),
+    is_backward=st.booleans(),
+    near=st.sampled_from([0, 1, 3, NEAR]),
+)
 @beside_databases
 def test_any_page_is_what_a_plain_filter_and_sort_give(
     store_kind: str,
@@ -48,8 +58,10 @@ def test_any_page_is_what_a_plain_filter_and_sort_give(
     order: tuple[OrderKey, ...],
     size: int,
     is_backward: bool,
+    near: int,
 ) -> None:
-    with connected(store_kind) as connection:
+    with connected(store_kind) as connection, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pages, "NEAR", near)
         put(connection, rows)
         expected = [one["id"] for one in listed(rows, condition, order)]
         seen: list[str] = []
@@ -134,12 +146,6 @@ def test_fault_9_an_export_has_all_deals_however_many(connection: Connection) ->
     assert count(connection, None) == 2500
     rows, following = chunk(connection, PageRequest(OPEN, (), 10))
     assert (rows, following) == ([], None)
-
-
-def test_a_page_says_which_state_of_the_store_it_is_of(connection: Connection) -> None:
-    assert page(connection, PageRequest(None, (), 1)).sequence == 0
-    connection.execute(insert(SEQUENCE).values(one=1, value=7))
-    assert page(connection, PageRequest(None, (), 1)).sequence == 7
 
 
 def test_the_deal_of_a_position_may_be_gone(connection: Connection) -> None:
@@ -254,4 +260,48 @@ def test_a_filter_that_few_meet_does_not_walk_along_the_order(connection: Connec
     plan_freely(connection)
     condition = Or((Compare("created_at", Operator.LT, 50), Compare("name_folded", Operator.EQ, "x")))
     page(connection, PageRequest(condition, (OrderKey("updated_at"),), 5))
+    near, *plans = plans
+    assert re.search(r"updated_at, ?\(?id\)?(::text)?\) ?<", near), "it looks around, and no further"
     assert not any("deals_by_updated_at" in plan for plan in plans)
+
+
+def test_a_statement_is_built_once_for_all_values_and_positions(connection: Connection) -> None:
+    put(connection, [deal(n, value=n) for n in range(9)])
+    store_walks._built_once.cache_clear()
+    order = (OrderKey("updated_at"),)
+    for value in (3, 5):
+        condition = Not(Compare("value", Operator.LT, value))
+        first = page(connection, PageRequest(condition, order, 2))
+        second = page(connection, PageRequest(condition, order, 2, after=first.rows[-1].position))
+        assert ids([*first.rows, *second.rows]) == [f"nexudus:{n}" for n in range(value, value + 4)]
+        built = store_walks._built_once.cache_info().misses
+        assert built <= 6
+    assert store_walks._built_once.cache_info().misses == built
+
+
+def test_of_long_lists_of_values_no_statement_is_kept(connection: Connection) -> None:
+    store_walks._built_once.cache_clear()
+    page(connection, PageRequest(Compare("status", Operator.IN, ["open"]), (OrderKey("updated_at"),), 2))
+    assert store_walks._built_once.cache_info().currsize == 0
+
+
+UNUSUAL = Or((Compare("won_at", Operator.EQ, 1), Compare("lost_at", Operator.EQ, 1)))
+"""Met by some, which no index of the order tells."""
+
+
+def test_what_is_near_does_not_fill_a_page_with_deals_from_further_on(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(connection, [deal(n, value=n if n < 6 else None, won_at=1) for n in range(10)])
+    monkeypatch.setattr(pages, "NEAR", 1)
+    found = page(connection, PageRequest(UNUSUAL, (OrderKey("value"),), 3))
+    assert ids(found.rows) == ["nexudus:0", "nexudus:1", "nexudus:2"]
+
+
+def test_that_nothing_is_near_does_not_mean_that_nothing_comes_before(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(connection, [deal(n, value=n, won_at=int(n in (0, 6, 7, 8))) for n in range(10)])
+    monkeypatch.setattr(pages, "NEAR", 2)
+    found = page(connection, PageRequest(UNUSUAL, (OrderKey("value"),), 1, after=(5, "nexudus:5")))
+    assert (ids(found.rows), found.has_previous) == (["nexudus:6"], True)

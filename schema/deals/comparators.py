@@ -196,13 +196,13 @@ def money(given: dict[str, Any], make: Make) -> Iterator[Condition]:
     yield from numbers(amounts, make)
 
 
-def dates(given: dict[str, Any], make: Make, now: datetime, *, is_day: bool) -> Iterator[Condition]:
+def dates(given: dict[str, Any], make: Make, now: Callable[[], datetime], *, is_day: bool) -> Iterator[Condition]:
     """Yield the conditions of comparisons with points in time, or with days."""
     zone = time_zone(given.pop("time_zone", "UTC"))
     relative = given.pop("relative", None)
     yield from plain(given, make, days if is_day else microseconds)
     if relative is not None:
-        for operator, day in zip((Operator.GTE, Operator.LT), bounds(relative, zone, now), strict=True):
+        for operator, day in zip((Operator.GTE, Operator.LT), bounds(relative, zone, now()), strict=True):
             midnight = datetime.combine(day, time(), zone)
             yield make(operator, days(day) if is_day else microseconds(midnight))
 

@@ -5,21 +5,24 @@ Its nodes are records like those that were fetched by id, completed by the same 
 
 from datetime import datetime
 from functools import cached_property
+from operator import attrgetter
 from typing import Annotated, Any, Final
 
 import strawberry
 
+from engine.lookup import ListedRecord, Listing, PageSize
 from resolvers.errors import BadUserInput
-from schema.context import Info
+from schema.context import Context, Info
 from schema.deals import cursors
 from schema.deals.filters import OpportunityFilter
 from schema.deals.freshness import FreshnessInput
 from schema.deals.orders import OpportunityOrder
 from schema.deals.selection import Selection, select
+from schema.deals.service import shown
 from schema.deals.source_status import age_seconds, moment, name_of
 from schema.deals.summaries import Dimensions, OpportunitySummary, summary_of
 from schema.opportunity import Opportunity
-from store.pages import Page, PageRequest, PageRow, count, page
+from store.pages import Page, PageRequest, PageRow, count, far_page, near_page
 
 FIRST: Final = 25
 """Deals on a page unless asked otherwise."""
@@ -77,9 +80,18 @@ class OpportunityPage:
     page: strawberry.Private[Page]
 
     @cached_property
+    def records(self) -> list[ListedRecord]:
+        """The record of each row of the page, or why it cannot be shown."""
+        return [self.selection.deals.listed(row) for row in self.page.rows]
+
+    @cached_property
     def found(self) -> list[Opportunity | Exception]:
-        """A deal for each row of the page, or why it cannot be shown."""
-        return [_opportunity(self.selection, row) for row in self.page.rows]
+        """What clients see of each record."""
+        return [shown(one) for one in self.records]
+
+    def cursors(self) -> list[str]:
+        """Return the cursor of each row."""
+        return [cursors.encode(self.selection.hash, row.position) for row in self.page.rows]
 
     @strawberry.field(description="The deals with their cursors.")
     def edges(self) -> list[OpportunityEdge]:
@@ -136,13 +148,6 @@ class OpportunityConnection(OpportunityPage):
         ]
 
 
-def _opportunity(selection: Selection, row: PageRow) -> Opportunity | Exception:
-    try:
-        return selection.deals.opportunity(row)
-    except Exception as error:  # one row must not spoil the page
-        return error
-
-
 First = Annotated[
     int | None, strawberry.argument(description=f"How many from the start: 1 to {MOST}, {FIRST} unless given.")
 ]
@@ -187,10 +192,32 @@ async def opportunities(
     freshness: Freshness = None,
 ) -> OpportunityConnection | None:
     """Read a page."""
-    number = page_size(first, last)
-    selection = await select(
-        info.context, filter=filter, order_by=order_by, search=search, sources=sources, freshness=freshness
+    return await find_page(
+        info.context,
+        first=first,
+        after=after,
+        last=last,
+        before=before,
+        filter=filter,
+        order_by=order_by,
+        search=search,
+        sources=sources,
+        freshness=freshness,
     )
+
+
+async def find_page(
+    context: Context,
+    *,
+    first: int | None = None,
+    after: str | None = None,
+    last: int | None = None,
+    before: str | None = None,
+    **asked: Any,
+) -> OpportunityConnection:
+    """Return a page of the selection that is `asked` for; raises a `ResolverError`."""
+    number = page_size(first, last)
+    selection = await select(context, **asked)
     request = PageRequest(
         selection.condition,
         selection.order,
@@ -199,8 +226,16 @@ async def opportunities(
         before=position(selection, "before", before),
         is_backward=last is not None,
     )
-    found = await selection.deals.read(lambda connection: page(connection, request))
+    found = await selection.deals.read(lambda connection: near_page(connection, request), is_short=True)
+    if found is None:
+        found = await selection.deals.read(lambda connection: far_page(connection, request))
     return OpportunityConnection(selection=selection, page=found)
+
+
+LISTING: Final = Listing(
+    PageSize(FIRST, MOST), find_page, records=attrgetter("records"), cursors=lambda connection: connection.cursors()
+)
+"""How compiled operations read a page."""
 
 
 def page_size(first: int | None, last: int | None = None, *, default: int = FIRST, most: int = MOST) -> int:

@@ -7,7 +7,7 @@ the deal's values of the order. It is not signed: whoever makes one up reads a l
 import base64
 import binascii
 from collections.abc import Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import is_dataclass
 from enum import Enum
 from hashlib import blake2b
 from typing import Any, Final
@@ -35,7 +35,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list):
         return [_plain(one) for one in value]
     if is_dataclass(value):
-        given = {one.name: getattr(value, one.name) for one in fields(value)}
+        given = vars(value)  # in the order of its fields
         return {name: _plain(one) for name, one in given.items() if one is not None and one is not strawberry.UNSET}
     return value
 

@@ -7,7 +7,7 @@ configured. Nothing is guessed: names are never compared.
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import partial
 from inspect import isawaitable
@@ -20,10 +20,8 @@ from sqlalchemy import Connection
 from schema.context import Context, Info
 from schema.deals.connections import OpportunityPage, page_size, position
 from schema.deals.cursors import list_hash
-from schema.deals.filters import conditions
 from schema.deals.listed_fields import CUSTOM
-from schema.deals.orders import order_keys
-from schema.deals.selection import Selection
+from schema.deals.selection import select
 from schema.deals.service import Deals
 from schema.opportunity import OpportunityCustomer
 from store.customer_deals import CustomerKey, Link, counts_of, linked, pages_of
@@ -103,10 +101,9 @@ async def opportunities_of(
 ) -> CustomerOpportunityConnection:
     """Return a page of a customer's deals; raises a `ResolverError`."""
     number = page_size(first, default=FIRST, most=MOST)
-    deals, closed = context.lists(), context.closed_fields
-    condition, order = conditions(filter, closed, deals.now()), order_keys(order_by, closed)
-    selection = Selection(deals, condition, order, None, list_hash("customer", filter, order_by or None))
-    request = PageRequest(condition, order, number, after=position(selection, "after", after))
+    selection = await select(context, filter=filter, order_by=order_by)
+    selection = replace(selection, hash=list_hash("customer", filter, order_by or None))
+    request = PageRequest(selection.condition, selection.order, number, after=position(selection, "after", after))
     key = await _key(context, customer)
     pages = partial(pages_of, request=request, links=_links(context))
     found = await _asked(context).ask(key, f"page {selection.hash} {number} {after}", pages)

@@ -118,8 +118,8 @@ else:
     OpportunityFilter = _filter_type()
 
 
-def conditions(given: Any, closed: frozenset[str], now: datetime) -> Condition | None:
-    """Return what a filter asks of the store; None for no filter.
+def conditions(given: Any, closed: frozenset[str], now: Callable[[], datetime]) -> Condition | None:
+    """Return what a filter asks of the store; None for no filter. `now` is called if the filter depends on the time.
 
     `closed` are the fields that the caller may not see; raises `Forbidden` for one of them, and `BadUserInput`.
     """
@@ -131,7 +131,7 @@ class _Reading:
     """One filter that is read, and how much of it so far."""
 
     closed: frozenset[str]
-    now: datetime
+    now: Callable[[], datetime]
     conditions: int = 0
     values: int = 0
     filters: int = 0

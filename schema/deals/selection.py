@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from resolvers.errors import BadUserInput
@@ -13,6 +14,7 @@ from schema.deals.listed_fields import LISTED, Kind
 from schema.deals.orders import OpportunityOrder, order_keys
 from schema.deals.service import Deals, of_sources
 from schema.deals.source_status import SourceStatus
+from schema.deals.validity import Dependence
 from store.conditions import And, Condition, Search
 from store.pages import OrderKey
 
@@ -32,9 +34,11 @@ class Selection:
     order: tuple[OrderKey, ...]
     sources: Sequence[str] | None
     hash: str
+    dependence: Dependence
 
     async def statuses(self) -> list[SourceStatus]:
         """Return how current the list's sources are; raises `StoreOutage`."""
+        self.dependence.on_time = True
         return await self.deals.statuses(self.sources)
 
 
@@ -50,17 +54,23 @@ async def select(
     """Return the selection; raises a `ResolverError`: `Forbidden`, `BadUserInput`, `StoreOutage` or `StoreStale`."""
     deals = context.lists()
     closed = context.closed_fields
+
+    def now() -> datetime:
+        context.dependence.on_time = True
+        return deals.now()
+
     parts = [
-        conditions(filter, closed, deals.now()),
+        conditions(filter, closed, now),
         _search(search, closed),
         None if sources is None else of_sources(await deals.statuses(sources)),
     ]
     found = tuple([part for part in parts if part is not None])
     order = order_keys(order_by, closed)
     if freshness is not None:
+        context.dependence.on_time = True
         await check_freshness(deals, freshness, sources, context.operation.deadline)
     hash_ = list_hash(filter, order_by or None, search, sources)
-    return Selection(deals, And(found) if found else None, order, sources, hash_)
+    return Selection(deals, And(found) if found else None, order, sources, hash_, context.dependence)
 
 
 def _search(text: str | None, closed: frozenset[str]) -> Condition | None:

@@ -1,13 +1,15 @@
 """The deals of the store, as the fields of the graph ask for them. One for the process; made by the server."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import time
 from typing import Any, Final, Protocol, TypeVar
 
 from sqlalchemy import Connection
 
+from engine.lookup import ListedRecord
+from lru import LRU
 from resolvers.errors import BadUserInput, ResolverError
 from resolvers.registry import SOURCES
 from resolvers.source import CustomerJoin
@@ -19,10 +21,13 @@ from schema.sources import MAPPINGS
 from store.conditions import And, Compare, Condition, Operator, Or
 from store.customer_deals import Link
 from store.errors import StoreUnavailable
+from store.pages import PageRow
 
 T = TypeVar("T")
 
 _JOINS: Final[dict[str, CustomerJoin | None]] = {source.name: source.customer_join for source in SOURCES}
+MOST_DECODED: Final = 5_000
+"""Records of pages that stay in memory, of two kilobytes each."""
 
 
 class StoreOutage(ResolverError):
@@ -38,8 +43,18 @@ class StoreOutage(ResolverError):
 class Reader(Protocol):
     """What runs statements: `store.database.Database`."""
 
-    async def read(self, work: Callable[[Connection], T]) -> T:
-        """Return what `work` gives, of one snapshot."""
+    @property
+    def sequence(self) -> int:
+        """The number of the last change that is known."""
+        ...
+
+    @property
+    def is_current(self) -> bool:
+        """Whether other processes' changes are known too."""
+        ...
+
+    async def read(self, work: Callable[[Connection], T], *, is_short: bool = False) -> T:
+        """Return what `work` gives, of one snapshot. `is_short`: it takes a millisecond or so, whatever is stored."""
         ...
 
 
@@ -93,15 +108,17 @@ class Deals:
     exchange_rates: ExchangeRates | None = None
     links: Sequence[Link] = ()
     clock: Callable[[], float] = time
+    decoded: LRU[tuple[str, bytes, int], ListedRecord] = field(default_factory=lambda: LRU(max_entries=MOST_DECODED))
+    """Records of pages, by their ids, hashes, and when they were read."""
 
     def now(self) -> datetime:
         """Return the time."""
         return datetime.fromtimestamp(self.clock(), UTC)
 
-    async def read(self, work: Callable[[Connection], T]) -> T:
+    async def read(self, work: Callable[[Connection], T], *, is_short: bool = False) -> T:
         """Return what `work` gives; raises `StoreOutage`."""
         try:
-            return await self.database.read(work)
+            return await self.database.read(work, is_short=is_short)
         except StoreUnavailable:
             raise StoreOutage from None
 
@@ -114,9 +131,20 @@ class Deals:
 
     def opportunity(self, copy: StoredCopy) -> Opportunity:
         """Return what clients see of a stored record: the same as of one that was fetched."""
-        found: Opportunity = MAPPINGS[copy.source].of(self.record(copy))  # type: ignore[assignment] # no source's own type has a test of presence
-        vars(found)["read_at"] = moment_of(copy.read_at)
-        return found
+        return _shown(ListedRecord(copy.source, self.record(copy), moment_of(copy.read_at)))
+
+    def listed(self, row: PageRow) -> ListedRecord:
+        """Return the record of a row, the same object for equal rows as long as there is room for it."""
+        key = (row.id, row.hash, row.read_at)
+        known = self.decoded.get(key)
+        if known is None:
+            try:
+                record = self.record(row)
+            except Exception as error:  # one row must not spoil the page
+                return ListedRecord(row.source, error)
+            known = ListedRecord(row.source, record, moment_of(row.read_at))
+            self.decoded.put(key, known)
+        return known
 
     async def statuses(self, names: Sequence[str] | None = None) -> list[SourceStatus]:
         """Return the statuses of these sources, by default of all.
@@ -132,6 +160,17 @@ class Deals:
         if set(names) - {name_of(one) for one in known}:
             raise BadUserInput(f"`sources` may have: {', '.join(map(name_of, known))}.")
         return [one for one in known if name_of(one) in names]
+
+
+def shown(one: ListedRecord) -> Opportunity | Exception:
+    """Return what clients see of a record on a page."""
+    return one.record if isinstance(one.record, Exception) else _shown(one)
+
+
+def _shown(one: ListedRecord) -> Opportunity:
+    found: Opportunity = MAPPINGS[one.source].of(one.record)  # type: ignore[assignment] # no source's own type has a test of presence
+    vars(found)["read_at"] = one.read_at
+    return found
 
 
 def of_sources(statuses: Sequence[SourceStatus]) -> Condition:

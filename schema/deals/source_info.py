@@ -75,7 +75,7 @@ class SourceInfo:
 async def sources(info: Info) -> list[SourceInfo]:
     """Return all sources, also without a store."""
     context = info.context
-    context.has_listed = True
+    context.dependence.on_time = True
     try:
         if context.deals is None:
             raise StoreOutage

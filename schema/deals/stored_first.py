@@ -40,6 +40,7 @@ async def stored_first(
     """
     if freshness is None:
         return context
+    context.dependence.on_time = True
     if lookup.check is not None:
         lookup.check(values)
     age = max_age(freshness)

@@ -1,0 +1,105 @@
+"""`engine.inputs`: what is read is what graphql-core and Strawberry make of a value together."""
+
+from datetime import date
+from enum import Enum
+from typing import Any
+
+import pytest
+import strawberry
+from graphql import NamedTypeNode, NameNode, type_from_ast
+from graphql.utilities import coerce_input_value
+from strawberry.types.arguments import convert_argument
+
+from engine.inputs import has_input_objects, reader
+
+
+@strawberry.enum
+class Colour(Enum):
+    RED = "r"
+    BLUE = "b"
+
+
+@strawberry.input
+class Range:
+    low_end: int
+    high_end: int | None = strawberry.UNSET
+    in_: list[int] | None = strawberry.field(name="in", default=strawberry.UNSET)
+
+
+@strawberry.input
+class Wanted:
+    colour: Colour | None = None
+    size: Range | None = None
+    ranges: list[Range] | None = None
+    since: date | None = None
+    title: str = "none"
+    also: list["Wanted"] | None = None
+    note: str | None
+
+
+@strawberry.type
+class Query:
+    @strawberry.field
+    def found(self, wanted: Wanted | None = None) -> int:
+        return 1
+
+
+STRAWBERRY = strawberry.Schema(Query)
+SCHEMA = STRAWBERRY._schema
+WANTED = type_from_ast(SCHEMA, NamedTypeNode(name=NameNode(value="Wanted")))
+
+PLAIN: list[Any] = [
+    None,
+    {},
+    {"colour": "RED", "note": "x", "since": "2026-02-03"},
+    {"size": {"lowEnd": 1}, "title": "a"},
+    {"size": {"lowEnd": 1, "highEnd": None, "in": [1, 2]}, "ranges": []},
+    {"ranges": [{"lowEnd": 2, "highEnd": 3}], "also": [{"also": [{"note": None}]}, {}]},
+]
+OTHER: list[Any] = [
+    5,
+    [],
+    {"colour": "GREEN"},
+    {"colour": "r"},
+    {"colour": 5},
+    {"since": "yesterday"},
+    {"nothing": 1},
+    {"low_end": 1},
+    {"size": {}},
+    {"size": {"lowEnd": None}},
+    {"size": {"lowEnd": "1"}},
+    {"size": {"lowEnd": 2**40}},
+    {"ranges": {"lowEnd": 2}},  # a list of one
+    {"ranges": [None]},
+    {"title": None},
+    {"also": [{"size": {"in": [None]}}]},
+]
+
+
+def converted(value: Any) -> Any:
+    """Return what graphql-core and Strawberry make of a value."""
+    return convert_argument(coerced(value), Wanted, STRAWBERRY.schema_converter.scalar_registry, STRAWBERRY.config)
+
+
+def coerced(value: Any) -> Any:
+    return coerce_input_value(value, WANTED)  # type: ignore[arg-type] # an input type
+
+
+@pytest.mark.parametrize("value", PLAIN)
+def test_a_plain_value_is_read(value: Any) -> None:
+    assert has_input_objects(WANTED)
+    assert reader(WANTED)(value) == converted(value)
+    assert reader(WANTED, is_coerced=True)(coerced(value)) == converted(value)
+
+
+@pytest.mark.parametrize("value", OTHER)
+def test_what_is_not_plainly_valid_is_left_to_graphql_core(value: Any) -> None:
+    assert has_input_objects(WANTED)
+    with pytest.raises(Exception):  # noqa: B017, PT011 - a scalar raises what it likes
+        reader(WANTED)(value)
+
+
+def test_what_was_read_may_stand_inside_of_what_is_read() -> None:
+    assert has_input_objects(WANTED)
+    inner = reader(WANTED)({"note": "x"})
+    assert reader(WANTED, is_coerced=True)({"also": [inner]}).also == [inner]
