@@ -182,13 +182,14 @@ class SecurityParts:
     def insecure_urls(self, all_settings: Iterable[Settings]) -> Iterable[str]:
         """Yield the URLs over which credentials, or the keys that tokens are verified with, would travel in the clear.
 
-        Every setting whose name ends in `URL` is one of these.
+        Every setting whose name ends in `URL` is one of these, but for addresses that are only shown.
         """
         if self.general.allow_insecure_sources:
             return
         for settings in all_settings:
             for name, field in variables(type(settings)).items():
-                url = urlsplit(getattr(settings, field.name) or "") if name.endswith("URL") else None
+                is_asked = name.endswith("URL") and field.name != "record_url"
+                url = urlsplit(getattr(settings, field.name) or "") if is_asked else None
                 if url and url.scheme == "http" and not is_loopback(url.hostname or ""):
                     yield f"{name}: must be https, or everybody on the way can read and change what is sent; {ALLOW_IT}"
 

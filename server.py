@@ -45,10 +45,12 @@ from httpserver.http_errors import HTTPError
 from httpserver.protocol import protocol
 from httpserver.shutdown import DrainingServer, several_at_once
 from resolvers import stored_record
+from resolvers.chartmogul import CHARTMOGUL
 from resolvers.errors import BadUserInput, ResolverError
 from resolvers.fetching.scheduler import Scheduler, open_scheduler
 from resolvers.fetching.upstream_context import UpstreamContext
 from resolvers.loaders import Loaders
+from resolvers.nexudus import NEXUDUS
 from resolvers.registry import SOURCES
 from resolvers.resilience.transport import TransportSettings
 from resolvers.setting_names import misspelt
@@ -64,7 +66,9 @@ from schema.deals.export_request import Encode, ExportArguments, open_export
 from schema.deals.listed_fields import closed_fields
 from schema.deals.service import Deals
 from schema.execution import build_engine
+from schema.people import PEOPLE, BadPeople, Person, read_people
 from security import SECURITY, Security, SecurityParts
+from store.customer_deals import Link
 from store.database import StoreUnavailable, open_database, problem_with
 from sync.service import open_sync
 from sync.settings import DAY_SECONDS, SyncSettings
@@ -115,11 +119,27 @@ class ServerSettings(Settings, frozen=True, kw_only=True):
 
 
 class StoreSettings(Settings, frozen=True, kw_only=True):
-    """Where the copy of all deals is, for how long it remembers deleted ones, and what amounts are converted with."""
+    """Where the copy of all deals is, for how long it remembers deleted ones, and what amounts are converted with.
+
+    `owners_file` says who is who among owners (`schema/people.py`).
+    `customer_link_…`: whether Nexudus' deals have the ChartMogul customer's id as `SystemId`, and which custom
+    attribute of ChartMogul's deals has the Nexudus customer's.
+    """
 
     store_url: Secret | None = None
     store_tombstone_days: Annotated[float, Meta(ge=0, le=3650)] = 30.0
     exchange_rates_file: str | None = None
+    owners_file: str | None = None
+    customer_link_system_id: bool = False
+    customer_link_attribute: str | None = None
+
+    @property
+    def links(self) -> list[Link]:
+        """How deals of one source name customers of the other."""
+        found = [Link(bearer=NEXUDUS.name, of=CHARTMOGUL.name)] if self.customer_link_system_id else []
+        if self.customer_link_attribute is not None:
+            found.append(Link(bearer=CHARTMOGUL.name, of=NEXUDUS.name, attribute=self.customer_link_attribute))
+        return found
 
     @property
     def address(self) -> str | None:
@@ -143,6 +163,7 @@ class AllSettings:
         self.store = _read(StoreSettings, variables, problems)
         self.sync = _read(SyncSettings, {**DEMO_PACE, **variables} if demo else variables, problems)
         self.exchange_rates = self._exchange_rates(problems)
+        self.people = self._people(problems)
         self.sources: dict[str, SourceSettings] = {}
         self.security = SecurityParts(*(_read(struct, variables, problems) for struct in SECURITY))
         if not problems:
@@ -167,6 +188,11 @@ class AllSettings:
             raise BadSettings(problems)
 
     @property
+    def record_urls(self) -> dict[str, str]:
+        """Patterns of the addresses at which people see records, by source."""
+        return {name: one.record_url for name, one in self.sources.items() if one.record_url is not None}
+
+    @property
     def has_store(self) -> bool:
         """Whether deals can be listed: a store in memory that nothing fills would be empty for ever."""
         return self.sync.enabled or self.store.store_url is not None
@@ -178,6 +204,14 @@ class AllSettings:
         except BadRates as error:
             problems.append(f"EXCHANGE_RATES_FILE: {error}")
             return None
+
+    def _people(self, problems: list[str]) -> Sequence[Person]:
+        path = self.store.owners_file if self.store else None
+        try:
+            return read_people(Path(path)) if path else ()
+        except BadPeople as error:
+            problems.append(f"OWNERS_FILE: {error}")
+            return ()
 
     @property
     def shows_graphiql(self) -> bool:
@@ -225,6 +259,7 @@ def create_app(
     that of rations, caches and pauses, `wall_clock` that of tokens, both in seconds; a test may have its own.
     """
     settings = settings or _settings_or_exit()
+    PEOPLE.know(settings.people)
     schedulers: dict[str, Scheduler] = {}
     deals: Deals | None = None
     closed = closed_fields(custom_attributes_too=settings.security.general.custom_attributes_are_personal)
@@ -254,7 +289,8 @@ def create_app(
             )
         operation = UpstreamContext(settings.transport.operation_deadline_seconds, wants_fresh=params.wants_fresh)
         loaders = Loaders(schedulers, operation)
-        context = Context(loaders, operation, settings.security.access(params.caller), deals=deals)
+        access = settings.security.access(params.caller)
+        context = Context(loaders, operation, access, deals=deals, record_urls=settings.record_urls)
         try:
             found = await engine.answer(document, params.variables, params.operation_name, context)
         finally:
@@ -309,6 +345,7 @@ def create_app(
                     closed_fields=closed,
                     exchange_rates=settings.exchange_rates,
                     unconfigured=frozenset(source.name for source in SOURCES) - schedulers.keys(),
+                    links=settings.store.links,
                     clock=wall_clock,
                 )
             health.is_ready = True

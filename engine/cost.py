@@ -5,8 +5,8 @@ take no longer to measure than twenty fragments. Limiters that visit a fragment 
 should prevent (CVE-2026-47706, CVE-2026-47707, GHSA-mfj6-6p54-m98c).
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from graphql import (
@@ -23,6 +23,9 @@ from engine.errors import BAD_USER_INPUT, RequestRefused
 
 MAX_NESTING: Final = 100
 """Nested selection sets, those of fragments included. The bound comes from Python's stack, not from the graph."""
+
+MOST_PAGES: Final = 200
+"""Lists of records, those within the records of other lists included: each is added up for every request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +63,13 @@ class QueryCost:
     fields: int = 0
     aliases: int = 0
     directives: int = 0
+    pages: "list[NestedPage]" = field(default_factory=list)
+    page_count: int = 0
 
-    def add(self, other: "QueryCost", *, below_field: bool = False) -> None:
-        """Add a part of the selection set; `below_field`: it is the selection set of a field."""
+    def add(self, other: "QueryCost", *, below_field: bool = False, page: FieldNode | None = None) -> None:
+        """Add a part of the selection set; `below_field`: it is the selection set of a field, of a `page` perhaps."""
+        self.pages += other.pages if page is None else [NestedPage(page, other)]
+        self.page_count += other.page_count + (page is not None)
         self.depth = max(self.depth, other.depth + below_field)
         self.nesting = max(self.nesting, other.nesting + 1)
         self.fields += other.fields
@@ -70,11 +77,28 @@ class QueryCost:
         self.directives += other.directives
 
 
-class CostVisitor:
-    """Measures one document. Validation refuses fragments that are not defined, or spread themselves."""
+@dataclass(frozen=True, slots=True)
+class NestedPage:
+    """A field below the root that gives a page of records, and the size of what it selects of each."""
 
-    def __init__(self, fragments: Mapping[str, FragmentDefinitionNode], limits: QueryLimits) -> None:
+    node: FieldNode
+    cost: QueryCost
+
+
+class CostVisitor:
+    """Measures one document. Validation refuses fragments that are not defined, or spread themselves.
+
+    `nested_pages` are the names of fields below the root that give pages of records.
+    """
+
+    def __init__(
+        self,
+        fragments: Mapping[str, FragmentDefinitionNode],
+        limits: QueryLimits,
+        nested_pages: Collection[str] = (),
+    ) -> None:
         self._fragments = fragments
+        self._nested_pages = nested_pages
         self._limits = limits
         self._sizes: dict[str, QueryCost] = {}
         self._level = 0
@@ -130,7 +154,8 @@ class CostVisitor:
         if isinstance(node, FieldNode):
             size.fields += 1
             size.aliases += node.alias is not None
-            size.add(self._size(node.selection_set) if node.selection_set else QueryCost(), below_field=True)
+            below = self._size(node.selection_set) if node.selection_set else QueryCost()
+            size.add(below, below_field=True, page=node if node.name.value in self._nested_pages else None)
         elif isinstance(node, InlineFragmentNode):
             size.add(self._size(node.selection_set))
         elif isinstance(node, FragmentSpreadNode):
@@ -145,6 +170,7 @@ class CostVisitor:
             (size.fields, "fields", limits.max_fields),
             (size.aliases, "aliases", limits.max_aliases),
             (size.directives, "directives", limits.max_directives),
+            (size.page_count, "lists", MOST_PAGES),
         ):
             if found > most:
                 raise LimitExceeded(what, most)

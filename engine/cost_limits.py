@@ -18,9 +18,9 @@ from graphql import (
     get_named_type,
 )
 
-from engine.cost import CostVisitor, LimitExceeded, QueryCost, QueryLimits
-from engine.lookup import Listing
-from engine.record_cost import PageCost, RecordCost, record_cost
+from engine.cost import CostVisitor, LimitExceeded, NestedPage, QueryCost, QueryLimits
+from engine.lookup import Listing, PageSize
+from engine.record_cost import NestedCost, PageCost, RecordCost, record_cost, totals
 
 INTROSPECTION: Final = ("__schema", "__type")
 
@@ -35,6 +35,8 @@ class OperationCost:
     kind: str
     root_fields: frozenset[str] = frozenset()
     records: dict[str, RecordCost | PageCost] = field(default_factory=dict)
+    nested: dict[str, list[NestedCost]] = field(default_factory=dict)
+    """Pages of records within those records."""
     fields: int = 0
 
 
@@ -42,9 +44,14 @@ class CostLimits:
     """Measures the documents of one schema, and checks requests against the limits."""
 
     def __init__(
-        self, schema: GraphQLSchema, limits: QueryLimits, listings: Mapping[str, Listing] | None = None
+        self,
+        schema: GraphQLSchema,
+        limits: QueryLimits,
+        listings: Mapping[str, Listing] | None = None,
+        nested_page_sizes: Mapping[str, PageSize] | None = None,
     ) -> None:
         self.limits = limits
+        self._nested_page_sizes = nested_page_sizes or {}
         self._listings = listings or {}
         assert schema.query_type
         # An argument of type ID names a record, and so does a router's representation.
@@ -59,7 +66,7 @@ class CostLimits:
         operations = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
         if len(operations) > self.limits.max_operations:
             raise LimitExceeded("operations in a document", self.limits.max_operations)
-        visitor = CostVisitor(fragments, self.limits)
+        visitor = CostVisitor(fragments, self.limits, self._nested_page_sizes)
         # What no operation uses is validated all the same.
         for name in fragments:
             visitor.fragment(name)
@@ -70,10 +77,11 @@ class CostLimits:
         given = variables or {}
         records = 0
         fields = cost.fields
-        for asked in cost.records.values():
+        for name, asked in cost.records.items():
             count = asked.count(given)
-            records += count
-            fields += count * asked.fields
+            below, fields_below = totals(cost.nested[name], given)
+            records += count * (1 + below)
+            fields += count * (asked.fields + fields_below)
         if records > self.limits.max_records:
             raise LimitExceeded("records", self.limits.max_records)
         if fields > self.limits.max_answer_fields:
@@ -112,3 +120,12 @@ class CostLimits:
         before = cost.records.get(name)
         fields = size.fields + (before.fields if before else 0)
         cost.records[name] = record_cost(values, defaults, page_size, fields)
+        cost.nested.setdefault(name, []).extend([self._nested(page, defaults) for page in size.pages])
+
+    def _nested(self, page: NestedPage, defaults: Mapping[str, ValueNode | None]) -> NestedCost:
+        arguments = [one.value for one in page.node.arguments or () if one.name.value in ("first", "last")]
+        page_size = self._nested_page_sizes[page.node.name.value]
+        return NestedCost(
+            record_cost(arguments, defaults, page_size, page.cost.fields),
+            tuple([self._nested(one, defaults) for one in page.cost.pages]),
+        )

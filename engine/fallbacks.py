@@ -34,6 +34,8 @@ class Reason(StrEnum):
     """A record with a null where none may be."""
     VALUE = "value"
     """A record with a value that its scalar refuses."""
+    UNJOINED = "unjoined"
+    """A record of which a selected part has not been fetched yet, since it takes another request."""
     FAULT = "fault"
     """An unexpected exception: a fault of this server."""
 

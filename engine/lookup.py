@@ -78,5 +78,7 @@ class Records:
     """By the source's name."""
     listings: Mapping[str, Listing] = field(default_factory=dict)
     """Of root fields that give pages of records, with the arguments `first` and `last`; by the field's name."""
+    nested_page_sizes: Mapping[str, PageSize] = field(default_factory=dict)
+    """The same of fields of records, whatever their type."""
     read_at: str | None = None
     """The field, by its name in Python, that says when a record was read, which no mapping knows. Open to all."""

@@ -50,6 +50,26 @@ class PageCost:
         return max([size if 0 < size <= self.size.most else 0 for size in sizes], default=self.size.default)
 
 
+@dataclass(frozen=True, slots=True)
+class NestedCost:
+    """A page of records within each record of another list."""
+
+    page: RecordCost | PageCost
+    nested: "tuple[NestedCost, ...]"
+
+    def totals(self, given: Mapping[str, Any]) -> tuple[int, int]:
+        """Return how many records it gives with these variables, and how many fields of them, with all below."""
+        records, fields = totals(self.nested, given)
+        count = self.page.count(given)
+        return count * (1 + records), count * (self.page.fields + fields)
+
+
+def totals(nested: Sequence[NestedCost], given: Mapping[str, Any]) -> tuple[int, int]:
+    """Return how many records, and fields of them, pages give within one record."""
+    found = [one.totals(given) for one in nested]
+    return sum(records for records, _ in found), sum(fields for _, fields in found)
+
+
 def record_cost(
     values: Sequence[ValueNode], defaults: Mapping[str, ValueNode | None], page_size: PageSize | None, fields: int
 ) -> RecordCost | PageCost:

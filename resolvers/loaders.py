@@ -14,7 +14,7 @@ from resolvers.errors import SourceNotConfigured, UpstreamUnavailable
 from resolvers.fetching.record_cache import Entry
 from resolvers.fetching.scheduler import Scheduler
 from resolvers.fetching.upstream_context import UpstreamContext
-from resolvers.source import Outcome, Source
+from resolvers.source import Outcome, Record, Source
 
 Future = asyncio.Future[Outcome]
 
@@ -60,7 +60,26 @@ class Loaders:
 
         Raises `SourceNotConfigured`.
         """
-        mine = self._sources.get(source.name) or self._open(source)
+        return self._request(self._sources.get(source.name) or self._open(source), source_id)
+
+    async def load_customer(self, source: Source, customer_id: str) -> Outcome:
+        """Return a customer of a source's records, None where there is none; raises a `ResolverError`."""
+        name = f"{source.name} customers"
+        mine = self._sources.get(name)
+        if mine is None:
+            scheduler = self._schedulers[source.name].customers if source.name in self._schedulers else None
+            if scheduler is None:
+                raise SourceNotConfigured(source.name)
+            mine = self._sources[name] = _SourceLoader(scheduler)
+        found = self._request(mine, customer_id)
+        return await asyncio.shield(found) if isinstance(found, asyncio.Future) else found
+
+    def join(self, source: Source, source_id: str, record: Record, joined: Record) -> None:
+        """Have the record cache keep a record with its customer in place of the same one without."""
+        if source.name in self._schedulers:
+            self._schedulers[source.name].join(source_id, record, joined)
+
+    def _request(self, mine: _SourceLoader, source_id: str) -> Outcome | Future:
         found = mine.known.get(source_id)
         if found is None:
             found = mine.scheduler.cached(source_id, self._operation)

@@ -1,9 +1,10 @@
 """What a source has to provide. Each source folder fills in one `Source`; `registry.py` lists them."""
 
-from collections.abc import Awaitable, Callable, Sequence
+import re
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Final, Protocol
 
 from msgspec import Meta
 
@@ -12,6 +13,9 @@ from resolvers.fetching.record_cache import CacheSettings
 from resolvers.fetching.upstream_context import SharedFetch
 from resolvers.resilience.rate_limiter import Rate
 from resolvers.resilience.transport import Transport
+
+ID_IN_URL: Final = "{sourceId}"
+"""Stands for a record's id in the address of its page."""
 
 
 class Record(Protocol):
@@ -105,6 +109,19 @@ FetchCustomer = Callable[[str, SharedFetch], Awaitable[Outcome]]
 """Fetches one customer by the id that records have of it: a value with `name`, `company` and `email`."""
 
 
+@dataclass(frozen=True, slots=True)
+class CustomerJoin:
+    """How a record gets its customer, whose names it does not have itself.
+
+    `id_of` gives the customer's id. `make` makes a customer of `name`, `company` and `email`. `join` gives the record
+    with its attribute `customer`, which is such a value, or None where nothing is known of it.
+    """
+
+    id_of: Callable[[Any], str]
+    make: Callable[[str | None, str | None, str | None], Any]
+    join: Callable[[Any, Any], Any]
+
+
 class Client(Protocol):
     """Fetches records of one source; lives as long as the server.
 
@@ -134,17 +151,32 @@ class Client(Protocol):
 class SourceSettings(CacheSettings, frozen=True, kw_only=True):
     """Where a source is, the credentials for it, and how long its records are kept.
 
+    `record_url`: where people see a record in the vendor's own program; `{sourceId}` stands for its id.
     `rationed`: whether the source's documented rates are kept. Off only for a source that has none, such as a mock.
     `concurrency`: how many requests run at once, if not as many as the source's own module says.
     """
 
+    record_url: str | None = None
     rationed: bool = True
     concurrency: Annotated[int, Meta(ge=1, le=1_000)] | None = None
+
+    def problems(self) -> Iterable[str]:
+        """Yield a pattern of addresses that is none."""
+        if self.record_url is not None and (fault := _check_pattern(self.record_url)):
+            yield f"{self.prefix.upper()}RECORD_URL: {fault}"
 
     @property
     def is_configured(self) -> bool:
         """Whether there are credentials to ask the source with."""
         raise NotImplementedError  # each source says what it needs
+
+
+def _check_pattern(text: str) -> str | None:
+    """Return what is wrong with a pattern of addresses, or None."""
+    is_url = re.fullmatch(r"https?://[\w.:-]+/[!-~]*", text, re.ASCII) is not None
+    if not is_url or text.count(ID_IN_URL) != 1 or text.find(ID_IN_URL) < text.index("/", 8):
+        return f"must be a URL like https://host/path/{ID_IN_URL}, in which {ID_IN_URL} stands for the record's id"
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +187,7 @@ class Source:
     `canonical_id` gives the one spelling of an id, or None for what cannot be one; `id_shape` says it in words.
     `rates` and `concurrency` are what the vendor allows. `open` makes the client, where there are credentials.
     `records` are the types of its records, structs of msgspec, the usual one first. `names` are pairs of their fields:
-    an id, and the name that the vendor joins to it.
+    an id, and the name that the vendor joins to it. `customer_join` is there where records lack customers' names.
     """
 
     name: str
@@ -168,3 +200,4 @@ class Source:
     open: Callable[[Any, Transport], Client]
     records: tuple[type[Any], ...]
     names: tuple[tuple[str, str], ...] = ()
+    customer_join: CustomerJoin | None = None

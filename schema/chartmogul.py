@@ -1,11 +1,14 @@
 """`ChartMogulOpportunity`: an opportunity in ChartMogul's own words."""
 
+from collections.abc import Callable
 from datetime import date
 from enum import Enum
 from operator import itemgetter
+from typing import Any
 
 import strawberry
 
+from engine.fallbacks import NotCompiled, Reason
 from engine.mapping import Constant, EnumMapping, ListMapping, ObjectMapping, by_code
 from resolvers import global_id
 from resolvers.chartmogul.record import SOURCE, ChartMogulRecord
@@ -18,6 +21,7 @@ from schema.opportunity import (
     OpportunityStatus,
     money,
 )
+from schema.people import PEOPLE
 from schema.scalars import BigInt, Json
 
 
@@ -64,6 +68,17 @@ def _global_id(r: ChartMogulRecord) -> str:
     return global_id.encode(SOURCE, r.uuid.lower())
 
 
+def _of_customer(attribute: str) -> Callable[[ChartMogulRecord], Any]:
+    def read(record: ChartMogulRecord) -> Any:
+        try:
+            customer = record.customer  # type: ignore[attr-defined] # of those that were joined
+        except AttributeError:
+            raise NotCompiled(Reason.UNJOINED) from None
+        return None if customer is None else getattr(customer, attribute)
+
+    return read
+
+
 @mapped_type(keys=["id", "sourceId"], description="A ChartMogul CRM opportunity.")
 class ChartMogulOpportunity(Opportunity):
     """All 14 documented fields of an opportunity are reachable from here."""
@@ -76,16 +91,21 @@ class ChartMogulOpportunity(Opportunity):
     pipeline_name = inherited("pipeline")
     stage_name = inherited("pipeline_stage")
     owner = inherited(
-        ObjectMapping(OpportunityOwner, {"name": Constant(None), "email": "owner"}, present=lambda r: r.owner)
+        ObjectMapping(
+            OpportunityOwner,
+            {"name": lambda r: PEOPLE.named(r.owner, None), "email": lambda r: PEOPLE.address(r.owner, r.owner)},
+            present=lambda r: r.owner,
+        )
     )
     customer = inherited(
         ObjectMapping(
             OpportunityCustomer,
             {
                 "source_id": "customer_uuid",
-                "name": Constant(None),
-                "company_name": Constant(None),
-                "email": Constant(None),
+                "name": _of_customer("name"),
+                "company_name": _of_customer("company"),
+                "email": _of_customer("email"),
+                "source": Constant(SOURCE),
             },
         )
     )

@@ -1,19 +1,26 @@
 """What the resolvers of one operation share (`engine.context.Context`)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from strawberry.types import Info as StrawberryInfo
 
 from resolvers.fetching.upstream_context import UpstreamContext
 from resolvers.loaders import Loaders
-from resolvers.source import Source
+from resolvers.source import ID_IN_URL, Source
 from schema.access import Access
 from schema.deals.service import Deals, StoreOutage
 from schema.deals.validity import Dependence, Validator
 from schema.errors import Refused
 from schema.opportunity import Opportunity
 from schema.sources import MAPPINGS
+from schema.unjoined import with_customer
+
+if TYPE_CHECKING:
+    from schema.deals.customers import CustomerDeals
 
 
 @dataclass(slots=True)  # not frozen, which would make each one three times as slow to make
@@ -27,14 +34,20 @@ class Context:
     """The personal fields that were refused to this caller so far."""
     deals: Deals | None = None
     """The deals of the store."""
+    customer_deals: "CustomerDeals | None" = None
+    """What the operation asks of customers' deals."""
+    record_urls: Mapping[str, str] = field(default_factory=dict)
+    """Patterns of the addresses at which people see records, by the source's name."""
     dependence: Dependence = field(default_factory=Dependence)
     """What the answer depends on beside records that were fetched."""
 
     async def load(self, source: Source, source_id: str) -> Opportunity | None:
         """Return a source's opportunity, None where it has none; the id is canonical. Raises a `ResolverError`."""
         self.access.check_opportunities()
-        record = await self.loaders.load(source, source_id)
-        return None if record is None else MAPPINGS[source.name].of(record)
+        record: Any = await self.loaders.load(source, source_id)
+        if record is None:
+            return None
+        return MAPPINGS[source.name].of(with_customer(self.loaders, source, source_id, record))
 
     def read_at(self, source: str, source_id: str) -> datetime | None:
         """Return when a record that was fetched by id was read from its source; None where nobody has a clock."""
@@ -45,6 +58,11 @@ class Context:
         if age is None:
             age = self.loaders.age_seconds(source, source_id)
         return (self.deals.now() - timedelta(seconds=age)).replace(microsecond=0)
+
+    def url_of(self, source: str, source_id: str) -> str | None:
+        """Return where people see a record in its source's own program, if the operator has said so."""
+        pattern = self.record_urls.get(source)
+        return pattern.replace(ID_IN_URL, quote(source_id, safe="")) if pattern else None
 
     def lists(self) -> Deals:
         """Return the deals of the store; raises `Forbidden`, or `StoreOutage` where there is no store."""

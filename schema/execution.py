@@ -10,17 +10,24 @@ from engine.cost import QueryLimits
 from engine.documents import MOST_BYTES
 from engine.engine import Engine
 from engine.errors import RequestRefused
-from engine.lookup import Records
+from engine.lookup import PageSize, Records
 from resolvers import global_id
 from schema.access import MOST_REFUSALS, NO_CONTACTS, Forbidden
 from schema.context import Context
+from schema.deals import customers
 from schema.deals.connections import LISTING
 from schema.errors import field_errors, refusals, request_errors, variable_errors
 from schema.federation import FederatedSchema
 from schema.lookups import LOOKUPS
 from schema.sources import MAPPINGS
 
-RECORDS = Records(LOOKUPS, MAPPINGS, {"opportunities": LISTING}, read_at="as_of")
+RECORDS = Records(
+    LOOKUPS,
+    MAPPINGS,
+    {"opportunities": LISTING},
+    {"opportunities": PageSize(customers.FIRST, customers.MOST)},
+    read_at="as_of",
+)
 
 
 def build_engine(

@@ -25,6 +25,7 @@ from schema.opportunity import (
     OpportunityStatus,
     money,
 )
+from schema.people import PEOPLE
 
 _STATUS = {
     Status.IN_PROGRESS: OpportunityStatus.OPEN,
@@ -39,7 +40,10 @@ def _global_id(r: NexudusRecord) -> str:
 
 _OWNER = ObjectMapping(
     OpportunityOwner,
-    {"name": "responsible_full_name", "email": Constant(None)},
+    {
+        "name": lambda r: PEOPLE.named(r.responsible_full_name, r.responsible_full_name),
+        "email": lambda r: PEOPLE.address(r.responsible_full_name, None),
+    },
     present=lambda r: r.responsible_full_name,
 )
 _CUSTOMER = ObjectMapping(
@@ -49,6 +53,7 @@ _CUSTOMER = ObjectMapping(
         "name": "coworker_full_name",
         "company_name": "coworker_company_name",
         "email": "coworker_email",
+        "source": Constant(SOURCE),
     },
     present="coworker_id",
 )

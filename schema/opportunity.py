@@ -3,10 +3,11 @@
 The interface uses neutral words; a source's own type adds fields in the vendor's words.
 """
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeAlias
 
 import strawberry
 
@@ -44,33 +45,76 @@ class Money:
 
 
 @strawberry.type(
-    description="The salesperson or admin responsible for a deal. Nexudus knows the name, ChartMogul the email address."
+    description="The salesperson or admin responsible for a deal. Nexudus knows the name, ChartMogul the email "
+    "address; the operator's list of people joins both."
 )
 class OpportunityOwner:
     """The owner; what a source does not record is null."""
 
     name: str | None = strawberry.federation.field(
-        tags=[PERSONAL], description="The owner's full name; Nexudus tells it."
+        tags=[PERSONAL], description="The owner's full name; Nexudus tells it, or the operator's list of people."
     )
     email: str | None = strawberry.federation.field(
-        tags=[PERSONAL], description="The owner's email address; ChartMogul tells it."
+        tags=[PERSONAL], description="The owner's email address; ChartMogul tells it, or the operator's list of people."
     )
 
 
-@strawberry.type(description="The customer of a deal, as far as the opportunity itself tells.")
+if TYPE_CHECKING:
+    from schema.deals.customers import CustomerMatch, CustomerOpportunityConnection
+    from schema.deals.filters import OpportunityFilter
+    from schema.deals.orders import OpportunityOrder
+
+    _Match: TypeAlias = CustomerMatch
+    _Connection: TypeAlias = CustomerOpportunityConnection
+    _Filter: TypeAlias = OpportunityFilter
+    _Order: TypeAlias = OpportunityOrder
+else:  # which are made of this module's types
+    _Match = Annotated["CustomerMatch", strawberry.lazy("schema.deals.customers")]
+    _Connection = Annotated["CustomerOpportunityConnection", strawberry.lazy("schema.deals.customers")]
+    _Filter = Annotated["OpportunityFilter", strawberry.lazy("schema.deals.filters")]
+    _Order = Annotated["OpportunityOrder", strawberry.lazy("schema.deals.orders")]
+
+
+@strawberry.type(
+    description="The customer of a deal. ChartMogul's deals have only its id: its names come from the copy that lists "
+    "are answered from, or else from another request."
+)
 class OpportunityCustomer:
     """The customer; what a source does not record is null."""
 
     source_id: strawberry.ID = strawberry.field(
         description="The customer's id in the same source: Nexudus' `CoworkerId`, ChartMogul's `customer_uuid`."
     )
-    name: str | None = strawberry.federation.field(
-        tags=[PERSONAL], description="The customer's full name; Nexudus tells it."
-    )
-    company_name: str | None = strawberry.field(description="The customer's company; Nexudus tells it.")
-    email: str | None = strawberry.federation.field(
-        tags=[PERSONAL], description="The customer's email address; Nexudus tells it."
-    )
+    name: str | None = strawberry.federation.field(tags=[PERSONAL], description="The customer's full name.")
+    company_name: str | None = strawberry.field(description="The customer's company.")
+    email: str | None = strawberry.federation.field(tags=[PERSONAL], description="The customer's email address.")
+    source: strawberry.Private[str]
+
+    find_opportunities: ClassVar[Callable[..., Awaitable["_Connection"]]]
+    """These two are `schema.deals.customers`', which sets them: it is made of this module's types."""
+    find_matches: ClassVar[Callable[..., Awaitable[list["_Match"]]]]
+
+    @strawberry.field(description="The customer's deals, in both systems; `matchedBy` says how they are found.")
+    async def opportunities(
+        self,
+        info: strawberry.Info[Any, None],
+        first: Annotated[
+            int | None, strawberry.argument(description="How many from the start: 1 to 50, 5 unless given.")
+        ] = None,
+        after: Annotated[str | None, strawberry.argument(description="Those behind this cursor.")] = None,
+        filter: Annotated[_Filter | None, strawberry.argument(description="Which deals.")] = None,
+        order_by: Annotated[
+            list[_Order] | None,
+            strawberry.argument(description="By which fields; the last changed first unless given."),
+        ] = None,
+    ) -> _Connection | None:
+        """Return a page of them."""
+        return await self.find_opportunities(info.context, self, first, after, filter, order_by)
+
+    @strawberry.field(description="How `opportunities` are found.")
+    async def matched_by(self, info: strawberry.Info[Any, None]) -> list[_Match] | None:
+        """Return the ways."""
+        return await self.find_matches(info.context, self)
 
 
 @strawberry.interface(description="An object that can be fetched again with nothing but its `id` (Relay's Node).")
@@ -115,6 +159,15 @@ class Opportunity(Node):
         """Return the time of a stored copy, as `Deals.opportunity` notes it, or of one that was fetched."""
         known: datetime | None = vars(self).get("read_at")
         return known or info.context.read_at(self.source.value, self.source_id)
+
+    @strawberry.field(
+        description="Where people see the record in its own system; null unless the operator has said what such "
+        "addresses are like."
+    )
+    def url(self, info: strawberry.Info[Any, None]) -> str | None:
+        """Return the address."""
+        found: str | None = info.context.url_of(self.source.value, self.source_id)
+        return found
 
 
 GlobalId = Annotated[strawberry.ID, strawberry.argument(description="An `id` that this graph gave out.")]

@@ -65,6 +65,9 @@ class StoredDeal:
     read_at: int
     is_whole: bool
     deleted_at: int | None
+    customer_name: str | None = None
+    customer_company: str | None = None
+    customer_email: str | None = None
 
 
 def deal_id(source: str, account: str, source_id: str) -> str:
@@ -161,8 +164,8 @@ _FOUND = select(*(DEALS.c[one.name] for one in fields(StoredDeal)))
 
 
 def _stored_deal(row: Row[*tuple[Any, ...]]) -> StoredDeal:
-    id_, source, account, source_id, body, read_at, is_whole, deleted_at = row
-    return StoredDeal(id_, source, account, source_id, body, read_at, bool(is_whole), deleted_at)
+    id_, source, account, source_id, body, read_at, is_whole, *rest = row
+    return StoredDeal(id_, source, account, source_id, body, read_at, bool(is_whole), *rest)
 
 
 def _digest(deal: Deal) -> bytes:

@@ -155,6 +155,7 @@ for _name in ORDERABLE:
     Index(f"deals_by_{_name}", DEALS.c[_name], DEALS.c.id, *_behind, **_ALIVE)
 Index("deals_by_source", DEALS.c.source, DEALS.c.account, DEALS.c.source_id)
 Index("deals_by_customer", DEALS.c.customer_email_folded, **_ALIVE)
+Index("deals_by_system_id", DEALS.c.source, DEALS.c.account, DEALS.c.system_id)
 Index("deals_by_customer_id", DEALS.c.source, DEALS.c.account, DEALS.c.customer_source_id)
 # Of SQLite, which reads an index alone if it holds all that is asked, the index's own condition included. PostgreSQL
 # has its statistics and hash tables instead, and its indexes take no long text.

@@ -5,7 +5,7 @@ behind it, and, before or after them, the deals without a value. Statements are 
 asked: to build one takes five times as long as to run it.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, NamedTuple, TypeAlias
@@ -52,6 +52,9 @@ class PageRow(NamedTuple):
     body: bytes
     hash: bytes
     read_at: int  # microseconds
+    customer_name: str | None
+    customer_company: str | None
+    customer_email: str | None
     position: Position
 
 
@@ -82,19 +85,24 @@ def walk(
                 chosen = within_edge
                 given |= {f"end_{index}": value for index, value in enumerate(end)}
         found = connection.execute(chosen, given | values | {"limit": limit - len(rows)}).fetchall()
-        rows += [
-            PageRow(position[-1], source, account, source_id, body, hash_, read_at, tuple(position))
-            for source, account, source_id, body, hash_, read_at, *position in found
-        ]
+        rows += [page_row(row) for row in found]
         if within is not None or len(rows) == limit:
             break
     return rows
 
 
-_WANTED: Final = tuple(DEALS.c[name] for name in ("source", "account", "source_id", "body", "hash", "read_at"))
+WANTED: Final = tuple(DEALS.c[name] for name in PageRow._fields[1:-1])
+"""What a row has before the columns of the order."""
 
 
-class _Segment(NamedTuple):
+def page_row(row: Sequence[Any]) -> PageRow:
+    """Return the deal of a row that has the columns `WANTED`, then those of the order, whose last is the id."""
+    return PageRow._make((row[-1], *row[: len(WANTED)], tuple(row[len(WANTED) :])))
+
+
+class Segment(NamedTuple):
+    """A part of a list: what its deals meet, in the list's order."""
+
     clauses: tuple[ColumnElement[bool], ...]
     settled: frozenset[str]  # columns that all its deals have, or have not
 
@@ -127,7 +135,7 @@ def _built(
 ) -> tuple[_Statements, ...]:
     is_looked_up = is_selective(condition)
     meets = clause(condition, walked=order[0].column)
-    wanted = select(*_WANTED, *(DEALS.c[key.column] for key in order))
+    wanted = select(*WANTED, *(DEALS.c[key.column] for key in order))
     columns = [DEALS.c[key.column] for key in order]
     position = (
         None
@@ -139,8 +147,8 @@ def _built(
     )
     end = tuple(bindparam(f"end_{index}", type_=column.type) for index, column in enumerate(columns))
     built = []
-    for segment in _segments(order, position, is_inclusive, _unindexed if is_looked_up else DEALS.c.__getitem__):
-        ordered = [_ordering(key, segment) for key in order]
+    for segment in segments(order, position, is_inclusive, _unindexed if is_looked_up else DEALS.c.__getitem__):
+        ordered = [ordering(key, segment) for key in order]
         found = wanted.where(ALIVE, *segment.clauses, meets).order_by(*ordered).limit(bindparam("limit", type_=Integer))
         edge = select(*columns).where(ALIVE, *segment.clauses).order_by(*ordered)
         edge = edge.limit(1).offset(bindparam("within", type_=Integer))
@@ -157,7 +165,8 @@ def _unindexed(name: str) -> ColumnElement[Any]:
     return func.coalesce(DEALS.c[name], null())
 
 
-def _ordering(key: OrderKey, segment: _Segment) -> UnaryExpression[Any]:
+def ordering(key: OrderKey, segment: Segment) -> UnaryExpression[Any]:
+    """Return a key of an order as SQL has it, within a segment."""
     column = DEALS.c[key.column]
     directed = column.desc() if key.is_descending else column.asc()
     if (
@@ -167,40 +176,40 @@ def _ordering(key: OrderKey, segment: _Segment) -> UnaryExpression[Any]:
     return directed.nulls_first() if key.nulls_first else directed.nulls_last()
 
 
-def _segments(
+def segments(
     order: tuple[OrderKey, ...],
     start: tuple[Any, ...] | None,
     is_inclusive: bool,
     column_of: Callable[[str], ColumnElement[Any]],
-) -> Iterator[_Segment]:
+) -> Iterator[Segment]:
     """Yield what of a list lies behind a position, in the list's order."""
     key, rest = order[0], order[1:]
     column = column_of(key.column)
     settled = frozenset({key.column})
     if not rest:
-        yield _Segment(() if start is None else (_behind(key, (column,), start, is_inclusive),), settled)
+        yield Segment(() if start is None else (_behind(key, (column,), start, is_inclusive),), settled)
         return
-    without, with_ = _Segment((column.is_(None),), settled), _Segment((column.is_not(None),), settled)
+    without, with_ = Segment((column.is_(None),), settled), Segment((column.is_not(None),), settled)
     if start is None:
         yield from (without, with_) if key.nulls_first else (with_, without)
         return
     value, following = start[0], start[1:]
     if value is None:
-        same: _Segment | None = without
+        same: Segment | None = without
     elif len(rest) == 1 and rest[0].is_descending == key.is_descending:
         # The deals with the same value, and those behind it, are one range of the index.
-        yield _Segment((_behind(key, (column, column_of("id")), start, is_inclusive),), settled)
+        yield Segment((_behind(key, (column, column_of("id")), start, is_inclusive),), settled)
         same = None
     else:
-        same = _Segment((column == value,), settled)
+        same = Segment((column == value,), settled)
     if same is not None:
-        for one in _segments(rest, following, is_inclusive, column_of):
-            yield _Segment((*same.clauses, *one.clauses), same.settled | one.settled)
+        for one in segments(rest, following, is_inclusive, column_of):
+            yield Segment((*same.clauses, *one.clauses), same.settled | one.settled)
     if value is None and key.nulls_first:
         yield with_
     if value is not None:
         if same is not None:
-            yield _Segment((_behind(key, (column,), (value,), False),), settled)
+            yield Segment((_behind(key, (column,), (value,), False),), settled)
         if not key.nulls_first:
             yield without
 

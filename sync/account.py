@@ -32,6 +32,7 @@ class Account:
     listing: Listing | None
     account: str = ""
     cache: Cache | None = None
+    cache_customer: Cache | None = None
     fetch_customer: FetchCustomer | None = None
 
     @property

@@ -1,10 +1,12 @@
 """Names of the customers that deals mention by id alone: a few are asked for at a time, and seldom again."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection
 
 from resolvers.errors import UpstreamBadResponse, UpstreamError
+from resolvers.registry import SOURCES
 from resolvers.stored_record import decode
 from store.customers import Customer, deals_without_customer, upsert_customers
 from store.deals import StoredDeal, find_by_customer, upsert
@@ -13,6 +15,13 @@ from sync.job import SECOND, Parts, Step
 from sync.rows import Read
 from sync.run import Counts
 from sync.schedule import CUSTOMERS_SECONDS
+
+_MAKE = {source.name: source.customer_join.make for source in SOURCES if source.customer_join is not None}
+
+
+def record_of(customer: Customer) -> Any:
+    """Return a stored customer as its source's records take it."""
+    return _MAKE[customer.source](customer.name, customer.company_name, customer.email)
 
 
 class Customers:
@@ -38,10 +47,10 @@ class Customers:
             if isinstance(outcome, UpstreamError) and not isinstance(outcome, UpstreamBadResponse):
                 failure = outcome
                 break
-            found.append(self._customer(id_, outcome))
+            found.append(self.customer(id_, outcome, self._parts.now()))
         if found:
             counts.rows += len(found)
-            counts.changed += await self._write(found)
+            counts.changed += await self.write(found)
         if failure is not None:
             raise failure
         return Step(is_done=True)
@@ -54,7 +63,7 @@ class Customers:
         finally:
             counts.requests += requests.count
 
-    def _customer(self, id_: str, outcome: Any) -> Customer:
+    def customer(self, id_: str, outcome: Any, read_at: int) -> Customer:
         """Return what is to be known of a customer; one that is missing or unreadable has no names until it is due."""
         is_known = outcome is not None and not isinstance(outcome, UpstreamError)
         source, account = self._parts.account.key
@@ -65,12 +74,16 @@ class Customers:
             name=outcome.name if is_known else None,
             company_name=outcome.company if is_known else None,
             email=outcome.email if is_known else None,
-            read_at=self._parts.now(),
+            read_at=read_at,
         )
 
-    async def _write(self, found: list[Customer]) -> int:
+    async def write(self, found: Sequence[Customer]) -> int:
         """Store customers, and their names in their deals; return how many deals have changed."""
         parts, (source, account) = self._parts, self._parts.account.key
+        for one in found:
+            if parts.account.cache_customer is not None:
+                age_seconds = max(0.0, (parts.now() - one.read_at) / SECOND)
+                parts.account.cache_customer(one.source_id, record_of(one), age_seconds=age_seconds, adds=False)
 
         def write(connection: Connection) -> list[StoredDeal]:
             return find_by_customer(connection, source, account, upsert_customers(connection, found))

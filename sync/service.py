@@ -12,6 +12,7 @@ from resolvers.fetching.scheduler import Scheduler
 from store.database import Database
 from sync.account import Account, Columns
 from sync.fetched import FetchedRecords
+from sync.fetched_customers import FetchedCustomers
 from sync.job import Parts
 from sync.rows import Rows
 from sync.schedule import Kind, Schedule
@@ -27,6 +28,7 @@ FLUSH_SECONDS: Final = 2.0
 class _Entry:
     parts: Parts
     fetched: FetchedRecords
+    fetched_customers: FetchedCustomers
     worker: Worker | None
 
 
@@ -90,6 +92,7 @@ async def open_sync(
             source=source,
             listing=scheduler.listing,
             cache=scheduler.offer,
+            cache_customer=scheduler.customers.offer if scheduler.customers else None,
             fetch_customer=scheduler.fetch_customer,
         )
         parts = Parts(
@@ -103,21 +106,27 @@ async def open_sync(
         worker = None
         if settings.enabled and account.listing is not None:
             worker = Worker(parts, Schedule(settings, clock=clock, random=random), clock=clock)
-        entries.append(_Entry(parts, FetchedRecords(parts), worker))
-        scheduler.record_store = entries[-1].fetched
-    runs = [entry.fetched.run() for entry in entries] + [entry.worker.run() for entry in entries if entry.worker]
+        entry = _Entry(parts, FetchedRecords(parts), FetchedCustomers(parts), worker)
+        entries.append(entry)
+        scheduler.record_store = entry.fetched
+        if scheduler.customers is not None:
+            scheduler.customers.record_store = entry.fetched_customers
+    stores = [store for entry in entries for store in (entry.fetched, entry.fetched_customers)]
+    runs = [store.run() for store in stores] + [entry.worker.run() for entry in entries if entry.worker]
     tasks = [asyncio.create_task(run) for run in runs]
     try:
         yield Sync(database, entries)
     finally:
         for scheduler in schedulers.values():
             scheduler.record_store = None
+            if scheduler.customers is not None:
+                scheduler.customers.record_store = None
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
         with suppress(TimeoutError):
             async with asyncio.timeout(FLUSH_SECONDS):
-                await asyncio.gather(*[entry.fetched.flush() for entry in entries])
+                await asyncio.gather(*[store.flush() for store in stores])
 
 
 def _capabilities(entry: _Entry) -> frozenset[Capability]:

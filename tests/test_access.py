@@ -32,7 +32,7 @@ NOT_PERSONAL = {
         ]
     ),
     "Node": "id",
-    "Opportunity": "id source sourceId status value pipelineName stageName customer createdAt updatedAt asOf",
+    "Opportunity": "id source sourceId status value pipelineName stageName customer createdAt updatedAt asOf url",
     "NexudusOpportunity": "uniqueId boardColumn position coworker team opportunityType responsible "
     "referrerId agentId valueAmount statusCode isCompleted dueDate isReminded leadSource leadSourceCode lossReason "
     "lossReasonCode wonOn lostOn crmUpdatedOn utm isNew systemId",
@@ -40,7 +40,8 @@ NOT_PERSONAL = {
     "forecastCategory rawForecastCategory winLikelihood custom",
     "ChartMogulCustomAttribute": "key",
     "Money": "amount currencyCode",
-    "OpportunityCustomer": "sourceId companyName",
+    "OpportunityCustomer": "sourceId companyName opportunities matchedBy",  # not by what the caller may not see
+    "CustomerOpportunityConnection": "edges nodes pageInfo totalCount",
     "NexudusCoworker": "id coworkerType companyName",
     "NexudusUser": "id",
     "NexudusBoardColumn": "id name board",

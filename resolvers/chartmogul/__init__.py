@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import ClassVar, Final
 
 from resolvers.chartmogul.client import ChartMogulClient
+from resolvers.chartmogul.customer import CUSTOMER_JOIN
 from resolvers.chartmogul.record import RECORDS, SOURCE, UUID, MinorUnits
 from resolvers.resilience.rate_limiter import Rate
 from resolvers.resilience.transport import Transport
@@ -40,6 +41,7 @@ class ChartMogulSettings(SourceSettings, frozen=True, kw_only=True):
 
     def problems(self) -> Iterable[str]:
         """Yield a malformed URL or key, and more requests at once than the vendor allows."""
+        yield from super().problems()
         if fault := check_url(self.url):
             yield f"CHARTMOGUL_URL: {fault}"
         if fault := check_secret(self.api_key):
@@ -71,4 +73,5 @@ CHARTMOGUL: Final = Source(
     concurrency=CONCURRENCY,
     open=open_client,
     records=RECORDS,
+    customer_join=CUSTOMER_JOIN,
 )

@@ -1,16 +1,16 @@
 """Whom an opportunity is with: `GET /v1/customers/{uuid}`, as far as the graph shows it."""
 
 import re
-from typing import Final
+from typing import Any, ClassVar, Final
 
 import msgspec
 
-from resolvers.chartmogul.record import SOURCE, UUID
+from resolvers.chartmogul.record import SOURCE, UUID, ChartMogulRecord, MinorUnits
 from resolvers.errors import AnotherRecord
 from resolvers.fetching.upstream_context import SharedFetch
 from resolvers.reply import decode, decoder
 from resolvers.single_record_client import SingleRecordClient
-from resolvers.source import Outcome
+from resolvers.source import CustomerJoin, Outcome
 
 _CUSTOMER_UUID: Final = re.compile(rf"cus_{UUID.pattern}", re.ASCII)
 
@@ -59,3 +59,29 @@ class ChartMogulCustomerClient(SingleRecordClient):
         if customer.uuid.lower() != source_id:
             raise AnotherRecord(SOURCE, detail="another customer than the one asked for")
         return customer
+
+
+class _Joined(ChartMogulRecord, frozen=True, kw_only=True):
+    """A record with its customer, which is no part of what the vendor sends of it."""
+
+    customer: Any
+
+
+class _Iso4217Joined(_Joined, frozen=True, kw_only=True):
+    minor_units: ClassVar[MinorUnits] = "iso4217"
+
+
+def _joined(record: ChartMogulRecord, customer: Any) -> ChartMogulRecord:
+    type_ = _Joined if record.minor_units == "hundred" else _Iso4217Joined
+    return type_(**{name: getattr(record, name) for name in ChartMogulRecord.__struct_fields__}, customer=customer)
+
+
+def _customer_uuid(record: ChartMogulRecord) -> str:
+    return record.customer_uuid
+
+
+def _customer(name: str | None, company: str | None, email: str | None) -> ChartMogulCustomer:
+    return ChartMogulCustomer(uuid="", name=name, company=company, email=email)
+
+
+CUSTOMER_JOIN: Final = CustomerJoin(_customer_uuid, _customer, _joined)

@@ -112,6 +112,15 @@ class RecordCache:
         if (entry is None and adds) or (entry is not None and entry.stored_at < moment):
             self._store(source_id, entry.record if entry is not None and entry.record == record else record, moment)
 
+    def replace(self, source_id: str, record: Any, other: Any) -> None:
+        """Store another form of a record in its entry's place, for as long; nothing where it is not stored."""
+        entry = self._entries.peek(source_id)
+        if entry is not None and entry.record is record:
+            size = self._size_of(other)
+            if size <= self._settings.cache_max_bytes:
+                self._entries.remove(source_id)
+                self._entries.put(source_id, Entry(other, entry.stored_at, entry.fresh_until, entry.stale_until, size))
+
     def _store(self, source_id: str, record: Any | None, now: float) -> None:
         """Store what was true at the moment `now`."""
         if self._is_off:

@@ -25,6 +25,15 @@ class RecordStore(Protocol):
         """Return those of the records that are kept, each with its age in seconds."""
 
 
+async def copies(store: RecordStore, ids: Sequence[str]) -> Mapping[str, tuple[Record, float]]:
+    """Return those of the records that are kept, each with its age in seconds; nothing if the store fails."""
+    try:
+        async with asyncio.timeout(LONGEST_LOOK_SECONDS):
+            return await store.find(ids)
+    except Exception:
+        return {}
+
+
 async def instead_of_failures(
     store: RecordStore,
     source: str,
@@ -43,13 +52,7 @@ async def instead_of_failures(
         for source_id, outcome in zip(ids, outcomes, strict=True)
         if isinstance(outcome, UpstreamError) and not isinstance(outcome, final)
     ]
-    found: Mapping[str, tuple[Record, float]] = {}
-    if failed:
-        try:
-            async with asyncio.timeout(LONGEST_LOOK_SECONDS):
-                found = await store.find(failed)
-        except Exception:
-            return list(outcomes)
+    found = await copies(store, failed) if failed else {}
     replaced: list[Outcome] = []
     for source_id, outcome in zip(ids, outcomes, strict=True):
         if source_id in found and isinstance(outcome, UpstreamError):

@@ -23,10 +23,11 @@ from resolvers.errors import (
     UpstreamTimeout,
     UpstreamUnauthorized,
 )
+from resolvers.fetching.customer_client import CustomerClient, cache_settings
 from resolvers.fetching.diagnostics import Diagnostics
 from resolvers.fetching.fair_queue import PENDING, FairQueue, KeyRequest, Waiter
 from resolvers.fetching.record_cache import Entry, RecordCache
-from resolvers.fetching.record_store import RecordStore, instead_of_failures
+from resolvers.fetching.record_store import RecordStore, copies, instead_of_failures
 from resolvers.fetching.shared_fetch import SharedFetches
 from resolvers.fetching.upstream_context import Permit, SharedFetch, Stale, UpstreamContext, Usage
 from resolvers.resilience.circuit_breaker import Verdict
@@ -41,9 +42,22 @@ NO_STALE_ANSWER = (UpstreamUnauthorized, UpstreamForbidden)
 
 
 class Scheduler:
-    """Fetches the records of one source."""
+    """Fetches the records of one source.
 
-    def __init__(self, client: Client, cache: RecordCache) -> None:
+    `customers` fetches their customers in the same way, where records do not have their names. `is_stored_first`:
+    what the record store has is not asked of the source.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        cache: RecordCache,
+        *,
+        customers: "Scheduler | None" = None,
+        is_stored_first: bool = False,
+    ) -> None:
+        self.customers = customers
+        self._is_stored_first = is_stored_first
         self.source = client.transport.source
         self._client = client
         self._cache = cache
@@ -83,6 +97,10 @@ class Scheduler:
         """Return how long ago what the cache has of an id came from the source; 0 where it has nothing."""
         return self._cache.age_seconds(source_id)
 
+    def join(self, source_id: str, record: Record, joined: Record) -> None:
+        """Have the cache keep a record with its customer in place of the same one without."""
+        self._cache.replace(source_id, record, joined)
+
     def offer(self, source_id: str, record: Record, *, age_seconds: float, adds: bool) -> None:
         """Let the cache know of a whole record that a list had; with `adds` also where it has none of that id."""
         self._cache.refresh(source_id, record, age_seconds=age_seconds, adds=adds)
@@ -92,6 +110,16 @@ class Scheduler:
 
         Errors are outcomes, not raised. When the caller is cancelled, ids that nobody else waits for are not fetched.
         """
+        if not self._is_stored_first or self.record_store is None or operation.wants_fresh:
+            return await self._fetch_many(ids, operation)
+        stored = await copies(self.record_store, ids)
+        for source_id, (record, age_seconds) in stored.items():
+            self.offer(source_id, record, age_seconds=age_seconds, adds=True)
+        missing = [one for one in ids if one not in stored]
+        fetched = dict(zip(missing, await self._fetch_many(missing, operation), strict=True)) if missing else {}
+        return [stored[one][0] if one in stored else fetched[one] for one in ids]
+
+    async def _fetch_many(self, ids: Sequence[str], operation: UpstreamContext) -> list[Outcome]:
         usage = operation.usage(self.source)
         usage.keys += len(ids)
         usage.begin_waiting(operation.now())
@@ -289,4 +317,8 @@ def open_scheduler(
         rate_limiter=rate_limiter,
         clock=clock,
     )
-    return Scheduler(source.open(settings, transport), RecordCache(settings, clock=clock))
+    client, customers = source.open(settings, transport), None
+    if client.fetch_customer is not None:
+        cache = RecordCache(cache_settings(settings), clock=clock)
+        customers = Scheduler(CustomerClient(client, client.fetch_customer), cache, is_stored_first=True)
+    return Scheduler(client, RecordCache(settings, clock=clock), customers=customers)

@@ -46,6 +46,7 @@ class NexudusSettings(SourceSettings, frozen=True, kw_only=True):
 
     def problems(self) -> Iterable[str]:
         """Yield half-given credentials and a malformed URL."""
+        yield from super().problems()
         if fault := check_url(self.url):
             yield f"NEXUDUS_URL: {fault}"
         if fault := check_secret(self.access_token):

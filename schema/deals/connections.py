@@ -72,9 +72,9 @@ class OpportunityEdge:
         return self.found
 
 
-@strawberry.type(description="A page of a list of deals.")
-class OpportunityConnection:
-    """A connection: the page is there, everything else is asked for when it is selected."""
+@strawberry.type
+class OpportunityPage:
+    """What all connections have: the page is there, everything else is asked for when it is selected."""
 
     selection: strawberry.Private[Selection]
     page: strawberry.Private[Page]
@@ -116,6 +116,11 @@ class OpportunityConnection:
             start_cursor=cursors.encode(hash_, rows[0].position) if rows else None,
             end_cursor=cursors.encode(hash_, rows[-1].position) if rows else None,
         )
+
+
+@strawberry.type(description="A page of a list of deals.")
+class OpportunityConnection(OpportunityPage):
+    """A connection over the whole store."""
 
     @strawberry.field(description="How many deals the list has on all its pages; counted only if asked for.")
     async def total_count(self) -> int | None:
@@ -217,8 +222,8 @@ async def find_page(
         selection.condition,
         selection.order,
         number,
-        after=_position(selection, "after", after),
-        before=_position(selection, "before", before),
+        after=position(selection, "after", after),
+        before=position(selection, "before", before),
         is_backward=last is not None,
     )
     found = await selection.deals.read(lambda connection: near_page(connection, request), is_short=True)
@@ -233,17 +238,18 @@ LISTING: Final = Listing(
 """How compiled operations read a page."""
 
 
-def page_size(first: int | None, last: int | None) -> int:
+def page_size(first: int | None, last: int | None = None, *, default: int = FIRST, most: int = MOST) -> int:
     """Return how many deals a page has; raises `BadUserInput`."""
     if first is not None and last is not None:
         raise BadUserInput("Give `first` or `last`, not both.")
     name, number = ("first", first) if last is None else ("last", last)
     if number is None:
-        return FIRST
-    if not 1 <= number <= MOST:
-        raise BadUserInput(f"`{name}` must be from 1 to {MOST}.")
+        return default
+    if not 1 <= number <= most:
+        raise BadUserInput(f"`{name}` must be from 1 to {most}.")
     return number
 
 
-def _position(selection: Selection, argument: str, cursor: str | None) -> Any:
+def position(selection: Selection, argument: str, cursor: str | None) -> Any:
+    """Return where a cursor is in a list; raises `BadUserInput`."""
     return None if cursor is None else cursors.decode(cursor, argument, selection.hash, selection.order)

@@ -139,9 +139,9 @@ class Export:
 
     def _read(self, encode: Encode, request: PageRequest, connection: Connection) -> tuple[bytes, PageRequest | None]:
         rows, following = chunk(connection, request)
-        decode = self.selection.deals.decode
+        record_of = self.selection.deals.record
         reads = {source: readers(source, self.columns) for source in MAPPINGS}
-        records = ((row.source, decode(row.source, row.body)) for row in rows)
+        records = ((row.source, record_of(row)) for row in rows)
         return encode([read(record) for read in reads[source]] for source, record in records), following
 
 

@@ -11,17 +11,21 @@ from sqlalchemy import Connection
 from engine.lookup import ListedRecord
 from lru import LRU
 from resolvers.errors import BadUserInput, ResolverError
+from resolvers.registry import SOURCES
+from resolvers.source import CustomerJoin
 from schema.deals.exchange_rates import ExchangeRates
 from schema.deals.source_status import SourceStatus, Sync, name_of, with_unconfigured
 from schema.deals.values import moment_of
 from schema.opportunity import Opportunity
 from schema.sources import MAPPINGS
 from store.conditions import And, Compare, Condition, Operator, Or
+from store.customer_deals import Link
 from store.errors import StoreUnavailable
 from store.pages import PageRow
 
 T = TypeVar("T")
 
+_JOINS: Final[dict[str, CustomerJoin | None]] = {source.name: source.customer_join for source in SOURCES}
 MOST_DECODED: Final = 5_000
 """Records of pages that stay in memory, of two kilobytes each."""
 
@@ -72,11 +76,27 @@ class StoredCopy(Protocol):
         """When it was read from its source, in microseconds."""
         ...
 
+    @property
+    def customer_name(self) -> str | None:
+        """The customer's name."""
+        ...
+
+    @property
+    def customer_company(self) -> str | None:
+        """The customer's company."""
+        ...
+
+    @property
+    def customer_email(self) -> str | None:
+        """The customer's email address."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deals:
     """What lists need. `decode` makes a source's record of what the store has; `clock` gives seconds since 1970.
 
+    `links` join customers of both sources.
     `closed_fields`: the listed fields that callers without the scope for personal data may not list by. It has no
     default: who forgets it must not thereby open them.
     """
@@ -88,6 +108,7 @@ class Deals:
     exchange_rates: ExchangeRates | None = None
     unconfigured: frozenset[str] = frozenset()
     """Sources without credentials here: what the store has of them, from another time or process, is not shown."""
+    links: Sequence[Link] = ()
     clock: Callable[[], float] = time
     decoded: LRU[tuple[str, bytes, int], ListedRecord] = field(default_factory=lambda: LRU(max_entries=MOST_DECODED))
     """Records of pages, by their ids, hashes, and when they were read."""
@@ -103,10 +124,16 @@ class Deals:
         except StoreUnavailable:
             raise StoreOutage from None
 
+    def record(self, copy: StoredCopy) -> Any:
+        """Return a stored record, with its customer as filters see it."""
+        record, how = self.decode(copy.source, copy.body), _JOINS[copy.source]
+        if how is None:
+            return record
+        return how.join(record, how.make(copy.customer_name, copy.customer_company, copy.customer_email))
+
     def opportunity(self, copy: StoredCopy) -> Opportunity:
         """Return what clients see of a stored record: the same as of one that was fetched."""
-        record = self.decode(copy.source, copy.body)
-        return _shown(ListedRecord(copy.source, record, moment_of(copy.read_at)))
+        return _shown(ListedRecord(copy.source, self.record(copy), moment_of(copy.read_at)))
 
     def listed(self, row: PageRow) -> ListedRecord:
         """Return the record of a row, the same object for equal rows as long as there is room for it."""
@@ -114,7 +141,7 @@ class Deals:
         known = self.decoded.get(key)
         if known is None:
             try:
-                record = self.decode(row.source, row.body)
+                record = self.record(row)
             except Exception as error:  # one row must not spoil the page
                 return ListedRecord(row.source, error)
             known = ListedRecord(row.source, record, moment_of(row.read_at))

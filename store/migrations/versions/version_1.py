@@ -63,6 +63,7 @@ def upgrade() -> None:
         op.create_index("deals_summed", "deals", [*SUMMED.split(), "id", "deleted_at"], **alive)
         op.create_index("deals_searched", "deals", [*SEARCHED.split(), "id", "deleted_at"], **alive)
     op.create_index("deals_by_customer", "deals", ["customer_email_folded"], **alive)
+    op.create_index("deals_by_system_id", "deals", ["source", "account", "system_id"])
     op.create_index("deals_by_customer_id", "deals", ["source", "account", "customer_source_id"])
     op.create_index("deals_by_source", "deals", ["source", "account", "source_id"])
     op.create_index("deals_by_sequence", "deals", ["sequence"])

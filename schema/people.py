@@ -1,0 +1,74 @@
+"""Who is who among owners: Nexudus knows their names, ChartMogul their email addresses. An operator's file joins both.
+
+    [{"name": "Testy McAdminface", "email": "testy@example.com", "also": ["T. McAdminface", "sales@example.com"]}]
+
+An owner whose name or address is one of a person's, without case, is that person in both systems.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from store.text import fold
+
+
+class BadPeople(Exception):
+    """The file does not say who is who; the text says why."""
+
+
+class Person(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A person: the name and address that the graph shows, and what else sources call them."""
+
+    name: str
+    email: str
+    also: Sequence[str] = ()
+
+
+class People:
+    """Persons by all that they are called."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Person] = {}
+
+    def know(self, persons: Sequence[Person]) -> None:
+        """Take these persons in place of those that were known; raises `BadPeople` if two are called the same."""
+        known: dict[str, Person] = {}
+        for person in persons:
+            if "@" not in person.email or not person.name.strip():
+                raise BadPeople("each person must have a name, and an email address")
+            for called in {fold(one) for one in (person.name, person.email, *person.also)}:
+                if called in known:
+                    raise BadPeople("two persons have the same name or address")
+                known[called] = person
+        self._known = known
+
+    def named(self, called: Any, otherwise: Any) -> Any:
+        """Return the name of whom a source calls this."""
+        person = self._person(called)
+        return otherwise if person is None else person.name
+
+    def address(self, called: Any, otherwise: Any) -> Any:
+        """Return the email address of whom a source calls this."""
+        person = self._person(called)
+        return otherwise if person is None else person.email
+
+    def _person(self, called: Any) -> Person | None:
+        return self._known.get(fold(called)) if self._known and isinstance(called, str) else None
+
+
+PEOPLE: Final = People()
+"""The persons that the server was started with: what every record shows of its owner goes by them."""
+
+
+def read_people(path: Path) -> Sequence[Person]:
+    """Return the persons of a file; raises `BadPeople`."""
+    try:
+        found = msgspec.json.decode(path.read_bytes(), type=list[Person])
+    except OSError:
+        raise BadPeople("the file cannot be read") from None
+    except (msgspec.MsgspecError, ValueError):  # whose text may repeat a name
+        raise BadPeople('the file must be a list of objects like {"name": "…", "email": "…", "also": ["…"]}') from None
+    People().know(found)
+    return found

@@ -1,0 +1,190 @@
+"""Deals of customers, in whichever system: for all customers of a page by one statement.
+
+A deal is a customer's if its source has the customer's own id on it, if it has the customer's email address, or if a
+link joins both. Names are never compared.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    FromClause,
+    Integer,
+    Select,
+    String,
+    and_,
+    cast,
+    column,
+    false,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    true,
+    union,
+    values,
+)
+
+from store.conditions import LARGEST, Condition, clause
+from store.pages import Page, PageRequest, full_order
+from store.tables import ALIVE, DEAL_ATTRIBUTES, DEALS, MONEY_SCALE
+from store.text import fold, storable
+from store.walks import WANTED, PageRow, Segment, ordering, page_row, segments
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerKey:
+    """A customer, as one account of one source knows it; `email` only if deals may be found by it."""
+
+    source: str
+    account: str = ""
+    source_id: str
+    email: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """Deals of the source `bearer` have the id of a customer of the source `of`: as `system_id`, or in an attribute."""
+
+    bearer: str
+    of: str
+    attribute: str | None = None
+
+
+Links = Sequence[Link]
+
+
+def pages_of(
+    connection: Connection, customers: Sequence[CustomerKey], request: PageRequest, links: Links = ()
+) -> list[Page]:
+    """Return the same page of each customer's deals; `request` goes forward.
+
+    Behind a position there is taken to be something before the page, without a look.
+    """
+    order = full_order(request.order)
+    matched = _matched(customers, links)
+    keys = [ordering(key, Segment((), frozenset())) for key in order]
+    behind: list[ColumnElement[bool]] = []
+    if request.after is not None:
+        found = segments(order, request.after, False, DEALS.c.__getitem__)
+        behind = [or_(false(), *[and_(true(), *one.clauses) for one in found])]
+    ranked = (
+        select(
+            matched.c.customer,
+            DEALS.c.id.label("deal_id"),
+            func.row_number().over(partition_by=matched.c.customer, order_by=keys).label("place"),
+        )
+        .join(DEALS, DEALS.c.id == matched.c.deal_id)
+        .where(ALIVE, clause(request.condition), *behind)
+        .subquery()
+    )
+    wanted = (
+        select(*WANTED, *[DEALS.c[key.column] for key in order], ranked.c.customer)
+        .join(ranked, DEALS.c.id == ranked.c.deal_id)
+        .where(ranked.c.place <= request.count + 1)
+        .order_by(ranked.c.customer, ranked.c.place)
+    )
+    rows: list[list[PageRow]] = [[] for _ in customers]
+    for *row, customer in connection.execute(wanted):
+        rows[customer].append(page_row(row))
+    return [Page(own[: request.count], len(own) > request.count, request.after is not None) for own in rows]
+
+
+def counts_of(
+    connection: Connection, customers: Sequence[CustomerKey], condition: Condition | None, links: Links = ()
+) -> list[int]:
+    """Return how many deals of each customer meet a condition."""
+    matched = _matched(customers, links)
+    counted = (
+        select(matched.c.customer, func.count())
+        .join(DEALS, DEALS.c.id == matched.c.deal_id)
+        .where(ALIVE, clause(condition))
+        .group_by(matched.c.customer)
+    )
+    found = {row[0]: row[1] for row in connection.execute(counted)}
+    return [found.get(number, 0) for number in range(len(customers))]
+
+
+def linked(connection: Connection, customers: Sequence[CustomerKey], links: Links) -> list[bool]:
+    """Return whether a link leads from each customer to deals of another source."""
+    if not links:
+        return [False] * len(customers)
+    other = _linked(_given(customers), links)
+    found = set(connection.scalars(select(other.c.customer).join(DEALS, and_(_is_of(other), ALIVE)).distinct()))
+    return [number in found for number in range(len(customers))]
+
+
+_COLUMNS: Final[tuple[tuple[str, Any], ...]] = (
+    ("customer", Integer),
+    ("source", String),
+    ("account", String),
+    ("source_id", String),
+    ("email", String),
+    ("folded_id", String),
+    ("scaled_id", BigInteger),
+)
+
+
+def _given(customers: Sequence[CustomerKey]) -> FromClause:
+    rows = []
+    for number, one in enumerate(customers):
+        source_id, email = storable(one.source_id), fold(storable(one.email)) if one.email else None
+        scaled = int(source_id) * MONEY_SCALE if source_id.isascii() and source_id.isdigit() else LARGEST + 1
+        rows.append(
+            (number, one.source, one.account, source_id, email, fold(source_id), scaled if scaled <= LARGEST else None)
+        )
+    return values(*[column(name, type_) for name, type_ in _COLUMNS], name="given").data(rows).cte("given")
+
+
+def _matched(customers: Sequence[CustomerKey], links: Links) -> FromClause:
+    """Return the numbers of customers with the ids of their deals, each pair once."""
+    given = _given(customers)
+    same_address = and_(DEALS.c.customer_email_folded == given.c.email, ALIVE)
+    own = (_is_of(given), same_address)
+    ways = [select(given.c.customer, DEALS.c.id.label("deal_id")).join(DEALS, on) for on in own]
+    if links:
+        other = _linked(given, links)
+        ways.append(select(other.c.customer, DEALS.c.id.label("deal_id")).join(DEALS, _is_of(other)))
+    return union(*ways).subquery("matched")
+
+
+def _is_of(customer: FromClause) -> ColumnElement[bool]:
+    return and_(
+        DEALS.c.source == customer.c.source,
+        DEALS.c.account == customer.c.account,
+        DEALS.c.customer_source_id == customer.c.source_id,
+    )
+
+
+def _linked(given: FromClause, links: Links) -> FromClause:
+    """Return the numbers of customers with the source, account and id that other sources' deals have of them."""
+    ways: list[Select[Any]] = []
+    number, account = given.c.customer, given.c.account
+    for link in links:
+        bears = and_(DEALS.c.source == link.bearer, DEALS.c.account == account, ALIVE)
+        own = and_(bears, DEALS.c.customer_source_id == given.c.source_id, given.c.source == link.bearer)
+        to_bearer = select(number, literal(link.bearer).label("source"), account, DEALS.c.customer_source_id)
+        if link.attribute is None:
+            system_id = DEALS.c.system_id
+            there = and_(bears, system_id == given.c.source_id, given.c.source == link.of)
+            ways.append(to_bearer.join(DEALS, there))
+            ways.append(select(number, literal(link.of), account, system_id).join(DEALS, own))
+            continue
+        attribute = DEAL_ATTRIBUTES.c
+        key = storable(link.attribute)
+        # Not by the index of keys: a customer has few deals, and many deals have the key.
+        is_it = and_(attribute.deal_id == DEALS.c.id, func.coalesce(attribute.key, null()) == key)
+        text = func.coalesce(attribute.text, cast(attribute.number // literal(MONEY_SCALE), String))
+        for same in (attribute.text_folded == given.c.folded_id, attribute.number == given.c.scaled_id):
+            there = and_(attribute.key == key, same, given.c.source == link.of)
+            whose = and_(bears, attribute.deal_id == DEALS.c.id)
+            ways.append(to_bearer.join(DEAL_ATTRIBUTES, there).join(DEALS, whose))
+        ways.append(select(number, literal(link.of), account, text).join(DEALS, own).join(DEAL_ATTRIBUTES, is_it))
+    found = union(*ways).subquery("linked")
+    names = ("customer", "source", "account", "source_id")
+    return select(*[one.label(name) for one, name in zip(found.c, names, strict=True)]).subquery("others")

@@ -1,0 +1,121 @@
+"""`store.customer_deals`: deals of several customers by one statement, matched by id, email address or link."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, event
+
+from store.conditions import Compare, Operator
+from store.customer_deals import CustomerKey, Link, counts_of, linked, pages_of
+from store.deals import upsert
+from store.pages import OrderKey, PageRequest, page
+from tests.stores import deal
+
+SYSTEM_ID = Link(bearer="nexudus", of="chartmogul")
+ATTRIBUTE = Link(bearer="chartmogul", of="nexudus", attribute="coworker")
+
+
+def of(source: str, source_id: str, email: str | None = None) -> CustomerKey:
+    return CustomerKey(source=source, source_id=source_id, email=email)
+
+
+def put(connection: Connection, *deals: dict[str, Any]) -> None:
+    for one in deals:
+        email = one.get("customer_email_folded")
+        one.setdefault("customer_email", email)
+    upsert(connection, [deal(**one) for one in deals])
+
+
+def nexudus(number: int, customer: str | None, **more: Any) -> dict[str, Any]:
+    return {"source_id": str(number), "customer_source_id": customer, **more}
+
+
+def chartmogul(number: int, customer: str, **more: Any) -> dict[str, Any]:
+    return {"source": "chartmogul", "source_id": f"u{number}", "customer_source_id": customer, **more}
+
+
+def ids(connection: Connection, *customers: CustomerKey, links: Any = (), **more: Any) -> list[list[str]]:
+    request = PageRequest(None, (), 10, **more)
+    return [[row.id for row in one.rows] for one in pages_of(connection, customers, request, links)]
+
+
+def test_a_customers_deals_are_those_with_its_id_in_the_same_source(connection: Connection) -> None:
+    put(connection, nexudus(1, "7"), nexudus(2, "7"), nexudus(3, "8"), nexudus(4, None), chartmogul(1, "7"))
+    assert ids(connection, of("nexudus", "7"), of("nexudus", "9"), of("chartmogul", "7")) == [
+        ["nexudus:1", "nexudus:2"],
+        [],
+        ["chartmogul:u1"],
+    ]
+
+
+def test_an_email_address_joins_both_sources_without_case_and_a_missing_one_joins_nothing(
+    connection: Connection,
+) -> None:
+    address = {"customer_email_folded": "ada@example.com"}
+    put(connection, nexudus(1, "7", **address), chartmogul(1, "c", **address), chartmogul(2, "d"), nexudus(2, "8"))
+    found = ids(connection, of("nexudus", "7", "Ada@Example.com"), of("nexudus", "8", None), of("nexudus", "8", ""))
+    assert found == [["chartmogul:u1", "nexudus:1"], ["nexudus:2"], ["nexudus:2"]]
+
+
+@pytest.mark.parametrize("value", ["7", 7], ids=["text", "number"])
+def test_an_attribute_links_customers_both_ways(connection: Connection, value: Any) -> None:
+    from decimal import Decimal
+
+    worth = Decimal(value) if isinstance(value, int) else value
+    put(
+        connection,
+        nexudus(1, "7"),
+        nexudus(2, "8"),
+        chartmogul(1, "c", attributes={"coworker": worth}),
+        chartmogul(2, "c"),
+        chartmogul(3, "d", attributes={"other": worth}),
+    )
+    expected = ["chartmogul:u1", "chartmogul:u2", "nexudus:1"]
+    asked = (of("nexudus", "7"), of("chartmogul", "c"), of("nexudus", "8"), of("chartmogul", "d"))
+    assert ids(connection, *asked, links=[ATTRIBUTE]) == [expected, expected, ["nexudus:2"], ["chartmogul:u3"]]
+    assert linked(connection, asked, [ATTRIBUTE]) == [True, True, False, False]
+    assert linked(connection, asked, []) == [False] * 4
+
+
+def test_a_system_id_links_customers_both_ways(connection: Connection) -> None:
+    put(connection, nexudus(1, "7", system_id="c"), nexudus(2, "7"), chartmogul(1, "c"), chartmogul(2, "d"))
+    expected = ["chartmogul:u1", "nexudus:1", "nexudus:2"]
+    asked = (of("nexudus", "7"), of("chartmogul", "c"), of("chartmogul", "d"))
+    assert ids(connection, *asked, links=[SYSTEM_ID]) == [expected, expected, ["chartmogul:u2"]]
+    assert linked(connection, asked, [SYSTEM_ID]) == [True, True, False]
+
+
+def test_pages_are_those_that_each_customer_would_have_alone(connection: Connection) -> None:
+    put(connection, *[nexudus(n, str(n % 3), value=None if n % 4 == 0 else n % 5) for n in range(30)])
+    customers = [of("nexudus", str(n)) for n in range(3)]
+    for order in ((), (OrderKey("value", True),), (OrderKey("value", nulls_first=True), OrderKey("created_at"))):
+        alone = [
+            page(connection, PageRequest(Compare("customer_source_id", Operator.EQ, str(n)), order, 30)).rows
+            for n in range(3)
+        ]
+        request = PageRequest(None, order, 4)
+        first = pages_of(connection, customers, request)
+        assert [one.rows for one in first] == [rows[:4] for rows in alone]
+        assert all(one.has_next and not one.has_previous for one in first)
+        after = PageRequest(None, order, 30, after=alone[1][3].position)
+        assert pages_of(connection, customers, after)[1].rows == alone[1][4:]
+    assert counts_of(connection, customers, Compare("value", Operator.GTE, 3)) == [
+        sum(row.source_id.isdigit() and int(row.source_id) % 4 != 0 and int(row.source_id) % 5 >= 3 for row in rows)
+        for rows in alone
+    ]
+
+
+def test_any_number_of_customers_is_one_statement(connection: Connection) -> None:
+    put(connection, *[nexudus(n, str(n)) for n in range(50)])
+    statements: list[str] = []
+    event.listen(connection, "before_cursor_execute", lambda *told: statements.append(told[2]))
+    assert len(ids(connection, *[of("nexudus", str(n), f"{n}@x.org") for n in range(50)])) == 50
+    assert len([one for one in statements if "deals" in one]) == 1
+
+
+def test_deleted_deals_are_nobodys(connection: Connection) -> None:
+    from store.deals import Evidence, delete
+
+    put(connection, nexudus(1, "7", system_id="c"), chartmogul(1, "c"))
+    delete(connection, ["nexudus:1"], evidence=Evidence.AUDIT, at=2**60)
+    assert ids(connection, of("nexudus", "7"), of("chartmogul", "c"), links=[SYSTEM_ID]) == [[], ["chartmogul:u1"]]
