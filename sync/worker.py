@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from traceback import extract_tb
 from typing import Final
@@ -62,6 +63,7 @@ class Worker:
         self.impossible: set[Kind] = set()
         """Jobs that the source turned out not to be able to do."""
         self._runs: dict[Kind, _Run] = {}
+        self._has_swept = False
         self._is_hastened = asyncio.Event()
         self._waiting: list[tuple[Kind, float, asyncio.Future[None]]] = []
 
@@ -88,10 +90,13 @@ class Worker:
                 await asyncio.sleep(0)
 
     async def refresh(self) -> None:
-        """Have what changed read soon; return when a run that began after the call has ended, well or not."""
-        kind = Kind.INCREMENT if self.schedule.is_incremental else Kind.SWEEP
+        """Have what changed read soon; return when a run that began after the call has ended, well or not.
+
+        Before the first complete sweep it is a sweep that is waited for, also the one that is under way.
+        """
+        kind = Kind.INCREMENT if self.schedule.is_incremental and self._has_swept else Kind.SWEEP
         ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((kind, self._clock(), ended))
+        self._waiting.append((kind, self._clock() if self._has_swept else -inf, ended))
         self._hasten(kind)
         await ended
 
@@ -106,6 +111,7 @@ class Worker:
             return sweeps.state(connection).get((source, account))
 
         state = await self.parts.database.write(read)
+        self._has_swept = state is not None and state.last_sweep_at is not None
         after = 0.0
         if state is not None and state.sweep is None and state.last_sweep_at is not None:
             page_rows = self.parts.account.its_listing.page_size
@@ -163,6 +169,7 @@ class Worker:
 
     async def _end(self, kind: Kind, run: _Run, step: Step) -> None:
         counts, schedule = run.counts, self.schedule
+        self._has_swept |= kind is Kind.SWEEP and step.problem is None
         await self._close(kind, run, state=RunState.COMPLETE, problem=step.problem)
         if step.problem is None:
             self.problems.pop(kind, None)

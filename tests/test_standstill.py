@@ -29,7 +29,7 @@ from tests import loops
 
 LOOPS = loops.BOTH
 
-LIMIT_SECONDS = 0.15
+LIMIT_SECONDS = 0.3
 IDS = ["1427000501", "1427000502"]
 
 

@@ -142,6 +142,13 @@ async def test_a_refresh_reads_what_changed_at_once_and_not_as_often_as_anybody_
         assert len(world.calls("nexudus", "list")) == calls + 1
 
 
+async def test_a_refresh_before_the_first_sweep_has_ended_waits_for_it_and_for_no_other() -> None:
+    async with open_world(page_rows=2, rationed=True) as world:
+        await world.sync.refresh()
+        assert [status.is_complete for status in await world.sync.statuses()] == [True, True]
+        assert len(world.runs("nexudus", "sweep")) == len(world.runs("chartmogul", "sweep")) == 1
+
+
 async def test_a_refresh_of_a_source_that_fails_ends_too() -> None:
     async with open_world(sources=("nexudus",)) as world:
         await asyncio.sleep(90)
