@@ -1,11 +1,12 @@
 """The graph over a store that holds what a simulator has, without a server around it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
+from unittest.mock import patch
 
 import orjson
 
@@ -13,9 +14,11 @@ from engine.answer import Answer
 from engine.engine import Engine
 from httpserver.response import dumps as as_json
 from resolvers import stored_record
+from resolvers.chartmogul import CHARTMOGUL
 from resolvers.chartmogul.record import parse as parse_chartmogul
 from resolvers.fetching.upstream_context import UpstreamContext
 from resolvers.loaders import Loaders
+from resolvers.nexudus import NEXUDUS
 from resolvers.nexudus.record import parse as parse_nexudus
 from schema import build_restricted_schema, build_schema
 from schema.access import READ_OPPORTUNITIES, SCOPES, Access
@@ -151,21 +154,33 @@ def schemas() -> tuple[Any, Any]:
     return build_schema(), build_restricted_schema()
 
 
+@contextmanager
+def two_sources() -> Iterator[None]:
+    """Let lists know of two sources, whichever others there are."""
+    both = (NEXUDUS, CHARTMOGUL)
+    with patch("schema.deals.source_status.SOURCES", both), patch("schema.deals.source_info.SOURCES", both):
+        yield
+
+
 @asynccontextmanager
 async def open_deals(*deals: Deal, **more: Any) -> AsyncIterator[DealGraph]:
-    """Open a graph over a store in memory with these deals; `more` is what `Deals` takes."""
+    """Open a graph over a store in memory with these deals; `more` is what `Deals` takes.
+
+    It knows of two sources, whichever others there are.
+    """
     schema, restricted = schemas()
     engine = build_engine(schema, restricted=restricted)
     sync = Sync([status("nexudus"), status("chartmogul")])
-    async with open_database(None, threads=0) as database:
-        service = Deals(
-            database=database,
-            decode=stored_record.decode,
-            sync=sync,
-            closed_fields=closed_fields(),
-            clock=lambda: NOW,
-            **more,
-        )
-        graph = DealGraph(engine, service, database, sync)
-        await graph.fill(deals)
-        yield graph
+    with two_sources():
+        async with open_database(None, threads=0) as database:
+            service = Deals(
+                database=database,
+                decode=stored_record.decode,
+                sync=sync,
+                closed_fields=closed_fields(),
+                clock=lambda: NOW,
+                **more,
+            )
+            graph = DealGraph(engine, service, database, sync)
+            await graph.fill(deals)
+            yield graph

@@ -14,8 +14,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from resolvers.chartmogul import CHARTMOGUL
+from resolvers.nexudus import NEXUDUS
+from resolvers.registry import SOURCES
+from resolvers.settings import variables
 from server import DEMO_PACE
 from simulator import Simulator
+from tests.deal_lists import two_sources
 from tests.harness import Graph, open_graph
 
 ROOT: Final = Path(__file__).parent.parent
@@ -62,15 +67,22 @@ ON_README: Final = 0
 """The place of the one that the README shows."""
 
 
+OF_OTHERS: Final = {
+    name: "" for source in SOURCES if source not in (NEXUDUS, CHARTMOGUL) for name in variables(source.settings)
+}
+"""Unset: the questions are asked of two sources, whichever others there are."""
+
+
 @asynccontextmanager
 async def open_demo(today: datetime = TODAY) -> AsyncIterator[Graph]:
     """Run the demo on that day, its store filled."""
     simulator = Simulator(is_demo=True, today=today)
-    settings = DEMO_PACE | {"SYNC_ENABLED": "true", "UPSTREAM_COST": "false"}
-    async with open_graph(simulator, wall_clock=today.timestamp, **settings) as graph:
-        while not _is_filled((await graph.ask(FILLED))["data"]):
-            pass  # each look is a turn of the loop, in which the sync goes on
-        yield graph
+    settings = DEMO_PACE | OF_OTHERS | {"SYNC_ENABLED": "true", "UPSTREAM_COST": "false"}
+    with two_sources():
+        async with open_graph(simulator, wall_clock=today.timestamp, **settings) as graph:
+            while not _is_filled((await graph.ask(FILLED))["data"]):
+                pass  # each look is a turn of the loop, in which the sync goes on
+            yield graph
 
 
 def _is_filled(data: dict[str, Any]) -> bool:
