@@ -4,9 +4,13 @@ import json
 import logging
 import sys
 
+import pytest
 from asgi_correlation_id import correlation_id
 
 from logs import JsonFormatter, open_handler
+from server import kind_of
+from tests import credentials
+from tests.harness import open_graph
 
 
 def record(message: str, *arguments: object) -> logging.LogRecord:
@@ -53,3 +57,14 @@ def test_text_has_the_id_in_brackets() -> None:
     handler.filter(line)
 
     assert handler.format(line).endswith("WARNING a.b [-] Hello")
+
+
+async def test_start_and_stop_say_what_runs_without_a_secret(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "opportunity_graph.server")
+    async with open_graph(API_KEYS=credentials.line("reports", "right"), SYNC_ENABLED="true"):
+        pass
+
+    lines = [record.getMessage() for record in caplog.records if record.name == "opportunity_graph.server"]
+    assert [line.partition(":")[0] for line in lines] == ["started", "stopped"]
+    assert lines[0].endswith("sources nexudus chartmogul, authentication API keys, store memory")
+    assert kind_of("postgresql+psycopg://user:CANARY@host/deals") == "postgresql"
