@@ -163,6 +163,16 @@ class SecurityParts:
         return self.knows_callers and not self._behind_proxy
 
     @property
+    def kind(self) -> str:
+        """How callers are known, in a word or a few."""
+        given = {
+            "API keys": self.general.api_keys,
+            "gateway keys": self.general.gateway_keys,
+            "tokens": self.jwt.issuer,
+        }
+        return " and ".join([*(["proxy"] if self._behind_proxy else []), *(k for k, v in given.items() if v)]) or "none"
+
+    @property
     def _behind_proxy(self) -> bool:
         return self.general.authentication == "proxy"
 

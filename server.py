@@ -20,15 +20,15 @@ import textwrap
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager
+from importlib.metadata import PackageNotFoundError, version
 from io import StringIO
 from math import ceil
 from os import environ
 from pathlib import Path
-from time import monotonic, time
-from typing import Annotated, Any, Literal
+from time import monotonic, perf_counter, time
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import uvicorn
-from asgi_correlation_id import CorrelationIdFilter
 from dotenv import dotenv_values
 from dotenv.parser import parse_stream
 from msgspec import Meta
@@ -44,6 +44,7 @@ from httpserver.envelope import Envelope
 from httpserver.http_errors import HTTPError
 from httpserver.protocol import protocol
 from httpserver.shutdown import DrainingServer, several_at_once
+from logs import Format, open_handler
 from resolvers import stored_record
 from resolvers.chartmogul import CHARTMOGUL
 from resolvers.errors import BadUserInput, ResolverError
@@ -56,7 +57,7 @@ from resolvers.resilience.transport import TransportSettings
 from resolvers.setting_names import misspelt
 from resolvers.settings import BadSettings, Secret, Settings, read, read_text
 from resolvers.source import SourceSettings
-from resolvers.telemetry import log_events
+from resolvers.telemetry import Event, log_events
 from schema import build_restricted_schema, build_schema
 from schema.context import Context
 from schema.deals.columns import columns
@@ -72,6 +73,7 @@ from store.customer_deals import Link
 from store.database import StoreUnavailable, open_database, problem_with
 from sync.service import open_sync
 from sync.settings import DAY_SECONDS, SyncSettings
+from web.access_log import AccessLog
 from web.application import Application
 from web.auth.callers import Caller
 from web.download import Download, Table
@@ -82,6 +84,9 @@ from web.health import Health
 from web.not_found import not_found
 from web.parameters import GraphQLParams
 
+if TYPE_CHECKING:
+    from metrics import Metrics
+
 gc.freeze()  # else the first collection would make up for it
 gc.enable()
 
@@ -90,6 +95,9 @@ PATH = "/graphql"
 
 EXPORT = "/export/opportunities"
 """Where lists are as files; their formats are its endings."""
+
+METRICS = "/metrics"
+"""Where Prometheus reads, if it may."""
 
 SAMPLES = Path(__file__).parent / "examples" / "queries"
 
@@ -107,6 +115,9 @@ NOTHING_CONFIGURED = (
 )
 
 
+logger = logging.getLogger("opportunity_graph.server")
+
+
 class ServerSettings(Settings, frozen=True, kw_only=True):
     """Where and how this server listens."""
 
@@ -115,6 +126,9 @@ class ServerSettings(Settings, frozen=True, kw_only=True):
     graphiql: bool | None = None
     upstream_cost: bool = False
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Format = "text"
+    access_log: bool = False
+    metrics: bool = False
     shutdown_delay_seconds: Annotated[float, Meta(ge=0, le=600)] = 3.0
 
 
@@ -193,6 +207,15 @@ class AllSettings:
         return {name: one.record_url for name, one in self.sources.items() if one.record_url is not None}
 
     @property
+    def in_short(self) -> str:
+        """What an operator wants to know of a process, without a secret: version, sources, authentication, store."""
+        sources = ["simulated"] if self.demo else [name for name, given in self.sources.items() if given.is_configured]
+        return (
+            f"version {_version()}, sources {' '.join(sources)}, "
+            f"authentication {self.security.kind}, store {kind_of(self.store.address) if self.has_store else 'none'}"
+        )
+
+    @property
     def has_store(self) -> bool:
         """Whether deals can be listed: a store in memory that nothing fills would be empty for ever."""
         return self.sync.enabled or self.store.store_url is not None
@@ -218,6 +241,20 @@ class AllSettings:
         """Whether a browser gets GraphiQL: as GRAPHIQL says, else everywhere but in production."""
         asked = self.server.graphiql
         return not self.security.general.production if asked is None else asked
+
+
+def kind_of(address: str | None) -> str:
+    """Return what kind of store is at an address, which may hold a password."""
+    if address is None:
+        return "memory"
+    return "postgresql" if address.startswith("postgresql") else "sqlite"
+
+
+def _version() -> str:
+    try:
+        return version("opportunity-graph")
+    except PackageNotFoundError:  # a checkout whose packages were installed by hand
+        return "unknown"
 
 
 def variables() -> dict[str, str]:
@@ -264,6 +301,7 @@ def create_app(
     deals: Deals | None = None
     closed = closed_fields(custom_attributes_too=settings.security.general.custom_attributes_are_personal)
     health = Health()
+    metrics = _open_metrics() if settings.server.metrics else None
     security = Security(settings.security, demo=settings.demo, clock=clock, wall_clock=wall_clock)
     schema = build_schema()
     engine = build_engine(
@@ -291,10 +329,16 @@ def create_app(
         loaders = Loaders(schedulers, operation)
         access = settings.security.access(params.caller)
         context = Context(loaders, operation, access, deals=deals, record_urls=settings.record_urls)
+        started = perf_counter()
         try:
             found = await engine.answer(document, params.variables, params.operation_name, context)
         finally:
             loaders.close()
+        if metrics is not None:
+            code = found.errors[0]["extensions"]["code"] if found.errors else None
+            metrics.on_operation(
+                document.operation_name(params.operation_name), code, perf_counter() - started, operation
+            )
         # What failed, or tells of the way it came, is another answer the next time.
         validator = None if found.errors or found.extensions else context.validator
         return GraphQLResponse(found.body(), is_request_error=found.is_request_error, validator=validator)
@@ -313,6 +357,11 @@ def create_app(
 
         return Table(export.name, [column.name for column in export.columns], pieces, export.headers)
 
+    def report(event: Event) -> None:
+        log_events(event)
+        if metrics is not None:
+            metrics.on_event(event)
+
     @asynccontextmanager
     async def lifespan(_: object) -> AsyncIterator[None]:
         nonlocal deals
@@ -323,7 +372,7 @@ def create_app(
             for source in SOURCES:
                 if (given := sources[source.name]).is_configured:
                     schedulers[source.name] = open_scheduler(
-                        source, given, session, settings.transport, log_events, clock=clock
+                        source, given, session, settings.transport, report, clock=clock
                     )
             if settings.has_store:
                 database = await stack.enter_async_context(open_database(settings.store.address))
@@ -349,8 +398,10 @@ def create_app(
                     clock=wall_clock,
                 )
             health.is_ready = True
+            logger.info("started: %s", settings.in_short)
             yield
             health.is_ready = False
+        logger.info("stopped: %s", settings.in_short)
 
     graphiql = GraphiQL(samples=samples()) if settings.shows_graphiql else None
     page = graphiql.page if graphiql else None
@@ -372,8 +423,21 @@ def create_app(
             )
             for format_ in (CSV, NDJSON)
         ]
+    if metrics is not None:
+        from metrics import MetricsPage
+
+        shown = MetricsPage(
+            metrics,
+            policy=security.security,
+            engine=engine,
+            responses=endpoint.response_cache,
+            schedulers=schedulers,
+            statuses=lambda: deals.sync.statuses if deals else None,
+        )
+        routes.append(Route(METRICS, shown))
     layers = [
         Middleware(Envelope),
+        *([Middleware(AccessLog)] if settings.server.access_log else ()),
         *settings.security.middleware(demo=settings.demo),
         Middleware(AtPath, PATH, endpoint),
     ]
@@ -382,6 +446,12 @@ def create_app(
     app.router.redirect_slashes = False  # its redirects go wherever `Host` says, and a POST is not repeated by all
     app.state.endpoint, app.state.health = endpoint, health
     return app
+
+
+def _open_metrics() -> "Metrics":
+    from metrics import Metrics  # a server that nobody measures does not load it
+
+    return Metrics()
 
 
 @contextmanager
@@ -468,7 +538,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BadSettings as error:
         _print_problems(error)
         return 2
-    _set_up_logging(settings.server.log_level)
+    _set_up_logging(settings.server)
     print(_greeting(settings, listener), flush=True)
     app = create_app(settings)
     _spare_the_garbage_collector()
@@ -518,11 +588,8 @@ def _listen(settings: ServerSettings) -> socket.socket:
         raise BadSettings([f"HOST, PORT: {settings.host}:{settings.port} cannot be used: {reason}"]) from None
 
 
-def _set_up_logging(level: str) -> None:
-    handler = logging.StreamHandler()
-    handler.addFilter(CorrelationIdFilter(default_value="-"))
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s [%(correlation_id)s] %(message)s"))
-    logging.basicConfig(level=level.upper(), handlers=[handler])
+def _set_up_logging(settings: ServerSettings) -> None:
+    logging.basicConfig(level=settings.log_level.upper(), handlers=[open_handler(settings.log_format)])
     for library in ("uvicorn.error", "asyncio"):
         logging.getLogger(library).setLevel(max(logging.WARNING, logging.root.level))
 

@@ -55,6 +55,12 @@ class Document:
         """Return what `operations` calls an operation of this text."""
         return None if self.parts is not None and operation_name == self.parts.name else operation_name
 
+    def operation_name(self, given: str | None) -> str | None:
+        """Return the name of the operation that would be executed; None where it has none, or it is not clear which."""
+        if self.cost(given) is None:
+            return None
+        return given or (self.parts.name if self.parts else None) or next(iter(self.operations))
+
     @property
     def parameters(self) -> Sequence[str]:
         """The text's parameters."""

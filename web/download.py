@@ -95,7 +95,11 @@ class Download:
                 logger.error("A file was broken off: %s", getattr(error, "code", type(error).__name__))
                 # Not with the exception's own text: a server that logs it would log what it repeats.
                 raise BrokenOff().with_traceback(error.__traceback__) from None
-            refusal = error.response() if isinstance(error, HTTPError) else internal_error(error)
+            if isinstance(error, HTTPError):
+                self._policy.refusals.add(request, error)
+                refusal = error.response()
+            else:
+                refusal = internal_error(error)
             await refusal(scope, receive, send)
 
     async def _respond(self, request: HttpRequest, response: "_Response") -> None:

@@ -26,6 +26,7 @@ from web.concurrency_limit import ConcurrencyLimit
 from web.media_types import RESPONSE_JSON, check_content, response_type, wants_page
 from web.parameters import ANYONE, GraphQLParams, read_parameters
 from web.persisted_documents import PersistedDocuments
+from web.refusals import Refusals
 from web.response_cache import ResponseCache, Validator
 
 METHODS = "GET, HEAD, POST"
@@ -66,6 +67,7 @@ class RequestPolicy:
     documents: PersistedDocuments = field(default_factory=PersistedDocuments)
     origins: Container[str] = ()
     preflight_header_required: bool = False
+    refusals: Refusals = field(default_factory=Refusals)
 
     async def admit(self, request: HttpRequest, methods: str) -> Caller:
         """Return the caller; raises `HTTPError`. It is identified first: the body of a stranger is not read.
@@ -95,7 +97,7 @@ class GraphQLEndpoint:
         self._answer = answer
         self._page = page
         self._policy = security
-        self._response_cache = ResponseCache(clock=clock)
+        self.response_cache = ResponseCache(clock=clock)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request (ASGI), whatever its method."""
@@ -121,11 +123,11 @@ class GraphQLEndpoint:
 
     def _stored(self, request: HttpRequest, body: bytes) -> bytes | None:
         """Return the stored response to a request with this body; None where there is none, or it takes longer."""
-        if not len(self._response_cache):
+        if not len(self.response_cache):
             return None
         request = HttpRequest(request.method, request.headers, request.server, request.query_string, body)
         caller = result_at_once(self._policy.admit(request, METHODS))
-        return None if caller is None else self._response_cache.find(request, caller)
+        return None if caller is None else self.response_cache.find(request, caller)
 
     def _is_for_page(self, request: HttpRequest) -> bool:
         return self._page is not None and request.method in ("GET", "HEAD") and wants_page(request.headers)
@@ -137,6 +139,7 @@ class GraphQLEndpoint:
             type_ = request.headers.memoized(response_type)
             return await self._respond(request, type_)
         except HTTPError as error:
+            self._policy.refusals.add(request, error)
             return error.response(type_)
         except ClientDisconnected:
             return HttpResponse(b"", 499)  # reaches nobody: nginx's status for it, for whatever counts answers
@@ -147,7 +150,7 @@ class GraphQLEndpoint:
         caller = await self._policy.admit(request, METHODS)
         if request.method == "POST":
             await self._read(request)
-        stored = self._response_cache.find(request, caller)
+        stored = self.response_cache.find(request, caller)
         if stored is not None:
             return HttpResponse(stored, 200, type_)
         params = self._policy.documents.find(read_parameters(request, caller))
@@ -160,7 +163,7 @@ class GraphQLEndpoint:
             self._policy.documents.register(params)
         content = dumps(reply.body)
         if reply.validator is not None and params.extensions is None and params.document_id is None:
-            self._response_cache.store(request, caller, content, reply.validator)
+            self.response_cache.store(request, caller, content, reply.validator)
         status = reply.status or (400 if reply.is_request_error and type_ == RESPONSE_JSON else 200)
         return HttpResponse(content, status, type_, {"Allow": "POST"} if status == 405 else {})
 

@@ -62,6 +62,10 @@ class ResponseCache:
         self._max_bytes = max_bytes
         self._responses: LRU[Key, _StoredResponse] = LRU(max_size=max_bytes, size_of=_size)
         self._seen: LRU[int, bool] = LRU(max_entries=MAX_SEEN)
+        self.hits = 0
+        """Requests that got a stored response."""
+        self.misses = 0
+        """Those for which none was stored, or none that is still valid."""
 
     def __len__(self) -> int:
         return len(self._responses)
@@ -78,10 +82,13 @@ class ResponseCache:
         key = _key(request, caller)
         stored = self._responses.get(key)
         if stored is None:
+            self.misses += 1
             return None
         if not stored.validator():
             self._responses.remove(key)
+            self.misses += 1
             return None
+        self.hits += 1
         stored.used_at = self._clock()
         return stored.content
 

@@ -71,6 +71,11 @@ class Scheduler:
         """Where records are kept for longer, if anywhere."""
 
     @property
+    def transport(self) -> Transport:
+        """What sends its requests."""
+        return self._client.transport
+
+    @property
     def listing(self) -> Listing | None:
         """The list of the source's records, if its vendor has one."""
         return self._client.listing

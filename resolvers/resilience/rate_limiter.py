@@ -63,6 +63,14 @@ class RateLimiter:
         """Return in how many seconds the `further`-th request behind those that wait could go."""
         return self._delay(self.waiters + further)
 
+    def left(self) -> list[tuple[Rate, int]]:
+        """Return how many requests of each rate might be sent at this moment."""
+        now = self._clock()
+        return [
+            (rate, rate.limit - self._unsent - sum(sent > now - rate.seconds for sent in log))
+            for rate, log in self._logs
+        ]
+
     def try_acquire(self) -> bool:
         """Let one request go if it need not wait; return whether it may go."""
         may_go = not self.waiters and self._delay(1) <= 0

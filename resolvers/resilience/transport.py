@@ -96,6 +96,11 @@ class Transport:
         self.shortest_exchange_seconds = settings.attempt_timeout_seconds / 10
         """What has less time left is not sent: an answer could not be waited for."""
 
+    @property
+    def breaker_state(self) -> State:
+        """What the breaker lets through at this moment."""
+        return self._circuit_breaker.state
+
     def try_acquire(self) -> SendPermit | None:
         """Return a permit if a request may be sent right now."""
         return self._try_acquire(self.rate_limiter) if self._circuit_breaker.state is State.CLOSED else None

@@ -1,0 +1,161 @@
+"""`metrics`: what a scrape says is what was done."""
+
+from typing import Any
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from httpserver.request import HttpRequest
+from metrics import MAX_OPERATION_NAMES, OTHER, Metrics, MetricsPage
+from resolvers.fetching.upstream_context import UpstreamContext
+from resolvers.telemetry import UpstreamCall
+from simulator import CHARTMOGUL_EXAMPLE_ID, FAULTS, NEXUDUS_EXAMPLE_ID
+from tests import credentials
+from tests.harness import Graph, open_graph
+from tests.two_sources import ALWAYS
+from web.auth.callers import Caller
+from web.endpoint import RequestPolicy
+
+ONE = f'query Deal {{ nexudusOpportunity(sourceId: "{NEXUDUS_EXAMPLE_ID}") {{ stageName }} }}'
+BOTH = f"""query Both {{
+  nexudusOpportunity(sourceId: "{NEXUDUS_EXAMPLE_ID}") {{ stageName }}
+  chartMogulOpportunity(sourceId: "{CHARTMOGUL_EXAMPLE_ID}") {{ amountInCents }}
+}}"""
+
+
+def of(*labels: str) -> frozenset[str]:
+    """Return the key of a sample: the text has its labels in an order of its own."""
+    return frozenset(labels)
+
+
+def parsed(text: str) -> dict[str, dict[frozenset[str], float]]:
+    """Return the samples by name, without the common prefix, and by the values of their labels."""
+    found: dict[str, dict[frozenset[str], float]] = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            name = sample.name.removeprefix("opportunity_graph_")
+            found.setdefault(name, {})[of(*sample.labels.values())] = sample.value
+    return found
+
+
+async def scrape(graph: Graph, **headers: str) -> dict[str, dict[frozenset[str], float]]:
+    response = await graph.request("GET", "/metrics", **headers)
+    assert response.status == 200, response
+    assert response.headers["content-type"].startswith("text/plain")
+    return parsed(response.body.decode())
+
+
+async def test_operations_records_and_requests_are_counted() -> None:
+    async with open_graph(METRICS="true") as graph:
+        for _ in range(3):
+            await graph.ask(BOTH)
+        graph.simulator.nexudus.faults.add(FAULTS["500"], times=ALWAYS, kinds={"get"})
+        failed = await graph.post({"query": ONE})
+        found = await scrape(graph)
+        calls = len(graph.simulator.nexudus.calls)
+
+    assert "errors" in failed.json
+    assert found["operations_total"] == {of("Both", "OK"): 3, of("Deal", "UPSTREAM_UNAVAILABLE"): 1}
+    assert found["operation_seconds_count"] == {of("Both"): 3, of("Deal"): 1}
+    assert found["records_total"][of("nexudus", "asked")] == 4
+    assert found["records_total"][of("chartmogul", "asked")] == 3
+    upstream = found["upstream_requests_total"]
+    assert upstream[of("nexudus", "get", "OK")] == 3
+    assert sum(count for labels, count in upstream.items() if "nexudus" in labels) == calls
+    assert found["breaker_state"][of("nexudus", "closed")] == 1
+    assert found["not_compiled_total"][of("first_request")] >= 1
+
+
+async def test_the_response_cache_counts_its_hits() -> None:
+    async with open_graph(METRICS="true", NEXUDUS_CACHE_FRESH_SECONDS="600", UPSTREAM_COST="false") as graph:
+        for _ in range(5):
+            await graph.ask(ONE)
+        found = await scrape(graph)
+
+    cache = found["response_cache_total"]
+    assert cache[of("hit")] + cache[of("miss")] == 5
+    assert cache[of("hit")] >= 2
+    assert found["records_total"][of("nexudus", "cached")] == 4 - cache[of("hit")]
+
+
+async def test_what_is_left_of_a_ration_is_shown() -> None:
+    async with open_graph(METRICS="true", CHARTMOGUL_RATIONED="true") as graph:
+        before = await scrape(graph)
+        await graph.ask(BOTH)
+        after = await scrape(graph)
+
+    spent = {key: before["ration_left"][key] - left for key, left in after["ration_left"].items()}
+    assert spent
+    assert set(spent.values()) == {1}
+
+
+async def test_the_copy_of_all_deals_is_shown() -> None:
+    async with open_graph(METRICS="true", SYNC_ENABLED="true") as graph:
+        found = await scrape(graph)
+
+    assert found["store_up"] == {of(): 1}
+    assert {"nexudus", "chartmogul"} <= frozenset().union(*found["sync_state"])
+
+
+async def test_it_is_not_there_unless_it_is_asked_for() -> None:
+    async with open_graph() as graph:
+        assert (await graph.request("GET", "/metrics")).status == 404
+
+
+async def test_where_callers_need_credentials_it_needs_one_and_counts_refusals() -> None:
+    key = "key-of-prometheus"
+    async with open_graph(METRICS="true", API_KEYS=credentials.line("prometheus", key)) as graph:
+        assert (await graph.request("GET", "/metrics")).status == 401
+        assert (await graph.post({"query": ONE}, x_api_key="CANARY-wrong")).status == 401
+        response = await graph.request("GET", "/metrics", x_api_key=key)
+
+    found = parsed(response.body.decode())
+    assert found["refusals_total"] == {
+        of("401", "UNAUTHENTICATED", "none"): 1,
+        of("401", "UNAUTHENTICATED", "API key"): 1,
+    }
+    assert b"CANARY" not in response.body
+    assert key.encode() not in response.body
+
+
+def names(metrics: Metrics) -> set[Any]:
+    family = next(family for family in metrics.families() if family.name.endswith("operations"))
+    return {sample.labels["name"] for sample in family.samples}
+
+
+async def test_names_of_operations_are_bounded() -> None:
+    metrics = Metrics()
+    for number in range(MAX_OPERATION_NAMES + 50):
+        metrics.on_operation(f"Name{number}", None, 0.001, UpstreamContext(1))
+    metrics.on_operation("x" * 65, None, 0.001, UpstreamContext(1))
+
+    assert len(names(metrics)) == MAX_OPERATION_NAMES + 1
+    assert OTHER in names(metrics)
+
+
+def test_batches_are_counted_by_their_size() -> None:
+    metrics = Metrics()
+    for keys in (1, 3, 100, 0):
+        metrics.on_event(UpstreamCall("nexudus", "list-by-ids", keys, 200, 12.0, None, ""))
+
+    family = next(family for family in metrics.families() if family.name.endswith("upstream_keys"))
+    sizes = {s.labels.get("le", s.name.rpartition("_")[2]): s.value for s in family.samples}
+    assert (sizes["1.0"], sizes["2.0"], sizes["5.0"], sizes["100.0"]) == (1, 1, 2, 3)
+    assert (sizes["count"], sizes["sum"]) == (3, 104)
+
+
+async def test_users_of_frontends_may_not_see_it() -> None:
+    async def identify(_: HttpRequest) -> Caller:
+        return Caller("frontend", frozenset({"opportunities:read"}))
+
+    anything: Any = None
+    page = MetricsPage(
+        Metrics(),
+        policy=RequestPolicy(identify=identify),
+        engine=anything,
+        responses=anything,
+        schedulers={},
+        statuses=lambda: None,
+    )
+    response = await Graph(page, anything).request("GET", "/metrics")
+
+    assert (response.status, response.json["errors"][0]["extensions"]["code"]) == (403, "FORBIDDEN")
