@@ -256,15 +256,16 @@ async def test_what_is_stored_of_a_source_that_is_not_configured_any_more_is_not
         graph.sync.known = graph.sync.known[1:]
         query = """{
           opportunities { totalCount nodes { __typename } sources { source isComplete } }
-          named: opportunities(sources: ["nexudus"]) { totalCount }
+          named: opportunities(sources: ["nexudus"]) { totalCount sources { source isComplete } }
           opportunitySummary(groupBy: [SOURCE]) { rows { keys { value } } isComplete }
           pipelines { source }
         }"""
         data = await graph.data(query)
         assert data["opportunities"]["totalCount"] == 3
         assert {one["__typename"] for one in data["opportunities"]["nodes"]} == {"ChartMogulOpportunity"}
-        assert {"source": "nexudus", "isComplete": False} in data["opportunities"]["sources"]
-        assert data["named"] == {"totalCount": 0}
+        assert data["opportunities"]["sources"] == [{"source": "chartmogul", "isComplete": True}]
+        assert data["named"] == {"totalCount": 0, "sources": [{"source": "nexudus", "isComplete": False}]}
+        assert data["opportunitySummary"]["isComplete"], "nobody misses a source that this server does not have"
         assert {row["keys"][0]["value"] for row in data["opportunitySummary"]["rows"]} == {"CHARTMOGUL"}
         assert {one["source"] for one in data["pipelines"]} == {"CHARTMOGUL"}
         by_id = "query($id: ID!) { nexudusOpportunity(sourceId: $id, freshness: {maxAgeSeconds: 999999}) { id } }"

@@ -14,7 +14,7 @@ from schema.deals.exchange_rates import BadRates, ExchangeRates, read_rates
 from schema.deals.listed_fields import LISTED
 from store.summaries import Dimension
 from store.tables import DealColumns
-from tests.deal_lists import ALL, WITHOUT_CONTACTS, deal, deals_of, open_deals, simulated
+from tests.deal_lists import ALL, WITHOUT_CONTACTS, deal, deals_of, open_deals, simulated, status
 from tests.shown_deals import SHOWN, TEXTS, folded
 
 ROWS = """rows { keys { dimension value } currency kind count amount weightedAmount averageAmount missingAmountCount
@@ -118,7 +118,7 @@ async def test_nobody_groups_by_people_without_the_scope_for_them() -> None:
 
 async def test_a_source_that_was_never_read_completely_is_not_passed_over() -> None:
     async with open_deals(euros(1, 1)) as graph:
-        graph.sync.known = graph.sync.known[:1]
+        graph.sync.known = [status("nexudus"), status("chartmogul", None)]
         query = (
             "{ opportunitySummary(groupBy: []) { asOf isComplete } opportunities { sources { source isComplete } } }"
         )

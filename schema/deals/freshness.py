@@ -11,7 +11,7 @@ import strawberry
 
 from resolvers.errors import BadUserInput, ResolverError
 from schema.deals.service import Deals
-from schema.deals.source_status import SourceState, SourceStatus, name_of
+from schema.deals.source_status import SourceStatus, name_of
 from schema.deals.values import moment_of
 
 MOST_SECONDS: Final = 10 * 365 * 86_400
@@ -71,9 +71,4 @@ async def check_freshness(
 
 
 async def _stale(deals: Deals, sources: Sequence[str] | None, oldest: datetime) -> list[SourceStatus]:
-    asked = [
-        one
-        for one in await deals.statuses(sources)
-        if sources is not None or one.state is not SourceState.NOT_CONFIGURED
-    ]
-    return [one for one in asked if one.as_of is None or moment_of(one.as_of) < oldest]
+    return [one for one in await deals.statuses(sources) if one.as_of is None or moment_of(one.as_of) < oldest]

@@ -14,7 +14,7 @@ from resolvers.errors import BadUserInput, ResolverError
 from resolvers.registry import SOURCES
 from resolvers.source import CustomerJoin
 from schema.deals.exchange_rates import ExchangeRates
-from schema.deals.source_status import SourceStatus, Sync, name_of, with_unconfigured
+from schema.deals.source_status import SourceState, SourceStatus, Sync, name_of, with_unconfigured
 from schema.deals.values import moment_of
 from schema.opportunity import Opportunity
 from schema.sources import MAPPINGS
@@ -148,17 +148,22 @@ class Deals:
             self.decoded.put(key, known)
         return known
 
-    async def statuses(self, names: Sequence[str] | None = None) -> list[SourceStatus]:
-        """Return the statuses of these sources, by default of all.
-
-        Raises `BadUserInput` for an unknown name, and `StoreOutage`.
-        """
+    async def all_statuses(self) -> list[SourceStatus]:
+        """Return the statuses of all sources, also of those that are not configured; raises `StoreOutage`."""
         try:
-            known = with_unconfigured(await self.sync.statuses())
+            return with_unconfigured(await self.sync.statuses())
         except StoreUnavailable:
             raise StoreOutage from None
+
+    async def statuses(self, names: Sequence[str] | None = None) -> list[SourceStatus]:
+        """Return the statuses of these sources, by default of all that are configured.
+
+        A source without credentials is missed by nobody who has not named it. Raises `BadUserInput` for an unknown
+        name, and `StoreOutage`.
+        """
+        known = await self.all_statuses()
         if names is None:
-            return known
+            return [one for one in known if one.state is not SourceState.NOT_CONFIGURED]
         if set(names) - {name_of(one) for one in known}:
             raise BadUserInput(f"`sources` may have: {', '.join(map(name_of, known))}.")
         return [one for one in known if name_of(one) in names]
