@@ -16,13 +16,14 @@ from unittest.mock import patch
 import h11
 
 import server
+from configuration import AllSettings
 from engine.answer import Answer
 from engine.documents import Document
 from engine.engine import Engine
 from resolvers.fetching.upstream_context import UpstreamContext
 from resolvers.loaders import Loaders
 from schema.context import Context
-from server import AllSettings, create_app
+from server import create_app
 from simulator import Simulator
 from tests import loops
 

@@ -14,11 +14,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from configuration import DEMO_PACE
 from resolvers.chartmogul import CHARTMOGUL
 from resolvers.nexudus import NEXUDUS
 from resolvers.registry import SOURCES
 from resolvers.settings import variables
-from server import DEMO_PACE
 from simulator import Simulator
 from tests.deal_lists import two_sources
 from tests.harness import Graph, open_graph

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from configuration import AllSettings
 from httpserver.http_errors import HTTPError
 from httpserver.request import Headers, HttpRequest
-from server import AllSettings, create_app
+from server import create_app
 from tests.credentials import SCOPES, line
 from tests.harness import Graph, Response, open_graph
 from tests.issuer import AUDIENCE, ISSUER, key_set, token

@@ -14,8 +14,8 @@ import pytest
 import uvicorn
 
 from benchmarks.running import running_server
+from configuration import AllSettings
 from httpserver.shutdown import ACCEPTED_AT_ONCE, CLOSE, DrainingServer, several_at_once
-from server import AllSettings
 from simulator import FAULTS, Simulator
 from web.health import Health
 

@@ -7,8 +7,8 @@ import sys
 import pytest
 from asgi_correlation_id import correlation_id
 
+from configuration import kind_of
 from logs import JsonFormatter, open_handler
-from server import kind_of
 from tests import credentials
 from tests.harness import open_graph
 

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from configuration import AllSettings
 from resolvers.global_id import encode
 from resolvers.nexudus.list_doubts import DOUBT_SECONDS
-from server import AllSettings, create_app
+from server import create_app
 from simulator import FAULTS, NEXUDUS_SPECIAL, Simulator, faults
 from tests import loops
 from tests.harness import Graph, open_graph

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 import server
+from configuration import AllSettings
 from resolvers.registry import SOURCES
 from resolvers.settings import BadSettings, variables
-from server import AllSettings
 from tests.credentials import line
 
 SOURCE = {"CHARTMOGUL_API_KEY": "key"}

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+import configuration
 import server
 from resolvers.registry import SOURCES
 from resolvers.settings import read, variables
@@ -140,7 +141,7 @@ def test_under_uvicorns_own_command_malformed_settings_are_lines_too(tmp_path: P
 @pytest.fixture
 def no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
     """An environment without any setting, in a folder without `.env`."""
-    monkeypatch.setattr(server, "environ", {})
+    monkeypatch.setattr(configuration, "environ", {})
     monkeypatch.chdir(tmp_path)
     return monkeypatch
 
@@ -174,7 +175,7 @@ def test_without_a_source_it_refuses_to_start_and_points_to_the_demo(
 def test_check_config_says_what_is_configured_and_shows_no_secret(
     no_settings: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], environ: dict[str, str], told: tuple[str, ...]
 ) -> None:
-    no_settings.setattr(server, "environ", environ)
+    no_settings.setattr(configuration, "environ", environ)
     status, out, err = run(capsys, "--check-config")
     assert (status, err) == (0, "")
     assert all(text in out for text in told)
@@ -208,7 +209,7 @@ def test_each_malformed_setting_is_one_line_that_names_it(
     arguments: tuple[str, ...],
     names: list[str],
 ) -> None:
-    no_settings.setattr(server, "environ", {"NEXUDUS_ACCESS_TOKEN": "hunter2"} | environ)
+    no_settings.setattr(configuration, "environ", {"NEXUDUS_ACCESS_TOKEN": "hunter2"} | environ)
     status, out, err = run(capsys, *arguments)
     assert (status, out) == (2, "")
     assert sorted(line.split(":")[0] for line in err.splitlines()) == names
@@ -216,7 +217,7 @@ def test_each_malformed_setting_is_one_line_that_names_it(
 
 
 def test_a_flag_wins_over_the_environment(no_settings: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    no_settings.setattr(server, "environ", {"PORT": "eighty", "NEXUDUS_ACCESS_TOKEN": "x"})
+    no_settings.setattr(configuration, "environ", {"PORT": "eighty", "NEXUDUS_ACCESS_TOKEN": "x"})
     assert run(capsys, "--port", "0", "--check-config")[0] == 0
 
 
@@ -224,7 +225,7 @@ def test_the_environment_wins_over_the_dotenv_file_and_dollars_stay_what_they_ar
     no_settings: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / ".env").write_text("PORT=1\nHOST=::1\nNEXUDUS_PASSWORD=a${HOME}b\n", "utf-8")
-    no_settings.setattr(server, "environ", {"PORT": "2", "HOST": ""})
+    no_settings.setattr(configuration, "environ", {"PORT": "2", "HOST": ""})
     found = server.variables()
     assert (found["PORT"], found["HOST"], found["NEXUDUS_PASSWORD"]) == ("2", "", "a${HOME}b")
 

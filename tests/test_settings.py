@@ -1,4 +1,4 @@
-"""`resolvers.settings` and every setting of the server: one line for each fault, and no value in it.
+"""`resolvers.settings` and every setting of the server, `configuration`: one line for each fault, and no value in it.
 
 `resolvers.setting_names` finds what was misspelt.
 """
@@ -11,13 +11,13 @@ import msgspec
 import pytest
 from yarl import URL
 
+from configuration import NOTHING_CONFIGURED, AllSettings, ServerSettings
 from resolvers.chartmogul import ChartMogulSettings
 from resolvers.nexudus import NexudusSettings
 from resolvers.resilience.transport import TransportSettings
 from resolvers.setting_names import misspelt
 from resolvers.settings import BadSettings, Secret, Settings, check_url, read, variables
 from security import SECURITY
-from server import NOTHING_CONFIGURED, AllSettings, ServerSettings
 
 NEXUDUS = {"NEXUDUS_USERNAME": "gateway@example.com", "NEXUDUS_PASSWORD": "correct horse"}
 CHARTMOGUL = {"CHARTMOGUL_API_KEY": "key-5d1e"}

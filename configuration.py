@@ -1,0 +1,198 @@
+"""Every setting of the server, from the environment and `.env`, read and checked before anything starts."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from io import StringIO
+from os import environ
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from dotenv import dotenv_values
+from dotenv.parser import parse_stream
+from msgspec import Meta
+
+from logs import Format
+from resolvers.chartmogul import CHARTMOGUL
+from resolvers.nexudus import NEXUDUS
+from resolvers.registry import SOURCES
+from resolvers.resilience.transport import TransportSettings
+from resolvers.setting_names import misspelt
+from resolvers.settings import BadSettings, Secret, Settings, read, read_text
+from resolvers.source import SourceSettings
+from schema.deals.exchange_rates import BadRates, ExchangeRates, read_rates
+from schema.people import BadPeople, Person, read_people
+from security import SECURITY, SecurityParts
+from store.customer_deals import Link
+from store.database import problem_with
+from sync.settings import SyncSettings
+
+DEMO_PACE = {
+    "SYNC_INCREMENT_SECONDS": "5",
+    "SYNC_INCREMENT_LONGEST_SECONDS": "5",
+    "SYNC_FULL_SWEEP_SECONDS": "60",
+    "SYNC_CUSTOMERS_PER_MINUTE": "1000",
+}
+"""The demo's sources have no rations, and whoever tries it out does not want to wait."""
+
+NOTHING_CONFIGURED = (
+    "No source is configured. Set NEXUDUS_USERNAME and NEXUDUS_PASSWORD (or NEXUDUS_ACCESS_TOKEN), or "
+    "CHARTMOGUL_API_KEY, or both. To look around without credentials: python server.py --demo"
+)
+
+
+class ServerSettings(Settings, frozen=True, kw_only=True):
+    """Where and how this server listens."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535)] = 8000
+    graphiql: bool | None = None
+    upstream_cost: bool = False
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Format = "text"
+    access_log: bool = False
+    metrics: bool = False
+    shutdown_delay_seconds: Annotated[float, Meta(ge=0, le=600)] = 3.0
+
+
+class StoreSettings(Settings, frozen=True, kw_only=True):
+    """Where the copy of all deals is, for how long it remembers deleted ones, and what amounts are converted with.
+
+    `owners_file` says who is who among owners (`schema/people.py`).
+    `customer_link_…`: whether Nexudus' deals have the ChartMogul customer's id as `SystemId`, and which custom
+    attribute of ChartMogul's deals has the Nexudus customer's.
+    """
+
+    store_url: Secret | None = None
+    store_tombstone_days: Annotated[float, Meta(ge=0, le=3650)] = 30.0
+    exchange_rates_file: str | None = None
+    owners_file: str | None = None
+    customer_link_system_id: bool = False
+    customer_link_attribute: str | None = None
+
+    @property
+    def links(self) -> list[Link]:
+        """How deals of one source name customers of the other."""
+        found = [Link(bearer=NEXUDUS.name, of=CHARTMOGUL.name)] if self.customer_link_system_id else []
+        if self.customer_link_attribute is not None:
+            found.append(Link(bearer=CHARTMOGUL.name, of=NEXUDUS.name, attribute=self.customer_link_attribute))
+        return found
+
+    @property
+    def address(self) -> str | None:
+        """A path, a database's URL, or None for a store in memory."""
+        return self.store_url.reveal() if self.store_url else None
+
+    def problems(self) -> Iterable[str]:
+        """Yield what cannot be the address of a store."""
+        if fault := problem_with(self.address):
+            yield f"STORE_URL: {fault}"
+
+
+class AllSettings:
+    """Every setting, read and checked. Raises `BadSettings` with one line for each problem."""
+
+    def __init__(self, variables: Mapping[str, str], *, demo: bool = False) -> None:
+        problems: list[str] = []
+        self.demo = demo
+        self.server = _read(ServerSettings, variables, problems)
+        self.transport = _read(TransportSettings, variables, problems)
+        self.store = _read(StoreSettings, variables, problems)
+        self.sync = _read(SyncSettings, {**DEMO_PACE, **variables} if demo else variables, problems)
+        self.exchange_rates = self._exchange_rates(problems)
+        self.people = self._people(problems)
+        self.sources: dict[str, SourceSettings] = {}
+        self.security = SecurityParts(*(_read(struct, variables, problems) for struct in SECURITY))
+        if not problems:
+            problems += self.security.validation_errors(self.server.host, demo=demo)
+        if not demo:
+            for source in SOURCES:
+                self.sources[source.name] = _read(source.settings, variables, problems)
+            if not problems and not any(settings.is_configured for settings in self.sources.values()):
+                problems.append(NOTHING_CONFIGURED)
+        if self.security.general:  # or else nobody knows what it allows
+            problems += self.security.insecure_urls(filter(None, (self.security.jwt, *self.sources.values())))
+        structs: list[type[Settings]] = [
+            ServerSettings,
+            TransportSettings,
+            StoreSettings,
+            SyncSettings,
+            *SECURITY,
+            *(source.settings for source in SOURCES),
+        ]
+        problems += misspelt(structs, variables)
+        if problems:
+            raise BadSettings(problems)
+
+    @property
+    def record_urls(self) -> dict[str, str]:
+        """Patterns of the addresses at which people see records, by source."""
+        return {name: one.record_url for name, one in self.sources.items() if one.record_url is not None}
+
+    @property
+    def in_short(self) -> str:
+        """What an operator wants to know of a process, without a secret: version, sources, authentication, store."""
+        sources = ["simulated"] if self.demo else [name for name, given in self.sources.items() if given.is_configured]
+        return (
+            f"version {_version()}, sources {' '.join(sources)}, "
+            f"authentication {self.security.kind}, store {kind_of(self.store.address) if self.has_store else 'none'}"
+        )
+
+    @property
+    def has_store(self) -> bool:
+        """Whether deals can be listed: a store in memory that nothing fills would be empty for ever."""
+        return self.sync.enabled or self.store.store_url is not None
+
+    def _exchange_rates(self, problems: list[str]) -> ExchangeRates | None:
+        path = self.store.exchange_rates_file if self.store else None
+        try:
+            return read_rates(Path(path)) if path else None
+        except BadRates as error:
+            problems.append(f"EXCHANGE_RATES_FILE: {error}")
+            return None
+
+    def _people(self, problems: list[str]) -> Sequence[Person]:
+        path = self.store.owners_file if self.store else None
+        try:
+            return read_people(Path(path)) if path else ()
+        except BadPeople as error:
+            problems.append(f"OWNERS_FILE: {error}")
+            return ()
+
+    @property
+    def shows_graphiql(self) -> bool:
+        """Whether a browser gets GraphiQL: as GRAPHIQL says, else everywhere but in production."""
+        asked = self.server.graphiql
+        return not self.security.general.production if asked is None else asked
+
+
+def kind_of(address: str | None) -> str:
+    """Return what kind of store is at an address, which may hold a password."""
+    if address is None:
+        return "memory"
+    return "postgresql" if address.startswith("postgresql") else "sqlite"
+
+
+def _version() -> str:
+    try:
+        return version("opportunity-graph")
+    except PackageNotFoundError:  # a checkout whose packages were installed by hand
+        return "unknown"
+
+
+def variables() -> dict[str, str]:
+    """Return the environment, on top of what `.env` in the working directory says; raises `BadSettings`."""
+    try:
+        text = read_text(".env") if Path(".env").exists() else ""
+    except ValueError as error:
+        raise BadSettings([f".env: the file {error}"]) from None
+    if faults := [f".env: line {b.original.line} is not NAME=value" for b in parse_stream(StringIO(text)) if b.error]:
+        raise BadSettings(faults)
+    file = dotenv_values(stream=StringIO(text), interpolate=False)
+    return {name: text for name, text in {**file, **environ}.items() if text is not None}
+
+
+def _read(struct: type[Settings], variables: Mapping[str, str], problems: list[str]) -> Any:
+    try:
+        return read(struct, variables)
+    except BadSettings as error:
+        problems.extend(error.problems)
