@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import sys
 
 import pytest
@@ -66,5 +67,5 @@ async def test_start_and_stop_say_what_runs_without_a_secret(caplog: pytest.LogC
 
     lines = [record.getMessage() for record in caplog.records if record.name == "opportunity_graph.server"]
     assert [line.partition(":")[0] for line in lines] == ["started", "stopped"]
-    assert lines[0].endswith("sources nexudus chartmogul, authentication API keys, store memory")
+    assert re.search(r"version \S+, sources nexudus chartmogul\b.*, authentication API keys, store memory$", lines[0])
     assert kind_of("postgresql+psycopg://user:CANARY@host/deals") == "postgresql"
