@@ -30,25 +30,29 @@ def depth(number: int) -> str:
     return f"page {number:,}"
 
 
-OURS: Final = """query Page($filter: OpportunityFilter, $after: String, $first: Int!) {
- opportunities(first: $first, after: $after, filter: $filter, orderBy: [{field: UPDATED_AT, direction: DESC}]) {
- nodes { __typename id stageName pipelineName createdAt updatedAt value { amount currencyCode } owner { name email }
- ... on NexudusOpportunity { dueDate leadSource statusCode }
- ... on ChartMogulOpportunity { estimatedCloseDate forecastCategory winLikelihood } }
- pageInfo { hasNextPage endCursor } } }"""
-POSTGRAPHILE: Final = """query Page($filter: DealFilter, $after: Cursor, $first: Int!) {
- page: allDeals(first: $first, after: $after, filter: $filter, orderBy: [UPDATED_AT_DESC, ROW_ID_DESC]) {
- nodes { source id: rowId stageName pipelineName createdAt updatedAt value currency ownerName ownerEmail dueAt
- leadSource status } pageInfo { hasNextPage endCursor } } }"""
-STRAWBERRY: Final = """query Page($filter: DealFilter, $after: String, $first: Int!) {
- page: deals(first: $first, after: $after, filter: $filter) {
- nodes { source id stageName pipelineName createdAt updatedAt value { amount currencyCode } owner { name email }
- dueAt leadSource status } pageInfo { hasNextPage endCursor } } }"""
+NODES: Final = {
+    "": "nodes { __typename id stageName pipelineName createdAt updatedAt value { amount currencyCode } "
+    "owner { name email } ... on NexudusOpportunity { dueDate leadSource statusCode } "
+    "... on ChartMogulOpportunity { estimatedCloseDate forecastCategory winLikelihood } }",
+    "postgraphile": "nodes { source id: rowId stageName pipelineName createdAt updatedAt value currency ownerName "
+    "ownerEmail dueAt leadSource status }",
+    "strawberry": "nodes { source id stageName pipelineName createdAt updatedAt value { amount currencyCode } "
+    "owner { name email } dueAt leadSource status }",
+}
+QUERIES: Final = {
+    "": "query Page($filter: OpportunityFilter, $after: String, $first: Int!) { opportunities(first: $first, "
+    "after: $after, filter: $filter, orderBy: [{field: UPDATED_AT, direction: DESC}]) "
+    "{ NODES pageInfo { hasNextPage endCursor } } }",
+    "postgraphile": "query Page($filter: DealFilter, $after: Cursor, $first: Int!) { allDeals(first: $first, "
+    "after: $after, filter: $filter, orderBy: [UPDATED_AT_DESC, ROW_ID_DESC]) "
+    "{ NODES pageInfo { hasNextPage endCursor } } }",
+    "strawberry": "query Page($filter: DealFilter, $after: String, $first: Int!) { deals(first: $first, "
+    "after: $after, filter: $filter) { NODES pageInfo { hasNextPage endCursor } } }",
+}
+"""Both by dialect."""
+
 TOTALS: Final = """{ opportunitySummary(groupBy: [STATUS, PIPELINE, STAGE]) { rows { keys { dimension value } currency
  kind count amount weightedAmount averageAmount missingAmountCount missingLikelihoodCount } } }"""
-
-QUERIES: Final = {"": OURS, "postgraphile": POSTGRAPHILE, "strawberry": STRAWBERRY}
-"""By dialect."""
 
 ALIVE: Final = {"deletedAt": {"isNull": True}}
 """PostGraphile knows nothing of deals that are gone, until it is told."""
@@ -71,8 +75,11 @@ def _filter(dialect: str, amount: int | None) -> dict[str, Any] | None:
     return {"status": {"eq": "OPEN"}, "value": {"gte": str(amount), "currency": CURRENCY}}
 
 
-def _page(dialect: str, first: int = SIZE, after: str | None = None, amount: int | None = None) -> str:
-    return body(QUERIES[dialect], first=first, after=after, filter=_filter(dialect, amount))
+def _page(
+    dialect: str, first: int = SIZE, after: str | None = None, amount: int | None = None, nodes: str | None = None
+) -> str:
+    query = QUERIES[dialect].replace("NODES", NODES[dialect] if nodes is None else nodes)
+    return body(query, first=first, after=after, filter=_filter(dialect, amount))
 
 
 def write(files: Files) -> None:
@@ -88,8 +95,11 @@ def write(files: Files) -> None:
 
 
 def write_deep(files: Files, found: list[Candidate], depths: list[int]) -> None:
-    """Write the requests for pages deep in the list, with the cursors that each server gives on the way there."""
-    for candidate in found:
+    """Write the requests for pages deep in the list, with the cursors that servers give on the way there.
+
+    Those of one dialect understand each other's: they have the same deals.
+    """
+    for candidate in {candidate.dialect: candidate for candidate in found}.values():
         position = Position(candidate)
         for number in sorted(depths):
             position.go(SIZE * (number - 1))
@@ -109,7 +119,8 @@ class Position:
         """Go on until so many deals lie before; raises SystemExit where the list ends before."""
         while self.rows < rows:
             first = min(AT_ONCE, rows - self.rows)
-            info = page(self.candidate, _page(self.candidate.dialect, first, self.cursor))["pageInfo"]
+            text = _page(self.candidate.dialect, first, self.cursor, nodes="")
+            info = page(self.candidate, text)["pageInfo"]
             if not info["hasNextPage"]:
                 raise SystemExit(f"{self.candidate.name} has fewer than {rows} deals.")
             self.rows, self.cursor = self.rows + first, info["endCursor"]

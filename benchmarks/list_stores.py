@@ -3,8 +3,9 @@
 import asyncio
 import os
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -23,6 +24,7 @@ from simulator.replies import encode_json
 from store.database import open_database
 from store.deals import Deal, upsert
 from store.memory import private_folder
+from store.tables import DEAL_ATTRIBUTES, DEALS
 from tests.postgres import OPTIONS, Server, programs
 
 ROWS_AT_ONCE: Final = 5_000
@@ -108,13 +110,22 @@ class Stores:
         name = str(make_url(self.urls[POSTGRESQL]).query["options"]).partition("=")[2]
         return f"postgresql:///postgres?host={self.server.folder}&user=tests", name
 
-    def analyse(self) -> None:
-        """Do what PostgreSQL's autovacuum does of itself within a minute."""
-        if self.server is not None:
-            name = (self.database or ("", ""))[1]
-            with psycopg.connect(self.server.conninfo, autocommit=True) as connection:
-                connection.execute(f"SET search_path = {name}")
-                connection.execute("VACUUM ANALYZE")
+    def copy_rows(self) -> None:
+        """Have what the file has in PostgreSQL, too, and in the order that its autovacuum leaves behind."""
+        if self.database is None or not Path(self.urls[FILE]).exists():
+            return
+        fill(self.urls[POSTGRESQL], [])
+        with (
+            closing(sqlite3.connect(self.urls[FILE])) as file,
+            psycopg.connect(self.database[0], autocommit=True) as connection,
+        ):
+            connection.execute(f"SET search_path = {self.database[1]}")
+            for table in (DEALS, DEAL_ATTRIBUTES):
+                columns = ", ".join(table.c.keys())
+                with connection.cursor().copy(f"COPY {table.name} ({columns}) FROM STDIN") as copy:
+                    for row in file.execute(f"SELECT {columns} FROM {table.name}"):  # noqa: S608 - names of ours
+                        copy.write_row(row)
+            connection.execute("VACUUM ANALYZE")
 
 
 @contextmanager
@@ -133,8 +144,6 @@ def stores(server: Server | None, scratch: Path, found: list[Deal]) -> Iterator[
         if found:
             fill(urls[FILE], found)
             shutil.copy(file, urls[MEMORY])  # closed, it has nothing in its log
-            if server is not None:
-                fill(urls[POSTGRESQL], found)
         made = Stores(urls, server)
-        made.analyse()
+        made.copy_rows()
         yield made

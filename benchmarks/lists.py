@@ -131,7 +131,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             depths if "100,000" in chosen else (),
             kinds,
             Path(scratch),
-            rounds=given.rounds or (2 if given.quick else 3),
+            rounds=given.rounds or (1 if given.quick else 3),
             seconds=given.seconds or (1 if given.quick else 2),
             only=given.only.split(";") if given.only else None,
         )

@@ -25,7 +25,7 @@ from benchmarks.workloads import Files
 
 PATIENCE_SECONDS: Final = 120
 SLICE_SECONDS: Final = 1
-FEWEST_SLICES: Final = 3
+FEWEST_SLICES, MOST_SLICES = 3, 6
 
 STATUS: Final = json.dumps({"query": "{ sources { status { isComplete rows } } }"}).encode()
 
@@ -88,8 +88,7 @@ def measure(
     with _serving(url, sources, scratch) as (server, process):
         started = time.monotonic()
         found.idle_mb = process.megabytes()
-        while not _is_complete(server, found):
-            time.sleep(0.1)
+        _complete(server, found)
         found.first_seconds = time.monotonic() - started
         load(server, files.bodies(PAGE), 8, SLICE_SECONDS)
         found.filled_mb = process.megabytes() + (_megabytes_of(url) if in_memory else 0)
@@ -97,10 +96,11 @@ def measure(
         _forget(url)
         with _serving(url, sources, scratch) as (server, _process):
             during = found.during[number] = [load(server, files.bodies(PAGE), number, SLICE_SECONDS)]
-            while not _is_complete(server, found):
+            while not (is_over := _is_complete(server, found)) and len(during) < MOST_SLICES:
                 during.append(load(server, files.bodies(PAGE), number, SLICE_SECONDS))
-            if len(during) > 1:
+            if is_over and len(during) > 1:
                 during.pop()  # in its course the sweep ended
+            _complete(server, found)
             found.after[number] = [
                 load(server, files.bodies(PAGE), number, SLICE_SECONDS) for _ in range(max(FEWEST_SLICES, len(during)))
             ]
@@ -133,6 +133,14 @@ def _is_complete(server: Candidate, sweep: Sweep) -> bool:
     statuses = [one["status"] for one in post(server.url, STATUS)["data"]["sources"]]
     sweep.deals = sum(status["rows"] for status in statuses)
     return all(status["isComplete"] for status in statuses)
+
+
+def _complete(server: Candidate, sweep: Sweep) -> None:
+    until = time.monotonic() + PATIENCE_SECONDS
+    while not _is_complete(server, sweep):
+        if time.monotonic() > until:
+            raise SystemExit("The sweep does not end.")
+        time.sleep(0.05)
 
 
 def _megabytes_of(path: str) -> float:
