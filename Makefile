@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Two for each processor: tests wait for processes and deadlines about as long as they compute.
 WORKERS := $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
 
-.PHONY: help demo test test-programs test-source test-bench test-soak gateways check schema schema-diff fuzz bench bench-beside bench-layers bench-growth bench-inside bench-flow soak soak-budget graphiql clean
+.PHONY: help demo test test-programs test-source test-bench test-soak gateways check schema schema-diff fuzz bench bench-lists bench-beside bench-layers bench-growth bench-inside bench-flow soak soak-budget graphiql clean
 
 help:  ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -61,9 +61,13 @@ fuzz: $(VENV)/installed  ## Fuzz for some minutes
 		tests/test_engine_compiler.py tests/test_engine_documents.py tests/test_paging.py \
 		tests/test_store_pages.py tests/test_store_conditions.py tests/test_store_summaries.py tests/test_sync_hour.py
 
-bench: $(VENV)/installed  ## Measure beside what people would pick instead: about 35 minutes
+bench: $(VENV)/installed  ## Measure beside what people would pick instead: about 45 minutes
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
 	$(BIN)/python -m benchmarks.run
+	$(BIN)/python -m benchmarks.lists
+
+bench-lists: $(VENV)/installed  ## Measure lists of deals alone: ten minutes, with QUICK=1 three
+	$(BIN)/python -m benchmarks.lists $(if $(QUICK),--quick)
 
 bench-beside: $(VENV)/installed  ## Measure beside an older checkout: make bench-beside BASE=../older QUICK=1
 	@test -n "$(BASE)" || { echo 'Name the folder of the other checkout: make bench-beside BASE=../older'; exit 1; }

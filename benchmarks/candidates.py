@@ -7,6 +7,7 @@ import sys
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from benchmarks.callers import PAGE, Issuer
 from benchmarks.peers import tailcall
@@ -16,13 +17,16 @@ ROOT = Path(__file__).parent.parent
 PEERS = ROOT / "benchmarks" / "peers"
 OURS = "this server"
 SOURCES = ("NEXUDUS", "CHARTMOGUL")
+OURS_ALONE = (*SOURCES, "JWT_", "STORE_", "SYNC_")
+"""How the names of settings begin that are the benchmark's to give, whatever the shell has."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """How a server is started. `speaks_our_schema`: it takes the same requests as this server.
+    """How a server is started.
 
-    `headers` go with every request: the token, where `requires_token`.
+    `dialect`: whose requests it takes, where they are not those of this server. `cannot`: the workloads that it
+    has nothing for. `headers` go with every request: the token, where `requires_token`.
     """
 
     name: str
@@ -30,7 +34,8 @@ class Candidate:
     environment: Mapping[str, str]
     port: int
     path: str = "/graphql"
-    speaks_our_schema: bool = True
+    dialect: str = ""
+    cannot: frozenset[str] = frozenset()
     folder: Path = ROOT
     headers: Mapping[str, str] = field(default_factory=dict)
 
@@ -50,8 +55,8 @@ class Candidate:
         return f"http://127.0.0.1:{self.port}{self.path}"
 
     def takes(self, workload: str) -> bool:
-        """Whether it can do a workload at all: Tailcall has no `_entities` of ours, and no aliases by global id."""
-        return self.speaks_our_schema or workload in ("W1", "W2", "W3")
+        """Whether it can do a workload at all."""
+        return workload not in self.cannot
 
 
 def ours(
@@ -63,23 +68,26 @@ def ours(
     command: Sequence[str] = ("server.py",),
     issuer: Issuer | None = None,
     rationed: bool = False,
+    settings: Mapping[str, str] | None = None,
 ) -> Candidate:
-    """Return the server of a checkout; it keeps records for so long, with 0 it keeps nothing.
+    """Return the server of a checkout; it keeps records for so long, with 0 it keeps nothing. `settings`: further ones.
 
     With an issuer it requires that issuer's tokens. `rationed`: the documented rates and numbers of connections hold,
     as the server ships; else they do not, as the mock has none.
     """
     port = free_port()
-    given = {name: text for name, text in os.environ.items() if not name.startswith((*SOURCES, "JWT_"))}
+    given = {name: text for name, text in os.environ.items() if not name.startswith(OURS_ALONE)}
     given |= {
         "PORT": str(port),
         "CORS_ORIGINS": PAGE,
+        "SYNC_ENABLED": "false",  # the mock has no lists
         "NEXUDUS_URL": upstream,
         "NEXUDUS_ACCESS_TOKEN": "token",
         "CHARTMOGUL_URL": upstream,
         "CHARTMOGUL_API_KEY": "key",
         **{f"{source}_CACHE_FRESH_SECONDS": str(kept_seconds) for source in SOURCES},
         **(issuer.settings if issuer else {}),
+        **(settings or {}),
     }
     if not rationed:
         given |= {f"{source}_RATIONED": "false" for source in SOURCES}
@@ -99,7 +107,7 @@ def peers(
     """
     shared = {**os.environ, "UPSTREAM": upstream, "KEPT_SECONDS": str(kept_seconds), "NODE_ENV": "production"}
     found = [
-        _strawberry("plain Strawberry", shared, "asyncio", "h11"),  # what comes with plain uvicorn
+        _strawberry("plain Strawberry", shared, "asyncio", "h11"),
         _strawberry("tuned Strawberry", {**shared, "TUNED": "1"}, "uvloop", "httptools"),
     ]
     missing: list[str] = []
@@ -113,7 +121,7 @@ def _installed(
     upstream: str, scratch: Path, shared: Mapping[str, str], kept_seconds: int
 ) -> tuple[list[Candidate], list[str]]:
     found: list[Candidate] = []
-    modules = _node_modules()
+    modules = node_modules(PEERS)
     if modules is None:
         return found, ["Mercurius, Apollo Server and Tailcall are left out: Node and npm could not install them."]
     for name, file, path in (
@@ -129,22 +137,32 @@ def _installed(
     port = free_port()
     config = tailcall.write(scratch / f"tailcall-{port}", upstream, port, kept_seconds)
     command = [*start, "start", str(config)]
-    found.append(Candidate("Tailcall", command, tailcall.environment(), port, speaks_our_schema=False))
+    # It has no `_entities` of ours, and no aliases by global id.
+    cannot = frozenset({"W4", "W5", "W6"})
+    found.append(Candidate("Tailcall", command, tailcall.environment(), port, dialect="tailcall", cannot=cannot))
     return found, []
 
 
 def _strawberry(name: str, environment: Mapping[str, str], loop: str, parser: str) -> Candidate:
+    return under_uvicorn(name, "benchmarks.peers.strawberry_server:app", environment, loop, parser)
+
+
+def under_uvicorn(
+    name: str, app: str, environment: Mapping[str, str], loop: str = "asyncio", parser: str = "h11", **more: Any
+) -> Candidate:
+    """Return an ASGI application under uvicorn; `asyncio` and `h11` are what comes with plain uvicorn."""
     port = free_port()
-    app = ["benchmarks.peers.strawberry_server:app", "--port", str(port), "--loop", loop, "--http", parser]
-    command = [sys.executable, "-m", "uvicorn", *app, "--no-access-log", "--log-level", "warning"]
-    return Candidate(name, command, environment, port)
+    arguments = [app, "--port", str(port), "--loop", loop, "--http", parser]
+    command = [sys.executable, "-m", "uvicorn", *arguments, "--no-access-log", "--log-level", "warning"]
+    return Candidate(name, command, environment, port, **more)
 
 
-def _node_modules() -> Path | None:
-    modules = PEERS / "node_modules"
-    wanted = (PEERS / "package.json").stat().st_mtime
+def node_modules(folder: Path) -> Path | None:
+    """Install what a folder's `package.json` names, if that is new; return None where it cannot be."""
+    modules = folder / "node_modules"
+    wanted = (folder / "package.json").stat().st_mtime
     if shutil.which("npm") and not (modules.exists() and modules.stat().st_mtime >= wanted):
         command = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--no-package-lock"]
-        if subprocess.run(command, cwd=PEERS, check=False, timeout=600).returncode == 0:
+        if subprocess.run(command, cwd=folder, check=False, timeout=600).returncode == 0:
             os.utime(modules)
     return modules if modules.exists() and shutil.which("node") else None

@@ -53,8 +53,12 @@ class Cell:
 class Phase:
     """The servers that are up, cold or warm, and what is known of them. Ends them when its block ends."""
 
-    def __init__(self, found: Iterable[Candidate], mock: Mock, files: workloads.Files, scratch: Path) -> None:
+    def __init__(
+        self, found: Iterable[Candidate], mock: Mock, files: workloads.Files, scratch: Path, *, probe: str = "W1"
+    ) -> None:
+        """Start the servers, one after the other; each is up when it answers a request of the workload `probe`."""
         self._mock = mock
+        self._probe = probe
         self._files = files
         self._servers: dict[str, tuple[Candidate, Process]] = {}
         self._loaded: dict[tuple[str, str], float] = {}
@@ -137,6 +141,7 @@ class Phase:
             **found,
             "cpu_ms": round(1000 * cpu / requests, 4),
             "upstream": round(upstream / requests, 2),
+            "upstream_all": upstream,
         }
 
     def prime(self) -> None:
@@ -149,7 +154,7 @@ class Phase:
                 if errors := post(candidate.url, body, candidate.headers).get("errors"):
                     raise SystemExit(f"{candidate.label} fails: {json.dumps(errors)[:500]}")
 
-        ours = [candidate for candidate, _ in self._servers.values() if candidate.speaks_our_schema]
+        ours = [candidate for candidate, _ in self._servers.values() if not candidate.dialect]
         with ThreadPoolExecutor(max(1, len(ours))) as pool:
             list(pool.map(ask, ours))
 
@@ -181,10 +186,10 @@ class Phase:
         )
 
     def _bodies(self, candidate: Candidate, workload: str) -> Path:
-        return self._files.bodies(workload, tailcall=not candidate.speaks_our_schema)
+        return self._files.bodies(workload, candidate.dialect)
 
     def _is_up(self, candidate: Candidate, process: Process) -> bool:
-        body = self._bodies(candidate, "W1").read_bytes().splitlines()[0]
+        body = self._bodies(candidate, self._probe).read_bytes().splitlines()[0]
         until = time.monotonic() + 30
         while time.monotonic() < until and process.is_running:
             try:

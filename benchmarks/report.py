@@ -1,6 +1,7 @@
 """The results as tables: medians over the rounds, and ratios, which are what carries over."""
 
 import statistics
+from collections.abc import Mapping
 from typing import Any
 
 from benchmarks.candidates import OURS
@@ -26,7 +27,7 @@ def tables(found: dict[str, Any]) -> str:
     names = list(dict.fromkeys(name for results in cells.values() for name in results))
     lines = ["", "| | " + " | ".join(names) + " | to the fastest peer |", "|---" * (len(names) + 2) + "|"]
     for cell, results in cells.items():
-        row = [_cell(results.get(name, [])) for name in names]
+        row = [figures(results.get(name, [])) for name in names]
         lines.append(f"| {cell} | " + " | ".join(row) + f" | {_ratio(results)} |")
     lines += _by_caller(found["cells"])
     lines += ["", "Requests per second (p50 / p99 in ms; ms of CPU and upstream requests for each request).", ""]
@@ -43,17 +44,22 @@ def tables(found: dict[str, Any]) -> str:
             f"| {name} | {one['start_seconds']} | {one['idle_mb']} | {after[0]} | {after[1]} "
             f"| {one.get('one_w2')} / {one.get('equal_w2')} |"
         )
-    noise = [spread(rounds) for results in found["cells"].values() for rounds in results.values() if len(rounds) > 1]
-    if noise:
-        lines += ["", f"Spread between rounds, (most - least) / median: {statistics.median(noise):.0%} at the median."]
-    if stolen := [
-        one["stolen"] for results in found["cells"].values() for rounds in results.values() for one in rounds
-    ]:
+    lines += ["", *weather(found["cells"])]
+    lines += ["", *found["left_out"]]
+    return "\n".join(lines)
+
+
+def weather(cells: Mapping[str, Mapping[str, Rounds]]) -> list[str]:
+    """Return lines about how much the measurements vary by themselves."""
+    measured = [rounds for results in cells.values() for rounds in results.values()]
+    lines = []
+    if noise := [spread(rounds) for rounds in measured if len(rounds) > 1]:
+        lines.append(f"Spread between rounds, (most - least) / median: {statistics.median(noise):.0%} at the median.")
+    if stolen := [one["stolen"] for rounds in measured for one in rounds]:
         lines.append(
             f"The host kept {statistics.median(stolen):.1%} of the processors' time, at the most {max(stolen):.0%}."
         )
-    lines += ["", *found["left_out"]]
-    return "\n".join(lines)
+    return lines
 
 
 def comparison(before: dict[str, Any], after: dict[str, Any]) -> str:
@@ -65,7 +71,8 @@ def comparison(before: dict[str, Any], after: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _cell(rounds: Rounds) -> str:
+def figures(rounds: Rounds) -> str:
+    """Return the medians of a cell, as text."""
     if not rounds:
         return "-"
     bad = sum(one["bad"] for one in rounds)
@@ -82,7 +89,7 @@ def _by_caller(cells: dict[str, dict[str, Rounds]]) -> list[str]:
         for name, results in cells.items():
             if name.partition(", ")[0] == cell and (rounds := results.get(OURS)):
                 share = f"{median(rounds, 'rps') / plain:.2f}" if plain else "-"
-                rows.append(f"| {cell} | {name.partition(', ')[2] or 'plain'} | {_cell(rounds)} | {share} |")
+                rows.append(f"| {cell} | {name.partition(', ')[2] or 'plain'} | {figures(rounds)} | {share} |")
     return ["", f"| {OURS} | who asks | | of plain |", "|---" * 4 + "|", *rows] if rows else []
 
 

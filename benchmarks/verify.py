@@ -20,17 +20,17 @@ def verify(found: list[Candidate], files: workloads.Files) -> list[str]:
         for candidate in found:
             if candidate is ours or not candidate.takes(workload):
                 continue
-            if candidate.speaks_our_schema:
+            if not candidate.dialect:
                 same = [_data(candidate, line) for line in _bodies(files, workload)] == expected
             else:
-                same = all(_is_right(_data(candidate, line)) for line in _bodies(files, workload, tailcall=True))
+                same = all(_is_right(_data(candidate, line)) for line in _bodies(files, workload, candidate.dialect))
             if not same:
                 problems.append(f"{candidate.name} answers {workload} differently.")
     return problems
 
 
-def _bodies(files: workloads.Files, workload: str, *, tailcall: bool = False) -> list[str]:
-    return files.bodies(workload, tailcall=tailcall).read_text("utf-8").splitlines()[:COMPARED]
+def _bodies(files: workloads.Files, workload: str, dialect: str = "") -> list[str]:
+    return files.bodies(workload, dialect).read_text("utf-8").splitlines()[:COMPARED]
 
 
 def _data(candidate: Candidate, body: str) -> Any:

@@ -71,9 +71,9 @@ class Files:
         """What the mock serves."""
         return self.folder / "records.tsv"
 
-    def bodies(self, workload: str, *, tailcall: bool = False) -> Path:
+    def bodies(self, workload: str, dialect: str = "") -> Path:
         """The requests of a workload, one a line."""
-        return self.folder / f"{workload}{'-tailcall' if tailcall else ''}.txt"
+        return self.folder / f"{workload}{f'-{dialect}' if dialect else ''}.txt"
 
 
 def write(folder: Path) -> Files:
@@ -87,20 +87,22 @@ def write(folder: Path) -> Files:
     chance = random.Random(7)  # noqa: S311 - seeded variety
     drawn = [_draw(chance) for _ in range(BODIES)]
     for name, bodies in {
-        "W1": (_body(W1, id=_ids(d.nexudus if i % 2 else d.chartmogul)[0]) for i, d in enumerate(drawn)),
-        "W2": (_body(W2, ids=d.mixed) for d in drawn),
-        "W3": (_body(W3, ids=_ids(d.nexudus)) for d in drawn),
-        "W4": (_body(W4, representations=d.representations) for d in drawn),
-        "W5": (_body(_aliases(d.mixed, "id stageName status")) for d in drawn),
-        "W6": (_body(_aliases(d.mixed, "id stageName s@@: status")) for d in drawn),
+        "W1": (body(W1, id=_ids(d.nexudus if i % 2 else d.chartmogul)[0]) for i, d in enumerate(drawn)),
+        "W2": (body(W2, ids=d.mixed) for d in drawn),
+        "W3": (body(W3, ids=_ids(d.nexudus)) for d in drawn),
+        "W4": (body(W4, representations=d.representations) for d in drawn),
+        "W5": (body(_aliases(d.mixed, "id stageName status")) for d in drawn),
+        "W6": (body(_aliases(d.mixed, "id stageName s@@: status")) for d in drawn),
     }.items():
         texts = list(bodies)
-        _write(files.bodies(name), texts)
+        write_bodies(files.bodies(name), texts)
         if (first := name.replace("W", "N")) in FIRST:
-            _write(files.bodies(first), (f'{text[:-1]}, "n@@": 1}}' for text in texts))
-    _write(files.bodies("W1", tailcall=True), (_body(T1, id=d.nexudus[0]) for d in drawn))
-    _write(files.bodies("W2", tailcall=True), (_tailcall_lists(T2, d.nexudus[:20], d.chartmogul[:20]) for d in drawn))
-    _write(files.bodies("W3", tailcall=True), (_tailcall_lists(_t3(), d.nexudus, None) for d in drawn))
+            write_bodies(files.bodies(first), map(unlike_any_other, texts))
+    write_bodies(files.bodies("W1", "tailcall"), (body(T1, id=d.nexudus[0]) for d in drawn))
+    write_bodies(
+        files.bodies("W2", "tailcall"), (_tailcall_lists(T2, d.nexudus[:20], d.chartmogul[:20]) for d in drawn)
+    )
+    write_bodies(files.bodies("W3", "tailcall"), (_tailcall_lists(_t3(), d.nexudus, None) for d in drawn))
     return files
 
 
@@ -108,7 +110,7 @@ def sized(file: Path, ids: int) -> Path:
     """Write requests for so many ids of Nexudus each, W2's fields; return the file."""
     chance = random.Random(7)  # noqa: S311 - seeded variety
     numbers = range(1, POOL + 1)
-    _write(file, (_body(W2, ids=_ids(map(str, chance.sample(numbers, ids)))) for _ in range(100)))
+    write_bodies(file, (body(W2, ids=_ids(map(str, chance.sample(numbers, ids)))) for _ in range(100)))
     return file
 
 
@@ -117,13 +119,13 @@ def pool() -> list[bytes]:
     numbers = range(1, POOL + 1)
     ids = _ids([*map(str, numbers), *map(UUID.format, numbers)])
     query = "query Pool($ids: [ID!]!) { opportunitiesById(ids: $ids) { id } }"
-    return [_body(query, ids=ids[at : at + 50]).encode() for at in range(0, len(ids), 50)]
+    return [body(query, ids=ids[at : at + 50]).encode() for at in range(0, len(ids), 50)]
 
 
 def fresh(file: Path) -> Path:
     """Write requests whose document, down to its fields, and whose id, which does not exist, no request had before."""
     query = 'query Q@@ { nexudusOpportunity(sourceId: "9##") { id s@@: status stageName } }'
-    _write(file, [_body(query)])
+    write_bodies(file, [body(query)])
     return file
 
 
@@ -162,8 +164,14 @@ def _ids(source_ids: Iterable[str]) -> list[str]:
     ]
 
 
-def _body(query: str, **variables: Any) -> str:
+def body(query: str, **variables: Any) -> str:
+    """Return a request."""
     return json.dumps({"query": " ".join(query.split()), "variables": variables})
+
+
+def unlike_any_other(text: str) -> str:
+    """Return a request with a member of a new name each time, which means nothing to a server."""
+    return f'{text[:-1]}, "n@@": 1}}'
 
 
 def _aliases(ids: list[str], selection: str) -> str:
@@ -175,7 +183,7 @@ def _tailcall_lists(query: str, nexudus: list[str], chartmogul: list[str] | None
     given = {"nexudus": [{"id": id_} for id_ in nexudus + nexudus[: 5 if chartmogul else 0]]}
     if chartmogul:
         given["chartMogul"] = [{"id": id_} for id_ in chartmogul + chartmogul[:5]]
-    return _body(query, **given)
+    return body(query, **given)
 
 
 def _t3() -> str:
@@ -183,7 +191,8 @@ def _t3() -> str:
     return f"query Full($nexudus: [Ref!]!) {{ nexudusOpportunities(refs: $nexudus) {{ it {{ {fields} }} }} }}"
 
 
-def _write(file: Path, bodies: Iterable[str]) -> None:
+def write_bodies(file: Path, bodies: Iterable[str]) -> None:
+    """Write requests, one a line."""
     file.write_text("\n".join(bodies) + "\n", "utf-8")
 
 

@@ -40,9 +40,10 @@ def programs() -> Path | None:
 class Server:
     """A running server."""
 
-    def __init__(self, programs: Path) -> None:
+    def __init__(self, programs: Path, settings: tuple[str, ...] = OPTIONS) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
         self._programs = programs
+        self._settings = settings
         self._user: list[str] = []
         if os.geteuid() == 0:  # which PostgreSQL refuses to run as
             user = next(one for one in pwd.getpwall() if one.pw_name in ("postgres", "nobody"))
@@ -70,7 +71,7 @@ class Server:
 
     def start(self) -> None:
         """Start it, and return when it takes connections."""
-        options = [part for option in OPTIONS for part in ("-c", option)]
+        options = [part for option in self._settings for part in ("-c", option)]
         self._popen = subprocess.Popen(
             [
                 *self._as_user(self._programs / "postgres"),

@@ -1,0 +1,91 @@
+"""What was measured of lists, as tables."""
+
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from benchmarks.list_candidates import OURS, POSTGRAPHILE, STRAWBERRY
+from benchmarks.list_requests import SUMMARY
+from benchmarks.list_stores import FILE, MEMORY, POSTGRESQL
+from benchmarks.phase import Cell, Result
+from benchmarks.report import figures, weather
+from benchmarks.sweeps import Sweep
+from benchmarks.turns import ratios
+
+
+@dataclass
+class Results:
+    """What was measured, and what could not be."""
+
+    measured: dict[Cell, Mapping[str, list[Result]]] = field(default_factory=dict)
+    facts: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
+    """By size and server."""
+    swept: list[Sweep] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+
+    @property
+    def upstream(self) -> int:
+        """How many requests the sources got while lists were asked for."""
+        return int(
+            sum(one["upstream_all"] for results in self.measured.values() for r in results.values() for one in r)
+        )
+
+
+def tables(found: Results) -> str:
+    """Return everything as Markdown."""
+    names = list(dict.fromkeys(name for results in found.measured.values() for name in results))
+    lines = ["", "| | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
+    for cell, results in found.measured.items():
+        lines.append(f"| {cell.name} | " + " | ".join(figures(results.get(name, [])) for name in names) + " |")
+    lines += ["", "Requests per second (p50 / p99 in ms; ms of CPU and upstream requests for each request).", ""]
+    lines += [
+        f"Requests to the sources in all of it: {found.upstream}.",
+        "",
+        *_ratios(found),
+        "",
+        *_swept(found.swept),
+    ]
+    lines += ["", *weather({cell.name: dict(results) for cell, results in found.measured.items()})]
+    lines += ["", "| deals | server | MB idle | MB after |", "|---" * 4 + "|"]
+    for size, facts in found.facts.items():
+        lines += [f"| {size} | {name} | {one['idle_mb']} | {one['after_mb']} |" for name, one in facts.items()]
+    return "\n".join([*lines, "", *found.left_out])
+
+
+GOALS = (
+    (MEMORY, POSTGRAPHILE, 2.0),
+    (FILE, POSTGRAPHILE, 2.0),
+    (POSTGRESQL, POSTGRAPHILE, 1.0),
+    (FILE, STRAWBERRY[FILE], 10.0),
+    (POSTGRESQL, STRAWBERRY[POSTGRESQL], 10.0),
+)
+"""Ours over a kind of store, a peer, and how many times its requests per second it shall do."""
+
+
+def _ratios(found: Results) -> Iterator[str]:
+    """Yield a row for each goal: the median of the rounds' ratios, in each cell."""
+    chosen = [cell for cell in found.measured if cell.workload != SUMMARY]
+    yield "| requests/s, as a ratio | goal | " + " | ".join(cell.name for cell in chosen) + " |"
+    yield "|---" * (len(chosen) + 2) + "|"
+    for kind, peer, goal in GOALS:
+        row = []
+        for cell in chosen:
+            this, other = (found.measured[cell].get(name) for name in (OURS[kind], peer))
+            row.append(f"{statistics.median(ratios(this, other, 'rps')):.2f}" if this and other else "-")
+        if set(row) != {"-"}:
+            yield f"| {OURS[kind]}, to {peer} | {goal:g} | " + " | ".join(row) + " |"
+
+
+def _swept(found: Sequence[Sweep]) -> Iterator[str]:
+    """Yield a row for each kind of store."""
+    if not found:
+        return
+    yield "| sweep | deals | first, s | MB idle | MB filled | connections | p50 during / after, ms | p99 | p99, ratio |"
+    yield "|---" * 9 + "|"
+    for one in found:
+        for number in one.during:
+            (p50, p50_after), (p99, p99_after) = (one.figure(number, what) for what in ("p50", "p99"))
+            yield (
+                f"| {one.kind} | {one.deals:,} | {one.first_seconds:.1f} | {one.idle_mb:.0f} | {one.filled_mb:.0f} "
+                f"| {number} | {p50:.1f} / {p50_after:.1f} | {p99:.1f} / {p99_after:.1f} | {p99 / p99_after:.2f} |"
+            )

@@ -1,0 +1,158 @@
+"""What lists are asked for, in the words of this server and of its peers: the same deals, as many values.
+
+A page has 50 deals and 13 values of each, those that were changed last first: the open ones above an amount, which is
+another in each request. Pages deep in the list have no filter. No request comes twice to a server that keeps answers.
+"""
+
+import base64
+import json
+import random
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from benchmarks.candidates import Candidate
+from benchmarks.processes import post
+from benchmarks.workloads import Files, body, unlike_any_other, write_bodies
+
+PAGE, SUMMARY = "page", "summary"
+SIZE: Final = 50
+CURRENCY: Final = "USD"
+AMOUNTS: Final = range(10, 3_010, 10)
+"""In a currency's major unit; nearly all deals are above, so that all pages are full."""
+
+MILLIONTHS: Final = 1_000_000
+AT_ONCE: Final = 200
+"""How many deals are asked for at once on the way to a page far down."""
+
+
+def depth(number: int) -> str:
+    """Return the workload of a page so many pages down, counted from 1."""
+    return f"page {number:,}"
+
+
+NODES: Final = {
+    "": "nodes { __typename id stageName pipelineName createdAt updatedAt value { amount currencyCode } "
+    "owner { name email } ... on NexudusOpportunity { dueDate leadSource statusCode } "
+    "... on ChartMogulOpportunity { estimatedCloseDate forecastCategory winLikelihood } }",
+    "postgraphile": "nodes { source id: rowId stageName pipelineName createdAt updatedAt value currency ownerName "
+    "ownerEmail dueAt leadSource status }",
+    "strawberry": "nodes { source id stageName pipelineName createdAt updatedAt value { amount currencyCode } "
+    "owner { name email } dueAt leadSource status }",
+}
+QUERIES: Final = {
+    "": "query Page($filter: OpportunityFilter, $after: String, $first: Int!) { opportunities(first: $first, "
+    "after: $after, filter: $filter, orderBy: [{field: UPDATED_AT, direction: DESC}]) "
+    "{ NODES pageInfo { hasNextPage endCursor } } }",
+    "postgraphile": "query Page($filter: DealFilter, $after: Cursor, $first: Int!) { allDeals(first: $first, "
+    "after: $after, filter: $filter, orderBy: [UPDATED_AT_DESC, ROW_ID_DESC]) "
+    "{ NODES pageInfo { hasNextPage endCursor } } }",
+    "strawberry": "query Page($filter: DealFilter, $after: String, $first: Int!) { deals(first: $first, "
+    "after: $after, filter: $filter) { NODES pageInfo { hasNextPage endCursor } } }",
+}
+"""Both by dialect."""
+
+TOTALS: Final = """{ opportunitySummary(groupBy: [STATUS, PIPELINE, STAGE]) { rows { keys { dimension value } currency
+ kind count amount weightedAmount averageAmount missingAmountCount missingLikelihoodCount } } }"""
+
+ALIVE: Final = {"deletedAt": {"isNull": True}}
+"""PostGraphile knows nothing of deals that are gone, until it is told."""
+
+
+def _filter(dialect: str, amount: int | None) -> dict[str, Any] | None:
+    if dialect == "postgraphile":
+        if amount is None:
+            return ALIVE
+        value = str(amount * MILLIONTHS)
+        return ALIVE | {
+            "status": {"equalTo": "open"},
+            "currency": {"equalTo": CURRENCY},
+            "value": {"greaterThanOrEqualTo": value},
+        }
+    if amount is None:
+        return None
+    if dialect == "strawberry":
+        return {"status": "open", "currency": CURRENCY, "valueFrom": str(amount * MILLIONTHS)}
+    return {"status": {"eq": "OPEN"}, "value": {"gte": str(amount), "currency": CURRENCY}}
+
+
+def _page(
+    dialect: str, first: int = SIZE, after: str | None = None, amount: int | None = None, nodes: str | None = None
+) -> str:
+    query = QUERIES[dialect].replace("NODES", NODES[dialect] if nodes is None else nodes)
+    return body(query, first=first, after=after, filter=_filter(dialect, amount))
+
+
+def write(files: Files) -> None:
+    """Write the requests that can be known before any server runs."""
+    files.folder.mkdir(parents=True, exist_ok=True)
+    amounts = list(AMOUNTS)
+    random.Random(7).shuffle(amounts)  # noqa: S311 - seeded variety
+    for dialect in QUERIES:
+        pages = [unlike_any_other(_page(dialect, amount=amount)) for amount in amounts]
+        write_bodies(files.bodies(PAGE, dialect), pages)
+        write_bodies(files.bodies(depth(1), dialect), [unlike_any_other(_page(dialect))])
+    write_bodies(files.bodies(SUMMARY), [unlike_any_other(body(TOTALS))])
+
+
+def write_deep(files: Files, found: list[Candidate], depths: list[int]) -> None:
+    """Write the requests for pages deep in the list, with the cursors that servers give on the way there.
+
+    Those of one dialect understand each other's: they have the same deals.
+    """
+    for candidate in {candidate.dialect: candidate for candidate in found}.values():
+        position = Position(candidate)
+        for number in sorted(depths):
+            position.go(SIZE * (number - 1))
+            text = unlike_any_other(_page(candidate.dialect, after=position.cursor))
+            write_bodies(files.bodies(depth(number), candidate.dialect), [text])
+
+
+@dataclass
+class Position:
+    """How far down a server's list one has come."""
+
+    candidate: Candidate
+    rows: int = 0
+    cursor: str | None = field(default=None)
+
+    def go(self, rows: int) -> None:
+        """Go on until so many deals lie before; raises SystemExit where the list ends before."""
+        while self.rows < rows:
+            first = min(AT_ONCE, rows - self.rows)
+            text = _page(self.candidate.dialect, first, self.cursor, nodes="")
+            info = page(self.candidate, text)["pageInfo"]
+            if not info["hasNextPage"]:
+                raise SystemExit(f"{self.candidate.name} has fewer than {rows} deals.")
+            self.rows, self.cursor = self.rows + first, info["endCursor"]
+
+
+def page(candidate: Candidate, text: str) -> dict[str, Any]:
+    """Return the connection that a server answers with."""
+    answer = post(candidate.url, text.replace("@@", "look").encode())
+    if answer.get("errors"):
+        raise SystemExit(f"{candidate.name} fails: {json.dumps(answer['errors'])[:500]}")
+    found: dict[str, Any] = next(iter(answer["data"].values()))
+    return found
+
+
+def ids(candidate: Candidate, text: str) -> list[str]:
+    """Return the store's ids of a page's deals."""
+    return [_id(candidate, node["id"]) for node in page(candidate, text)["nodes"]]
+
+
+def _id(candidate: Candidate, given: str) -> str:
+    return given if candidate.dialect else base64.urlsafe_b64decode(given + "=" * (-len(given) % 4)).decode()
+
+
+def differences(found: list[Candidate], files: Files, workloads: list[str]) -> list[str]:
+    """Return a line for each server whose pages have other deals than those of the first."""
+    problems = []
+    for workload in workloads:
+        expected: list[list[str]] = []
+        for candidate in found:
+            texts = files.bodies(workload, candidate.dialect).read_text("utf-8").splitlines()[:5]
+            pages = [ids(candidate, text) for text in texts]
+            expected = expected or pages
+            if pages != expected or not all(pages):
+                problems.append(f"{candidate.name} answers `{workload}` differently.")
+    return problems

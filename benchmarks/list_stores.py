@@ -1,0 +1,149 @@
+"""Stores for the benchmark of lists: the simulator's deals, once in SQLite and once in PostgreSQL, the same rows."""
+
+import asyncio
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import psycopg
+from sqlalchemy import make_url
+
+from benchmarks.processes import LOAD_CPU
+from resolvers import stored_record
+from resolvers.chartmogul import record as chartmogul
+from resolvers.errors import UpstreamBadResponse
+from resolvers.nexudus import record as nexudus
+from schema.deals.columns import columns
+from simulator import Simulator
+from simulator.replies import encode_json
+from store.database import open_database
+from store.deals import Deal, upsert
+from store.memory import private_folder
+from store.tables import DEAL_ATTRIBUTES, DEALS
+from tests.postgres import OPTIONS, Server, programs
+
+ROWS_AT_ONCE: Final = 5_000
+
+MEMORY, FILE, POSTGRESQL = "in memory", "SQLite file", "PostgreSQL"
+
+SETTINGS: Final = ("shared_buffers=256MB", "random_page_cost=1.1")
+"""Of PostgreSQL, whose defaults are for a machine of long ago with disks that turn."""
+
+
+def deals(nexudus_count: int, chartmogul_count: int) -> list[Deal]:
+    """Return what the simulator has, as sync would hand it to the store."""
+    simulator = Simulator(deals=(nexudus_count, chartmogul_count))
+    found = []
+    parsers: Mapping[Any, Callable[[bytes], Any]] = {
+        simulator.nexudus: lambda body: nexudus.parse(body)[0],
+        simulator.chartmogul: chartmogul.parse,
+    }
+    for upstream, parse in parsers.items():
+        for id_, raw in upstream.records.items():
+            with suppress(UpstreamBadResponse):
+                record = parse(encode_json(raw))
+                shown, attributes = columns(upstream.name, record)
+                body = stored_record.encode(upstream.name, record)
+                found.append(
+                    Deal(
+                        source=upstream.name,
+                        source_id=str(id_),
+                        body=body,
+                        read_at=0,
+                        is_whole=True,
+                        columns=shown,
+                        attributes=attributes,
+                    )
+                )
+    return found
+
+
+def fill(url: str, found: list[Deal]) -> None:
+    """Write deals into a store."""
+
+    async def write() -> None:
+        async with open_database(url) as database:
+            for at in range(0, len(found), ROWS_AT_ONCE):
+                rows = found[at : at + ROWS_AT_ONCE]
+                await database.write(lambda connection, rows=rows: upsert(connection, rows))
+
+    asyncio.run(write())
+
+
+@contextmanager
+def postgresql() -> Iterator[Server | None]:
+    """Start a PostgreSQL server beside the load, until the block ends; None where it is not installed."""
+    found = programs()
+    if found is None or shutil.which("setpriv") is None:
+        yield None
+        return
+    allowed = os.sched_getaffinity(0)
+    with suppress(OSError):
+        os.sched_setaffinity(0, {int(LOAD_CPU)})  # which its processes inherit
+    try:
+        server = Server(found, (*OPTIONS, *SETTINGS))
+    finally:
+        os.sched_setaffinity(0, allowed)
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """`STORE_URL` by what kind of store it is."""
+
+    urls: Mapping[str, str]
+    server: Server | None
+
+    @property
+    def database(self) -> tuple[str, str] | None:
+        """Where PostgreSQL is, in libpq's words, and the schema in which the tables are."""
+        if self.server is None:
+            return None
+        name = str(make_url(self.urls[POSTGRESQL]).query["options"]).partition("=")[2]
+        return f"postgresql:///postgres?host={self.server.folder}&user=tests", name
+
+    def copy_rows(self) -> None:
+        """Have what the file has in PostgreSQL, too, and in the order that its autovacuum leaves behind."""
+        if self.database is None or not Path(self.urls[FILE]).exists():
+            return
+        fill(self.urls[POSTGRESQL], [])
+        with (
+            closing(sqlite3.connect(self.urls[FILE])) as file,
+            psycopg.connect(self.database[0], autocommit=True) as connection,
+        ):
+            connection.execute(f"SET search_path = {self.database[1]}")
+            for table in (DEALS, DEAL_ATTRIBUTES):
+                columns = ", ".join(table.c.keys())
+                with connection.cursor().copy(f"COPY {table.name} ({columns}) FROM STDIN") as copy:
+                    for row in file.execute(f"SELECT {columns} FROM {table.name}"):  # noqa: S608 - names of ours
+                        copy.write_row(row)
+            connection.execute("VACUUM ANALYZE")
+
+
+@contextmanager
+def stores(server: Server | None, scratch: Path, found: list[Deal]) -> Iterator[Stores]:
+    """Make a store of each kind that holds these deals.
+
+    That in memory is what a server makes of no `STORE_URL`: a file in the same kind of folder.
+    """
+    file = scratch / "deals.db"
+    for old in scratch.glob("deals.db*"):
+        old.unlink()
+    with private_folder() as folder:
+        urls = {MEMORY: str(folder / "deals.db"), FILE: str(file)}
+        if server is not None:
+            urls[POSTGRESQL] = server.create()
+        if found:
+            fill(urls[FILE], found)
+            shutil.copy(file, urls[MEMORY])  # closed, it has nothing in its log
+        made = Stores(urls, server)
+        made.copy_rows()
+        yield made

@@ -1,0 +1,155 @@
+"""What a sweep does to those who read, and what a store in memory takes: part of `make bench-lists`.
+
+The server syncs with the simulator, which has no latency and no rations here: deals come as quickly as the server takes
+them, where a source's ration would stretch the same work over minutes. Every row differs from what the store has.
+"""
+
+import json
+import os
+import statistics
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import create_engine, make_url
+
+from benchmarks.candidates import ROOT, Candidate, ours
+from benchmarks.list_requests import PAGE
+from benchmarks.phase import load
+from benchmarks.processes import LOAD_CPU, Process, post
+from benchmarks.workloads import Files
+
+PATIENCE_SECONDS: Final = 120
+SLICE_SECONDS: Final = 1
+FEWEST_SLICES, MOST_SLICES = 3, 6
+
+STATUS: Final = json.dumps({"query": "{ sources { status { isComplete rows } } }"}).encode()
+
+FORGET: Final = ("DELETE FROM sync_state", "UPDATE deals SET hash = substr(hash, 1, 1), read_at = 0")
+"""No sweep has been, and no row is what a list has."""
+
+
+@dataclass
+class Sweep:
+    """What was measured over one kind of store; percentiles by connections, in ms: during a sweep, and after it."""
+
+    kind: str
+    deals: int = 0
+    first_seconds: float = 0.0
+    """How long the first sweep took, with nobody reading."""
+    idle_mb: float = 0.0
+    filled_mb: float = 0.0
+    """With all deals, and their files where these are in memory."""
+    during: dict[int, list[dict[str, float]]] = field(default_factory=dict)
+    after: dict[int, list[dict[str, float]]] = field(default_factory=dict)
+
+    def figure(self, connections: int, what: str) -> tuple[float, float]:
+        """Return the medians of the seconds during a sweep, and of those after it."""
+        during, after = (
+            statistics.median(one[what] for one in found[connections]) for found in (self.during, self.after)
+        )
+        return during, after
+
+
+@contextmanager
+def simulated_sources(scratch: Path, deals: tuple[int, int]) -> Iterator[dict[str, str]]:
+    """Run the simulator beside the load; yield the settings of a server that asks it."""
+    log = scratch / "simulator.log"
+    command = [sys.executable, "-m", "simulator", "--no-throttle", "--deals", f"{deals[0]},{deals[1]}"]
+    process = Process(command, os.environ, ROOT, log, LOAD_CPU)
+    try:
+        until = time.monotonic() + PATIENCE_SECONDS
+        while "# control" not in (text := log.read_text()):
+            if time.monotonic() > until or not process.is_running:
+                raise SystemExit("The simulator does not start: " + text[-500:])
+            time.sleep(0.05)
+        printed = dict(line.split("=", 1) for line in text.splitlines() if line[:1] != "#")
+        yield {"NEXUDUS_ACCESS_TOKEN": "", **printed}
+    finally:
+        process.stop()
+
+
+def measure(
+    kind: str,
+    url: str,
+    sources: Mapping[str, str],
+    files: Files,
+    scratch: Path,
+    *,
+    connections: Sequence[int] = (1, 32),
+    in_memory: bool = False,
+) -> Sweep:
+    """Fill an empty store by a sweep, then let clients read during further ones, and after each."""
+    found = Sweep(kind)
+    with _serving(url, sources, scratch) as (server, process):
+        started = time.monotonic()
+        found.idle_mb = process.megabytes()
+        _complete(server, found)
+        found.first_seconds = time.monotonic() - started
+        load(server, files.bodies(PAGE), 8, SLICE_SECONDS)
+        found.filled_mb = process.megabytes() + (_megabytes_of(url) if in_memory else 0)
+    for number in connections:
+        _forget(url)
+        with _serving(url, sources, scratch) as (server, _process):
+            during = found.during[number] = [load(server, files.bodies(PAGE), number, SLICE_SECONDS)]
+            while not (is_over := _is_complete(server, found)) and len(during) < MOST_SLICES:
+                during.append(load(server, files.bodies(PAGE), number, SLICE_SECONDS))
+            if is_over and len(during) > 1:
+                during.pop()  # in its course the sweep ended
+            _complete(server, found)
+            found.after[number] = [
+                load(server, files.bodies(PAGE), number, SLICE_SECONDS) for _ in range(max(FEWEST_SLICES, len(during)))
+            ]
+    return found
+
+
+@contextmanager
+def _serving(url: str, sources: Mapping[str, str], scratch: Path) -> Iterator[tuple[Candidate, Process]]:
+    server = ours("", kept_seconds=0, settings={**sources, "STORE_URL": url, "SYNC_ENABLED": "true"})
+    process = Process(server.command, server.environment, server.folder, scratch / "sweep.log")
+    try:
+        until = time.monotonic() + PATIENCE_SECONDS
+        while not _answers(server):
+            if time.monotonic() > until or not process.is_running:
+                raise SystemExit("The server does not start: " + process.log.read_text()[-500:])
+            time.sleep(0.02)
+        yield server, process
+    finally:
+        process.stop()
+
+
+def _answers(server: Candidate) -> bool:
+    try:
+        return bool(post(server.url, STATUS).get("data"))
+    except (OSError, ValueError):
+        return False
+
+
+def _is_complete(server: Candidate, sweep: Sweep) -> bool:
+    statuses = [one["status"] for one in post(server.url, STATUS)["data"]["sources"]]
+    sweep.deals = sum(status["rows"] for status in statuses)
+    return all(status["isComplete"] for status in statuses)
+
+
+def _complete(server: Candidate, sweep: Sweep) -> None:
+    until = time.monotonic() + PATIENCE_SECONDS
+    while not _is_complete(server, sweep):
+        if time.monotonic() > until:
+            raise SystemExit("The sweep does not end.")
+        time.sleep(0.05)
+
+
+def _megabytes_of(path: str) -> float:
+    return sum(file.stat().st_size for file in Path(path).parent.glob(Path(path).name + "*")) / 2**20
+
+
+def _forget(url: str) -> None:
+    engine = create_engine(make_url(url) if "://" in url else f"sqlite:///{url}")
+    with engine.begin() as connection:
+        for statement in FORGET:
+            connection.exec_driver_sql(statement)
+    engine.dispose()
