@@ -72,7 +72,7 @@ PROGRAMS = frozenset(
     f"test_{name}"
     for name in (
         "benchmarks graphiql_browser httpserver_envelope_upgrade httpserver_shutdown image proxies server sync_kill "
-        "adding_a_source engine_documents_memory sync_hour"
+        "adding_a_source engine_documents_memory sync_hour store_postgresql"
     ).split()
 )
 """The files that start other programs, or look at memory or at hours: `make test-programs`."""
@@ -177,7 +177,7 @@ def shared_graph(module_graph: "Graph") -> "Graph":
     return module_graph
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.programs)])
 def store_kind(request: pytest.FixtureRequest) -> str:
     """Each kind of store in turn; skipped where there is no PostgreSQL."""
     kind: str = request.param

@@ -2,6 +2,7 @@
 
 import threading
 
+import pytest
 from sqlalchemy import Connection, create_engine
 
 from store.sequence import advance, current, taken
@@ -31,6 +32,7 @@ def test_a_number_that_was_not_committed_is_taken_again(connection: Connection) 
     assert (current(connection), advance(connection)) == (0, 1)
 
 
+@pytest.mark.programs
 def test_numbers_are_committed_in_their_order() -> None:
     """Who has the next number waits for who has this one: a reader that knows a number knows all before it."""
     engine = create_engine(stores.url_of("postgresql"))
