@@ -24,6 +24,7 @@ class Clock:
 
     def __init__(self) -> None:
         self.ahead = 0.0
+        self._began = time.time()
 
     def monotonic(self) -> float:
         """Return seconds since some time."""
@@ -31,7 +32,7 @@ class Clock:
 
     def now(self) -> float:
         """Return seconds since 1970."""
-        return time.time() + self.ahead
+        return self._began + self.ahead
 
 
 class Verifier(JWTVerifier):
