@@ -61,7 +61,7 @@ class Connection(asyncio.Protocol):
         self._deadline = Deadline(loop, self._on_deadline)
 
     def _on_deadline(self) -> None:
-        raise NotImplementedError
+        raise NotImplementedError  # the protocol knows what is to be done about it
 
     # Flow control
 

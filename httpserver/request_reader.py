@@ -30,19 +30,19 @@ class RequestReader(Connection):
 
     def _respond_at_once(self, head: RequestHead, body: bytes) -> bool:
         """Respond to a whole request if its response is there; return whether it was."""
-        raise NotImplementedError
+        raise NotImplementedError  # `protocol.HTTPConnection` does it: reading knows no application
 
     def _start(self, head: RequestHead, body: bytes, *, is_whole: bool) -> None:
         """Start the answer to a request, of whose body this much has come."""
-        raise NotImplementedError
+        raise NotImplementedError  # `protocol.HTTPConnection` does it: reading knows no application
 
     def _refuse(self, error: HTTPError) -> None:
         """Respond for the last time on this connection."""
-        raise NotImplementedError
+        raise NotImplementedError  # `protocol.HTTPConnection` does it: reading knows no application
 
     def _give_up(self, error: HTTPError) -> None:
         """Give up the request that is under way, since its body cannot be read."""
-        raise NotImplementedError
+        raise NotImplementedError  # `protocol.HTTPConnection` does it: reading knows no application
 
     def data_received(self, data: bytes) -> None:
         """Take some bytes."""
