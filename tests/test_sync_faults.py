@@ -249,6 +249,33 @@ async def test_rows_without_an_id_prove_nothing_missing() -> None:
         assert (await world.status("nexudus")).last_error == Problem.UNREADABLE_ROWS
 
 
+async def test_a_row_that_makes_its_page_fail_keeps_no_other_back_and_is_told_and_not_deleted() -> None:
+    async with open_world(sources=("nexudus",), page_rows=20, **SWEEPS) as world:
+        world.simulator.nexudus.audit_role_missing = True
+        await asyncio.sleep(FILLED)
+        bad, new = list(world.simulator.nexudus.records)[17], world.simulator.nexudus.create({"Name": "new"})
+        world.simulator.nexudus.faults.add(faults.stops_page(bad), times=None, kinds={"list"})
+        await asyncio.sleep(2_000)
+        assert world.stored("nexudus") == all_of(world, "nexudus")
+        assert str(new) in world.stored("nexudus")
+        assert world.deal("nexudus", bad).misses == 0
+        status = await world.status("nexudus")
+        assert (status.state, status.last_error) == (State.INCOMPLETE, Problem.UNREADABLE_ROWS)
+        world.simulator.nexudus.faults.clear()
+        await asyncio.sleep(700)
+        assert (await world.status("nexudus")).state is State.CURRENT
+
+
+async def test_a_copy_that_lacks_a_row_which_makes_its_page_fail_is_not_complete() -> None:
+    async with open_world(sources=("nexudus",), is_open=False, **SWEEPS) as world:
+        world.simulator.nexudus.faults.add(PAGE_FAULTS["row-that-stops-its-page"], times=None, kinds={"list"})
+        async with world_sync(world, **SWEEPS):
+            await asyncio.sleep(300)
+            status = await world.status("nexudus")
+            assert (status.rows, status.is_complete) == (ROWS - 1, False)
+            assert (status.state, status.last_error) == (State.INCOMPLETE, Problem.UNREADABLE_ROWS)
+
+
 # 5. 429 in the middle, the watermark never moves, an endless loop.
 
 
