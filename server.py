@@ -59,7 +59,7 @@ from schema.deals.service import Deals
 from schema.execution import build_engine
 from schema.people import PEOPLE
 from security import Security
-from store.database import StoreUnavailable, open_database
+from store.database import StoreUnavailable, check_database, open_database
 from sync.service import open_sync
 from sync.settings import DAY_SECONDS
 from web.access_log import AccessLog
@@ -288,8 +288,11 @@ def _refusals() -> Iterator[None]:
         raise HTTPError(status, error.message, code=error.code, retryable=error.retryable) from None
 
 
-def check_store(settings: AllSettings) -> None:
-    """Open the store once before the server starts; raises `BadSettings`. Later outages only stop lists."""
+def check_store(settings: AllSettings, *, opens: bool = True) -> None:
+    """Open the store once before the server starts; raises `BadSettings`. Later outages only stop lists.
+
+    Without `opens` it is seen whether it could be opened, and nothing is changed.
+    """
 
     async def open_once() -> None:
         async with open_database(settings.store.address, threads=0):
@@ -298,6 +301,9 @@ def check_store(settings: AllSettings) -> None:
     if settings.store.store_url is None:
         return
     try:
+        if not opens:
+            check_database(settings.store.address)
+            return
         with ThreadPoolExecutor(1) as pool:  # uvicorn's own command makes the application in a running loop
             pool.submit(asyncio.run, open_once()).result()
     except StoreUnavailable as error:
@@ -342,12 +348,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--host", help="address to listen on (HOST, else 127.0.0.1)")
     parser.add_argument("--port", help="port to listen on, 0 for any free one (PORT, else 8000)")
     parser.add_argument("--demo", action="store_true", help="serve simulated sources; no credentials needed")
-    parser.add_argument("--check-config", action="store_true", help="check the settings and exit")
+    parser.add_argument(
+        "--check-config",
+        action="store_true",
+        help="check the settings and the store, and exit",
+    )
     flags = parser.parse_args(arguments)
     given = {"HOST": flags.host, "PORT": flags.port}
     try:
         settings = AllSettings(variables() | {k: v for k, v in given.items() if v is not None}, demo=flags.demo)
         if flags.check_config:
+            check_store(settings, opens=False)
             print(_summary(settings))
             return 0
         check_store(settings)

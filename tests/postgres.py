@@ -138,6 +138,14 @@ def _start() -> Server | str:
     return Server(found)
 
 
+def own_server(*settings: str) -> Server:
+    """Start a server that a test may kill or set up as it likes, and closes; skip the test where there can be none."""
+    server()
+    found = programs()
+    assert found
+    return Server(found, ("listen_addresses=", "logging_collector=off", "shared_buffers=32MB", *settings))
+
+
 def server() -> Server:
     """Return the server of this process; skip the test where there can be none."""
     found = _start()
