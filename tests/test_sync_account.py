@@ -1,4 +1,4 @@
-"""`sync.account`: two accounts of one vendor share a store, have records with the same ids, and never touch each other's."""
+"""`sync.account`: two accounts of a vendor, with records of the same ids, share a store; neither touches the other."""
 
 import asyncio
 from collections.abc import AsyncIterator
