@@ -1,4 +1,7 @@
-"""`resolvers.nexudus.listing` over real sockets: every record is listed, whatever becomes of the pages."""
+"""`resolvers.nexudus.listing`, `resolvers.nexudus.audit_trail`, `resolvers.nexudus.time_filter`: all is listed.
+
+Over real sockets, and whatever becomes of the pages.
+"""
 
 import asyncio
 import json
@@ -11,7 +14,7 @@ import pytest
 
 from resolvers.errors import UpstreamBadResponse, UpstreamError, UpstreamRateLimited, UpstreamUnavailable
 from resolvers.nexudus import NEXUDUS
-from resolvers.nexudus.listing import DENIED_SECONDS
+from resolvers.nexudus.audit_trail import DENIED_SECONDS
 from resolvers.nexudus.record import NexudusRecord, parse
 from resolvers.source import ListedPage
 from simulator import FAULTS, NEXUDUS_EXAMPLE_ID, NEXUDUS_SPECIAL, PAGE_FAULTS, faults
