@@ -26,6 +26,7 @@ POLL_SECONDS: Final = 1.0
 FORMS: Final = "the path of a file, or postgresql+psycopg://user@host/database"
 
 GONE: Final = "its file was deleted, or another put in its place"
+"""Why a store of this machine cannot be used until it is opened again."""
 
 CLOSING_SECONDS: Final = 5.0
 """Transactions that are under way at the end get that long."""
