@@ -4,6 +4,10 @@ Run `python server.py`, or under uvicorn's own command as `docs/operating.md` ha
 """
 
 import gc
+import signal
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # until the server runs, Ctrl-C ends the process without a traceback
 
 # What modules make while they are loaded is there to stay. To look through all of it for garbage time and again, while
 # it grows, was a seventh of the start.
@@ -111,6 +115,7 @@ def create_app(
     *,
     clock: Callable[[], float] = monotonic,
     wall_clock: Callable[[], float] = time,
+    faults: Sequence[str] = (),
 ) -> Application:
     """Return the ASGI application; without settings those of the environment, which end the process if malformed.
 
@@ -192,7 +197,7 @@ def create_app(
         async with AsyncExitStack() as stack:
             session = await stack.enter_async_context(open_session())
             await stack.enter_async_context(security.open())
-            sources = await stack.enter_async_context(_simulated_sources()) if settings.demo else settings.sources
+            sources = await stack.enter_async_context(_simulated_sources(faults)) if settings.demo else settings.sources
             for source in SOURCES:
                 if (given := sources[source.name]).is_configured:
                     schedulers[source.name] = open_scheduler(
@@ -320,14 +325,15 @@ def _print_problems(error: BadSettings) -> None:
 
 
 @asynccontextmanager
-async def _simulated_sources() -> AsyncIterator[dict[str, SourceSettings]]:
-    from simulator import Simulator  # a server of real sources never loads it
+async def _simulated_sources(faults: Sequence[str]) -> AsyncIterator[dict[str, SourceSettings]]:
+    from simulator import Simulator, parse_faults  # a server of real sources never loads it
 
     simulator = Simulator(is_demo=True)
+    simulator.fail(parse_faults(faults))
     async with simulator.serve() as urls:
-        logging.getLogger("opportunity_graph.demo").info(
-            "the simulated sources fail on demand: %s/faults", urls.control
-        )
+        log = logging.getLogger("opportunity_graph.demo").info
+        log("the simulated sources fail on demand: %s/faults", urls.control)
+        log("the records of the simulated sources: %s/deals", urls.control)
         # Unrationed like the simulator: nobody's account suffers from a demo.
         given = simulator.environment(urls) | {f"{source.name}_RATIONED".upper(): "false" for source in SOURCES}
         yield {source.name: read(source.settings, given) for source in SOURCES}
@@ -342,10 +348,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--host", help="address to listen on (HOST, else 127.0.0.1)")
     parser.add_argument("--port", help="port to listen on, 0 for any free one (PORT, else 8000)")
     parser.add_argument("--demo", action="store_true", help="serve simulated sources; no credentials needed")
+    parser.add_argument(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="SOURCE=FAULT",
+        help="let a simulated source fail, such as nexudus=500; may be given several times",
+    )
     parser.add_argument("--check-config", action="store_true", help="check the settings and exit")
     flags = parser.parse_args(arguments)
     given = {"HOST": flags.host, "PORT": flags.port}
     try:
+        _check_faults(flags.fault, demo=flags.demo)
         settings = AllSettings(variables() | {k: v for k, v in given.items() if v is not None}, demo=flags.demo)
         if flags.check_config:
             print(_summary(settings))
@@ -357,7 +371,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     _set_up_logging(settings.server)
     print(_greeting(settings, listener), flush=True)
-    app = create_app(settings)
+    app = create_app(settings, faults=flags.fault)
     _spare_the_garbage_collector()
     config = uvicorn.Config(
         app,
@@ -378,10 +392,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     server = DrainingServer(config, app.state.health, drain_seconds=settings.server.shutdown_delay_seconds)
     try:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         server.run(sockets=several_at_once(listener))
     except KeyboardInterrupt:
         print("\nStopped.")
     return 0
+
+
+def _check_faults(faults: Sequence[str], *, demo: bool) -> None:
+    if not faults:
+        return
+    if not demo:
+        raise BadSettings(["--fault: only simulated sources fail on demand; add --demo"])
+    from simulator import parse_faults
+
+    try:
+        parse_faults(faults)
+    except ValueError as error:
+        raise BadSettings([f"--fault: {error}"]) from None
 
 
 def _spare_the_garbage_collector() -> None:
@@ -435,7 +463,10 @@ def _greeting(settings: AllSettings, listener: socket.socket) -> str:
         "From a shell:\n\n"
         f"  curl {url} -H 'Content-Type: application/json' \\\n"
         '    -d \'{"query": "{ nexudusOpportunity(sourceId: \\"1427000501\\") { status stageName } }"}\'\n\n'
-        "Next: ask for an id that does not exist, or for one that cannot be one. Ctrl-C ends it.\n\n"
+        "Next: ask for an id that does not exist, or for one that cannot be one. Let a source fail:\n\n"
+        "  .venv/bin/python server.py --demo --fault nexudus=500\n\n"
+        "or while it runs, at the addresses in the log below, which also has that of the sources' records. Ctrl-C ends "
+        "it.\n\n"
         f"Open this in a browser:\n{url}"
     )
 
