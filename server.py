@@ -76,6 +76,7 @@ from web.graphiql.page import GraphiQL, Sample
 from web.health import Health
 from web.not_found import not_found
 from web.parameters import GraphQLParams
+from web.schema_text import SchemaText
 
 if TYPE_CHECKING:
     from metrics import Metrics
@@ -88,6 +89,9 @@ PATH = "/graphql"
 
 EXPORT = "/export/opportunities"
 """Where lists are as files; their formats are its endings."""
+
+SCHEMA = "/schema.graphql"
+"""Where the schema is as a file, for whoever may introspect it."""
 
 METRICS = "/metrics"
 """Where Prometheus reads, if it may."""
@@ -236,7 +240,8 @@ def create_app(
     page = graphiql.page if graphiql else None
     endpoint = GraphQLEndpoint(answer, page=page, security=security.security, clock=clock)
     home = Route("/", lambda _: RedirectResponse(PATH))
-    routes = [home, *health.routes(), *(graphiql.routes() if graphiql else ())]
+    schema_text = Route(SCHEMA, SchemaText(answer, security.security))
+    routes = [home, schema_text, *health.routes(), *(graphiql.routes() if graphiql else ())]
     if settings.security.general.allows_exports:
         export_arguments = ExportArguments(schema)
         routes += [
