@@ -60,6 +60,7 @@ from schema.deals.export_request import PARAMETERS as EXPORT_PARAMETERS
 from schema.deals.export_request import Encode, ExportArguments, open_export
 from schema.deals.listed_fields import closed_fields
 from schema.deals.service import Deals
+from schema.errors import add_docs
 from schema.execution import build_engine
 from schema.people import PEOPLE
 from security import Security
@@ -150,10 +151,15 @@ def create_app(
         suggests_names=not settings.security.general.production,
     )
 
+    def documented(found: Answer) -> Answer:
+        if found.errors and settings.server.error_docs_url:
+            add_docs(found.errors, settings.server.error_docs_url)
+        return found
+
     async def answer(params: GraphQLParams) -> GraphQLResponse:
         document = engine.read(params.query or "")
         if isinstance(document, Answer):
-            return GraphQLResponse(document.body(), is_request_error=True)
+            return GraphQLResponse(documented(document).body(), is_request_error=True)
         if params.is_get and document.kind_of(params.operation_name) not in ("query", None):
             return GraphQLResponse(
                 engine.refusal("Over GET only queries are executed.", BadUserInput.code).body(), status=405
@@ -174,7 +180,7 @@ def create_app(
             )
         # What failed, or tells of the way it came, is another answer the next time.
         validator = None if found.errors or found.extensions else context.validator
-        return GraphQLResponse(found.body(), is_request_error=found.is_request_error, validator=validator)
+        return GraphQLResponse(documented(found).body(), is_request_error=found.is_request_error, validator=validator)
 
     async def open_table(given: Mapping[str, Any], caller: Caller) -> Table:
         operation = UpstreamContext(settings.transport.operation_deadline_seconds)
