@@ -242,7 +242,9 @@ def create_app(
             health.is_ready = False
         logger.info("stopped: %s", settings.in_short)
 
-    graphiql = GraphiQL(samples=samples()) if settings.shows_graphiql else None
+    graphiql = (
+        GraphiQL(samples=samples(), credentials=settings.security.page_credentials) if settings.shows_graphiql else None
+    )
     page = graphiql.page if graphiql else None
     endpoint = GraphQLEndpoint(answer, page=page, security=security.security, clock=clock)
     home = Route("/", lambda _: RedirectResponse(PATH))
