@@ -38,7 +38,7 @@ test test-programs: export PYTHONDONTWRITEBYTECODE :=
 test: $(VENV)/installed  ## Run the tests
 	$(RUN_TESTS) -m '$(APART) and not programs'
 
-test-programs: $(VENV)/installed  ## Run the tests that start other programs: PostgreSQL, proxies, a browser, servers
+test-programs: $(VENV)/installed  ## Run the tests that start other programs, look at memory or at hours, or try much at random
 	$(RUN_TESTS) -m '$(APART) and programs' -rs
 
 test-source: $(VENV)/installed  ## Follow docs/adding-a-source.md and run all tests on the result

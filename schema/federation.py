@@ -51,7 +51,7 @@ class FederatedSchema(strawberry.federation.Schema):
 
     @cached_property
     def _text(self) -> str:
-        """What `_service` gives. Printed once: it takes tens of milliseconds, in which nobody else would be answered."""
+        """What `_service` gives. Printed once: that takes tens of milliseconds, in which nobody else is answered."""
         return self.as_str()
 
     async def entities_resolver(  # type: ignore[override] # the base is synchronous; awaiting here keeps the batch

@@ -72,10 +72,10 @@ PROGRAMS = frozenset(
     f"test_{name}"
     for name in (
         "benchmarks graphiql_browser httpserver_envelope_upgrade httpserver_shutdown image proxies server sync_kill "
-        "adding_a_source engine_documents_memory sync_hour store_postgresql"
+        "adding_a_source engine_documents_memory sync_hour store_postgresql fuzz fuzz_framing fuzz_replies"
     ).split()
 )
-"""The files that start other programs, or look at memory or at hours: `make test-programs`."""
+"""The files that start other programs, look at memory or at hours, or try much at random: `make test-programs`."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
