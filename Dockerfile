@@ -17,6 +17,7 @@ COPY sync sync
 COPY web web
 COPY simulator simulator
 COPY examples/queries examples/queries
+COPY docs/errors.md docs/errors.md
 # Nothing can be written later, so each start would compile them again.
 RUN python -m compileall -q server.py configuration.py security.py lru.py logs.py metrics.py engine httpclient httpserver resolvers schema store sync web simulator
 

@@ -10,13 +10,22 @@ WORKERS := $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
 help:  ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-$(VENV)/installed: pyproject.toml constraints.txt
+# What the server needs, and with it what only tests and checks need, in one virtual environment.
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable
+
+$(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo 'Python 3.11 or newer is needed; name it with: make PYTHON=python3.12 $(MAKECMDGOALS)'; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test,check]'
+
+$(VENV)/server: pyproject.toml constraints.txt | $(BIN)/python
+	$(INSTALL) .
 	@touch $@
 
-demo: $(VENV)/installed  ## Serve the graph over simulated upstreams, no credentials needed
+$(VENV)/installed: pyproject.toml constraints.txt | $(BIN)/python
+	$(INSTALL) '.[test,check]'
+	@touch $(VENV)/server $@
+
+demo: $(VENV)/server  ## Serve the graph over simulated upstreams, no credentials needed
 	@$(BIN)/python server.py --demo
 
 # What one worker has compiled, no other has to, and the longest files come first (tests/conftest.py). A file stays with
@@ -62,7 +71,7 @@ fuzz: $(VENV)/installed  ## Fuzz for some minutes
 		tests/test_store_pages.py tests/test_store_conditions.py tests/test_store_summaries.py tests/test_sync_hour.py
 
 bench: $(VENV)/installed  ## Measure beside what people would pick instead: about 45 minutes
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
+	$(INSTALL) '.[bench]'
 	$(BIN)/python -m benchmarks.run
 	$(BIN)/python -m benchmarks.lists
 
@@ -91,7 +100,7 @@ soak: $(VENV)/installed  ## Let the sources fail in turn under load: five minute
 soak-budget: $(VENV)/installed  ## Hold the documented rates at full demand: four minutes
 	$(BIN)/python -m benchmarks.soak_budget
 
-graphiql: $(VENV)/installed  ## Renew the vendored GraphiQL from its packages
+graphiql: $(VENV)/installed  ## Build the GraphiQL page from its packages
 	$(BIN)/python web/graphiql/renew.py
 
 clean:  ## Remove what the other commands made

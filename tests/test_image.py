@@ -47,6 +47,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with what is copied into the image, and nothing else but what Python has compiled of it."""
     folder = tmp_path_factory.mktemp("image")
     for source, target in copies():
+        (folder / target).parent.mkdir(parents=True, exist_ok=True)
         if (ROOT / source).is_dir():
             shutil.copytree(ROOT / source, folder / target)
         else:
