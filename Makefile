@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Two for each processor: tests wait for processes and deadlines about as long as they compute.
 WORKERS := $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
 
-.PHONY: help demo test test-programs test-source test-bench test-soak gateways check schema schema-diff fuzz bench bench-lists bench-beside bench-layers bench-growth bench-inside bench-flow soak soak-budget graphiql clean
+.PHONY: help demo test test-programs test-source test-bench test-soak gateways check schema schema-diff fuzz bench bench-lists bench-beside bench-layers bench-growth bench-inside bench-flow soak soak-budget graphiql image test-image sbom clean
 
 help:  ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -32,7 +32,7 @@ demo: $(VENV)/server  ## Serve the graph over simulated upstreams, no credential
 # one worker: what its tests share, a browser or a server, is started once. A test that hangs shows where, and fails.
 RUN_TESTS = $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0 \
 	--override-ini faulthandler_timeout=120 --override-ini faulthandler_exit_on_timeout=true
-APART := not gateways and not whole and not wrk and not soak
+APART := not gateways and not whole and not wrk and not soak and not image
 
 test test-programs: export PYTHONDONTWRITEBYTECODE :=
 test: $(VENV)/installed  ## Run the tests
@@ -58,6 +58,7 @@ check: $(VENV)/installed  ## Lint, types, and the printed schema
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m schema.export --check
+	deploy/lint
 
 schema: $(VENV)/installed  ## Print the schema into schema.graphql
 	$(BIN)/python -m schema.export
@@ -102,6 +103,16 @@ soak-budget: $(VENV)/installed  ## Hold the documented rates at full demand: fou
 
 graphiql: $(VENV)/installed  ## Build the GraphiQL page from its packages
 	$(BIN)/python web/graphiql/renew.py
+
+image:  ## Build the image with docker, podman or buildah
+	deploy/build-image
+
+test-image: $(VENV)/installed  ## Build the image and run it, read-only and as nobody in particular
+	$(BIN)/python -m pytest tests/test_image_built.py -m image -rs
+
+sbom: $(VENV)/installed  ## Write what the server is made of, as CycloneDX, into sbom/
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[sbom]'
+	deploy/sbom
 
 clean:  ## Remove what the other commands made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

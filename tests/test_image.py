@@ -27,7 +27,9 @@ def steps(instruction: str) -> list[str]:
 
 def copies() -> list[tuple[str, str]]:
     """Return (source, target) of everything that is copied into the image."""
-    return [(source, rest.split()[-1]) for rest in steps("COPY") for source in rest.split()[:-1]]
+    return [
+        (source, rest.split()[-1]) for rest in steps("COPY") for source in rest.split()[:-1] if "--from" not in rest
+    ]
 
 
 def environment() -> dict[str, str]:
