@@ -368,15 +368,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--port", help="port to listen on, 0 for any free one (PORT, else 8000)")
     parser.add_argument("--demo", action="store_true", help="serve simulated sources; no credentials needed")
     parser.add_argument(
-        "--check-config",
-        action="store_true",
-        help="check the settings and the store, and exit",
-    )
         "--fault",
         action="append",
         default=[],
         metavar="SOURCE=FAULT",
         help="let a simulated source fail, such as nexudus=500; may be given several times",
+    )
+    parser.add_argument(
+        "--check-config",
+        action="store_true",
+        help="check the settings and the store, and exit",
     )
     flags = parser.parse_args(arguments)
     given = {"HOST": flags.host, "PORT": flags.port}
