@@ -25,6 +25,7 @@ from security import SECURITY, SecurityParts
 from store.customer_deals import Link
 from store.database import problem_with
 from sync.settings import SyncSettings
+from tracing import settings as tracing
 
 DEMO_PACE = {
     "SYNC_INCREMENT_SECONDS": "5",
@@ -120,6 +121,8 @@ class AllSettings:
             *(source.settings for source in SOURCES),
         ]
         problems += misspelt(structs, variables)
+        problems += tracing.problems(variables)
+        self.otel_variables = {name: text for name, text in variables.items() if name.startswith("OTEL_")}
         if problems:
             raise BadSettings(problems)
 
@@ -133,9 +136,14 @@ class AllSettings:
         """What an operator wants to know of a process, without a secret: version, sources, authentication, store."""
         sources = ["simulated"] if self.demo else [name for name, given in self.sources.items() if given.is_configured]
         return (
-            f"version {_version()}, sources {' '.join(sources)}, "
+            f"version {program_version()}, sources {' '.join(sources)}, "
             f"authentication {self.security.kind}, store {kind_of(self.store.address) if self.has_store else 'none'}"
         )
+
+    @property
+    def are_operations_traced(self) -> bool:
+        """Whether spans are exported, as OpenTelemetry's own variables say."""
+        return tracing.are_traced(self.otel_variables)
 
     @property
     def has_store(self) -> bool:
@@ -172,7 +180,8 @@ def kind_of(address: str | None) -> str:
     return "postgresql" if address.startswith("postgresql") else "sqlite"
 
 
-def _version() -> str:
+def program_version() -> str:
+    """Return the version of this program, as it was installed."""
     try:
         return version("opportunity-graph")
     except PackageNotFoundError:  # a checkout whose packages were installed by hand

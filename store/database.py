@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from sqlite3 import SQLITE_ERROR
+from time import perf_counter
 from typing import Final, TypeVar
 
 from sqlalchemy import Connection, Engine, exc, make_url
@@ -17,6 +18,8 @@ from store.sequence import current, taken
 from store.threads import Threads
 
 T = TypeVar("T")
+
+OnWork = Callable[[str, float, bool], None]
 
 PATIENCE_SECONDS: Final = 30.0
 """A call that takes longer fails; its thread goes on until the database answers."""
@@ -50,6 +53,9 @@ class Database:
         self._writer = Threads(min(threads, 1), "store-writer")
         self._at_once = self._readers if is_server else Threads(0, "")
         self.patience_seconds = patience_seconds
+        self.on_work: OnWork | None = None
+        """Is told of each call, when it has ended: what it was (`read`, `short read` or `write`), the seconds that it
+        took with the time in the queue, and whether the store was unavailable."""
 
     async def read(self, work: Callable[[Connection], T], *, is_short: bool = False) -> T:
         """Return what the work returns.
@@ -57,11 +63,12 @@ class Database:
         `is_short`: it takes a millisecond or so, whatever is stored. In a store of this machine it is then done at
         once, in the caller's thread: two threads that take turns at every row take twice as long for it.
         """
-        return await self._run(self._at_once if is_short else self._readers, partial(self._read, work))
+        threads, kind = (self._at_once, "short read") if is_short else (self._readers, "read")
+        return await self._run(kind, threads, partial(self._read, work))
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """Return what the work returns, when it is committed."""
-        return await self._run(self._writer, partial(self._write, work))
+        return await self._run("write", self._writer, partial(self._write, work))
 
     async def poll(self) -> None:
         """Learn of what other processes have changed."""
@@ -74,7 +81,19 @@ class Database:
                 await asyncio.gather(self._readers.stop(), self._writer.stop())
             self._engine.dispose()
 
-    async def _run(self, threads: Threads, work: Callable[[], T]) -> T:
+    async def _run(self, kind: str, threads: Threads, work: Callable[[], T]) -> T:
+        if self.on_work is None:
+            return await self._work(threads, work)
+        started, has_failed = perf_counter(), False
+        try:
+            return await self._work(threads, work)
+        except StoreUnavailable:
+            has_failed = True
+            raise
+        finally:
+            self.on_work(kind, perf_counter() - started, has_failed)
+
+    async def _work(self, threads: Threads, work: Callable[[], T]) -> T:
         try:
             async with asyncio.timeout(self.patience_seconds):
                 return await threads.run(work)
