@@ -52,6 +52,7 @@ class ServerSettings(Settings, frozen=True, kw_only=True):
     log_format: Format = "text"
     access_log: bool = False
     metrics: bool = False
+    status_page: bool = False
     shutdown_delay_seconds: Annotated[float, Meta(ge=0, le=600)] = 3.0
 
 
@@ -165,6 +166,11 @@ class AllSettings:
         except BadPeople as error:
             problems.append(f"OWNERS_FILE: {error}")
             return ()
+
+    @property
+    def shows_status(self) -> bool:
+        """Whether there is a status page: where STATUS_PAGE says so, and in the demo."""
+        return self.server.status_page or self.demo
 
     @property
     def shows_graphiql(self) -> bool:

@@ -52,6 +52,7 @@ from resolvers.settings import BadSettings, read
 from resolvers.source import SourceSettings
 from resolvers.telemetry import Event, log_events
 from schema import build_restricted_schema, build_schema
+from schema.access import READ_OPPORTUNITIES
 from schema.context import Context
 from schema.deals.columns import columns
 from schema.deals.export_request import PARAMETERS as EXPORT_PARAMETERS
@@ -128,7 +129,7 @@ def create_app(
     schedulers: dict[str, Scheduler] = {}
     deals: Deals | None = None
     tracer: OpenTelemetryTracer | None = None
-    counts = _open_counts() if settings.server.metrics else None
+    counts = _open_counts() if settings.server.metrics or settings.shows_status else None
     closed = closed_fields(custom_attributes_too=settings.security.general.custom_attributes_are_personal)
     health = Health()
     security = Security(settings.security, demo=settings.demo, clock=clock, wall_clock=wall_clock)
@@ -285,9 +286,7 @@ def create_app(
             server=lambda: app.state.server_state,
             statuses=lambda: deals.sync.statuses if deals else None,
         )
-        from metrics.page import MetricsPage
-
-        routes.append(Route(METRICS, MetricsPage(metrics, security.security)))
+        routes += _pages_of(metrics, settings, security)
     layers = [
         Middleware(Envelope),
         *([Middleware(AccessLog)] if settings.server.access_log else ()),
@@ -317,6 +316,21 @@ def _open_metrics(counts: "Counts", *, statuses: Callable[[], Any], **parts: Any
 
     readings = Readings(version=program_version(), names=counts.names, **parts)
     return Metrics(counts, readings, open_exposition(os.environ), statuses=statuses)
+
+
+def _pages_of(metrics: "Metrics", settings: AllSettings, security: Security) -> list[Route]:
+    """Return the pages that show the numbers: for Prometheus, and for people."""
+    from metrics.overview import overview
+    from metrics.page import MetricsPage
+    from web.status.page import StatusPage
+
+    async def data() -> dict[str, Any]:
+        return overview(await metrics.collect(), {source.name: source.title for source in SOURCES}, now=time())
+
+    found = [Route(METRICS, MetricsPage(metrics, security.security))] if settings.server.metrics else []
+    if settings.shows_status:
+        found += StatusPage(data, security.security, scope=READ_OPPORTUNITIES).routes()
+    return found
 
 
 def _begin_span(tracer: "OpenTelemetryTracer", params: GraphQLParams, document: Document) -> "TracedSpan":

@@ -1,4 +1,4 @@
-"""`logs`, `resolvers.fetching.served`: a line for programs is one JSON object; every line has the ids of its requests."""
+"""`logs`, `resolvers.fetching.served`: a line for programs is one JSON object, with the ids of its requests."""
 
 import asyncio
 import json

@@ -4,7 +4,7 @@ JSON is read by msgspec: UTF-8 only, no NaN, a bounded depth, and what it cannot
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -37,7 +37,7 @@ class GraphQLParams:
     document_id: str | None = None
     wants_fresh: bool = False
     caller: Caller = ANYONE
-    headers: Headers | None = None
+    headers: Headers | None = field(default=None, repr=False, compare=False)
 
 
 def read_parameters(request: HttpRequest, caller: Caller) -> GraphQLParams:

@@ -90,8 +90,8 @@ class FairQueue:
     def __bool__(self) -> bool:
         return bool(self._lines)
 
-    def add(self, key_request: KeyRequest, now: float) -> None:
-        """Put a record at the end of its operation's line."""
+    def add(self, key_request: KeyRequest, now: float = 0.0) -> None:
+        """Put a record at the end of its operation's line; `now` is in seconds."""
         key_request.queued_at = now
         line = self._lines.get(key_request.owner)
         if line is None:
