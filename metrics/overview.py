@@ -8,6 +8,7 @@ from prometheus_client.metrics_core import Metric
 
 from metrics.counts import OK
 from metrics.families import PREFIX
+from resolvers.errors import UpstreamRateLimited
 from sync.status import State
 
 MOST_FAILURES: Final = 5
@@ -74,6 +75,7 @@ def _source(samples: Samples, name: str, title: str) -> dict[str, Any]:
     breaker = samples.state("breaker_state", WORST_FIRST, source=name)
     if breaker is None:
         return {"name": name, "title": title, "isConfigured": False}
+    rationed = samples.sum("not_sent_total", source=name, code=UpstreamRateLimited.code)
     calls = samples.all("upstream_requests_total", source=name)
     state = samples.state("sync_state", (one.name.lower() for one in State), source=name)
     seconds, attempts = (samples.one(f"upstream_seconds_{part}", source=name) or 0.0 for part in ("sum", "count"))
@@ -84,7 +86,7 @@ def _source(samples: Samples, name: str, title: str) -> dict[str, Any]:
         "breaker": breaker,
         "rations": _rations(samples, name),
         "waiting": samples.sum("ration_waiters", source=name),
-        "notSent": samples.sum("not_sent_total", source=name),
+        "notAsked": {"ration": rationed, "breaker": samples.sum("not_sent_total", source=name) - rationed},
         "requests": int(sum(value for _, value in calls)),
         "failedRequests": int(sum(value for labels, value in calls if labels["outcome"] != OK)),
         "meanSeconds": seconds / attempts if attempts else None,

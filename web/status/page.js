@@ -26,7 +26,7 @@ const plural = (count, one, many = `${one}s`) => `${number.format(count)} ${coun
 function duration(seconds) {
   if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
   if (seconds < 120) return `${Math.round(seconds)} s`;
-  if (seconds < 7200) return `${Math.round(seconds / 60)} min`;
+  if (seconds < 3600) return `${Math.round(seconds / 60)} min`;
   return seconds < 172800 ? `${Math.round(seconds / 3600)} h` : `${Math.round(seconds / 86400)} days`;
 }
 
@@ -73,12 +73,17 @@ function ration({ windowSeconds, left, limit }) {
   );
 }
 
+function age(copy) {
+  return figure("Age of the copy", copy.ageSeconds === null ? "–" : duration(copy.ageSeconds), COPY[copy.state][1]);
+}
+
 function copyFigures(copy) {
   const lacking = copy.drift && copy.drift < 0 ? `${plural(-copy.drift, "deal")} fewer than the vendor counts` : null;
+  if (copy.drift === null) return [figure("Deals in the copy", number.format(copy.deals), "the vendor gives no count"), age(copy)];
   const more = copy.drift > 0 ? `${plural(copy.drift, "deal")} more than the vendor counts` : null;
   return [
-    figure("Deals in the copy", number.format(copy.deals), lacking ?? more ?? (copy.drift === 0 ? "as the vendor counts" : null)),
-    figure("Age of the copy", copy.ageSeconds === null ? "–" : duration(copy.ageSeconds), COPY[copy.state][1]),
+    figure("Deals in the copy", number.format(copy.deals), lacking ?? more ?? "as the vendor counts"),
+    age(copy),
   ];
 }
 
@@ -86,8 +91,8 @@ function sourceCard(source, now) {
   const card = el("section", "", el("div", "head", el("h2", "", source.title), pill(judge(source, now))));
   if (!source.isConfigured) return card;
   const { records, copy } = source;
-  const waiting = source.waiting ? `${plural(source.waiting, "request")} wait for it.` : null;
-  const refused = source.notSent ? `${plural(source.notSent, "record")} refused for want of it.` : null;
+  const { ration: unrationed, breaker } = source.notAsked;
+  const why = [unrationed && `${number.format(unrationed)} for the ration`, breaker && `${number.format(breaker)} while it failed`];
   card.append(
     el("dl", "figures",
       ...(copy ? copyFigures(copy) : []),
@@ -95,12 +100,13 @@ function sourceCard(source, now) {
       figure("Requests", number.format(source.requests), source.failedRequests ? `${number.format(source.failedRequests)} failed` : "none failed"),
       figure("Mean time", source.meanSeconds === null ? "–" : duration(source.meanSeconds), "for a request"),
       figure("Stale records", number.format(source.stale), "served while it failed"),
+      figure("Records not asked for", number.format(unrationed + breaker), why.filter(Boolean).join(", ") || "none refused"),
     ),
   );
   if (copy && copy.problem) card.append(el("p", "", "The copy: ", el("code", "", copy.problem)));
   if (source.rations.length) {
-    const words = [waiting, refused].filter(Boolean).join(" ");
-    card.append(el("div", "", el("h3", "", "Ration"), ...source.rations.map(ration), words ? el("p", "quiet", words) : null));
+    const waiting = source.waiting ? el("p", "quiet", `${plural(source.waiting, "request")} waiting.`) : null;
+    card.append(el("div", "", el("h3", "", "Ration"), ...source.rations.map(ration), waiting));
   }
   const failures = source.failures.map(({ code, count, at }) =>
     el("li", "", el("code", "", code), el("span", "quiet", `${number.format(count)} ×, last ${duration(Math.max(0, now - at))} ago`)));
