@@ -79,7 +79,7 @@ function age(copy) {
 
 function copyFigures(copy) {
   const lacking = copy.drift && copy.drift < 0 ? `${plural(-copy.drift, "deal")} fewer than the vendor counts` : null;
-  if (copy.drift === null) return [figure("Deals in the copy", number.format(copy.deals), "the vendor gives no count"), age(copy)];
+  if (copy.drift === null) return [figure("Deals in the copy", number.format(copy.deals), "not counted by the vendor"), age(copy)];
   const more = copy.drift > 0 ? `${plural(copy.drift, "deal")} more than the vendor counts` : null;
   return [
     figure("Deals in the copy", number.format(copy.deals), lacking ?? more ?? "as the vendor counts"),
@@ -100,7 +100,7 @@ function sourceCard(source, now) {
       figure("Requests", number.format(source.requests), source.failedRequests ? `${number.format(source.failedRequests)} failed` : "none failed"),
       figure("Mean time", source.meanSeconds === null ? "–" : duration(source.meanSeconds), "for a request"),
       figure("Stale records", number.format(source.stale), "served while it failed"),
-      figure("Records not asked for", number.format(unrationed + breaker), why.filter(Boolean).join(", ") || "none refused"),
+      unrationed + breaker ? figure("Records not asked for", number.format(unrationed + breaker), why.filter(Boolean).join(", ")) : null,
     ),
   );
   if (copy && copy.problem) card.append(el("p", "", "The copy: ", el("code", "", copy.problem)));
