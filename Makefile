@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Two for each processor: tests wait for processes and deadlines about as long as they compute.
 WORKERS := $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
 
-.PHONY: help demo test test-programs test-source test-bench test-soak gateways check schema schema-diff fuzz bench bench-lists bench-beside bench-layers bench-growth bench-inside bench-flow soak soak-budget graphiql image test-image sbom clean
+.PHONY: help demo test test-programs test-source test-bench test-soak gateways check schema schema-diff fuzz bench bench-lists bench-beside bench-layers bench-observed bench-growth bench-inside bench-flow soak soak-budget graphiql image test-image sbom clean
 
 help:  ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -22,7 +22,7 @@ $(VENV)/server: pyproject.toml constraints.txt | $(BIN)/python
 	@touch $@
 
 $(VENV)/installed: pyproject.toml constraints.txt | $(BIN)/python
-	$(INSTALL) '.[test,check]'
+	$(INSTALL) '.[test,check,tracing]'
 	@touch $(VENV)/server $@
 
 demo: $(VENV)/server  ## Serve the graph over simulated upstreams, no credentials needed
@@ -85,6 +85,9 @@ bench-beside: $(VENV)/installed  ## Measure beside an older checkout: make bench
 
 bench-layers: $(VENV)/installed  ## Measure what each layer that is there for speed buys
 	$(BIN)/python -m benchmarks.layers
+
+bench-observed: $(VENV)/installed  ## Measure what metrics, traces and a line for each request cost
+	$(BIN)/python -m benchmarks.observed
 
 bench-growth: $(VENV)/installed  ## Measure what grows with ids, documents and time
 	$(BIN)/python -m benchmarks.growth
