@@ -48,7 +48,7 @@ class Engine:
         self._errors = errors
         self._extensions = extensions
         self._limits = limits or QueryLimits()
-        self._cost_limits = CostLimits(schema, self._limits, records.listings, records.nested_page_sizes)
+        self._cost_limits = CostLimits(schema, self._limits, records.listings, records.nested_listings)
         self._fallbacks = Fallbacks()
         reader = Reader(schema, records, self._cost_limits, errors, self._fallbacks, suggests_names=suggests_names)
         self._documents: Documents[Answer] = Documents(

@@ -109,7 +109,9 @@ class OpportunityCustomer:
         ] = None,
     ) -> _Connection | None:
         """Return a page of them."""
-        return await self.find_opportunities(info.context, self, first, after, filter, order_by)
+        return await self.find_opportunities(
+            info.context, self, first=first, after=after, filter=filter, order_by=order_by
+        )
 
     @strawberry.field(description="How `opportunities` are found.")
     async def matched_by(self, info: strawberry.Info[Any, None]) -> list[_Match] | None:

@@ -11,12 +11,14 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import partial
 from inspect import isawaitable
+from operator import attrgetter
 from typing import Any, Final, TypeVar
 
 import strawberry
 from aiodataloader import DataLoader
 from sqlalchemy import Connection
 
+from engine.lookup import Listing, PageSize
 from schema.context import Context, Info
 from schema.deals.connections import OpportunityPage, page_size, position
 from schema.deals.cursors import list_hash
@@ -97,7 +99,13 @@ class CustomerOpportunityConnection(OpportunityPage):
 
 
 async def opportunities_of(
-    context: Context, customer: OpportunityCustomer, first: int | None, after: str | None, filter: Any, order_by: Any
+    context: Context,
+    customer: OpportunityCustomer,
+    *,
+    first: int | None = None,
+    after: str | None = None,
+    filter: Any = None,
+    order_by: Any = None,
 ) -> CustomerOpportunityConnection:
     """Return a page of a customer's deals; raises a `ResolverError`."""
     number = page_size(first, default=FIRST, most=MOST)
@@ -149,6 +157,14 @@ async def _key(context: Context, customer: OpportunityCustomer) -> CustomerKey:
         email=email if isinstance(email, str) and email.strip() else None,
     )
 
+
+LISTING: Final = Listing(
+    PageSize(FIRST, MOST),
+    opportunities_of,
+    records=attrgetter("records"),
+    cursors=lambda connection: connection.cursors(),
+)
+"""How compiled operations read a page of a customer's deals."""
 
 OpportunityCustomer.find_opportunities = staticmethod(opportunities_of)
 OpportunityCustomer.find_matches = staticmethod(matches_of)
