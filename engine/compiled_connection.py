@@ -80,9 +80,8 @@ class Connection:
                 return part.text
             case Nodes():
                 run.size.add(1 + (len(page.rows[part.key,]) or 1))
-                rows = enumerate(page.rows[part.key,])
-                texts = [row_text(row, part.serializers, run, [*keys, index], part.positions) for index, row in rows]
-                return b"[%b]" % b",".join(texts)
+                told = (part.serializers, run, part.positions, keys)
+                return b"[%b]" % b",".join([row_text(row, *told, at) for at, row in enumerate(page.rows[part.key,])])
             case Edges():
                 run.size.add(1 + (len(page.cursors) or 1))
                 return b"[%b]" % b",".join(
@@ -100,7 +99,7 @@ class Connection:
                     text = part.text
                 case Nodes():
                     row = page.rows[edges.key, part.key][index]
-                    text = row_text(row, part.serializers, run, [*keys, part.key], part.positions)
+                    text = row_text(row, part.serializers, run, part.positions, keys, part.key)
                 case _:
                     text = msgspec.json.encode(page.cursors[index])
                     run.size.add(len(text))

@@ -55,7 +55,7 @@ class CompiledRecords:
             run.failures.append(Failure(error, [self.key], self.field.positions))
             return None
         texts = [
-            row_text(row, self.field.serializers, run, self._keys(index), self.field.positions)
+            row_text(row, self.field.serializers, run, self.field.positions, self._keys(index))
             for index, row in enumerate(outcome.result())
         ]
         run.size.add(max(len(texts) - 1, 0))

@@ -6,7 +6,7 @@ has a mark in its place, a number between two bytes of 0, which are nowhere else
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from inspect import isawaitable
 from typing import Any, Protocol
@@ -86,7 +86,7 @@ class Row:
     record: Any
     read_at: datetime | None = None
     is_kept: bool = True
-    outcomes: list[Any] = field(default_factory=list)
+    outcomes: list[Any] | None = None
     """Of its fields with resolvers."""
 
 
@@ -99,11 +99,17 @@ async def resolve(rows: Sequence[Row], serializers: Serializers, run: Run, keys:
             row.outcomes = [
                 _requested(one, row, run, [*keys(index), *one.keys]) for one in serializers[row.source].resolved
             ]
-    waiting = [(row, number) for row in rows for number, one in enumerate(row.outcomes) if isawaitable(one)]
+    waiting = [
+        (row.outcomes, number)
+        for row in rows
+        if row.outcomes
+        for number, outcome in enumerate(row.outcomes)
+        if isawaitable(outcome)
+    ]
     if waiting:
-        found = await asyncio.gather(*[row.outcomes[number] for row, number in waiting], return_exceptions=True)
-        for (row, number), outcome in zip(waiting, found, strict=True):
-            row.outcomes[number] = outcome
+        found = await asyncio.gather(*[outcomes[number] for outcomes, number in waiting], return_exceptions=True)
+        for (outcomes, number), outcome in zip(waiting, found, strict=True):
+            outcomes[number] = outcome
 
 
 def _requested(one: ResolvedField, row: Row, run: Run, keys: Keys) -> Any:
@@ -113,22 +119,26 @@ def _requested(one: ResolvedField, row: Row, run: Run, keys: Keys) -> Any:
         return error
 
 
-def row_text(row: Row, serializers: Serializers, run: Run, keys: Keys, positions: list[int]) -> bytes:
-    """Return the JSON of a row, and count its bytes."""
-    if isinstance(row.record, Exception):
-        raise_if_not_compiled(row.record)
-        run.failures.append(Failure(row.record, keys, positions))
-    if row.record is None or isinstance(row.record, Exception):
-        run.size.add(len(b"null"))
+def row_text(
+    row: Row, serializers: Serializers, run: Run, positions: list[int], keys: Keys, *further: str | int
+) -> bytes:
+    """Return the JSON of a row, and count its bytes. Its place in the answer is `keys`, and then the `further` ones."""
+    record, size = row.record, run.size
+    if isinstance(record, Exception):
+        raise_if_not_compiled(record)
+        run.failures.append(Failure(record, [*keys, *further], positions))
+        record = None
+    if record is None:
+        size.add(len(b"null"))
         return b"null"
     serializer = serializers[row.source]
     if row.is_kept:
-        text = serializer.complete_cached(row.record, run.size, row.read_at)
+        text = serializer.complete_cached(record, size, row.read_at)
     else:
-        text = msgspec.json.encode(serializer.complete(row.record, run.size, row.read_at))
-    if serializer.resolved:
-        text = _filled(text, serializer.resolved, row.outcomes, run, keys)
-    run.size.add(len(text))
+        text = msgspec.json.encode(serializer.complete(record, size, row.read_at))
+    if row.outcomes:
+        text = _filled(text, serializer.resolved, row.outcomes, run, [*keys, *further])
+    size.add(len(text))
     return text
 
 
