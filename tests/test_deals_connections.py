@@ -239,6 +239,10 @@ async def test_search_takes_no_case_accents_or_wildcards() -> None:
         assert await count("widgets nobody") == 0
         assert await count("%") == 0
         assert await count("  ") == len(FEW)
+        assert await count("e\u0301xample") == await count("example") > 0
+        code, message, path = await graph.refusal(query, s=" \u0301 \u0308")
+        assert (code, path) == ("BAD_USER_INPUT", ["opportunities"])
+        assert "accents alone" in message
 
 
 async def test_lists_can_be_of_some_sources_alone() -> None:
