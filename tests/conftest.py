@@ -72,7 +72,7 @@ PROGRAMS = frozenset(
     f"test_{name}"
     for name in (
         "benchmarks graphiql_browser httpserver_envelope_upgrade httpserver_shutdown image proxies server sync_kill "
-        "adding_a_source engine_documents_memory sync_hour store_postgresql"
+        "adding_a_source engine_documents_memory sync_hour store_postgresql deals_postgresql"
     ).split()
 )
 """The files that start other programs, or look at memory or at hours: `make test-programs`."""

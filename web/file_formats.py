@@ -1,7 +1,7 @@
 """Files of a table, one row after the other: CSV for spreadsheets, newline-delimited JSON for programs.
 
 CSV is that of RFC 4180 in UTF-8, with the byte order mark without which Excel takes it for another encoding. Null is an
-empty cell. A spreadsheet calculates what looks like a formula, whoever wrote it; so a text that begins like one, but for
+empty cell. A spreadsheet calculates what looks like a formula, whoever wrote it; a text that begins like one, but for
 spaces, gets an apostrophe before it (OWASP, CSV injection), also behind a semicolon, tab or line break within it: where
 decimals have a comma, spreadsheets take these for the end of a cell. Plain numbers stay as they are.
 """
