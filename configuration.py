@@ -23,7 +23,7 @@ from schema.deals.exchange_rates import BadRates, ExchangeRates, read_rates
 from schema.people import BadPeople, Person, read_people
 from security import SECURITY, SecurityParts
 from store.customer_deals import Link
-from store.database import problem_with
+from store.database import is_same_store, problem_with
 from sync.settings import SyncSettings
 from tracing import settings as tracing
 
@@ -95,6 +95,11 @@ class StoreSettings(Settings, frozen=True, kw_only=True):
         if fault := problem_with(self.address):
             yield f"STORE_URL: {fault}"
 
+    def change_problems(self, after: "StoreSettings") -> Iterable[str]:
+        """Refuse another store than the one that is open."""
+        if not is_same_store(self.address, after.address):
+            yield "STORE_URL: only its user and password can change without a restart"
+
 
 class AllSettings:
     """Every setting, read and checked. Raises `BadSettings` with one line for each problem."""
@@ -132,6 +137,11 @@ class AllSettings:
         self.otel_variables = {name: text for name, text in variables.items() if name.startswith("OTEL_")}
         if problems:
             raise BadSettings(problems)
+
+    @property
+    def all(self) -> list[Settings]:
+        """Every struct that settings were read into."""
+        return [self.server, self.transport, self.store, self.sync, *self.security.all, *self.sources.values()]
 
     @property
     def record_urls(self) -> dict[str, str]:

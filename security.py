@@ -154,6 +154,11 @@ class SecurityParts:
     limits: LimitSettings
 
     @property
+    def all(self) -> tuple[Settings, ...]:
+        """Each of them."""
+        return self.general, self.jwt, self.limits
+
+    @property
     def knows_callers(self) -> bool:
         """Whether there are credentials that a caller can show, which may allow it less than everything."""
         return bool(self.general.api_keys or self.general.gateway_keys or self.jwt.issuer)
@@ -198,15 +203,14 @@ class SecurityParts:
     def insecure_urls(self, all_settings: Iterable[Settings]) -> Iterable[str]:
         """Yield the URLs over which credentials, or the keys that tokens are verified with, would travel in the clear.
 
-        Every setting whose name ends in `URL` is one of these, but for addresses that are only shown.
+        Every setting whose name ends in `URL` is one of these. Those that are only shown are held to it too: people
+        are signed in where a record's address leads them.
         """
         if self.general.allow_insecure_sources:
             return
         for settings in all_settings:
             for name, field in variables(type(settings)).items():
-                is_asked = name.endswith("URL") and field.name != "record_url"
-                url = urlsplit(getattr(settings, field.name) or "") if is_asked else None
-                if url and url.scheme == "http" and not is_loopback(url.hostname or ""):
+                if name.endswith("URL") and travels_in_clear(getattr(settings, field.name) or ""):
                     yield f"{name}: must be https, or everybody on the way can read and change what is sent; {ALLOW_IT}"
 
     def access(self, caller: Caller) -> Access:
@@ -220,6 +224,12 @@ class SecurityParts:
     def middleware(self, refusals: Refusals, *, demo: bool) -> list[Middleware]:
         """Return what surrounds every page, the outermost first; `refusals` counts what they refuse."""
         return [Middleware(Cors, self.general.origins(demo=demo), refusals)]
+
+
+def travels_in_clear(url: str) -> bool:
+    """Return whether what is sent to a URL can be read on the way."""
+    parts = urlsplit(url)
+    return parts.scheme == "http" and not is_loopback(parts.hostname or "")
 
 
 class Security:
@@ -236,6 +246,8 @@ class Security:
         """`clock` says how old keys are, `wall_clock` the time that is meant in a token; both in seconds."""
         self._session: aiohttp.ClientSession | None = None
         settings, jwt = parts.general, parts.jwt
+        self._general, self._jwt = settings, jwt
+        self._api_keys, self._gateway_keys = _keys(settings.api_keys), _keys(settings.gateway_keys)
         tokens = None
         if jwt.issuer and jwt.audience and jwt.jwks_url:
             # Loaded only for servers that take tokens: the cryptography behind them takes a twentieth of the start.
@@ -265,8 +277,8 @@ class Security:
         callers = Callers(
             nobody=None if parts.requires_credentials else anybody,
             tokens=tokens,
-            api_keys=_keys(settings.api_keys),
-            gateway_keys=_keys(settings.gateway_keys),
+            api_keys=self._api_keys,
+            gateway_keys=self._gateway_keys,
             may_be_nobody=comes_from_here if is_local else lambda _: True,
         )
         self.security = RequestPolicy(
@@ -283,11 +295,36 @@ class Security:
             ConcurrencyLimit(settings.max_concurrent_exports), settings.export_timeout_seconds
         )
 
+    def begin_anew(self) -> None:
+        """Let in the callers whose keys are listed now, and no others: a list was replaced."""
+        for keys, secret in (
+            (self._api_keys, self._general.api_keys),
+            (self._gateway_keys, self._general.gateway_keys),
+        ):
+            if keys is not None and (listed := _keys(secret)) is not None:
+                keys.replace(listed)
+
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
         """Hold a session for the token issuer's keys, apart from the one that carries the sources' credentials."""
         async with open_session() as self._session:
             yield
+
+    async def check_issuer(self) -> tuple[str, bool] | None:
+        """Return what comes from the token issuer's address, and whether it is of use; None where none is set."""
+        jwt = self._jwt
+        if not jwt.jwks_url:
+            return None
+        from web.auth.jwk import read_jwks  # as above
+
+        try:
+            count = len(read_jwks(await self._fetch(jwt.jwks_url), jwt.algorithms.split()))
+        except (ValueError, RecursionError):
+            return "JWT_JWKS_URL: something else came than a key set", False
+        except (OSError, aiohttp.ClientError):
+            return "JWT_JWKS_URL: cannot be reached, or does not answer", False
+        found = f"JWT_JWKS_URL: {count} keys that can be used with JWT_ALGORITHMS"
+        return found, count > 0
 
     async def _fetch(self, url: str) -> bytes:
         if self._session is None:

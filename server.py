@@ -24,6 +24,7 @@ import textwrap
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager
+from functools import partial
 from math import ceil
 from pathlib import Path
 from time import monotonic, perf_counter, time
@@ -55,6 +56,7 @@ from resolvers.registry import SOURCES
 from resolvers.settings import BadSettings, read
 from resolvers.source import SourceSettings
 from resolvers.telemetry import Event, log_events
+from rotation import Reaction, Rotation, rotating
 from schema import build_restricted_schema, build_schema
 from schema.access import READ_OPPORTUNITIES
 from schema.context import Context
@@ -126,15 +128,18 @@ def create_app(
     clock: Callable[[], float] = monotonic,
     wall_clock: Callable[[], float] = time,
     faults: Sequence[str] = (),
+    read_variables: Callable[[], Mapping[str, str]] | None = None,
 ) -> Application:
     """Return the ASGI application; without settings those of the environment, which end the process if malformed.
 
-    Its state has the `endpoint` at `PATH`, and the `health`.
+    Its state has the `endpoint` at `PATH`, and the `health`. `read_variables` gives what the settings were read from,
+    as it is by then, where secrets are to be read anew while the server runs.
 
     In the demo the sources are the simulator's, which starts and stops with the application. `clock` is
     that of rations, caches and pauses, `wall_clock` that of tokens, both in seconds; a test may have its own.
     """
-    settings = settings or _settings_or_exit()
+    if settings is None:
+        settings, read_variables = _settings_or_exit(), variables
     PEOPLE.know(settings.people)
     schedulers: dict[str, Scheduler] = {}
     deals: Deals | None = None
@@ -224,6 +229,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_: object) -> AsyncIterator[None]:
         nonlocal deals, tracer
+        on_new_secret: list[Reaction] = [(settings.security.general, security.begin_anew)]
         async with AsyncExitStack() as stack:
             if settings.are_operations_traced:
                 from tracing.exporter import open_tracer  # what nobody has configured need not be installed
@@ -234,11 +240,14 @@ def create_app(
             sources = await stack.enter_async_context(_simulated_sources(faults)) if settings.demo else settings.sources
             for source in SOURCES:
                 if (given := sources[source.name]).is_configured:
-                    schedulers[source.name] = open_scheduler(
+                    schedulers[source.name] = scheduler = open_scheduler(
                         source, given, session, settings.transport, report, clock=clock, tracer=tracer
                     )
+                    on_new_secret.append((given, scheduler.begin_anew))
             if settings.has_store:
-                database = await stack.enter_async_context(open_database(settings.store.address))
+                database = await stack.enter_async_context(
+                    open_database(settings.store.address, current_url=lambda: settings.store.address)
+                )
                 database.on_work = counts.on_store_work if counts is not None else None
                 sync = await stack.enter_async_context(
                     open_sync(
@@ -251,6 +260,7 @@ def create_app(
                         wall_clock=wall_clock,
                     )
                 )
+                on_new_secret += [(sources[name], partial(sync.begin_anew, name)) for name in schedulers]
                 deals = Deals(
                     database=database,
                     decode=stored_record.decode,
@@ -263,7 +273,9 @@ def create_app(
                 )
             if metrics is not None:
                 await stack.enter_async_context(metrics.written())
-            health.is_ready = True
+            if read_variables is not None:
+                await stack.enter_async_context(rotating(Rotation(settings.all, read_variables, on_new_secret)))
+            health.has_started = health.is_ready = True
             logger.info("started: %s", settings.in_short)
             yield
             health.is_ready = False
@@ -426,7 +438,10 @@ async def _simulated_sources(faults: Sequence[str]) -> AsyncIterator[dict[str, S
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until interrupted; return the exit status: 0, or 2 where the settings do not allow it."""
+    """Serve until interrupted; return the exit status: 0, or 2 where the settings do not allow it.
+
+    With `--online` it is 1 where a credential was refused or something could not be reached.
+    """
     parser = argparse.ArgumentParser(
         prog="server.py",
         description="Serve the opportunity graph. Settings come from the environment and .env: docs/operating.md.",
@@ -446,11 +461,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         action="store_true",
         help="check the settings and the store, and exit",
     )
+    parser.add_argument(
+        "--online",
+        action="store_true",
+        help="with --check-config: try every credential once, and say what it may do; status 1 where any is refused",
+    )
     flags = parser.parse_args(arguments)
     given = {"HOST": flags.host, "PORT": flags.port}
+
+    def read_variables() -> dict[str, str]:
+        return variables() | {name: text for name, text in given.items() if text is not None}
+
     try:
         _check_faults(flags.fault, demo=flags.demo)
-        settings = AllSettings(variables() | {k: v for k, v in given.items() if v is not None}, demo=flags.demo)
+        settings = AllSettings(read_variables(), demo=flags.demo)
+        if flags.online and (flags.demo or not flags.check_config):
+            raise BadSettings(["--online: goes with --check-config, and not with --demo"])
+        if flags.online:
+            print(_summary(settings))
+            return asyncio.run(_check_online(settings))
         if flags.check_config:
             check_store(settings, opens=False)
             print(_summary(settings))
@@ -462,7 +491,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     _set_up_logging(settings.server)
     print(_greeting(settings, listener), flush=True)
-    app = create_app(settings, faults=flags.fault)
+    app = create_app(settings, faults=flags.fault, read_variables=None if flags.demo else read_variables)
     _spare_the_garbage_collector()
     config = uvicorn.Config(
         app,
@@ -490,6 +519,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nStopped.")
     return 0
+
+
+async def _check_online(settings: AllSettings) -> int:
+    """Say what the credentials may do; return the exit status."""
+    from online_check import check_online  # a server never loads it
+
+    status = 0
+    async for finding in check_online(settings):
+        print(f"{'ok    ' if finding.is_usable else 'FAILED'} {finding.text}", flush=True)
+        status |= not finding.is_usable
+    return status
 
 
 def _check_faults(faults: Sequence[str], *, demo: bool) -> None:

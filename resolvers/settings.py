@@ -8,7 +8,7 @@ name the variable and what it must be, never its value.
 import os
 from collections.abc import Iterable, Mapping
 from functools import cache
-from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar, get_args, get_origin
 from urllib.parse import urlsplit
 
 import msgspec
@@ -23,7 +23,10 @@ _MAX_FILE_BYTES = 1_000_000
 
 
 class Secret:
-    """A credential that no repr, log line or traceback shows; `reveal()` gives the text."""
+    """A credential that no repr, log line or traceback shows; `reveal()` gives the text.
+
+    It may be replaced while the server runs (`rotation.py`), so whoever needs the text asks for it at each use.
+    """
 
     __slots__ = ("_text",)
 
@@ -33,6 +36,10 @@ class Secret:
     def reveal(self) -> str:
         """Return the secret itself, for the one place that sends it to its own upstream."""
         return self._text
+
+    def replace(self, text: str) -> None:
+        """Hold another text from now on."""
+        self._text = text
 
     def __repr__(self) -> str:
         return "Secret('***')"
@@ -55,6 +62,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """Yield what is wrong between fields, one line each."""
         return ()
 
+    def change_problems(self, after: Self) -> Iterable[str]:
+        """Yield why `after`, in which a secret differs, cannot take the place of these while the server runs."""
+        return ()
+
 
 SettingsT = TypeVar("SettingsT", bound=Settings)
 
@@ -72,7 +83,7 @@ def read(struct: type[SettingsT], environ: Mapping[str, str]) -> SettingsT:
     for name, field in variables(struct).items():
         secret = is_secret(field)
         try:
-            text = _text(name, environ, secret=secret)
+            text = read_secret(name, environ) if secret else environ.get(name) or None
             if text is not None:
                 values[field.name] = Secret(text) if secret else _convert(text, field.type)
         except ValueError as error:
@@ -128,9 +139,14 @@ def is_secret(field: msgspec.structs.FieldInfo) -> bool:
     return Secret in get_args(field.type)
 
 
-def _text(name: str, environ: Mapping[str, str], *, secret: bool) -> str | None:
-    text = environ.get(name) or None
-    path = (environ.get(f"{name}_FILE") or None) if secret else None
+def file_of(name: str, environ: Mapping[str, str]) -> str | None:
+    """Return the path of the file that holds a secret, None where none is named."""
+    return environ.get(f"{name}_FILE") or None
+
+
+def read_secret(name: str, environ: Mapping[str, str]) -> str | None:
+    """Return what a secret is set to, by its variable or in its file; raises `ValueError`, without the text."""
+    text, path = environ.get(name) or None, file_of(name, environ)
     if path is None:
         return text
     if text is not None:

@@ -1,7 +1,7 @@
 """A client of a source that gives one record for each request, and wants nothing before it."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from urllib.parse import quote
 
 from httpclient.client import Request
@@ -14,14 +14,14 @@ _PLAIN = re.compile(r"[A-Za-z0-9_-]+", re.ASCII).fullmatch
 
 
 class SingleRecordClient:
-    """A `resolvers.source.Client`: `url` without the id, and the headers that each request has."""
+    """A `resolvers.source.Client`: `url` without the id; `headers` gives those of a request, with its credential."""
 
     batch_size = 1
     is_ready = True
     listing: Listing | None = None
     fetch_customer: FetchCustomer | None = None
 
-    def __init__(self, url: str, headers: dict[str, str], transport: Transport) -> None:
+    def __init__(self, url: str, headers: Callable[[], dict[str, str]], transport: Transport) -> None:
         self._url = url
         self._headers = headers
         self.transport = transport
@@ -38,7 +38,7 @@ class SingleRecordClient:
         (source_id,) = ids
         # A canonical id hardly ever has anything to quote, and to find that out `quote` takes its time.
         path = source_id if _PLAIN(source_id) else quote(source_id, safe="")
-        request = Request(f"{self._url}/{path}", "get", headers=self._headers)
+        request = Request(f"{self._url}/{path}", "get", headers=self._headers())
         try:
             body = await self.transport.fetch(request, shared_fetch)
             return [None if body is None else self.record(source_id, body)]
@@ -47,3 +47,6 @@ class SingleRecordClient:
             return [error]
         except UpstreamError as error:
             return [error]
+
+    def begin_anew(self) -> None:
+        """Nothing to forget: each request has the credential of its time."""

@@ -1,7 +1,7 @@
 """What a source has to provide. Each source folder fills in one `Source`; `registry.py` lists them."""
 
 import re
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Final, Protocol
@@ -148,6 +148,36 @@ class Client(Protocol):
     async def fetch_many(self, ids: Sequence[str], shared_fetch: SharedFetch) -> list[Outcome]:
         """Return one outcome for each of at most `batch_size` ids, in order. They are canonical and distinct."""
 
+    def begin_anew(self) -> None:
+        """Forget tokens, and what refusals have taught: a credential was replaced."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was found of a credential or an address, in a few words, and whether all is well with it."""
+
+    text: str
+    is_usable: bool = True
+
+    @classmethod
+    def of_failure(cls, tried: str, failure: UpstreamError) -> "Finding":
+        """Return what became of something that was tried and failed."""
+        status = "" if failure.status is None else f" (status {failure.status})"
+        return cls(f"{tried}: {FAILURES[failure.code]}{status}", is_usable=False)
+
+
+FAILURES: Final = {
+    "UPSTREAM_UNAUTHORIZED": "refused",
+    "UPSTREAM_FORBIDDEN": "refused",
+    "UPSTREAM_RATE_LIMITED": "the ration of requests is used up, try again later",
+    "UPSTREAM_TIMEOUT": "no answer in time",
+    "UPSTREAM_UNAVAILABLE": "cannot be reached, or has a fault of its own",
+    "UPSTREAM_BAD_RESPONSE": "something else came than was asked for: is the URL right?",
+}
+
+Check = Callable[[Any, Transport, SharedFetch], AsyncIterator[Finding]]
+"""Tries what the credentials of some settings may do, each thing once."""
+
 
 class SourceSettings(CacheSettings, frozen=True, kw_only=True):
     """Where a source is, the credentials for it, and how long its records are kept.
@@ -189,6 +219,7 @@ class Source:
     `rates` and `concurrency` are what the vendor allows. `open` makes the client, where there are credentials.
     `records` are the types of its records, structs of msgspec, the usual one first. `names` are pairs of their fields:
     an id, and the name that the vendor joins to it. `customer_join` is there where records lack customers' names.
+    `check` tries what the credentials may do; without it, the first page of the list is read.
     """
 
     name: str
@@ -202,3 +233,4 @@ class Source:
     records: tuple[type[Any], ...]
     names: tuple[tuple[str, str], ...] = ()
     customer_join: CustomerJoin | None = None
+    check: Check | None = None

@@ -193,19 +193,24 @@ def _problem_with_path(path: str) -> str | None:
 
 @asynccontextmanager
 async def open_database(
-    url: str | None, *, threads: int = 2, poll_seconds: float = POLL_SECONDS
+    url: str | None,
+    *,
+    threads: int = 2,
+    poll_seconds: float = POLL_SECONDS,
+    current_url: Callable[[], str | None] | None = None,
 ) -> AsyncIterator[Database]:
     """Open a store, and make its tables or bring them up to date; it is closed in the end.
 
     `url` is nothing for a store in memory, the path of a file, or `postgresql+psycopg://user:password@host/database`.
     `threads` read at the same time, and one more writes; with none, all is done in the caller's thread, for tests whose
     loop has a time of its own, which passes at once while a thread works. `sequence` tells what other processes have
-    changed after `poll_seconds`. Raises StoreUnavailable.
+    changed after `poll_seconds`. `current_url` gives the URL whose user and password a new connection is made with,
+    where these may change meanwhile. Raises StoreUnavailable.
     """
     if problem := problem_with(url):
         raise StoreUnavailable(problem)
     async with AsyncExitStack() as stack:
-        place = _location(url, threads + 2, stack)  # one writes, and one reads in the caller's thread
+        place = _location(url, threads + 2, stack, current_url)  # one writes, and one reads in the caller's thread
         place.protect()
         database = Database(place, threads=threads)
         stack.push_async_callback(database.close)
@@ -218,24 +223,33 @@ async def open_database(
         yield database
 
 
-def check_database(url: str | None) -> None:
-    """See whether a store can be opened, and change nothing; raises StoreUnavailable."""
+def check_database(url: str | None) -> str:
+    """See whether a store can be opened, and change nothing; say what is there. Raises StoreUnavailable."""
     if problem := problem_with(url):
         raise StoreUnavailable(problem)
-    if not url or ("://" not in url and not sqlite.inspect(Path(url))):  # it will be made
-        return
+    if not url or ("://" not in url and not sqlite.inspect(Path(url))):
+        return "will be made"
     place = location.server(url, 1) if "://" in url else location.file(Path(url), 1)
     try:
-        place.check()
+        return place.check()
     except exc.DBAPIError as error:
         raise StoreUnavailable(place.reason(error)) from None
     finally:
         place.engine.dispose()
 
 
-def _location(url: str | None, connections: int, stack: AsyncExitStack) -> Location:
+def is_same_store(url: str | None, other: str | None) -> bool:
+    """Return whether two URLs name the same store, by whatever user and password."""
+    if not url or not other or "://" not in url or "://" not in other:
+        return url == other
+    return make_url(url).set(username="", password="") == make_url(other).set(username="", password="")
+
+
+def _location(
+    url: str | None, connections: int, stack: AsyncExitStack, current_url: Callable[[], str | None] | None
+) -> Location:
     if url and "://" in url:
-        return location.server(url, connections)
+        return location.server(url, connections, current_url)
     path = Path(url) if url else stack.enter_context(memory.private_folder()) / "deals.db"
     return location.file(path, connections)
 

@@ -1,5 +1,6 @@
 """Where a store is, a file or a server, and what differs between the two."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,7 +8,7 @@ from sqlalchemy import URL, Connection, Engine, exc, make_url, text
 
 from store import postgresql, sqlite
 from store.errors import StoreUnavailable
-from store.migrations.upgrade import UnknownSchemaError, found_version, upgrade
+from store.migrations.upgrade import VERSION, UnknownSchemaError, found_version, upgrade
 
 
 @dataclass(slots=True)
@@ -27,8 +28,11 @@ class Location:
         except UnknownSchemaError as error:
             raise StoreUnavailable(f"{self.name} {error}") from None
 
-    def check(self) -> None:
-        """See whether the store could be opened, and change nothing; raises StoreUnavailable, and what drivers do."""
+    def check(self) -> str:
+        """See whether the store could be opened, and change nothing; say what is there.
+
+        Raises StoreUnavailable, and what drivers do.
+        """
         with self.engine.connect() as connection:
             self._refuse_damage(connection)
             try:
@@ -38,8 +42,15 @@ class Location:
             if self.path is None and connection.scalar(text("SHOW transaction_read_only")) == "on":
                 raise StoreUnavailable(postgresql.in_words(self.engine.url, postgresql.READ_ONLY_NOW))
             may_create = text("SELECT has_schema_privilege(current_schema(), 'CREATE')")
-            if self.path is None and version is None and not connection.scalar(may_create):
+            makes_tables = version is None or version < VERSION
+            if self.path is None and makes_tables and not connection.scalar(may_create):
                 raise StoreUnavailable(postgresql.in_words(self.engine.url, postgresql.DENIED))
+            dialect = connection.dialect
+            server = ".".join(str(number) for number in dialect.server_version_info or ())
+        tables = "no tables yet, which will be made" if version is None else f"tables of version {version}"
+        return f"{dialect.name} {server}, {tables}" + (
+            f", which will become version {VERSION}" if version is not None and version < VERSION else ""
+        )
 
     def protect(self) -> None:
         """Make the file, or see that it is a store of ours; raises StoreUnavailable."""
@@ -74,9 +85,9 @@ class Location:
             raise StoreUnavailable(f"{self.name} {damage}")
 
 
-def server(url: str | URL, connections: int) -> Location:
-    """Return a database of PostgreSQL."""
-    return Location(postgresql.make_engine(make_url(url), connections), "the database")
+def server(url: str | URL, connections: int, current_url: Callable[[], str | None] | None = None) -> Location:
+    """Return a database of PostgreSQL; `current_url` as `postgresql.make_engine` has it."""
+    return Location(postgresql.make_engine(make_url(url), connections, current_url), "the database")
 
 
 def file(path: Path, connections: int) -> Location:

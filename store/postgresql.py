@@ -1,5 +1,7 @@
 """PostgreSQL, by psycopg: a few connections that are looked at before they are used, and limits on what may hang."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from sqlalchemy import URL, Engine, create_engine, event, exc, make_url
@@ -55,8 +57,11 @@ def problem_with(url: URL) -> str | None:
     return None
 
 
-def make_engine(url: str | URL, connections: int) -> Engine:
-    """Return an engine of so many connections; none is made yet."""
+def make_engine(url: str | URL, connections: int, current_url: Callable[[], str | None] | None = None) -> Engine:
+    """Return an engine of so many connections; none is made yet.
+
+    `current_url` gives the URL whose user and password each is made with, where these may be others by then.
+    """
     parsed = make_url(url)
     options = f"{SESSION} {parsed.query.get('options', '')}".strip()
     connect_timeout = parsed.query.get("connect_timeout", str(CONNECT_SECONDS))
@@ -70,7 +75,19 @@ def make_engine(url: str | URL, connections: int) -> Engine:
         connect_args={"options": options, "connect_timeout": connect_timeout, "application_name": "opportunity-graph"},
     )
     event.listen(engine, "checkin", _forget_mode)
+    if current_url is not None:
+        event.listen(engine, "do_connect", partial(_renew_credentials, current_url))
     return engine
+
+
+def _renew_credentials(
+    current_url: Callable[[], str | None], _: object, __: object, ___: object, parameters: dict[str, Any]
+) -> None:
+    found = make_url(current_url() or "")
+    for name, text in (("user", found.username), ("password", found.password)):
+        parameters.pop(name, None)
+        if text is not None:
+            parameters[name] = text
 
 
 def _forget_mode(connection: Any, _: object) -> None:

@@ -6,7 +6,7 @@ interval is shortened by chance a little, so that replicas and sources do not ma
 twice as long each time: up to minutes for a source, up to seconds for the store, which costs nobody's ration.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
@@ -94,6 +94,12 @@ class Schedule:
         job = self._jobs.get(kind)
         if job is not None and not job.failures:
             job.due = min(job.due, max(self._clock(), job.ended_at + HASTE_SECONDS.get(kind, 0.0)))
+
+    def begin_anew(self, kinds: Collection[Kind]) -> None:
+        """Make these jobs, and every one that failed, due at once: the source may let us now."""
+        for kind, job in self._jobs.items():
+            if job.failures or kind in kinds:
+                job.failures, job.due = 0, self._clock()
 
     def progressed(self, kind: Kind) -> None:
         """Go on with a job that is not at its end, when nothing more urgent is due."""

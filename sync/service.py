@@ -67,6 +67,12 @@ class Sync:
         ]
         await asyncio.gather(*[worker.refresh() for worker in workers])
 
+    def begin_anew(self, source: str) -> None:
+        """Try at once what failed at a source or could not be done there: a credential of it was replaced."""
+        for entry in self._entries:
+            if entry.worker is not None and entry.parts.account.source == source:
+                entry.worker.begin_anew()
+
 
 @asynccontextmanager
 async def open_sync(

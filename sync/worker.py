@@ -101,6 +101,11 @@ class Worker:
         self._hasten(kind)
         await ended
 
+    def begin_anew(self) -> None:
+        """Try at once what failed or could not be done: the source has another credential of ours."""
+        self.schedule.begin_anew(self.impossible)
+        self._is_hastened.set()
+
     async def _plan(self) -> None:
         """Set out from what the store knows: a sweep that broke off goes on, and one that is not due waits."""
         self.schedule.is_incremental = Kind.INCREMENT in self._jobs

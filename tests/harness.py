@@ -5,7 +5,7 @@ The tests of behaviour (`tests/conftest.py` lists them) run once for each of `WA
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -199,9 +199,16 @@ _MADE_ONCE: dict[str, Any] = {
 
 @asynccontextmanager
 async def open_graph(
-    simulator: Simulator | None = None, *, wall_clock: Callable[[], float] = time, **variables: str
+    simulator: Simulator | None = None,
+    *,
+    wall_clock: Callable[[], float] = time,
+    changes: Mapping[str, str] | None = None,
+    **variables: str,
 ) -> AsyncIterator[Graph]:
-    """Run a simulator and the application over it, with settings in place of the usual ones ("" unsets one)."""
+    """Run a simulator and the application over it, with settings in place of the usual ones ("" unsets one).
+
+    `changes` are what is set otherwise when settings are read anew.
+    """
     from tests import sockets  # which is made of graphs
 
     simulator = simulator or Simulator()
@@ -210,10 +217,12 @@ async def open_graph(
         engine = Engine if way_in == ASGI else AskedBefore
         caches = CACHES if way_in == CONNECTION else {}
         with patch.multiple(server, **_MADE_ONCE), patch("schema.execution.Engine", engine):
+            given = {**DEFAULTS, **caches, **simulator.environment(urls), **variables}
             app = create_app(
-                AllSettings({**DEFAULTS, **caches, **simulator.environment(urls), **variables}),
+                AllSettings(given),
                 clock=loops.now,
                 wall_clock=wall_clock,
+                read_variables=None if changes is None else lambda: {**given, **changes},
             )
         await stack.enter_async_context(app.router.lifespan_context(app))
         graph = Graph(app, simulator)

@@ -1,7 +1,7 @@
 """A graph with its caches on, and how often something was executed in it."""
 
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from time import time
 from typing import Any
@@ -40,9 +40,13 @@ class Asked:
 
 @asynccontextmanager
 async def asked(
-    simulator: Simulator | None = None, *, wall_clock: Callable[[], float] = time, **settings: str
+    simulator: Simulator | None = None,
+    *,
+    wall_clock: Callable[[], float] = time,
+    changes: Mapping[str, str] | None = None,
+    **settings: str,
 ) -> AsyncIterator[Asked]:
-    async with open_graph(simulator, wall_clock=wall_clock, **KEEPS | settings) as graph:
+    async with open_graph(simulator, wall_clock=wall_clock, changes=changes, **KEEPS | settings) as graph:
         found = Asked(graph)
         usual = Engine.answer
 

@@ -6,6 +6,7 @@
 from collections.abc import Iterable
 from typing import ClassVar, Final
 
+from resolvers.chartmogul.access_check import check_access
 from resolvers.chartmogul.client import ChartMogulClient
 from resolvers.chartmogul.customer import CUSTOMER_JOIN
 from resolvers.chartmogul.record import RECORDS, SOURCE, UUID, MinorUnits
@@ -74,4 +75,5 @@ CHARTMOGUL: Final = Source(
     open=open_client,
     records=RECORDS,
     customer_join=CUSTOMER_JOIN,
+    check=check_access,
 )

@@ -1,6 +1,7 @@
 """Fetches opportunities: ChartMogul has no way to ask for several by uuid, so each costs one request."""
 
 import base64
+from functools import partial
 
 from resolvers.chartmogul.customer import ChartMogulCustomerClient
 from resolvers.chartmogul.listing import ChartMogulListing
@@ -9,6 +10,15 @@ from resolvers.errors import AnotherRecord
 from resolvers.resilience.transport import Transport
 from resolvers.settings import Secret
 from resolvers.single_record_client import SingleRecordClient
+
+
+def authorization(api_key: Secret) -> dict[str, str]:
+    """Return the header that an API key is sent in: it is the user name, and the password is empty.
+
+    ChartMogul's page on authentication.
+    """
+    credentials = base64.b64encode(f"{api_key.reveal()}:".encode()).decode()
+    return {"Authorization": f"Basic {credentials}"}
 
 
 class ChartMogulClient(SingleRecordClient):
@@ -22,9 +32,7 @@ class ChartMogulClient(SingleRecordClient):
         *,
         minor_units: MinorUnits = "hundred",
     ) -> None:
-        # The key is the user name, the password is empty (ChartMogul's page on authentication).
-        credentials = base64.b64encode(f"{api_key.reveal()}:".encode()).decode()
-        headers = {"Authorization": f"Basic {credentials}"}
+        headers = partial(authorization, api_key)
         super().__init__(f"{base_url}/v1/opportunities", headers, transport)
         self.listing = ChartMogulListing(base_url, headers, transport, minor_units=minor_units)
         self.fetch_customer = ChartMogulCustomerClient(f"{base_url}/v1/customers", headers, transport).fetch

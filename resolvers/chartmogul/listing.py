@@ -2,6 +2,7 @@
 
 The vendor has a cursor for it, but neither a count nor a "changed since"."""
 
+from collections.abc import Callable
 from datetime import datetime
 from itertools import pairwise
 from typing import Annotated, Final
@@ -43,7 +44,7 @@ class ChartMogulListing:
     page_size = LARGEST_PAGE
 
     def __init__(
-        self, base_url: str, headers: dict[str, str], transport: Transport, *, minor_units: MinorUnits
+        self, base_url: str, headers: Callable[[], dict[str, str]], transport: Transport, *, minor_units: MinorUnits
     ) -> None:
         self._url = f"{base_url}/v1/opportunities?per_page={LARGEST_PAGE}"
         self._headers = headers
@@ -58,7 +59,7 @@ class ChartMogulListing:
             raise ValueError("ChartMogul cannot say what was changed since a moment")
         before, cursor = _parsed(position)
         url = self._url + (f"&cursor={quote(cursor, safe='')}" if cursor else "")
-        body = await self._transport.fetch(Request(url, "list", headers=self._headers), shared_fetch)
+        body = await self._transport.fetch(Request(url, "list", headers=self._headers()), shared_fetch)
         if body is None:
             raise UpstreamBadResponse(SOURCE, detail="there is no list: is the base URL right?")
         rest, texts = split(SOURCE, body, "entries", ("has_more", "cursor"))

@@ -38,6 +38,10 @@ class CustomerClient:
         (customer_id,) = ids
         return [await self._fetch(customer_id, shared_fetch)]
 
+    def begin_anew(self) -> None:
+        """Forget what the source's client does."""
+        self._client.begin_anew()
+
 
 def cache_settings(settings: CacheSettings) -> CacheSettings:
     """Return how customers are kept: longer than records, and not at all where these are not.

@@ -87,6 +87,10 @@ class Scheduler:
         """What fetches a customer of the source's records, if these do not have its names."""
         return self._client.fetch_customer
 
+    def begin_anew(self) -> None:
+        """Ask the source as if it had never refused anything: a credential of it was replaced."""
+        self._client.begin_anew()
+
     @property
     def cached_records(self) -> int:
         """How many records the cache has, fresh or stale."""

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable
 from typing import ClassVar, Final
 
+from resolvers.nexudus.access_check import check_access
 from resolvers.nexudus.client import NexudusClient
 from resolvers.nexudus.record import NAMES, SOURCE, NexudusRecord
 from resolvers.nexudus.tokens import GivenToken, PasswordTokens
@@ -97,4 +98,5 @@ NEXUDUS: Final = Source(
     open=open_client,
     records=(NexudusRecord,),
     names=NAMES,
+    check=check_access,
 )

@@ -50,6 +50,10 @@ class AuditTrail:
         self._clock = clock
         self._denied_until = float("-inf")
 
+    def begin_anew(self) -> None:
+        """Ask again at once, whatever was refused."""
+        self._denied_until = float("-inf")
+
     async def deletions(self, since: datetime, position: str | None, shared_fetch: SharedFetch) -> DeletionsPage | None:
         """Return what the audit trail has of deletions; None where the account may not read it."""
         if self._clock() < self._denied_until:

@@ -46,6 +46,9 @@ class Tokens(Protocol):
     def accepted(self, token: str) -> None:
         """Note that the source has accepted a token."""
 
+    def begin_anew(self) -> None:
+        """Forget tokens and refusals: the credential was replaced."""
+
 
 class NexudusClient:
     """A `resolvers.source.Client` for Nexudus."""
@@ -61,7 +64,8 @@ class NexudusClient:
         self._url = f"{base_url}/api/crm/crmopportunities"
         self._tokens = tokens
         self.transport = transport
-        self.listing: Listing | None = NexudusListing(base_url, self._get, clock=transport.clock)
+        self._all_records = NexudusListing(base_url, self._get, clock=transport.clock)
+        self.listing: Listing | None = self._all_records
         self.fetch_customer: FetchCustomer | None = None
         self._confirm_missing = confirm_missing
         self._lists = ListDoubts(transport.telemetry, clock=transport.clock)
@@ -91,6 +95,12 @@ class NexudusClient:
         if len(listed) < len(ids):
             found |= await self._fetch_singly([one for one in ids if one not in found], shared_fetch)
         return [found[source_id] for source_id in ids]
+
+    def begin_anew(self) -> None:
+        """Sign in anew at the next request, and try again what the account was not allowed."""
+        self._tokens.begin_anew()
+        self._lists.begin_anew()
+        self._all_records.begin_anew()
 
     async def _fetch_listed(self, ids: Sequence[str], shared_fetch: SharedFetch) -> dict[str, Outcome]:
         try:

@@ -41,6 +41,10 @@ class ListDoubts:
             self._off_until = self._clock() + DOUBT_SECONDS
             self._telemetry(ListByIdsSwitchedOff(SOURCE, reason))
 
+    def begin_anew(self) -> None:
+        """Switch lists on again: another credential may have the role."""
+        self._off_until = float("-inf")
+
     @property
     def none_found_is_404(self) -> bool:
         """Whether 404 means that there is none of the records, and not that there is no such route."""

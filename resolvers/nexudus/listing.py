@@ -95,6 +95,10 @@ class NexudusListing:
             query += f"&from_CrmOpportunity_UpdatedOn={minute(changed_since)}"
         return Request(f"{self._base_url}/api/crm/crmopportunities?{query}", "list", final=final)
 
+    def begin_anew(self) -> None:
+        """Forget what was refused."""
+        self._audit_trail.begin_anew()
+
     async def deletions(self, since: datetime, position: str | None, shared_fetch: SharedFetch) -> DeletionsPage | None:
         """Return what the audit trail has of deletions; None where the account may not read it."""
         return await self._audit_trail.deletions(since, position, shared_fetch)

@@ -30,22 +30,27 @@ class GivenToken:
     """An access token from the settings. Nothing can renew it."""
 
     def __init__(self, token: Secret) -> None:
-        self._token = token.reveal()
+        self._token = token
 
     def current(self) -> str | None:
         """Return the token."""
-        return self._token
+        return self._token.reveal()
 
     async def get(self, shared_fetch: SharedFetch) -> str:
         """Return the token."""
-        return self._token
+        return self._token.reveal()
 
     async def renew(self, stale: str, shared_fetch: SharedFetch) -> str:
-        """Raise `UpstreamUnauthorized`."""
+        """Return the token if it was replaced since; else raise `UpstreamUnauthorized`."""
+        if (token := self._token.reveal()) != stale:
+            return token
         raise UpstreamUnauthorized(SOURCE, detail="NEXUDUS_ACCESS_TOKEN was refused")
 
     def accepted(self, token: str) -> None:
         """Nothing to remember."""
+
+    def begin_anew(self) -> None:
+        """Nothing to forget."""
 
 
 class PasswordTokens:
@@ -114,6 +119,12 @@ class PasswordTokens:
         if token == self._unproven:
             self._unproven = None
 
+    def begin_anew(self) -> None:
+        """Sign in with the password of now, and at once, whatever the one before had come to."""
+        self._access = self._refresh = self._unproven = None
+        self._refused_until = 0.0
+        self._pause.end()
+
     async def _shared_renewal(self, shared_fetch: SharedFetch) -> str:
         # The renewal needs the permit, or what the fetch holds: its part of the ration and its slot.
         shared_fetch.release_permit()
@@ -147,11 +158,13 @@ class PasswordTokens:
                     self._pause.begin(failure)
                     raise
             # Used up or too old: the password gives a new one.
-        form = {"grant_type": "password", "username": self._username, "password": self._password.reveal()}
+        password = self._password.reveal()
+        form = {"grant_type": "password", "username": self._username, "password": password}
         try:
             return await self._request_grant(form, "token-password")
         except UpstreamError as failure:
-            self._pause.begin(failure)
+            if password == self._password.reveal():  # else the failure is not that of the next sign-in
+                self._pause.begin(failure)
             raise
 
     async def _request_grant(self, form: dict[str, str], kind: str) -> str:

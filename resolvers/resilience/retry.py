@@ -20,7 +20,8 @@ SAVED_AT_MOST = 10 * FIRST_ATTEMPTS_FOR_A_RETRY
 class Retries:
     """The retries of one source."""
 
-    def __init__(self, *, uniform: Callable[[float, float], float] = random.uniform) -> None:
+    def __init__(self, *, attempts: int = ATTEMPTS, uniform: Callable[[float, float], float] = random.uniform) -> None:
+        self._attempts = attempts
         self._uniform = uniform
         self._saved = SAVED_AT_MOST
 
@@ -30,7 +31,7 @@ class Retries:
 
     def wait_seconds(self, error: UpstreamError, attempt: int, seconds_left: float) -> float | None:
         """Return how long to wait before the next attempt, or None if there shall be none."""
-        if not error.retryable or attempt >= ATTEMPTS or self._saved < FIRST_ATTEMPTS_FOR_A_RETRY:
+        if not error.retryable or attempt >= self._attempts or self._saved < FIRST_ATTEMPTS_FOR_A_RETRY:
             return None
         wait = error.retry_after_seconds or 0.0
         if wait <= 0:  # a date that has passed is no wish to be asked at once by everybody

@@ -70,6 +70,7 @@ class Transport:
         *,
         concurrency_limiter: ConcurrencyLimiter,
         rate_limiter: RateLimiter,
+        retries: Retries | None = None,
         clock: Callable[[], float] = monotonic,
         tracer: Tracer | None = None,
     ) -> None:
@@ -96,7 +97,7 @@ class Transport:
             share_of_hour=settings.sync_share_of_hour,
             share_of_minute=settings.sync_share_of_minute,
         )
-        self._retries = Retries()
+        self._retries = retries or Retries()
         self.shortest_exchange_seconds = settings.attempt_timeout_seconds / 10
         """What has less time left is not sent: an answer could not be waited for."""
 

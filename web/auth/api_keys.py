@@ -12,7 +12,7 @@ import argparse
 import re
 import secrets
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from hmac import compare_digest
@@ -39,6 +39,13 @@ class ApiKeys:
 
     def __init__(self, keys: Collection[ApiKey]) -> None:
         self._keys = tuple(keys)
+
+    def replace(self, others: "ApiKeys") -> None:
+        """Have the keys of another list instead: one that is not among them is refused from now on."""
+        self._keys = tuple(others)
+
+    def __iter__(self) -> Iterator[ApiKey]:
+        return iter(self._keys)
 
     def scopes(self, key: str) -> frozenset[str] | None:
         """Return what a key allows, None for an unknown one. All hashes are compared, in constant time."""

@@ -1,0 +1,151 @@
+"""Every secret can be changed while the server runs: docs/maintenance.md, "Rotation".
+
+Each lies in one `Secret`, whose text is replaced here and nowhere else. Files of secrets are looked at each second;
+SIGHUP has everything read anew at once, `.env` too. A secret that is malformed leaves the one before in force, and
+keeps no other from being changed.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Final
+
+from msgspec import structs
+
+from resolvers.secret_files import SecretFiles
+from resolvers.settings import BadSettings, Secret, Settings, file_of, is_secret, read_secret, variables
+
+LOOK_SECONDS: Final = 1.0
+"""Between two looks at the files."""
+
+_STDIN: Final = 0
+
+logger: Final = logging.getLogger("opportunity_graph.rotation")
+
+Reaction = tuple[Settings, Callable[[], None]]
+"""What is to be called when a secret of some settings was replaced."""
+
+
+class Rotation:
+    """The secrets of some settings. `read` gives the variables as they are set now; raises `BadSettings`."""
+
+    def __init__(
+        self, settings: Sequence[Settings], read: Callable[[], Mapping[str, str]], reactions: Sequence[Reaction]
+    ) -> None:
+        self._read = read
+        self._reactions = reactions
+        self._known = {name: settings_ for settings_ in settings for name in variables(type(settings_))}
+        self._secrets = {
+            name: (field.name, settings_)
+            for settings_ in settings
+            for name, field in variables(type(settings_)).items()
+            if is_secret(field)
+        }
+        self._given: Mapping[str, str] = {}
+        """The variables of the last time."""
+        self.files = SecretFiles(())
+
+    def begin(self) -> None:
+        """Take what has changed since the settings were read, which may be long ago; raises `BadSettings`."""
+        self._note(self._read())
+        self._replace(self._secrets)
+
+    def look(self) -> None:
+        """Read anew the secrets whose files have changed."""
+        if changed := self.files.look():
+            self._replace([name for name in self._secrets if file_of(name, self._given) in changed])
+
+    def read_anew(self) -> None:
+        """Read every secret anew, wherever it is set."""
+        before = self._given
+        try:
+            self._note(self._read())
+        except BadSettings as error:
+            _log_refused(error.problems)
+            return
+        if not self._replace(self._secrets):
+            logger.info("secrets were read anew: none has changed")
+        plain = self._known.keys() - self._secrets.keys()
+        if others := [name for name in sorted(plain) if (before.get(name) or "") != (self._given.get(name) or "")]:
+            logger.warning("changed, but read at the start alone: %s", " ".join(others))
+
+    def _note(self, given: Mapping[str, str]) -> None:
+        self._given = given
+        self.files = SecretFiles({path for name in self._secrets if (path := file_of(name, given)) is not None})
+
+    def _replace(self, names: Iterable[str]) -> bool:
+        """Replace those that differ; return whether there was any, taken or refused."""
+        taken: list[str] = []
+        refused: list[str] = []
+        for name in names:
+            field, settings = self._secrets[name]
+            held: Secret | None = getattr(settings, field)
+            try:
+                text = read_secret(name, self._given)
+            except ValueError as error:
+                refused.append(f"{name}: {error}")
+                continue
+            if text == (held.reveal() if held else None):
+                continue
+            if held is None or text is None:
+                refused.append(f"{name}: was {'removed' if held else 'added'}, which takes a restart")
+            elif faults := _faults(name, field, settings, text):
+                refused += faults
+            else:
+                held.replace(text)
+                taken.append(name)
+        changed = [self._secrets[name][1] for name in taken]
+        for owner, react in self._reactions:
+            if any(owner is settings for settings in changed):
+                react()
+        if taken:
+            logger.info("read anew, and in force from now on: %s", " ".join(taken))
+        _log_refused(refused)
+        return bool(taken or refused)
+
+
+def _faults(name: str, field: str, settings: Settings, text: str) -> list[str]:
+    """Return why a secret cannot be replaced by another text."""
+    after = structs.replace(settings, **{field: Secret(text)})
+    return [fault for fault in (*after.problems(), *settings.change_problems(after)) if fault.startswith(f"{name}:")]
+
+
+def _log_refused(faults: Iterable[str]) -> None:
+    for fault in faults:
+        logger.error("not read anew, what was set before stays in force: %s", fault)
+
+
+@asynccontextmanager
+async def rotating(rotation: Rotation) -> AsyncIterator[None]:
+    """Have secrets read anew until the block ends: at SIGHUP, and when their files change."""
+    loop = asyncio.get_running_loop()
+    is_at_terminal = os.isatty(_STDIN)
+    timer: asyncio.TimerHandle | None = None
+
+    def look() -> None:
+        nonlocal timer
+        timer = loop.call_later(LOOK_SECONDS, look)
+        rotation.look()
+
+    def on_hangup() -> None:
+        if is_at_terminal and not os.isatty(_STDIN):  # it was closed, and nobody is left who could stop the server
+            os.kill(os.getpid(), signal.SIGTERM)
+            return
+        rotation.read_anew()
+        if len(rotation.files) and timer is None:
+            look()
+
+    rotation.begin()
+    with suppress(ValueError, RuntimeError):  # in another thread than the main one
+        loop.add_signal_handler(signal.SIGHUP, on_hangup)
+    if len(rotation.files):
+        look()
+    try:
+        yield
+    finally:
+        if timer is not None:
+            timer.cancel()
+        loop.remove_signal_handler(signal.SIGHUP)
