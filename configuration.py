@@ -21,7 +21,7 @@ from resolvers.settings import BadSettings, Secret, Settings, check_url, read, r
 from resolvers.source import SourceSettings
 from schema.deals.exchange_rates import BadRates, ExchangeRates, read_rates
 from schema.people import BadPeople, Person, read_people
-from security import SECURITY, SecurityParts
+from security import ALLOW_IT, SECURITY, SecurityParts, travels_in_clear
 from store.customer_deals import Link
 from store.database import is_same_store, problem_with
 from sync.settings import SyncSettings
@@ -133,7 +133,10 @@ class AllSettings:
             *(source.settings for source in SOURCES),
         ]
         problems += misspelt(structs, variables)
-        problems += tracing.problems(variables)
+        problems += (wrong := list(tracing.problems(variables)))
+        if not wrong and self.security.general and not self.security.general.allow_insecure_sources:
+            names = [name for name in tracing.credentials_go_to(variables) if travels_in_clear(variables[name].strip())]
+            problems += [f"{name}: must be https, for credentials are sent there; {ALLOW_IT}" for name in names]
         self.otel_variables = {name: text for name, text in variables.items() if name.startswith("OTEL_")}
         if problems:
             raise BadSettings(problems)

@@ -11,6 +11,7 @@ from configuration import AllSettings
 from resolvers.registry import SOURCES
 from resolvers.settings import BadSettings, variables
 from tests.credentials import line
+from tracing.settings import ENDPOINTS
 
 SOURCE = {"CHARTMOGUL_API_KEY": "key"}
 JWT = {"JWT_ISSUER": "https://i.example.com", "JWT_AUDIENCE": "graph", "JWT_JWKS_URL": "https://i.example.com/keys"}
@@ -88,9 +89,21 @@ def test_what_stays_on_this_machine_need_not_be_encrypted(name: str, url: str) -
 
 def test_each_url_of_each_source_is_looked_at() -> None:
     names = [name for source in SOURCES for name in variables(source.settings) if "URL" in name]
-    urls = {name: "http://h.example" for name in names if not name.endswith("RECORD_URL")}  # which is only shown
+    urls = {name: "http://h.example" + ("/{sourceId}" if name.endswith("RECORD_URL") else "") for name in names}
     assert sorted(error.split(":")[0] for error in problems(**urls)) == sorted(urls)
     assert len(urls) >= len(SOURCES)
+
+
+@pytest.mark.parametrize("name", ENDPOINTS)
+def test_credentials_for_a_collector_of_traces_travel_encrypted(name: str) -> None:
+    credentials = {"OTEL_EXPORTER_OTLP_HEADERS": "authorization=hunter2"}
+    (error,) = problems(**{name: "http://collector.example"}, **credentials)
+    assert error.startswith(f"{name}: must be https")
+    assert "hunter2" not in error
+    assert problems(**{name: "http://collector.example"}) == [], "a trace without credentials has nothing to hide"
+    assert problems(**{name: "http://localhost:4318"}, **credentials) == []
+    assert problems(**{name: "https://collector.example"}, **credentials) == []
+    assert problems(**{name: "http://collector.example", "ALLOW_INSECURE_SOURCES": "true"}, **credentials) == []
 
 
 def test_an_insecure_url_ends_the_start_with_one_line(

@@ -1,12 +1,15 @@
 """PostgreSQL, by psycopg: `store.postgresql`."""
 
+import re
+from contextlib import suppress
+
 import psycopg
 import pytest
 from sqlalchemy import Connection, create_engine, inspect, make_url, select, text
 
 from store.database import StoreUnavailable, check_database, open_database
 from store.deals import count_alive, upsert
-from store.migrations.upgrade import VERSION_TABLE
+from store.migrations.upgrade import VERSION, VERSION_TABLE
 from store.postgresql import READ_ONLY_NOW, in_words, make_engine
 from store.tables import DEALS, METADATA
 from store.text import fold
@@ -142,10 +145,10 @@ async def test_tables_that_are_gone_are_made_anew_and_no_number_comes_again(url:
         assert database.sequence > known
 
 
-def test_a_check_says_who_may_not_write_and_changes_nothing(url: str) -> None:
-    check_database(url)
+def test_a_check_says_what_is_there_and_who_may_not_write_and_changes_nothing(url: str) -> None:
+    assert re.fullmatch(rf"postgresql [\d.]+, tables of version {VERSION}", check_database(url))
     empty = postgres.server().create()
-    check_database(empty)
+    assert check_database(empty).endswith("no tables yet, which will be made")
     engine = create_engine(empty)
     with engine.connect() as connection:
         assert inspect(connection).get_table_names() == []
@@ -170,6 +173,22 @@ async def test_a_server_that_cannot_be_used_is_one_clear_line_without_the_passwo
         async with open_database(wrong.render_as_string(hide_password=False)):
             pass
     assert str(caught.value) == reason
+
+
+async def test_new_connections_are_made_as_the_user_of_the_moment(url: str) -> None:
+    engine = create_engine(url)
+    with engine.begin() as admin:
+        admin.execute(text("DROP ROLE IF EXISTS next_user"))
+        admin.execute(text("CREATE ROLE next_user LOGIN PASSWORD 'next'"))
+    engine.dispose()
+    current = [url]
+    async with open_database(url, threads=1, poll_seconds=1_000, current_url=lambda: current[0]) as database:
+        before = await database.read(lambda it: it.scalar(text("SELECT current_user")))
+        current[0] = make_url(url).set(username="next_user", password="next").render_as_string(hide_password=False)
+        with suppress(StoreUnavailable):  # what is open goes on; this one is closed, and the next one is made anew
+            await database.read(lambda it: it.execute(text("SELECT pg_terminate_backend(pg_backend_pid())")))
+        after = await database.read(lambda it: it.scalar(text("SELECT current_user")))
+    assert before != after == "next_user"
 
 
 async def test_a_user_who_may_not_write_is_one_clear_line(url: str) -> None:

@@ -37,6 +37,12 @@ def are_traced(variables: Mapping[str, str]) -> bool:
     return bool(exporter) or any(variables.get(name, "").strip() for name in ENDPOINTS)
 
 
+def credentials_go_to(variables: Mapping[str, str]) -> Iterable[str]:
+    """Yield the variables with URLs that spans are sent to together with the operator's headers: credentials."""
+    if are_traced(variables) and any(variables.get(name, "").strip() for name in HEADERS):
+        yield from (name for name in ENDPOINTS if variables.get(name, "").strip())
+
+
 def problems(variables: Mapping[str, str]) -> Iterable[str]:
     """Yield what is wrong, one line each, without the value; nothing where nothing is traced."""
     if not are_traced(variables):
