@@ -65,6 +65,7 @@ from sync.settings import DAY_SECONDS
 from web.access_log import AccessLog
 from web.application import Application
 from web.auth.callers import Caller
+from web.board.page import Board
 from web.download import Download, Table
 from web.endpoint import AtPath, GraphQLEndpoint, GraphQLResponse
 from web.file_formats import CSV, NDJSON
@@ -232,6 +233,8 @@ def create_app(
     endpoint = GraphQLEndpoint(answer, page=page, security=security.security, clock=clock)
     home = Route("/", lambda _: RedirectResponse(PATH))
     routes = [home, *health.routes(), *(graphiql.routes() if graphiql else ())]
+    if settings.shows_board:
+        routes += Board().routes()
     if settings.security.general.allows_exports:
         export_arguments = ExportArguments(schema)
         routes += [

@@ -4,13 +4,10 @@ Everything comes from this server, so that the page works without internet and u
 the files lie in `web/graphiql/`, `web/graphiql/renew.py` renews those of others. No inline script or style.
 """
 
-import gzip
-import hashlib
 import html
 import posixpath
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from functools import cached_property
+from dataclasses import asdict, dataclass
 from json import dumps
 from pathlib import Path
 from string import Template
@@ -18,6 +15,8 @@ from string import Template
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
+
+from web.assets import PAGE_HEADERS, Asset
 
 FOLDER = Path(__file__).resolve().parent
 EXPLORER = "vendor/@graphiql/plugin-explorer/dist"
@@ -53,13 +52,8 @@ CONTENT_SECURITY_POLICY = "; ".join(
     )
 )
 
-SHARED_HEADERS = {"X-Content-Type-Options": "nosniff", "Cross-Origin-Resource-Policy": "same-origin"}
-
-PAGE_HEADERS = SHARED_HEADERS | {
+HEADERS = PAGE_HEADERS | {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
-    "Referrer-Policy": "no-referrer",
-    "X-Frame-Options": "DENY",
-    "Cache-Control": "no-store",
     # The same address answers GraphQL requests.
     "Vary": "Accept",
 }
@@ -72,40 +66,6 @@ class Sample:
     name: str
     query: str
     variables: str = ""
-
-
-@dataclass(frozen=True)
-class Asset:
-    """A file in memory, with its hash as the version."""
-
-    content_type: str
-    body: bytes
-    version: str = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "version", hashlib.sha256(self.body).hexdigest()[:16])
-
-    @cached_property
-    def gzipped(self) -> bytes:
-        """The body compressed, on first use: graphiql.min.js takes some tenths of a second."""
-        return gzip.compress(self.body, compresslevel=6, mtime=0)
-
-    def response(self, request: Request) -> Response:
-        """Answer with the body, compressed where the client takes it, or with 304 if the client has it."""
-        compress = "gzip" in request.headers.get("accept-encoding", "")
-        etag = f'"{self.version}{"-gzip" if compress else ""}"'
-        pinned = request.query_params.get("v") == self.version
-        headers = SHARED_HEADERS | {
-            "ETag": etag,
-            "Vary": "Accept-Encoding",
-            "Cache-Control": "public, max-age=31536000, immutable" if pinned else "no-cache",
-        }
-        known = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
-        if etag in known or "*" in known:
-            return Response(status_code=304, headers=headers)
-        if compress:
-            headers["Content-Encoding"] = "gzip"
-        return Response(self.gzipped if compress else self.body, headers=headers, media_type=self.content_type)
 
 
 class GraphiQL:
@@ -134,7 +94,7 @@ class GraphiQL:
 
     def page(self, request: Request) -> Response:
         """Answer a browser's GET of the endpoint with the page. The caller has checked that it wants HTML."""
-        return HTMLResponse(self._page, headers=PAGE_HEADERS)
+        return HTMLResponse(self._page, headers=HEADERS)
 
     def routes(self) -> list[Route]:
         """Return the routes of the page's files and samples; the page itself belongs to the endpoint's own route."""
@@ -146,4 +106,6 @@ class GraphiQL:
     # Not `async`: Starlette then runs it in a thread, where the compression does not hold up other requests.
     def _asset(self, request: Request) -> Response:
         asset = self._assets.get(request.path_params["name"])
-        return Response("Not found", status_code=404) if asset is None else asset.response(request)
+        if asset is None:
+            return Response("Not found", status_code=404)
+        return asset.response(request, is_immutable=request.query_params.get("v") == asset.version)

@@ -1,0 +1,34 @@
+import type { AnyVariables, CombinedError, TypedDocumentNode } from '@urql/core';
+import { useQuery } from '@urql/preact';
+import { useEffect, useRef } from 'preact/hooks';
+
+/** Calls a function every so often, while somebody looks at the page; and when they come back to it. */
+export function useInterval(call: () => void, milliseconds: number): void {
+  const latest = useRef(call);
+  latest.current = call;
+  useEffect(() => {
+    const look = () => document.visibilityState === 'visible' && latest.current();
+    const timer = setInterval(look, milliseconds);
+    document.addEventListener('visibilitychange', look);
+    return () => {
+      clearInterval(timer);
+      document.removeEventListener('visibilitychange', look);
+    };
+  }, [milliseconds]);
+}
+
+export const DATA_MILLISECONDS = 15_000;
+
+/** Asks again every so often. What there was stays while the next answer is awaited, and when it does not come. */
+export function usePolled<Data, Variables extends AnyVariables>(
+  query: TypedDocumentNode<Data, Variables>,
+  variables: Variables,
+  milliseconds = DATA_MILLISECONDS,
+): { data: Data | undefined; error: CombinedError | undefined; isLoading: boolean; again: () => void } {
+  const [{ data, error, fetching }, execute] = useQuery<Data, Variables>({ query, variables } as never);
+  const again = () => execute({ requestPolicy: 'network-only' });
+  const last = useRef<Data | undefined>(undefined);
+  if (data) last.current = data;
+  useInterval(again, milliseconds);
+  return { data: data ?? last.current, error, isLoading: fetching && !data, again };
+}

@@ -1,0 +1,61 @@
+// Who looks at this page, and what they may see.
+import { Provider } from '@urql/preact';
+import type { ComponentChildren } from 'preact';
+import { createContext } from 'preact';
+import { useContext, useEffect, useMemo, useState } from 'preact/hooks';
+import { createClient } from './client';
+import type { Credential } from './credential';
+import { keepCredential, readCredential } from './credential';
+import { PEOPLE } from './documents';
+import type { Failure } from './failures';
+import { failures } from './failures';
+
+export type Session = {
+  credential: Credential | undefined;
+  signIn: (credential: Credential | undefined) => void;
+  /** Whether this caller may see names, email addresses and owners. */
+  seesPeople: boolean;
+};
+
+const Context = createContext<Session>({ credential: undefined, signIn: () => {}, seesPeople: false });
+
+export const useSession = () => useContext(Context);
+
+type Props = { children: ComponentChildren; refused: (failure: Failure, wasTried: boolean) => ComponentChildren };
+
+/** Shows the page once it is known who looks at it: `refused` in its place, as long as the graph answers them nothing. */
+export function SessionProvider({ children, refused }: Props) {
+  const [credential, setCredential] = useState(readCredential);
+  const [found, setFound] = useState<{ seesPeople: boolean } | { failure: Failure }>();
+  const client = useMemo(() => createClient(credential), [credential]);
+  const signIn = (given: Credential | undefined) => {
+    keepCredential(given);
+    setFound(undefined);
+    setCredential(given);
+  };
+  useEffect(() => {
+    let isOver = false;
+    void client
+      .query(PEOPLE, {}, { requestPolicy: 'network-only' })
+      .toPromise()
+      .then(({ error }) => {
+        const all = failures(error);
+        const refusal = all.find(
+          ({ code, path }) => code === 'UNAUTHENTICATED' || (code === 'FORBIDDEN' && path.length < 2),
+        );
+        if (!isOver) setFound(refusal ? { failure: refusal } : { seesPeople: !all.some(({ code }) => code === 'FORBIDDEN') });
+      });
+    return () => {
+      isOver = true;
+    };
+  }, [client]);
+  if (!found) return <p class="starting">Reading the pipeline…</p>;
+  if ('failure' in found) {
+    return <Context.Provider value={{ credential, signIn, seesPeople: false }}>{refused(found.failure, Boolean(credential))}</Context.Provider>;
+  }
+  return (
+    <Provider value={client}>
+      <Context.Provider value={{ credential, signIn, seesPeople: found.seesPeople }}>{children}</Context.Provider>
+    </Provider>
+  );
+}
