@@ -11,6 +11,7 @@ const SENTENCES: Record<string, string> = {
   SERVER_BUSY: 'The server is busy.',
   STORE_UNAVAILABLE: 'Lists cannot be read now.',
   STORE_STALE: 'The copy is too old.',
+  PERSISTED_QUERY_NOT_LISTED: 'The server answers listed documents alone, and those of this page are not among them.',
   SOURCE_NOT_CONFIGURED: '{source} is not connected.',
   UPSTREAM_UNAUTHORIZED: '{source} does not accept the server’s credentials.',
   UPSTREAM_FORBIDDEN: '{source} does not let the server read this.',
@@ -36,6 +37,12 @@ export function sentence({ code, source, retryAfterSeconds }: Pick<Failure, 'cod
     source ? sourceName(source) : 'The source',
   );
   return retryAfterSeconds ? `${text} Try again in ${Math.ceil(retryAfterSeconds)} seconds.` : text;
+}
+
+/** Returns why a record is one that the server had, if its source did not answer: `extensions.stale`. */
+export function staleCode(extensions: Record<string, unknown> | undefined, id: string): string | undefined {
+  const stale = (extensions?.['stale'] ?? []) as { id: string; code: string }[];
+  return stale.find((one) => one.id === id)?.code;
 }
 
 /** Returns each thing that went wrong with an operation. */

@@ -24,11 +24,17 @@ export function usePolled<Data, Variables extends AnyVariables>(
   query: TypedDocumentNode<Data, Variables>,
   variables: Variables,
   milliseconds = DATA_MILLISECONDS,
-): { data: Data | undefined; error: CombinedError | undefined; isLoading: boolean; again: () => void } {
-  const [{ data, error, fetching }, execute] = useQuery<Data, Variables>({ query, variables } as never);
+): {
+  data: Data | undefined;
+  error: CombinedError | undefined;
+  extensions: Record<string, unknown> | undefined;
+  isLoading: boolean;
+  again: () => void;
+} {
+  const [{ data, error, extensions, fetching }, execute] = useQuery<Data, Variables>({ query, variables } as never);
   const again = () => execute({ requestPolicy: 'network-only' });
   const last = useRef<Data | undefined>(undefined);
   if (data) last.current = data;
   useInterval(again, milliseconds);
-  return { data: data ?? last.current, error, isLoading: fetching && !data, again };
+  return { data: data ?? last.current, error, extensions, isLoading: fetching && !data, again };
 }

@@ -7,13 +7,12 @@ type Props = {
   onChange: (value: string | undefined) => void;
 };
 
-/** A choice of one; the label is for screen readers where `any` says what it is about. */
+/** A choice of one; `label` is for screen readers. */
 export function Select({ label, any, value, options, onChange }: Props) {
   const isKnown = value === undefined || options.some(([one]) => one === value);
   return (
-    <label class="select" data-set={Boolean(any && value)}>
-      <span class="hidden">{label}</span>
-      <select value={value ?? ''} onChange={({ currentTarget }) => onChange(currentTarget.value || undefined)}>
+    <span class="select" data-set={Boolean(any && value)}>
+      <select aria-label={label} value={value ?? ''} onChange={({ currentTarget }) => onChange(currentTarget.value || undefined)}>
         {any && <option value="">{any}</option>}
         {!isKnown && <option value={value}>{value}</option>}
         {options.map(([one, name]) => (
@@ -22,6 +21,6 @@ export function Select({ label, any, value, options, onChange }: Props) {
           </option>
         ))}
       </select>
-    </label>
+    </span>
   );
 }

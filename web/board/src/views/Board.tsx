@@ -93,7 +93,7 @@ function Lane({ pipeline, rows, byStage, isClosed }: LaneProps) {
         <span class="faint">{deals(sumsOf(rows).count)}</span>
         <SumList rows={rows} most={3} />
       </header>
-      <div class="columns" ref={lane} onKeyDown={turn}>
+      <div class="columns" ref={lane} role="group" aria-label="Stages" tabIndex={0} onKeyDown={turn}>
         {stages.map((stage) => (
           <StageColumn key={stage.name} source={source} pipeline={name} stage={stage.name} rows={of(stage)} />
         ))}

@@ -1,7 +1,7 @@
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import { DEAL_DETAILS } from '../documents';
 import type { DealDetails } from '../documents';
-import { failures, sentence, sourceName } from '../failures';
+import { failures, sentence, sourceName, staleCode } from '../failures';
 import { useNavigation } from '../navigation';
 import { SourceBadge, StatusBadge } from '../parts/Badges';
 import { Notices } from '../parts/Notices';
@@ -23,12 +23,18 @@ export function DealDialog({ id }: { id: string }) {
   const live = usePolled(DEAL_DETAILS, { id }, LIVE_MILLISECONDS);
   const fresh = live.data?.opportunity;
   const deal = fresh ?? copy.data?.opportunity;
-  const trouble = failures(live.error).filter(({ path }) => path.length < 2);
+  const code = staleCode(live.extensions, id);
+  const trouble = [
+    ...failures(live.error).filter(({ path }) => path.length < 2),
+    ...(code ? [{ code, source: deal?.source }] : []),
+  ];
   const isGone = !live.isLoading && !live.error && live.data?.opportunity === null;
   const title = deal ? customerName(deal) : isGone ? 'No such deal' : 'Deal';
 
-  useEffect(() => {
-    if (!dialog.current?.open) dialog.current?.showModal();
+  useLayoutEffect(() => {
+    const shown = dialog.current;
+    shown?.showModal();
+    return () => shown?.close(); // which gives the focus back to where it was
   }, []);
   useEffect(() => {
     document.title = `${title} · Pipeline`;
@@ -59,7 +65,7 @@ export function DealDialog({ id }: { id: string }) {
           </div>
           <h2 id="deal-title" tabIndex={-1} autofocus>{title}</h2>
           {deal && <Headline deal={deal} />}
-          {deal && <Age deal={deal} isLive={Boolean(fresh)} isLoading={live.isLoading} />}
+          {deal && <Age deal={deal} isLive={Boolean(fresh) && !code} isLoading={live.isLoading} />}
         </header>
         {trouble.length > 0 && (
           <div class="notice" role="alert" data-code={trouble[0]?.code}>
