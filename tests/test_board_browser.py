@@ -19,7 +19,7 @@ __all__ = ["browser"]  # fixtures
 expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
 
 TOTALS = "rows { keys { value } currency kind count amount missingAmountCount }"
-OPEN = '{status: {eq: OPEN}}'
+OPEN = "{status: {eq: OPEN}}"
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,7 @@ def test_the_cards_of_a_stage_are_its_deals_the_last_changed_first(board: Board)
     settled(board)
     board.open("#/board?source=NEXUDUS&pipeline=Sales+Pipeline", "a.card")
     nodes = board.ask(
-        '{ opportunities(first: 200, filter: {status: {eq: OPEN}, source: {eq: NEXUDUS}, '
+        "{ opportunities(first: 200, filter: {status: {eq: OPEN}, source: {eq: NEXUDUS}, "
         'pipelineName: {eq: "Sales Pipeline"}, stageName: {eq: "Proposal"}}) '
         "{ nodes { id value { amount currencyCode } customer { companyName name } } } }"
     )["opportunities"]["nodes"]

@@ -2,7 +2,10 @@ import type { AnyVariables, CombinedError, TypedDocumentNode } from '@urql/core'
 import { useQuery } from '@urql/preact';
 import { useEffect, useRef } from 'preact/hooks';
 
-/** Calls a function every so often, while somebody looks at the page; and when they come back to it. */
+/** Tells by `renew` that there is something new: whatever is asked for every so often is asked for at once. */
+export const news = new EventTarget();
+
+/** Calls a function every so often, while somebody looks at the page; when they come back to it; and when there is news. */
 export function useInterval(call: () => void, milliseconds: number): void {
   const latest = useRef(call);
   latest.current = call;
@@ -10,8 +13,10 @@ export function useInterval(call: () => void, milliseconds: number): void {
     const look = () => document.visibilityState === 'visible' && latest.current();
     const timer = setInterval(look, milliseconds);
     document.addEventListener('visibilitychange', look);
+    news.addEventListener('renew', look);
     return () => {
       clearInterval(timer);
+      news.removeEventListener('renew', look);
       document.removeEventListener('visibilitychange', look);
     };
   }, [milliseconds]);

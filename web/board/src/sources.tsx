@@ -1,11 +1,11 @@
 // How current the copy of each source is: asked every few seconds, and known to every part of the page.
 import type { ComponentChildren } from 'preact';
 import { createContext } from 'preact';
-import { useContext } from 'preact/hooks';
+import { useContext, useEffect, useRef } from 'preact/hooks';
 import { SOURCES } from './documents';
 import type { Source } from './documents';
 import { sourceName } from './failures';
-import { usePolled } from './polled';
+import { news, usePolled } from './polled';
 import { words } from './text';
 
 const SOURCES_MILLISECONDS = 4_000;
@@ -18,6 +18,14 @@ export const useSources = () => useContext(Context);
 export function SourcesProvider({ children }: { children: ComponentChildren }) {
   const { data, error } = usePolled(SOURCES, {}, SOURCES_MILLISECONDS);
   const isReached = !error || error.graphQLErrors.length > 0;
+  const known = data?.sources.map(({ status }) => [status?.state, status?.isComplete, status?.rows]);
+  const key = known && JSON.stringify(known);
+  const last = useRef<string | undefined>(undefined);
+  useEffect(() => {
+    // A source has been read for the first time, or has other deals than before.
+    if (key && last.current && key !== last.current) news.dispatchEvent(new Event('renew'));
+    if (key) last.current = key;
+  }, [key]);
   return <Context.Provider value={{ all: data?.sources ?? [], isReached }}>{children}</Context.Provider>;
 }
 
