@@ -65,6 +65,7 @@ from sync.settings import DAY_SECONDS
 from web.access_log import AccessLog
 from web.application import Application
 from web.auth.callers import Caller
+from web.board.page import PATH as BOARD
 from web.board.page import Board
 from web.download import Download, Table
 from web.endpoint import AtPath, GraphQLEndpoint, GraphQLResponse
@@ -426,20 +427,23 @@ def _greeting(settings: AllSettings, listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
     if settings.demo:
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 # every address: no browser opens that
-    url = f"http://{f'[{host}]' if ':' in host else host}:{port}/graphql"
+    origin = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    url = f"{origin}{PATH}"
     if not settings.demo:
         return f"{_summary(settings)}\nServing {url}"
+    board = f"{origin}{BOARD}" if settings.shows_board else ""
+    what = f"The pipeline: {board} and the graph behind it," if board else "The opportunity graph,"
     tabs = samples()
     names = textwrap.fill(", ".join(sample.name for sample in tabs), 100, initial_indent="  ", subsequent_indent="  ")
     return (
-        f"The opportunity graph, over simulated sources with invented people: {url}\n\n"
+        f"{what} over simulated sources with invented people: {url}\n\n"
         f"{len(tabs)} queries are open in GraphiQL's tabs, the ten questions of docs/questions.md first:\n\n{names}\n\n"
         f"The first one:\n\n{tabs[0].query}\n"
         "From a shell:\n\n"
         f"  curl {url} -H 'Content-Type: application/json' \\\n"
         '    -d \'{"query": "{ nexudusOpportunity(sourceId: \\"1427000501\\") { status stageName } }"}\'\n\n'
         "Next: ask for an id that does not exist, or for one that cannot be one. Ctrl-C ends it.\n\n"
-        f"Open this in a browser:\n{url}"
+        + "\n".join([f"Open {'these' if board else 'this'} in a browser:", *filter(None, [board, url])])
     )
 
 

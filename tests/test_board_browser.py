@@ -163,7 +163,7 @@ def test_charts_have_the_numbers_of_the_graph(look: Board) -> None:
         for row in reversed(rows["won"]["rows"])
         if (row["currency"], row["kind"]) == ("EUR", "recurring") and row["amount"] is not None
     ]
-    assert [figure for figure in figures if figure != "–"] == won
+    assert [figure for figure in figures if any(map(str.isdigit, figure))] == won
     assert no_sideways_scrolling(look)
     assert look.axe() == []
 

@@ -1,4 +1,4 @@
-import { sourceName } from '../failures';
+import { sentence, sourceName } from '../failures';
 import { standing, trouble, useSources } from '../sources';
 import { ago, count, useNow } from '../text';
 
@@ -46,7 +46,13 @@ export function SourceWarnings() {
     <div class="warnings" role="status">
       {shown.map((source) => (
         <p key={source.name} data-source={source.name}>
-          <b>{sourceName(source.name)}</b>: {trouble(source)}.{' '}
+          {source.status?.lastError ? (
+            sentence({ code: source.status.lastError, source: source.name })
+          ) : (
+            <>
+              {sourceName(source.name)}: {trouble(source)}.
+            </>
+          )}{' '}
           {source.status?.isComplete && source.status.asOf
             ? `Its deals are shown as they were ${ago(source.status.asOf, now)}.`
             : 'Not all of its deals are here yet.'}

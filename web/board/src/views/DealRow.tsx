@@ -1,13 +1,20 @@
+import { memo } from 'preact/compat';
 import type { Deal } from '../documents';
 import { useNavigation } from '../navigation';
 import { LateMark, SourceBadge, StatusBadge } from '../parts/Badges';
 import { useSession } from '../session';
 import { ago, customerName, day, decimal } from '../text';
 
-type Props = { deal: Deal | null | undefined; index: number; start: number; isStop: boolean; onFocus: () => void };
+type Props = {
+  deal: Deal | null | undefined;
+  index: number;
+  start: number;
+  isStop: boolean;
+  onFocus: (index: number) => void;
+};
 
-/** A row of the table; empty while its deal is loaded. */
-export function DealRow({ deal, index, start, isStop, onFocus }: Props) {
+/** A row of the table; empty while its deal is loaded. While others come into sight it is left as it is. */
+export const DealRow = memo(function DealRow({ deal, index, start, isStop, onFocus }: Props) {
   const { link } = useNavigation();
   const { seesPeople } = useSession();
   const row = {
@@ -16,7 +23,7 @@ export function DealRow({ deal, index, start, isStop, onFocus }: Props) {
     'data-index': index,
     'aria-rowindex': index + 2,
     style: { transform: `translateY(${start}px)` },
-    onFocusIn: onFocus,
+    onFocusIn: () => onFocus(index),
   } as const;
   if (!deal) {
     return (
@@ -73,4 +80,4 @@ export function DealRow({ deal, index, start, isStop, onFocus }: Props) {
       </div>
     </div>
   );
-}
+});

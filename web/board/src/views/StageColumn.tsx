@@ -1,4 +1,5 @@
 import { useVirtualizer } from '@tanstack/react-virtual';
+import { memo } from 'preact/compat';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { useDeals } from '../deal_list';
 import type { Deal, Total } from '../documents';
@@ -23,9 +24,10 @@ export function StageColumn({ source, pipeline, stage, rows }: Props) {
   const deals = sumsOf(rows).count;
   const name = stage ?? 'No stage';
   const column = useRef<HTMLElement>(null);
+  const size = { '--cards': deals } as preact.CSSProperties;
   const wasSeen = useWasSeen(column);
   return (
-    <section ref={column} class="column" data-empty={deals === 0} aria-label={name}>
+    <section ref={column} class="column" data-empty={deals === 0} aria-label={name} style={size}>
       <header>
         <h3>{name}</h3>
         <span class="count">{count(deals)}</span>
@@ -94,7 +96,7 @@ function Cards({ source, pipeline, stage, total }: CardsProps) {
   );
 }
 
-function Card({ deal, isStop }: { deal: Deal | null | undefined; isStop: boolean }) {
+const Card = memo(function Card({ deal, isStop }: { deal: Deal | null | undefined; isStop: boolean }) {
   const { link } = useNavigation();
   const { seesPeople } = useSession();
   if (deal === undefined) return <div class="card waiting" />;
@@ -125,4 +127,4 @@ function Card({ deal, isStop }: { deal: Deal | null | undefined; isStop: boolean
       </span>
     </a>
   );
-}
+});

@@ -41,8 +41,7 @@ export function Table() {
     count: length,
     getScrollElement: () => box.current,
     estimateSize: () => height,
-    overscan: 12,
-    scrollMargin: 0,
+    overscan: 8,
   });
   useLayoutEffect(() => rows.measure(), [height]);
   useEffect(() => void box.current?.scrollTo({ top: 0 }), [list]);
@@ -80,7 +79,7 @@ export function Table() {
               index={index}
               start={start}
               isStop={index === stop}
-              onFocus={() => setActive(index)}
+              onFocus={setActive}
             />
           ))}
         </div>
