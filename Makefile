@@ -42,7 +42,7 @@ test-soak: $(VENV)/installed  ## Let a source hang under load for some seconds, 
 	$(BIN)/python -m pytest tests/test_soak.py -m soak -rs
 
 gateways: $(VENV)/installed  ## Run gateways, composers and clients of the GraphQL world against the server
-	$(BIN)/python -m pytest tests/test_gateways.py tests/test_frontends_browser.py -m gateways -rs
+	$(BIN)/python -m pytest tests/test_gateways.py tests/test_frontends_browser.py tests/test_board_build.py -m gateways -rs
 
 check: $(VENV)/installed  ## Lint, types, and the printed schema
 	$(BIN)/ruff check .
