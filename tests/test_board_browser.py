@@ -12,11 +12,12 @@ from urllib.parse import quote
 import pytest
 
 from tests.boards import CHARTMOGUL_DEAL, LOOKS, NEXUDUS_DEAL, Board, amount, browser, squeezed, sums, window
-from tests.frontends import demo
+from tests.frontends import LONGEST_MILLISECONDS, demo
 
 __all__ = ["browser"]  # fixtures
 
 expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
+expect.set_options(timeout=LONGEST_MILLISECONDS)
 
 TOTALS = "rows { keys { value } currency kind count amount missingAmountCount }"
 OPEN = "{status: {eq: OPEN}}"

@@ -11,11 +11,12 @@ import pytest
 
 from tests.boards import NEXUDUS_DEAL, Board, browser, window
 from tests.credentials import SCOPES, line
-from tests.frontends import demo
+from tests.frontends import LONGEST_MILLISECONDS, demo
 
 __all__ = ["browser"]  # fixtures
 
 expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
+expect.set_options(timeout=LONGEST_MILLISECONDS)
 
 PATIENCE_MILLISECONDS = 30_000
 REFUSED = "Failed to load resource: the server responded with a status of 401 (Unauthorized)"

@@ -204,15 +204,16 @@ export const SOURCES = graphql(`
   }
 `);
 
-/** Whether this caller may see people. */
-export const PEOPLE = graphql(`
-  query People {
+/** Whether this caller may see deals, and people: who may not see owners may not group by them, either. */
+export const ACCESS = graphql(`
+  query Access {
     opportunities(first: 1) {
-      nodes {
-        owner {
-          name
-        }
+      pageInfo {
+        hasNextPage
       }
+    }
+    people: opportunitySummary(groupBy: [OWNER], filter: { sourceId: { eq: "none" } }) {
+      isComplete
     }
   }
 `);

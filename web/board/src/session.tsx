@@ -6,7 +6,7 @@ import { useContext, useEffect, useMemo, useState } from 'preact/hooks';
 import { createClient } from './client';
 import type { Credential } from './credential';
 import { keepCredential, readCredential } from './credential';
-import { PEOPLE } from './documents';
+import { ACCESS } from './documents';
 import type { Failure } from './failures';
 import { failures } from './failures';
 
@@ -16,6 +16,8 @@ export type Session = {
   /** Whether this caller may see names, email addresses and owners. */
   seesPeople: boolean;
 };
+
+const UNAUTHENTICATED: Failure = { code: 'UNAUTHENTICATED', path: [] };
 
 const Context = createContext<Session>({ credential: undefined, signIn: () => {}, seesPeople: false });
 
@@ -27,7 +29,7 @@ type Props = { children: ComponentChildren; refused: (failure: Failure, wasTried
 export function SessionProvider({ children, refused }: Props) {
   const [credential, setCredential] = useState(readCredential);
   const [found, setFound] = useState<{ seesPeople: boolean } | { failure: Failure }>();
-  const client = useMemo(() => createClient(credential), [credential]);
+  const client = useMemo(() => createClient(credential, () => setFound({ failure: UNAUTHENTICATED })), [credential]);
   const signIn = (given: Credential | undefined) => {
     keepCredential(given);
     setFound(undefined);
@@ -36,14 +38,13 @@ export function SessionProvider({ children, refused }: Props) {
   useEffect(() => {
     let isOver = false;
     void client
-      .query(PEOPLE, {}, { requestPolicy: 'network-only' })
+      .query(ACCESS, {}, { requestPolicy: 'network-only' })
       .toPromise()
       .then(({ error }) => {
         const all = failures(error);
-        const refusal = all.find(
-          ({ code, path }) => code === 'UNAUTHENTICATED' || (code === 'FORBIDDEN' && path.length < 2),
-        );
-        if (!isOver) setFound(refusal ? { failure: refusal } : { seesPeople: !all.some(({ code }) => code === 'FORBIDDEN') });
+        const refusals = all.filter(({ code }) => code === UNAUTHENTICATED.code || code === 'FORBIDDEN');
+        const refusal = refusals.find(({ path }) => path[0] !== 'people');
+        if (!isOver) setFound(refusal ? { failure: refusal } : { seesPeople: refusals.length === 0 });
       });
     return () => {
       isOver = true;
