@@ -9,6 +9,8 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
+from web.header_values import names_etag
+
 SHARED_HEADERS: Final = {"X-Content-Type-Options": "nosniff", "Cross-Origin-Resource-Policy": "same-origin"}
 
 PAGE_HEADERS: Final = SHARED_HEADERS | {
@@ -32,7 +34,7 @@ class Asset:
 
     @cached_property
     def gzipped(self) -> bytes:
-        """The body compressed, on first use: graphiql.min.js takes some tenths of a second."""
+        """The body compressed, on first use: that of GraphiQL's editor takes some tenths of a second."""
         return gzip.compress(self.body, compresslevel=6, mtime=0)
 
     def response(self, request: Request, *, is_immutable: bool = False) -> Response:
@@ -48,8 +50,7 @@ class Asset:
             "Vary": "Accept-Encoding",
             "Cache-Control": "public, max-age=31536000, immutable" if is_immutable else "no-cache",
         }
-        known = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
-        if etag in known or "*" in known:
+        if names_etag(request.headers.get("if-none-match", ""), etag):
             return Response(status_code=304, headers=headers)
         if compress:
             headers["Content-Encoding"] = "gzip"

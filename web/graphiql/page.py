@@ -1,15 +1,18 @@
 """The GraphiQL page: what a browser sees that opens the GraphQL endpoint.
 
 Everything comes from this server, so that the page works without internet and under a strict Content-Security-Policy:
-the files lie in `web/graphiql/`, `web/graphiql/renew.py` renews those of others. No inline script or style.
+the files lie in `web/graphiql/built`, and `web/graphiql/renew.py` makes them from `web/graphiql/app`. No inline script;
+styles that the editor makes carry the nonce of the one page that they are for.
 """
 
 import html
 import posixpath
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from json import dumps
+from functools import lru_cache
+from json import dumps, loads
 from pathlib import Path
+from secrets import token_urlsafe
 from string import Template
 
 from starlette.requests import Request
@@ -19,30 +22,27 @@ from starlette.routing import Route
 from web.assets import PAGE_HEADERS, Asset
 
 FOLDER = Path(__file__).resolve().parent
-EXPLORER = "vendor/@graphiql/plugin-explorer/dist"
+BUILT = FOLDER / "built"
+ENTRY = "src/main.tsx"
+ICON = FOLDER / "icon.svg"
+ERRORS = FOLDER.parent.parent / "docs" / "errors.md"
 
-#: Placeholder in page.html -> (file, content type). Nothing else in the folder is served.
-ASSETS: Mapping[str, tuple[str, str]] = {
-    "graphiql_js": ("vendor/graphiql/graphiql.min.js", "text/javascript; charset=utf-8"),
-    "graphiql_css": ("vendor/graphiql/graphiql.min.css", "text/css; charset=utf-8"),
-    "explorer_js": (f"{EXPLORER}/index.umd.js", "text/javascript; charset=utf-8"),
-    "explorer_css": (f"{EXPLORER}/style.css", "text/css; charset=utf-8"),
-    "react_js": ("vendor/react/umd/react.production.min.js", "text/javascript; charset=utf-8"),
-    "react_dom_js": ("vendor/react-dom/umd/react-dom.production.min.js", "text/javascript; charset=utf-8"),
-    "boot_js": ("boot.js", "text/javascript; charset=utf-8"),
-    "page_css": ("page.css", "text/css; charset=utf-8"),
-    "icon_svg": ("icon.svg", "image/svg+xml"),
+CONTENT_TYPES: Mapping[str, str] = {
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".ttf": "font/ttf",
+    ".svg": "image/svg+xml",
+    ".md": "text/markdown; charset=utf-8",
 }
-
-#: The one inline style of GraphiQL's dialogs and menus: the scroll lock of react-remove-scroll-bar, one and the same
-#: text where the body has no scroll bar. Should a release change it, the browser's console names the new hash.
-SCROLL_LOCK = "'sha256-Y/huXlwoYkVyQlxwSVcCi1RCDGDCSVBzDt0hYP9qlTc='"
+"""Files of the page by their ending."""
 
 CONTENT_SECURITY_POLICY = "; ".join(
     (
         "default-src 'none'",
         "script-src 'self'",
-        f"style-src 'self' {SCROLL_LOCK}",
+        "worker-src 'self'",
+        "style-src 'self' 'nonce-$nonce'",
+        "style-src-attr 'unsafe-inline'",  # the editor places each line by an attribute
         "connect-src 'self'",
         "img-src 'self' data:",
         "font-src 'self' data:",
@@ -52,11 +52,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
     )
 )
 
-HEADERS = PAGE_HEADERS | {
-    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
-    # The same address answers GraphQL requests.
-    "Vary": "Accept",
-}
+HEADERS = PAGE_HEADERS | {"Vary": "Accept"}  # the same address answers GraphQL requests
 
 
 @dataclass(frozen=True)
@@ -68,6 +64,11 @@ class Sample:
     variables: str = ""
 
 
+@lru_cache(64)
+def _asset(file: Path) -> Asset:
+    return Asset(CONTENT_TYPES[file.suffix], file.read_bytes())
+
+
 class GraphiQL:
     """The page, its files and its samples.
 
@@ -75,37 +76,53 @@ class GraphiQL:
     """
 
     def __init__(
-        self, endpoint: str = "/graphql", title: str = "Opportunity graph", samples: Sequence[Sample] = ()
+        self,
+        endpoint: str = "/graphql",
+        title: str = "Opportunity graph",
+        samples: Sequence[Sample] = (),
+        credentials: Sequence[str] = (),
     ) -> None:
-        self._assets = {
-            posixpath.basename(file): Asset(content_type, (FOLDER / file).read_bytes())
-            for file, content_type in ASSETS.values()
-        }
+        """`credentials` are the headers of those that the page asks its user for."""
+        self._files = {file.name: file for file in BUILT.iterdir() if file.suffix in CONTENT_TYPES.keys() - {".md"}}
         self._samples = Asset("application/json", dumps([asdict(sample) for sample in samples]).encode())
-        values = {"title": title, "endpoint": posixpath.basename(endpoint) or "."}
         base = posixpath.dirname(endpoint)
-        values["samples"] = posixpath.relpath("/graphiql/samples.json", base)
-        for placeholder, (file, _) in ASSETS.items():
-            name = posixpath.basename(file)
-            url = posixpath.relpath(f"/graphiql/assets/{name}", base)
-            values[placeholder] = f"{url}?v={self._assets[name].version}"
+
+        def url(path: str) -> str:
+            return posixpath.relpath(f"/graphiql/{path}", base)
+
+        entry = loads((BUILT / "manifest.json").read_text("utf-8"))[ENTRY]
+        values = {
+            "title": title,
+            "endpoint": posixpath.basename(endpoint) or ".",
+            "samples": url("samples.json"),
+            "errors": url("errors.md"),
+            "credentials": " ".join(credentials),
+            "icon": url(ICON.name),
+            "style": url(f"assets/{entry['css'][0]}"),
+            "script": url(f"assets/{entry['file']}"),
+        }
         template = Template((FOLDER / "page.html").read_text(encoding="utf-8"))
-        self._page = template.substitute({name: html.escape(value) for name, value in values.items()})
+        self._page = Template(template.safe_substitute({name: html.escape(value) for name, value in values.items()}))
 
     def page(self, request: Request) -> Response:
         """Answer a browser's GET of the endpoint with the page. The caller has checked that it wants HTML."""
-        return HTMLResponse(self._page, headers=HEADERS)
+        nonce = token_urlsafe(16)
+        policy = Template(CONTENT_SECURITY_POLICY).substitute(nonce=nonce)
+        headers = HEADERS | {"Content-Security-Policy": policy}
+        return HTMLResponse(self._page.safe_substitute(nonce=nonce), headers=headers)
 
     def routes(self) -> list[Route]:
-        """Return the routes of the page's files and samples; the page itself belongs to the endpoint's own route."""
+        """Return the routes of the page's files; the page itself belongs to the endpoint's own route."""
         return [
-            Route("/graphiql/assets/{name}", self._asset, methods=["GET"]),
+            Route("/graphiql/assets/{name}", self._built, methods=["GET"]),
+            Route(f"/graphiql/{ICON.name}", lambda request: _asset(ICON).response(request), methods=["GET"]),
+            Route("/graphiql/errors.md", lambda request: _asset(ERRORS).response(request), methods=["GET"]),
             Route("/graphiql/samples.json", self._samples.response, methods=["GET"]),
         ]
 
     # Not `async`: Starlette then runs it in a thread, where the compression does not hold up other requests.
-    def _asset(self, request: Request) -> Response:
-        asset = self._assets.get(request.path_params["name"])
-        if asset is None:
+    def _built(self, request: Request) -> Response:
+        file = self._files.get(request.path_params["name"])
+        if file is None:
             return Response("Not found", status_code=404)
-        return asset.response(request, is_immutable=request.query_params.get("v") == asset.version)
+        return _asset(file).response(request, is_immutable=True)  # its name has a hash of its contents
