@@ -33,8 +33,6 @@ graphql(`
     }
     ... on ChartMogulOpportunity {
       rawType
-      winLikelihood
-      estimatedCloseDate
     }
   }
 `);
@@ -187,7 +185,6 @@ export const SOURCES = graphql(`
   query Sources {
     sources {
       name
-      capabilities
       status {
         asOf
         ageSeconds
@@ -217,6 +214,9 @@ export const ACCESS = graphql(`
     }
   }
 `);
+
+/** For whom any copy will do. */
+export const OF_ANY_AGE = { maxAgeSeconds: 10 * 365 * 86_400 };
 
 /** All that is known of a deal: as its source has it now, or as the copy has it, whatever its age. */
 export const DEAL_DETAILS = graphql(`

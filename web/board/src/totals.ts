@@ -4,7 +4,7 @@ import type { Total } from './documents';
 import { decimal } from './text';
 
 /** A currency and a kind of amount: `EUR/recurring`, `EUR/` where no kind is said, `/` for deals without a currency. */
-export const unitOf = ({ currency, kind }: Pick<Total, 'currency' | 'kind'>) => `${currency ?? ''}/${kind ?? ''}`;
+const unitOf = ({ currency, kind }: Pick<Total, 'currency' | 'kind'>) => `${currency ?? ''}/${kind ?? ''}`;
 
 /** Returns `EUR recurring`. */
 export function unitName(unit: string): string {
@@ -24,8 +24,6 @@ export function sumsOf(rows: Total[]): Sums {
       .sort((one, other) => other.count - one.count),
   };
 }
-
-export const sumText = ({ unit, amount }: { unit: string; amount: string }) => `${decimal(amount)} ${unitName(unit)}`;
 
 /** Returns the rows by the values of their keys from `first` on; null is a value. */
 export function grouped<Row extends Pick<Total, 'keys'>>(rows: Row[], length: number) {

@@ -1,5 +1,5 @@
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
-import { DEAL_DETAILS } from '../documents';
+import { DEAL_DETAILS, OF_ANY_AGE } from '../documents';
 import type { DealDetails } from '../documents';
 import { failures, sentence, sourceName, staleCode } from '../failures';
 import { useNavigation } from '../navigation';
@@ -10,8 +10,6 @@ import { ago, customerName, decimal, useNow } from '../text';
 import { DealFacts } from './DealFacts';
 import { SameCustomer } from './SameCustomer';
 
-/** Any copy will do: the source is asked beside it. */
-export const OF_ANY_AGE = { maxAgeSeconds: 10 * 365 * 86_400 };
 const LIVE_MILLISECONDS = 30_000;
 const OLD_MILLISECONDS = 120_000;
 

@@ -1,4 +1,4 @@
-import { SAME_CUSTOMER } from '../documents';
+import { OF_ANY_AGE, SAME_CUSTOMER } from '../documents';
 import type { CustomerMatch } from '../gql/graphql';
 import { sourceName } from '../failures';
 import { useNavigation } from '../navigation';
@@ -7,7 +7,6 @@ import { Notices } from '../parts/Notices';
 import { usePolled } from '../polled';
 import { useSession } from '../session';
 import { customerName, deals, money } from '../text';
-import { OF_ANY_AGE } from './DealDialog';
 
 const MATCHES: Record<CustomerMatch, string> = {
   SOURCE_ID: 'the same customer id',
