@@ -6,13 +6,14 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from sqlite3 import SQLITE_ERROR
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Engine, exc, make_url
 
 from store import memory, postgresql, sqlite
 from store.errors import StoreUnavailable as StoreUnavailable
 from store.migrations.upgrade import UnknownSchemaError, upgrade
+from store.queries import DirectReads, Query, Values
 from store.sequence import current, taken
 from store.threads import Threads
 
@@ -38,7 +39,9 @@ class Database:
     StoreUnavailable.
     """
 
-    def __init__(self, engine: Engine, *, threads: int, patience_seconds: float = PATIENCE_SECONDS) -> None:
+    def __init__(
+        self, engine: Engine, direct: DirectReads, *, threads: int, patience_seconds: float = PATIENCE_SECONDS
+    ) -> None:
         self.sequence = 0
         self.is_current = True
         """Whether what other processes have changed was learnt lately."""
@@ -48,16 +51,24 @@ class Database:
         self._writing = engine.execution_options(begin="IMMEDIATE")
         self._readers = Threads(threads, "store-reader")
         self._writer = Threads(min(threads, 1), "store-writer")
-        self._at_once = self._readers if is_server else Threads(0, "")
+        self._direct = direct
+        self._is_server = is_server
         self.patience_seconds = patience_seconds
 
-    async def read(self, work: Callable[[Connection], T], *, is_short: bool = False) -> T:
-        """Return what the work returns.
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """Return what the work returns."""
+        return await self._run(self._readers, partial(self._read, work))
 
-        `is_short`: it takes a millisecond or so, whatever is stored. In a store of this machine it is then done at
-        once, in the caller's thread: two threads that take turns at every row take twice as long for it.
+    async def fetch(self, query: Query, values: Values) -> list[tuple[Any, ...]]:
+        """Return the rows of a query that takes a millisecond or so, whatever is stored.
+
+        In a store of this machine it is done at once, in the caller's thread: two threads that take turns at every row
+        take twice as long for it. Where a file is kept by another process, a thread waits for it.
         """
-        return await self._run(self._at_once if is_short else self._readers, partial(self._read, work))
+        text, parameters = query.text(self._engine.dialect, values)
+        if not self._is_server and (rows := self._direct.fetch(text, parameters)) is not None:
+            return rows
+        return await self._run(self._readers, partial(self._fetch, text, parameters))
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """Return what the work returns, when it is committed."""
@@ -72,6 +83,7 @@ class Database:
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSING_SECONDS):
                 await asyncio.gather(self._readers.stop(), self._writer.stop())
+            self._direct.close()
             self._engine.dispose()
 
     async def _run(self, threads: Threads, work: Callable[[], T]) -> T:
@@ -90,6 +102,11 @@ class Database:
     def _read(self, work: Callable[[Connection], T]) -> T:
         with self._reading.connect() as connection:
             return work(connection)
+
+    def _fetch(self, text: str, parameters: Any) -> list[tuple[Any, ...]]:
+        if self._is_server and (rows := self._direct.fetch(text, parameters)) is not None:
+            return rows
+        return self._read(lambda connection: [tuple(row) for row in connection.exec_driver_sql(text, parameters)])
 
     def _write(self, work: Callable[[Connection], T]) -> T:
         with self._writing.connect() as connection:
@@ -149,8 +166,8 @@ async def open_database(
     if problem := problem_with(url):
         raise StoreUnavailable(problem)
     async with AsyncExitStack() as stack:
-        engine, name = _engine(url, threads + 2, stack)  # one writes, and one reads in the caller's thread
-        database = Database(engine, threads=threads)
+        engine, direct, name = _engine(url, threads + 1, stack)  # one writes
+        database = Database(engine, direct, threads=threads)
         stack.push_async_callback(database.close)
         await database.write(partial(_prepare, name))
         await database.poll()
@@ -160,14 +177,14 @@ async def open_database(
         yield database
 
 
-def _engine(url: str | None, connections: int, stack: AsyncExitStack) -> tuple[Engine, str]:
-    """Return an engine, and how a message names what it leads to."""
+def _engine(url: str | None, connections: int, stack: AsyncExitStack) -> tuple[Engine, DirectReads, str]:
+    """Return an engine, what reads beside it, and how a message names what it leads to."""
     if url and "://" in url:
         engine = postgresql.make_engine(url, connections)
-        return engine, "the database"
+        return engine, postgresql.direct_reads(engine), "the database"
     path = Path(url) if url else stack.enter_context(memory.private_folder()) / "deals.db"
     sqlite.protect(path)
-    return sqlite.make_engine(path, connections), str(path)
+    return sqlite.make_engine(path, connections), sqlite.direct_reads(path), str(path)
 
 
 def _prepare(name: str, connection: Connection) -> None:

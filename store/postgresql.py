@@ -1,8 +1,10 @@
 """PostgreSQL, by psycopg: a few connections that are looked at before they are used, and limits on what may hang."""
 
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import URL, Engine, create_engine, exc, make_url
+
+from store.queries import DirectReads
 
 DRIVER: Final = "postgresql+psycopg"
 
@@ -48,6 +50,21 @@ def make_engine(url: str, connections: int) -> Engine:
         hide_parameters=True,
         connect_args={"options": options, "connect_timeout": connect_timeout, "application_name": "opportunity-graph"},
     )
+
+
+def direct_reads(engine: Engine) -> DirectReads:
+    """Return what reads by single statements: prepared, in binary, and without a transaction around each."""
+    from psycopg import Error
+
+    def open_cursor() -> Any:
+        connection: Any = engine.raw_connection()
+        raw = connection.driver_connection
+        connection.detach()
+        raw.autocommit = True
+        raw.execute("SET default_transaction_read_only = on")
+        return raw.cursor(binary=True)
+
+    return DirectReads(open_cursor, (Error, exc.SQLAlchemyError))
 
 
 def reason(url: URL, error: exc.DBAPIError) -> str:
