@@ -27,7 +27,7 @@ PRAGMAS: Final = {
     "foreign_keys": "ON",
     "secure_delete": "FAST",
     "temp_store": "MEMORY",
-    "journal_size_limit": 64 * 2**20,
+    "journal_size_limit": 4 * 2**20,  # what a log has between two checkpoints; a large change leaves a longer one
 }
 
 REASONS: Final = {
