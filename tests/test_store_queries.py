@@ -41,6 +41,25 @@ async def test_a_query_gives_what_the_statement_gives(store_url: str) -> None:
             assert {type(row) for row in rows} == {tuple}
 
 
+async def test_queries_are_counted_as_short_reads(store_url: str) -> None:
+    told: list[tuple[str, bool]] = []
+    async with open_database(store_url, threads=1) as database:
+        database.on_work = lambda kind, seconds, has_failed: told.append((kind, has_failed))
+        await database.fetch(Query(some(id="")), {"wanted_id": ""})
+    assert told == [("short read", False)]
+
+
+async def test_a_store_that_has_come_in_anothers_place_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "deals.db"
+    async with open_database(str(path), threads=1, poll_seconds=600) as database:
+        await database.write(lambda it: upsert(it, [stores.deal()]))
+        assert len(await database.fetch(Query(some(id="")), {"wanted_id": ""})) == 1
+        for end in ("", "-wal", "-shm"):
+            (tmp_path / f"deals.db{end}").unlink()
+        await database.poll()
+        assert await database.fetch(Query(some(id="")), {"wanted_id": ""}) == []
+
+
 async def test_each_query_sees_what_was_committed_before_it(store_url: str) -> None:
     async with open_database(store_url, threads=1) as database:
         query = Query(some(id=""))
@@ -110,6 +129,7 @@ async def test_a_file_that_another_process_keeps_to_itself_does_not_hold_up_the_
 
 
 def test_what_reads_in_the_event_loop_waits_for_no_lock(tmp_path: Path) -> None:
+    sqlite.protect(tmp_path / "deals.db")
     reads = sqlite.direct_reads(tmp_path / "deals.db")
     assert reads.fetch("PRAGMA busy_timeout", ()) == [(0,)]
     reads.close()
