@@ -69,7 +69,8 @@ schema-diff: $(VENV)/installed  ## List breaking changes of the schema: make sch
 fuzz: $(VENV)/installed  ## Fuzz for some minutes
 	FUZZ_EXAMPLES=5000 COMPILED_EXAMPLES=5000 $(BIN)/python -m pytest tests/test_fuzz*.py tests/test_redaction.py \
 		tests/test_engine_compiler.py tests/test_engine_documents.py tests/test_paging.py \
-		tests/test_store_pages.py tests/test_store_conditions.py tests/test_store_summaries.py tests/test_sync_hour.py
+		tests/test_store_pages.py tests/test_store_conditions.py tests/test_store_summaries.py tests/test_sync_hour.py \
+		tests/test_deals_filters.py tests/test_deals_postgresql.py tests/test_engine_compiled_listing.py
 
 bench: $(VENV)/installed  ## Measure beside what people would pick instead: about 45 minutes
 	$(INSTALL) '.[bench]'
