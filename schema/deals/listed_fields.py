@@ -20,7 +20,7 @@ from schema.access import PERSONAL, is_marked
 from schema.chartmogul import ChartMogulForecastCategory
 from schema.opportunity import Opportunity, OpportunitySource, OpportunityStatus
 from schema.sources import MAPPINGS
-from store.pages import SOURCE
+from store.paging import SOURCE
 from store.tables import ORDERABLE
 
 
