@@ -17,7 +17,7 @@ from resolvers.nexudus import NEXUDUS
 from resolvers.registry import SOURCES
 from resolvers.resilience.transport import TransportSettings
 from resolvers.setting_names import misspelt
-from resolvers.settings import BadSettings, Secret, Settings, read, read_text
+from resolvers.settings import BadSettings, Secret, Settings, check_url, read, read_text
 from resolvers.source import SourceSettings
 from schema.deals.exchange_rates import BadRates, ExchangeRates, read_rates
 from schema.people import BadPeople, Person, read_people
@@ -48,12 +48,18 @@ class ServerSettings(Settings, frozen=True, kw_only=True):
     port: Annotated[int, Meta(ge=0, le=65535)] = 8000
     graphiql: bool | None = None
     upstream_cost: bool = False
+    error_docs_url: str | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Format = "text"
     access_log: bool = False
     metrics: bool = False
     status_page: bool = False
     shutdown_delay_seconds: Annotated[float, Meta(ge=0, le=600)] = 3.0
+
+    def problems(self) -> Iterable[str]:
+        """Yield what is malformed."""
+        if self.error_docs_url and (fault := check_url(self.error_docs_url)):
+            yield f"ERROR_DOCS_URL: {fault}"
 
 
 class StoreSettings(Settings, frozen=True, kw_only=True):

@@ -19,7 +19,7 @@ from httpclient.client import open_session
 from resolvers.settings import Count, Seconds, Secret, Settings, check_url, read_text, variables
 from schema.access import SCOPES, Access
 from web.auth.api_keys import ApiKeys, read_keys
-from web.auth.callers import Caller, Callers
+from web.auth.callers import API_KEY, Caller, Callers
 from web.auth.cors import Cors, LoopbackOrigins, check_origin
 from web.auth.csrf import comes_from_here, is_loopback
 from web.concurrency_limit import ConcurrencyLimit
@@ -162,6 +162,11 @@ class SecurityParts:
     def requires_credentials(self) -> bool:
         """Whether a caller has to show a credential."""
         return self.knows_callers and not self._behind_proxy
+
+    @property
+    def page_credentials(self) -> tuple[str, ...]:
+        """The headers of the credentials that a page may ask its user for: not the key of a gateway."""
+        return (*([API_KEY] if self.general.api_keys else []), *(["Authorization"] if self.jwt.issuer else []))
 
     @property
     def kind(self) -> str:

@@ -4,6 +4,10 @@ Run `python server.py`, or under uvicorn's own command as `docs/operating.md` ha
 """
 
 import gc
+import signal
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # until the server runs, Ctrl-C ends the process without a traceback
 
 # What modules make while they are loaded is there to stay. To look through all of it for garbage time and again, while
 # it grows, was a seventh of the start.
@@ -59,10 +63,11 @@ from schema.deals.export_request import PARAMETERS as EXPORT_PARAMETERS
 from schema.deals.export_request import Encode, ExportArguments, open_export
 from schema.deals.listed_fields import closed_fields
 from schema.deals.service import Deals
+from schema.errors import add_docs
 from schema.execution import build_engine
 from schema.people import PEOPLE
 from security import Security
-from store.database import StoreUnavailable, open_database
+from store.database import StoreUnavailable, check_database, open_database
 from sync.service import open_sync
 from sync.settings import DAY_SECONDS
 from web.access_log import AccessLog
@@ -75,6 +80,7 @@ from web.graphiql.page import GraphiQL, Sample
 from web.health import Health
 from web.not_found import not_found
 from web.parameters import GraphQLParams
+from web.schema_text import SchemaText
 
 if TYPE_CHECKING:
     from metrics.counts import Counts
@@ -89,6 +95,9 @@ PATH = "/graphql"
 
 EXPORT = "/export/opportunities"
 """Where lists are as files; their formats are its endings."""
+
+SCHEMA = "/schema.graphql"
+"""Where the schema is as a file, for whoever may introspect it."""
 
 METRICS = "/metrics"
 """Where Prometheus reads, if it may."""
@@ -116,6 +125,7 @@ def create_app(
     *,
     clock: Callable[[], float] = monotonic,
     wall_clock: Callable[[], float] = time,
+    faults: Sequence[str] = (),
 ) -> Application:
     """Return the ASGI application; without settings those of the environment, which end the process if malformed.
 
@@ -147,11 +157,16 @@ def create_app(
         suggests_names=not settings.security.general.production,
     )
 
+    def documented(found: Answer) -> Answer:
+        if found.errors and settings.server.error_docs_url:
+            add_docs(found.errors, settings.server.error_docs_url)
+        return found
+
     def refused(answer: Answer, status: int | None = None) -> GraphQLResponse:
         code = answer.code
         if counts is not None:
             counts.on_refused_document(code)
-        return GraphQLResponse(answer.body(), is_request_error=status is None, status=status, code=code)
+        return GraphQLResponse(documented(answer).body(), is_request_error=status is None, status=status, code=code)
 
     async def answer(params: GraphQLParams) -> GraphQLResponse:
         document = engine.read(params.query or "")
@@ -186,7 +201,7 @@ def create_app(
         # What failed, or tells of the way it came, is another answer the next time.
         validator = None if found.errors or found.extensions else context.validator
         return GraphQLResponse(
-            found.body(), found.is_request_error, validator=validator, operation_name=name, code=code
+            documented(found).body(), found.is_request_error, validator=validator, operation_name=name, code=code
         )
 
     async def open_table(given: Mapping[str, Any], caller: Caller) -> Table:
@@ -218,7 +233,7 @@ def create_app(
                 tracer = await stack.enter_async_context(open_tracer(settings.otel_variables, program_version()))
             session = await stack.enter_async_context(open_session())
             await stack.enter_async_context(security.open())
-            sources = await stack.enter_async_context(_simulated_sources()) if settings.demo else settings.sources
+            sources = await stack.enter_async_context(_simulated_sources(faults)) if settings.demo else settings.sources
             for source in SOURCES:
                 if (given := sources[source.name]).is_configured:
                     schedulers[source.name] = open_scheduler(
@@ -256,11 +271,14 @@ def create_app(
             health.is_ready = False
         logger.info("stopped: %s", settings.in_short)
 
-    graphiql = GraphiQL(samples=samples()) if settings.shows_graphiql else None
+    graphiql = (
+        GraphiQL(samples=samples(), credentials=settings.security.page_credentials) if settings.shows_graphiql else None
+    )
     page = graphiql.page if graphiql else None
     endpoint = GraphQLEndpoint(answer, page=page, security=security.security, clock=clock)
     home = Route("/", lambda _: RedirectResponse(PATH))
-    routes = [home, *health.routes(), *(graphiql.routes() if graphiql else ())]
+    schema_text = Route(SCHEMA, SchemaText(answer, security.security))
+    routes = [home, schema_text, *health.routes(), *(graphiql.routes() if graphiql else ())]
     if settings.security.general.allows_exports:
         export_arguments = ExportArguments(schema)
         routes += [
@@ -357,8 +375,11 @@ def _refusals() -> Iterator[None]:
         raise HTTPError(status, error.message, code=error.code, retryable=error.retryable) from None
 
 
-def check_store(settings: AllSettings) -> None:
-    """Open the store once before the server starts; raises `BadSettings`. Later outages only stop lists."""
+def check_store(settings: AllSettings, *, opens: bool = True) -> None:
+    """Open the store once before the server starts; raises `BadSettings`. Later outages only stop lists.
+
+    Without `opens` it is seen whether it could be opened, and nothing is changed.
+    """
 
     async def open_once() -> None:
         async with open_database(settings.store.address, threads=0):
@@ -367,6 +388,9 @@ def check_store(settings: AllSettings) -> None:
     if settings.store.store_url is None:
         return
     try:
+        if not opens:
+            check_database(settings.store.address)
+            return
         with ThreadPoolExecutor(1) as pool:  # uvicorn's own command makes the application in a running loop
             pool.submit(asyncio.run, open_once()).result()
     except StoreUnavailable as error:
@@ -389,14 +413,15 @@ def _print_problems(error: BadSettings) -> None:
 
 
 @asynccontextmanager
-async def _simulated_sources() -> AsyncIterator[dict[str, SourceSettings]]:
-    from simulator import Simulator  # a server of real sources never loads it
+async def _simulated_sources(faults: Sequence[str]) -> AsyncIterator[dict[str, SourceSettings]]:
+    from simulator import Simulator, parse_faults  # a server of real sources never loads it
 
     simulator = Simulator(is_demo=True)
+    simulator.fail(parse_faults(faults))
     async with simulator.serve() as urls:
-        logging.getLogger("opportunity_graph.demo").info(
-            "the simulated sources fail on demand: %s/faults", urls.control
-        )
+        log = logging.getLogger("opportunity_graph.demo").info
+        log("the simulated sources fail on demand: %s/faults", urls.control)
+        log("the records of the simulated sources: %s/deals", urls.control)
         # Unrationed like the simulator: nobody's account suffers from a demo.
         given = simulator.environment(urls) | {f"{source.name}_RATIONED".upper(): "false" for source in SOURCES}
         yield {source.name: read(source.settings, given) for source in SOURCES}
@@ -411,12 +436,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--host", help="address to listen on (HOST, else 127.0.0.1)")
     parser.add_argument("--port", help="port to listen on, 0 for any free one (PORT, else 8000)")
     parser.add_argument("--demo", action="store_true", help="serve simulated sources; no credentials needed")
-    parser.add_argument("--check-config", action="store_true", help="check the settings and exit")
+    parser.add_argument(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="SOURCE=FAULT",
+        help="let a simulated source fail, such as nexudus=500; may be given several times",
+    )
+    parser.add_argument(
+        "--check-config",
+        action="store_true",
+        help="check the settings and the store, and exit",
+    )
     flags = parser.parse_args(arguments)
     given = {"HOST": flags.host, "PORT": flags.port}
     try:
+        _check_faults(flags.fault, demo=flags.demo)
         settings = AllSettings(variables() | {k: v for k, v in given.items() if v is not None}, demo=flags.demo)
         if flags.check_config:
+            check_store(settings, opens=False)
             print(_summary(settings))
             return 0
         check_store(settings)
@@ -426,7 +464,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     _set_up_logging(settings.server)
     print(_greeting(settings, listener), flush=True)
-    app = create_app(settings)
+    app = create_app(settings, faults=flags.fault)
     _spare_the_garbage_collector()
     config = uvicorn.Config(
         app,
@@ -449,10 +487,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     server = DrainingServer(config, app.state.health, drain_seconds=settings.server.shutdown_delay_seconds)
     app.state.server_state = server.server_state
     try:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         server.run(sockets=several_at_once(listener))
     except KeyboardInterrupt:
         print("\nStopped.")
     return 0
+
+
+def _check_faults(faults: Sequence[str], *, demo: bool) -> None:
+    if not faults:
+        return
+    if not demo:
+        raise BadSettings(["--fault: only simulated sources fail on demand; add --demo"])
+    from simulator import parse_faults
+
+    try:
+        parse_faults(faults)
+    except ValueError as error:
+        raise BadSettings([f"--fault: {error}"]) from None
 
 
 def _spare_the_garbage_collector() -> None:
@@ -506,7 +558,10 @@ def _greeting(settings: AllSettings, listener: socket.socket) -> str:
         "From a shell:\n\n"
         f"  curl {url} -H 'Content-Type: application/json' \\\n"
         '    -d \'{"query": "{ nexudusOpportunity(sourceId: \\"1427000501\\") { status stageName } }"}\'\n\n'
-        "Next: ask for an id that does not exist, or for one that cannot be one. Ctrl-C ends it.\n\n"
+        "Next: ask for an id that does not exist, or for one that cannot be one. Let a source fail:\n\n"
+        "  .venv/bin/python server.py --demo --fault nexudus=500\n\n"
+        "or while it runs, at the addresses in the log below, which also has that of the sources' records. Ctrl-C ends "
+        "it.\n\n"
         f"Open this in a browser:\n{url}"
     )
 

@@ -47,8 +47,9 @@ class Engine:
         self._restricted = restricted
         self._errors = errors
         self._extensions = extensions
+        self._suggests_names = suggests_names
         self._limits = limits or QueryLimits()
-        self._cost_limits = CostLimits(schema, self._limits, records.listings, records.nested_page_sizes)
+        self._cost_limits = CostLimits(schema, self._limits, records.listings, records.nested_listings)
         self._fallbacks = Fallbacks()
         self.compiled = 0
         """How many operations were executed as compiled."""
@@ -108,7 +109,9 @@ class Engine:
             if compiled.shared.bytes != before:
                 self._documents.recount(document)
         if result is None:
-            result = await execute_with_graphql_core(schema, document.tree, variables, operation_name, context)
+            result = await execute_with_graphql_core(
+                schema, document.tree, variables, operation_name, context, suggests_names=self._suggests_names
+            )
             AnswerSize(most).check(result.data)
         else:
             self.compiled += 1
@@ -121,6 +124,8 @@ async def execute_with_graphql_core(
     variables: dict[str, Any] | None,
     operation_name: str | None,
     context: Context,
+    *,
+    suggests_names: bool = True,
 ) -> ExecutionResult:
     """Return what graphql-core's executor gives: the measure of every answer."""
     result = execute(
@@ -130,5 +135,6 @@ async def execute_with_graphql_core(
         variable_values=variables,
         operation_name=operation_name,
         executor_class=StrawberryGraphQLCoreExecutionContext,
+        hide_suggestions=not suggests_names,
     )
     return await result if isawaitable(result) else result
