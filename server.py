@@ -186,18 +186,20 @@ def create_app(
         loaders = Loaders(schedulers, operation)
         access = settings.security.access(params.caller)
         context = Context(loaders, operation, access, deals=deals, record_urls=settings.record_urls)
-        started = perf_counter()
+        started, name = perf_counter(), document.operation_name(params.operation_name)
         code: str | None = "INTERNAL_SERVER_ERROR"  # where it raises
         try:
             found = await engine.answer(document, params.variables, params.operation_name, context)
             code = found.code
+        except asyncio.CancelledError:
+            code = "cancelled"  # its client has gone
+            raise
         finally:
             loaders.close()
             if span is not None:
                 span.end(code=code)
-        name = document.operation_name(params.operation_name)
-        if counts is not None:
-            counts.on_operation(name, code, perf_counter() - started, operation)
+            if counts is not None:
+                counts.on_operation(name, code, perf_counter() - started, operation)
         # What failed, or tells of the way it came, is another answer the next time.
         validator = None if found.errors or found.extensions else context.validator
         return GraphQLResponse(
