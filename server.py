@@ -123,6 +123,7 @@ def create_app(
     PEOPLE.know(settings.people)
     schedulers: dict[str, Scheduler] = {}
     deals: Deals | None = None
+    record_urls = settings.record_urls
     closed = closed_fields(custom_attributes_too=settings.security.general.custom_attributes_are_personal)
     health = Health()
     metrics = _open_metrics() if settings.server.metrics else None
@@ -152,7 +153,7 @@ def create_app(
         operation = UpstreamContext(settings.transport.operation_deadline_seconds, wants_fresh=params.wants_fresh)
         loaders = Loaders(schedulers, operation)
         access = settings.security.access(params.caller)
-        context = Context(loaders, operation, access, deals=deals, record_urls=settings.record_urls)
+        context = Context(loaders, operation, access, deals=deals, record_urls=record_urls)
         started = perf_counter()
         try:
             found = await engine.answer(document, params.variables, params.operation_name, context)
