@@ -50,6 +50,8 @@ class Engine:
         self._limits = limits or QueryLimits()
         self._cost_limits = CostLimits(schema, self._limits, records.listings, records.nested_page_sizes)
         self._fallbacks = Fallbacks()
+        self.compiled = 0
+        """How many operations were executed as compiled."""
         reader = Reader(schema, records, self._cost_limits, errors, self._fallbacks, suggests_names=suggests_names)
         self._documents: Documents[Answer] = Documents(
             reader.read, most_characters=self._limits.max_characters, most_bytes=max_document_bytes
@@ -108,6 +110,8 @@ class Engine:
         if result is None:
             result = await execute_with_graphql_core(schema, document.tree, variables, operation_name, context)
             AnswerSize(most).check(result.data)
+        else:
+            self.compiled += 1
         return result
 
 

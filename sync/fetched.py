@@ -13,6 +13,7 @@ from resolvers.source import Record
 from resolvers.stored_record import decode
 from store import sweeps
 from store.deals import Deal, Evidence, StoredDeal, count_alive, deal_id, delete, find, upsert
+from store.errors import StoreUnavailable
 from sync.job import SECOND, Parts
 from sync.rows import Read
 
@@ -86,6 +87,8 @@ class FetchedRecords:
         waiting, self._waiting = self._waiting, {}
         try:
             await self._write(waiting)
+        except StoreUnavailable:  # which has told the log itself
+            pass
         except Exception as error:
             logger.warning(
                 "%s: %d records could not be stored: %s", self._parts.account.label, len(waiting), type(error).__name__

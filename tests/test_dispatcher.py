@@ -1,7 +1,7 @@
 """`resolvers.fetching.dispatcher`: that whoever waits has an outcome, whatever becomes of a fetch, and that no
 permit is lost.
 
-`resolvers.fetching.upstream_context` holds what a fetch is paid from.
+`resolvers.fetching.batch` makes the fetch of some ids, `resolvers.fetching.upstream_context` is what it is paid from.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ from resolvers.fetching.dispatcher import Dispatcher
 from resolvers.fetching.fair_queue import KeyRequest, Waiter
 from resolvers.fetching.upstream_context import SharedFetch, UpstreamContext
 from resolvers.resilience.circuit_breaker import Verdict
+from resolvers.telemetry import BatchSent, Event
 from tests import loops
 from tests.fakes import RecordingPermit
 
@@ -25,6 +26,7 @@ class Bench:
     """Flights of a client that gives, when it may, what it is made with; one of them is under way."""
 
     source = "there"
+    tracer = None
 
     def __init__(self, outcomes: Any, *, landing: Exception | None = None) -> None:
         self.transport = self
@@ -32,6 +34,7 @@ class Bench:
         self.may_go_on = asyncio.Event()
         self.permit = RecordingPermit()
         self.landed: list[Any] = []
+        self.events: list[Event] = []
         self.failed: list[Exception] = []
         self._landing = landing
         client: Any = self
@@ -40,6 +43,9 @@ class Bench:
         self.wanted = KeyRequest("1", self.operation)
         self.wanted.join(Waiter(self.operation))
         self.dispatcher.start([self.wanted], self.permit)
+
+    def telemetry(self, event: Event) -> None:
+        self.events.append(event)
 
     async def fetch_many(self, ids: Sequence[str], shared_fetch: SharedFetch) -> Any:
         assert ids == ["1"]
@@ -115,4 +121,8 @@ async def test_who_rides_along_is_told_so_and_does_not_pay() -> None:
     shared_fetch.count_request("there")
     assert (bench.operation.usage("there").requests, bench.operation.usage("there").joined) == (1, 0)
     assert (other.usage("there").requests, other.usage("there").joined) == (0, 1)
+    assert [(event.keys, event.operations) for event in bench.events if isinstance(event, BatchSent)] == [
+        (1, 1),
+        (2, 2),
+    ]
     bench.dispatcher.cancel(shared_fetch)

@@ -1,6 +1,6 @@
 """Sends the queued ids of one source: as many with each permit as a request can carry, in a task for each request.
 
-What it does is done for several operations, so it runs in an empty context: the log would show the request id of one.
+This is done for several operations, so in a context of its own: the log would show the request id of one.
 """
 
 import asyncio
@@ -8,20 +8,20 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from contextvars import Context
 
-from resolvers.errors import UpstreamUnavailable
+from resolvers.errors import UpstreamError, UpstreamUnavailable
+from resolvers.fetching.batch import Batch, begin, end
 from resolvers.fetching.fair_queue import FairQueue, KeyRequest
+from resolvers.fetching.served import serve
 from resolvers.fetching.upstream_context import Permit, SharedFetch, UpstreamContext
 from resolvers.resilience.circuit_breaker import Verdict
 from resolvers.source import Client, Outcome
-
-Batch = list[KeyRequest]
+from resolvers.telemetry import NotSent
 
 
 class Dispatcher:
     """The queue of one source, and its running fetches.
 
-    `on_done` is called with a batch and its outcomes, `on_error` with a batch that cannot be fetched and why: its
-    waiters would wait for ever otherwise.
+    `on_done` is called with a batch and its outcomes, `on_error` with one that cannot be fetched and why.
     """
 
     def __init__(
@@ -32,6 +32,7 @@ class Dispatcher:
         on_error: Callable[[Batch, Exception], None],
     ) -> None:
         self._client = client
+        self._transport = client.transport
         self._on_done = on_done
         self._on_error = on_error
         self._queue = FairQueue()
@@ -39,16 +40,17 @@ class Dispatcher:
         self._dispatching: asyncio.Handle | asyncio.Task[None] | None = None
         self._is_acquiring = False
 
-    def add(self, key_requests: Iterable[KeyRequest], loop: asyncio.AbstractEventLoop) -> None:
-        """Queue ids, and send what may be sent now."""
+    def add(self, key_requests: Iterable[KeyRequest], operation: UpstreamContext) -> None:
+        """Queue ids of an operation, and send what may be sent now."""
+        now = operation.now()
         for key_request in key_requests:
-            self._queue.add(key_request)
+            self._queue.add(key_request, now)
         if self._dispatching is not None:
             return
         if self._client.batch_size == 1:
             Context().run(self._dispatch)
         else:  # in the next turn: ids that others request in this one can share the batch
-            self._dispatching = loop.call_soon(self._dispatch, context=Context())
+            self._dispatching = operation.loop.call_soon(self._dispatch, context=Context())
 
     def remove(self, key_request: KeyRequest) -> None:
         """Take an id out of the queue that nobody waits for any more."""
@@ -67,7 +69,7 @@ class Dispatcher:
 
     def delay(self, operation: UpstreamContext, further: int) -> float:
         """Return in how many seconds the `further`-th id that the operation queues now would be sent."""
-        rate_limiter = self._client.transport.rate_limiter
+        rate_limiter = self._transport.rate_limiter
         position = further
         if self._queue:
             position = self._queue.position(operation, self._queue.length(operation) + further)
@@ -76,7 +78,7 @@ class Dispatcher:
 
     def fitting(self, operation: UpstreamContext, count: int) -> int:
         """Return how many of `count` new ids could be sent early enough for their response to be in time."""
-        left = operation.deadline - operation.now() - self._client.transport.shortest_exchange_seconds
+        left = operation.deadline - operation.now() - self._transport.shortest_exchange_seconds
         if not count or self.delay(operation, count) <= left:
             return count
         return bisect_right(range(1, count + 1), left, key=lambda further: self.delay(operation, further))
@@ -100,32 +102,32 @@ class Dispatcher:
                     permit = await self._permit()
                     self.start(self._queue.pop(self._client.batch_size), permit)
                 except Exception as error:  # the source's, or a fault of ours
-                    self._on_error(self._queue.pop(), error)
+                    refused = self._queue.pop()
+                    if isinstance(error, UpstreamError):
+                        self._transport.telemetry(NotSent(self._transport.source, len(refused), error.code))
+                    self._on_error(refused, error)
         finally:
             self._dispatching = None
 
     async def _permit(self) -> Permit:
         preparation = SharedFetch(self._queue.contexts)
+        serve(preparation)
         self._is_acquiring = True
         try:
             await self._client.prepare(preparation)
-            return await self._client.transport.acquire(preparation)
+            return await self._transport.acquire(preparation)
         finally:
             self._is_acquiring = False
 
     def start(self, batch: Batch, permit: Permit) -> None:
-        """Fetch a batch in a task of its own; the permit is for its first request, which counts for the first owner."""
+        """Fetch a batch in a task of its own; the permit is for its first request."""
         if not batch:
             permit.release(Verdict.NONE)
             return
-        owner = batch[0].owner
-        contexts = batch[0].contexts if len(batch) == 1 else lambda: {w.operation for one in batch for w in one.waiters}
-        shared_fetch = SharedFetch(contexts, owner=owner, permit=permit)
-        for one in batch:
-            one.shared_fetch = shared_fetch
-            if one.owner is not owner:
-                one.owner.usage(self._client.transport.source).joined += 1
-        task = shared_fetch.loop.create_task(self._fetch(shared_fetch, batch), context=Context())
+        shared_fetch = begin(batch, permit, self._transport)
+        context = Context()
+        context.run(serve, shared_fetch)
+        task = shared_fetch.loop.create_task(self._fetch(shared_fetch, batch), context=context)
         self._running[shared_fetch] = task, batch
 
     async def _fetch(self, shared_fetch: SharedFetch, batch: Batch) -> None:
@@ -133,11 +135,11 @@ class Dispatcher:
         try:
             outcomes = await self._client.fetch_many([one.source_id for one in batch], shared_fetch)
         except asyncio.CancelledError:
-            outcomes = UpstreamUnavailable(self._client.transport.source, detail="the fetch was cancelled")
+            outcomes = UpstreamUnavailable(self._transport.source, detail="the fetch was cancelled")
         except Exception as error:
             outcomes = error
         self._running.pop(shared_fetch, None)
-        shared_fetch.release_permit()
+        end(batch, shared_fetch, outcomes)
         if not isinstance(outcomes, Exception):
             try:
                 self._on_done(batch, outcomes)

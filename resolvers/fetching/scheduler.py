@@ -31,7 +31,8 @@ from resolvers.resilience.concurrency_limiter import ConcurrencyLimiter
 from resolvers.resilience.rate_limiter import RateLimiter
 from resolvers.resilience.transport import Transport, TransportSettings
 from resolvers.source import Client, FetchCustomer, Listing, Outcome, Record, Source, SourceSettings
-from resolvers.telemetry import Telemetry
+from resolvers.telemetry import NotSent, Telemetry
+from resolvers.tracing import Tracer
 
 NO_STALE_ANSWER = (UpstreamUnauthorized, UpstreamForbidden)
 """A source that refuses this server access must not be served from what it allowed before."""
@@ -77,6 +78,11 @@ class Scheduler:
     def fetch_customer(self) -> FetchCustomer | None:
         """What fetches a customer of the source's records, if these do not have its names."""
         return self._client.fetch_customer
+
+    @property
+    def cached_records(self) -> int:
+        """How many records the cache has, fresh or stale."""
+        return len(self._cache)
 
     def cached(self, source_id: str, operation: UpstreamContext) -> Entry | None:
         """Return the fresh entry of the cache, if there is one and the operation may use it; awaits nothing."""
@@ -161,13 +167,14 @@ class Scheduler:
         fitting = self._dispatcher.fitting(operation, len(new))
         if late := new[fitting:]:
             refusal = self._over_budget(self._dispatcher.delay(operation, fitting + len(late)))
+            self._client.transport.telemetry(NotSent(self.source, len(late), refusal.code))
             for key_request in late:
                 key_request.settle(refusal)
             del new[fitting:]
         if new:
             for key_request in new:
                 self._key_requests[key_request.source_id] = key_request
-            self._dispatcher.add(new, operation.loop)
+            self._dispatcher.add(new, operation)
         return found
 
     def _over_budget(self, delay: float) -> UpstreamRateLimited:
@@ -243,6 +250,7 @@ def open_scheduler(
     telemetry: Telemetry,
     *,
     clock: Callable[[], float] = monotonic,
+    tracer: Tracer | None = None,
 ) -> Scheduler:
     """Return the scheduler of a source that has credentials. `clock`, in seconds, is that of all its parts."""
     rate_limiter = RateLimiter(source.name, source.rates if settings.rationed else (), clock=clock)
@@ -255,6 +263,7 @@ def open_scheduler(
         concurrency_limiter=concurrency_limiter,
         rate_limiter=rate_limiter,
         clock=clock,
+        tracer=tracer,
     )
     client, customers = source.open(settings, transport), None
     if client.fetch_customer is not None:

@@ -14,11 +14,8 @@ from httpclient.client import Request
 from resolvers.errors import UpstreamError
 from resolvers.fetching.upstream_context import SharedFetch
 from resolvers.nexudus.list_doubts import ListDoubts
-from resolvers.nexudus.page import read_page
+from resolvers.nexudus.page import ROWS_FAULTS, read_page
 from resolvers.source import Outcome
-
-ROWS_FAULTS = frozenset({400, 500})
-"""Statuses of a list that one of its rows may be to blame for: asked for again, it would answer the same."""
 
 Halves = dict[tuple[str, ...], dict[str, Outcome] | None]
 """Halves of a list, and what came of each; None if it failed."""
