@@ -140,6 +140,7 @@ def create_app(
     PEOPLE.know(settings.people)
     schedulers: dict[str, Scheduler] = {}
     deals: Deals | None = None
+    record_urls = settings.record_urls
     tracer: OpenTelemetryTracer | None = None
     counts = _open_counts() if settings.server.metrics or settings.shows_status else None
     closed = closed_fields(custom_attributes_too=settings.security.general.custom_attributes_are_personal)
@@ -185,7 +186,7 @@ def create_app(
         )
         loaders = Loaders(schedulers, operation)
         access = settings.security.access(params.caller)
-        context = Context(loaders, operation, access, deals=deals, record_urls=settings.record_urls)
+        context = Context(loaders, operation, access, deals=deals, record_urls=record_urls)
         started, name = perf_counter(), document.operation_name(params.operation_name)
         code: str | None = "INTERNAL_SERVER_ERROR"  # where it raises
         try:

@@ -7,10 +7,7 @@ others are queued. There is one scheduler for each source, shared by all request
 runs in an empty context, or the log would show the request id of one.
 """
 
-import asyncio
-from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
-from contextvars import Context
 from time import monotonic
 from weakref import ref
 
@@ -25,18 +22,16 @@ from resolvers.errors import (
 )
 from resolvers.fetching.customer_client import CustomerClient, cache_settings
 from resolvers.fetching.diagnostics import Diagnostics
-from resolvers.fetching.fair_queue import PENDING, FairQueue, KeyRequest, Waiter
+from resolvers.fetching.dispatcher import Dispatcher
+from resolvers.fetching.fair_queue import PENDING, KeyRequest, Waiter
 from resolvers.fetching.record_cache import Entry, RecordCache
 from resolvers.fetching.record_store import RecordStore, copies, instead_of_failures
-from resolvers.fetching.served import serve
-from resolvers.fetching.shared_fetch import SharedFetches
-from resolvers.fetching.upstream_context import Permit, SharedFetch, Stale, UpstreamContext, Usage
-from resolvers.resilience.circuit_breaker import Verdict
+from resolvers.fetching.upstream_context import Stale, UpstreamContext, Usage
 from resolvers.resilience.concurrency_limiter import ConcurrencyLimiter
 from resolvers.resilience.rate_limiter import RateLimiter
 from resolvers.resilience.transport import Transport, TransportSettings
 from resolvers.source import Client, FetchCustomer, Listing, Outcome, Record, Source, SourceSettings
-from resolvers.telemetry import BatchSent, NotSent, Telemetry
+from resolvers.telemetry import NotSent, Telemetry
 from resolvers.tracing import Tracer
 
 NO_STALE_ANSWER = (UpstreamUnauthorized, UpstreamForbidden)
@@ -64,11 +59,8 @@ class Scheduler:
         self._client = client
         self._cache = cache
         self._key_requests: dict[str, KeyRequest] = {}
-        self._queue = FairQueue()
-        self._shared_fetches = SharedFetches(client, on_done=self._on_done, on_error=self._settle)
+        self._dispatcher = Dispatcher(client, on_done=self._on_done, on_error=self._on_error)
         self._diagnostics = Diagnostics(self.source, client.transport.telemetry)
-        self._dispatching: asyncio.Handle | asyncio.Task[None] | None = None
-        self._is_acquiring = False
         self.record_store: RecordStore | None = None
         """Where records are kept for longer, if anywhere."""
 
@@ -172,38 +164,18 @@ class Scheduler:
                 usage.joined += 1
             key_request.join(waiter)
             found.append(key_request)
-        fitting, now = self._fitting(len(new), operation), operation.now()
-        for key_request in new[:fitting]:
-            self._key_requests[key_request.source_id] = key_request
-            self._queue.add(key_request, now)
+        fitting = self._dispatcher.fitting(operation, len(new))
         if late := new[fitting:]:
-            refusal = self._over_budget(self._delay(operation, len(late)))
+            refusal = self._over_budget(self._dispatcher.delay(operation, fitting + len(late)))
             self._client.transport.telemetry(NotSent(self.source, len(late), refusal.code))
             for key_request in late:
                 key_request.settle(refusal)
-        if fitting and self._dispatching is None:
-            if self._client.batch_size == 1:
-                Context().run(self._dispatch)
-            else:  # in the next turn: ids that others request in this one can share the batch
-                self._dispatching = operation.loop.call_soon(self._dispatch, context=Context())
+            del new[fitting:]
+        if new:
+            for key_request in new:
+                self._key_requests[key_request.source_id] = key_request
+            self._dispatcher.add(new, operation)
         return found
-
-    def _fitting(self, count: int, operation: UpstreamContext) -> int:
-        """Return how many of `count` new ids could be sent early enough for their response to be in time."""
-        transport = self._client.transport
-        left = operation.deadline - operation.now() - transport.shortest_exchange_seconds
-        if not count or self._delay(operation, count) <= left:
-            return count
-        return bisect_right(range(1, count + 1), left, key=lambda further: self._delay(operation, further))
-
-    def _delay(self, operation: UpstreamContext, further: int) -> float:
-        """Return in how many seconds the `further`-th id that the operation queues now would be sent."""
-        rate_limiter = self._client.transport.rate_limiter
-        position = further
-        if self._queue:
-            position = self._queue.position(operation, self._queue.length(operation) + further)
-        requests = -(-position // self._client.batch_size)
-        return rate_limiter.delay(requests - (self._is_acquiring and rate_limiter.waiters > 0))
 
     def _over_budget(self, delay: float) -> UpstreamRateLimited:
         return UpstreamRateLimited(self.source, detail="own budget", retry_after_seconds=round(delay, 1))
@@ -232,61 +204,13 @@ class Scheduler:
             if one.waiters or one.outcome is not PENDING:
                 continue
             if one.is_queued:
-                self._queue.remove(one)
+                self._dispatcher.remove(one)
                 self._forget(one)
             elif has_hung_up and one.shared_fetch is not None and not one.shared_fetch.weight:
                 # At a deadline it ends by itself, and the breaker gets to know that the source took too long.
                 # At once, or somebody might still join; and several may have waited for it.
-                for other in self._shared_fetches.cancel(one.shared_fetch):
+                for other in self._dispatcher.cancel(one.shared_fetch):
                     self._forget(other)
-
-    def _dispatch(self) -> None:
-        """Send what may be sent at once; a task sends the rest, a permit at a time."""
-        self._dispatching = None
-        client = self._client
-        try:
-            while self._queue and client.is_ready and (permit := client.transport.try_acquire()):
-                self._send(permit)
-        except Exception as error:  # a fault of ours: those who wait have to know
-            self._settle(self._queue.pop(), error)
-        if self._queue:
-            self._dispatching = asyncio.create_task(self._dispatch_slowly())
-
-    async def _dispatch_slowly(self) -> None:
-        try:
-            while self._queue:
-                try:
-                    await self._dispatch_one()
-                except Exception as error:  # the source's, or a fault of ours
-                    refused = self._queue.pop()
-                    if isinstance(error, UpstreamError):
-                        self._diagnostics.report(error)
-                        self._client.transport.telemetry(NotSent(self.source, len(refused), error.code))
-                    self._settle(refused, error)
-        finally:
-            self._dispatching = None
-
-    async def _dispatch_one(self) -> None:
-        preparation = SharedFetch(self._queue.contexts)
-        serve(preparation)
-        self._is_acquiring = True
-        try:
-            await self._client.prepare(preparation)
-            permit = await self._client.transport.acquire(preparation)
-        finally:
-            self._is_acquiring = False
-        self._send(permit)
-
-    def _send(self, permit: Permit) -> None:
-        """Send as many queued ids as one request can carry."""
-        if batch := self._queue.pop(self._client.batch_size):
-            shared_fetch = self._shared_fetches.start(batch, permit)
-            waited_seconds = shared_fetch.started_at - min([one.queued_at for one in batch])
-            self._client.transport.telemetry(
-                BatchSent(self.source, len(batch), shared_fetch.weight, max(0.0, waited_seconds))
-            )
-        else:
-            permit.release(Verdict.NONE)
 
     def _on_done(self, batch: list[KeyRequest], outcomes: list[Outcome]) -> None:
         for one, outcome in zip(batch, outcomes, strict=True):
@@ -306,10 +230,12 @@ class Scheduler:
             self._forget(one)
             one.settle(outcome)
 
-    def _settle(self, batch: Iterable[KeyRequest], outcome: Exception) -> None:
+    def _on_error(self, batch: Iterable[KeyRequest], error: Exception) -> None:
+        if isinstance(error, UpstreamError):
+            self._diagnostics.report(error)
         for one in batch:
             self._forget(one)
-            one.settle(outcome)
+            one.settle(error)
 
     def _forget(self, key_request: KeyRequest) -> None:
         if self._key_requests.get(key_request.source_id) is key_request:
