@@ -13,7 +13,7 @@ COPY pyproject.toml constraints.txt README.md LICENSE ./
 RUN --mount=type=secret,id=ca \
     if [ -s /run/secrets/ca ]; then export PIP_CERT=/run/secrets/ca; fi \
  && python3 -m venv /venv \
- && /venv/bin/python -m pip install --no-cache-dir --disable-pip-version-check --constraint constraints.txt . \
+ && /venv/bin/python -m pip install --no-cache-dir --disable-pip-version-check --constraint constraints.txt '.[tracing]' \
  && /venv/bin/python -m pip uninstall --yes --quiet pip
 
 # hadolint ignore=DL3006
@@ -21,20 +21,22 @@ FROM ${BASE}
 COPY --from=build /venv /venv
 ENV PATH=/venv/bin:/usr/local/bin:/usr/bin:/bin
 WORKDIR /app
-COPY server.py configuration.py security.py lru.py logs.py metrics.py LICENSE ./
+COPY server.py configuration.py security.py lru.py logs.py LICENSE ./
 COPY engine engine
 COPY httpclient httpclient
 COPY httpserver httpserver
+COPY metrics metrics
 COPY resolvers resolvers
 COPY schema schema
 COPY store store
 COPY sync sync
+COPY tracing tracing
 COPY web web
 COPY simulator simulator
 COPY examples/queries examples/queries
 COPY docs/errors.md docs/errors.md
 # Nothing can be written later, so each start would compile them again.
-RUN python -m compileall -q server.py configuration.py security.py lru.py logs.py metrics.py engine httpclient httpserver resolvers schema store sync web simulator
+RUN python -m compileall -q server.py configuration.py security.py lru.py logs.py engine httpclient httpserver metrics resolvers schema store sync tracing web simulator
 
 USER 65534
 # Who can reach the container is said by the ports that are published, so the demo may listen there.

@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Two for each processor: tests wait for processes and deadlines about as long as they compute.
 WORKERS := $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
 
-.PHONY: help demo test test-programs test-source test-bench test-soak gateways check schema schema-diff fuzz bench bench-lists bench-beside bench-layers bench-growth bench-inside bench-flow soak soak-budget board graphiql image test-image sbom clean
+.PHONY: help demo test test-programs test-source test-bench test-soak gateways check schema schema-diff fuzz bench bench-lists bench-beside bench-layers bench-observed bench-growth bench-inside bench-flow soak soak-budget board graphiql image test-image sbom clean
 
 help:  ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -22,7 +22,7 @@ $(VENV)/server: pyproject.toml constraints.txt | $(BIN)/python
 	@touch $@
 
 $(VENV)/installed: pyproject.toml constraints.txt | $(BIN)/python
-	$(INSTALL) '.[test,check]'
+	$(INSTALL) '.[test,check,tracing]'
 	@touch $(VENV)/server $@
 
 demo: $(VENV)/server  ## Serve the graph over simulated upstreams, no credentials needed
@@ -69,7 +69,8 @@ schema-diff: $(VENV)/installed  ## List breaking changes of the schema: make sch
 fuzz: $(VENV)/installed  ## Fuzz for some minutes
 	FUZZ_EXAMPLES=5000 COMPILED_EXAMPLES=5000 $(BIN)/python -m pytest tests/test_fuzz*.py tests/test_redaction.py \
 		tests/test_engine_compiler.py tests/test_engine_documents.py tests/test_paging.py \
-		tests/test_store_pages.py tests/test_store_conditions.py tests/test_store_summaries.py tests/test_sync_hour.py
+		tests/test_store_pages.py tests/test_store_conditions.py tests/test_store_summaries.py tests/test_sync_hour.py \
+		tests/test_deals_filters.py tests/test_deals_postgresql.py tests/test_engine_compiled_listing.py
 
 bench: $(VENV)/installed  ## Measure beside what people would pick instead: about 45 minutes
 	$(INSTALL) '.[bench]'
@@ -85,6 +86,9 @@ bench-beside: $(VENV)/installed  ## Measure beside an older checkout: make bench
 
 bench-layers: $(VENV)/installed  ## Measure what each layer that is there for speed buys
 	$(BIN)/python -m benchmarks.layers
+
+bench-observed: $(VENV)/installed  ## Measure what metrics, traces and a line for each request cost
+	$(BIN)/python -m benchmarks.observed
 
 bench-growth: $(VENV)/installed  ## Measure what grows with ids, documents and time
 	$(BIN)/python -m benchmarks.growth

@@ -25,6 +25,7 @@ from security import SECURITY, SecurityParts
 from store.customer_deals import Link
 from store.database import problem_with
 from sync.settings import SyncSettings
+from tracing import settings as tracing
 
 DEMO_PACE = {
     "SYNC_INCREMENT_SECONDS": "5",
@@ -53,6 +54,7 @@ class ServerSettings(Settings, frozen=True, kw_only=True):
     log_format: Format = "text"
     access_log: bool = False
     metrics: bool = False
+    status_page: bool = False
     shutdown_delay_seconds: Annotated[float, Meta(ge=0, le=600)] = 3.0
 
     def problems(self) -> Iterable[str]:
@@ -127,6 +129,8 @@ class AllSettings:
             *(source.settings for source in SOURCES),
         ]
         problems += misspelt(structs, variables)
+        problems += tracing.problems(variables)
+        self.otel_variables = {name: text for name, text in variables.items() if name.startswith("OTEL_")}
         if problems:
             raise BadSettings(problems)
 
@@ -140,9 +144,14 @@ class AllSettings:
         """What an operator wants to know of a process, without a secret: version, sources, authentication, store."""
         sources = ["simulated"] if self.demo else [name for name, given in self.sources.items() if given.is_configured]
         return (
-            f"version {_version()}, sources {' '.join(sources)}, "
+            f"version {program_version()}, sources {' '.join(sources)}, "
             f"authentication {self.security.kind}, store {kind_of(self.store.address) if self.has_store else 'none'}"
         )
+
+    @property
+    def are_operations_traced(self) -> bool:
+        """Whether spans are exported, as OpenTelemetry's own variables say."""
+        return tracing.are_traced(self.otel_variables)
 
     @property
     def has_store(self) -> bool:
@@ -166,6 +175,11 @@ class AllSettings:
             return ()
 
     @property
+    def shows_status(self) -> bool:
+        """Whether there is a status page: where STATUS_PAGE says so, and in the demo."""
+        return self.server.status_page or self.demo
+
+    @property
     def shows_graphiql(self) -> bool:
         """Whether a browser gets GraphiQL: as GRAPHIQL says, else everywhere but in production."""
         return self._shows(self.server.graphiql)
@@ -186,7 +200,8 @@ def kind_of(address: str | None) -> str:
     return "postgresql" if address.startswith("postgresql") else "sqlite"
 
 
-def _version() -> str:
+def program_version() -> str:
+    """Return the version of this program, as it was installed."""
     try:
         return version("opportunity-graph")
     except PackageNotFoundError:  # a checkout whose packages were installed by hand

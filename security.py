@@ -27,6 +27,7 @@ from web.download import DownloadLimits
 from web.endpoint import RequestPolicy
 from web.manifest import read_manifest
 from web.persisted_documents import Mode, PersistedDocuments
+from web.refusals import Refusals
 
 SAY_WHO = (
     "say who may call: set JWT_ISSUER, JWT_AUDIENCE and JWT_JWKS_URL for frontends, API_KEYS for machines, "
@@ -216,9 +217,9 @@ class SecurityParts:
         """Return the limits of an operation."""
         return QueryLimits(**{name: getattr(self.limits, name) for name in self.limits.__struct_fields__})
 
-    def middleware(self, *, demo: bool) -> list[Middleware]:
-        """Return what surrounds every page, the outermost first."""
-        return [Middleware(Cors, self.general.origins(demo=demo))]
+    def middleware(self, refusals: Refusals, *, demo: bool) -> list[Middleware]:
+        """Return what surrounds every page, the outermost first; `refusals` counts what they refuse."""
+        return [Middleware(Cors, self.general.origins(demo=demo), refusals)]
 
 
 class Security:

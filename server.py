@@ -30,13 +30,15 @@ from time import monotonic, perf_counter, time
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
+from asgi_correlation_id import correlation_id
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.responses import RedirectResponse
 from starlette.routing import Route
 
-from configuration import AllSettings, ServerSettings, variables
+from configuration import AllSettings, ServerSettings, program_version, variables
 from engine.answer import Answer
+from engine.documents import Document
 from httpclient.client import open_session
 from httpserver.connection import ConnectionLimits
 from httpserver.envelope import Envelope
@@ -54,6 +56,7 @@ from resolvers.settings import BadSettings, read
 from resolvers.source import SourceSettings
 from resolvers.telemetry import Event, log_events
 from schema import build_restricted_schema, build_schema
+from schema.access import READ_OPPORTUNITIES
 from schema.context import Context
 from schema.deals.columns import columns
 from schema.deals.export_request import PARAMETERS as EXPORT_PARAMETERS
@@ -82,7 +85,9 @@ from web.parameters import GraphQLParams
 from web.schema_text import SchemaText
 
 if TYPE_CHECKING:
-    from metrics import Metrics
+    from metrics.counts import Counts
+    from metrics.service import Metrics
+    from tracing.spans import OpenTelemetryTracer, TracedSpan
 
 gc.freeze()  # else the first collection would make up for it
 gc.enable()
@@ -135,9 +140,10 @@ def create_app(
     PEOPLE.know(settings.people)
     schedulers: dict[str, Scheduler] = {}
     deals: Deals | None = None
+    tracer: OpenTelemetryTracer | None = None
+    counts = _open_counts() if settings.server.metrics or settings.shows_status else None
     closed = closed_fields(custom_attributes_too=settings.security.general.custom_attributes_are_personal)
     health = Health()
-    metrics = _open_metrics() if settings.server.metrics else None
     security = Security(settings.security, demo=settings.demo, clock=clock, wall_clock=wall_clock)
     schema = build_schema()
     engine = build_engine(
@@ -158,34 +164,48 @@ def create_app(
             add_docs(found.errors, settings.server.error_docs_url)
         return found
 
+    def refused(answer: Answer, status: int | None = None) -> GraphQLResponse:
+        code = answer.code
+        if counts is not None:
+            counts.on_refused_document(code)
+        return GraphQLResponse(documented(answer).body(), is_request_error=status is None, status=status, code=code)
+
     async def answer(params: GraphQLParams) -> GraphQLResponse:
         document = engine.read(params.query or "")
         if isinstance(document, Answer):
-            return GraphQLResponse(documented(document).body(), is_request_error=True)
+            return refused(document)
         if params.is_get and document.kind_of(params.operation_name) not in ("query", None):
-            return GraphQLResponse(
-                engine.refusal("Over GET only queries are executed.", BadUserInput.code).body(), status=405
-            )
-        operation = UpstreamContext(settings.transport.operation_deadline_seconds, wants_fresh=params.wants_fresh)
+            return refused(engine.refusal("Over GET only queries are executed.", BadUserInput.code), status=405)
+        span = None if tracer is None else _begin_span(tracer, params, document)
+        operation = UpstreamContext(
+            settings.transport.operation_deadline_seconds,
+            wants_fresh=params.wants_fresh,
+            request_id=correlation_id.get(),
+            span=span,
+        )
         loaders = Loaders(schedulers, operation)
         access = settings.security.access(params.caller)
         context = Context(loaders, operation, access, deals=deals, record_urls=settings.record_urls)
         started = perf_counter()
+        code: str | None = "INTERNAL_SERVER_ERROR"  # where it raises
         try:
             found = await engine.answer(document, params.variables, params.operation_name, context)
+            code = found.code
         finally:
             loaders.close()
-        if metrics is not None:
-            code = found.errors[0]["extensions"]["code"] if found.errors else None
-            metrics.on_operation(
-                document.operation_name(params.operation_name), code, perf_counter() - started, operation
-            )
+            if span is not None:
+                span.end(code=code)
+        name = document.operation_name(params.operation_name)
+        if counts is not None:
+            counts.on_operation(name, code, perf_counter() - started, operation)
         # What failed, or tells of the way it came, is another answer the next time.
         validator = None if found.errors or found.extensions else context.validator
-        return GraphQLResponse(documented(found).body(), is_request_error=found.is_request_error, validator=validator)
+        return GraphQLResponse(
+            documented(found).body(), found.is_request_error, validator=validator, operation_name=name, code=code
+        )
 
     async def open_table(given: Mapping[str, Any], caller: Caller) -> Table:
-        operation = UpstreamContext(settings.transport.operation_deadline_seconds)
+        operation = UpstreamContext(settings.transport.operation_deadline_seconds, request_id=correlation_id.get())
         context = Context(Loaders({}, operation), operation, settings.security.access(caller), deals=deals)
         with _refusals():
             export = await open_export(export_arguments, given, context)
@@ -200,23 +220,28 @@ def create_app(
 
     def report(event: Event) -> None:
         log_events(event)
-        if metrics is not None:
-            metrics.on_event(event)
+        if counts is not None:
+            counts.on_event(event)
 
     @asynccontextmanager
     async def lifespan(_: object) -> AsyncIterator[None]:
-        nonlocal deals
+        nonlocal deals, tracer
         async with AsyncExitStack() as stack:
+            if settings.are_operations_traced:
+                from tracing.exporter import open_tracer  # what nobody has configured need not be installed
+
+                tracer = await stack.enter_async_context(open_tracer(settings.otel_variables, program_version()))
             session = await stack.enter_async_context(open_session())
             await stack.enter_async_context(security.open())
             sources = await stack.enter_async_context(_simulated_sources(faults)) if settings.demo else settings.sources
             for source in SOURCES:
                 if (given := sources[source.name]).is_configured:
                     schedulers[source.name] = open_scheduler(
-                        source, given, session, settings.transport, report, clock=clock
+                        source, given, session, settings.transport, report, clock=clock, tracer=tracer
                     )
             if settings.has_store:
                 database = await stack.enter_async_context(open_database(settings.store.address))
+                database.on_work = counts.on_store_work if counts is not None else None
                 sync = await stack.enter_async_context(
                     open_sync(
                         database,
@@ -238,6 +263,8 @@ def create_app(
                     links=settings.store.links,
                     clock=wall_clock,
                 )
+            if metrics is not None:
+                await stack.enter_async_context(metrics.written())
             health.is_ready = True
             logger.info("started: %s", settings.in_short)
             yield
@@ -269,35 +296,75 @@ def create_app(
             )
             for format_ in (CSV, NDJSON)
         ]
-    if metrics is not None:
-        from metrics import MetricsPage
-
-        shown = MetricsPage(
-            metrics,
-            policy=security.security,
+    app: Application
+    metrics = None
+    if counts is not None:
+        metrics = _open_metrics(
+            counts,
             engine=engine,
             responses=endpoint.response_cache,
+            refusals=security.security.refusals,
             schedulers=schedulers,
+            server=lambda: app.state.server_state,
             statuses=lambda: deals.sync.statuses if deals else None,
         )
-        routes.append(Route(METRICS, shown))
+        routes += _pages_of(metrics, settings, security)
     layers = [
         Middleware(Envelope),
         *([Middleware(AccessLog)] if settings.server.access_log else ()),
-        *settings.security.middleware(demo=settings.demo),
+        *settings.security.middleware(security.security.refusals, demo=settings.demo),
         Middleware(AtPath, PATH, endpoint),
     ]
     pages = {HTTPException: not_found}
     app = Application(routes=routes, middleware=layers, lifespan=lifespan, exception_handlers=pages)
     app.router.redirect_slashes = False  # its redirects go wherever `Host` says, and a POST is not repeated by all
     app.state.endpoint, app.state.health = endpoint, health
+    app.state.on_refusal = security.security.refusals.add_unseen
+    app.state.server_state = None
     return app
 
 
-def _open_metrics() -> "Metrics":
-    from metrics import Metrics  # a server that nobody measures does not load it
+def _open_counts() -> "Counts":
+    from metrics.counts import Counts  # a server that nobody measures does not load it
+    from metrics.names import Names
 
-    return Metrics()
+    return Counts(Names())
+
+
+def _open_metrics(counts: "Counts", *, statuses: Callable[[], Any], **parts: Any) -> "Metrics":
+    from metrics.exposition import open_exposition
+    from metrics.readings import Readings
+    from metrics.service import Metrics
+
+    readings = Readings(version=program_version(), names=counts.names, **parts)
+    return Metrics(counts, readings, open_exposition(os.environ), statuses=statuses)
+
+
+def _pages_of(metrics: "Metrics", settings: AllSettings, security: Security) -> list[Route]:
+    """Return the pages that show the numbers: for Prometheus, and for people."""
+    from metrics.overview import overview
+    from metrics.page import MetricsPage
+    from web.status.page import StatusPage
+
+    async def data() -> dict[str, Any]:
+        return overview(await metrics.collect(), {source.name: source.title for source in SOURCES}, now=time())
+
+    found = [Route(METRICS, MetricsPage(metrics, security.security))] if settings.server.metrics else []
+    if settings.shows_status:
+        found += StatusPage(data, security.security, scope=READ_OPPORTUNITIES).routes()
+    return found
+
+
+def _begin_span(tracer: "OpenTelemetryTracer", params: GraphQLParams, document: Document) -> "TracedSpan":
+    """Begin the span of an operation, below the one that its request names."""
+    names = (b"traceparent", b"tracestate")
+    given = {} if params.headers is None else {one.decode(): params.headers.combined(one) for one in names}
+    return tracer.operation(
+        {name: value.decode("latin-1") for name, value in given.items() if value},
+        kind=document.kind_of(params.operation_name) or "operation",
+        name=document.operation_name(params.operation_name),
+        request_id=correlation_id.get(),
+    )
 
 
 @contextmanager
@@ -408,7 +475,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 head_timeout_seconds=settings.security.general.request_body_timeout_seconds,
                 max_body_bytes=settings.security.general.max_request_bytes,
                 half_close_seconds=settings.transport.operation_deadline_seconds + 1,
-            )
+            ),
+            app.state.on_refusal,
         ),
         log_config=None,
         access_log=False,
@@ -419,6 +487,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         timeout_graceful_shutdown=ceil(settings.transport.operation_deadline_seconds) + 1,
     )
     server = DrainingServer(config, app.state.health, drain_seconds=settings.server.shutdown_delay_seconds)
+    app.state.server_state = server.server_state
     try:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         server.run(sockets=several_at_once(listener))

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
+from time import perf_counter
 from typing import Final, TypeVar
 
 from sqlalchemy import Connection, exc, make_url
@@ -17,6 +18,8 @@ from store.sequence import current, raise_above, taken
 from store.threads import Threads
 
 T = TypeVar("T")
+
+OnWork = Callable[[str, float, bool], None]
 
 PATIENCE_SECONDS: Final = 30.0
 """A call that takes longer fails; its thread goes on until the database answers."""
@@ -57,6 +60,9 @@ class Database:
         self._writer = Threads(min(threads, 1), "store-writer")
         self._at_once = self._readers if is_server else Threads(0, "")
         self.patience_seconds = patience_seconds
+        self.on_work: OnWork | None = None
+        """Is told of each call, when it has ended: what it was (`read`, `short read` or `write`), the seconds that it
+        took with the time in the queue, and whether the store was unavailable."""
 
     async def read(self, work: Callable[[Connection], T], *, is_short: bool = False) -> T:
         """Return what the work returns.
@@ -64,11 +70,12 @@ class Database:
         `is_short`: it takes a millisecond or so, whatever is stored. In a store of this machine it is then done at
         once, in the caller's thread: two threads that take turns at every row take twice as long for it.
         """
-        return await self._run(self._at_once if is_short else self._readers, partial(self._read, work), Use.READ)
+        threads, kind = (self._at_once, "short read") if is_short else (self._readers, "read")
+        return await self._run(kind, threads, partial(self._read, work), Use.READ)
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """Return what the work returns, when it is committed."""
-        return await self._run(self._writer, partial(self._write, work), Use.WRITTEN)
+        return await self._run("write", self._writer, partial(self._write, work), Use.WRITTEN)
 
     async def poll(self) -> None:
         """Learn of what other processes have changed, and take up a store that has come in this one's place."""
@@ -76,7 +83,7 @@ class Database:
             self._lost = GONE
             self._failed(Use.WRITTEN, GONE)
         if self._lost is not None:
-            await self._run(self._writer, self._reopen, Use.WRITTEN)
+            await self._run("write", self._writer, self._reopen, Use.WRITTEN)
         known = self.sequence
         try:
             number = await self.read(current)
@@ -94,7 +101,19 @@ class Database:
                 await asyncio.gather(self._readers.stop(), self._writer.stop())
             self._engine.dispose()
 
-    async def _run(self, threads: Threads, work: Callable[[], T], use: Use) -> T:
+    async def _run(self, kind: str, threads: Threads, work: Callable[[], T], use: Use) -> T:
+        if self.on_work is None:
+            return await self._work(threads, work, use)
+        started, has_failed = perf_counter(), False
+        try:
+            return await self._work(threads, work, use)
+        except StoreUnavailable:
+            has_failed = True
+            raise
+        finally:
+            self.on_work(kind, perf_counter() - started, has_failed)
+
+    async def _work(self, threads: Threads, work: Callable[[], T], use: Use) -> T:
         try:
             async with asyncio.timeout(self.patience_seconds):
                 result = await threads.run(work)

@@ -75,7 +75,7 @@ PROGRAMS = frozenset(
     for name in (
         "benchmarks board_browser board_outages_browser graphiql_browser httpserver_envelope_upgrade "
         "httpserver_shutdown image proxies server sync_kill adding_a_source engine_documents_memory sync_hour "
-        "store_postgresql fuzz fuzz_framing fuzz_replies"
+        "store_postgresql deals_postgresql fuzz fuzz_framing fuzz_replies status_browser"
     ).split()
 )
 """The files that start other programs, look at memory or at hours, or try much at random: `make test-programs`."""

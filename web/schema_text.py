@@ -38,7 +38,7 @@ class SchemaText:
         try:
             response: ASGIApp = await self._respond(request)
         except HTTPError as error:
-            self._policy.refusals.add(request, error)
+            self._policy.refusals.add(request.headers, error)
             response = error.response()
         except Exception as error:
             response = internal_error(error)
