@@ -6,7 +6,7 @@ FROM python:3.13-slim
 WORKDIR /app
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 RUN python -m pip install --no-cache-dir --constraint constraints.txt .
-COPY server.py configuration.py security.py lru.py logs.py metrics.py ./
+COPY server.py configuration.py security.py lru.py loans.py logs.py metrics.py ./
 COPY engine engine
 COPY httpclient httpclient
 COPY httpserver httpserver
@@ -18,7 +18,7 @@ COPY web web
 COPY simulator simulator
 COPY examples/queries examples/queries
 # Nothing can be written later, so each start would compile them again.
-RUN python -m compileall -q server.py configuration.py security.py lru.py logs.py metrics.py engine httpclient httpserver resolvers schema store sync web simulator
+RUN python -m compileall -q server.py configuration.py security.py lru.py loans.py logs.py metrics.py engine httpclient httpserver resolvers schema store sync web simulator
 
 USER 65534
 # Who can reach the container is said by the ports that are published, so the demo may listen there.

@@ -20,8 +20,11 @@ import textwrap
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager
+from functools import partial
 from math import ceil
+from multiprocessing import parent_process
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import monotonic, perf_counter, time
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +33,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.responses import RedirectResponse
 from starlette.routing import Route
+from uvicorn.config import STARTUP_FAILURE
 
 from configuration import AllSettings, ServerSettings, variables
 from engine.answer import Answer
@@ -39,6 +43,7 @@ from httpserver.envelope import Envelope
 from httpserver.http_errors import HTTPError
 from httpserver.protocol import protocol
 from httpserver.shutdown import DrainingServer, several_at_once
+from httpserver.workers import Workers
 from logs import open_handler
 from resolvers import stored_record
 from resolvers.errors import BadUserInput, ResolverError
@@ -46,6 +51,7 @@ from resolvers.fetching.scheduler import Scheduler, open_scheduler
 from resolvers.fetching.upstream_context import UpstreamContext
 from resolvers.loaders import Loaders
 from resolvers.registry import SOURCES
+from resolvers.resilience.shared_limits import SharedLimits
 from resolvers.settings import BadSettings, read
 from resolvers.source import SourceSettings
 from resolvers.telemetry import Event, log_events
@@ -75,6 +81,8 @@ from web.parameters import GraphQLParams
 
 if TYPE_CHECKING:
     from metrics import Metrics
+    from store.leases import Leases
+    from store.session import Session
 
 gc.freeze()  # else the first collection would make up for it
 gc.enable()
@@ -193,13 +201,27 @@ def create_app(
             session = await stack.enter_async_context(open_session())
             await stack.enter_async_context(security.open())
             sources = await stack.enter_async_context(_simulated_sources()) if settings.demo else settings.sources
-            for source in SOURCES:
-                if (given := sources[source.name]).is_configured:
-                    schedulers[source.name] = open_scheduler(
-                        source, given, session, settings.transport, report, clock=clock
-                    )
+            database = leases = store_session = None
             if settings.has_store:
                 database = await stack.enter_async_context(open_database(settings.store.address))
+            if settings.shares_store and settings.store.address:
+                leases, store_session = await stack.enter_async_context(
+                    _open_shared(settings.store.address, may_sync=settings.sync.enabled)
+                )
+            for source in SOURCES:
+                if (given := sources[source.name]).is_configured:
+                    shared = None
+                    if leases is not None:
+                        shared = SharedLimits(
+                            source.name, leases.of(source.name), share=settings.server.share, clock=clock
+                        )
+                    scheduler = open_scheduler(
+                        source, given, session, settings.transport, report, clock=clock, shared_limits=shared
+                    )
+                    schedulers[source.name] = scheduler
+                    if shared is not None:
+                        await stack.enter_async_context(shared.running())
+            if database is not None:
                 sync = await stack.enter_async_context(
                     open_sync(
                         database,
@@ -209,6 +231,7 @@ def create_app(
                         tombstone_seconds=settings.store.store_tombstone_days * DAY_SECONDS,
                         clock=clock,
                         wall_clock=wall_clock,
+                        session=store_session,
                     )
                 )
                 deals = Deals(
@@ -288,6 +311,19 @@ def _refusals() -> Iterator[None]:
         raise HTTPError(status, error.message, code=error.code, retryable=error.retryable) from None
 
 
+@asynccontextmanager
+async def _open_shared(address: str, *, may_sync: bool) -> "AsyncIterator[tuple[Leases, Session]]":
+    """Open what the processes of a store agree through, beside the store itself."""
+    from store.leases import open_leases  # which load what only PostgreSQL needs
+    from store.session import open_session as open_store_session
+
+    async with (
+        open_leases(address) as leases,
+        open_store_session(address, may_lead=may_sync) as session,
+    ):
+        yield leases, session
+
+
 def check_store(settings: AllSettings) -> None:
     """Open the store once before the server starts; raises `BadSettings`. Later outages only stop lists."""
 
@@ -308,11 +344,23 @@ def _settings_or_exit() -> AllSettings:
     """Return the environment's settings. For uvicorn's own command, which would show a traceback."""
     try:
         settings = AllSettings(variables())
+        if problems := [*settings.several_processes(_workers_of_uvicorn(), 1, "uvicorn --workers")]:
+            raise BadSettings(problems)
         check_store(settings)
         return settings
     except BadSettings as error:
         _print_problems(error)
-        sys.exit(2)
+        # Its supervisor would start a worker again that ends in any other way than by the first of these.
+        sys.exit(STARTUP_FAILURE if _workers_of_uvicorn() > 1 else 2)
+
+
+def _workers_of_uvicorn() -> int:
+    """Return how many processes uvicorn's own command was told to start, if this is one of them."""
+    if parent_process() is None:
+        return 1
+    told = re.search(r"\0--workers[=\0](\d+)", "\0".join(["", *sys.argv]))
+    number = told[1] if told else os.environ.get("WEB_CONCURRENCY", "1")
+    return int(number) if number.isdecimal() else 1
 
 
 def _print_problems(error: BadSettings) -> None:
@@ -341,10 +389,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--host", help="address to listen on (HOST, else 127.0.0.1)")
     parser.add_argument("--port", help="port to listen on, 0 for any free one (PORT, else 8000)")
+    parser.add_argument("--workers", help="processes to serve with, on one machine (WORKERS, else 1)")
     parser.add_argument("--demo", action="store_true", help="serve simulated sources; no credentials needed")
     parser.add_argument("--check-config", action="store_true", help="check the settings and exit")
     flags = parser.parse_args(arguments)
-    given = {"HOST": flags.host, "PORT": flags.port}
+    given = {"HOST": flags.host, "PORT": flags.port, "WORKERS": flags.workers}
     try:
         settings = AllSettings(variables() | {k: v for k, v in given.items() if v is not None}, demo=flags.demo)
         if flags.check_config:
@@ -357,6 +406,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     _set_up_logging(settings.server)
     print(_greeting(settings, listener), flush=True)
+    if settings.server.workers == 1:
+        return _serve(settings, listener)
+    with _metrics_of_several(settings) as on_end:
+        gc.freeze()  # so that the workers go on sharing it
+        return Workers(settings.server.workers, partial(_serve, settings, listener), on_end=on_end).run()
+
+
+@contextmanager
+def _metrics_of_several(settings: AllSettings) -> Iterator[Callable[[int], None]]:
+    """Give the workers a folder in which prometheus-client adds up their metrics; yield what to do as one ends."""
+    if not settings.server.metrics:
+        yield lambda _: None
+        return
+    with TemporaryDirectory(prefix="opportunity-graph-") as folder:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+
+        def on_end(process_id: int) -> None:
+            from prometheus_client.multiprocess import mark_process_dead
+
+            mark_process_dead(process_id, folder)  # type: ignore[no-untyped-call] # theirs
+
+        yield on_end
+
+
+def _serve(settings: AllSettings, listener: socket.socket) -> int:
+    """Serve on a listener until told to stop; return the exit status."""
     app = create_app(settings)
     _spare_the_garbage_collector()
     config = uvicorn.Config(
@@ -381,7 +456,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         server.run(sockets=several_at_once(listener))
     except KeyboardInterrupt:
         print("\nStopped.")
-    return 0
+    return 0 if server.started else STARTUP_FAILURE
 
 
 def _spare_the_garbage_collector() -> None:

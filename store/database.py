@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine, exc, make_url
 from store import memory, postgresql, sqlite
 from store.errors import StoreUnavailable as StoreUnavailable
 from store.migrations.upgrade import UnknownSchemaError, upgrade
+from store.notices import CHANGED, notify
 from store.sequence import current, taken
 from store.threads import Threads
 
@@ -38,12 +39,15 @@ class Database:
     StoreUnavailable.
     """
 
+    is_shared = False
+    """Whether other processes, on other machines even, may use the store."""
+
     def __init__(self, engine: Engine, *, threads: int, patience_seconds: float = PATIENCE_SECONDS) -> None:
         self.sequence = 0
         self.is_current = True
         """Whether what other processes have changed was learnt lately."""
         self._engine = engine
-        is_server = engine.dialect.name == "postgresql"
+        self.is_shared = is_server = engine.dialect.name == "postgresql"
         self._reading = engine.execution_options(**postgresql.READ_ONLY) if is_server else engine
         self._writing = engine.execution_options(begin="IMMEDIATE")
         self._readers = Threads(threads, "store-reader")
@@ -96,6 +100,8 @@ class Database:
             with connection.begin():
                 result = work(connection)
                 number = taken(connection)
+                if number and self.is_shared:
+                    notify(connection, CHANGED)
             self._learn(number)
         return result
 

@@ -29,6 +29,12 @@ class FetchedCustomers:
             self._waiting[source_id] = record, self._parts.now() - int(age_seconds * SECOND)
             self._has_come.set()
 
+    has_fresh = True
+
+    async def fresh(self, ids: Sequence[str], seconds: float) -> Mapping[str, tuple[Record, float]]:
+        """Return the stored copies, however old: sync renews them."""
+        return await self.find(ids)
+
     async def find(self, ids: Sequence[str]) -> Mapping[str, tuple[Record, float]]:
         """Return the stored copies, each with its age: however old, it is what lists show."""
         parts, (source, account) = self._parts, self._parts.account.key

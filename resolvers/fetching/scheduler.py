@@ -27,12 +27,13 @@ from resolvers.fetching.customer_client import CustomerClient, cache_settings
 from resolvers.fetching.diagnostics import Diagnostics
 from resolvers.fetching.fair_queue import PENDING, FairQueue, KeyRequest, Waiter
 from resolvers.fetching.record_cache import Entry, RecordCache
-from resolvers.fetching.record_store import RecordStore, copies, instead_of_failures
+from resolvers.fetching.record_store import RecordStore, fresh, instead_of_failures
 from resolvers.fetching.shared_fetch import SharedFetches
 from resolvers.fetching.upstream_context import Permit, SharedFetch, Stale, UpstreamContext, Usage
 from resolvers.resilience.circuit_breaker import Verdict
 from resolvers.resilience.concurrency_limiter import ConcurrencyLimiter
 from resolvers.resilience.rate_limiter import RateLimiter
+from resolvers.resilience.shared_limits import SharedLimits
 from resolvers.resilience.transport import Transport, TransportSettings
 from resolvers.source import Client, FetchCustomer, Listing, Outcome, Record, Source, SourceSettings
 from resolvers.telemetry import Telemetry
@@ -44,8 +45,7 @@ NO_STALE_ANSWER = (UpstreamUnauthorized, UpstreamForbidden)
 class Scheduler:
     """Fetches the records of one source.
 
-    `customers` fetches their customers in the same way, where records do not have their names. `is_stored_first`:
-    what the record store has is not asked of the source.
+    `customers` fetches their customers in the same way, where records do not have their names.
     """
 
     def __init__(
@@ -54,10 +54,8 @@ class Scheduler:
         cache: RecordCache,
         *,
         customers: "Scheduler | None" = None,
-        is_stored_first: bool = False,
     ) -> None:
         self.customers = customers
-        self._is_stored_first = is_stored_first
         self.source = client.transport.source
         self._client = client
         self._cache = cache
@@ -110,16 +108,25 @@ class Scheduler:
         """Let the cache know of a whole record that a list had; with `adds` also where it has none of that id."""
         self._cache.refresh(source_id, record, age_seconds=age_seconds, adds=adds)
 
+    def forget(self, source_id: str, *, age_seconds: float) -> None:
+        """Let the cache forget a record that is older than that: another process has a newer one."""
+        self._cache.forget(source_id, age_seconds=age_seconds)
+
     async def fetch_many(self, ids: Sequence[str], operation: UpstreamContext) -> list[Outcome]:
         """Return one outcome for each of the distinct ids, in order, by the operation's deadline.
 
         Errors are outcomes, not raised. When the caller is cancelled, ids that nobody else waits for are not fetched.
         """
-        if not self._is_stored_first or self.record_store is None or operation.wants_fresh:
+        if self.record_store is None or not self.record_store.has_fresh or operation.wants_fresh:
             return await self._fetch_many(ids, operation)
-        stored = await copies(self.record_store, ids)
+        stored = await fresh(self.record_store, ids, self._cache.fresh_seconds)
         for source_id, (record, age_seconds) in stored.items():
             self.offer(source_id, record, age_seconds=age_seconds, adds=True)
+        if not stored:
+            return await self._fetch_many(ids, operation)
+        usage = operation.usage(self.source)
+        usage.keys += len(stored)
+        usage.cached += len(stored)
         missing = [one for one in ids if one not in stored]
         fetched = dict(zip(missing, await self._fetch_many(missing, operation), strict=True)) if missing else {}
         return [stored[one][0] if one in stored else fetched[one] for one in ids]
@@ -309,9 +316,19 @@ def open_scheduler(
     telemetry: Telemetry,
     *,
     clock: Callable[[], float] = monotonic,
+    shared_limits: SharedLimits | None = None,
 ) -> Scheduler:
-    """Return the scheduler of a source that has credentials. `clock`, in seconds, is that of all its parts."""
-    rate_limiter = RateLimiter(source.name, source.rates if settings.rationed else (), clock=clock)
+    """Return the scheduler of a source that has credentials. `clock`, in seconds, is that of all its parts.
+
+    `shared_limits`, where other processes share the source's limits, has to run as long as the scheduler is used.
+    """
+    rate_limiter = RateLimiter(
+        source.name,
+        source.rates if settings.rationed else (),
+        clock=clock,
+        sleep=shared_limits.sleep if shared_limits else asyncio.sleep,
+        slices=shared_limits,
+    )
     concurrency_limiter = ConcurrencyLimiter(settings.concurrency or source.concurrency)
     transport = Transport(
         source.name,
@@ -320,10 +337,11 @@ def open_scheduler(
         telemetry,
         concurrency_limiter=concurrency_limiter,
         rate_limiter=rate_limiter,
+        shared_limits=shared_limits,
         clock=clock,
     )
     client, customers = source.open(settings, transport), None
     if client.fetch_customer is not None:
         cache = RecordCache(cache_settings(settings), clock=clock)
-        customers = Scheduler(CustomerClient(client, client.fetch_customer), cache, is_stored_first=True)
+        customers = Scheduler(CustomerClient(client, client.fetch_customer), cache)
     return Scheduler(client, RecordCache(settings, clock=clock), customers=customers)
