@@ -27,7 +27,8 @@ class Report:
 
     `sent`: how long ago each request went that was not reported yet, and whether it was one of the background. `held`:
     what it keeps of what it was lent, `wanted`: what it would like beside that. `slots_used`, `slots_wanted`: requests
-    under way, now and as wished, of `slots` for all. `share`: its part of each rate while it is on its own.
+    under way, now and as wished, of `slots` for all. `share`: its part of each rate while it is on its own, which it is
+    now if `is_alone`.
     """
 
     rates: Sequence[Rate]
@@ -35,6 +36,7 @@ class Report:
     held: int
     wanted: int
     is_waiting: bool
+    is_alone: bool
     slots: int
     slots_used: int
     slots_wanted: int
@@ -49,8 +51,9 @@ class Loan:
     """What a process may do until it reports again.
 
     `sends` requests beside those that it held; if there are none, some may be lent after `wait_seconds`. `left` is what
-    each rate has left for all. `now` is the database's time, `place` this process's among `places`. `is_settling`: who
-    was on its own stays so. `failing_seconds`: for so long another's circuit breaker is open.
+    each rate has left for all. `now` is the database's time, `place` this process's among `places`. Who was on its own
+    stays so for `settling_seconds`. `keeps_turns`: some process may be on its own, so that all keep to their turns.
+    `failing_seconds`: for so long another's circuit breaker is open.
     """
 
     sends: int
@@ -60,7 +63,8 @@ class Loan:
     pause_seconds: float
     failing_seconds: float
     others_wait: bool
-    is_settling: bool
+    settling_seconds: float
+    keeps_turns: bool
     place: int
     places: int
     now: float

@@ -23,7 +23,7 @@ MISSING_SECONDS: Final = 10.0
 """For so long the share of a process that does not report is left alone."""
 
 SETTLING_SECONDS: Final = 2.0
-"""When processes are missing, after an outage, those that did not share keep to their shares until all are back."""
+"""After an outage, who comes back first waits so long for the others; they all share again from the same moment on."""
 
 LOOK_AGAIN_SECONDS: Final = 0.04
 """Where only what others are about to send is in the way."""
@@ -36,36 +36,22 @@ def report(connection: Connection, key: tuple[str, str], holder: str, given: Rep
     now = now_of(connection)
     others = [row for row in rows if row.holder != holder]
     present = [row for row in others if row.expires_at >= now]
-    missing = [_missing(connection, key, row, now) for row in others if row.expires_at < now]
+    missing = [row for row in others if row.expires_at < now]
+    is_news = [_missing(connection, key, row, now) for row in missing]
+    add(connection, key, [(now - int(ago * SECOND), 1, int(is_background)) for ago, is_background in given.sent])
+    signs = _signs(ration, holder, given, now, is_after_outage=given.is_alone and any(is_news))
+    if signs != {name: getattr(ration, name) for name in signs}:
+        connection.execute(update(RATIONS).where(*of(RATIONS, key)).values(signs))
+    left, waits = _left(connection, key, given, present, missing, now)
+    sends = 0
+    if (pause := signs["paused_until"] - now) > 0:
+        waits.append(pause / SECOND)
+    elif given.wanted:
+        free = min(left, default=given.wanted)
+        sends = max(0, min(given.wanted, ceil(free / (1 + sum(row.is_waiting for row in present)))))
     place = next((row.place for row in rows if row.holder == holder), None)
     if place is None:
         place = min(set(range(len(rows) + 1)) - {row.place for row in rows})
-    add(connection, key, [(now - int(ago * SECOND), 1, int(is_background)) for ago, is_background in given.sent])
-    paused_until = max(ration.paused_until, now + int(given.pause_seconds * SECOND) if given.pause_seconds else 0)
-    failing = (ration.failing_until, ration.failing_for)
-    if given.failing_seconds:
-        failing = max(failing, (now + int(given.failing_seconds * SECOND), holder))
-    if (paused_until, *failing) != (ration.paused_until, ration.failing_until, ration.failing_for):
-        values = {"paused_until": paused_until, "failing_until": failing[0], "failing_for": failing[1]}
-        connection.execute(update(RATIONS).where(*of(RATIONS, key)).values(values))
-    held_elsewhere = sum(row.held for row in present)
-    left, waits = [], []
-    for rate in given.rates:
-        reserved = int(rate.limit * given.share) * len(missing)
-        sent = sent_since(connection, key, now - int(rate.seconds * SECOND))
-        free = rate.limit - sent - held_elsewhere - given.held - reserved
-        left.append(free)
-        if free <= 0:
-            moment = leaves(connection, key, rate, now, beside=given.held)
-            waits.append(max(LOOK_AGAIN_SECONDS, (moment - now) / SECOND))
-    sends = 0
-    is_settling = any(now - since < SETTLING_SECONDS * SECOND for since in missing)
-    if paused_until > now:
-        waits.append((paused_until - now) / SECOND)
-    elif given.wanted:
-        free = min(left, default=given.wanted)
-        fair = ceil(free / (1 + sum(row.is_waiting for row in present)))
-        sends = max(0, min(given.wanted, fair))
     slots = _slots(given, present)
     values = {
         "place": place,
@@ -73,6 +59,7 @@ def report(connection: Connection, key: tuple[str, str], holder: str, given: Rep
         "slots": slots,
         "slots_wanted": given.slots_wanted,
         "is_waiting": int(given.is_waiting),
+        "is_alone": int(given.is_alone),
         "expires_at": now + int(given.lease_seconds * SECOND),
         "missing_since": None,
     }
@@ -83,10 +70,11 @@ def report(connection: Connection, key: tuple[str, str], holder: str, given: Rep
         wait_seconds=0.0 if sends else max(waits, default=LOOK_AGAIN_SECONDS),
         slots=slots,
         left=[max(0, free - sends) for free in left],
-        pause_seconds=max(0, paused_until - now) / SECOND,
-        failing_seconds=0.0 if failing[1] == holder else max(0, failing[0] - now) / SECOND,
+        pause_seconds=max(0, pause) / SECOND,
+        failing_seconds=0.0 if signs["failing_for"] == holder else max(0, signs["failing_until"] - now) / SECOND,
         others_wait=any(row.is_waiting for row in present),
-        is_settling=is_settling,
+        settling_seconds=max(0, signs["settled_at"] - now) / SECOND,
+        keeps_turns=bool(missing) or any(row.is_alone for row in present),
         place=place,
         places=max([place, *(row.place for row in others)]) + 1,
         now=now / SECOND,
@@ -108,18 +96,57 @@ def _lock(connection: Connection, key: tuple[str, str]) -> Row[Any]:
     return row
 
 
-def _missing(connection: Connection, key: tuple[str, str], row: Row[Any], now: int) -> int:
-    """Return since when a process is missing; what it held counts as sent when its loan ended."""
+def _missing(connection: Connection, key: tuple[str, str], row: Row[Any], now: int) -> bool:
+    """Note that a process has not reported in time; return whether that is news.
+
+    What it held counts as sent when its loan ended. It is forgotten after some time.
+    """
     its_row = (*of(RATION_HOLDERS, key), RATION_HOLDERS.c.holder == row.holder)
-    if row.held:
-        add(connection, key, [(row.expires_at, row.held, 0)])
     if row.missing_since is None:
+        add(connection, key, [(row.expires_at, row.held, 0)] if row.held else [])
         connection.execute(update(RATION_HOLDERS).where(*its_row).values(held=0, slots=0, missing_since=now))
-        return now
-    since = int(row.missing_since)
-    if now - since > MISSING_SECONDS * SECOND:
+        return True
+    if now - int(row.missing_since) > MISSING_SECONDS * SECOND:
         connection.execute(delete(RATION_HOLDERS).where(*its_row))
-    return since
+    return False
+
+
+def _signs(ration: Row[Any], holder: str, given: Report, now: int, *, is_after_outage: bool) -> dict[str, Any]:
+    """Return what all are told: until when the source is not asked, fails, and who was on its own stays so."""
+    paused_until = now + int(given.pause_seconds * SECOND) if given.pause_seconds else 0
+    failing = (ration.failing_until, ration.failing_for or "")
+    if given.failing_seconds:
+        failing = max(failing, (now + int(given.failing_seconds * SECOND), holder))
+    return {
+        "paused_until": max(ration.paused_until, paused_until),
+        "failing_until": failing[0],
+        "failing_for": failing[1] or None,
+        "settled_at": now + int(SETTLING_SECONDS * SECOND) if is_after_outage else ration.settled_at,
+    }
+
+
+def _left(
+    connection: Connection,
+    key: tuple[str, str],
+    given: Report,
+    present: Sequence[Row[Any]],
+    missing: Sequence[Row[Any]],
+    now: int,
+) -> tuple[list[int], list[float]]:
+    """Return what each rate has left, below 0 where it is overdrawn, and how many seconds to wait for those without."""
+    left, waits = [], []
+    held = given.held + sum(row.held for row in present)
+    alone = 0 if given.is_alone else sum(row.is_alone for row in present)
+    for rate in given.rates:
+        part = int(rate.limit * given.share)
+        # Of a rate that has no parts, those who are on their own have it until they are not.
+        reserved = part * (len(missing) + alone) if part else rate.limit * bool(alone)
+        free = rate.limit - sent_since(connection, key, now - int(rate.seconds * SECOND)) - held - reserved
+        left.append(free)
+        if free <= 0:
+            moment = leaves(connection, key, rate, now, beside=given.held)
+            waits.append(max(LOOK_AGAIN_SECONDS, (moment - now) / SECOND))
+    return left, waits
 
 
 def _slots(given: Report, others: Sequence[Row[Any]]) -> int:

@@ -264,6 +264,7 @@ RATIONS: Final = Table(
     Column("paused_until", BigInteger, nullable=False, server_default="0"),  # the source has asked for it
     Column("failing_until", BigInteger, nullable=False, server_default="0"),  # a process's circuit breaker is open
     Column("failing_for", Text),  # the process whose breaker it is
+    Column("settled_at", BigInteger, nullable=False, server_default="0"),  # those on their own share again then
 )
 """A source's limits, which all processes share; who changes them, or what is below, locks the row. All these times are
 the database's own."""
@@ -279,6 +280,7 @@ RATION_HOLDERS: Final = Table(
     Column("slots", Integer, nullable=False),  # requests that it may have under way
     Column("slots_wanted", Integer, nullable=False),
     Column("is_waiting", SmallInteger, nullable=False),
+    Column("is_alone", SmallInteger, nullable=False),  # keeps to its own part, since a report had failed
     Column("expires_at", BigInteger, nullable=False),  # by when it will have reported again
     Column("missing_since", BigInteger),  # when it was noticed that it has not
 )

@@ -63,10 +63,7 @@ class RationShare:
         now = self._clock()
         moment = now + self._limiter.delay(place)
         for seconds in self._turns:
-            period = seconds / self._share
-            into = (moment + self._known.clock_ahead - self._known.place * seconds) % period
-            if into > seconds * WIDTH_OF_TURN:
-                moment += period - into
+            moment += until_turn(moment + self._known.clock_ahead, seconds, share=self._share, place=self._known.place)
         return moment - now
 
     def skip(self, unsent: int) -> None:
@@ -90,6 +87,13 @@ class RationShare:
             self._before -= 1
         else:
             self._limiter.release()
+
+
+def until_turn(moment: float, seconds: float, *, share: float, place: int) -> float:
+    """Return in how many seconds a process may send by a rate of one request in `seconds`; 0 if it is its turn."""
+    period = seconds / share
+    into = (moment - place * seconds) % period
+    return period - into if into > seconds * WIDTH_OF_TURN else 0.0
 
 
 def _part(rate: Rate, share: float) -> Rate:

@@ -16,7 +16,7 @@ from loans import Claim, Loan, Report
 from resolvers.resilience.circuit_breaker import CircuitBreaker
 from resolvers.resilience.concurrency_limiter import ConcurrencyLimiter
 from resolvers.resilience.rate_limiter import RateLimiter
-from resolvers.resilience.ration_share import LastKnown, RationShare
+from resolvers.resilience.ration_share import LastKnown, RationShare, until_turn
 
 LEASE_SECONDS: Final = 1.5
 """For how long what is lent may be used."""
@@ -123,8 +123,16 @@ class SharedLimits:
             return self._alone.delay(place)
         now = self._clock()
         if now < self._lent_until and place <= self._held:
-            return 0.0
+            return self._until_turn(now)
         return max(self._retry_at - now, WAIT_SECONDS)
+
+    def _until_turn(self, now: float) -> float:
+        loan = self._loan
+        if loan is None or not loan.keeps_turns:
+            return 0.0
+        turns = [rate.seconds for rate in self._rate_limiter.rates if rate.limit * self.share < 1]
+        moment = now + self._clock_ahead
+        return max((until_turn(moment, one, share=self.share, place=loan.place) for one in turns), default=0.0)
 
     def want(self) -> None:
         """Have some more lent as soon as can be."""
@@ -228,6 +236,7 @@ class SharedLimits:
             held=self._unsent + kept,
             wanted=max(0, wanted - kept),
             is_waiting=waits,
+            is_alone=self._alone is not None,
             slots=self._concurrency_limiter.ceiling,
             slots_used=self._concurrency_limiter.in_use,
             slots_wanted=self._concurrency_limiter.wanted,
@@ -261,9 +270,11 @@ class SharedLimits:
             self._circuit_breaker.hint(loan.failing_seconds)
         self._concurrency_limiter.lend(loan.slots)
         if self._alone is not None:
-            if loan.is_settling:
+            if loan.settling_seconds:
+                self._due_at = min(self._due_at, now + loan.settling_seconds)
                 return
             self._alone = None
+            self._due_at = now  # so that the others know
             logger.info("%s: the processes share its ration again", self._source)
         self._held += loan.sends
         self._lent_until = started + LEASE_SECONDS

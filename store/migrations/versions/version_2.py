@@ -31,13 +31,14 @@ def upgrade() -> None:
         _integer("paused_until", server_default="0"),
         _integer("failing_until", server_default="0"),
         _text("failing_for"),
+        _integer("settled_at", server_default="0"),
     )
     op.create_table(
         "ration_holders",
         *_account(primary_key=True),
         _text("holder", primary_key=True),
         *(_integer(name, whole) for name in ("place", "held", "slots", "slots_wanted")),
-        _integer("is_waiting", small),
+        *(_integer(name, small) for name in ("is_waiting", "is_alone")),
         _integer("expires_at"),
         _integer("missing_since", nullable=True),
     )
