@@ -24,10 +24,10 @@ logger: Final = logging.getLogger("opportunity_graph.sync")
 GATHERING_SECONDS: Final = 0.2
 """Records that come within it are written together."""
 
-FRESH_LOOK_SECONDS: Final = 0.25
+FRESH_LOOK_SECONDS: Final = 1.0
 """A store that takes longer is not asked before the source, for `LEFT_ALONE_SECONDS`."""
 
-LEFT_ALONE_SECONDS: Final = 2.0
+LEFT_ALONE_SECONDS: Final = 5.0
 
 MOST_WAITING: Final = 5_000
 """Records that are not written yet; beyond, the oldest are let go, and the next sweep has them."""

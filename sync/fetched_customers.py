@@ -5,6 +5,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from resolvers.fetching.record_store import LONGEST_LOOK_SECONDS
 from resolvers.source import Record
 from store.customers import find_customers
 from sync.customers import Customers, record_of
@@ -33,7 +34,8 @@ class FetchedCustomers:
 
     async def fresh(self, ids: Sequence[str], seconds: float) -> Mapping[str, tuple[Record, float]]:
         """Return the stored copies, however old: sync renews them."""
-        return await self.find(ids)
+        async with asyncio.timeout(LONGEST_LOOK_SECONDS):
+            return await self.find(ids)
 
     async def find(self, ids: Sequence[str]) -> Mapping[str, tuple[Record, float]]:
         """Return the stored copies, each with its age: however old, it is what lists show."""

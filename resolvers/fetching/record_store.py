@@ -23,7 +23,10 @@ class RecordStore(Protocol):
         """Whether it may have what need not be asked of the source."""
 
     async def fresh(self, ids: Sequence[str], seconds: float) -> Mapping[str, tuple[Record, float]]:
-        """Return those that need not be asked of the source, each with its age; records count for so many seconds."""
+        """Return those that need not be asked of the source, each with its age; records count for so many seconds.
+
+        It waits no longer than whoever asks can bear, and gives nothing then.
+        """
 
     def on_fetched(self, source_id: str, record: Record | None, *, age_seconds: float, is_alone: bool) -> None:
         """Take note of a record that came, or that there is none; must neither wait nor raise.
@@ -47,8 +50,7 @@ async def copies(store: RecordStore, ids: Sequence[str]) -> Mapping[str, tuple[R
 async def fresh(store: RecordStore, ids: Sequence[str], seconds: float) -> Mapping[str, tuple[Record, float]]:
     """Return those of the records that need not be asked of the source, each with its age; nothing if that fails."""
     try:
-        async with asyncio.timeout(LONGEST_LOOK_SECONDS):
-            return await store.fresh(ids, seconds)
+        return await store.fresh(ids, seconds)
     except Exception:
         return {}
 

@@ -119,17 +119,21 @@ class Scheduler:
         """
         if self.record_store is None or not self.record_store.has_fresh or operation.wants_fresh:
             return await self._fetch_many(ids, operation)
-        stored = await fresh(self.record_store, ids, self._cache.fresh_seconds)
+        unasked = [one for one in ids if one not in self._key_requests]
+        stored = await fresh(self.record_store, unasked, self._cache.fresh_seconds) if unasked else {}
         for source_id, (record, age_seconds) in stored.items():
             self.offer(source_id, record, age_seconds=age_seconds, adds=True)
-        if not stored:
-            return await self._fetch_many(ids, operation)
+        found: dict[str, Outcome] = {source_id: record for source_id, (record, _) in stored.items()}
+        for source_id in ids:
+            if source_id not in found and (entry := self._cache.fresh(source_id)) is not None:
+                found[source_id] = entry.record  # which came meanwhile
         usage = operation.usage(self.source)
-        usage.keys += len(stored)
-        usage.cached += len(stored)
-        missing = [one for one in ids if one not in stored]
-        fetched = dict(zip(missing, await self._fetch_many(missing, operation), strict=True)) if missing else {}
-        return [stored[one][0] if one in stored else fetched[one] for one in ids]
+        usage.keys += len(found)
+        usage.cached += len(found)
+        missing = [one for one in ids if one not in found]
+        if missing:
+            found |= zip(missing, await self._fetch_many(missing, operation), strict=True)
+        return [found[one] for one in ids]
 
     async def _fetch_many(self, ids: Sequence[str], operation: UpstreamContext) -> list[Outcome]:
         usage = operation.usage(self.source)
