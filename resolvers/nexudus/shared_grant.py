@@ -28,6 +28,7 @@ LOOK_SECONDS: Final = 0.1
 _VERSION: Final = b"1"
 _SALT_BYTES: Final = 16
 _NONCE_BYTES: Final = 12
+_COST = 2**15  # of scrypt: 32 MB and a tenth of a second for each password that somebody tries
 _REFUSALS: Final = {kind.code: kind for kind in (UpstreamUnauthorized, UpstreamForbidden, UpstreamBadResponse)}
 
 
@@ -143,4 +144,4 @@ class SharedGrant:
 
 
 def _derive(password: str, salt: bytes) -> bytes:
-    return hashlib.scrypt(password.encode(), salt=salt, n=2**15, r=8, p=1, maxmem=2**26, dklen=32)
+    return hashlib.scrypt(password.encode(), salt=salt, n=_COST, r=8, p=1, maxmem=2**26, dklen=32)
