@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Two for each processor: tests wait for processes and deadlines about as long as they compute.
 WORKERS := $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
 
-.PHONY: help demo test test-programs test-source test-bench test-soak gateways check schema schema-diff fuzz bench bench-lists bench-beside bench-layers bench-growth bench-inside bench-flow soak soak-budget graphiql clean
+.PHONY: help demo test test-programs test-source test-bench test-soak gateways check schema schema-diff fuzz bench bench-lists bench-beside bench-layers bench-growth bench-inside bench-flow soak soak-budget soak-replicas graphiql clean
 
 help:  ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -90,6 +90,9 @@ soak: $(VENV)/installed  ## Let the sources fail in turn under load: five minute
 
 soak-budget: $(VENV)/installed  ## Hold the documented rates at full demand: four minutes
 	$(BIN)/python -m benchmarks.soak_budget
+
+soak-replicas: $(VENV)/installed  ## Hold them with four servers of one database, while servers and database are killed: six minutes
+	$(BIN)/python -m benchmarks.soak_replicas
 
 graphiql: $(VENV)/installed  ## Renew the vendored GraphiQL from its packages
 	$(BIN)/python web/graphiql/renew.py

@@ -186,16 +186,19 @@ class MetricsPage:
         )
         refusals = {(str(status), *rest): count for (status, *rest), count in self._policy.refusals.counts.items()}
         yield _counter("refusals", "Refused requests", ("status", "code", "credential"), refusals)
-        left, breakers, waiting = {}, {}, {}
+        left, breakers, waiting, shared = {}, {}, {}, {}
         for source, scheduler in self._schedulers.items():
             transport = scheduler.transport
             waiting[source,] = transport.rate_limiter.waiters
             for rate, count in transport.rate_limiter.left():
                 left[source, f"{rate.seconds:g}"] = count
+            if transport.shared_limits is not None:
+                shared[source,] = int(not transport.shared_limits.is_alone)
             for state in State:
                 breakers[source, state.name.lower()] = int(transport.breaker_state is state)
         yield _gauge("ration_left", "Requests that may be sent now", ("source", "window_seconds"), left)
         yield _gauge("ration_waiters", "Requests that wait for the ration", ("source",), waiting)
+        yield _gauge("ration_shared", "Whether processes share it now", ("source",), shared)
         yield _gauge("breaker_state", "1 for the breaker's state", ("source", "state"), breakers)
 
     async def _store(self) -> list[Metric]:

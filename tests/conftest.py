@@ -72,7 +72,8 @@ PROGRAMS = frozenset(
     f"test_{name}"
     for name in (
         "benchmarks graphiql_browser httpserver_envelope_upgrade httpserver_shutdown image proxies server sync_kill "
-        "adding_a_source engine_documents_memory sync_hour store_postgresql"
+        "adding_a_source engine_documents_memory sync_hour store_postgresql store_session store_rations store_grants "
+        "httpserver_workers replicas"
     ).split()
 )
 """The files that start other programs, or look at memory or at hours: `make test-programs`."""

@@ -92,7 +92,10 @@ async def until_ready(session: aiohttp.ClientSession, url: str) -> None:
 async def a_fleet(folder: Path, count: int, **settings: str) -> AsyncIterator[Fleet]:
     """Run so many servers of one new database; all end with the block."""
     simulator = Simulator()
-    async with simulator.serve() as urls, aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True)) as session:
+    async with (
+        simulator.serve() as urls,
+        aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True)) as session,
+    ):
         given = simulator.environment(urls) | {
             "STORE_URL": postgres.server().create(),
             "REPLICAS": str(max(count, 1)),

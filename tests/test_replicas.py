@@ -86,9 +86,7 @@ async def stored(fleet: Fleet, source_id: int) -> bool:
         return await found.fetchone() is not None
 
 
-async def test_by_id_queries_do_not_fail_whatever_the_database_does(
-    tmp_path: Path, database: postgres.Server
-) -> None:
+async def test_by_id_queries_do_not_fail_whatever_the_database_does(tmp_path: Path, database: postgres.Server) -> None:
     """It hangs, takes no writes, is gone, and comes back, while every server is asked for records that it has not."""
     async with a_fleet(tmp_path, SERVERS, **QUIET) as fleet:
         numbers = iter(range(200))

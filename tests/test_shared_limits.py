@@ -152,8 +152,7 @@ async def test_without_a_lender_it_keeps_to_its_own_part_and_says_so(caplog: pyt
         assert not world.limits.is_alone
         assert sum(len(report.sent) for report in lender.reports) == 61
         assert [record.message for record in caplog.records] == [
-            "source: its ration is not shared just now, this process keeps to 50 % of it: "
-            "the database does not answer",
+            "source: its ration is not shared just now, this process keeps to 50 % of it: the database does not answer",
             "source: the processes share its ration again",
         ]
 
