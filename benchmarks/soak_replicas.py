@@ -8,7 +8,6 @@ documented rate held more requests than it may, or if an answer was no GraphQL a
 
 import argparse
 import asyncio
-import os
 import signal
 import sys
 import time
@@ -62,25 +61,15 @@ class Fleet:
             self.lives.append(stack)
             self.running[number], self.urls[number] = server, url
 
-    def signal_database(self, number: int) -> None:
-        """Send a signal to all processes of the database."""
-        main = int((self.database.folder / "data" / "postmaster.pid").read_text().split()[0])
-        children = f"/proc/{main}/task/{main}/children"
-        with open(children) as file:
-            found = [int(one) for one in file.read().split()]
-        for process_id in [main, *found]:
-            with suppress(ProcessLookupError):
-                os.kill(process_id, number)
-
     async def hang_database(self, seconds: float) -> None:
         """Have it answer nothing for so long."""
-        self.signal_database(signal.SIGSTOP)
+        self.database.send(signal.SIGSTOP)
         await asyncio.sleep(seconds)
-        self.signal_database(signal.SIGCONT)
+        self.database.send(signal.SIGCONT)
 
     async def kill_database(self, seconds: float) -> None:
         """Kill it, and start it again after so long."""
-        self.signal_database(signal.SIGKILL)
+        self.database.send(signal.SIGKILL)
         await asyncio.sleep(seconds)
         await asyncio.to_thread(self.database.start)
 

@@ -4,17 +4,19 @@ import asyncio
 import re
 import signal
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 
 from simulator import Call, Simulator
 from tests import postgres
 from tests.processes import MINIMAL, PATIENCE_SECONDS, SERVER
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -79,13 +81,22 @@ class Fleet:
 
 async def until_ready(session: aiohttp.ClientSession, url: str) -> None:
     """Wait until a server answers that it is ready."""
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while True:
-            with suppress(aiohttp.ClientError):
-                async with session.get(url.replace("/graphql", "/health/ready")) as response:
-                    if response.status == 200:
-                        return
-            await asyncio.sleep(0.05)
+
+    async def is_ready() -> bool:
+        with suppress(aiohttp.ClientError):
+            async with session.get(url.replace("/graphql", "/health/ready")) as response:
+                return response.status == 200
+        return False
+
+    await until(is_ready)
+
+
+async def until(found: Callable[[], Awaitable[T]], seconds: float = PATIENCE_SECONDS) -> T:
+    """Look again and again until something is there, and return it."""
+    async with asyncio.timeout(seconds):
+        while not (value := await found()):  # noqa: ASYNC110 - other processes tell by being looked at
+            await asyncio.sleep(0.1)
+        return value
 
 
 @asynccontextmanager

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests import postgres
-from tests.fleet import Fleet, a_fleet
+from tests.fleet import Fleet, a_fleet, until
 from tests.processes import MINIMAL, PATIENCE_SECONDS, ROOT, SERVER
 
 QUERY = '{ nexudusOpportunity(sourceId: "1427000501") { sourceId } }'
@@ -32,14 +32,20 @@ def is_alive(process_id: int) -> bool:
 
 
 async def until_gone(*process_ids: int) -> None:
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while any(map(is_alive, process_ids)):
-            await asyncio.sleep(0.05)
+    async def are_gone() -> bool:
+        return not any(map(is_alive, process_ids))
+
+    await until(are_gone)
 
 
 async def answers(fleet: Fleet, times: int) -> None:
     found = await asyncio.gather(*[fleet.ask(QUERY) for _ in range(times)])
     assert [one for one in found if "errors" in one] == []
+
+
+def folders(where: Path) -> list[Path]:
+    """Return those that metrics of several workers are added up in."""
+    return list(where.glob("opportunity-graph-*/"))
 
 
 async def test_workers_serve_together_are_replaced_and_stop_without_losing_a_request(tmp_path: Path) -> None:
@@ -48,22 +54,22 @@ async def test_workers_serve_together_are_replaced_and_stop_without_losing_a_req
         first = server.pids()
         assert len(first) == 2
         await answers(fleet, 20)
-        (folder,) = tmp_path.glob("opportunity-graph-*/")  # of their metrics
+        (folder,) = folders(tmp_path)
         os.kill(first[0], signal.SIGKILL)
         await until_gone(first[0])
         await answers(fleet, 20)
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while len(server.pids()) < 2:
-                await asyncio.sleep(0.05)
+
+        async def are_two() -> bool:
+            return len(server.pids()) == 2
+
+        await until(are_two)
         second = server.pids()
         assert first[1] in second
-        asking = asyncio.create_task(answers(fleet, 20))
-        await asyncio.sleep(0)
-        await asking
+        await answers(fleet, 20)
         server.process.send_signal(signal.SIGTERM)
         assert await server.process.wait() == 0
         await until_gone(*second)
-        assert not folder.exists()
+        assert folder not in folders(tmp_path)
         log = fleet.log.read_text()
         assert f"Worker {first[0]} has ended, another one takes its place." in log
         assert "Traceback" not in log

@@ -63,21 +63,19 @@ async def test_without_a_word_of_it_changes_are_seen_after_a_while(
 ) -> None:
     monkeypatch.setattr(module, "POLL_SECONDS", 0.01)
     path, cache = str(tmp_path / "deals.db"), Cache()
-    async with open_database(path) as ours, open_database(path) as theirs, asyncio.timeout(10):
-        async with following(ours, cache):
-            await write(theirs, 1)
-            await cache.is_told.wait()
+    async with open_database(path) as ours, open_database(path) as theirs, following(ours, cache), asyncio.timeout(10):
+        await write(theirs, 1)
+        await cache.is_told.wait()
 
 
 async def test_many_changes_are_read_to_their_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "CHANGES_AT_ONCE", 2)
     monkeypatch.setattr("store.fetched.CHANGES_AT_ONCE", 2)
     cache = Cache()
-    async with open_database(str(tmp_path / "deals.db")) as ours, asyncio.timeout(10):
-        async with following(ours, cache) as others:
-            for number in range(5):
-                await write(ours, number)
-            others.hear(CHANGED)
-            while len({source_id for source_id, _ in cache.forgotten}) < 5:
-                cache.is_told.clear()
-                await cache.is_told.wait()
+    async with open_database(str(tmp_path / "deals.db")) as ours, following(ours, cache) as others, asyncio.timeout(10):
+        for number in range(5):
+            await write(ours, number)
+        others.hear(CHANGED)
+        while len({source_id for source_id, _ in cache.forgotten}) < 5:
+            cache.is_told.clear()
+            await cache.is_told.wait()

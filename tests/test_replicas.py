@@ -7,8 +7,8 @@ somebody sees who runs them. `make soak-replicas` goes on for minutes.
 import asyncio
 import signal
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ import psycopg
 import pytest
 
 from tests import postgres
-from tests.fleet import Fleet, a_fleet
+from tests.fleet import Fleet, a_fleet, until
 
 QUIET = {"SYNC_ENABLED": "false"}
 FIRST = 1427000501
@@ -31,13 +31,6 @@ def deal(number: int) -> str:
 async def asked_everywhere(fleet: Fleet, query: str, times: int) -> None:
     answers = await asyncio.gather(*[fleet.ask(query, server=n % SERVERS) for n in range(times)])
     assert [answer for answer in answers if "errors" in answer] == []
-
-
-async def until(found: Callable[[], Awaitable[Any]], seconds: float = 15.0) -> Any:
-    async with asyncio.timeout(seconds):
-        while not (value := await found()):
-            await asyncio.sleep(0.1)
-        return value
 
 
 @pytest.fixture(autouse=True)
@@ -156,29 +149,14 @@ async def test_one_process_syncs_another_takes_over_and_all_say_how_it_stands(tm
         await until(is_read_again, seconds=40)
 
 
-class hanging:  # noqa: N801 - it reads as what the database does
-    """The database answers nothing until the block ends."""
-
-    def __init__(self, database: postgres.Server) -> None:
-        self._main = int((database.folder / "data" / "postmaster.pid").read_text().split()[0])
-
-    def _send(self, number: int) -> None:
-        children = Path(f"/proc/{self._main}/task/{self._main}/children").read_text().split()
-        for process_id in [self._main, *map(int, children)]:
-            with suppress(ProcessLookupError):
-                signal.pidfd_send_signal(_pidfd(process_id), number)
-
-    def __enter__(self) -> None:
-        self._send(signal.SIGSTOP)
-
-    def __exit__(self, *_: object) -> None:
-        self._send(signal.SIGCONT)
-
-
-def _pidfd(process_id: int) -> int:
-    import os
-
-    return os.pidfd_open(process_id)
+@contextmanager
+def hanging(database: postgres.Server) -> Iterator[None]:
+    """Have the database answer nothing until the block ends."""
+    database.send(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        database.send(signal.SIGCONT)
 
 
 async def set_read_only(database: postgres.Server, state: str) -> None:

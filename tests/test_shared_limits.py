@@ -137,7 +137,7 @@ async def test_without_a_lender_it_keeps_to_its_own_part_and_says_so(caplog: pyt
     lender.loan = replace(NOTHING, sends=3, left=[40])
     async with a_world(lender) as world:
         await world.send()
-        lender.error = ConnectionError("the database does not answer")
+        lender.error = ConnectionError("no answer")
         with caplog.at_level(logging.INFO):
             await asyncio.sleep(2 * RETRY_SECONDS)
             assert world.limits.is_alone
@@ -152,7 +152,7 @@ async def test_without_a_lender_it_keeps_to_its_own_part_and_says_so(caplog: pyt
         assert not world.limits.is_alone
         assert sum(len(report.sent) for report in lender.reports) == 61
         assert [record.message for record in caplog.records] == [
-            "source: its ration is not shared just now, this process keeps to 50 % of it: the database does not answer",
+            "source: its ration is not shared just now, this process keeps to 50 % of it: no answer",
             "source: the processes share its ration again",
         ]
 

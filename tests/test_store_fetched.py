@@ -1,4 +1,4 @@
-"""`store.fetched`: what was read by its id of late, and what has changed; `store.sync_status` on both databases, too."""
+"""`store.fetched`: what was read by its id of late, and what has changed; and `store.sync_status`."""
 
 import pytest
 from sqlalchemy import Connection
