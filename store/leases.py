@@ -16,10 +16,10 @@ from store.database import Database
 
 T = TypeVar("T")
 
-PATIENCE_SECONDS: Final = 0.8
+PATIENCE_SECONDS: Final = 1.0
 """A call that takes longer fails, and whoever made it does without."""
 
-LIMITS: Final = "-c statement_timeout=700ms -c lock_timeout=600ms -c synchronous_commit=on"
+LIMITS: Final = "-c statement_timeout=900ms -c lock_timeout=800ms -c synchronous_commit=on"
 
 
 class SourceLeases:

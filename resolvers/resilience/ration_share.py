@@ -12,7 +12,10 @@ from math import ceil
 from resolvers.resilience.rate_limiter import Rate, RateLimiter
 
 WIDTH_OF_TURN = 1 / 3
-"""The part of a turn in which a request may go: what takes a while to leave shall not meet the next one's."""
+"""The part of the rate's time in which a request may go, at the beginning of a turn."""
+
+TURNS_APART = 2
+"""Times of the rate between two turns: what takes a while to leave shall not meet the next one's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +93,10 @@ class RationShare:
 
 
 def until_turn(moment: float, seconds: float, *, share: float, place: int) -> float:
-    """Return in how many seconds a process may send by a rate of one request in `seconds`; 0 if it is its turn."""
-    period = seconds / share
-    into = (moment - place * seconds) % period
+    """Return in how many seconds it is a process's turn, by a rate of one request in `seconds`; 0 if it is now."""
+    apart = seconds * TURNS_APART
+    period = apart / share
+    into = (moment - place * apart) % period
     return period - into if into > seconds * WIDTH_OF_TURN else 0.0
 
 

@@ -31,6 +31,9 @@ IDLE_LEASE_SECONDS: Final = 15.0
 SENT_SECONDS: Final = 0.1
 """After which others know of what was sent; where only one may be lent at a time they know at once."""
 
+DRIFT: Final = 1e-4
+"""Of two clocks, a second, at the worst."""
+
 RETRY_SECONDS: Final = 1.0
 """After a report that failed."""
 
@@ -91,6 +94,8 @@ class SharedLimits:
         self._pause_until = float("-inf")
         self._loan: Loan | None = None
         self._clock_ahead = 0.0
+        self._clock_error = float("inf")
+        """By how much that may be wrong: half the time that the report took which told it."""
         self._alone: RationShare | None = None
         self.others_wait = False
 
@@ -260,8 +265,10 @@ class SharedLimits:
 
     def _on_loan(self, loan: Loan, started: float, *, wanted: int) -> None:
         now = self._clock()
+        self._clock_error += DRIFT * (now - self._reported_at) if self._loan else 0.0
+        if (now - started) / 2 <= self._clock_error:
+            self._clock_ahead, self._clock_error = loan.now - (started + now) / 2, (now - started) / 2
         self._loan, self._reported_at = loan, now
-        self._clock_ahead = loan.now - (started + now) / 2
         self.others_wait = loan.others_wait
         self._pause_until = float("-inf")
         if loan.pause_seconds:
