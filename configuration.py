@@ -17,7 +17,7 @@ from resolvers.nexudus import NEXUDUS
 from resolvers.registry import SOURCES
 from resolvers.resilience.transport import TransportSettings
 from resolvers.setting_names import misspelt
-from resolvers.settings import BadSettings, Secret, Settings, read, read_text
+from resolvers.settings import BadSettings, Secret, Settings, check_url, read, read_text
 from resolvers.source import SourceSettings
 from schema.deals.exchange_rates import BadRates, ExchangeRates, read_rates
 from schema.people import BadPeople, Person, read_people
@@ -25,6 +25,7 @@ from security import SECURITY, SecurityParts
 from store.customer_deals import Link
 from store.database import problem_with
 from sync.settings import SyncSettings
+from tracing import settings as tracing
 
 DEMO_PACE = {
     "SYNC_INCREMENT_SECONDS": "5",
@@ -47,10 +48,12 @@ class ServerSettings(Settings, frozen=True, kw_only=True):
     port: Annotated[int, Meta(ge=0, le=65535)] = 8000
     graphiql: bool | None = None
     upstream_cost: bool = False
+    error_docs_url: str | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Format = "text"
     access_log: bool = False
     metrics: bool = False
+    status_page: bool = False
     shutdown_delay_seconds: Annotated[float, Meta(ge=0, le=600)] = 3.0
     workers: Annotated[int, Meta(ge=1, le=100)] = 1
     replicas: Annotated[int, Meta(ge=1, le=1_000)] = 1
@@ -59,6 +62,11 @@ class ServerSettings(Settings, frozen=True, kw_only=True):
     def share(self) -> float:
         """This process's part of a source's ration, while it cannot agree with the others."""
         return 1 / (self.workers * self.replicas)
+
+    def problems(self) -> Iterable[str]:
+        """Yield what is malformed."""
+        if self.error_docs_url and (fault := check_url(self.error_docs_url)):
+            yield f"ERROR_DOCS_URL: {fault}"
 
 
 class StoreSettings(Settings, frozen=True, kw_only=True):
@@ -129,6 +137,8 @@ class AllSettings:
             *(source.settings for source in SOURCES),
         ]
         problems += misspelt(structs, variables)
+        problems += tracing.problems(variables)
+        self.otel_variables = {name: text for name, text in variables.items() if name.startswith("OTEL_")}
         if problems:
             raise BadSettings(problems)
 
@@ -161,9 +171,14 @@ class AllSettings:
         """What an operator wants to know of a process, without a secret: version, sources, authentication, store."""
         sources = ["simulated"] if self.demo else [name for name, given in self.sources.items() if given.is_configured]
         return (
-            f"version {_version()}, sources {' '.join(sources)}, "
+            f"version {program_version()}, sources {' '.join(sources)}, "
             f"authentication {self.security.kind}, store {kind_of(self.store.address) if self.has_store else 'none'}"
         )
+
+    @property
+    def are_operations_traced(self) -> bool:
+        """Whether spans are exported, as OpenTelemetry's own variables say."""
+        return tracing.are_traced(self.otel_variables)
 
     @property
     def has_store(self) -> bool:
@@ -187,6 +202,11 @@ class AllSettings:
             return ()
 
     @property
+    def shows_status(self) -> bool:
+        """Whether there is a status page: where STATUS_PAGE says so, and in the demo."""
+        return self.server.status_page or self.demo
+
+    @property
     def shows_graphiql(self) -> bool:
         """Whether a browser gets GraphiQL: as GRAPHIQL says, else everywhere but in production."""
         asked = self.server.graphiql
@@ -200,7 +220,8 @@ def kind_of(address: str | None) -> str:
     return "postgresql" if address.startswith("postgresql") else "sqlite"
 
 
-def _version() -> str:
+def program_version() -> str:
+    """Return the version of this program, as it was installed."""
     try:
         return version("opportunity-graph")
     except PackageNotFoundError:  # a checkout whose packages were installed by hand

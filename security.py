@@ -19,7 +19,7 @@ from httpclient.client import open_session
 from resolvers.settings import Count, Seconds, Secret, Settings, check_url, read_text, variables
 from schema.access import SCOPES, Access
 from web.auth.api_keys import ApiKeys, read_keys
-from web.auth.callers import Caller, Callers
+from web.auth.callers import API_KEY, Caller, Callers
 from web.auth.cors import Cors, LoopbackOrigins, check_origin
 from web.auth.csrf import comes_from_here, is_loopback
 from web.concurrency_limit import ConcurrencyLimit
@@ -27,6 +27,7 @@ from web.download import DownloadLimits
 from web.endpoint import RequestPolicy
 from web.manifest import read_manifest
 from web.persisted_documents import Mode, PersistedDocuments
+from web.refusals import Refusals
 
 SAY_WHO = (
     "say who may call: set JWT_ISSUER, JWT_AUDIENCE and JWT_JWKS_URL for frontends, API_KEYS for machines, "
@@ -163,6 +164,11 @@ class SecurityParts:
         return self.knows_callers and not self._behind_proxy
 
     @property
+    def page_credentials(self) -> tuple[str, ...]:
+        """The headers of the credentials that a page may ask its user for: not the key of a gateway."""
+        return (*([API_KEY] if self.general.api_keys else []), *(["Authorization"] if self.jwt.issuer else []))
+
+    @property
     def kind(self) -> str:
         """How callers are known, in a word or a few."""
         given = {
@@ -211,9 +217,9 @@ class SecurityParts:
         """Return the limits of an operation."""
         return QueryLimits(**{name: getattr(self.limits, name) for name in self.limits.__struct_fields__})
 
-    def middleware(self, *, demo: bool) -> list[Middleware]:
-        """Return what surrounds every page, the outermost first."""
-        return [Middleware(Cors, self.general.origins(demo=demo))]
+    def middleware(self, refusals: Refusals, *, demo: bool) -> list[Middleware]:
+        """Return what surrounds every page, the outermost first; `refusals` counts what they refuse."""
+        return [Middleware(Cors, self.general.origins(demo=demo), refusals)]
 
 
 class Security:

@@ -4,6 +4,10 @@ Run `python server.py`, or under uvicorn's own command as `docs/operating.md` ha
 """
 
 import gc
+import signal
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # until the server runs, Ctrl-C ends the process without a traceback
 
 # What modules make while they are loaded is there to stay. To look through all of it for garbage time and again, while
 # it grows, was a seventh of the start.
@@ -29,14 +33,16 @@ from time import monotonic, perf_counter, time
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
+from asgi_correlation_id import correlation_id
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.responses import RedirectResponse
 from starlette.routing import Route
 from uvicorn.config import STARTUP_FAILURE
 
-from configuration import AllSettings, ServerSettings, variables
+from configuration import AllSettings, ServerSettings, program_version, variables
 from engine.answer import Answer
+from engine.documents import Document
 from httpclient.client import open_session
 from httpserver.connection import ConnectionLimits
 from httpserver.envelope import Envelope
@@ -56,16 +62,18 @@ from resolvers.settings import BadSettings, read
 from resolvers.source import SourceSettings
 from resolvers.telemetry import Event, log_events
 from schema import build_restricted_schema, build_schema
+from schema.access import READ_OPPORTUNITIES
 from schema.context import Context
 from schema.deals.columns import columns
 from schema.deals.export_request import PARAMETERS as EXPORT_PARAMETERS
 from schema.deals.export_request import Encode, ExportArguments, open_export
 from schema.deals.listed_fields import closed_fields
 from schema.deals.service import Deals
+from schema.errors import add_docs
 from schema.execution import build_engine
 from schema.people import PEOPLE
 from security import Security
-from store.database import StoreUnavailable, open_database
+from store.database import StoreUnavailable, check_database, open_database
 from sync.service import open_sync
 from sync.settings import DAY_SECONDS
 from web.access_log import AccessLog
@@ -78,11 +86,14 @@ from web.graphiql.page import GraphiQL, Sample
 from web.health import Health
 from web.not_found import not_found
 from web.parameters import GraphQLParams
+from web.schema_text import SchemaText
 
 if TYPE_CHECKING:
-    from metrics import Metrics
+    from metrics.counts import Counts
+    from metrics.service import Metrics
     from store.leases import Leases
     from store.session import Session
+    from tracing.spans import OpenTelemetryTracer, TracedSpan
 
 gc.freeze()  # else the first collection would make up for it
 gc.enable()
@@ -92,6 +103,9 @@ PATH = "/graphql"
 
 EXPORT = "/export/opportunities"
 """Where lists are as files; their formats are its endings."""
+
+SCHEMA = "/schema.graphql"
+"""Where the schema is as a file, for whoever may introspect it."""
 
 METRICS = "/metrics"
 """Where Prometheus reads, if it may."""
@@ -119,6 +133,7 @@ def create_app(
     *,
     clock: Callable[[], float] = monotonic,
     wall_clock: Callable[[], float] = time,
+    faults: Sequence[str] = (),
 ) -> Application:
     """Return the ASGI application; without settings those of the environment, which end the process if malformed.
 
@@ -131,9 +146,10 @@ def create_app(
     PEOPLE.know(settings.people)
     schedulers: dict[str, Scheduler] = {}
     deals: Deals | None = None
+    tracer: OpenTelemetryTracer | None = None
+    counts = _open_counts() if settings.server.metrics or settings.shows_status else None
     closed = closed_fields(custom_attributes_too=settings.security.general.custom_attributes_are_personal)
     health = Health()
-    metrics = _open_metrics() if settings.server.metrics else None
     security = Security(settings.security, demo=settings.demo, clock=clock, wall_clock=wall_clock)
     schema = build_schema()
     engine = build_engine(
@@ -149,34 +165,53 @@ def create_app(
         suggests_names=not settings.security.general.production,
     )
 
+    def documented(found: Answer) -> Answer:
+        if found.errors and settings.server.error_docs_url:
+            add_docs(found.errors, settings.server.error_docs_url)
+        return found
+
+    def refused(answer: Answer, status: int | None = None) -> GraphQLResponse:
+        code = answer.code
+        if counts is not None:
+            counts.on_refused_document(code)
+        return GraphQLResponse(documented(answer).body(), is_request_error=status is None, status=status, code=code)
+
     async def answer(params: GraphQLParams) -> GraphQLResponse:
         document = engine.read(params.query or "")
         if isinstance(document, Answer):
-            return GraphQLResponse(document.body(), is_request_error=True)
+            return refused(document)
         if params.is_get and document.kind_of(params.operation_name) not in ("query", None):
-            return GraphQLResponse(
-                engine.refusal("Over GET only queries are executed.", BadUserInput.code).body(), status=405
-            )
-        operation = UpstreamContext(settings.transport.operation_deadline_seconds, wants_fresh=params.wants_fresh)
+            return refused(engine.refusal("Over GET only queries are executed.", BadUserInput.code), status=405)
+        span = None if tracer is None else _begin_span(tracer, params, document)
+        operation = UpstreamContext(
+            settings.transport.operation_deadline_seconds,
+            wants_fresh=params.wants_fresh,
+            request_id=correlation_id.get(),
+            span=span,
+        )
         loaders = Loaders(schedulers, operation)
         access = settings.security.access(params.caller)
         context = Context(loaders, operation, access, deals=deals, record_urls=settings.record_urls)
         started = perf_counter()
+        code: str | None = "INTERNAL_SERVER_ERROR"  # where it raises
         try:
             found = await engine.answer(document, params.variables, params.operation_name, context)
+            code = found.code
         finally:
             loaders.close()
-        if metrics is not None:
-            code = found.errors[0]["extensions"]["code"] if found.errors else None
-            metrics.on_operation(
-                document.operation_name(params.operation_name), code, perf_counter() - started, operation
-            )
+            if span is not None:
+                span.end(code=code)
+        name = document.operation_name(params.operation_name)
+        if counts is not None:
+            counts.on_operation(name, code, perf_counter() - started, operation)
         # What failed, or tells of the way it came, is another answer the next time.
         validator = None if found.errors or found.extensions else context.validator
-        return GraphQLResponse(found.body(), is_request_error=found.is_request_error, validator=validator)
+        return GraphQLResponse(
+            documented(found).body(), found.is_request_error, validator=validator, operation_name=name, code=code
+        )
 
     async def open_table(given: Mapping[str, Any], caller: Caller) -> Table:
-        operation = UpstreamContext(settings.transport.operation_deadline_seconds)
+        operation = UpstreamContext(settings.transport.operation_deadline_seconds, request_id=correlation_id.get())
         context = Context(Loaders({}, operation), operation, settings.security.access(caller), deals=deals)
         with _refusals():
             export = await open_export(export_arguments, given, context)
@@ -191,19 +226,24 @@ def create_app(
 
     def report(event: Event) -> None:
         log_events(event)
-        if metrics is not None:
-            metrics.on_event(event)
+        if counts is not None:
+            counts.on_event(event)
 
     @asynccontextmanager
     async def lifespan(_: object) -> AsyncIterator[None]:
-        nonlocal deals
+        nonlocal deals, tracer
         async with AsyncExitStack() as stack:
+            if settings.are_operations_traced:
+                from tracing.exporter import open_tracer  # what nobody has configured need not be installed
+
+                tracer = await stack.enter_async_context(open_tracer(settings.otel_variables, program_version()))
             session = await stack.enter_async_context(open_session())
             await stack.enter_async_context(security.open())
-            sources = await stack.enter_async_context(_simulated_sources()) if settings.demo else settings.sources
+            sources = await stack.enter_async_context(_simulated_sources(faults)) if settings.demo else settings.sources
             database = leases = store_session = None
             if settings.has_store:
                 database = await stack.enter_async_context(open_database(settings.store.address))
+                database.on_work = counts.on_store_work if counts is not None else None
             if settings.shares_store and settings.store.address:
                 leases, store_session = await stack.enter_async_context(
                     _open_shared(settings.store.address, may_sync=settings.sync.enabled)
@@ -216,7 +256,14 @@ def create_app(
                             source.name, leases.of(source.name), share=settings.server.share, clock=clock
                         )
                     scheduler = open_scheduler(
-                        source, given, session, settings.transport, report, clock=clock, shared_limits=shared
+                        source,
+                        given,
+                        session,
+                        settings.transport,
+                        report,
+                        clock=clock,
+                        tracer=tracer,
+                        shared_limits=shared,
                     )
                     schedulers[source.name] = scheduler
                     if shared is not None:
@@ -244,17 +291,22 @@ def create_app(
                     links=settings.store.links,
                     clock=wall_clock,
                 )
+            if metrics is not None:
+                await stack.enter_async_context(metrics.written())
             health.is_ready = True
             logger.info("started: %s", settings.in_short)
             yield
             health.is_ready = False
         logger.info("stopped: %s", settings.in_short)
 
-    graphiql = GraphiQL(samples=samples()) if settings.shows_graphiql else None
+    graphiql = (
+        GraphiQL(samples=samples(), credentials=settings.security.page_credentials) if settings.shows_graphiql else None
+    )
     page = graphiql.page if graphiql else None
     endpoint = GraphQLEndpoint(answer, page=page, security=security.security, clock=clock)
     home = Route("/", lambda _: RedirectResponse(PATH))
-    routes = [home, *health.routes(), *(graphiql.routes() if graphiql else ())]
+    schema_text = Route(SCHEMA, SchemaText(answer, security.security))
+    routes = [home, schema_text, *health.routes(), *(graphiql.routes() if graphiql else ())]
     if settings.security.general.allows_exports:
         export_arguments = ExportArguments(schema)
         routes += [
@@ -270,35 +322,75 @@ def create_app(
             )
             for format_ in (CSV, NDJSON)
         ]
-    if metrics is not None:
-        from metrics import MetricsPage
-
-        shown = MetricsPage(
-            metrics,
-            policy=security.security,
+    app: Application
+    metrics = None
+    if counts is not None:
+        metrics = _open_metrics(
+            counts,
             engine=engine,
             responses=endpoint.response_cache,
+            refusals=security.security.refusals,
             schedulers=schedulers,
+            server=lambda: app.state.server_state,
             statuses=lambda: deals.sync.statuses if deals else None,
         )
-        routes.append(Route(METRICS, shown))
+        routes += _pages_of(metrics, settings, security)
     layers = [
         Middleware(Envelope),
         *([Middleware(AccessLog)] if settings.server.access_log else ()),
-        *settings.security.middleware(demo=settings.demo),
+        *settings.security.middleware(security.security.refusals, demo=settings.demo),
         Middleware(AtPath, PATH, endpoint),
     ]
     pages = {HTTPException: not_found}
     app = Application(routes=routes, middleware=layers, lifespan=lifespan, exception_handlers=pages)
     app.router.redirect_slashes = False  # its redirects go wherever `Host` says, and a POST is not repeated by all
     app.state.endpoint, app.state.health = endpoint, health
+    app.state.on_refusal = security.security.refusals.add_unseen
+    app.state.server_state = None
     return app
 
 
-def _open_metrics() -> "Metrics":
-    from metrics import Metrics  # a server that nobody measures does not load it
+def _open_counts() -> "Counts":
+    from metrics.counts import Counts  # a server that nobody measures does not load it
+    from metrics.names import Names
 
-    return Metrics()
+    return Counts(Names())
+
+
+def _open_metrics(counts: "Counts", *, statuses: Callable[[], Any], **parts: Any) -> "Metrics":
+    from metrics.exposition import open_exposition
+    from metrics.readings import Readings
+    from metrics.service import Metrics
+
+    readings = Readings(version=program_version(), names=counts.names, **parts)
+    return Metrics(counts, readings, open_exposition(os.environ), statuses=statuses)
+
+
+def _pages_of(metrics: "Metrics", settings: AllSettings, security: Security) -> list[Route]:
+    """Return the pages that show the numbers: for Prometheus, and for people."""
+    from metrics.overview import overview
+    from metrics.page import MetricsPage
+    from web.status.page import StatusPage
+
+    async def data() -> dict[str, Any]:
+        return overview(await metrics.collect(), {source.name: source.title for source in SOURCES}, now=time())
+
+    found = [Route(METRICS, MetricsPage(metrics, security.security))] if settings.server.metrics else []
+    if settings.shows_status:
+        found += StatusPage(data, security.security, scope=READ_OPPORTUNITIES).routes()
+    return found
+
+
+def _begin_span(tracer: "OpenTelemetryTracer", params: GraphQLParams, document: Document) -> "TracedSpan":
+    """Begin the span of an operation, below the one that its request names."""
+    names = (b"traceparent", b"tracestate")
+    given = {} if params.headers is None else {one.decode(): params.headers.combined(one) for one in names}
+    return tracer.operation(
+        {name: value.decode("latin-1") for name, value in given.items() if value},
+        kind=document.kind_of(params.operation_name) or "operation",
+        name=document.operation_name(params.operation_name),
+        request_id=correlation_id.get(),
+    )
 
 
 @contextmanager
@@ -324,8 +416,11 @@ async def _open_shared(address: str, *, may_sync: bool) -> "AsyncIterator[tuple[
         yield leases, session
 
 
-def check_store(settings: AllSettings) -> None:
-    """Open the store once before the server starts; raises `BadSettings`. Later outages only stop lists."""
+def check_store(settings: AllSettings, *, opens: bool = True) -> None:
+    """Open the store once before the server starts; raises `BadSettings`. Later outages only stop lists.
+
+    Without `opens` it is seen whether it could be opened, and nothing is changed.
+    """
 
     async def open_once() -> None:
         async with open_database(settings.store.address, threads=0):
@@ -334,6 +429,9 @@ def check_store(settings: AllSettings) -> None:
     if settings.store.store_url is None:
         return
     try:
+        if not opens:
+            check_database(settings.store.address)
+            return
         with ThreadPoolExecutor(1) as pool:  # uvicorn's own command makes the application in a running loop
             pool.submit(asyncio.run, open_once()).result()
     except StoreUnavailable as error:
@@ -368,14 +466,15 @@ def _print_problems(error: BadSettings) -> None:
 
 
 @asynccontextmanager
-async def _simulated_sources() -> AsyncIterator[dict[str, SourceSettings]]:
-    from simulator import Simulator  # a server of real sources never loads it
+async def _simulated_sources(faults: Sequence[str]) -> AsyncIterator[dict[str, SourceSettings]]:
+    from simulator import Simulator, parse_faults  # a server of real sources never loads it
 
     simulator = Simulator(is_demo=True)
+    simulator.fail(parse_faults(faults))
     async with simulator.serve() as urls:
-        logging.getLogger("opportunity_graph.demo").info(
-            "the simulated sources fail on demand: %s/faults", urls.control
-        )
+        log = logging.getLogger("opportunity_graph.demo").info
+        log("the simulated sources fail on demand: %s/faults", urls.control)
+        log("the records of the simulated sources: %s/deals", urls.control)
         # Unrationed like the simulator: nobody's account suffers from a demo.
         given = simulator.environment(urls) | {f"{source.name}_RATIONED".upper(): "false" for source in SOURCES}
         yield {source.name: read(source.settings, given) for source in SOURCES}
@@ -391,12 +490,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--port", help="port to listen on, 0 for any free one (PORT, else 8000)")
     parser.add_argument("--workers", help="processes to serve with, on one machine (WORKERS, else 1)")
     parser.add_argument("--demo", action="store_true", help="serve simulated sources; no credentials needed")
-    parser.add_argument("--check-config", action="store_true", help="check the settings and exit")
+    parser.add_argument(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="SOURCE=FAULT",
+        help="let a simulated source fail, such as nexudus=500; may be given several times",
+    )
+    parser.add_argument(
+        "--check-config",
+        action="store_true",
+        help="check the settings and the store, and exit",
+    )
     flags = parser.parse_args(arguments)
     given = {"HOST": flags.host, "PORT": flags.port, "WORKERS": flags.workers}
     try:
+        _check_faults(flags.fault, demo=flags.demo)
         settings = AllSettings(variables() | {k: v for k, v in given.items() if v is not None}, demo=flags.demo)
         if flags.check_config:
+            check_store(settings, opens=False)
             print(_summary(settings))
             return 0
         check_store(settings)
@@ -407,32 +519,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _set_up_logging(settings.server)
     print(_greeting(settings, listener), flush=True)
     if settings.server.workers == 1:
-        return _serve(settings, listener)
-    with _metrics_of_several(settings) as on_end:
+        return _serve(settings, listener, flags.fault)
+    with _metrics_of_several(settings):
         gc.freeze()  # so that the workers go on sharing it
-        return Workers(settings.server.workers, partial(_serve, settings, listener), on_end=on_end).run()
+        return Workers(settings.server.workers, partial(_serve, settings, listener)).run()
 
 
 @contextmanager
-def _metrics_of_several(settings: AllSettings) -> Iterator[Callable[[int], None]]:
-    """Give the workers a folder in which prometheus-client adds up their metrics; yield what to do as one ends."""
-    if not settings.server.metrics:
-        yield lambda _: None
+def _metrics_of_several(settings: AllSettings) -> Iterator[None]:
+    """Give the workers a folder in which their metrics are added up."""
+    if not (settings.server.metrics or settings.server.status_page):
+        yield
         return
     with TemporaryDirectory(prefix="opportunity-graph-") as folder:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
-
-        def on_end(process_id: int) -> None:
-            from prometheus_client.multiprocess import mark_process_dead
-
-            mark_process_dead(process_id, folder)  # type: ignore[no-untyped-call] # theirs
-
-        yield on_end
+        yield
 
 
-def _serve(settings: AllSettings, listener: socket.socket) -> int:
+def _serve(settings: AllSettings, listener: socket.socket, faults: Sequence[str] = ()) -> int:
     """Serve on a listener until told to stop; return the exit status."""
-    app = create_app(settings)
+    app = create_app(settings, faults=faults)
     _spare_the_garbage_collector()
     config = uvicorn.Config(
         app,
@@ -441,7 +547,8 @@ def _serve(settings: AllSettings, listener: socket.socket) -> int:
                 head_timeout_seconds=settings.security.general.request_body_timeout_seconds,
                 max_body_bytes=settings.security.general.max_request_bytes,
                 half_close_seconds=settings.transport.operation_deadline_seconds + 1,
-            )
+            ),
+            app.state.on_refusal,
         ),
         log_config=None,
         access_log=False,
@@ -452,11 +559,26 @@ def _serve(settings: AllSettings, listener: socket.socket) -> int:
         timeout_graceful_shutdown=ceil(settings.transport.operation_deadline_seconds) + 1,
     )
     server = DrainingServer(config, app.state.health, drain_seconds=settings.server.shutdown_delay_seconds)
+    app.state.server_state = server.server_state
     try:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         server.run(sockets=several_at_once(listener))
     except KeyboardInterrupt:
         print("\nStopped.")
     return 0 if server.started else STARTUP_FAILURE
+
+
+def _check_faults(faults: Sequence[str], *, demo: bool) -> None:
+    if not faults:
+        return
+    if not demo:
+        raise BadSettings(["--fault: only simulated sources fail on demand; add --demo"])
+    from simulator import parse_faults
+
+    try:
+        parse_faults(faults)
+    except ValueError as error:
+        raise BadSettings([f"--fault: {error}"]) from None
 
 
 def _spare_the_garbage_collector() -> None:
@@ -510,7 +632,10 @@ def _greeting(settings: AllSettings, listener: socket.socket) -> str:
         "From a shell:\n\n"
         f"  curl {url} -H 'Content-Type: application/json' \\\n"
         '    -d \'{"query": "{ nexudusOpportunity(sourceId: \\"1427000501\\") { status stageName } }"}\'\n\n'
-        "Next: ask for an id that does not exist, or for one that cannot be one. Ctrl-C ends it.\n\n"
+        "Next: ask for an id that does not exist, or for one that cannot be one. Let a source fail:\n\n"
+        "  .venv/bin/python server.py --demo --fault nexudus=500\n\n"
+        "or while it runs, at the addresses in the log below, which also has that of the sources' records. Ctrl-C ends "
+        "it.\n\n"
         f"Open this in a browser:\n{url}"
     )
 

@@ -179,7 +179,7 @@ def tables(
         whole = [f"{statistics.median(r[what] for r in found[WHOLE]):,.{places}f}" for found in measured.values()]
         lines.append(_row(WHOLE, [*whole, *(f"{memory[WHOLE][phase]:.0f}" for phase in phases)]))
         for layer in layers:
-            found = [_ratio(results.get(layer, []), results[WHOLE], what) for results in measured.values()]
+            found = [median_ratio(results.get(layer, []), results[WHOLE], what) for results in measured.values()]
             lines.append(_row(f"without {layer}", [*found, *(f"{memory[layer].get(p, 0):.0f}" for p in phases)]))
         lines.append("")
     lines += [f"- {name}: {text}" for name, text in workloads.MEANING.items()]
@@ -190,7 +190,8 @@ def _row(name: str, columns: Sequence[str]) -> str:
     return f"| {name} | " + " | ".join(columns) + " |"
 
 
-def _ratio(rounds: list[Result], whole: list[Result], what: str) -> str:
+def median_ratio(rounds: list[Result], whole: list[Result], what: str) -> str:
+    """Return the median of the rounds' ratios, and how many responses were bad, if any."""
     if not rounds:
         return "-"
     text = f"{statistics.median(ratios(rounds, whole, what)):.2f}"

@@ -13,6 +13,11 @@ class Answer:
     extensions: dict[str, Any] | None = None
     is_request_error: bool = False
 
+    @property
+    def code(self) -> str | None:
+        """The code of the first error, if there is one."""
+        return self.errors[0]["extensions"]["code"] if self.errors else None
+
     def body(self) -> dict[str, Any]:
         """Return the response as a JSON object."""
         found: dict[str, Any] = {} if self.is_request_error else {"data": self.data}

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from graphql import (
-    FieldNode,
     GraphQLField,
     ListValueNode,
     ObjectValueNode,
@@ -26,11 +25,10 @@ class Arguments:
     An argument that is not given has the default of the resolver, which is that of the schema.
     """
 
-    def __init__(self, field: GraphQLField, node: FieldNode) -> None:
+    def __init__(self, field: GraphQLField, given: Mapping[str, ValueNode]) -> None:
         """Raises `NotCompiled` for what is refused."""
         self._types = {name: one.type for name, one in field.args.items()}
         self._names = {name: one.extensions["strawberry-definition"].python_name for name, one in field.args.items()}
-        given = {one.name.value: one.value for one in node.arguments or ()}
         self._readers = {name: reader(self._types[name], is_coerced=True) for name in given}
         variables = {name: value for name, value in given.items() if isinstance(value, VariableNode)}
         self._variables = [

@@ -16,7 +16,7 @@ Nothing of a request becomes part of the text. Fields and aliases are the keys o
 letters, digits and underscores. A record that the function cannot complete makes it raise, and graphql-core executes.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
@@ -25,7 +25,6 @@ import msgspec
 import orjson
 from graphql import (
     GraphQLEnumType,
-    GraphQLField,
     GraphQLLeafType,
     GraphQLList,
     GraphQLNonNull,
@@ -37,20 +36,21 @@ from graphql.execution.collect_fields import FieldDetails
 
 from engine.fallbacks import NotCompiled, Reason
 from engine.mapping import Constant, EnumMapping, IdMapping, ListMapping, ObjectMapping, Value
+from engine.selected import Collect, SelectedField, is_open, is_plain
+from engine.serializer import ResolvedField, mark
 from engine.shapes import shape
 
 MOST_FIELDS = 1_000
 """Fields of one function. Compiling a longer one would block the event loop."""
 
-Fields = Mapping[str, list[FieldDetails]]
-Collect = Callable[[GraphQLObjectType, list[FieldDetails]], Fields]
-"""Collects the fields of a selection on a type (GraphQL specification, 6.3.2)."""
+Resolve = Callable[[SelectedField], ResolvedField]
+"""Returns what gives the value of a field with a resolver of its own; raises `NotCompiled`."""
 
 
 class Writer:
     """Writes expressions. `names` holds what they refer to; equal text and equal `values` are the same function."""
 
-    def __init__(self, collect: Collect, read_at: str | None = None) -> None:
+    def __init__(self, collect: Collect, read_at: str | None = None, resolve: Resolve | None = None) -> None:
         """`read_at` is the field, by its name in Python, that says when a record was read."""
         self.names: dict[str, Any] = {
             "__builtins__": {},
@@ -64,6 +64,10 @@ class Writer:
         self.bytes = 0
         self.repeats = False
         self.tells_age = False
+        self.resolved: list[ResolvedField] = []
+        self._resolve = resolve
+        self._parents: list[ObjectMapping[Any]] = []
+        self._keys: list[str] = []
         self._collect = collect
         self._read_at = read_at
         self._seen: set[tuple[str, str]] = set()
@@ -75,13 +79,14 @@ class Writer:
     ) -> str:
         """Return the expression that completes the object that a record has for this type."""
         values = {}
+        self._parents.append(mapping)
         for key, same in self._collect(type_, details).items():
             name = same[0].node.name.value
             if name == "__typename":
                 values[key] = repr(type_.name)
                 continue
             field = type_.fields.get(name)
-            if field is None or field.args or not is_open(field):
+            if field is None or not is_open(field):
                 raise NotCompiled(Reason.SELECTION)
             self._fields += 1
             if self._fields > MOST_FIELDS:
@@ -91,16 +96,30 @@ class Writer:
                 self.tells_age = True
                 values[key] = self._value(field.type, _itself, same, "read_at")
                 continue
-            if not field.resolve._is_default:  # noqa: SLF001 - Strawberry's mark of what reads an attribute
-                raise NotCompiled(Reason.SELECTION)
+            if not is_plain(field):
+                if record != "record":  # an item of a list
+                    raise NotCompiled(Reason.SELECTION)
+                selected = SelectedField(type_, field, same, (*self._keys, key), tuple(self._parents))
+                values[key] = self._mark(selected)
+                continue
             self.repeats = self.repeats or (type_.name, name) in self._seen
             self._seen.add((type_.name, name))
+            self._keys.append(key)
             values[key] = self._value(field.type, mapping.fields[python_name], same, record)
+            self._keys.pop()
+        self._parents.pop()
         keys = tuple(values)
         self.bytes += 1_500 + 300 * len(keys)
         return f"{self._let(shape(keys), keys)}({', '.join(values.values())})"
 
-    def resolved(self, type_: GraphQLOutputType, details: list[FieldDetails]) -> str:
+    def _mark(self, selected: SelectedField) -> str:
+        if self._resolve is None:
+            raise NotCompiled(Reason.SELECTION)
+        self.resolved.append(self._resolve(selected))
+        self.bytes += 1_000
+        return self._let(mark(len(self.resolved) - 1), object())
+
+    def value(self, type_: GraphQLOutputType, details: list[FieldDetails]) -> str:
         """Return the expression that completes `record` where it is what a resolver has given for a field."""
         inner = type_.of_type if isinstance(type_, GraphQLNonNull) else type_
         if not isinstance(inner, GraphQLList):
@@ -191,11 +210,6 @@ def _raw(value: Any) -> msgspec.Raw | None:
 def _null_in_non_null() -> None:
     """Refuse a null. graphql-core will refuse it again, with its message and at the right place."""
     raise NotCompiled(Reason.NULL)
-
-
-def is_open(field: GraphQLField) -> bool:
-    """Return whether a field has the resolver that Strawberry made for it, and so none that refuses callers."""
-    return hasattr(field.resolve, "_is_default")
 
 
 def _itself(value: Any) -> Any:

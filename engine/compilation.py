@@ -6,13 +6,15 @@ from typing import Any
 from graphql import DocumentNode, GraphQLError, GraphQLObjectType, GraphQLOutputType, OperationDefinitionNode, Source
 from graphql.execution.collect_fields import FieldDetails
 
-from engine.codegen import Collect, Writer
-from engine.compiled_field import Failure, Serializer
+from engine.codegen import Resolve, Writer
 from engine.fallbacks import DocumentFallbacks, NotCompiled, Reason
 from engine.literals import Parameterised
 from engine.lookup import Records
 from engine.mapping import ObjectMapping
+from engine.run import Failure
+from engine.selected import Collect
 from engine.serialization_cache import SerializationCache
+from engine.serializer import Serializer
 from engine.slots import shifted_position
 
 MOST_BYTES = 1_000_000
@@ -52,10 +54,15 @@ class Compilation:
         self._serializers: dict[tuple[Any, ...], Serializer] = {}
 
     def serializer(
-        self, type_: GraphQLObjectType, mapping: ObjectMapping[Any], details: list[FieldDetails], collect: Collect
+        self,
+        type_: GraphQLObjectType,
+        mapping: ObjectMapping[Any],
+        details: list[FieldDetails],
+        collect: Collect,
+        resolve: Resolve,
     ) -> Serializer:
         """Return what serializes records of this type; equal ones are generated once. Raises `NotCompiled`."""
-        writer = Writer(collect, self.records.read_at)
+        writer = Writer(collect, self.records.read_at, resolve)
         return self._generated(writer, writer.object(type_, mapping, details, "record"))
 
     def resolved_serializer(
@@ -63,7 +70,7 @@ class Compilation:
     ) -> Serializer:
         """Return what serializes values that a resolver gives for a field of this type. Raises `NotCompiled`."""
         writer = Writer(collect)
-        return self._generated(writer, writer.resolved(type_, details))
+        return self._generated(writer, writer.value(type_, details))
 
     def _generated(self, writer: Writer, expression: str) -> Serializer:
         text = f"lambda record, read_at: {expression}"
@@ -77,7 +84,8 @@ class Compilation:
         self.bytes += size
         to_object = eval(text, writer.names)  # noqa: S307 - nothing of a request is in it but GraphQL names
         cache = self._serialization_cache
-        self._serializers[key] = found = Serializer(to_object, writer.repeats, writer.tells_age, cache, cache.number())
+        told = (writer.repeats, writer.tells_age, cache, cache.number(), tuple(writer.resolved))
+        self._serializers[key] = found = Serializer(to_object, *told)
         return found
 
     def located(self, failures: Sequence[Failure], text: str, parameters: Sequence[str]) -> list[GraphQLError]:

@@ -1,19 +1,17 @@
 """A compiled query's root field: it requests its records from the loaders, and serializes what they find."""
 
 from asyncio import Future
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from orjson import Fragment
 
-from engine.answer_size import AnswerSize
-from engine.context import Context
 from engine.fallbacks import NotCompiled, Reason
 from engine.lookup import Lookup
-from engine.serialization_cache import SerializationCache
+from engine.run import Failure, Run
+from engine.serializer import Serializer
 from engine.slots import Slot
 
 Found = tuple[str, str, Any]
@@ -21,42 +19,6 @@ Found = tuple[str, str, Any]
 
 
 _encode_into = msgspec.json.Encoder().encode_into
-
-
-class Failure(NamedTuple):
-    """An error, its path in the response, and the positions of its field in the text that was compiled."""
-
-    error: BaseException
-    path: list[str | int]
-    positions: list[int]
-
-
-@dataclass(frozen=True, slots=True)
-class Serializer:
-    """Serializes records of one source, for one selection."""
-
-    to_object: Callable[[Any, datetime | None], Any]
-    """Generated (`engine/codegen.py`): makes what is encoded as the JSON of a record that was read at a time."""
-    repeats: bool
-    """Whether that may hold one value several times."""
-    tells_age: bool
-    """Whether it holds the time."""
-    serialization_cache: SerializationCache
-    number: int
-
-    def complete(self, record: Any, size: AnswerSize, read_at: datetime | None = None) -> Any:
-        """Return the object that is encoded as the record's JSON; raises `LimitExceeded`."""
-        completed = self.to_object(record, read_at)
-        if self.repeats:  # else it is no longer than what the source sent
-            size.check(completed)
-        return completed
-
-    def complete_cached(self, record: Any, size: AnswerSize, read_at: datetime | None = None) -> bytes:
-        """Return a record's JSON, which is stored for the next time. One record is always read at the same time."""
-        known = self.serialization_cache.get(self.number, record)
-        if known is not None:
-            return known
-        return self.serialization_cache.store(self.number, record, self.complete(record, size, read_at))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +53,12 @@ class CompiledField:
                     raise NotCompiled(Reason.ARGUMENT) from None
         return value
 
-    def request(self, value: Any, context: Context) -> list[Found]:
+    def request(self, value: Any, run: Run) -> list[Found]:
         """Request every record that the argument's value names, without waiting for any."""
         lookup = self.lookup
         if lookup is None:
             return []
-        key, request = lookup.key, context.loaders.request
+        key, request = lookup.key, run.context.loaders.request
         found: list[Found] = []
         for one in value if lookup.is_list else (value,):
             try:
@@ -106,8 +68,9 @@ class CompiledField:
                 found.append(("", "", error))
         return found
 
-    def complete(self, found: list[Found], failures: list[Failure], size: AnswerSize, context: Context) -> Any:
+    def complete(self, found: list[Found], run: Run) -> Any:
         """Return the field's value in the answer: JSON, but for a `__typename`. Raises `LimitExceeded`."""
+        size, context, failures = run.size, run.context, run.failures
         if self.lookup is None:
             size.add(len(self.key) + len(self.value) + 6)  # quotation marks, colon, comma
             return self.value

@@ -16,6 +16,7 @@ located error for each record that failed) are compared with it by `tests/test_e
 from asyncio import Future, Task
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from graphql import (
@@ -28,23 +29,31 @@ from graphql import (
     GraphQLObjectType,
     GraphQLSchema,
     OperationDefinitionNode,
+    Undefined,
     VariableNode,
+    coerce_input_literal,
     get_named_type,
     is_non_null_type,
 )
 from graphql.execution.collect_fields import FieldDetails, FragmentDetails, collect_fields, collect_subfields
-from graphql.execution.values import VariableValues, get_argument_values
+from graphql.execution.values import VariableValues
 
 from engine.answer_size import AnswerSize
 from engine.arguments import Arguments, has_variables
-from engine.codegen import Collect, Fields
 from engine.compilation import Compilation
-from engine.compiled_field import CompiledField, Failure, Found, Serializer
-from engine.compiled_listing import Asked, CompiledListing, page_parts
+from engine.compiled_connection import Connection
+from engine.compiled_field import CompiledField, Found
+from engine.compiled_listing import CompiledListing, NestedListing
+from engine.compiled_records import CompiledRecords
+from engine.connection_parts import parts_of
 from engine.context import Context
 from engine.cost import LimitExceeded
 from engine.fallbacks import NotCompiled, Reason
 from engine.lookup import Listing
+from engine.resolved_fields import FieldOfContext, executed_field
+from engine.run import Run
+from engine.selected import Collect, Fields, Operation, SelectedField, positions
+from engine.serializer import ResolvedField, Serializer
 from engine.slots import slot_of
 from engine.variables import Variables, conditional_variables
 
@@ -57,9 +66,7 @@ MAX_COMPILED_FIELDS = 200
 MAX_SPECIALISATIONS = 32
 """Combinations of an operation and values of those variables, of one document."""
 
-RootField = CompiledField | CompiledListing
-
-_NO_VARIABLES = VariableValues({}, {})
+RootField = CompiledField | CompiledRecords | CompiledListing
 
 
 class CompiledQuery:
@@ -75,6 +82,7 @@ class CompiledQuery:
         self._shared = shared
         self._operation = operation
         self._fragments = {d.name.value: FragmentDetails(d) for d in definitions}
+        self._asked = Operation(schema, document, operation, {d.name.value: d for d in definitions})
         self._variables = Variables(schema, operation.variable_definitions or ())
         self._conditional_variables = conditional_variables(document, operation)
         if len(self._conditional_variables) > MAX_CONDITIONAL_VARIABLES:
@@ -102,13 +110,12 @@ class CompiledQuery:
             fields = self.root_fields(variables)
             # All of them before anything is asked for: one that is refused shall cost no request.
             values = [field.argument(variables, parameters) for field in fields]
-            requested = [field.request(value, context) for field, value in zip(fields, values, strict=True)]
+            run = Run(self._asked, context, variables, given, size)
+            requested = [field.request(value, run) for field, value in zip(fields, values, strict=True)]
             await _wait_for(requested)
-            failures: list[Failure] = []
             size.bytes += 1  # braces around the fields, less the comma behind the last one
-            data = {
-                f.key: f.complete(found, failures, size, context) for f, found in zip(fields, requested, strict=True)
-            }
+            data = {f.key: f.complete(found, run) for f, found in zip(fields, requested, strict=True)}
+            failures = run.all_failures()
             errors = self._shared.located(failures, text, parameters) if failures else None
         except LimitExceeded:
             raise
@@ -168,52 +175,69 @@ class CompiledQuery:
         self, root: GraphQLObjectType, key: str, details: list[FieldDetails], collect: Collect
     ) -> RootField:
         nodes = [one.node for one in details]
-        positions = [node.loc.start for node in nodes if node.loc]
         name = nodes[0].name.value
         if name == "__typename":
-            return CompiledField(key, positions, None, root.name, None, None, {})
+            return CompiledField(key, positions(details), None, root.name, None, None, {})
         lookup, field = self._shared.records.lookups.get(name), root.fields.get(name)
         listing = self._shared.records.listings.get(name)
         if listing is not None and field is not None:
-            return self._listing(listing, key, details, field, collect)
+            return CompiledListing(key, positions(details), self._connection(listing, field, details, collect))
         if lookup is None or field is None:
             raise NotCompiled(Reason.ROOT_FIELD)
         type_ = field.type.of_type if is_non_null_type(field.type) else field.type
         if isinstance(type_, GraphQLList) is not lookup.is_list or (lookup.is_list and is_non_null_type(type_.of_type)):
             raise NotCompiled(Reason.ROOT_FIELD)
-        if any(argument.name.value != lookup.argument for argument in nodes[0].arguments or ()):
+        given = {one.name.value: one.value for one in nodes[0].arguments or ()}
+        copies = self._shared.records.copies
+        has_copies = copies is not None and copies.argument in given
+        node = given.get(lookup.argument)
+        if node is None or given.keys() - {lookup.argument, copies.argument if copies else ""}:
             raise NotCompiled(Reason.ARGUMENT)
-        node = next((a.value for a in nodes[0].arguments or () if a.name.value == lookup.argument), None)
         variable = node.name.value if isinstance(node, VariableNode) else None
         if variable is None and has_variables(node):  # inside a list or an object, which would be another each time
             raise NotCompiled(Reason.ARGUMENT)
         slot = slot_of(node, self._shared.slots, is_list=lookup.is_list)
         is_constant = variable is None and slot is None
-        value = get_argument_values(field, nodes[0], _NO_VARIABLES)[lookup.argument] if is_constant else None
+        value = coerce_input_literal(node, field.args[lookup.argument].type) if is_constant else None
+        if value is Undefined:
+            raise NotCompiled(Reason.ARGUMENT)
         serializers = self._serializers(get_named_type(type_), details, collect)
-        return CompiledField(key, positions, lookup, value, variable, slot, serializers)
+        found = CompiledField(key, positions(details), lookup, value, variable, slot, serializers)
+        if copies is not None and has_copies:
+            return CompiledRecords(found, copies, Arguments(field, {copies.argument: given[copies.argument]}))
+        return CompiledRecords(found) if any(one.resolved for one in serializers.values()) else found
 
-    def _listing(
-        self, listing: Listing, key: str, details: list[FieldDetails], field: GraphQLField, collect: Collect
-    ) -> CompiledListing:
-        nodes = [one.node for one in details]
-        asked = Asked(self._schema, self._operation, self._fragments, key, field, nodes)
-        parts = page_parts(field.type, details, collect, self._shared, self._serializers)
+    def _connection(
+        self, listing: Listing, field: GraphQLField, details: list[FieldDetails], collect: Collect
+    ) -> Connection:
+        given = {one.name.value: one.value for one in details[0].node.arguments or ()}
+        parts = parts_of(field.type, details, collect, self._shared, self._serializers)
         self._shared.bytes += 3_000 + 500 * len(parts)
-        return CompiledListing(listing, asked, Arguments(field, nodes[0]), parts)
+        return Connection(listing, Arguments(field, given), parts)
+
+    def _resolved(self, selected: SelectedField, collect: Collect) -> ResolvedField:
+        records = self._shared.records
+        known = records.known_fields.get(selected.python_name) if len(selected.parents) == 1 else None
+        if known is not None and not is_non_null_type(selected.field.type):
+            return FieldOfContext(selected, known)
+        listing = records.nested_listings.get(selected.name)
+        if listing is None:
+            return executed_field(selected, collect)
+        return NestedListing(selected, self._connection(listing, selected.field, selected.details, collect))
 
     def _serializers(
         self, named: GraphQLNamedType, details: list[FieldDetails], collect: Collect
     ) -> dict[str, Serializer]:
         """Return what serializes the records that a field of this type may give, by their sources' names."""
         found = {}
+        resolve = partial(self._resolved, collect=collect)
         for source, mapping in self._shared.records.mappings.items():
             type_ = self._schema.type_map[mapping.type_.__strawberry_definition__.name]
             assert isinstance(type_, GraphQLObjectType)
             if named is type_ or (
                 not isinstance(named, GraphQLObjectType) and self._schema.is_sub_type(named, type_)  # type: ignore[arg-type] # abstract, if no object
             ):
-                found[source] = self._shared.serializer(type_, mapping, details, collect)
+                found[source] = self._shared.serializer(type_, mapping, details, collect, resolve)
         return found
 
 

@@ -19,7 +19,7 @@ from graphql import (
 )
 
 from engine.cost import CostVisitor, LimitExceeded, NestedPage, QueryCost, QueryLimits
-from engine.lookup import Listing, PageSize
+from engine.lookup import Listing
 from engine.record_cost import NestedCost, PageCost, RecordCost, record_cost, totals
 
 INTROSPECTION: Final = ("__schema", "__type")
@@ -48,10 +48,10 @@ class CostLimits:
         schema: GraphQLSchema,
         limits: QueryLimits,
         listings: Mapping[str, Listing] | None = None,
-        nested_page_sizes: Mapping[str, PageSize] | None = None,
+        nested_listings: Mapping[str, Listing] | None = None,
     ) -> None:
         self.limits = limits
-        self._nested_page_sizes = nested_page_sizes or {}
+        self._nested_listings = nested_listings or {}
         self._listings = listings or {}
         assert schema.query_type
         # An argument of type ID names a record, and so does a router's representation.
@@ -66,7 +66,7 @@ class CostLimits:
         operations = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
         if len(operations) > self.limits.max_operations:
             raise LimitExceeded("operations in a document", self.limits.max_operations)
-        visitor = CostVisitor(fragments, self.limits, self._nested_page_sizes)
+        visitor = CostVisitor(fragments, self.limits, self._nested_listings)
         # What no operation uses is validated all the same.
         for name in fragments:
             visitor.fragment(name)
@@ -124,7 +124,7 @@ class CostLimits:
 
     def _nested(self, page: NestedPage, defaults: Mapping[str, ValueNode | None]) -> NestedCost:
         arguments = [one.value for one in page.node.arguments or () if one.name.value in ("first", "last")]
-        page_size = self._nested_page_sizes[page.node.name.value]
+        page_size = self._nested_listings[page.node.name.value].size
         return NestedCost(
             record_cost(arguments, defaults, page_size, page.cost.fields),
             tuple([self._nested(one, defaults) for one in page.cost.pages]),

@@ -47,9 +47,12 @@ class Engine:
         self._restricted = restricted
         self._errors = errors
         self._extensions = extensions
+        self._suggests_names = suggests_names
         self._limits = limits or QueryLimits()
-        self._cost_limits = CostLimits(schema, self._limits, records.listings, records.nested_page_sizes)
+        self._cost_limits = CostLimits(schema, self._limits, records.listings, records.nested_listings)
         self._fallbacks = Fallbacks()
+        self.compiled = 0
+        """How many operations were executed as compiled."""
         reader = Reader(schema, records, self._cost_limits, errors, self._fallbacks, suggests_names=suggests_names)
         self._documents: Documents[Answer] = Documents(
             reader.read, most_characters=self._limits.max_characters, most_bytes=max_document_bytes
@@ -106,8 +109,12 @@ class Engine:
             if compiled.shared.bytes != before:
                 self._documents.recount(document)
         if result is None:
-            result = await execute_with_graphql_core(schema, document.tree, variables, operation_name, context)
+            result = await execute_with_graphql_core(
+                schema, document.tree, variables, operation_name, context, suggests_names=self._suggests_names
+            )
             AnswerSize(most).check(result.data)
+        else:
+            self.compiled += 1
         return result
 
 
@@ -117,6 +124,8 @@ async def execute_with_graphql_core(
     variables: dict[str, Any] | None,
     operation_name: str | None,
     context: Context,
+    *,
+    suggests_names: bool = True,
 ) -> ExecutionResult:
     """Return what graphql-core's executor gives: the measure of every answer."""
     result = execute(
@@ -126,5 +135,6 @@ async def execute_with_graphql_core(
         variable_values=variables,
         operation_name=operation_name,
         executor_class=StrawberryGraphQLCoreExecutionContext,
+        hide_suggestions=not suggests_names,
     )
     return await result if isawaitable(result) else result

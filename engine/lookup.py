@@ -55,17 +55,34 @@ class ListedRecord(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A root field that gives a page of records: a connection (GraphQL Cursor Connections Specification).
+    """A field that gives a page of records: a connection (GraphQL Cursor Connections Specification).
 
-    `find` takes the context and the field's arguments, by their names in Python, and returns an instance of the
-    connection's type, or None; what it raises is the field's error. `records` and `cursors` read it, in the page's
-    order. Fields other than `edges` and `nodes` are resolved as ever.
+    `find` takes the context, the object that has the field unless it is a root field, and the field's arguments, by
+    their names in Python. It returns an instance of the connection's type, or None; what it raises is the field's
+    error. `records` and `cursors` read it, in the page's order. Fields other than `edges` and `nodes` are resolved as
+    ever.
     """
 
     size: PageSize
     find: Callable[..., Awaitable[Any]]
     records: Callable[[Any], Sequence[ListedRecord]]
     cursors: Callable[[Any], Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """Records by id from somewhere nearer than their sources, for callers who give an `argument` of a lookup's field.
+
+    `find` takes the context, the argument's value, the lookup and the values that name records. It returns copies by
+    the source's name and the id; what it raises is the field's error. All other records are fetched.
+    """
+
+    argument: str
+    find: Callable[..., Awaitable[Mapping[tuple[str, str], ListedRecord]]]
+
+
+KnownField = Callable[[Any, str, Any], Any]
+"""Returns a field's value, of context, source's name and record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +95,10 @@ class Records:
     """By the source's name."""
     listings: Mapping[str, Listing] = field(default_factory=dict)
     """Of root fields that give pages of records, with the arguments `first` and `last`; by the field's name."""
-    nested_page_sizes: Mapping[str, PageSize] = field(default_factory=dict)
-    """The same of fields of records, whatever their type."""
+    nested_listings: Mapping[str, Listing] = field(default_factory=dict)
+    """The same of fields of records, or of objects that they have, whatever their type; by the field's name."""
+    known_fields: Mapping[str, KnownField] = field(default_factory=dict)
+    """Fields of records that have resolvers, by the field's name in Python. Open to all."""
+    copies: Copies | None = None
     read_at: str | None = None
     """The field, by its name in Python, that says when a record was read, which no mapping knows. Open to all."""

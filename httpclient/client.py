@@ -7,7 +7,7 @@ would become two.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
@@ -15,7 +15,7 @@ import aiohttp
 
 from httpclient.connection import Connection, ConnectionFailed, Result
 from httpclient.content_encoding import ACCEPTED
-from httpclient.pool import UNBOUNDED, ConnectionPool
+from httpclient.pool import UNBOUNDED, ConnectionPool, header_lines
 from httpclient.response import Response
 
 
@@ -23,7 +23,8 @@ from httpclient.response import Response
 class Request:
     """What to send. `url` is complete and already percent-encoded; `kind` and `keys` are for telemetry.
 
-    `final`: statuses that the same request would only get again. `connection`: what it was sent on last.
+    `final`: statuses that the same request would only get again. `trace`: headers of the next attempt alone.
+    `connection`: what it was sent on last.
     """
 
     url: str
@@ -33,6 +34,7 @@ class Request:
     form: dict[str, str] | None = None
     keys: int = 1
     final: frozenset[int] = frozenset()
+    trace: Mapping[str, str] | None = None
     connection: Connection | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -109,7 +111,8 @@ class HttpClient:
                 body = urlencode(request.form).encode("ascii")
                 form = {"Content-Type": "application/x-www-form-urlencoded", "Content-Length": str(len(body))}
                 headers = {**headers, **form}
-            data = f"{request.method} {url[path_start:]} HTTP/1.1\r\n{pool.head(headers)}\r\n".encode()
+            trace = header_lines(request.trace) if request.trace else ""
+            data = f"{request.method} {url[path_start:]} HTTP/1.1\r\n{pool.head(headers)}{trace}\r\n".encode()
         except (ValueError, aiohttp.ClientError) as error:  # a UnicodeError is a ValueError
             raise ConnectionFailed(type(error).__name__) from None
         return pool, data + body

@@ -68,12 +68,12 @@ def ends_connection(method: str, headers: Headers) -> bool:
     return b"upgrade" in headers or method == "CONNECT"
 
 
-def refusal_message(error: HTTPError, default_fields: HeaderFields, headers: Headers | None) -> bytes:
-    """Return the response, the last on its connection, to what the application never sees."""
+def refusal_message(error: HTTPError, default_fields: HeaderFields, id_: tuple[bytes, bytes]) -> bytes:
+    """Return the response, the last on its connection, to what the application never sees; `id_` is a `request_id`."""
     body = dumps(error.body)
     fields = [field for field in default_fields if field != CLOSE]
     fields += [(b"content-type", JSON.encode()), (b"content-length", b"%d" % len(body)), CLOSE]
-    lines = header_lines([*secured(fields), request_id(headers)])
+    lines = header_lines([*secured(fields), id_])
     return b"%s%s\r\n%s" % (status_line(error.status), lines, body)
 
 

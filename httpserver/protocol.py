@@ -16,22 +16,27 @@ Of uvicorn this knows how a protocol is made, `shutdown`, and of its state `conn
 """
 
 import asyncio
+from collections.abc import Callable
+from contextvars import Context
 from functools import partial
 from typing import Any
 
+from asgi_correlation_id import correlation_id
 from uvicorn.config import Config
 from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
 from uvicorn.server import ServerState
 
 from httpserver.connection import DEFAULT_LIMITS, ConnectionLimits, State
-from httpserver.envelope import CLOSE, refusal_message
+from httpserver.envelope import CLOSE, refusal_message, request_id
 from httpserver.exchange import Exchange
 from httpserver.fast_path import prepare
 from httpserver.framing import RequestHead
 from httpserver.http_errors import HTTPError
-from httpserver.request import HttpRequest
+from httpserver.request import Headers, HttpRequest
 from httpserver.request_reader import RequestReader
 from httpserver.response import HeaderFields, header_lines
+
+OnRefusal = Callable[[Headers | None, HTTPError], None]
 
 
 class HTTPConnection(RequestReader):
@@ -45,7 +50,9 @@ class HTTPConnection(RequestReader):
         _loop: asyncio.AbstractEventLoop | None = None,
         *,
         limits: ConnectionLimits = DEFAULT_LIMITS,
+        on_refusal: OnRefusal | None = None,
     ) -> None:
+        """`on_refusal` is told of requests that the application never sees, with their headers if they were read."""
         super().__init__(limits, _loop or asyncio.get_running_loop())
         if not config.loaded:
             config.load()
@@ -58,6 +65,7 @@ class HTTPConnection(RequestReader):
         self.client: tuple[str, int] | None = None
         self.is_ending = False
         self._task: asyncio.Task[None] | None = None
+        self._on_refusal = on_refusal
         self._default_fields: HeaderFields = []
         self._default_lines = b""
 
@@ -148,8 +156,13 @@ class HTTPConnection(RequestReader):
     def _refuse(self, error: HTTPError) -> None:
         """Respond without the application, for the last time on this connection."""
         headers = None if self._head is None else self._head.headers
-        self.write(refusal_message(error, self.state.default_headers, headers))
+        id_ = request_id(headers)
+        self.write(refusal_message(error, self.state.default_headers, id_))
         self.state.total_requests += 1
+        if self._on_refusal is not None:
+            context = Context()
+            context.run(correlation_id.set, id_[1].decode())
+            context.run(self._on_refusal, headers, error)
         self.linger()
 
     def _give_up(self, error: HTTPError) -> None:
@@ -170,6 +183,6 @@ class HTTPConnection(RequestReader):
             self._loop.call_soon(task.cancel)  # not before its first step, or the work would not hear of it
 
 
-def protocol(limits: ConnectionLimits) -> Any:
-    """Return what makes connections with these limits, for uvicorn's `http`; its types want a class."""
-    return partial(HTTPConnection, limits=limits)
+def protocol(limits: ConnectionLimits, on_refusal: OnRefusal | None = None) -> Any:
+    """Return what makes such connections, for uvicorn's `http`; its types want a class."""
+    return partial(HTTPConnection, limits=limits, on_refusal=on_refusal)

@@ -26,14 +26,12 @@ ENDING: Final = frozenset({signal.SIGTERM, signal.SIGINT})
 class Workers:
     """So many forks of this process, each of which calls `serve` and ends with what that returns.
 
-    Nothing may run in this process beside it: no thread, no event loop. `on_end` is called with the process id of each
-    worker that has ended. Workers end by themselves if this process does.
+    Nothing may run in this process beside it: no thread, no event loop. Workers end by themselves if this process does.
     """
 
-    def __init__(self, count: int, serve: Callable[[], int], *, on_end: Callable[[int], None] = lambda _: None) -> None:
+    def __init__(self, count: int, serve: Callable[[], int]) -> None:
         self._count = count
         self._serve = serve
-        self._on_end = on_end
         self._started_at: dict[int, float] = {}
         self._pause_seconds = 0.0
         self._start_at = 0.0
@@ -65,7 +63,6 @@ class Workers:
             started_at = self._started_at.pop(process_id, None)
             if started_at is None:
                 continue  # no worker of ours
-            self._on_end(process_id)
             if not self._is_ending:
                 is_short = time.monotonic() - started_at < SHORT_LIFE_SECONDS
                 self._pause_seconds = min(2 * self._pause_seconds or 0.5, LONGEST_PAUSE_SECONDS) if is_short else 0.0

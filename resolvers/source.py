@@ -50,7 +50,8 @@ class ListedPage:
 
     `next` is the position of the page that follows, a text that outlives a restart; None: this was the last one.
     `total` is how many rows there are, as the vendor says, if it does. `is_ordered`: whether the rows came in the order
-    of the list, which does not move; else pages may have left rows out. `unreadable` counts rows without an id.
+    of the list, which does not move; else pages may have left rows out. `unreadable` counts rows without an id, and
+    rows that the vendor fails to send.
     `filter_ignored`: rows came that `changed_since` leaves out.
     """
 

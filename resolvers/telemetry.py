@@ -13,7 +13,7 @@ logger = logging.getLogger("opportunity_graph.upstream")
 
 
 class UpstreamCall(NamedTuple):
-    """One HTTP exchange with a source ended."""
+    """One HTTP exchange with a source ended; `attempt` counts how often the request was sent."""
 
     source: str
     kind: str
@@ -22,6 +22,24 @@ class UpstreamCall(NamedTuple):
     milliseconds: float
     code: str | None
     detail: str
+    attempt: int = 1
+
+
+class BatchSent(NamedTuple):
+    """Records that waited, or did not have to, go in one batch, for so many operations as want them at this moment."""
+
+    source: str
+    keys: int
+    operations: int
+    waited_seconds: float
+
+
+class NotSent(NamedTuple):
+    """Records are refused without a request: the ration or the breaker does not allow one in time."""
+
+    source: str
+    keys: int
+    code: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +76,7 @@ class ListByIdsSwitchedOff:
     reason: str
 
 
-Event = UpstreamCall | FetchFailed | NothingFound | UnknownCode | ListByIdsSwitchedOff
+Event = UpstreamCall | BatchSent | NotSent | FetchFailed | NothingFound | UnknownCode | ListByIdsSwitchedOff
 
 
 class Telemetry(Protocol):
@@ -71,7 +89,7 @@ class Telemetry(Protocol):
 def log_events(event: Event) -> None:
     """Log failures and surprises as one warning line each, ordinary calls at debug level."""
     match event:
-        case UpstreamCall(code=None):
+        case UpstreamCall(code=None) | BatchSent() | NotSent():
             logger.debug("%s", event)
         case UpstreamCall():
             logger.warning(

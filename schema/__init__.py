@@ -17,6 +17,7 @@ from strawberry.schema.config import StrawberryConfig
 
 from schema.access import close_personal_fields
 from schema.federation import VERSION, FederatedSchema
+from schema.list_size import LINK
 from schema.query import Query
 from schema.scalars import SCALARS
 from schema.sources import SOURCE_TYPES
@@ -30,6 +31,7 @@ def build_schema() -> FederatedSchema:
         types=[one.mapping.type_ for one in SOURCE_TYPES],
         config=StrawberryConfig(scalar_map=SCALARS),
         federation_version=VERSION,
+        schema_directives=[LINK],
     )
 
 

@@ -73,6 +73,12 @@ def refusals(refused: Sequence[Refused], cause: ResolverError) -> list[dict[str,
     return found
 
 
+def add_docs(errors: Sequence[dict[str, Any]], url: str) -> None:
+    """Say with each error where its code is described: at the heading that a rendered `docs/errors.md` has for it."""
+    for error in errors:
+        error["extensions"]["docs"] = f"{url}#{error['extensions']['code'].lower()}"
+
+
 def _formatted(error: GraphQLError, code: str, message: str | None = None) -> dict[str, Any]:
     formatted: dict[str, Any] = dict(error.formatted)
     message = error.message if message is None else message

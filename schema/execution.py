@@ -10,22 +10,32 @@ from engine.cost import QueryLimits
 from engine.documents import MOST_BYTES
 from engine.engine import Engine
 from engine.errors import RequestRefused
-from engine.lookup import PageSize, Records
+from engine.lookup import Copies, Records
+from engine.mapping import value_of
 from resolvers import global_id
 from schema.access import MOST_REFUSALS, NO_CONTACTS, Forbidden
 from schema.context import Context
 from schema.deals import customers
 from schema.deals.connections import LISTING
+from schema.deals.stored_first import young_copies
 from schema.errors import field_errors, refusals, request_errors, variable_errors
 from schema.federation import FederatedSchema
 from schema.lookups import LOOKUPS
 from schema.sources import MAPPINGS
 
+
+def url_of(context: Context, source: str, record: Any) -> str | None:
+    """Return where people see a record in its own system, as `Opportunity.url` does."""
+    return context.url_of(source, str(value_of(MAPPINGS[source].fields["source_id"], record)))
+
+
 RECORDS = Records(
     LOOKUPS,
     MAPPINGS,
     {"opportunities": LISTING},
-    {"opportunities": PageSize(customers.FIRST, customers.MOST)},
+    {"opportunities": customers.LISTING},
+    {"url": url_of},
+    Copies("freshness", young_copies),
     read_at="as_of",
 )
 

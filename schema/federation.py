@@ -4,6 +4,7 @@ Follows the Federation 2 subgraph specification. Each representation is resolved
 the wrong type, missing or failing is null, with a located error where it is no plain miss, and hurts no other.
 """
 
+from functools import cached_property
 from typing import Any, Literal
 
 import strawberry
@@ -45,6 +46,13 @@ class FederatedSchema(strawberry.federation.Schema):
             for one in getattr(named, "fields", {}).values():
                 for argument in (one, *getattr(one, "args", {}).values()):
                     _drop_null(argument)
+        service: Any = self._schema.type_map["_Service"]
+        service.fields["sdl"].resolve = lambda *_: self._text
+
+    @cached_property
+    def _text(self) -> str:
+        """What `_service` gives. Printed once: that takes tens of milliseconds, in which nobody else is answered."""
+        return self.as_str()
 
     async def entities_resolver(  # type: ignore[override] # the base is synchronous; awaiting here keeps the batch
         self, info: Info, representations: list[FederationAny]

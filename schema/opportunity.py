@@ -7,12 +7,14 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, TypeAlias
 
 import strawberry
 
+from engine.lookup import PageSize
 from engine.mapping import ObjectMapping
 from schema.access import PERSONAL
+from schema.list_size import page_of
 
 
 @strawberry.enum(description="The system that owns a record.")
@@ -59,6 +61,9 @@ class OpportunityOwner:
     )
 
 
+DEALS_OF_CUSTOMER: Final = PageSize(default=5, most=50)
+"""Deals of a customer, unless asked otherwise and at most."""
+
 if TYPE_CHECKING:
     from schema.deals.customers import CustomerMatch, CustomerOpportunityConnection
     from schema.deals.filters import OpportunityFilter
@@ -94,12 +99,19 @@ class OpportunityCustomer:
     """These two are `schema.deals.customers`', which sets them: it is made of this module's types."""
     find_matches: ClassVar[Callable[..., Awaitable[list["_Match"]]]]
 
-    @strawberry.field(description="The customer's deals, in both systems; `matchedBy` says how they are found.")
+    @strawberry.field(
+        description="The customer's deals, in both systems; `matchedBy` says how they are found.",
+        directives=[page_of(DEALS_OF_CUSTOMER, ["first"])],
+    )
     async def opportunities(
         self,
         info: strawberry.Info[Any, None],
         first: Annotated[
-            int | None, strawberry.argument(description="How many from the start: 1 to 50, 5 unless given.")
+            int | None,
+            strawberry.argument(
+                description="How many from the start: "
+                f"1 to {DEALS_OF_CUSTOMER.most}, {DEALS_OF_CUSTOMER.default} unless given."
+            ),
         ] = None,
         after: Annotated[str | None, strawberry.argument(description="Those behind this cursor.")] = None,
         filter: Annotated[_Filter | None, strawberry.argument(description="Which deals.")] = None,
@@ -109,7 +121,9 @@ class OpportunityCustomer:
         ] = None,
     ) -> _Connection | None:
         """Return a page of them."""
-        return await self.find_opportunities(info.context, self, first, after, filter, order_by)
+        return await self.find_opportunities(
+            info.context, self, first=first, after=after, filter=filter, order_by=order_by
+        )
 
     @strawberry.field(description="How `opportunities` are found.")
     async def matched_by(self, info: strawberry.Info[Any, None]) -> list[_Match] | None:

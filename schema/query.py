@@ -12,6 +12,7 @@ from schema.deals.pipelines import pipelines
 from schema.deals.source_info import sources
 from schema.deals.stored_first import stored_first
 from schema.deals.summaries import opportunity_summary
+from schema.list_size import at_most
 from schema.lookups import BY_ID, BY_IDS, LONGEST_LIST, LOOKUPS
 from schema.opportunity import GlobalId, GlobalIds, Node, Opportunity
 from schema.sources import SOURCE_TYPES, SourceType
@@ -37,7 +38,8 @@ async def opportunity(info: Info, id: GlobalId, freshness: AcceptedAge = None) -
 
 @strawberry.field(
     description="The opportunities with these global `id`s, in the order asked for, null where a source has no "
-    "such record. Ids that appear twice are fetched once. Null if the list is refused."
+    "such record. Ids that appear twice are fetched once. Null if the list is refused.",
+    directives=[at_most(LONGEST_LIST)],
 )
 async def opportunities_by_id(
     info: Info, ids: GlobalIds, freshness: AcceptedAge = None
@@ -54,7 +56,8 @@ async def node(info: Info, id: GlobalId) -> Node | None:
 
 
 @strawberry.field(
-    description="Fetches several objects again by their global `id`s (Relay); null if the list is refused."
+    description="Fetches several objects again by their global `id`s (Relay); null if the list is refused.",
+    directives=[at_most(LONGEST_LIST)],
 )
 async def nodes(info: Info, ids: GlobalIds) -> list[Node | None] | None:
     """Fetch several objects."""
@@ -91,6 +94,7 @@ def own_list_field(one: SourceType) -> Any:
         name=one.list_field,
         description=f"Several {one.source.title} opportunities by their own ids, in the order asked for, null where "
         "there is no such record. Null if the list is refused.",
+        directives=[at_most(LONGEST_LIST)],
         graphql_type=list[one.mapping.type_ | None] | None,  # type: ignore[name-defined] # a type known at run time
     )
 

@@ -24,6 +24,24 @@ _ANY_TOKEN = re.compile(r"(Name|(?:Block)?String|Int|Float) '.*'", re.DOTALL)
 _ESCAPE_SEQUENCE = re.compile(r"(escape sequence): '.*'", re.DOTALL)
 _DIGITS = re.compile(r", did you mean '0\.[0-9]+'\?")
 _UNKNOWN_ENUM_VALUE = re.compile(r"Value '\w+' (does not exist in .*)")
+_SUGGESTION = r" Did you mean (?:the enum values? )?(?:'\w+'(?:, or |, | or )?)+\?"
+"""Names of the schema."""
+_SUGGESTED_AT_END = re.compile(f"{_SUGGESTION}$", re.ASCII)
+_UNKNOWN_FIELD = re.compile(
+    f"(Expected value of type '\\w+' not to include unknown field '\\w+'\\.(?:{_SUGGESTION})?) Found: .*",
+    re.ASCII | re.DOTALL,
+)
+_WRONG_VARIABLE = re.compile(
+    r"Variable '\$\w+' has invalid value(?: at ((?:\.\w+|\[\d+\])+))?: (.*)", re.ASCII | re.DOTALL
+)
+"""The place in the value, which consists of names of the schema, and what is wrong there."""
+_UNKNOWN_FIELD_SENT = re.compile(
+    f"Expected value of type '(\\w+)' not to include unknown field '[^']*'(?:\\.({_SUGGESTION}) F|, f)ound: .*",
+    re.ASCII | re.DOTALL,
+)
+_UNKNOWN_VALUE_SENT = re.compile(
+    f"Value '[^']*' (does not exist in '\\w+' enum\\.(?:{_SUGGESTION})?)", re.ASCII | re.DOTALL
+)
 _BEFORE_VALUE = re.compile(r": |[.,] found: |, but encountered | Did you mean ", re.IGNORECASE)
 
 
@@ -70,11 +88,17 @@ def without_value(error: GraphQLError) -> str:
         message = (_ANY_TOKEN if is_quoted else _VALUE_TOKEN).sub(r"\1", message)
         message = _DIGITS.sub("", _ESCAPE_SEQUENCE.sub(r"\1", message))
     elif isinstance(node, ValueNode | ObjectFieldNode) and not isinstance(node, VariableNode):
-        if found := _UNKNOWN_ENUM_VALUE.fullmatch(message):
-            message = f"This value {found[1]}"
-        else:
-            message = _BEFORE_VALUE.split(message, maxsplit=1)[0].removesuffix(".") + "."
+        message = _about_literal(message)
     return message
+
+
+def _about_literal(message: str) -> str:
+    if found := _UNKNOWN_ENUM_VALUE.fullmatch(message):
+        return f"This value {found[1]}"
+    if found := _UNKNOWN_FIELD.fullmatch(message):
+        return found[1]
+    suggestion = _SUGGESTED_AT_END.search(message)
+    return _BEFORE_VALUE.split(message, maxsplit=1)[0].removesuffix(".") + "." + (suggestion[0] if suggestion else "")
 
 
 def about_variable(error: GraphQLError, given: Mapping[str, Any]) -> str | None:
@@ -91,4 +115,17 @@ def about_variable(error: GraphQLError, given: Mapping[str, Any]) -> str | None:
         return f"Variable '${name}' is required and was not passed: its type is {type_}."
     if given[name] is None:
         return f"Variable '${name}' must not be null: its type is {type_}."
-    return f"Variable '${name}' has a value that is not of its type, {type_}."
+    said = f"Variable '${name}' has a value that is not of its type, {type_}"
+    found = _WRONG_VARIABLE.fullmatch(error.message)
+    place, message = found.groups() if found else (None, "")
+    wrong = _wrong_name(message)
+    return said + (f", at `{place.removeprefix('.')}`" if place else "") + (f": {wrong}" if wrong else ".")
+
+
+def _wrong_name(message: str) -> str | None:
+    """Return what a wrong name in a variable's value could be; the name itself is its sender's."""
+    if found := _UNKNOWN_FIELD_SENT.fullmatch(message):
+        return f"'{found[1]}' has no such field.{found[2] or ''}"
+    if found := _UNKNOWN_VALUE_SENT.fullmatch(message):
+        return f"this value {found[1]}"
+    return None

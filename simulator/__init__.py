@@ -14,6 +14,7 @@ what no vendor documents is marked "assumed" where it is served. `python -m simu
 from . import faults
 from .app import Simulator, Urls
 from .calls import Call, Kind
+from .fault_flags import parse_faults
 from .fault_rules import Fault, Rule
 from .fault_table import FAULTS
 from .page_faults import PAGE_FAULTS
@@ -42,4 +43,5 @@ __all__ = [
     "Simulator",
     "Urls",
     "faults",
+    "parse_faults",
 ]

@@ -6,6 +6,7 @@ import os
 import signal
 
 from .app import FEWEST_DEALS, Simulator
+from .fault_flags import parse_faults
 
 
 async def run(simulator: Simulator, host: str, port: int) -> None:
@@ -38,8 +39,15 @@ def main() -> None:
     parser.add_argument(
         "--deals", type=_deals, metavar="NEXUDUS,CHARTMOGUL", help="how many each has, at least 200; dated around now"
     )
+    parser.add_argument(
+        "--fault", action="append", default=[], metavar="VENDOR=FAULT", help="let one fail from the start: nexudus=500"
+    )
     arguments = parser.parse_args()
     simulator = Simulator(seed=arguments.seed, throttled=not arguments.no_throttle, deals=arguments.deals)
+    try:
+        simulator.fail(parse_faults(arguments.fault))
+    except ValueError as error:
+        parser.error(f"--fault: {error}")
     try:
         asyncio.run(run(simulator, arguments.host, arguments.port))
     except OSError as error:

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,6 +14,7 @@ from aiohttp import web
 from . import control
 from .calls import Call
 from .chartmogul import ChartMogul
+from .fault_rules import Fault
 from .nexudus import Nexudus
 from .upstream import Upstream
 
@@ -76,6 +77,12 @@ class Simulator:
     def upstreams(self) -> tuple[Upstream, ...]:
         """Both vendors."""
         return (self.nexudus, self.chartmogul)
+
+    def fail(self, faults: Iterable[tuple[str, Fault]]) -> None:
+        """Let vendors fail from now on, until their faults are cleared."""
+        upstreams = {upstream.name: upstream for upstream in self.upstreams}
+        for vendor, fault in faults:
+            upstreams[vendor].faults.add(fault, times=None)
 
     def reset(self) -> None:
         """Forget calls, faults, tokens and knobs; restore the records."""

@@ -28,9 +28,9 @@ def add_routes(app: web.Application, simulator: "Simulator") -> None:
     `"expire_tokens": true` is accepted too. GET calls, `?upstream=nexudus`; DELETE forgets them. GET stats counts
     requests by status, and has the most in flight and the most connections since the last reset. GET faults lists names
     and rules; POST adds one, `{"upstream": "nexudus", "fault": "503", "times": 1, "ids": [1427000501], "kinds":
-    ["get"], "after": 0}` (`times` null: always); DELETE clears. POST deals writes one as the vendor's own API does,
-    `{"upstream": "nexudus", "id": 1427000501, "fields": {"Status": 2}}`: without `id` it is created, without `fields`
-    deleted; the answer has its id.
+    ["get"], "after": 0}` (`times` null: always); DELETE clears. GET deals, `?upstream=nexudus`, gives the records as
+    they are; POST writes one as the vendor's own API does, `{"upstream": "nexudus", "id": 1427000501, "fields":
+    {"Status": 2}}`: without `id` it is created, without `fields` deleted; the answer has its id.
     """
     upstreams: dict[str, Upstream] = {upstream.name: upstream for upstream in simulator.upstreams}
 
@@ -87,6 +87,10 @@ def add_routes(app: web.Application, simulator: "Simulator") -> None:
         return Reply(data={"names": list(ALL_FAULTS), "active": active})
 
     async def deals(request: web.Request) -> Reply:
+        if request.method == "GET":
+            name = request.query.get("upstream")
+            shown: list[Any] = [upstreams[name]] if name else list(upstreams.values())
+            return Reply(data={one.name: list(one.records.values()) for one in shown}, is_ordinary=True)
         data = await request.json()
         upstream: Any = upstreams[data["upstream"]]
         record_id = data.get("id")
@@ -99,12 +103,12 @@ def add_routes(app: web.Application, simulator: "Simulator") -> None:
         return Reply(data={"id": record_id})
 
     app.router.add_post("/__sim__/reset", _guarded(reset))
-    app.router.add_post("/__sim__/deals", _guarded(deals))
     app.router.add_get("/__sim__/stats", _guarded(stats))
     for method in ("GET", "DELETE"):
         app.router.add_route(method, "/__sim__/calls", _guarded(calls))
     for method in ("GET", "POST"):
         app.router.add_route(method, "/__sim__/config", _guarded(config))
+        app.router.add_route(method, "/__sim__/deals", _guarded(deals))
     for method in ("GET", "POST", "DELETE"):
         app.router.add_route(method, "/__sim__/faults", _guarded(faults))
 

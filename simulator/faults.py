@@ -178,6 +178,19 @@ def page(change: Callable[[dict[str, Any]], dict[str, Any]]) -> Fault:
     return Fault("page", respond)
 
 
+def stops_page(*ids: int | str) -> Fault:
+    """Answer 500 in place of a page, however small, that one of these records is on."""
+    only = {str(one).lower() for one in ids}
+
+    async def respond(exchange: Exchange) -> Reply:
+        real = await exchange.real()
+        rows = real.data if isinstance(real.data, dict) else {}
+        shown = {str(row.get("Id", row.get("uuid"))).lower() for name in ROWS for row in rows.get(name) or ()}
+        return Reply(500, data={"Message": OOOPS}) if only & shown else real
+
+    return Fault("stops page", respond)
+
+
 def rewrite(change: Callable[[bytes], bytes]) -> Fault:
     """Give the real answer after `change` of its bytes, which need not be JSON any more."""
 

@@ -8,8 +8,10 @@ import re
 from typing import Any
 
 from . import faults
+from .chartmogul_records import CHARTMOGUL_EXAMPLE_ID
 from .fault_rules import Fault
 from .fault_table import named
+from .nexudus_records import NEXUDUS_EXAMPLE_ID
 
 
 def _rows(page: dict[str, Any]) -> tuple[str, list[dict[str, Any]]]:
@@ -58,5 +60,6 @@ PAGE_FAULTS: dict[str, Fault] = named(
     same_row_twice=faults.page(_same_row_twice),
     unreadable_row=faults.page(_unreadable_row),
     row_without_id=faults.page(_row_without_id),
+    row_that_stops_its_page=faults.stops_page(NEXUDUS_EXAMPLE_ID, CHARTMOGUL_EXAMPLE_ID),
     row_that_is_no_json=faults.rewrite(_row_that_is_no_json),
 )

@@ -5,19 +5,22 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
-from sqlite3 import SQLITE_ERROR
+from time import perf_counter
 from typing import Final, TypeVar
 
-from sqlalchemy import Connection, Engine, exc, make_url
+from sqlalchemy import Connection, exc, make_url
 
-from store import memory, postgresql, sqlite
+from store import location, memory, postgresql, sqlite
 from store.errors import StoreUnavailable as StoreUnavailable
-from store.migrations.upgrade import UnknownSchemaError, upgrade
+from store.location import Location
 from store.notices import CHANGED, notify
-from store.sequence import current, taken
+from store.outages import Outages, Use
+from store.sequence import current, raise_above, taken
 from store.threads import Threads
 
 T = TypeVar("T")
+
+OnWork = Callable[[str, float, bool], None]
 
 PATIENCE_SECONDS: Final = 30.0
 """A call that takes longer fails; its thread goes on until the database answers."""
@@ -25,6 +28,9 @@ PATIENCE_SECONDS: Final = 30.0
 POLL_SECONDS: Final = 1.0
 
 FORMS: Final = "the path of a file, or postgresql+psycopg://user@host/database"
+
+GONE: Final = "its file was deleted, or another put in its place"
+"""Why a store of this machine cannot be used until it is opened again."""
 
 CLOSING_SECONDS: Final = 5.0
 """Transactions that are under way at the end get that long."""
@@ -42,18 +48,25 @@ class Database:
     is_shared = False
     """Whether other processes, on other machines even, may use the store."""
 
-    def __init__(self, engine: Engine, *, threads: int, patience_seconds: float = PATIENCE_SECONDS) -> None:
+    def __init__(self, location: Location, *, threads: int, patience_seconds: float = PATIENCE_SECONDS) -> None:
         self.sequence = 0
         self.is_current = True
         """Whether what other processes have changed was learnt lately."""
-        self._engine = engine
-        self.is_shared = is_server = engine.dialect.name == "postgresql"
+        self.outages: Outages | None = None
+        """What tells the log, from when the store was opened."""
+        self._location = location
+        self._lost: str | None = None
+        self._engine = engine = location.engine
+        self.is_shared = is_server = location.path is None
         self._reading = engine.execution_options(**postgresql.READ_ONLY) if is_server else engine
         self._writing = engine.execution_options(begin="IMMEDIATE")
         self._readers = Threads(threads, "store-reader")
         self._writer = Threads(min(threads, 1), "store-writer")
         self._at_once = self._readers if is_server else Threads(0, "")
         self.patience_seconds = patience_seconds
+        self.on_work: OnWork | None = None
+        """Is told of each call, when it has ended: what it was (`read`, `short read` or `write`), the seconds that it
+        took with the time in the queue, and whether the store was unavailable."""
 
     async def read(self, work: Callable[[Connection], T], *, is_short: bool = False) -> T:
         """Return what the work returns.
@@ -61,15 +74,29 @@ class Database:
         `is_short`: it takes a millisecond or so, whatever is stored. In a store of this machine it is then done at
         once, in the caller's thread: two threads that take turns at every row take twice as long for it.
         """
-        return await self._run(self._at_once if is_short else self._readers, partial(self._read, work))
+        threads, kind = (self._at_once, "short read") if is_short else (self._readers, "read")
+        return await self._run(kind, threads, partial(self._read, work), Use.READ)
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """Return what the work returns, when it is committed."""
-        return await self._run(self._writer, partial(self._write, work))
+        return await self._run("write", self._writer, partial(self._write, work), Use.WRITTEN)
 
     async def poll(self) -> None:
-        """Learn of what other processes have changed."""
-        self._learn(await self.read(current))
+        """Learn of what other processes have changed, and take up a store that has come in this one's place."""
+        if self._lost is None and self._location.has_moved():
+            self._lost = GONE
+            self._failed(Use.WRITTEN, GONE)
+        if self._lost is not None:
+            await self._run("write", self._writer, self._reopen, Use.WRITTEN)
+        known = self.sequence
+        try:
+            number = await self.read(current)
+        except exc.DBAPIError:  # not even that: the tables are gone
+            await self.write(self._location.prepare)
+            number = 0
+        if number < known:  # the store is older than it was, or new: what had a number before must not have it again
+            number = await self.write(lambda connection: raise_above(connection, known))
+        self._learn(number)
 
     async def close(self) -> None:
         """Let what is under way come to its end, but for what hangs."""
@@ -78,24 +105,63 @@ class Database:
                 await asyncio.gather(self._readers.stop(), self._writer.stop())
             self._engine.dispose()
 
-    async def _run(self, threads: Threads, work: Callable[[], T]) -> T:
+    async def _run(self, kind: str, threads: Threads, work: Callable[[], T], use: Use) -> T:
+        if self.on_work is None:
+            return await self._work(threads, work, use)
+        started, has_failed = perf_counter(), False
+        try:
+            return await self._work(threads, work, use)
+        except StoreUnavailable:
+            has_failed = True
+            raise
+        finally:
+            self.on_work(kind, perf_counter() - started, has_failed)
+
+    async def _work(self, threads: Threads, work: Callable[[], T], use: Use) -> T:
         try:
             async with asyncio.timeout(self.patience_seconds):
-                return await threads.run(work)
+                result = await threads.run(work)
         except TimeoutError:
-            raise StoreUnavailable("the store does not answer") from None
+            reason = "the store does not answer"
         except exc.DBAPIError as error:
-            if _is_mistake(error):
+            if self._location.is_mistake(error, writes=use is Use.WRITTEN):
                 raise
-            raise StoreUnavailable(_reason(self._engine, error)) from None
+            reason = self._location.reason(error)
         except exc.TimeoutError:
-            raise StoreUnavailable("the store has no connection left") from None
+            reason = "the store has no connection left"
+        except StoreUnavailable as error:
+            reason = str(error)
+        else:
+            if self.outages is not None:
+                self.outages.worked(use)
+            return result
+        self._failed(use, reason)
+        raise StoreUnavailable(reason)
+
+    def _failed(self, use: Use, reason: str) -> None:
+        if self.outages is not None:
+            self.outages.failed(use, reason)
+
+    def _reopen(self) -> None:
+        self._engine.dispose()  # what is in use is closed when it is given back
+        try:
+            self._location.protect()
+            with self._writing.connect() as connection, connection.begin():
+                self._location.prepare(connection)
+        except StoreUnavailable as error:
+            self._lost = str(error)
+            raise
+        self._lost = None
 
     def _read(self, work: Callable[[Connection], T]) -> T:
+        if self._lost is not None:
+            raise StoreUnavailable(self._lost)
         with self._reading.connect() as connection:
             return work(connection)
 
     def _write(self, work: Callable[[Connection], T]) -> T:
+        if self._lost is not None:
+            raise StoreUnavailable(self._lost)
         with self._writing.connect() as connection:
             with connection.begin():
                 result = work(connection)
@@ -107,16 +173,6 @@ class Database:
 
     def _learn(self, number: int) -> None:
         self.sequence = max(self.sequence, number)
-
-
-def _is_mistake(error: exc.DBAPIError) -> bool:
-    """Return whether a statement of ours is wrong, and not the database away."""
-    # For SQLite a table that does not exist is as operational as a disk that is full; its code tells them apart.
-    code = getattr(error.orig, "sqlite_errorcode", None)
-    if getattr(error.orig, "sqlstate", None) == postgresql.DENIED:
-        return False
-    mistakes = exc.IntegrityError | exc.ProgrammingError | exc.DataError | exc.NotSupportedError | exc.InternalError
-    return isinstance(error, mistakes) or code == SQLITE_ERROR
 
 
 def problem_with(url: str | None) -> str | None:
@@ -155,34 +211,39 @@ async def open_database(
     if problem := problem_with(url):
         raise StoreUnavailable(problem)
     async with AsyncExitStack() as stack:
-        engine, name = _engine(url, threads + 2, stack)  # one writes, and one reads in the caller's thread
-        database = Database(engine, threads=threads)
+        place = _location(url, threads + 2, stack)  # one writes, and one reads in the caller's thread
+        place.protect()
+        database = Database(place, threads=threads)
         stack.push_async_callback(database.close)
-        await database.write(partial(_prepare, name))
+        await database.write(place.prepare)
         await database.poll()
+        database.outages = Outages()
         if url:
             poller = asyncio.create_task(_poll(database, poll_seconds))
             stack.callback(poller.cancel)
         yield database
 
 
-def _engine(url: str | None, connections: int, stack: AsyncExitStack) -> tuple[Engine, str]:
-    """Return an engine, and how a message names what it leads to."""
-    if url and "://" in url:
-        engine = postgresql.make_engine(url, connections)
-        return engine, "the database"
-    path = Path(url) if url else stack.enter_context(memory.private_folder()) / "deals.db"
-    sqlite.protect(path)
-    return sqlite.make_engine(path, connections), str(path)
-
-
-def _prepare(name: str, connection: Connection) -> None:
-    if connection.dialect.name == "sqlite" and (damage := sqlite.check(connection)):
-        raise StoreUnavailable(f"{name} {damage}")
+def check_database(url: str | None) -> None:
+    """See whether a store can be opened, and change nothing; raises StoreUnavailable."""
+    if problem := problem_with(url):
+        raise StoreUnavailable(problem)
+    if not url or ("://" not in url and not sqlite.inspect(Path(url))):  # it will be made
+        return
+    place = location.server(url, 1) if "://" in url else location.file(Path(url), 1)
     try:
-        upgrade(connection)
-    except UnknownSchemaError as error:
-        raise StoreUnavailable(f"{name} {error}") from None
+        place.check()
+    except exc.DBAPIError as error:
+        raise StoreUnavailable(place.reason(error)) from None
+    finally:
+        place.engine.dispose()
+
+
+def _location(url: str | None, connections: int, stack: AsyncExitStack) -> Location:
+    if url and "://" in url:
+        return location.server(url, connections)
+    path = Path(url) if url else stack.enter_context(memory.private_folder()) / "deals.db"
+    return location.file(path, connections)
 
 
 async def _poll(database: Database, seconds: float) -> None:
@@ -191,11 +252,5 @@ async def _poll(database: Database, seconds: float) -> None:
         try:
             await database.poll()
             database.is_current = True
-        except StoreUnavailable:  # asked again soon
+        except Exception:  # asked again soon; an outage has told the log
             database.is_current = False
-
-
-def _reason(engine: Engine, error: exc.DBAPIError) -> str:
-    if engine.dialect.name == "postgresql":
-        return postgresql.reason(engine.url, error)
-    return sqlite.reason(error)

@@ -11,7 +11,7 @@ from uuid import uuid4
 from sqlalchemy import Connection
 
 from loans import Claim, Loan, Report
-from store import grants, postgresql, rations, sends
+from store import grants, location, rations, sends
 from store.database import Database
 
 T = TypeVar("T")
@@ -76,7 +76,7 @@ class Leases:
 @asynccontextmanager
 async def open_leases(url: str) -> AsyncIterator[Leases]:
     """Open what is shared through a database that has the tables."""
-    database = Database(postgresql.make_engine(url, 1, LIMITS), threads=1, patience_seconds=PATIENCE_SECONDS)
+    database = Database(location.server(url, 1, LIMITS), threads=1, patience_seconds=PATIENCE_SECONDS)
     try:
         yield Leases(database)
     finally:

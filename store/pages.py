@@ -14,6 +14,9 @@ from store.walks import PageRow as PageRow
 from store.walks import Position as Position
 from store.walks import walk
 
+SOURCE: Final = "source"
+"""A further column that lists may be ordered by: few values, and the ids begin with them."""
+
 CHUNK: Final = 1000
 """Rows that an export reads at once."""
 
@@ -46,11 +49,16 @@ class Page:
 
 
 def full_order(order: Sequence[OrderKey]) -> tuple[OrderKey, ...]:
-    """Return the order with `id` as its last key, in the direction of the key before it, as the indexes have it."""
+    """Return the order with `id` as its last key, in the direction of the key before it, as the indexes have it.
+
+    A source just before the id is left out: ids begin with it, so that theirs is the same order, and has an index.
+    """
     for key in order:
-        if key.column not in ORDERABLE:
+        if key.column not in (*ORDERABLE, SOURCE):
             raise ValueError(f"deals are not ordered by {key.column}")
-    return (*order, OrderKey("id", bool(order) and order[-1].is_descending))
+    is_descending = bool(order) and order[-1].is_descending
+    before = order[:-1] if order and order[-1].column == SOURCE else order
+    return (*before, OrderKey("id", is_descending))
 
 
 def page(connection: Connection, request: PageRequest) -> Page:

@@ -1,8 +1,10 @@
 """PostgreSQL, by psycopg: a few connections that are looked at before they are used, and limits on what may hang."""
 
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import URL, Engine, create_engine, exc, make_url
+from sqlalchemy import URL, Engine, create_engine, event, exc, make_url
+
+from store.errors import MISTAKES
 
 DRIVER: Final = "postgresql+psycopg"
 
@@ -17,6 +19,25 @@ READ_ONLY: Final = {"isolation_level": "REPEATABLE READ", "postgresql_readonly":
 
 DENIED: Final = "42501"
 """SQLSTATE of a privilege that is missing, which the operator can grant: no mistake of a statement."""
+
+READ_ONLY_NOW: Final = "25006"
+"""SQLSTATE of a change in a transaction that may only read: on a standby, or where the operator has it so."""
+
+REASONS: Final = {
+    READ_ONLY_NOW: "takes no changes now: it is a standby, or set to read only",
+    DENIED: "does not let this user write",
+    "53100": "has no room left on its disk",
+    "53200": "is out of memory",
+    "53300": "has no connection left for this user",
+    "57014": "did not answer in time",
+    "55P03": "did not answer in time: others hold a lock",
+    "40P01": "broke off a transaction: it and another waited for each other",
+    "40001": "broke off a transaction: another has changed the same",
+}
+"""By SQLSTATE (https://www.postgresql.org/docs/current/errcodes-appendix.html)."""
+
+AWAY: Final = frozenset({"08", "28", "3D", "40", "53", "55", "57", "58", "F0", "XX"})
+"""Classes of SQLSTATE that tell of the server, and of no statement."""
 
 
 def problem_with(url: URL) -> str | None:
@@ -34,12 +55,12 @@ def problem_with(url: URL) -> str | None:
     return None
 
 
-def make_engine(url: str, connections: int, limits: str = SESSION) -> Engine:
+def make_engine(url: str | URL, connections: int, limits: str = SESSION) -> Engine:
     """Return an engine of so many connections; none is made yet."""
     parsed = make_url(url)
     options = f"{limits} {parsed.query.get('options', '')}".strip()
     connect_timeout = parsed.query.get("connect_timeout", str(CONNECT_SECONDS))
-    return create_engine(
+    engine = create_engine(
         parsed,
         pool_size=connections,
         max_overflow=0,
@@ -48,19 +69,46 @@ def make_engine(url: str, connections: int, limits: str = SESSION) -> Engine:
         hide_parameters=True,
         connect_args={"options": options, "connect_timeout": connect_timeout, "application_name": "opportunity-graph"},
     )
+    event.listen(engine, "checkin", _forget_mode)
+    return engine
+
+
+def _forget_mode(connection: Any, _: object) -> None:
+    # After reading SQLAlchemy sets it to `read write`, which would overrule an operator's `read only` for all changes.
+    if connection is not None and not connection.closed:
+        connection.read_only = None
+
+
+def is_mistake(error: exc.DBAPIError, *, writes: bool) -> bool:
+    """Return whether a statement is wrong, and not the server away; `writes`: its transaction was to change things."""
+    state = getattr(error.orig, "sqlstate", None)
+    if state is None:  # there was no answer
+        return isinstance(error, MISTAKES)
+    return state != DENIED and state[:2] not in AWAY and not (writes and state == READ_ONLY_NOW)
 
 
 def reason(url: URL, error: exc.DBAPIError) -> str:
     """Return in one line why the server cannot be used; libpq's own text may quote what the URL says."""
-    said = str(error.orig).lower()
-    host = url.host or "the local socket"
-    where = f"PostgreSQL at {host}:{url.port}" if url.port else f"PostgreSQL at {host}"
+    said, state = str(error.orig).lower(), getattr(error.orig, "sqlstate", None)
+    if state in REASONS:
+        return in_words(url, state)
+    if "too many" in said or "remaining connection slots" in said:  # refused at the door, which has no SQLSTATE here
+        return in_words(url, "53300")
+    where = _where(url)
     if "password" in said or "authentication" in said or "no pg_hba.conf entry" in said or "role" in said:
         return f"{where} refuses the user or the password"
     if "database" in said and "does not exist" in said:
         return f"{where} has no database of that name"
     if "timeout" in said:
         return f"{where} did not answer in time"
-    if "permission denied" in said or "read-only" in said:
-        return f"{where} does not let this user write"
     return f"{where} cannot be reached"
+
+
+def in_words(url: URL, state: str) -> str:
+    """Return what one of the `REASONS` means, and of which server."""
+    return f"{_where(url)} {REASONS[state]}"
+
+
+def _where(url: URL) -> str:
+    host = url.host or "the local socket"
+    return f"PostgreSQL at {host}:{url.port}" if url.port else f"PostgreSQL at {host}"

@@ -37,6 +37,14 @@ def advance(connection: Connection) -> int:
     return int(number)
 
 
+def raise_above(connection: Connection, number: int) -> int:
+    """Return the next number, above this one too: in a store that is new, or older than it, numbers would recur."""
+    set_ = {"value": SEQUENCE.c.value + number}
+    statement = insert_into(connection.dialect.name, SEQUENCE).values(one=1, value=number)
+    connection.execute(statement.on_conflict_do_update(index_elements=["one"], set_=set_))
+    return advance(connection)
+
+
 def taken(connection: Connection) -> int:
     """Return the number that the transaction under way has taken; 0 if it has changed nothing."""
     transaction, number = connection.info.get("sequence", (None, 0))

@@ -9,7 +9,7 @@ from typing import Final
 
 from sqlalchemy import Connection, Engine, QueuePool, create_engine, event, exc
 
-from store.errors import StoreUnavailable
+from store.errors import MISTAKES, StoreUnavailable
 
 BUSY_SECONDS: Final = 5.0
 """A writer waits so long for one of another process."""
@@ -34,6 +34,7 @@ REASONS: Final = {
     "full": "there is no room left for the store's file",
     "locked": "another process keeps the store's file to itself",
     "readonly": "the store's file cannot be written",
+    "unable to open": "the store's file is not there, or cannot be opened",
 }
 """By what SQLite says."""
 
@@ -42,7 +43,9 @@ def make_engine(path: Path, connections: int) -> Engine:
     """Return an engine of so many connections to a file."""
 
     def connect() -> sqlite3.Connection:
-        raw = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        # `rw`: a file that is gone must not come back as one that anybody may read; `protect` makes it.
+        uri = f"{path.absolute().as_uri()}?mode=rw"
+        raw = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         for name, value in PRAGMAS.items():
             raw.execute(f"PRAGMA {name} = {value}")
         return raw
@@ -59,26 +62,63 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql(f"BEGIN {connection.get_execution_options().get('begin', '')}")
 
 
+def inspect(path: Path) -> bool:
+    """Return whether there is a store in the file, which is not changed; raises StoreUnavailable as `protect` does."""
+    try:
+        folder = path.parent.stat()
+        if folder.st_mode & stat.S_IWOTH and not folder.st_mode & stat.S_ISVTX:
+            raise StoreUnavailable(f"anybody may write into the folder of {path}")
+        if not path.exists():
+            if not os.access(path.parent, os.W_OK | os.X_OK):
+                raise StoreUnavailable(f"{path} cannot be written: Permission denied")
+            return False
+        with path.open("r+b") as file:
+            header = file.read(HEADER_BYTES)
+    except OSError as error:
+        raise StoreUnavailable(f"{path} cannot be written: {error.strerror}") from None
+    if header and (header[:16] != b"SQLite format 3\0" or header[68:72] != APPLICATION_ID.to_bytes(4, "big")):
+        raise StoreUnavailable(f"{path} is no store of this program, or is damaged")
+    return bool(header)
+
+
+Identity = tuple[int, int] | None
+"""What tells a file from another one that takes its place; None where there is none."""
+
+
+def identities(path: Path) -> tuple[Identity, Identity]:
+    """Return the identities of a file and of the log beside it."""
+    return _identity(path), _identity(path.with_name(f"{path.name}-wal"))
+
+
+def _identity(path: Path) -> Identity:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def remove_log(path: Path) -> None:
+    """Remove the log beside a file that is not its own: what is in it would be written over the file."""
+    for ending in ("-wal", "-shm"):
+        with suppress(OSError):
+            path.with_name(f"{path.name}{ending}").unlink()
+
+
 def protect(path: Path) -> None:
     """Make the file, or see that it is a store of ours; let its owner alone read it and what SQLite puts beside it.
 
     Raises StoreUnavailable where it cannot be written, stands in a folder in which anybody may replace it, or holds
     something else: of that nothing is changed, not even who may read it.
     """
+    has_store = inspect(path)
     try:
-        folder = path.parent.stat()
-        if folder.st_mode & stat.S_IWOTH and not folder.st_mode & stat.S_ISVTX:
-            raise StoreUnavailable(f"anybody may write into the folder of {path}")
         with suppress(FileExistsError):
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-        with path.open("r+b") as file:
-            header = file.read(HEADER_BYTES)
-        if header and (header[:16] != b"SQLite format 3\0" or header[68:72] != APPLICATION_ID.to_bytes(4, "big")):
-            raise StoreUnavailable(f"{path} is no store of this program, or is damaged")
         for file_ in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
             if file_.exists() and stat.S_IMODE(file_.stat().st_mode) != 0o600:
                 file_.chmod(0o600)
-        if not header:
+        if not has_store:
             with closing(sqlite3.connect(path)) as raw:
                 raw.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     except OSError as error:
@@ -91,6 +131,13 @@ def check(connection: Connection) -> str | None:
     """Return what is wrong with a file, where it is damaged."""
     found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
     return None if found == "ok" else "is damaged"
+
+
+def is_mistake(error: exc.DBAPIError) -> bool:
+    """Return whether a statement is wrong, and not the file away."""
+    # A table that does not exist is as operational as a disk that is full; the code tells them apart.
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    return isinstance(error, MISTAKES) or code == sqlite3.SQLITE_ERROR
 
 
 def reason(error: exc.DBAPIError) -> str:

@@ -1,6 +1,7 @@
 """Names of the customers that deals mention by id alone: a few are asked for at a time, and seldom again."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection
@@ -8,7 +9,7 @@ from sqlalchemy import Connection
 from resolvers.errors import UpstreamBadResponse, UpstreamError
 from resolvers.registry import SOURCES
 from resolvers.stored_record import decode
-from store.customers import Customer, deals_without_customer, upsert_customers
+from store.customers import Customer, deals_without_customer, find_customers, upsert_customers
 from store.deals import StoredDeal, find_by_customer, upsert
 from sync.account import Requests
 from sync.job import SECOND, Parts, Step
@@ -40,6 +41,7 @@ class Customers:
                 connection, source, account, read_before=before, limit=self._batch
             )
         )
+        known = await parts.database.read(lambda connection: find_customers(connection, source, account, ids))
         found: list[Customer] = []
         failure: UpstreamError | None = None
         for id_ in ids:
@@ -47,7 +49,10 @@ class Customers:
             if isinstance(outcome, UpstreamError) and not isinstance(outcome, UpstreamBadResponse):
                 failure = outcome
                 break
-            found.append(self.customer(id_, outcome, self._parts.now()))
+            customer = self.customer(id_, outcome, parts.now())
+            if isinstance(outcome, UpstreamError) and id_ in known:
+                customer = replace(known[id_], read_at=customer.read_at)  # one odd reply takes no name away
+            found.append(customer)
         if found:
             counts.rows += len(found)
             counts.changed += await self.write(found)
@@ -64,7 +69,7 @@ class Customers:
             counts.requests += requests.count
 
     def customer(self, id_: str, outcome: Any, read_at: int) -> Customer:
-        """Return what is to be known of a customer; one that is missing or unreadable has no names until it is due."""
+        """Return what is to be known of a customer; one that its source does not have, or cannot show, has no names."""
         is_known = outcome is not None and not isinstance(outcome, UpstreamError)
         source, account = self._parts.account.key
         return Customer(

@@ -13,8 +13,8 @@ from resolvers.errors import UpstreamBadResponse
 from resolvers.source import Record
 from resolvers.stored_record import decode
 from store import sweeps
-from store.database import StoreUnavailable
 from store.deals import Deal, Evidence, StoredDeal, count_alive, deal_id, delete, find, upsert
+from store.errors import StoreUnavailable
 from store.fetched import find_fetched, mark_fetched
 from sync.job import SECOND, Parts
 from sync.rows import Read
@@ -117,6 +117,8 @@ class FetchedRecords:
         waiting, self._waiting = self._waiting, {}
         try:
             await self._write(waiting)
+        except StoreUnavailable:  # which has told the log itself
+            pass
         except Exception as error:
             logger.warning(
                 "%s: %d records could not be stored: %s", self._parts.account.label, len(waiting), type(error).__name__

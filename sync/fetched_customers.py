@@ -8,6 +8,7 @@ from typing import Final
 from resolvers.fetching.record_store import LONGEST_LOOK_SECONDS
 from resolvers.source import Record
 from store.customers import find_customers
+from store.errors import StoreUnavailable
 from sync.customers import Customers, record_of
 from sync.fetched import GATHERING_SECONDS, MOST_WAITING
 from sync.job import SECOND, Parts
@@ -60,6 +61,8 @@ class FetchedCustomers:
                 await self._customers.write(
                     [self._customers.customer(id_, record, read_at) for id_, (record, read_at) in waiting.items()]
                 )
+        except StoreUnavailable:  # which has told the log itself
+            pass
         except Exception as error:
             logger.warning(
                 "%s: %d customers could not be stored: %s",

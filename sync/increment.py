@@ -19,6 +19,7 @@ class Increment:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._reading: Reading | None = None
+        self._unreadable = 0
 
     async def step(self, counts: Counts) -> Step:
         """Read and commit the next page; move the watermark with the last one."""
@@ -41,11 +42,13 @@ class Increment:
         counts.rows += len(page.rows)
         counts.changed += changed
         run.position = page.next
+        self._unreadable += page.unreadable
+        problem = Problem.UNREADABLE_ROWS if self._unreadable else None
         if is_last or page.filter_ignored:
-            self._reading = None
+            self._reading, self._unreadable = None, 0
         if page.filter_ignored:
             return Step(is_done=True, problem=Problem.FILTER_IGNORED, is_impossible=True)
-        return Step(is_done=is_last)
+        return Step(is_done=is_last, problem=problem)
 
     def _commit(self, connection: Connection, deals: list[Deal], watermark: int | None) -> int:
         changed = upsert(connection, deals)

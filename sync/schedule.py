@@ -3,7 +3,7 @@
 An increment comes every minute, less often while nothing changes. A sweep of a source that says what has changed comes
 every few hours; of one that does not, every few minutes, and in proportion to its pages where there are many. Every
 interval is shortened by chance a little, so that replicas and sources do not march in step. After a failure a job waits
-twice as long each time.
+twice as long each time: up to minutes for a source, up to seconds for the store, which costs nobody's ration.
 """
 
 from collections.abc import Callable
@@ -16,6 +16,8 @@ from sync.settings import SyncSettings
 JITTER: Final = 0.1
 FIRST_BACKOFF_SECONDS: Final = 5.0
 LONGEST_BACKOFF_SECONDS: Final = 300.0
+FIRST_STORE_BACKOFF_SECONDS: Final = 1.0
+LONGEST_STORE_BACKOFF_SECONDS: Final = 15.0
 GROWTH: Final = 1.5
 """Of an increment's interval, with each run in quiet times."""
 
@@ -115,11 +117,16 @@ class Schedule:
         """Try a job again much later: the source cannot do it."""
         self._after(kind, IMPOSSIBLE_SECONDS)
 
-    def failed(self, kind: Kind, *, wait_seconds: float | None = None) -> float:
-        """Try a job again after a while, no sooner than the source asks for; return in how many seconds."""
+    def failed(self, kind: Kind, *, wait_seconds: float | None = None, is_stores: bool = False) -> float:
+        """Try a job again after a while, no sooner than the source asks for; return in how many seconds.
+
+        `is_stores`: it was the store that failed.
+        """
         job = self._jobs[kind]
         job.failures += 1
-        backoff = min(LONGEST_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2.0 ** min(job.failures - 1, 16))
+        first = FIRST_STORE_BACKOFF_SECONDS if is_stores else FIRST_BACKOFF_SECONDS
+        longest = LONGEST_STORE_BACKOFF_SECONDS if is_stores else LONGEST_BACKOFF_SECONDS
+        backoff = min(longest, first * 2.0 ** min(job.failures - 1, 16))
         seconds = max(backoff * (1 - JITTER * self._random()), wait_seconds or 0.0)
         job.due = self._clock() + seconds
         return seconds

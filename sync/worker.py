@@ -75,7 +75,8 @@ class Worker:
                 break
             except Exception as error:
                 self._report(error)
-                await asyncio.sleep(self.schedule.failed(Kind.SWEEP))
+                is_stores = isinstance(error, StoreUnavailable)
+                await asyncio.sleep(self.schedule.failed(Kind.SWEEP, is_stores=is_stores))
         while True:
             kind, seconds = self.schedule.next()
             if seconds > SHORTEST_WAIT_SECONDS:
@@ -142,6 +143,10 @@ class Worker:
             # It waits for its share of the ration, and goes on where it is.
             self.problems[kind] = error.code
             self.schedule.failed(kind, wait_seconds=error.retry_after_seconds)
+        except StoreUnavailable as error:
+            # A run that has begun goes on where it is: it could not even be told that it has failed.
+            self.problems[kind] = self._report(error)
+            self.schedule.failed(kind, is_stores=True)
         except Exception as error:
             self.problems[kind] = self._report(error)
             wait_seconds = error.retry_after_seconds if isinstance(error, UpstreamError) else None
@@ -161,14 +166,20 @@ class Worker:
         source, account = self.parts.account.key
         at = self.parts.now()
 
-        def begin(connection: Connection) -> tuple[int, bool]:
+        def begin(connection: Connection) -> tuple[int, bool, bool]:
             was_ahead = sweeps.forget_future(connection, source, account, at=at)
-            return runs.begin_run(connection, source, account, kind=RunKind[kind.name], at=at), was_ahead
+            state = sweeps.state(connection).get((source, account))
+            number = runs.begin_run(connection, source, account, kind=RunKind[kind.name], at=at)
+            return number, was_ahead, state is not None and state.last_sweep_at is not None
 
-        number, was_ahead = await self.parts.database.write(begin)
-        if was_ahead:
-            logger.warning("%s: the clock was ahead: all deals are read anew", self.parts.account.label)
+        number, was_ahead, is_swept = await self.parts.database.write(begin)
+        is_another = self._has_swept and not is_swept and not was_ahead
+        if was_ahead or is_another:
+            why = "the clock was ahead" if was_ahead else "the store is another one"
+            logger.warning("%s: %s: all deals are read anew", self.parts.account.label, why)
             self.schedule.add(Kind.SWEEP)
+        if is_another:
+            self._has_swept, self.parts.rows.derives_all = False, True
         return _Run(number, self._clock(), self._clock())
 
     async def _end(self, kind: Kind, run: _Run, step: Step) -> None:
@@ -199,8 +210,7 @@ class Worker:
             try:
                 await self._close(kind, run, state=RunState.FAILED, problem=self.problems[kind])
             except Exception as error:  # the store's: it will be asked again soon enough
-                if not isinstance(error, StoreUnavailable):  # of which the step has told
-                    self._report(error)
+                self._report(error)
                 self._runs.pop(kind, None)
 
     async def _close(self, kind: Kind, run: _Run, *, state: RunState, problem: str | None) -> None:
@@ -241,8 +251,7 @@ class Worker:
         """Return the code of an error; log a fault of ours by its place, for its words may be somebody's data."""
         if isinstance(error, UpstreamError):
             return error.code
-        if isinstance(error, StoreUnavailable):
-            logger.warning("%s: %s", self.parts.account.label, error)
+        if isinstance(error, StoreUnavailable):  # which has told the log itself
             return Problem.STORE_UNAVAILABLE
         place = extract_tb(error.__traceback__)[-1]
         file = Path(place.filename).name

@@ -72,11 +72,11 @@ PROGRAMS = frozenset(
     f"test_{name}"
     for name in (
         "benchmarks graphiql_browser httpserver_envelope_upgrade httpserver_shutdown image proxies server sync_kill "
-        "adding_a_source engine_documents_memory sync_hour store_postgresql store_session store_rations store_grants "
-        "httpserver_workers replicas"
+        "adding_a_source engine_documents_memory sync_hour store_postgresql deals_postgresql fuzz fuzz_framing "
+        "fuzz_replies status_browser store_session store_rations store_grants httpserver_workers replicas"
     ).split()
 )
-"""The files that start other programs, or look at memory or at hours: `make test-programs`."""
+"""The files that start other programs, look at memory or at hours, or try much at random: `make test-programs`."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -129,8 +129,17 @@ BEHAVIOUR = frozenset(
 """The files whose tests run once for each way into a graph (`tests/harness.py`)."""
 
 
+BOTH_STORES = frozenset(
+    f"test_{name}" for name in "fetched fetched_customers service status sync_customers sync_faults worker".split()
+)
+"""The files whose tests run once for each kind of store (`tests/sync_world.py`)."""
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run the tests of behaviour once for each way into a graph."""
+    """Run the tests of behaviour once for each way into a graph, and those of sync for each kind of store."""
+    if metafunc.module.__name__.rpartition(".")[2] in BOTH_STORES:
+        kinds = ["sqlite", pytest.param("postgresql", marks=pytest.mark.programs)]
+        metafunc.parametrize("synced_store", kinds, indirect=True, scope="module")
     if metafunc.module.__name__.rpartition(".")[2] in BEHAVIOUR:
         from tests.harness import ASGI, CONNECTION, UNCACHED
 
@@ -151,6 +160,22 @@ def way_in(request: pytest.FixtureRequest) -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(harness, "way_in", wanted)
         yield wanted
+
+
+@pytest.fixture(scope="module", autouse=True)
+def synced_store(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Have this kind of store behind sync, until the next."""
+    kind: str = getattr(request, "param", "")
+    if not kind:
+        yield ""
+        return
+    from tests import postgres, sync_world
+
+    if kind == "postgresql":
+        postgres.server()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sync_world, "store_kind", kind)
+        yield kind
 
 
 @pytest.fixture

@@ -163,8 +163,8 @@ def two_sources() -> Iterator[None]:
 
 
 @asynccontextmanager
-async def open_deals(*deals: Deal, **more: Any) -> AsyncIterator[DealGraph]:
-    """Open a graph over a store in memory with these deals; `more` is what `Deals` takes.
+async def open_deals(*deals: Deal, url: str | None = None, **more: Any) -> AsyncIterator[DealGraph]:
+    """Open a graph over a store with these deals, in memory unless at a URL; `more` is what `Deals` takes.
 
     It knows of two sources, whichever others there are.
     """
@@ -172,7 +172,7 @@ async def open_deals(*deals: Deal, **more: Any) -> AsyncIterator[DealGraph]:
     engine = build_engine(schema, restricted=restricted)
     sync = Sync([status("nexudus"), status("chartmogul")])
     with two_sources():
-        async with open_database(None, threads=0) as database:
+        async with open_database(url, threads=0 if url is None else 1) as database:
             service = Deals(
                 database=database,
                 decode=stored_record.decode,

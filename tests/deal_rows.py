@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, insert
 
 from store.conditions import And, Compare, CompareAttribute, Condition, Not, Operator, Or, Search
-from store.pages import OrderKey, full_order
+from store.pages import SOURCE, OrderKey, full_order
 from store.tables import DEAL_ATTRIBUTES, DEALS, ORDERABLE
 from store.text import searchable
 
@@ -76,6 +76,7 @@ def deals(draw: st.DrawFn) -> list[Deal]:
     return [
         deal(
             number,
+            **({"source": "chartmogul", "id": f"chartmogul:{number}"} if draw(st.booleans()) else {}),
             **{name: draw(_optional(_values(name))) for name in COLUMNS},
             search_public=draw(_optional(map(searchable, WORDS))),
             search_personal=draw(_optional(map(searchable, WORDS))),
@@ -121,7 +122,9 @@ conditions: st.SearchStrategy[Condition] = st.recursive(
 )
 
 orders: st.SearchStrategy[tuple[OrderKey, ...]] = st.lists(
-    st.builds(OrderKey, st.sampled_from([one for one in COLUMNS if one in ORDERABLE]), st.booleans(), st.booleans()),
+    st.builds(
+        OrderKey, st.sampled_from([*(one for one in COLUMNS if one in ORDERABLE), SOURCE]), st.booleans(), st.booleans()
+    ),
     max_size=3,
     unique_by=lambda key: key.column,
 ).map(tuple)

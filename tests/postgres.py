@@ -8,6 +8,7 @@ import atexit
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -107,6 +108,17 @@ class Server:
             self._popen.wait(PATIENCE_SECONDS)
             self._popen = None
 
+    def kill(self) -> None:
+        """End it as a power failure would: nothing is put in order. The next start recovers."""
+        assert self._popen
+        family = [self._popen.pid, *_children(self._popen.pid)]
+        for pid in family:
+            os.kill(pid, signal.SIGKILL)
+        self._popen.wait(PATIENCE_SECONDS)
+        self._popen = None
+        while any(Path(f"/proc/{pid}").exists() for pid in family):  # else the next one finds their memory in use
+            time.sleep(0.01)
+
     @contextmanager
     def away(self) -> Iterator[None]:
         """End it for as long as this lasts."""
@@ -137,6 +149,10 @@ class Server:
         return str(URL.create("postgresql+psycopg", "tests", database="postgres", query=query))
 
 
+def _children(pid: int) -> list[int]:
+    return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
 @cache
 def _start() -> Server | str:
     found = programs()
@@ -145,6 +161,14 @@ def _start() -> Server | str:
     if shutil.which("setpriv") is None:
         return "setpriv, which starts PostgreSQL, is not installed"
     return Server(found)
+
+
+def own_server(*settings: str) -> Server:
+    """Start a server that a test may kill or set up as it likes, and closes; skip the test where there can be none."""
+    server()
+    found = programs()
+    assert found
+    return Server(found, ("listen_addresses=", "logging_collector=off", "shared_buffers=32MB", *settings))
 
 
 def server() -> Server:

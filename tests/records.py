@@ -23,7 +23,7 @@ from schema.access import SCOPES, Access
 from schema.context import Context
 
 EVERYTHING = Access.of(SCOPES, is_gateway=True, is_production=False)
-EXAMPLES = int(os.environ.get("COMPILED_EXAMPLES", "75"))
+EXAMPLES = int(os.environ.get("COMPILED_EXAMPLES", "40"))
 
 UUID = "4ee13ca4-e7fe-11ee-fa7f-{:012d}"
 NUMBERS = range(1, 7)

@@ -75,6 +75,7 @@ DAYS = {"estimatedCloseDate": day("estimatedCloseDate")}
 NUMBERS = {"winLikelihood": at("winLikelihood")}
 
 ORDERS: dict[str, Callable[[Shown], Any]] = {
+    "SOURCE": at("source"),
     "VALUE": lambda deal: None if deal["value"] is None else Decimal(deal["value"]["amount"]),
     "STATUS": lambda deal: None if deal["status"] is None else deal["status"].lower(),
     "PIPELINE_NAME": TEXTS["pipelineName"],

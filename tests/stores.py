@@ -31,7 +31,7 @@ def server_url() -> str:
 
 
 @cache
-def _engine(kind: str) -> Engine:
+def engine_of(kind: str) -> Engine:
     """Return an engine over a database that has the tables, and no rows; the same one for all tests of a process."""
     if kind == "postgresql":
         return create_engine(server_url(), pool_size=1, pool_pre_ping=True)
@@ -50,7 +50,7 @@ atexit.register(_FOLDERS.close)
 @contextmanager
 def connected(kind: str) -> Iterator[Connection]:
     """Connect to an empty store; all that is changed is undone in the end."""
-    with _engine(kind).connect() as connection:
+    with engine_of(kind).connect() as connection:
         transaction = connection.begin()
         if kind == "postgresql":
             _empty(connection)
@@ -64,7 +64,7 @@ def url_of(kind: str, folder: Path = Path()) -> str:
     """Return what opens an empty store: a new file in the folder, or the database that has the tables."""
     if kind == "sqlite":
         return str(folder / "deals.db")
-    with _engine(kind).begin() as connection:
+    with engine_of(kind).begin() as connection:
         _empty(connection)
     return server_url()
 

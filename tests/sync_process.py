@@ -1,4 +1,4 @@
-"""A process that keeps a store current until it is killed: `python -m tests.sync_process store nexudus chartmogul`."""
+"""A process that keeps a store current until it is killed: `python -m tests.sync_process store NAME=value ...`."""
 
 import asyncio
 import sys
@@ -9,8 +9,8 @@ from resolvers.registry import SOURCES
 from resolvers.resilience.transport import TransportSettings
 from resolvers.settings import read
 from resolvers.telemetry import log_events
-from store.database import open_database
-from sync.service import open_sync
+from store.database import StoreUnavailable, open_database
+from sync.service import Sync, open_sync
 from sync.settings import SyncSettings
 from tests.sync_world import columns
 
@@ -19,6 +19,14 @@ CREDENTIALS = {
     "NEXUDUS_RATIONED": "false",
     "CHARTMOGUL_RATIONED": "false",
 }
+
+
+async def is_complete(sync: Sync) -> bool:
+    """Return whether all is read; not while the store is away."""
+    try:
+        return all(one.is_complete and one.progress is None for one in await sync.statuses())
+    except StoreUnavailable:
+        return False
 
 
 async def main(path: str, environ: dict[str, str]) -> None:
@@ -33,7 +41,7 @@ async def main(path: str, environ: dict[str, str]) -> None:
         settings = SyncSettings(full_sweep_seconds=60.0)
         async with open_sync(database, schedulers, columns, settings, tombstone_seconds=86_400.0) as sync:
             print("started", flush=True)
-            while not all(one.is_complete and one.progress is None for one in await sync.statuses()):  # noqa: ASYNC110
+            while not await is_complete(sync):  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
             print("complete", flush=True)
             await asyncio.Event().wait()

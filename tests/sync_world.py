@@ -30,7 +30,7 @@ from store.text import fold, searchable
 from sync.service import Sync, open_sync
 from sync.settings import SyncSettings
 from sync.status import Status
-from tests import loops
+from tests import loops, stores
 
 T = TypeVar("T")
 
@@ -40,16 +40,24 @@ ROWS = 60
 """Of each vendor, unless a test says how many: ordinary ones and special ones, and more than the brake lets go."""
 
 
-class InlineDatabase(Database):
-    """A store in memory whose work is done at once; `error`, where there is one, is raised instead.
+store_kind = "sqlite"
+"""Where a world's deals are; `tests/conftest.py` lets the tests of sync run over each kind (`BOTH_STORES`)."""
 
-    `written` is set by the next change.
+
+class InlineDatabase(Database):
+    """A store whose work is done at once; `error`, where there is one, is raised instead.
+
+    It is in memory, or in the tests' PostgreSQL, and then empty. `written` is set by the next change.
     """
 
     def __init__(self) -> None:
         self.sequence = 0
-        self.engine = create_engine("sqlite://", poolclass=StaticPool)
-        METADATA.create_all(self.engine)
+        if store_kind == "postgresql":
+            stores.url_of(store_kind)
+            self.engine = stores.engine_of(store_kind)
+        else:
+            self.engine = create_engine("sqlite://", poolclass=StaticPool)
+            METADATA.create_all(self.engine)
         self.error: Exception | None = None
         self.written = asyncio.Event()
 

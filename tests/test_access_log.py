@@ -1,11 +1,15 @@
 """`web.access_log`: one line a request, which repeats neither the query string nor what would forge another line."""
 
+import json
 import logging
+import re
 
 import pytest
 from starlette.types import Receive, Scope, Send
 
+from logs import JsonFormatter
 from simulator import NEXUDUS_EXAMPLE_ID
+from tests import credentials
 from tests.harness import open_graph
 from web.access_log import AccessLog
 
@@ -18,15 +22,45 @@ def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 async def test_each_request_has_one_line(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, LOGGER)
-    query = f'{{ nexudusOpportunity(sourceId: "{NEXUDUS_EXAMPLE_ID}") {{ name }} }}'
-    async with open_graph(ACCESS_LOG="true", NEXUDUS_CACHE_FRESH_SECONDS="600") as graph:
+    query = f'query Deal {{ nexudusOpportunity(sourceId: "{NEXUDUS_EXAMPLE_ID}") {{ name }} }}'
+    async with open_graph(ACCESS_LOG="true", NEXUDUS_CACHE_FRESH_SECONDS="600", UPSTREAM_COST="false") as graph:
         for _ in range(4):
             await graph.ask(query)
+        await graph.ask("{ __schema { nothing } }")
+        await graph.post({"query": 1})
         await graph.request("GET", "/nowhere?variables=CANARY")
 
-    found = lines(caplog)
-    assert [line.rsplit(" ", 2)[0] for line in found] == ["POST /graphql 200"] * 4 + ["GET /nowhere 404"]
+    found = [re.sub(r"[0-9.]+ ms ", "", line) for line in lines(caplog)]
+    assert found[:2] == ["POST /graphql 200 caller=nobody operation=Deal code=- stored=False"] * 2
+    assert found[3:] == [
+        "POST /graphql 200 caller=nobody operation=Deal code=- stored=True",
+        "POST /graphql 200 caller=nobody operation=- code=GRAPHQL_VALIDATION_FAILED stored=False",
+        "POST /graphql 400 caller=nobody operation=- code=BAD_USER_INPUT stored=False",
+        "GET /nowhere 404 caller=- operation=- code=- stored=False",
+    ]
     assert "CANARY" not in caplog.text
+
+
+async def test_a_stranger_is_no_caller_and_a_key_is_a_machine(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, LOGGER)
+    async with open_graph(ACCESS_LOG="true", API_KEYS=credentials.line("reports", "right")) as graph:
+        await graph.post({"query": "{ __typename }"}, x_api_key="wrong")
+        await graph.post({"query": "{ __typename }"}, x_api_key="right")
+
+    refused, answered = lines(caplog)
+    assert " 401 " in refused
+    assert "caller=- operation=- code=UNAUTHENTICATED" in refused
+    assert "caller=machine operation=- code=-" in answered
+
+
+async def test_programs_get_the_parts_of_a_line(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, LOGGER)
+    async with open_graph(ACCESS_LOG="true") as graph:
+        await graph.ask("query Kind { __typename }")
+
+    record = next(record for record in caplog.records if record.name == LOGGER)
+    line = json.loads(JsonFormatter().format(record))
+    assert (line["status"], line["operation"], line["caller"], line["stored"]) == (200, "Kind", "nobody", False)
 
 
 async def test_there_are_none_unless_asked_for(caplog: pytest.LogCaptureFixture) -> None:
@@ -48,4 +82,4 @@ async def test_a_path_forges_no_line_and_a_fault_has_one_too(caplog: pytest.LogC
     with pytest.raises(RuntimeError):
         await access_log({"type": "http", "method": "GET", "path": "/a\nINFO b"}, None, None)  # type: ignore[arg-type]
 
-    assert lines(caplog) == [r"GET /a\nINFO%20b - 500.0 ms"]
+    assert lines(caplog) == [r"GET /a\nINFO%20b - 500.0 ms caller=- operation=- code=- stored=False"]

@@ -15,7 +15,10 @@ from resolvers.registry import SOURCES
 from tests.conftest import BEHAVIOUR, LONG
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("web", "schema", "engine", "resolvers", "store", "sync", "httpserver", "httpclient", "simulator")
+PACKAGES = (
+    *("web", "schema", "engine", "resolvers", "store", "sync", "metrics", "tracing"),
+    *("httpserver", "httpclient", "simulator"),
+)
 TOP = tuple(file.stem for file in sorted(ROOT.glob("*.py")))
 """Modules that know several packages: `server`, and what stands beside it."""
 
@@ -24,6 +27,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "schema": {"engine", "resolvers", "store"},
     "sync": {"store", "resolvers"},
     "store": set(),
+    "metrics": {"engine", "web", "resolvers", "store", "sync", "httpserver"},
+    "tracing": {"resolvers", "metrics"},
     "engine": set(),
     "resolvers": {"httpclient"},
     "httpserver": set(),

@@ -9,6 +9,8 @@ import pytest
 from graphql import get_named_type
 from strawberry.utils.str_converters import to_camel_case
 
+from engine.selected import is_plain
+from resolvers.registry import SOURCES
 from resolvers.reply import Timestamp
 from schema import build_schema
 from schema.access import is_personal
@@ -154,3 +156,33 @@ def test_attributes_that_cannot_be_compared_are_left_out() -> None:
 
 def test_times_before_1970_are_negative() -> None:
     assert changed(NEXUDUS, created_on=Timestamp.of("1969-12-31T23:59:59.999999Z")).created_at == -1
+
+
+NOT_LISTED = {"id", "as_of", "url"}
+"""The key that ends every order; of the copy, and of the settings, not of the deal."""
+
+NOT_ORDERED = {"source_id", "customer.source_id", "customer.email", "value.currency_code"}
+"""To find deals by, where an order says nothing; amounts are ordered whatever their currency."""
+
+
+def neutral_fields() -> Iterator[str]:
+    """Yield the paths of all that the interface says of a deal."""
+    for field in build_schema()._schema.type_map["Opportunity"].fields.values():  # type: ignore[attr-defined] # an interface
+        name, inner = field.extensions["strawberry-definition"].python_name, get_named_type(field.type)
+        further = [one for one in getattr(inner, "fields", {}).values() if is_plain(one)]
+        yield from [f"{name}.{one.extensions['strawberry-definition'].python_name}" for one in further] or [name]
+
+
+def test_every_neutral_field_can_be_filtered_and_ordered_by() -> None:
+    found = set(neutral_fields())
+    assert {"source", "value.amount", "owner.email", "customer.company_name", "updated_at"} <= found
+    listed = {path for field in LISTED for path in field.paths}
+    ordered = {path for field in LISTED if field.is_ordered for path in field.paths}
+    assert found - listed == NOT_LISTED
+    assert found - ordered == NOT_LISTED | NOT_ORDERED
+
+
+def test_no_sources_name_begins_with_anothers() -> None:
+    """The order by source is that by id, which begins with it."""
+    names = [source.name for source in SOURCES]
+    assert not [(one, other) for one in names for other in names if one != other and one.startswith(other)]

@@ -17,7 +17,7 @@ from store.database import Database
 from store.deals import Evidence, delete
 from store.errors import StoreUnavailable
 from store.pages import OrderKey
-from tests.deal_lists import ALL, NOTHING, NOW, WITHOUT_CONTACTS, deal, deals_of, open_deals, simulated
+from tests.deal_lists import ALL, NOTHING, NOW, WITHOUT_CONTACTS, deal, deals_of, open_deals, simulated, status
 
 NEXUDUS, CHARTMOGUL = (simulated()[source] for source in ("nexudus", "chartmogul"))
 FEW = deals_of({"nexudus": NEXUDUS[:4], "chartmogul": CHARTMOGUL[:3]})
@@ -239,6 +239,10 @@ async def test_search_takes_no_case_accents_or_wildcards() -> None:
         assert await count("widgets nobody") == 0
         assert await count("%") == 0
         assert await count("  ") == len(FEW)
+        assert await count("e\u0301xample") == await count("example") > 0
+        code, message, path = await graph.refusal(query, s=" \u0301 \u0308")
+        assert (code, path) == ("BAD_USER_INPUT", ["opportunities"])
+        assert "accents alone" in message
 
 
 async def test_lists_can_be_of_some_sources_alone() -> None:
@@ -249,6 +253,31 @@ async def test_lists_can_be_of_some_sources_alone() -> None:
             "sources": [{"source": "chartmogul", "isComplete": True}],
         }
         assert (await graph.data(query, s=[]))["opportunities"] == {"totalCount": 0, "sources": []}
+
+
+async def test_a_further_account_of_a_source_is_a_part_of_every_list() -> None:
+    """The store keeps both; which of them an id means is for whoever lets records be fetched from it."""
+    further = [replace(one, account="eu") for one in FEW if one.source == "nexudus"]
+    async with open_deals(*FEW, *further) as graph:
+        graph.sync.known.append(status("nexudus", account="eu"))
+        query = """query($s: [String!], $after: String) {
+          opportunities(
+            first: 2, after: $after, sources: $s, filter: {source: {eq: NEXUDUS}},
+            orderBy: [{field: STATUS}, {field: SOURCE}]
+          ) { totalCount nodes { sourceId } pageInfo { hasNextPage endCursor } sources { source } }
+        }"""
+        for names, accounts in ((["nexudus@eu"], 1), (["nexudus"], 1), (None, 2), (["nexudus@eu", "nexudus"], 2)):
+            found: list[str] = []
+            page: Any = {"pageInfo": {"endCursor": None, "hasNextPage": True}}
+            while page["pageInfo"]["hasNextPage"]:
+                answer = await graph.data(query, s=names, after=page["pageInfo"]["endCursor"])
+                page = answer["opportunities"]
+                found += [node["sourceId"] for node in page["nodes"]]
+            assert sorted(found) == sorted([one.source_id for one in further] * accounts)
+            assert page["totalCount"] == len(found)
+            assert {one["source"] for one in page["sources"]} >= set(names or ["nexudus", "nexudus@eu"])
+        refused = await graph.refusal(query, s=["nexudus@us"])
+        assert "nexudus@eu" in refused[1]
 
 
 async def test_what_is_stored_of_a_source_that_is_not_configured_any_more_is_not_shown() -> None:

@@ -200,6 +200,7 @@ def resident_bytes() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
 
 
+@pytest.mark.programs
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the system does not tell how much memory is used")
 async def test_an_export_of_100_000_deals_takes_no_more_memory_than_one_of_few() -> None:
     record = FEW["nexudus"][0]

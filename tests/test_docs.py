@@ -25,7 +25,7 @@ from tests.questions import QUESTIONS, TODAY
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples" / "queries"
 
-PACKAGES = ("httpserver", "web", "engine", "schema", "resolvers", "sync", "httpclient")
+PACKAGES = ("httpserver", "web", "engine", "schema", "resolvers", "sync", "metrics", "tracing", "httpclient")
 
 PAGES = sorted(
     page

@@ -1,4 +1,9 @@
-"""`engine.compiled_listing` and `engine.arguments`: any page is the same, whether compiled or not."""
+"""Any page is the same, whether compiled or not, and so are records by id from the store.
+
+`engine.compiled_listing` finds a page by `engine.arguments`, `engine.compiled_connection` writes it, part by part
+(`engine.connection_parts`). `engine.compiled_records` finds records by id. `engine.serializer` writes them, with the
+fields that have resolvers (`engine.resolved_fields`). `engine.run` is one execution.
+"""
 
 import os
 from random import Random
@@ -16,6 +21,7 @@ from engine.engine import execute_with_graphql_core
 from engine.fallbacks import Fallbacks, NotCompiled, Reason
 from engine.serialization_cache import SerializationCache
 from httpserver.response import dumps
+from resolvers import global_id
 from resolvers.fetching.upstream_context import UpstreamContext
 from resolvers.loaders import Loaders
 from schema.context import Context
@@ -38,6 +44,12 @@ NODE = (
     "...Own",
     "... on Opportunity { stageName again: stageName }",
     "pipelineName @include(if: $yes)",
+    "url",
+    "customer { matchedBy again: matchedBy companyName }",
+    "customer { opportunities { nodes { id url asOf customer { matchedBy } } } }",
+    """customer { opportunities(first: 2, filter: {status: {in: [OPEN, WON]}}) {
+      totalCount pageInfo { endCursor } edges { cursor node { stageName @skip(if: $yes) source ...Own } } } }""",
+    'customer { of: opportunities(first: 60) { nodes { id } } it: opportunities(after: "x") { __typename } }',
     "owner { email name }",
 )
 """The last one is personal."""
@@ -69,10 +81,28 @@ ORDERS: list[Any] = [
     [{"direction": "ASC"}],
     [{"field": None}],
 ]
-ENUMS = {"OPEN", "NEXUDUS", "PERHAPS", "CREATED_AT", "VALUE", "DESC", "STATUS", "FIRST", "UPDATED_AT", "ASC", "MONTH"}
+ENUMS = {
+    "OPEN",
+    "NEXUDUS",
+    "PERHAPS",
+    "CREATED_AT",
+    "VALUE",
+    "DESC",
+    "STATUS",
+    "FIRST",
+    "UPDATED_AT",
+    "ASC",
+    "MONTH",
+    "WARN",
+}
+
+IDS = ["bmV4dWR1czoxNDI3MDAwNTAx", "bmV4dWR1czoxNDI3MDAwNTAx", global_id.encode("nexudus", "77"), "x"]
+"""One that is stored, one that is not, and so cannot be fetched, and none."""
+
+URLS = {"nexudus": "https://example.com/deals/{sourceId}"}
 
 TYPES = {"first": "Int", "last": "Int", "filter": "OpportunityFilter", "orderBy": "[OpportunityOrder!]"}
-TYPES |= {"after": "String", "search": "String"}
+TYPES |= {"freshness": "FreshnessInput", "after": "String", "search": "String"}
 
 
 class Drawn:
@@ -86,6 +116,8 @@ class Drawn:
         fields = [
             f"{key}: opportunities{self._arguments()} {{ {self._page()} }}" for key in ("a", "b")[: self._some(2)]
         ]
+        if chance.random() < 0.4:
+            fields.append(self._by_id())
         self.text = f"query ({', '.join(self._definitions)}) {{ {' '.join(fields)} __typename }} {OWN}"
         if "...Own" not in self.text:
             self.text = self.text.removesuffix(OWN)
@@ -105,6 +137,13 @@ class Drawn:
         named = {name: self._chance.choice(choices[name]) for name in self._chance.sample(list(choices), self._some(3))}
         given = [f"{name}: {self._argument(name, value)}" for name, value in named.items()]
         return f"({', '.join(given)})"
+
+    def _by_id(self) -> str:
+        named = [f"opportunitiesById(ids: {literal(IDS)}", f'opportunity(id: "{self._chance.choice(IDS)}"']
+        named.append('nexudusOpportunities(sourceIds: ["1427000501", "01427000501", "x"]')
+        ages = [{"maxAgeSeconds": seconds} for seconds in (0, 60, -1)] + [{"onStale": "WARN"}, None]
+        age = self._argument("freshness", self._chance.choice(ages)) if self._chance.random() < 0.8 else "null"
+        return f"c: {self._chance.choice(named)}, freshness: {age}) {{ {self._node()} }}"
 
     def _argument(self, name: str, value: Any) -> str:
         draw = self._chance.random()
@@ -134,10 +173,11 @@ class Drawn:
             "totalCount",
             "__typename",
             "sources { source asOf ageSeconds isComplete }",
-            "summary(groupBy: [STATUS]) { rows { count } }",
+            "summary(groupBy: [STATUS, SOURCE]) { rows { keys { dimension value } amount currency count } isComplete }",
+            'totals: summary(groupBy: []) { asOf rows { converted(to: "EUR") { amount } } }',
         ]
         # The first of two `edges` and the second cannot differ, so they are merged.
-        weights = [5, 3, 2, 4, 3, 2, 1, 1]
+        weights = [5, 3, 2, 4, 3, 2, 1, 1, 1]
         return " ".join(dict.fromkeys(self._chance.choices(parts, weights, k=self._some(4))))
 
     def _node(self) -> str:
@@ -161,7 +201,7 @@ async def told(
     schema = schemas()[is_restricted]._schema
     access = WITHOUT_CONTACTS if is_restricted else ALL
     upstream = UpstreamContext(5)
-    context = Context(Loaders({}, upstream), upstream, access, deals=graph.deals)
+    context = Context(Loaders({}, upstream), upstream, access, deals=graph.deals, record_urls=URLS)
     if operation is None:
         found = await execute_with_graphql_core(schema, parse(text), variables, None, context)
     else:
@@ -230,7 +270,8 @@ PAGE = "query($filter: OpportunityFilter, $first: Int) { opportunities(filter: $
         ("nodes { id asOf status } pageInfo { endCursor } totalCount sources { source }", {}, None),
         ("edges { cursor node { id } }", {"first": 2, "filter": {"status": {"in": ["OPEN", "WON"]}}}, None),
         ("nodes { id }", {"first": 0}, None),  # the resolver's error
-        ("summary(groupBy: []) { rows { count } }", {}, Reason.SELECTION),
+        ("summary(groupBy: []) { rows { count keys { value } } asOf }", {}, None),
+        ("nodes { url customer { matchedBy opportunities { totalCount nodes { id } } } }", {}, None),
         ("nodes { id }", {"filter": {"status": {"eq": "PERHAPS"}}}, Reason.VARIABLES),
     ],
 )
@@ -242,6 +283,17 @@ async def test_what_is_compiled_of_a_page_and_what_is_not(
         answers = [await graph.ask(PAGE % selected, **variables) for _ in range(3)]
         assert answers[0] == answers[1] == answers[2]
         assert dict(graph.engine.fallbacks) == {Reason.FIRST_REQUEST: 1, **({fallback: 2} if fallback else {})}
+
+
+@pytest.mark.parametrize("selected", ["status asOf", "url", "customer { matchedBy opportunities { nodes { id } } }"])
+async def test_records_by_id_from_the_store_are_compiled(selected: str) -> None:
+    query = """query($f: FreshnessInput) {
+      opportunity(id: "bmV4dWR1czoxNDI3MDAwNTAx", freshness: $f) { %s } }"""
+    async with open_deals(*deals_of({"nexudus": simulated()["nexudus"][:4]})) as graph:
+        answers = [await graph.data(query % selected, f={"maxAgeSeconds": 60}) for _ in range(3)]
+        assert answers[0] == answers[1] == answers[2]
+        assert answers[0]["opportunity"]
+        assert dict(graph.engine.fallbacks) == {Reason.FIRST_REQUEST: 1}
 
 
 async def test_a_record_that_changes_is_another_text() -> None:

@@ -6,7 +6,7 @@ full of nulls, of codes that nobody knows and of values that do not fit their fi
 COMPILED_EXAMPLES=5000 looks further than the suite does.
 
 `engine.codegen` writes the functions that complete a record, `engine.compiled_field` fetches records and calls them,
-`engine.mapping` says where each field comes from.
+`engine.mapping` says where each field comes from. `engine.selected` is what the compiler hands on.
 
 `engine.compiled_document` and `engine.compilation` hold what is compiled of a document.
 """
@@ -93,6 +93,8 @@ class Harder:
 
     def _argument(self, node: FieldNode, argument: ArgumentNode) -> ArgumentNode:
         name = node.name.value
+        if argument.name.value not in ("id", "ids", "sourceId", "representations"):
+            return argument
         many = argument.name.value in ("ids", "representations")
         count = self._chance.choice([0, 1, 3, 8, LONGEST_LIST + 1]) if many else 1
         drawn = [self._id(name) for _ in range(count)]
@@ -155,9 +157,7 @@ class Harder:
         alias = NameNode(value=f"a{self._chance.randrange(9)}") if self._chance.random() < 0.15 else node.alias
         inner_set = self._selected(node.selection_set, get_named_type(field.type)) if node.selection_set else None
         if id(node) not in self._arguments:
-            # With `freshness` a field is not compiled, so that there would be nothing to compare.
-            given = [argument for argument in node.arguments or () if argument.name.value != "freshness"]
-            self._arguments[id(node)] = [self._argument(node, argument) for argument in given]
+            self._arguments[id(node)] = [self._argument(node, argument) for argument in node.arguments or ()]
         return FieldNode(name=node.name, alias=alias, arguments=self._arguments[id(node)], selection_set=inner_set)
 
     def _wrapped(self, node: SelectionNode, type_: GraphQLNamedType) -> SelectionNode:

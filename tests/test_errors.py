@@ -6,6 +6,7 @@ from graphql import GraphQLError
 from resolvers import errors
 from resolvers.errors import BadUserInput, ResolverError, SourceNotConfigured, UpstreamError, UpstreamRateLimited
 from schema.errors import INTERNAL, field_errors
+from tests.harness import open_graph
 
 
 def subclasses(of: type[ResolverError]) -> list[type[ResolverError]]:
@@ -86,3 +87,17 @@ def test_an_expected_error_is_not_logged_with_a_traceback(caplog: pytest.LogCapt
     field_errors([GraphQLError(str(cause), path=["x"], original_error=cause)])
 
     assert caplog.records == []
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [('{ opportunity(id: "x") { id } }', "bad_user_input"), ("{ nothing }", "graphql_validation_failed")],
+)
+async def test_each_error_says_where_its_code_is_described_if_the_server_knows(query: str, code: str) -> None:
+    async with open_graph(ERROR_DOCS_URL="https://wiki.example/errors") as graph:
+        for _ in range(2):
+            (error,) = (await graph.post({"query": query})).json["errors"]
+            assert error["extensions"]["docs"] == f"https://wiki.example/errors#{code}"
+    async with open_graph() as graph:
+        (error,) = (await graph.post({"query": query})).json["errors"]
+    assert "docs" not in error["extensions"]

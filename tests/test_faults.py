@@ -140,6 +140,7 @@ async def test_a_record_that_is_missing_is_not_asked_for_again_for_a_while(fault
         assert len(reads(graph, "nexudus")) == 1
 
 
+@pytest.mark.programs
 @pytest.mark.parametrize("sick", SOURCES)
 @pytest.mark.parametrize("fault", ["huge", "gzip-bomb"])
 async def test_memory_stays_flat_under_bodies_without_end(fault: str, sick: str) -> None:

@@ -41,6 +41,13 @@ def test_no_cell_begins_like_a_formula(value: str) -> None:
     assert cell(value).replace("'", "") == value
 
 
+@pytest.mark.parametrize("spaces", [" ", "   ", "\xa0", "\u2003", "\x0b"])
+def test_nor_behind_spaces_which_some_spreadsheets_leave_out(spaces: str) -> None:
+    assert cell(f"{spaces}=1+1") == f"'{spaces}=1+1"
+    assert cell(f"Acme;{spaces}@SUM(A1)") == f"Acme;'{spaces}@SUM(A1)"
+    assert cell(f"{spaces}Acme = 1") == f"{spaces}Acme = 1"
+
+
 @pytest.mark.parametrize("separator", [";", "\t", "\r", "\n", "\r\n"])
 def test_nor_does_one_where_a_spreadsheet_of_another_country_ends_a_cell(separator: str) -> None:
     assert cell(f"Acme{separator}=cmd()") == f"Acme{separator}'=cmd()"

@@ -7,16 +7,20 @@ complain of: no error or warning on its console, no violation of the policy.
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 from urllib.request import urlopen
 
 import pytest
 from graphql import get_operation_ast, parse
+
+from tests import credentials
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 expect = sync_api.expect
@@ -36,18 +40,34 @@ FLAGS = [
 ]
 
 SERVER = Path(__file__).resolve().parent.parent / "server.py"
+KEY = "a-key-for-people"
+NO_ID = '{ opportunity(id: "x") { id } }'
 
 
-@pytest.fixture(scope="module")
-def graphiql_url(tmp_path_factory) -> Iterator[str]:
-    """The address of the demo server, a process of its own, out of reach of the developer's settings."""
+@contextmanager
+def demo(folder: Path, **settings: str) -> Iterator[str]:
+    """Run the demo in a process of its own, out of reach of the developer's settings; give the graph's address."""
     command = [sys.executable, SERVER, "--demo", "--port", "0"]
-    variables = {"PATH": os.environ.get("PATH", ""), "SHUTDOWN_DELAY_SECONDS": "0"}
-    folder = tmp_path_factory.mktemp("server")
+    variables = {"PATH": os.environ.get("PATH", ""), "SHUTDOWN_DELAY_SECONDS": "0", **settings}
     with subprocess.Popen(command, cwd=folder, env=variables, stdout=subprocess.PIPE, text=True) as server:
         greeting = server.stdout.readline()
         yield re.search(r"http://\S+/graphql", greeting).group()
         server.terminate()
+
+
+@pytest.fixture(scope="module")
+def graphiql_url(tmp_path_factory) -> Iterator[str]:
+    """The address of a server that asks for no credential."""
+    with demo(tmp_path_factory.mktemp("server")) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def guarded_url(tmp_path_factory) -> Iterator[str]:
+    """The address of a server that asks for an API key or a token."""
+    settings = {"JWT_ISSUER": "https://issuer.example", "JWT_AUDIENCE": "graph", "JWT_JWKS_URL": "https://127.0.0.1:9/"}
+    with demo(tmp_path_factory.mktemp("guarded"), API_KEYS=credentials.line("people", KEY), **settings) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +95,7 @@ def complaints():
 @pytest.fixture(scope="module")
 def window(browser):
     """One page for all tests: to read and compile GraphiQL's scripts takes longer than what a test does with them."""
-    context = browser.new_context()
+    context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
     # The console names most violations, this event all of them.
     context.add_init_script(
         "document.addEventListener('securitypolicyviolation', (violation) =>"
@@ -86,7 +106,7 @@ def window(browser):
 
 
 @pytest.fixture
-def page(window, graphiql_url, complaints):
+def page(window, graphiql_url, guarded_url, complaints):
     """The page of somebody who was never here."""
     hosts = set()
     watched = {
@@ -95,8 +115,11 @@ def page(window, graphiql_url, complaints):
         "weberror": lambda failure: complaints.append(str(failure.error)),
     }
     window.set_viewport_size({"width": 1280, "height": 800})
-    stored = {"origin": graphiql_url.removesuffix("/graphql"), "storageTypes": "all"}
-    window.context.new_cdp_session(window).send("Storage.clearDataForOrigin", stored)
+    window.emulate_media(color_scheme="light")
+    servers = (graphiql_url, guarded_url)
+    for url in servers:
+        window.goto(url.replace("/graphql", "/graphiql/icon.svg"))
+        window.evaluate("() => { localStorage.clear(); sessionStorage.clear(); }")
     for event, listener in watched.items():
         window.context.on(event, listener)
     yield window
@@ -105,19 +128,34 @@ def page(window, graphiql_url, complaints):
     for event, listener in watched.items():
         window.context.remove_listener(event, listener)
     # `data:` addresses have no host: GraphiQL's stylesheet carries its fonts and cursors that way.
-    assert hosts - {""} <= {urlsplit(graphiql_url).netloc}
+    assert hosts - {""} <= {urlsplit(url).netloc for url in servers}
     assert complaints == []
 
 
 def visit(page, url):
     """Open the page and wait until GraphiQL knows the schema."""
+    page.goto("about:blank")  # else an address that differs in its fragment alone loads nothing
     with page.expect_response(lambda reply: "IntrospectionQuery" in (reply.request.post_data or "")):
         page.goto(url)
-    expect(query_editor(page)).to_be_visible()
+    expect(query_editor(page).locator(".view-line").first).to_be_visible()
+
+
+def link_to(url, query):
+    return f"{url}#{urlencode({'query': query})}"
 
 
 def query_editor(page):
-    return page.get_by_label("Query Editor").locator(".CodeMirror")
+    return page.locator(".graphiql-query-editor .monaco-editor").first
+
+
+def tool_editor(page):
+    """The editor of variables or headers, whichever is open."""
+    return page.locator(".graphiql-editor-tool .graphiql-editor:not(.hidden) .monaco-editor").first
+
+
+def text_of(editor):
+    """What an editor shows: its spaces are no-break spaces."""
+    return editor.locator(".view-lines").inner_text().replace("\xa0", " ")
 
 
 def tabs(page):
@@ -132,11 +170,30 @@ def result(page):
     return page.locator(".result-window")
 
 
+def answer_bar(page):
+    return page.get_by_role("status", name="Answer")
+
+
+def execute(page):
+    page.get_by_role("button", name="Execute query").click()
+
+
 def write(page, text, editor=None):
     """Replace the text of an editor, the query's by default."""
-    (editor or query_editor(page)).click()
+    (editor or query_editor(page)).locator(".view-lines").click()
     page.keyboard.press("Control+A")
     page.keyboard.insert_text(text)
+
+
+def copied(page, button):
+    """Press a button that copies, and return what it copied."""
+    page.get_by_role("button", name=button, exact=True).click()
+    expect(page.get_by_text("Copied").first).to_be_visible()
+    return page.evaluate("navigator.clipboard.readText()")
+
+
+def focused(page):
+    return page.evaluate("document.activeElement.tagName")
 
 
 def wait_until_stored(page, text):
@@ -149,17 +206,30 @@ def test_a_first_visit_finds_a_tab_per_sample_the_docs_and_a_query_that_runs(pag
     docs = page.locator(".graphiql-doc-explorer")
     docs.get_by_role("link", name="Query", exact=True).click()
     expect(docs).to_contain_text("The opportunity with this global id")
-    page.get_by_role("button", name="Execute query").click()
+    execute(page)
     expect(result(page)).to_contain_text('"data"')
     expect(result(page)).not_to_contain_text('"errors"')
+    expect(answer_bar(page)).to_have_text(re.compile(r"^200 OK\d+ ms\d+(\.\d)? kBrequest [0-9a-f]{32}$"))
+
+
+def test_the_fields_of_gateways_are_last_in_the_docs_and_in_the_explorer(page, graphiql_url):
+    visit(page, graphiql_url)
+    page.locator(".graphiql-doc-explorer").get_by_role("link", name="Query", exact=True).click()
+    fields = page.locator(".graphiql-doc-explorer-item .graphiql-doc-explorer-field-name")
+    expect(fields.last).to_have_text(re.compile("_entities|_service"))
+    assert fields.all_inner_texts()[-2:] == ["_entities", "_service"]
+    page.get_by_role("button", name="Show GraphiQL Explorer").click()
+    shown = page.locator(".graphiql-explorer-root .graphiql-explorer-node").filter(has_text=re.compile("^_"))
+    expect(shown.last).to_have_text("_service")
+    explored = page.locator(".graphiql-explorer-root").inner_text().split()
+    assert explored.index("sources") < explored.index("_entities") < explored.index("_service")
 
 
 def test_every_pane_dialog_and_popup_works_under_the_policy(page, graphiql_url):
     visit(page, graphiql_url)
-    tabs(page).filter(has_text="OwnWords").click()  # the explorer complains of arguments that are lists of enums
     page.get_by_role("button", name="Show GraphiQL Explorer").click()
     expect(page.locator(".graphiql-explorer-root")).to_contain_text("opportunity")
-    page.get_by_role("button", name="Execute query").click()
+    execute(page)
     page.get_by_role("button", name="Show History").click()
     expect(page.locator(".graphiql-history-items").get_by_role("listitem")).to_have_count(1)
     for button, heading in (("Open settings dialog", "Settings"), ("Open short keys dialog", "Short Keys")):
@@ -167,52 +237,95 @@ def test_every_pane_dialog_and_popup_works_under_the_policy(page, graphiql_url):
         expect(page.get_by_role("dialog", name=heading)).to_be_visible()
         page.keyboard.press("Escape")
         expect(page.get_by_role("dialog")).to_have_count(0)
-    page.get_by_role("button", name="Add tab").hover()
-    expect(page.get_by_role("tooltip")).to_contain_text("Add tab")
+    page.get_by_role("button", name="New tab").hover()
+    expect(page.get_by_role("tooltip")).to_contain_text("New tab")
     write(page, "{ ")
-    page.keyboard.type("opp")
-    expect(page.locator(".CodeMirror-hints")).to_contain_text("opportunity")
+    page.keyboard.type("opportunitiesB")
+    expect(page.locator(".suggest-widget")).to_contain_text("opportunitiesById")
     page.keyboard.press("Enter")
-    query_editor(page).locator(".cm-property", has_text="opportunity").hover()
-    expect(page.locator(".CodeMirror-info")).to_contain_text("The opportunity with this global id")
+    query_editor(page).get_by_text("opportunitiesById").first.hover()
+    expect(page.locator(".monaco-hover:visible")).to_contain_text("Query.opportunitiesById")
 
 
-def test_the_tabs_a_user_left_are_found_again(page, graphiql_url, names):
+def test_the_tabs_a_user_left_are_found_again_and_nothing_takes_the_focus(page, graphiql_url, names):
     visit(page, graphiql_url)
     tabs(page).nth(1).click()
-    write(page, "query Mine { __typename }")
+    write(page, 'query Mine { opportunity(id: "x") { id } }')
     wait_until_stored(page, "query Mine")
-    page.get_by_role("button", name="Hide Documentation Explorer").click()
+    page.get_by_role("button", name="Show GraphiQL Explorer").click()
     visit(page, graphiql_url)
     expect(tabs(page)).to_have_text([names[0], "Mine", *names[2:]])
     expect(active_tab(page)).to_have_text("Mine")
-    expect(query_editor(page)).to_contain_text("query Mine")
-    expect(page.get_by_role("button", name="Show Documentation Explorer")).to_be_visible()
+    assert "query Mine" in text_of(query_editor(page))
+    expect(page.locator(".graphiql-explorer-root input[value=x]")).to_be_visible()
+    assert focused(page) == "BODY"
 
 
-def test_a_link_opens_its_query_beside_the_tabs_that_are_there(page, graphiql_url, names):
-    query = "query First { __typename }\nquery Second($id: ID!) { opportunity(id: $id) { id } }"
-    link = {"query": query, "variables": '{"id": "linked"}', "operationName": "Second"}
-    visit(page, f"{graphiql_url}?{urlencode(link)}")
-    expect(tabs(page)).to_have_text(["Second", *names])
-    expect(page.get_by_label("Variables", exact=True)).to_contain_text('"linked"')
-    page.get_by_role("button", name="Execute query").click()
+def test_a_tab_that_was_just_opened_is_what_is_executed(page, graphiql_url, names):
+    """GraphiQL would send the former tab's operation for a tenth of a second."""
+    visit(page, graphiql_url)
     with page.expect_request(graphiql_url) as sent:
-        page.get_by_role("menuitem", name="Second").click()
+        page.evaluate(
+            """() => {
+              document.querySelectorAll('.graphiql-tab-button')[1].click();
+              document.querySelector('.graphiql-execute-button').click();
+            }"""
+        )
+    assert sent.value.post_data_json["operationName"] == names[1]
+    expect(answer_bar(page)).to_contain_text("200 OK")
+
+
+def test_each_tab_tells_of_its_own_request(page, graphiql_url):
+    visit(page, graphiql_url)
+    execute(page)
+    expect(answer_bar(page)).to_contain_text("200 OK")
+    told = answer_bar(page).inner_text()
+    tabs(page).nth(1).click()
+    expect(page.get_by_text("No answer yet")).to_be_visible()
+    execute(page)
+    expect(answer_bar(page)).to_contain_text("200 OK")
+    assert answer_bar(page).inner_text() != told
+    tabs(page).first.click()
+    expect(answer_bar(page)).to_have_text(re.sub(r"\n", "", told))
+
+
+@pytest.mark.parametrize("mark", ["?", "#"])
+def test_a_link_opens_its_query_beside_the_tabs_that_are_there(page, graphiql_url, names, mark):
+    link = {"query": "query Second($id: ID!) { opportunity(id: $id) { id } }", "variables": '{"id": "linked"}'}
+    visit(page, f"{graphiql_url}{mark}{urlencode(link)}")
+    expect(tabs(page)).to_have_text(["Second", *names])
+    assert '"linked"' in text_of(tool_editor(page))
+    with page.expect_request(graphiql_url) as sent:
+        execute(page)
     asked = sent.value.post_data_json
     assert (asked["operationName"], asked["variables"]) == ("Second", {"id": "linked"})
     wait_until_stored(page, "linked")
-    visit(page, f"{graphiql_url}?{urlencode({'query': 'query Later { __typename }'})}")
-    expect(tabs(page)).to_have_text([re.compile("First|Second"), *names, "Later"])
+    visit(page, link_to(graphiql_url, "query Later { __typename }"))
+    expect(tabs(page)).to_have_text(["Second", *names, "Later"])
     expect(active_tab(page)).to_have_text("Later")
+
+
+def test_what_is_shared_is_the_query_with_its_variables(page, graphiql_url):
+    query = "query Its($text: String) { opportunities(first: 1, search: $text) { totalCount } }"
+    link = {"query": query, "variables": '{"text": "it\'s"}'}
+    visit(page, f"{graphiql_url}#{urlencode(link)}")
+    shared = urlsplit(copied(page, "Copy link to this query"))
+    assert dict(parse_qsl(shared.fragment)) == link | {"operationName": "Its"}
+    command = copied(page, "Copy as curl")
+    body = {"query": query, "variables": {"text": "it's"}, "operationName": "Its"}
+    words = shlex.split(command.replace("\\\n", ""))
+    assert words[:4] == ["curl", graphiql_url, "-H", "Content-Type: application/json"]
+    assert json.loads(words[-1]) == body
+    visit(page, shared.geturl())
+    expect(active_tab(page)).to_have_text("Its")
 
 
 def test_a_request_header_is_sent_and_never_stored(page, graphiql_url):
     visit(page, graphiql_url)
     page.get_by_role("button", name="Headers").click()
-    write(page, '{"authorization": "Bearer s3cret"}', page.locator(".graphiql-editor-tool .CodeMirror:visible"))
+    write(page, '{"authorization": "Bearer s3cret"}', tool_editor(page))
     with page.expect_request(graphiql_url) as sent:
-        page.get_by_role("button", name="Execute query").click()
+        execute(page)
     assert sent.value.headers["authorization"] == "Bearer s3cret"
     assert sent.value.headers["content-type"] == "application/json"
     assert sent.value.headers["accept"] == "application/graphql-response+json, application/json"
@@ -221,28 +334,159 @@ def test_a_request_header_is_sent_and_never_stored(page, graphiql_url):
     stored = page.evaluate("Object.entries(localStorage)")
     assert any(name.endswith(":queries") for name, _ in stored)
     assert "s3cret" not in str(stored)
+    assert "s3cret" not in copied(page, "Copy as curl") + copied(page, "Copy link to this query")
+
+
+def test_records_are_listed_to_take_ids_from(page, graphiql_url):
+    with urlopen(f"{graphiql_url}?{urlencode({'query': '{opportunities(first: 1){totalCount nodes{id}}}'})}") as reply:
+        listed = json.load(reply)["data"]["opportunities"]
+    visit(page, graphiql_url)
+    page.get_by_role("button", name="Show Records").click()
+    records = page.get_by_role("region", name="Records")
+    expect(records.get_by_role("status")).to_have_text(f"50 of {listed['totalCount']} deals, the last changed first")
+    records.get_by_role("button", name="Copy id", exact=True).first.click()
+    expect(records.get_by_role("button", name="Copied")).to_be_visible()
+    (id_,) = [one["id"] for one in listed["nodes"]]
+    assert page.evaluate("navigator.clipboard.readText()") == id_
+    records.get_by_label("Search deals").fill("nobody has this name")
+    page.keyboard.press("Enter")
+    expect(records.get_by_role("status")).to_have_text("No deal is found.")
+    records.get_by_label("Search deals").fill("")
+    page.keyboard.press("Enter")
+    records.get_by_role("button", name="Open query").first.click()
+    expect(active_tab(page)).to_have_text("OneDeal")
+    assert id_ in re.sub(r"\s", "", text_of(tool_editor(page)))  # which is wrapped
+    execute(page)
+    expect(result(page)).to_contain_text('"sourceId"')
+
+
+def test_the_code_of_an_error_leads_to_its_description(page, graphiql_url):
+    visit(page, link_to(graphiql_url, NO_ID))
+    execute(page)
+    answer_bar(page).get_by_role("link", name="BAD_USER_INPUT").click()
+    codes = page.get_by_role("region", name="Error codes")
+    expect(codes.get_by_role("heading", name="BAD_USER_INPUT")).to_be_focused()
+    expect(codes).to_contain_text("an id that this graph did not issue")
+    visit(page, f"{graphiql_url}#upstream_timeout")
+    expect(codes.get_by_role("heading", name="UPSTREAM_TIMEOUT")).to_be_visible()
+    codes.get_by_role("button", name="STORE_STALE").click()
+    expect(codes.get_by_role("heading", name="STORE_STALE")).to_be_visible()
 
 
 def test_an_answer_that_is_no_json_is_shown_as_text(page, graphiql_url):
     visit(page, graphiql_url)
     page.route(graphiql_url, lambda route: route.fulfill(content_type="text/html", body="<h1>Sign in</h1>\n"))
-    page.get_by_role("button", name="Execute query").click()
-    expect(result(page)).to_contain_text("/graphql answered 200 OK with text/html, which is not JSON.")
+    execute(page)
+    expect(result(page)).to_contain_text("/graphql answered 200 OK with")
     expect(result(page)).to_contain_text("<h1>Sign in</h1>")
 
 
 def test_a_network_failure_is_shown_as_text(page, graphiql_url, complaints):
     visit(page, graphiql_url)
     page.route(graphiql_url, lambda route: route.abort())
-    page.get_by_role("button", name="Execute query").click()
+    execute(page)
     expect(result(page)).to_contain_text("No answer from /graphql (Failed to fetch).")
     assert complaints == ["Failed to load resource: net::ERR_FAILED"]
     complaints.clear()
 
 
-@pytest.mark.parametrize("width", [700, 1280])
-def test_the_page_fits_the_window(page, graphiql_url, width):
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [400, 1280])
+def test_the_page_fits_the_window_and_is_as_bright_as_the_user_wants(page, graphiql_url, width, scheme, tmp_path):
     page.set_viewport_size({"width": width, "height": 800})
+    page.emulate_media(color_scheme=scheme)
     visit(page, graphiql_url)
+    execute(page)
+    expect(result(page)).to_contain_text('"totalCount"')
+    page.screenshot(path=tmp_path / f"{width}-{scheme}.png")
     assert page.evaluate("document.documentElement.scrollWidth") == width
-    expect(page.get_by_role("button", name="Execute query")).to_be_in_viewport()
+    for part in (page.get_by_role("button", name="Execute query"), answer_bar(page), query_editor(page), result(page)):
+        expect(part).to_be_in_viewport(ratio=0.99)
+    assert result(page).bounding_box()["width"] > min(350, width / 3.5)
+    assert result(page).bounding_box()["height"] > 200
+    background = page.evaluate("getComputedStyle(document.querySelector('.graphiql-container')).backgroundColor")
+    brightness = sum(map(int, re.findall(r"\d+", background)[:3]))
+    assert brightness > 700 if scheme == "light" else brightness < 200
+
+
+def test_a_query_is_executed_and_an_error_looked_up_by_keyboard_alone(page, graphiql_url):
+    visit(page, link_to(graphiql_url, NO_ID))
+
+    def tab_to(name):
+        for _ in range(80):
+            page.keyboard.press("Tab")
+            found = page.evaluate(
+                "document.activeElement.getAttribute('aria-label') ?? document.activeElement.innerText"
+            )
+            if name in found:
+                return
+        raise AssertionError(f"{name} is not reached")
+
+    tab_to("Hide Documentation Explorer")  # else each of its links is a stop on the way
+    page.keyboard.press("Enter")
+    tab_to("Execute query")
+    page.keyboard.press("Enter")
+    expect(answer_bar(page)).to_contain_text("BAD_USER_INPUT")
+    tab_to("BAD_USER_INPUT")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="BAD_USER_INPUT")).to_be_focused()
+
+
+def test_a_key_that_is_asked_for_is_kept_for_this_tab_alone(page, guarded_url, complaints):
+    page.goto(guarded_url)
+    signing_in = page.get_by_role("region", name="Signing in")
+    expect(signing_in.get_by_role("alert")).to_have_text("The server asks for an API key or a token.")
+    secret = signing_in.get_by_label("API key", exact=True)
+    secret.fill("wrong")
+    page.keyboard.press("Enter")
+    expect(signing_in.get_by_role("alert")).to_have_text("The server does not accept this API key.")
+    assert len(complaints) == 1
+    complaints.clear()
+    signing_in.get_by_role("button", name="Sign out").click()
+    secret.fill(KEY)
+    page.keyboard.press("Enter")
+    expect(signing_in).to_have_text("Signed in with an API key, in this tab. Sign out")
+    expect(page.locator(".graphiql-doc-explorer")).to_contain_text("query: Query")
+    expect(result(page)).not_to_contain_text("UNAUTHENTICATED")
+    execute(page)
+    expect(answer_bar(page)).to_contain_text("200 OK")
+    assert '"X-API-Key: $API_KEY"' in copied(page, "Copy as curl")
+    assert KEY not in copied(page, "Copy as curl") + copied(page, "Copy link to this query") + page.url
+    assert KEY not in str(page.evaluate("Object.entries(localStorage)"))
+    stored = page.evaluate("JSON.parse(sessionStorage['opportunity-graph.credential'])")
+    assert stored == {"header": "X-API-Key", "value": KEY}
+    visit(page, guarded_url)
+    expect(signing_in).to_contain_text("Signed in with an API key")
+    another = page.context.new_page()
+    another.goto(guarded_url)
+    expect(another.get_by_role("region", name="Signing in").get_by_role("alert")).to_be_visible()
+    another.close()
+    signing_in.get_by_role("button", name="Sign out").click()
+    expect(secret).to_be_visible()
+    assert page.evaluate("sessionStorage.length") == 0
+
+
+def test_a_token_is_sent_as_a_bearer_token(page, guarded_url, complaints):
+    page.goto(guarded_url)
+    signing_in = page.get_by_role("region", name="Signing in")
+    signing_in.get_by_label("Kind of credential").select_option("token")
+    signing_in.get_by_label("Token", exact=True).fill("Bearer abc.def.ghi")
+    with page.expect_request(guarded_url) as sent:
+        page.keyboard.press("Enter")
+    assert sent.value.headers["authorization"] == "Bearer abc.def.ghi"
+    expect(signing_in.get_by_role("alert")).to_have_text("The server does not accept this token.")
+    complaints.clear()
+
+
+def test_a_schema_that_is_closed_is_told(browser, tmp_path):
+    settings = {"PRODUCTION": "true", "GRAPHIQL": "true", "API_KEYS": credentials.line("people", KEY)}
+    with demo(tmp_path, **settings) as url:
+        context = browser.new_context()
+        closed = context.new_page()
+        closed.goto(url)
+        closed.get_by_label("API key").fill(KEY)
+        closed.keyboard.press("Enter")
+        expect(closed.get_by_role("alert")).to_contain_text("does not show its schema to this caller")
+        execute(closed)
+        expect(answer_bar(closed)).to_contain_text("200 OK")
+        context.close()

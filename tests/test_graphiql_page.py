@@ -1,6 +1,6 @@
 """The GraphiQL page as a server sees it: headers, files, addresses. test_graphiql_browser has the browser's view.
 
-`web.graphiql.renew` checks the vendored files.
+`web.assets` sends them, `web.graphiql.renew` checks what is built.
 """
 
 import gzip
@@ -8,6 +8,7 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
@@ -18,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
 
-from web.graphiql.page import ASSETS, FOLDER, GraphiQL, Sample
+from web.graphiql.page import BUILT, ERRORS, FOLDER, GraphiQL, Sample
 
 SAMPLES = (
     Sample("OneOpportunity", "query OneOpportunity($id: ID!) { opportunity(id: $id) { id } }", '{"id": "</script>"}'),
@@ -26,8 +27,14 @@ SAMPLES = (
 )
 
 
-def build_app(endpoint: str = "/graphql", title: str = "Opportunity graph") -> Starlette:
-    graphiql = GraphiQL(endpoint, title, SAMPLES)
+SCRIPT = next(file.name for file in BUILT.glob("main-*.js"))
+STYLE = next(file.name for file in BUILT.glob("main-*.css"))
+
+
+def build_app(
+    endpoint: str = "/graphql", title: str = "Opportunity graph", credentials: Sequence[str] = ()
+) -> Starlette:
+    graphiql = GraphiQL(endpoint, title, SAMPLES, credentials)
 
     def page(request: Request) -> Response:
         return graphiql.page(request)
@@ -94,59 +101,100 @@ async def test_the_page_is_locked_down_by_its_headers():
     policy = dict(rule.split(" ", 1) for rule in reply.headers["content-security-policy"].split("; "))
     assert policy["default-src"] == policy["frame-ancestors"] == policy["base-uri"] == policy["form-action"] == "'none'"
     assert policy["script-src"] == policy["connect-src"] == "'self'"
-    # The hash is the one exception; see web/graphiql/page.py.
-    assert re.fullmatch(r"'self' 'sha256-[\w+/=]+'", policy["style-src"])
+    assert policy["worker-src"] == "'self'"
+    assert re.fullmatch(r"'self' 'nonce-[\w-]{22}'", policy["style-src"])
+    assert policy["style-src-attr"] == "'unsafe-inline'"
     assert policy["img-src"] == policy["font-src"] == "'self' data:"
+
+
+async def test_the_nonce_of_a_page_is_new_each_time_and_the_one_in_its_policy():
+    app = build_app()
+    nonces = set()
+    for _ in range(2):
+        reply = await ask(app, "/graphql")
+        (nonce,) = re.findall(r'nonce="([^"]+)"', bytes(reply.body).decode())
+        assert f"'nonce-{nonce}'" in reply.headers["content-security-policy"]
+        nonces.add(nonce)
+    assert len(nonces) == 2
+
+
+async def test_the_page_names_the_headers_of_the_credentials_that_it_is_to_ask_for():
+    assert Page(await ask(build_app(), "/graphql")).data["credentials"] == ""
+    page = Page(await ask(build_app(credentials=["X-API-Key", "Authorization"]), "/graphql"))
+    assert page.data["credentials"] == "X-API-Key Authorization"
 
 
 async def test_the_page_has_no_inline_script_or_style():
     assert Page(await ask(build_app(), "/graphql")).inline == []
 
 
+TYPES = {
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".ttf": "font/ttf",
+}
+
+
 async def test_every_file_the_page_names_is_served_with_its_content_type():
     app = build_app()
-    types = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
-    urls = Page(await ask(app, "/graphql")).urls
-    assert len(urls) == len(ASSETS)
-    for url in urls:
+    for url in Page(await ask(app, "/graphql")).urls:
         reply = await ask(app, urljoin("/graphql", url))
         assert reply.status_code == 200
-        assert reply.headers["content-type"] == types[Path(urlsplit(url).path).suffix]
+        assert reply.headers["content-type"] == TYPES[Path(urlsplit(url).path).suffix]
         assert reply.headers["x-content-type-options"] == "nosniff"
-        assert reply.headers["cache-control"] == "public, max-age=31536000, immutable"
 
 
-async def test_a_file_asked_for_without_its_current_version_is_revalidated():
+async def test_every_built_file_but_manifest_and_licences_is_served_and_kept_for_ever():
     app = build_app()
-    for target in ("/graphiql/assets/boot.js", "/graphiql/assets/boot.js?v=stale"):
+    for file in BUILT.iterdir():
+        reply = await ask(app, f"/graphiql/assets/{file.name}")
+        if file.suffix in TYPES:
+            assert reply.body == file.read_bytes()
+            assert reply.headers["content-type"] == TYPES[file.suffix]
+            assert reply.headers["cache-control"] == "public, max-age=31536000, immutable"
+        else:
+            assert reply.status_code == 404, file.name
+
+
+async def test_what_keeps_its_name_when_it_changes_is_revalidated():
+    app = build_app()
+    for target in ("/graphiql/icon.svg", "/graphiql/errors.md", "/graphiql/samples.json"):
         assert (await ask(app, target)).headers["cache-control"] == "no-cache"
 
 
 async def test_a_known_etag_is_answered_with_304_and_no_body():
     app = build_app()
-    etag = (await ask(app, "/graphiql/assets/page.css")).headers["etag"]
+    etag = (await ask(app, "/graphiql/icon.svg")).headers["etag"]
     for known in (etag, f"W/{etag}", f'"other", {etag}', "*"):
-        reply = await ask(app, "/graphiql/assets/page.css", if_none_match=known)
+        reply = await ask(app, "/graphiql/icon.svg", if_none_match=known)
         assert (reply.status_code, reply.body, reply.headers["etag"]) == (304, b"", etag)
-    assert (await ask(app, "/graphiql/assets/page.css", if_none_match='"other"')).status_code == 200
+    assert (await ask(app, "/graphiql/icon.svg", if_none_match='"other"')).status_code == 200
 
 
 async def test_a_file_is_compressed_where_the_client_takes_gzip():
     app = build_app()
-    plain = await ask(app, "/graphiql/assets/boot.js")
-    packed = await ask(app, "/graphiql/assets/boot.js", accept_encoding="gzip, br")
+    plain = await ask(app, f"/graphiql/assets/{STYLE}")
+    packed = await ask(app, f"/graphiql/assets/{STYLE}", accept_encoding="gzip, br")
     assert packed.headers["content-encoding"] == "gzip"
-    assert gzip.decompress(packed.body) == plain.body == (FOLDER / "boot.js").read_bytes()
+    assert gzip.decompress(packed.body) == plain.body == (BUILT / STYLE).read_bytes()
     assert plain.headers["etag"] != packed.headers["etag"]
     assert plain.headers["vary"] == packed.headers["vary"] == "Accept-Encoding"
 
 
+async def test_the_page_on_errors_is_served_as_it_is_written():
+    reply = await ask(build_app(), "/graphiql/errors.md")
+    assert (reply.headers["content-type"], reply.body) == ("text/markdown; charset=utf-8", ERRORS.read_bytes())
+
+
 async def test_head_answers_like_get():
     app = build_app()
-    for target in ("/graphql", "/graphiql/assets/boot.js", "/graphiql/samples.json"):
+    for target in ("/graphql", f"/graphiql/assets/{SCRIPT}", "/graphiql/icon.svg", "/graphiql/samples.json"):
         got, head = await ask(app, target), await ask(app, target, "HEAD")
-        # The server in front drops the body of an answer to HEAD.
-        assert (head.status_code, head.headers) == (200, got.headers)
+        # The server in front drops the body of an answer to HEAD. Each page has a nonce of its own.
+        names = set(got.headers) - {"content-security-policy"}
+        assert head.status_code == 200
+        assert {name: head.headers[name] for name in names} == {name: got.headers[name] for name in names}
 
 
 @pytest.mark.parametrize(
@@ -154,8 +202,9 @@ async def test_head_answers_like_get():
     [
         "renew.py",
         "page.html",
-        "VERSIONS",
-        "LICENSE",
+        "SHA256SUMS",
+        "LICENSES.md",
+        "manifest.json",
         "",
         ".",
         "..",
@@ -164,10 +213,11 @@ async def test_head_answers_like_get():
         "..%2f..%2fpyproject.toml",
         "..\\renew.py",
         "/etc/passwd",
-        "vendor/graphiql/LICENSE",
-        "boot.js/",
-        "boot.js\x00",
-        "BOOT.JS",
+        "../app/package.json",
+        "main.tsx",
+        f"{SCRIPT}/",
+        f"{SCRIPT}\x00",
+        SCRIPT.upper(),
     ],
 )
 async def test_nothing_but_the_listed_files_is_served(name):
@@ -194,29 +244,36 @@ async def test_a_title_cannot_become_markup():
 async def test_every_address_holds_behind_a_prefix(endpoint, prefix):
     app = Starlette(routes=[Mount(prefix, app=build_app(endpoint))])
     page = Page(await ask(app, prefix + endpoint))
-    for url in [*page.urls, page.data["samples"]]:
+    for url in [*page.urls, page.data["samples"], page.data["errors"]]:
         assert (await ask(app, urljoin(prefix + endpoint, url))).status_code == 200
     assert urljoin(prefix + endpoint, page.data["endpoint"]) == prefix + endpoint
 
 
-@pytest.mark.parametrize("name", ["page.html", "boot.js", "page.css"])
-def test_our_own_files_name_no_other_host(name):
-    assert re.findall(r"(?:https?:)?//[\w-]+\.[\w.-]+", (FOLDER / name).read_text(encoding="utf-8")) == []
+SOURCES = [FOLDER / "page.html", *sorted((FOLDER / "app" / "src").iterdir())]
 
 
-@pytest.mark.parametrize("name", [file for file, _ in ASSETS.values() if file.endswith(".css")])
-def test_no_stylesheet_fetches_anything(name):
-    text = (FOLDER / name).read_text(encoding="utf-8")
+@pytest.mark.parametrize("file", SOURCES, ids=lambda file: file.name)
+def test_our_own_files_name_no_other_host(file):
+    assert re.findall(r"(?:https?:)?//[\w-]+\.[\w.-]+", file.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize("file", sorted(BUILT.glob("*.css")), ids=lambda file: file.name)
+def test_no_stylesheet_fetches_anything_from_elsewhere(file):
+    text = file.read_text(encoding="utf-8")
     assert "@import" not in text
-    assert {url for url in re.findall(r"url\(\s*['\"]?([^)]{0,20})", text) if not url.startswith("data:")} == set()
+    urls = re.findall(r"url\(\s*['\"]?([^)'\"]{0,60})", text)
+    assert {url for url in urls if not url.startswith(("data:", "./"))} == set()
 
 
-def test_the_vendored_files_are_the_ones_in_the_manifest():
+def test_the_built_files_and_their_sources_are_the_ones_in_the_manifest():
     command = [sys.executable, FOLDER / "renew.py", "--check"]
     checked = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (checked.returncode, checked.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("package", ["graphiql", "graphiql-explorer", "react", "react-dom"])
-def test_each_vendored_package_has_its_licence_beside_it(package):
-    assert "MIT License" in (FOLDER / "vendor" / package / "LICENSE").read_text(encoding="utf-8")
+def test_every_package_of_the_page_is_pinned_and_its_licence_named():
+    packages = json.loads((FOLDER / "app" / "package.json").read_text())
+    licences = (BUILT / "LICENSES.md").read_text(encoding="utf-8")
+    for name, version in packages["dependencies"].items():
+        assert f"## {name} - {version} (MIT)" in licences
+    assert all(re.fullmatch(r"\d+\.\d+\.\d+", version) for version in packages["devDependencies"].values())

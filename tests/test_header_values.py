@@ -3,7 +3,7 @@
 import pytest
 
 from httpserver.request import Headers
-from web.header_values import cache_directives, members, with_parameters
+from web.header_values import cache_directives, members, names_etag, with_parameters
 
 
 @pytest.mark.parametrize(
@@ -63,3 +63,11 @@ def test_no_value_takes_long_to_read(value: str) -> None:
 )
 def test_directives_of_caches(lines: list[str], expected: set[str]) -> None:
     assert cache_directives(Headers([(b"cache-control", line.encode()) for line in lines])) == expected
+
+
+@pytest.mark.parametrize(
+    ("if_none_match", "known"),
+    [('"a"', True), ('W/"a"', True), ('"b", "a"', True), ("*", True), ("", False), ('"b"', False), ("a", False)],
+)
+def test_an_entity_tag_that_the_client_has(if_none_match: str, known: bool) -> None:
+    assert names_etag(if_none_match, '"a"') is known

@@ -355,6 +355,7 @@ def test_a_trailer_is_no_header() -> None:
     assert found.headers.get("X-Trailer", "none") == "none"
 
 
+@pytest.mark.programs
 @pytest.mark.parametrize(
     ("pieces", "times"),
     [(b"2\r\nxy\r\n" * 10_000, 50), (b"a:b\r\n" * 10_000, 10_000)],

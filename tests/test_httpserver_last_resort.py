@@ -127,7 +127,7 @@ class BrokenLayer:
 
 
 async def test_a_fault_of_a_layer_is_status_500_without_its_text(caplog: pytest.LogCaptureFixture) -> None:
-    with patch.object(SecurityParts, "middleware", lambda _, demo: [Middleware(BrokenLayer)]):
+    with patch.object(SecurityParts, "middleware", lambda *_, demo: [Middleware(BrokenLayer)]):
         async with open_graph() as graph:
             for target in ("/graphql", "/nothing", "/"):
                 answer = await graph.request("GET", target, accept="application/json")

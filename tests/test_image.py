@@ -27,7 +27,9 @@ def steps(instruction: str) -> list[str]:
 
 def copies() -> list[tuple[str, str]]:
     """Return (source, target) of everything that is copied into the image."""
-    return [(source, rest.split()[-1]) for rest in steps("COPY") for source in rest.split()[:-1]]
+    return [
+        (source, rest.split()[-1]) for rest in steps("COPY") for source in rest.split()[:-1] if "--from" not in rest
+    ]
 
 
 def environment() -> dict[str, str]:
@@ -47,6 +49,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with what is copied into the image, and nothing else but what Python has compiled of it."""
     folder = tmp_path_factory.mktemp("image")
     for source, target in copies():
+        (folder / target).parent.mkdir(parents=True, exist_ok=True)
         if (ROOT / source).is_dir():
             shutil.copytree(ROOT / source, folder / target)
         else:

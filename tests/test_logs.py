@@ -1,5 +1,6 @@
-"""`logs`: a line for programs is one JSON object, whatever is in it."""
+"""`logs`, `resolvers.fetching.served`: a line for programs is one JSON object, with the ids of its requests."""
 
+import asyncio
 import json
 import logging
 import re
@@ -9,9 +10,15 @@ import pytest
 from asgi_correlation_id import correlation_id
 
 from configuration import kind_of
-from logs import JsonFormatter, open_handler
+from logs import MAX_IDS, JsonFormatter, RequestIds, open_handler
+from resolvers.fetching.served import serve
+from resolvers.fetching.upstream_context import SharedFetch, UpstreamContext
+from simulator import FAULTS, NEXUDUS_EXAMPLE_ID
 from tests import credentials
 from tests.harness import open_graph
+from tests.two_sources import ALWAYS
+
+ONE = f'nexudusOpportunity(sourceId: "{NEXUDUS_EXAMPLE_ID}") {{ stageName }}'
 
 
 def record(message: str, *arguments: object) -> logging.LogRecord:
@@ -58,6 +65,39 @@ def test_text_has_the_id_in_brackets() -> None:
     handler.filter(line)
 
     assert handler.format(line).endswith("WARNING a.b [-] Hello")
+
+
+def test_a_line_of_work_for_several_requests_has_all_their_ids_up_to_a_number() -> None:
+    handler, line, many = open_handler("json"), record("Hello"), record("Hello")
+
+    async def log() -> None:
+        waiting = [UpstreamContext(1, request_id=f"id-{number:02}") for number in range(MAX_IDS + 5)]
+        shared_fetch = SharedFetch(lambda: waiting[:2])
+        serve(shared_fetch)
+        handler.filter(line)
+        shared_fetch.waiters = lambda: waiting
+        handler.filter(many)
+
+    asyncio.run(log())
+
+    found = json.loads(handler.format(line))
+    assert (found["request_id"], found["request_ids"]) == ("id-00", ["id-00", "id-01"])
+    assert json.loads(handler.format(many))["request_ids"] == [*(f"id-{number:02}" for number in range(MAX_IDS)), "+5"]
+    assert open_handler("text").format(line).endswith("[id-00 id-01] Hello")
+
+
+async def test_the_line_of_a_failed_batch_names_every_request_that_it_served(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.handler.addFilter(RequestIds())
+    async with open_graph() as graph:
+        await graph.ask(f"{{ {ONE} }}")  # signs in
+        graph.simulator.nexudus.faults.add(FAULTS["500"], times=ALWAYS)
+        await asyncio.gather(
+            *[graph.post({"query": f"{{ {ONE} }}"}, x_request_id=f"asked-{number}") for number in range(2)]
+        )
+
+    failed = [one for one in caplog.records if "failed: UPSTREAM_UNAVAILABLE" in one.getMessage()]
+    assert failed
+    assert {tuple(one.request_ids) for one in failed} == {("asked-0", "asked-1")}  # type: ignore[attr-defined]
 
 
 async def test_start_and_stop_say_what_runs_without_a_secret(caplog: pytest.LogCaptureFixture) -> None:

@@ -1,13 +1,13 @@
-"""`metrics`: what a scrape says is what was done."""
+"""`metrics.service`, `metrics.page`, `metrics.readings`, `metrics.copies`, `metrics.exposition`: a scrape says what was
+done.
+"""
 
 from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
 from httpserver.request import HttpRequest
-from metrics import MAX_OPERATION_NAMES, OTHER, Metrics, MetricsPage
-from resolvers.fetching.upstream_context import UpstreamContext
-from resolvers.telemetry import UpstreamCall
+from metrics.page import MetricsPage
 from simulator import CHARTMOGUL_EXAMPLE_ID, FAULTS, NEXUDUS_EXAMPLE_ID
 from tests import credentials
 from tests.harness import Graph, open_graph
@@ -59,9 +59,15 @@ async def test_operations_records_and_requests_are_counted() -> None:
     assert found["records_total"][of("nexudus", "asked")] == 4
     assert found["records_total"][of("chartmogul", "asked")] == 3
     upstream = found["upstream_requests_total"]
-    assert upstream[of("nexudus", "get", "OK")] == 3
+    assert upstream[of("nexudus", "get", "OK", "1")] == 3
     assert sum(count for labels, count in upstream.items() if "nexudus" in labels) == calls
     assert found["breaker_state"][of("nexudus", "closed")] == 1
+    assert upstream[of("nexudus", "get", "UPSTREAM_UNAVAILABLE", "2")] == 1
+    assert found["last_failure_timestamp_seconds"][of("nexudus", "UPSTREAM_UNAVAILABLE")] > 1_700_000_000
+    assert found["batch_keys_count"] == {of("nexudus"): 4, of("chartmogul"): 3}
+    assert found["batch_operations_sum"][of("nexudus")] == 4
+    assert found["queue_seconds_count"][of("chartmogul")] == 3
+    assert found["compiled_total"][of()] + sum(found["not_compiled_total"].values()) == 4
     assert found["not_compiled_total"][of("first_request")] >= 1
 
 
@@ -74,6 +80,7 @@ async def test_the_response_cache_counts_its_hits() -> None:
     cache = found["response_cache_total"]
     assert cache[of("hit")] + cache[of("miss")] == 5
     assert cache[of("hit")] >= 2
+    assert found["stored_responses_total"] == {of("Deal"): cache[of("hit")]}
     assert found["records_total"][of("nexudus", "cached")] == 4 - cache[of("hit")]
 
 
@@ -95,7 +102,26 @@ async def test_the_copy_of_all_deals_is_shown() -> None:
         found = await scrape(graph)
 
     assert found["store_up"] == {of(): 1}
+    assert found["store_seconds_count"][of("read")] >= 1
+    assert sum(value for labels, value in found["sync_state"].items() if "nexudus" in labels) == 1
     assert {"nexudus", "chartmogul"} <= frozenset().union(*found["sync_state"])
+
+
+async def test_preflights_of_other_sites_are_counted() -> None:
+    async with open_graph(METRICS="true", CORS_ORIGINS="https://app.example.com") as graph:
+        foreign = {"origin": "https://evil.example", "access_control_request_method": "POST"}
+        assert (await graph.request("OPTIONS", "/graphql", **foreign)).status == 403
+        found = await scrape(graph)
+
+    assert found["refusals_total"] == {of("403", "FORBIDDEN", "cors", "none"): 1}
+
+
+async def test_documents_that_cannot_be_executed_are_counted_by_their_code() -> None:
+    async with open_graph(METRICS="true") as graph:
+        await graph.post({"query": "{ nothing }"})
+        found = await scrape(graph)
+
+    assert found["operations_total"] == {of("(unnamed)", "GRAPHQL_VALIDATION_FAILED"): 1}
 
 
 async def test_it_is_not_there_unless_it_is_asked_for() -> None:
@@ -112,37 +138,11 @@ async def test_where_callers_need_credentials_it_needs_one_and_counts_refusals()
 
     found = parsed(response.body.decode())
     assert found["refusals_total"] == {
-        of("401", "UNAUTHENTICATED", "none"): 1,
-        of("401", "UNAUTHENTICATED", "API key"): 1,
+        of("401", "UNAUTHENTICATED", "credential", "none"): 1,
+        of("401", "UNAUTHENTICATED", "credential", "API key"): 1,
     }
     assert b"CANARY" not in response.body
     assert key.encode() not in response.body
-
-
-def names(metrics: Metrics) -> set[Any]:
-    family = next(family for family in metrics.families() if family.name.endswith("operations"))
-    return {sample.labels["name"] for sample in family.samples}
-
-
-async def test_names_of_operations_are_bounded() -> None:
-    metrics = Metrics()
-    for number in range(MAX_OPERATION_NAMES + 50):
-        metrics.on_operation(f"Name{number}", None, 0.001, UpstreamContext(1))
-    metrics.on_operation("x" * 65, None, 0.001, UpstreamContext(1))
-
-    assert len(names(metrics)) == MAX_OPERATION_NAMES + 1
-    assert OTHER in names(metrics)
-
-
-def test_batches_are_counted_by_their_size() -> None:
-    metrics = Metrics()
-    for keys in (1, 3, 100, 0):
-        metrics.on_event(UpstreamCall("nexudus", "list-by-ids", keys, 200, 12.0, None, ""))
-
-    family = next(family for family in metrics.families() if family.name.endswith("upstream_keys"))
-    sizes = {s.labels.get("le", s.name.rpartition("_")[2]): s.value for s in family.samples}
-    assert (sizes["1.0"], sizes["2.0"], sizes["5.0"], sizes["100.0"]) == (1, 1, 2, 3)
-    assert (sizes["count"], sizes["sum"]) == (3, 104)
 
 
 async def test_users_of_frontends_may_not_see_it() -> None:
@@ -150,14 +150,7 @@ async def test_users_of_frontends_may_not_see_it() -> None:
         return Caller("frontend", frozenset({"opportunities:read"}))
 
     anything: Any = None
-    page = MetricsPage(
-        Metrics(),
-        policy=RequestPolicy(identify=identify),
-        engine=anything,
-        responses=anything,
-        schedulers={},
-        statuses=lambda: None,
-    )
+    page = MetricsPage(anything, RequestPolicy(identify=identify))
     response = await Graph(page, anything).request("GET", "/metrics")
 
     assert (response.status, response.json["errors"][0]["extensions"]["code"]) == (403, "FORBIDDEN")

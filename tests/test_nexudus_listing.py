@@ -1,17 +1,22 @@
-"""`resolvers.nexudus.listing` over real sockets: every record is listed, whatever becomes of the pages."""
+"""`resolvers.nexudus.listing`, `resolvers.nexudus.audit_trail`, `resolvers.nexudus.time_filter`: all is listed.
+
+Over real sockets, and whatever becomes of the pages.
+"""
 
 import asyncio
 import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from resolvers.errors import UpstreamBadResponse, UpstreamError, UpstreamRateLimited, UpstreamUnavailable
 from resolvers.nexudus import NEXUDUS
-from resolvers.nexudus.listing import DENIED_SECONDS
+from resolvers.nexudus.audit_trail import DENIED_SECONDS
 from resolvers.nexudus.record import NexudusRecord, parse
+from resolvers.source import ListedPage
 from simulator import FAULTS, NEXUDUS_EXAMPLE_ID, NEXUDUS_SPECIAL, PAGE_FAULTS, faults
 from tests import loops
 from tests.listings import TODAY, Listed, ids, open_listing
@@ -190,6 +195,46 @@ async def test_pages_that_are_too_large_become_smaller() -> None:
         assert set(ids(pages)) == set(everything(listed))
         assert all(page.is_ordered for page in pages)
         assert listed.listing.page_size < 1_000
+
+
+async def sweep_of(listed: Listed, **given: Any) -> list[ListedPage]:
+    """Return all pages, also those that bring nothing."""
+    pages = [await listed.page(**given)]
+    while pages[-1].next is not None:
+        pages.append(await listed.page(pages[-1].next, **given))
+    return pages
+
+
+@pytest.mark.parametrize("places", [[0], [437], [199, 200], [999]])
+async def test_a_row_that_makes_nexudus_fail_keeps_no_other_back(listed: Listed, places: list[int]) -> None:
+    bad = [everything(listed)[place] for place in places]
+    listed.simulator.nexudus.faults.add(faults.stops_page(*bad), kinds={"list"}, times=None)
+    pages = await sweep_of(listed)
+    assert set(ids(pages)) == {*everything(listed)} - {*bad}
+    assert sum(page.unreadable for page in pages) == len(bad)
+    assert all(page.is_ordered for page in pages)
+    assert len(listed.calls) < 80
+    assert listed.listing.page_size == 200
+
+
+async def test_a_row_that_makes_nexudus_fail_is_passed_over_in_what_was_changed_too(listed: Listed) -> None:
+    await asyncio.sleep(3_600)
+    for id_ in range(NEXUDUS_EXAMPLE_ID, NEXUDUS_EXAMPLE_ID + 10):
+        listed.simulator.nexudus.update(id_, {"Status": 2})
+    listed.simulator.nexudus.faults.add(PAGE_FAULTS["row-that-stops-its-page"], kinds={"list"}, times=None)
+    pages = await sweep_of(listed, changed_since=TODAY + timedelta(hours=1))
+    assert ids(pages) == [str(id_) for id_ in range(NEXUDUS_EXAMPLE_ID + 1, NEXUDUS_EXAMPLE_ID + 10)]
+    assert sum(page.unreadable for page in pages) == 1
+
+
+async def test_in_an_outage_no_row_is_passed_over(listed: Listed) -> None:
+    first = await listed.page()
+    rule = listed.simulator.nexudus.faults.add(faults.ooops(), kinds={"list"}, times=None)
+    for _ in range(12):
+        with pytest.raises(UpstreamUnavailable):
+            await listed.page(first.next)
+    rule.times = 0
+    assert ids([first, *await listed.sweep(first.next)]) == everything(listed)
 
 
 async def test_what_was_changed_since_a_moment(listed: Listed) -> None:

@@ -47,6 +47,58 @@ def test_no_row_is_left_out_whatever_the_size_of_pages(
     assert seen == set(ids)
 
 
+@given(
+    count=st.integers(0, 300),
+    bad=st.sets(st.integers(0, 299), max_size=6),
+    largest=st.sampled_from([3, 7, 25, 100, 199, 1_000]),
+    tells=st.sampled_from(["both", "total", "next"]),
+)
+@example(count=4, bad={0, 1, 2, 3}, largest=1_000, tells="total")
+@example(count=300, bad={299}, largest=25, tells="next")
+@bounded
+def test_rows_that_stop_their_pages_are_passed_over_and_no_other(
+    count: int, bad: set[int], largest: int, tells: str
+) -> None:
+    ids = [7 * number for number in range(1, count + 1)]
+    bad_ids = {ids[place] for place in bad if place < count}
+    at: Position | None = Position(size=largest)
+    seen, passed_over, requests = list[int](), 0, 0
+    while at is not None:
+        at = Position.of(str(at))
+        number = at.offset // at.size + 1
+        rows = ids[(number - 1) * at.size : number * at.size]
+        requests += 1
+        if bad_ids & set(rows):
+            passed_over += at.size == 1
+            at = at.narrowed()
+            continue
+        envelope = Envelope(
+            total_items=count if tells != "next" else None,
+            has_next_page=number * at.size < count if tells != "total" else None,
+        )
+        at, is_ordered = step(at, envelope, rows, len(rows))
+        assert is_ordered
+        seen += rows
+    assert seen == [one for one in ids if one not in bad_ids]
+    assert passed_over == len(bad_ids)
+    assert requests <= count // largest + 2 + len(bad_ids) * (40 if largest != 199 else 200)
+
+
+def test_behind_a_row_that_stops_its_page_pages_grow_to_their_size_again() -> None:
+    at, sizes = Position(), []
+    while at.offset < 2_000:
+        number, sizes = at.offset // at.size + 1, [*sizes, at.size]
+        rows = list(range((number - 1) * at.size + 1, number * at.size + 1))
+        if 438 in rows:
+            at = at.narrowed()
+        else:
+            following, _ = step(at, Envelope(has_next_page=True), rows, len(rows))
+            assert following
+            at = following
+    assert sizes[-2:] == [500, 1_000]
+    assert len(sizes) <= 30
+
+
 def test_a_vendor_that_ignores_the_number_of_the_page_is_found_out() -> None:
     rows, envelope = list(range(1, LARGEST_PAGE + 1)), Envelope(total_items=5_000, has_next_page=True)
     second, is_ordered = step(Position(), envelope, rows, LARGEST_PAGE)

@@ -5,6 +5,7 @@ arguments.
 """
 
 import json
+import re
 from datetime import date
 from typing import Any
 
@@ -59,14 +60,15 @@ READABLE = {
     '{ deal(isOpen: "no") { __typename } }': "Boolean cannot represent a non boolean value.",
     "{ deal(status: OPE) { __typename } }": "This value does not exist in 'Status' enum. "
     "Did you mean the enum value 'OPEN'?",
-    '{ deal(status: "OPEN") { __typename } }': "Enum 'Status' cannot represent non-enum value.",
+    '{ deal(status: "OPEN") { __typename } }': "Enum 'Status' cannot represent non-enum value. "
+    "Did you mean the enum value 'OPEN'?",
     '{ deal(day: "tomorrow: 5") { __typename } }': "Expected value of type 'Date'.",
     "{ deal(range: 5) { __typename } }": "Expected value of type 'Range' to be an object.",
     "{ deal(range: {any: [1]}) { __typename } }": "Expected value of type 'Range' to include required field 'from'.",
     '{ deal(range: {from: "2026-01-01", till: 5}) { __typename } }': "Expected value of type 'Range' not to include "
     "unknown field 'till'.",
     '{ deal(range: {from: "2026-01-01", tom: 5}) { __typename } }': "Expected value of type 'Range' not to include "
-    "unknown field 'tom'.",
+    "unknown field 'tom'. Did you mean 'to' or 'from'?",
     "{ deal(range: {from: null}) { __typename } }": "Expected value of non-null type 'Date!' not to be None.",
     '{ deal(one: {id: "1", name: "a"}) { __typename } }': "Within OneOf Input Object type 'One', exactly one field "
     "must be specified, and the value for that field must be non-null.",
@@ -144,7 +146,9 @@ JSON = st.recursive(
     TEXTS | NUMBERS | st.none() | st.booleans(),
     lambda inner: (
         st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from(["from", "to", "any", "id", "name", "zqzq"]), inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["from", "to", "any", "id", "name", "zqzq", "fromm"]) | TEXTS, inner, max_size=3
+        )
     ),
     max_leaves=6,
 )
@@ -159,8 +163,30 @@ def test_no_value_of_a_variable_is_repeated(type_: str, value: Any) -> None:
     assert isinstance(errors, list)
     for told in variable_errors(errors, {"given": value}):
         assert "zq" not in told["message"]
-        assert not any(digit in told["message"] for digit in "0123456789")
+        message = re.sub(r"\[\d\]", "", told["message"])  # the place in the value
+        assert not any(digit in message for digit in "0123456789")
         assert "$given" in told["message"]
+
+
+@pytest.mark.parametrize(
+    ("type_", "value", "said"),
+    [
+        ("Range", {"from": "2026-01-01", "tom": SECRET}, ": 'Range' has no such field. Did you mean 'to' or 'from'?"),
+        ("[Range!]", [{"from": "2026-01-01", "x": 1}], ", at `[0]`: 'Range' has no such field."),
+        ("Status", "OPE", ": this value does not exist in 'Status' enum. Did you mean the enum value 'OPEN'?"),
+        ("Status", SECRET, ": this value does not exist in 'Status' enum."),
+        ("Range", {"from": "2026-01-01", "any": [1, SECRET]}, ", at `any[1]`."),
+        ("Status", f"'. Did you mean '{SECRET}'?", "."),
+        ("ID", [1], "."),
+    ],
+)
+def test_a_wrong_name_in_a_variable_is_told_with_its_place_and_what_it_could_be(
+    type_: str, value: Any, said: str
+) -> None:
+    definitions: Any = parse(f"query($v: {type_}) {{ __typename }}").definitions[0]
+    errors: Any = get_variable_values(SCHEMA, definitions.variable_definitions, {"v": value})
+    (told,) = variable_errors(errors, {"v": value})
+    assert told["message"] == f"Variable '$v' has a value that is not of its type, {type_}{said}"
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,22 @@
 """`web.refusals`: who was refused and why is in the log, and never the credential."""
 
+import asyncio
 import logging
 
 import pytest
+from asgi_correlation_id import correlation_id
 
-from tests import credentials
+from httpserver.connection import ConnectionLimits
+from httpserver.http_errors import HTTPError
+from httpserver.protocol import protocol
+from httpserver.request import Headers
+from tests import credentials, loops
 from tests.harness import open_graph
+from tests.sockets import Served, Stub
+from web.auth.callers import unauthenticated
+from web.refusals import LINES_A_SECOND, Refusals
+
+LOOPS = loops.WITH_ITS_OWN_TIME
 
 LOGGER = "opportunity_graph.http"
 
@@ -34,6 +45,45 @@ async def test_a_body_that_is_too_large_has_a_line(caplog: pytest.LogCaptureFixt
 
     assert response.status == 413
     assert [record.getMessage()[:16] for record in caplog.records if record.name == LOGGER] == ["refused with 413"]
+
+
+async def test_a_flood_has_some_lines_a_second_and_then_a_count(caplog: pytest.LogCaptureFixture) -> None:
+    refusals, error = Refusals(), unauthenticated()
+    for _ in range(LINES_A_SECOND + 1_000):
+        refusals.add(None, error)
+    assert len(caplog.records) == LINES_A_SECOND
+    await asyncio.sleep(1.1)
+    refusals.add(None, error)
+
+    assert [record.getMessage() for record in caplog.records[LINES_A_SECOND:]] == [
+        "refused 1000 more requests in the same second",
+        "refused with 401 UNAUTHENTICATED (credential: none): A valid credential is required.",
+    ]
+    assert refusals.counts == {(401, "UNAUTHENTICATED", "credential", "none"): LINES_A_SECOND + 1_001}
+
+
+async def test_what_a_connection_refuses_has_a_line_with_the_id_of_its_response(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    refusals, ids = Refusals(), []
+
+    def on_refusal(headers: Headers | None, error: HTTPError) -> None:
+        ids.append(correlation_id.get())
+        refusals.add_unseen(headers, error)
+
+    kind = protocol(ConnectionLimits(), on_refusal)
+    async with Served(kind, Stub().app, 5).listen() as served:
+        for head in (b"this is no request\r\n\r\n", b"GET / HTTP/1.1\r\nX: " + b"x" * 70_000):
+            async with served.client() as client:
+                client.writer.write(head)
+                answer = await client.answer()
+                assert f"x-request-id: {ids[-1]}" in answer.decode()
+
+    assert refusals.counts == {
+        (400, "BAD_USER_INPUT", "framing", "none"): 1,
+        (431, "BAD_USER_INPUT", "size", "none"): 1,
+    }
+    assert len(caplog.records) == 2
 
 
 async def test_a_clients_slip_has_none(caplog: pytest.LogCaptureFixture) -> None:

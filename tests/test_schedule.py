@@ -2,7 +2,13 @@
 
 import pytest
 
-from sync.schedule import IMPOSSIBLE_SECONDS, LONGEST_BACKOFF_SECONDS, Kind, Schedule
+from sync.schedule import (
+    IMPOSSIBLE_SECONDS,
+    LONGEST_BACKOFF_SECONDS,
+    LONGEST_STORE_BACKOFF_SECONDS,
+    Kind,
+    Schedule,
+)
 from sync.settings import SyncSettings
 
 
@@ -91,6 +97,13 @@ def test_a_job_that_fails_waits_twice_as_long_each_time_and_the_others_do_not() 
     assert world.schedule.next() == (Kind.INCREMENT, 0.0)
     world.schedule.progressed(Kind.SWEEP)
     assert world.schedule.failures(Kind.SWEEP) == 0
+
+
+def test_after_a_failure_of_the_store_a_job_waits_for_seconds() -> None:
+    world = World()
+    waits = [world.schedule.failed(Kind.SWEEP, is_stores=True) for _ in range(9)]
+    assert waits[:4] == [1.0, 2.0, 4.0, 8.0]
+    assert waits[-1] == LONGEST_STORE_BACKOFF_SECONDS == 15.0
 
 
 def test_a_job_waits_for_as_long_as_the_source_asks_for() -> None:

@@ -7,6 +7,7 @@ import base64
 import http.client
 import json
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -150,6 +151,13 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
     status = server.main(arguments)
     shown = capsys.readouterr()
     return status, shown.out, shown.err
+
+
+def test_ctrl_c_while_modules_are_loaded_ends_it_without_a_traceback(tmp_path: Path) -> None:
+    (tmp_path / "uvicorn.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    path = {**MINIMAL, "PYTHONPATH": str(tmp_path)}
+    ended = subprocess.run([*SERVER, "--demo"], env=path, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (-signal.SIGINT, "", "")
 
 
 @pytest.mark.usefixtures("no_settings")

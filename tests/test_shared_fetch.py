@@ -25,6 +25,7 @@ class Bench:
     """Flights of a client that gives, when it may, what it is made with; one of them is under way."""
 
     source = "there"
+    tracer = None
 
     def __init__(self, outcomes: Any, *, landing: Exception | None = None) -> None:
         self.transport = self

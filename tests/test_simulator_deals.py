@@ -87,6 +87,13 @@ def test_reset_restores_all(world: World) -> None:
     assert simulator.nexudus.audit_trail == []
 
 
+async def test_the_records_can_be_looked_at_from_outside(world: World) -> None:
+    async with world.session.get(f"{world.urls.control}/deals", params={"upstream": "nexudus"}) as response:
+        found = await response.json()
+    assert list(found) == ["nexudus"]
+    assert [row["Id"] for row in found["nexudus"]] == list(world.simulator.nexudus.records)
+
+
 async def test_what_is_written_has_the_vendors_time_and_is_in_the_audit_trail(world: World) -> None:
     world.clock.now += 3_600
     _, created = await world.write(upstream="nexudus", fields={"Name": "New"})

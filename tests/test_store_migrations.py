@@ -28,6 +28,7 @@ def empty(store_kind: str, tmp_path: Path) -> Iterator[Engine]:
     if store_kind == "postgresql":
         engine = create_engine(postgres.server().create())
     else:
+        sqlite.protect(tmp_path / "deals.db")
         engine = sqlite.make_engine(tmp_path / "deals.db", 2)
     yield engine
     engine.dispose()

@@ -1,12 +1,14 @@
 """PostgreSQL, by psycopg: `store.postgresql`."""
 
+import psycopg
 import pytest
-from sqlalchemy import Connection, make_url, select, text
+from sqlalchemy import Connection, create_engine, inspect, make_url, select, text
 
-from store.database import StoreUnavailable, open_database
+from store.database import StoreUnavailable, check_database, open_database
 from store.deals import count_alive, upsert
-from store.postgresql import make_engine
-from store.tables import DEALS
+from store.migrations.upgrade import VERSION_TABLE
+from store.postgresql import READ_ONLY_NOW, in_words, make_engine
+from store.tables import DEALS, METADATA
 from store.text import fold
 from tests import postgres, stores
 
@@ -56,6 +58,100 @@ async def test_a_statement_that_takes_too_long_is_broken_off(url: str) -> None:
     async with open_database(url, threads=1) as database:
         with pytest.raises(StoreUnavailable, match="did not answer in time"):
             await database.read(slow)
+
+
+@pytest.mark.parametrize(
+    ("state", "reason"),
+    [
+        ("25006", "takes no changes now: it is a standby, or set to read only"),
+        ("53100", "has no room left on its disk"),
+        ("53300", "has no connection left for this user"),
+        ("57014", "did not answer in time"),
+        ("57P01", "cannot be reached"),
+        ("40001", "broke off a transaction: another has changed the same"),
+        ("40P01", "broke off a transaction: it and another waited for each other"),
+        ("55P03", "did not answer in time: others hold a lock"),
+        ("XX001", "cannot be reached"),
+    ],
+)
+async def test_what_ails_the_server_is_no_mistake_of_a_statement(url: str, state: str, reason: str) -> None:
+    def fail(connection: Connection) -> None:
+        connection.execute(text(f"DO $$ BEGIN RAISE EXCEPTION 'Ada Lovelace' USING ERRCODE = '{state}'; END $$"))
+
+    async with open_database(url, threads=1) as database:
+        with pytest.raises(StoreUnavailable) as caught:
+            await database.write(fail)
+        assert str(caught.value) == f"PostgreSQL at the local socket {reason}"
+        assert await database.write(lambda connection: upsert(connection, [stores.deal()])) == 1
+
+
+async def test_a_standby_is_read_and_written_when_it_is_promoted(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", logger="opportunity_graph.store")
+    server = postgres.own_server("wal_level=replica", "hot_standby=on", "fsync=off")
+    url, signal = server.create(), server.folder / "data" / "standby.signal"
+    async with open_database(url, threads=1, poll_seconds=1e6) as database:
+        with server.away():
+            signal.touch()
+        with pytest.raises(StoreUnavailable, match="takes no changes now"):
+            check_database(url)
+        for _ in range(3):
+            with pytest.raises(StoreUnavailable, match="takes no changes now"):
+                await database.write(lambda connection: upsert(connection, [stores.deal()]))
+            assert await database.read(lambda connection: count_alive(connection, "nexudus")) == 0
+        with server.away():
+            signal.unlink()
+        assert await database.write(lambda connection: upsert(connection, [stores.deal()])) == 1
+    server.close()
+    assert caplog.messages == [
+        f"the store cannot be written: {in_words(make_url(url), READ_ONLY_NOW)}",
+        "the store can be written again",
+    ]
+
+
+async def test_what_the_operator_sets_to_read_only_is_not_written(url: str) -> None:
+    protected = with_option(url, "-c default_transaction_read_only=on")
+    async with open_database(protected, threads=1, poll_seconds=1e6) as database:
+        for _ in range(2):
+            assert await database.read(lambda connection: count_alive(connection, "nexudus")) == 0
+            with pytest.raises(StoreUnavailable, match="takes no changes now"):
+                await database.write(lambda connection: upsert(connection, [stores.deal()]))
+
+
+async def test_a_user_whose_connections_are_all_in_use_is_one_clear_line(url: str) -> None:
+    with psycopg.connect(postgres.server().conninfo, autocommit=True) as admin:
+        admin.execute("CREATE ROLE few LOGIN CONNECTION LIMIT 0")
+        try:
+            with pytest.raises(StoreUnavailable, match="has no connection left for this user"):
+                check_database(make_url(url).set(username="few").render_as_string())
+        finally:
+            admin.execute("DROP ROLE few")
+
+
+async def test_tables_that_are_gone_are_made_anew_and_no_number_comes_again(url: str) -> None:
+    async with open_database(url, threads=1, poll_seconds=1e6) as database:
+        await database.write(lambda connection: upsert(connection, [stores.deal()]))
+        known = database.sequence
+
+        def drop(connection: Connection) -> None:
+            for table in (*reversed(METADATA.sorted_tables), VERSION_TABLE):
+                table.drop(connection)
+
+        await database.write(drop)
+        await database.poll()
+        assert await database.read(lambda connection: count_alive(connection, "nexudus")) == 0
+        assert database.sequence > known
+
+
+def test_a_check_says_who_may_not_write_and_changes_nothing(url: str) -> None:
+    check_database(url)
+    empty = postgres.server().create()
+    check_database(empty)
+    engine = create_engine(empty)
+    with engine.connect() as connection:
+        assert inspect(connection).get_table_names() == []
+    engine.dispose()
+    with pytest.raises(StoreUnavailable, match="does not let this user write"):
+        check_database(with_option(url, "-c role=pg_monitor -c search_path=public"))
 
 
 @pytest.mark.parametrize(

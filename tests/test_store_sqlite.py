@@ -100,6 +100,7 @@ def test_a_folder_in_which_anybody_may_replace_the_file_is_refused(tmp_path: Pat
 
 
 def test_a_reader_sees_one_state_while_somebody_writes(tmp_path: Path) -> None:
+    protect(tmp_path / "deals.db")
     engine = make_engine(tmp_path / "deals.db", 2)
     with engine.begin() as writer:
         writer.exec_driver_sql("CREATE TABLE numbers (n INTEGER)")
@@ -130,6 +131,7 @@ async def test_who_writes_has_the_file_to_itself_before_it_looks(tmp_path: Path)
 
 
 def test_a_connection_is_set_up_for_durability_and_silence(tmp_path: Path) -> None:
+    protect(tmp_path / "deals.db")
     engine = make_engine(tmp_path / "deals.db", 1)
     with engine.connect() as connection:
         found = [

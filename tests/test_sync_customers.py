@@ -1,14 +1,22 @@
 """`sync.customers`: names of customers come into their deals, slowly and seldom."""
 
 import asyncio
+from typing import Any
+
+from sqlalchemy import select
 
 from simulator import faults
+from store.tables import CUSTOMERS
 from tests import loops
-from tests.sync_world import DAY_SECONDS, ROWS, open_world
+from tests.sync_world import DAY_SECONDS, ROWS, World, open_world, world_sync
 
 LOOPS = loops.WITH_ITS_OWN_TIME
 SELDOM = {"customer_seconds": 7_200.0, "full_sweep_seconds": DAY_SECONDS}
 """Customers grow old sooner than the shortest setting has it, and deals do not change."""
+
+
+def customers(world: World) -> list[Any]:
+    return world.database.run(lambda connection: list(connection.execute(select(CUSTOMERS))))
 
 
 async def test_deals_get_their_customers_names_and_can_be_found_by_them() -> None:
@@ -66,6 +74,53 @@ async def test_a_changed_deal_keeps_its_customers_name() -> None:
         await asyncio.sleep(310)
         deal = world.deal("chartmogul", id_)
         assert (deal.stage_name, deal.customer_name) == ("Moved", name)
+
+
+async def test_a_customer_that_its_source_has_deleted_loses_its_names_in_deals_and_search() -> None:
+    async with open_world(sources=("chartmogul",), customers_per_minute=600, **SELDOM) as world:
+        await asyncio.sleep(200)
+        records = world.simulator.chartmogul.records
+        id_ = list(records)[-1]
+        name = world.deal("chartmogul", id_).customer_name
+        assert name
+        del world.simulator.chartmogul.customers[records[id_]["customer_uuid"]]
+        await asyncio.sleep(SELDOM["customer_seconds"] + 200)
+        deal = world.deal("chartmogul", id_)
+        assert (deal.customer_name, deal.customer_email, deal.customer_email_folded) == (None, None, None)
+        assert deal.search_personal is None
+        assert name not in {one.name for one in customers(world)}
+
+
+async def test_one_odd_reply_takes_no_name_away() -> None:
+    async with open_world(sources=("chartmogul",), customers_per_minute=600, **SELDOM) as world:
+        await asyncio.sleep(200)
+        named = {one.source_id: one.name for one in customers(world)}
+        world.simulator.chartmogul.faults.add(faults.truncated(), times=None, kinds={"customer"})
+        await asyncio.sleep(SELDOM["customer_seconds"] + 200)
+        assert {one.source_id: one.name for one in customers(world)} == named
+        asked = len(world.calls("chartmogul", "customer"))
+        await asyncio.sleep(600)
+        assert len(world.calls("chartmogul", "customer")) == asked  # not again before they are old again
+
+
+async def test_names_of_customers_go_with_the_deals_that_are_gone_for_long() -> None:
+    settings = {"customers_per_minute": 600, "customer_seconds": 90 * DAY_SECONDS, "brake_share": 1.0}
+    days = [0]
+    async with open_world(sources=("chartmogul",), is_open=False) as world:
+        true, records = world.now, world.simulator.chartmogul.records
+        world.now = lambda: true() + days[0] * DAY_SECONDS  # type: ignore[method-assign]
+        id_ = list(records)[-1]
+        whose = records[id_]["customer_uuid"]
+        async with world_sync(world, **settings):
+            await asyncio.sleep(200)
+            for one in [one for one in records if records[one]["customer_uuid"] == whose]:
+                del records[one]
+            await asyncio.sleep(1_000)
+            assert world.deal("chartmogul", id_).deleted_by == "sweeps"
+        for days[0], is_known in ((29, True), (31, False)):
+            async with world_sync(world, **settings):
+                await asyncio.sleep(60)
+                assert (whose in {one.source_id for one in customers(world)}) is is_known
 
 
 async def test_customers_that_cannot_be_had_hold_up_no_sweep_and_what_was_had_is_kept() -> None:

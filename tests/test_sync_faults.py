@@ -36,7 +36,7 @@ def forget(world: World, source: str, count: int) -> set[str]:
 # 1. Deletions never arrive, or everything is deleted after a run that broke off.
 
 
-async def test_deletions_arrive_within_a_minute_where_the_audit_trail_may_be_read() -> None:
+async def test_fault_1_deletions_arrive_within_a_minute_where_the_audit_trail_may_be_read() -> None:
     async with open_world(sources=("nexudus",)) as world:
         await asyncio.sleep(FILLED)
         gone = next(iter(world.simulator.nexudus.records))
@@ -46,7 +46,7 @@ async def test_deletions_arrive_within_a_minute_where_the_audit_trail_may_be_rea
         assert world.deal("nexudus", gone).deleted_by == "audit"
 
 
-async def test_without_the_audit_trail_a_deal_goes_after_two_complete_sweeps_and_not_after_one() -> None:
+async def test_fault_1_without_the_audit_trail_a_deal_goes_after_two_complete_sweeps_and_not_after_one() -> None:
     async with open_world(sources=("nexudus",), **SWEEPS) as world:
         world.simulator.nexudus.audit_role_missing = True
         await asyncio.sleep(FILLED)
@@ -63,7 +63,7 @@ async def test_without_the_audit_trail_a_deal_goes_after_two_complete_sweeps_and
 
 
 @pytest.mark.parametrize("fault", ["truncated", "500", "503"])
-async def test_nothing_is_deleted_because_a_sweep_breaks_off(fault: str) -> None:
+async def test_fault_1_nothing_is_deleted_because_a_sweep_breaks_off(fault: str) -> None:
     made = {"truncated": faults.truncated(), "500": faults.ooops(500), "503": faults.status(503)}[fault]
     async with open_world(sources=("chartmogul",), page_rows=15) as world:
         await asyncio.sleep(FILLED)
@@ -80,7 +80,7 @@ async def test_nothing_is_deleted_because_a_sweep_breaks_off(fault: str) -> None
         assert (await world.status("chartmogul")).state is State.CURRENT
 
 
-async def test_a_list_that_is_empty_all_of_a_sudden_deletes_nothing_and_says_so() -> None:
+async def test_fault_1_a_list_that_is_empty_all_of_a_sudden_deletes_nothing_and_says_so() -> None:
     async with open_world(sources=("chartmogul",)) as world:
         await asyncio.sleep(FILLED)
         everything = world.stored("chartmogul")
@@ -95,7 +95,7 @@ async def test_a_list_that_is_empty_all_of_a_sudden_deletes_nothing_and_says_so(
         assert (await world.status("chartmogul")).state is State.CURRENT
 
 
-async def test_an_operator_can_let_the_brake_go() -> None:
+async def test_fault_1_an_operator_can_let_the_brake_go() -> None:
     async with open_world(sources=("chartmogul",), brake_share=1.0) as world:
         await asyncio.sleep(FILLED)
         forget(world, "chartmogul", 30)
@@ -103,7 +103,7 @@ async def test_an_operator_can_let_the_brake_go() -> None:
         assert world.stored("chartmogul") == all_of(world, "chartmogul")
 
 
-async def test_the_brake_holds_for_the_audit_trail_too_and_nothing_is_forgotten() -> None:
+async def test_fault_1_the_brake_holds_for_the_audit_trail_too_and_nothing_is_forgotten() -> None:
     async with open_world(sources=("nexudus",)) as world:
         await asyncio.sleep(FILLED)
         for id_ in list(world.simulator.nexudus.records)[:30]:
@@ -113,7 +113,7 @@ async def test_the_brake_holds_for_the_audit_trail_too_and_nothing_is_forgotten(
         assert (await world.status("nexudus")).state is State.BRAKED
 
 
-async def test_a_record_that_is_not_found_alone_is_deleted_at_once() -> None:
+async def test_fault_1_a_record_that_is_not_found_alone_is_deleted_at_once() -> None:
     async with open_world(sources=("nexudus",)) as world:
         await asyncio.sleep(FILLED)
         (gone,) = forget(world, "nexudus", 1)
@@ -122,7 +122,7 @@ async def test_a_record_that_is_not_found_alone_is_deleted_at_once() -> None:
         assert world.deal("nexudus", gone).deleted_by == "not_found"
 
 
-async def test_a_record_that_a_list_by_ids_does_not_have_is_not_deleted_for_it() -> None:
+async def test_fault_1_a_record_that_a_list_by_ids_does_not_have_is_not_deleted_for_it() -> None:
     async with open_world(sources=("nexudus",)) as world:
         await asyncio.sleep(FILLED)
         gone = forget(world, "nexudus", 1)
@@ -133,7 +133,7 @@ async def test_a_record_that_a_list_by_ids_does_not_have_is_not_deleted_for_it()
         assert gone <= world.stored("nexudus")
 
 
-async def test_a_deal_that_comes_back_is_there_again() -> None:
+async def test_fault_1_a_deal_that_comes_back_is_there_again() -> None:
     async with open_world(sources=("chartmogul",)) as world:
         await asyncio.sleep(FILLED)
         records = world.simulator.chartmogul.records
@@ -150,7 +150,7 @@ async def test_a_deal_that_comes_back_is_there_again() -> None:
 
 
 @pytest.mark.parametrize("source", ["nexudus", "chartmogul"])
-async def test_rows_that_come_twice_are_counted_once(source: str) -> None:
+async def test_fault_2_rows_that_come_twice_are_counted_once(source: str) -> None:
     async with open_world(sources=(source,), page_rows=12, is_open=False) as world:
         getattr(world.simulator, source).list_repeats = 3
         async with world_sync(world):
@@ -159,7 +159,7 @@ async def test_rows_that_come_twice_are_counted_once(source: str) -> None:
             assert (await world.status(source)).rows == ROWS
 
 
-async def test_a_row_that_a_moving_list_skips_is_not_taken_for_deleted() -> None:
+async def test_fault_2_a_row_that_a_moving_list_skips_is_not_taken_for_deleted() -> None:
     async with open_world(sources=("nexudus",), page_rows=6, **SWEEPS) as world:
         world.simulator.nexudus.audit_role_missing = True
         await asyncio.sleep(FILLED)
@@ -177,7 +177,7 @@ async def test_a_row_that_a_moving_list_skips_is_not_taken_for_deleted() -> None
         assert Problem.COUNT_DIFFERS in problems
 
 
-async def test_an_order_that_moves_proves_nothing_missing() -> None:
+async def test_fault_2_an_order_that_moves_proves_nothing_missing() -> None:
     async with open_world(sources=("chartmogul",), page_rows=15) as world:
         await asyncio.sleep(FILLED)
         world.simulator.chartmogul.faults.add(PAGE_FAULTS["moved-order"], times=None, kinds={"list"})
@@ -191,7 +191,7 @@ async def test_an_order_that_moves_proves_nothing_missing() -> None:
 # 3. Late rows behind the watermark.
 
 
-async def test_a_row_that_comes_late_behind_the_last_increment_is_seen() -> None:
+async def test_fault_3_a_row_that_comes_late_behind_the_last_increment_is_seen() -> None:
     async with open_world(sources=("nexudus",)) as world:
         await asyncio.sleep(300)
         id_ = next(iter(world.simulator.nexudus.records))
@@ -204,7 +204,7 @@ async def test_a_row_that_comes_late_behind_the_last_increment_is_seen() -> None
 # 4. A run that succeeds with rows missing, and nobody notices.
 
 
-async def test_a_count_that_differs_from_the_vendors_is_told() -> None:
+async def test_fault_4_a_count_that_differs_from_the_vendors_is_told() -> None:
     async with open_world(sources=("nexudus",), page_rows=15, **SWEEPS) as world:
         world.simulator.nexudus.faults.add(PAGE_FAULTS["wrong-total"], times=None, kinds={"list"})
         await asyncio.sleep(FILLED)
@@ -213,7 +213,7 @@ async def test_a_count_that_differs_from_the_vendors_is_told() -> None:
         assert status.last_error == Problem.COUNT_DIFFERS
 
 
-async def test_a_row_that_cannot_be_read_keeps_its_stored_deal() -> None:
+async def test_fault_4_a_row_that_cannot_be_read_keeps_its_stored_deal() -> None:
     async with open_world(sources=("nexudus",), **SWEEPS) as world:
         world.simulator.nexudus.audit_role_missing = True
         await asyncio.sleep(FILLED)
@@ -225,7 +225,7 @@ async def test_a_row_that_cannot_be_read_keeps_its_stored_deal() -> None:
 
 @pytest.mark.parametrize("fault", ["unreadable-row", "row-without-id"])
 @pytest.mark.parametrize("source", ["nexudus", "chartmogul"])
-async def test_a_copy_that_lacks_a_row_nobody_can_read_is_not_complete(source: str, fault: str) -> None:
+async def test_fault_4_a_copy_that_lacks_a_row_nobody_can_read_is_not_complete(source: str, fault: str) -> None:
     async with open_world(sources=(source,), **SWEEPS) as world:
         getattr(world.simulator, source).faults.add(PAGE_FAULTS[fault], times=None, kinds={"list"})
         await asyncio.sleep(3_600)
@@ -238,7 +238,7 @@ async def test_a_copy_that_lacks_a_row_nobody_can_read_is_not_complete(source: s
         assert (status.rows, status.state, status.is_complete) == (ROWS, State.CURRENT, True)
 
 
-async def test_rows_without_an_id_prove_nothing_missing() -> None:
+async def test_fault_4_rows_without_an_id_prove_nothing_missing() -> None:
     async with open_world(sources=("nexudus",), **SWEEPS) as world:
         world.simulator.nexudus.audit_role_missing = True
         await asyncio.sleep(FILLED)
@@ -249,10 +249,37 @@ async def test_rows_without_an_id_prove_nothing_missing() -> None:
         assert (await world.status("nexudus")).last_error == Problem.UNREADABLE_ROWS
 
 
+async def test_fault_4_a_row_that_makes_its_page_fail_keeps_no_other_back_and_is_told_and_not_deleted() -> None:
+    async with open_world(sources=("nexudus",), page_rows=20, **SWEEPS) as world:
+        world.simulator.nexudus.audit_role_missing = True
+        await asyncio.sleep(FILLED)
+        bad, new = list(world.simulator.nexudus.records)[17], world.simulator.nexudus.create({"Name": "new"})
+        world.simulator.nexudus.faults.add(faults.stops_page(bad), times=None, kinds={"list"})
+        await asyncio.sleep(2_000)
+        assert world.stored("nexudus") == all_of(world, "nexudus")
+        assert str(new) in world.stored("nexudus")
+        assert world.deal("nexudus", bad).misses == 0
+        status = await world.status("nexudus")
+        assert (status.state, status.last_error) == (State.INCOMPLETE, Problem.UNREADABLE_ROWS)
+        world.simulator.nexudus.faults.clear()
+        await asyncio.sleep(700)
+        assert (await world.status("nexudus")).state is State.CURRENT
+
+
+async def test_fault_4_a_copy_that_lacks_a_row_which_makes_its_page_fail_is_not_complete() -> None:
+    async with open_world(sources=("nexudus",), is_open=False, **SWEEPS) as world:
+        world.simulator.nexudus.faults.add(PAGE_FAULTS["row-that-stops-its-page"], times=None, kinds={"list"})
+        async with world_sync(world, **SWEEPS):
+            await asyncio.sleep(300)
+            status = await world.status("nexudus")
+            assert (status.rows, status.is_complete) == (ROWS - 1, False)
+            assert (status.state, status.last_error) == (State.INCOMPLETE, Problem.UNREADABLE_ROWS)
+
+
 # 5. 429 in the middle, the watermark never moves, an endless loop.
 
 
-async def test_a_sweep_goes_on_where_it_was_refused() -> None:
+async def test_fault_5_a_sweep_goes_on_where_it_was_refused() -> None:
     async with open_world(sources=("chartmogul",), page_rows=6) as world:
         refusal = faults.status(429, headers={"Retry-After": "40"})
         for after in (3, 5, 6):
@@ -263,7 +290,7 @@ async def test_a_sweep_goes_on_where_it_was_refused() -> None:
         assert len(lists) == 10  # no page was read twice
 
 
-async def test_an_increment_of_many_pages_goes_on_where_it_was_refused() -> None:
+async def test_fault_5_an_increment_of_many_pages_goes_on_where_it_was_refused() -> None:
     async with open_world(sources=("nexudus",), page_rows=6) as world:
         await asyncio.sleep(300)
         for id_ in list(world.simulator.nexudus.records)[:30]:
@@ -279,7 +306,7 @@ async def test_an_increment_of_many_pages_goes_on_where_it_was_refused() -> None
 # 7. Filters silently ignored by the vendor.
 
 
-async def test_an_ignored_filter_is_noticed_and_sweeps_take_over() -> None:
+async def test_fault_7_an_ignored_filter_is_noticed_and_sweeps_take_over() -> None:
     async with open_world(sources=("nexudus",)) as world:
         world.simulator.nexudus.list_range_ignored = True
         await asyncio.sleep(120)
@@ -294,7 +321,7 @@ async def test_an_ignored_filter_is_noticed_and_sweeps_take_over() -> None:
 # 8. Stage ids without names, deleted stages null.
 
 
-async def test_the_last_known_name_of_a_stage_stays() -> None:
+async def test_fault_8_the_last_known_name_of_a_stage_stays() -> None:
     async with open_world(sources=("nexudus",), **SWEEPS) as world:
         await asyncio.sleep(FILLED)
         records = world.simulator.nexudus.records
@@ -309,7 +336,7 @@ async def test_the_last_known_name_of_a_stage_stays() -> None:
         assert other_name
 
 
-async def test_what_lists_leave_out_is_never_taken_from_them() -> None:
+async def test_fault_8_what_lists_leave_out_is_never_taken_from_them() -> None:
     async with open_world(sources=("nexudus",), is_open=False, **SWEEPS) as world:
         records = world.simulator.nexudus.records
         id_ = next(id_ for id_ in records if records[id_]["TeamDescription"])
@@ -329,7 +356,7 @@ async def test_what_lists_leave_out_is_never_taken_from_them() -> None:
 # 11. Read-after-write shows the old record; a poll older than the write overwrites it.
 
 
-async def test_a_page_that_was_asked_for_before_a_read_by_id_does_not_overwrite_it() -> None:
+async def test_fault_11_a_page_that_was_asked_for_before_a_read_by_id_does_not_overwrite_it() -> None:
     async with open_world(sources=("chartmogul",)) as world:
         await asyncio.sleep(FILLED)
         id_ = next(iter(world.simulator.chartmogul.records))

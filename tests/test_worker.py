@@ -10,14 +10,16 @@ from sqlalchemy import select
 
 from simulator import faults
 from store.errors import StoreUnavailable
-from store.tables import DEALS
+from store.tables import DEALS, METADATA
 from sync.job import SECOND
 from sync.run import Problem
+from sync.schedule import LONGEST_STORE_BACKOFF_SECONDS
 from sync.status import State
 from tests import loops
 from tests.sync_world import DAY_SECONDS, ROWS, InlineDatabase, World, open_world, world_sync
 
 LOOPS = loops.WITH_ITS_OWN_TIME
+SWEEPS = {"sweep_seconds": 600.0}
 
 
 async def test_a_fault_of_one_source_never_hides_the_other() -> None:
@@ -44,22 +46,51 @@ async def test_a_store_that_was_away_is_filled_again() -> None:
         async with world_sync(world):
             await asyncio.sleep(60)
             world.database.error = None
-            await asyncio.sleep(120)
+            await asyncio.sleep(LONGEST_STORE_BACKOFF_SECONDS + 2)
             assert len(world.stored("nexudus")) == ROWS
-            world.database.error = StoreUnavailable("away")
-            await asyncio.sleep(120)
-            world.database.error = None
-            assert (await world.status("nexudus")).last_error == Problem.STORE_UNAVAILABLE
-            await asyncio.sleep(320)
-            assert (await world.status("nexudus")).state is State.CURRENT
 
 
-async def test_why_the_store_is_away_is_told_to_the_operator(caplog: pytest.LogCaptureFixture) -> None:
-    async with open_world(sources=("nexudus",)) as world:
-        world.database.error = StoreUnavailable("there is no room left for the store's file")
-        await asyncio.sleep(60)
+async def test_after_an_outage_of_the_store_however_long_sync_goes_on_within_seconds(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with open_world(page_rows=20, **SWEEPS) as world:
+        await asyncio.sleep(30)
+        world.database.error = StoreUnavailable("away")
+        asked = len(world.simulator.calls)
+        await asyncio.sleep(7_200)
+        assert len(world.simulator.calls) <= asked + 4  # no request for what could not be kept
+        changed = min(world.simulator.nexudus.records)
+        world.simulator.nexudus.update(changed, {"Name": "meanwhile"})
         world.database.error = None
-    assert "nexudus: there is no room left for the store's file" in caplog.text
+        assert (await world.status("nexudus")).last_error == Problem.STORE_UNAVAILABLE
+        await asyncio.sleep(LONGEST_STORE_BACKOFF_SECONDS + 2)
+        assert world.deal("nexudus", changed).name == "meanwhile"
+        assert [one.state for one in await world.sync.statuses()] == [State.CURRENT, State.CURRENT]
+    assert "away" not in caplog.text  # the store itself tells why, once
+
+
+async def test_a_run_goes_on_behind_an_outage_of_the_store() -> None:
+    async with open_world(sources=("nexudus",), page_rows=2, rationed=True) as world:
+        await asyncio.sleep(20)
+        begun = world.state("nexudus").sweep_rows
+        world.database.error = StoreUnavailable("away")
+        await asyncio.sleep(120)
+        world.database.error = None
+        await world.sync.refresh()
+        (run,) = world.runs("nexudus", "sweep")
+        assert 0 < begun < run.rows == ROWS
+        assert run.state == "complete"
+
+
+async def test_a_store_that_takes_the_place_of_another_is_filled_too(caplog: pytest.LogCaptureFixture) -> None:
+    async with open_world(sources=("nexudus",)) as world:
+        await asyncio.sleep(30)
+        METADATA.drop_all(world.database.engine)
+        METADATA.create_all(world.database.engine)
+        await asyncio.sleep(75)
+        assert len(world.stored("nexudus")) == ROWS
+        assert (await world.status("nexudus")).state is State.CURRENT
+    assert "nexudus: the store is another one: all deals are read anew" in caplog.text
 
 
 @pytest.mark.parametrize("source", ["nexudus", "chartmogul"])

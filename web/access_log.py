@@ -1,18 +1,39 @@
-"""One line of the log for each request: method, path, status, milliseconds. The id of the request is in every line.
+"""One line of the log for each request: method, path, status, milliseconds, caller, operation, code.
 
-The query string is left out, since variables stand in it. It is ASGI middleware without a fast path, so that every
-request has its line: answers from the response cache then take the usual way, which is slower (`docs/operating.md`).
+The id of the request is in every line. The query string is left out, since variables stand in it. It is ASGI middleware
+without a fast path, so that every request has its line: answers from the response cache then take the usual way, which
+is slower (`docs/operating.md`).
 """
 
 import logging
 from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass
 from time import perf_counter
+from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 logger = logging.getLogger("opportunity_graph.access")
 
 MAX_PATH_CHARACTERS = 200
+MAX_NAME_CHARACTERS = 64
+
+
+@dataclass(slots=True)
+class AccessNote:
+    """What whoever answers a request knows of it: who calls (the kind of caller), the operation's name, the code of the
+    refusal or of the first error, and whether a stored response was given.
+    """
+
+    caller: str | None = None
+    operation: str | None = None
+    code: str | None = None
+    is_stored: bool = False
+
+
+ACCESS_NOTE: Final[ContextVar[AccessNote | None]] = ContextVar("access_note", default=None)
+"""The note of the request that is being answered; None where no line is written."""
 
 
 class AccessLog:
@@ -29,6 +50,8 @@ class AccessLog:
             await self._app(scope, receive, send)
             return
         started, status = self._clock(), 0
+        note = AccessNote()
+        ACCESS_NOTE.set(note)
 
         async def send_and_look(message: Message) -> None:
             nonlocal status
@@ -40,9 +63,25 @@ class AccessLog:
             await self._app(scope, receive, send_and_look)
         finally:
             milliseconds = (self._clock() - started) * 1000
-            logger.info("%s %s %s %.1f ms", scope["method"], _printable(scope["path"]), status or "-", milliseconds)
+            found = {
+                "method": scope["method"],
+                "path": _printable(scope["path"], MAX_PATH_CHARACTERS),
+                "status": status or None,
+                "milliseconds": round(milliseconds, 1),
+                "caller": note.caller,
+                "operation": None if note.operation is None else _printable(note.operation, MAX_NAME_CHARACTERS),
+                "code": note.code,
+                "stored": note.is_stored,
+            }
+            shown = {name: "-" if value is None else value for name, value in found.items()}
+            logger.info(
+                "%(method)s %(path)s %(status)s %(milliseconds)s ms "
+                "caller=%(caller)s operation=%(operation)s code=%(code)s stored=%(stored)s",
+                shown,
+                extra={"fields": found},
+            )
 
 
-def _printable(path: str) -> str:
-    """Return a path that cannot forge a line of the log, nor fill it."""
-    return ascii(path[:MAX_PATH_CHARACTERS])[1:-1].replace(" ", "%20")
+def _printable(text: str, most: int) -> str:
+    """Return what callers have chosen so that it cannot forge a line of the log, nor fill it."""
+    return ascii(text[:most])[1:-1].replace(" ", "%20")

@@ -96,7 +96,7 @@ class Download:
                 # Not with the exception's own text: a server that logs it would log what it repeats.
                 raise BrokenOff().with_traceback(error.__traceback__) from None
             if isinstance(error, HTTPError):
-                self._policy.refusals.add(request, error)
+                self._policy.refusals.add(request.headers, error)
                 refusal = error.response()
             else:
                 refusal = internal_error(error)

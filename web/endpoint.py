@@ -19,6 +19,7 @@ from httpserver.fast_path import Prepared, prepare, result_at_once
 from httpserver.http_errors import HTTPError, internal_error
 from httpserver.request import HttpRequest
 from httpserver.response import JSON, HttpResponse, content_fields, dumps
+from web.access_log import ACCESS_NOTE
 from web.auth.callers import Caller
 from web.auth.csrf import check_cross_site
 from web.body import read_body
@@ -36,13 +37,16 @@ METHODS = "GET, HEAD, POST"
 class GraphQLResponse:
     """The response to send: `body` has data, errors, extensions; `status` is set where it is not the usual one.
 
-    `validator` gives what says whether the response may be given again to an equal request.
+    `validator` gives what says whether the response may be given again to an equal request. `operation_name`, and the
+    `code` of the first error, are for whatever counts answers.
     """
 
     body: dict[str, Any]
     is_request_error: bool = False
     status: int | None = None
     validator: Callable[[], Validator | None] | None = None
+    operation_name: str | None = None
+    code: str | None = None
 
 
 AnswerFunction = Callable[[GraphQLParams], Coroutine[Any, Any, GraphQLResponse]]
@@ -79,6 +83,8 @@ class RequestPolicy:
         caller = await self.identify(request)
         if caller.has_ambient_authority:
             check_cross_site(request, self.origins, header_required=self.preflight_header_required)
+        if (note := ACCESS_NOTE.get()) is not None:
+            note.caller = caller.kind
         return caller
 
 
@@ -139,7 +145,7 @@ class GraphQLEndpoint:
             type_ = request.headers.memoized(response_type)
             return await self._respond(request, type_)
         except HTTPError as error:
-            self._policy.refusals.add(request, error)
+            self._policy.refusals.add(request.headers, error)
             return error.response(type_)
         except ClientDisconnected:
             return HttpResponse(b"", 499)  # reaches nobody: nginx's status for it, for whatever counts answers
@@ -148,10 +154,13 @@ class GraphQLEndpoint:
 
     async def _respond(self, request: HttpRequest, type_: str) -> HttpResponse:
         caller = await self._policy.admit(request, METHODS)
+        note = ACCESS_NOTE.get()
         if request.method == "POST":
             await self._read(request)
         stored = self.response_cache.find(request, caller)
         if stored is not None:
+            if note is not None:
+                note.operation, note.is_stored = self.response_cache.operation_name(request, caller), True
             return HttpResponse(stored, 200, type_)
         params = self._policy.documents.find(read_parameters(request, caller))
         with self._policy.concurrency_limit:
@@ -159,11 +168,13 @@ class GraphQLEndpoint:
             if request.receive is not None and not request.is_cancelled_by_server:
                 working = cancel_on_disconnect(request.receive, working)
             reply = await working
+        if note is not None:
+            note.operation, note.code = reply.operation_name, reply.code
         if not reply.is_request_error:
             self._policy.documents.register(params)
         content = dumps(reply.body)
         if reply.validator is not None and params.extensions is None and params.document_id is None:
-            self.response_cache.store(request, caller, content, reply.validator)
+            self.response_cache.store(request, caller, content, reply.validator, operation_name=reply.operation_name)
         status = reply.status or (400 if reply.is_request_error and type_ == RESPONSE_JSON else 200)
         return HttpResponse(content, status, type_, {"Allow": "POST"} if status == 405 else {})
 

@@ -1,9 +1,9 @@
 """Files of a table, one row after the other: CSV for spreadsheets, newline-delimited JSON for programs.
 
 CSV is that of RFC 4180 in UTF-8, with the byte order mark without which Excel takes it for another encoding. Null is an
-empty cell. A spreadsheet calculates what looks like a formula, whoever wrote it; so a text that begins like one gets an
-apostrophe before it (OWASP, CSV injection), also behind a semicolon, tab or line break within it: where decimals have a
-comma, spreadsheets take these for the end of a cell. Plain numbers stay as they are.
+empty cell. A spreadsheet calculates what looks like a formula, whoever wrote it; a text that begins like one, but for
+spaces, gets an apostrophe before it (OWASP, CSV injection), also behind a semicolon, tab or line break within it: where
+decimals have a comma, spreadsheets take these for the end of a cell. Plain numbers stay as they are.
 """
 
 import csv
@@ -20,7 +20,11 @@ Rows = Iterable[Sequence[Value]]
 
 BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
-_FORMULA: Final = re.compile(r"^(?=[=+\-@＝＋－＠\t\r\n])|(?<=[;\t\r\n])(?=[=+\-@＝＋－＠])")  # noqa: RUF001 - full width
+_SPACES: Final = r"[^\S\t\r\n]*"
+"""Which some spreadsheets leave out: LibreOffice where it is told to trim."""
+_FORMULA: Final = re.compile(
+    rf"^(?={_SPACES}[=+\-@＝＋－＠]|[\t\r\n])|(?<=[;\t\r\n])(?={_SPACES}[=+\-@＝＋－＠])"  # noqa: RUF001 - full width
+)
 _NUMBER: Final = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?", re.ASCII)
 
 

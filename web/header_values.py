@@ -49,3 +49,9 @@ def cache_directives(head: Headers) -> frozenset[str]:
         return frozenset()
     value = head.combined(b"cache-control").decode("latin-1")
     return frozenset(member.partition("=")[0].rstrip() for member in members(value))
+
+
+def names_etag(if_none_match: str, etag: str) -> bool:
+    """Return whether `If-None-Match` says that the client has what this entity tag stands for (RFC 9110, 13.1.2)."""
+    known = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
+    return etag in known or "*" in known

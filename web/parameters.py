@@ -4,7 +4,7 @@ JSON is read by msgspec: UTF-8 only, no NaN, a bounded depth, and what it cannot
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -25,7 +25,8 @@ ANYONE = Caller("nobody", frozenset())
 class GraphQLParams:
     """What is asked, and by whom.
 
-    `is_get`: nothing but a query may be executed. `wants_fresh`: as the function of that name says.
+    `is_get`: nothing but a query may be executed. `wants_fresh`: as the function of that name says. `headers`: those of
+    the request, for what they say of its trace.
     """
 
     query: str | None
@@ -36,6 +37,7 @@ class GraphQLParams:
     document_id: str | None = None
     wants_fresh: bool = False
     caller: Caller = ANYONE
+    headers: Headers | None = field(default=None, repr=False, compare=False)
 
 
 def read_parameters(request: HttpRequest, caller: Caller) -> GraphQLParams:
@@ -55,6 +57,7 @@ def read_parameters(request: HttpRequest, caller: Caller) -> GraphQLParams:
         given.document_id or None,
         request.headers.memoized(wants_fresh),
         caller,
+        request.headers,
     )
 
 
@@ -122,4 +125,5 @@ def _params(given: Any, request: HttpRequest, caller: Caller) -> GraphQLParams:
         given.get("documentId") or None,
         request.headers.memoized(wants_fresh),
         caller,
+        request.headers,
     )

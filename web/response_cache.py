@@ -9,7 +9,7 @@ Responses are personal data: they are stored for a short time and in bounded mem
 same kind with the same scopes.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from sys import getsizeof
 from time import monotonic
@@ -34,6 +34,11 @@ RECENT_SECONDS = 1.0
 """A response that was requested so lately is not evicted. Else requests that take turns, and are more than there is
 room for, would evict each other before any of them came again. Where they come slowly, little is lost by that."""
 
+MAX_OPERATIONS = 100
+"""How many operations have their hits counted by name."""
+
+OTHER_OPERATIONS = "(other)"
+
 Key = tuple[bool, bytes, Caller]
 """Whether it is a POST, what was requested, and by whom: all that is known of a caller, whatever that comes to be."""
 
@@ -48,10 +53,19 @@ class Validator(Protocol):
 
 
 @dataclass(slots=True)
+class OperationHits:
+    """How many requests for one operation got a stored response. `name` is None where it has none."""
+
+    name: str | None
+    hits: int = 0
+
+
+@dataclass(slots=True)
 class _StoredResponse:
     content: bytes
     validator: Validator
     used_at: float
+    operation: OperationHits
 
 
 class ResponseCache:
@@ -62,13 +76,24 @@ class ResponseCache:
         self._max_bytes = max_bytes
         self._responses: LRU[Key, _StoredResponse] = LRU(max_size=max_bytes, size_of=_size)
         self._seen: LRU[int, bool] = LRU(max_entries=MAX_SEEN)
-        self.hits = 0
-        """Requests that got a stored response."""
+        self._hits: dict[str | None, OperationHits] = {}
+        self._further = OperationHits(OTHER_OPERATIONS)
         self.misses = 0
         """Those for which none was stored, or none that is still valid."""
 
     def __len__(self) -> int:
         return len(self._responses)
+
+    @property
+    def hits(self) -> int:
+        """Requests that got a stored response."""
+        return sum(one.hits for one in self._hits.values()) + self._further.hits
+
+    @property
+    def hits_by_operation(self) -> Mapping[str | None, int]:
+        """The same by the name of the operation; those beyond a number of names together."""
+        found = {name: one.hits for name, one in self._hits.items()}
+        return found | ({self._further.name: self._further.hits} if self._further.hits else {})
 
     @property
     def memory_bytes(self) -> int:
@@ -88,12 +113,23 @@ class ResponseCache:
             self._responses.remove(key)
             self.misses += 1
             return None
-        self.hits += 1
+        stored.operation.hits += 1
         stored.used_at = self._clock()
         return stored.content
 
+    def operation_name(self, request: HttpRequest, caller: Caller) -> str | None:
+        """Return the name of the operation whose response `find` has found."""
+        stored = self._responses.get(_key(request, caller))
+        return None if stored is None else stored.operation.name
+
     def store(
-        self, request: HttpRequest, caller: Caller, content: bytes, validator: Callable[[], Validator | None]
+        self,
+        request: HttpRequest,
+        caller: Caller,
+        content: bytes,
+        validator: Callable[[], Validator | None],
+        *,
+        operation_name: str | None = None,
     ) -> None:
         """Store the response to a request that has come before, if it has a validator and there is room.
 
@@ -108,9 +144,17 @@ class ResponseCache:
         if not self._was_seen(hash(key)) or not self._make_room(len(content), now) or (valid := validator()) is None:
             return
         self._responses.remove(key)
-        stored = _StoredResponse(content, valid, now)
+        stored = _StoredResponse(content, valid, now, self._operation(operation_name))
         if self._make_room(_size(key, stored), now):
             self._responses.put(key, stored)
+
+    def _operation(self, name: str | None) -> OperationHits:
+        found = self._hits.get(name)
+        if found is None:
+            if len(self._hits) >= MAX_OPERATIONS:
+                return self._further
+            found = self._hits[name] = OperationHits(name)
+        return found
 
     def _was_seen(self, number: int) -> bool:
         if number in self._seen:

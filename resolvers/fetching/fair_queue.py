@@ -44,7 +44,7 @@ class Waiter:
 class KeyRequest:
     """One record that is queued or being fetched; its owner requested it first, its waiters wait for it."""
 
-    __slots__ = ("is_queued", "outcome", "owner", "shared_fetch", "source_id", "waiters")
+    __slots__ = ("is_queued", "outcome", "owner", "queued_at", "shared_fetch", "source_id", "waiters")
 
     def __init__(self, source_id: str, owner: UpstreamContext) -> None:
         self.source_id = source_id
@@ -52,6 +52,7 @@ class KeyRequest:
         self.waiters: list[Waiter] = []
         self.outcome: Any = PENDING
         self.is_queued = False
+        self.queued_at = 0.0
         self.shared_fetch: SharedFetch | None = None
 
     def join(self, waiter: Waiter) -> None:
@@ -89,8 +90,9 @@ class FairQueue:
     def __bool__(self) -> bool:
         return bool(self._lines)
 
-    def add(self, key_request: KeyRequest) -> None:
-        """Put a record at the end of its operation's line."""
+    def add(self, key_request: KeyRequest, now: float = 0.0) -> None:
+        """Put a record at the end of its operation's line; `now` is in seconds."""
+        key_request.queued_at = now
         line = self._lines.get(key_request.owner)
         if line is None:
             line = self._lines[key_request.owner] = OrderedDict()

@@ -28,6 +28,7 @@ from resolvers.fetching.diagnostics import Diagnostics
 from resolvers.fetching.fair_queue import PENDING, FairQueue, KeyRequest, Waiter
 from resolvers.fetching.record_cache import Entry, RecordCache
 from resolvers.fetching.record_store import RecordStore, fresh, instead_of_failures
+from resolvers.fetching.served import serve
 from resolvers.fetching.shared_fetch import SharedFetches
 from resolvers.fetching.upstream_context import Permit, SharedFetch, Stale, UpstreamContext, Usage
 from resolvers.resilience.circuit_breaker import Verdict
@@ -36,7 +37,8 @@ from resolvers.resilience.rate_limiter import RateLimiter
 from resolvers.resilience.shared_limits import SharedLimits
 from resolvers.resilience.transport import Transport, TransportSettings
 from resolvers.source import Client, FetchCustomer, Listing, Outcome, Record, Source, SourceSettings
-from resolvers.telemetry import Telemetry
+from resolvers.telemetry import BatchSent, NotSent, Telemetry
+from resolvers.tracing import Tracer
 
 NO_STALE_ANSWER = (UpstreamUnauthorized, UpstreamForbidden)
 """A source that refuses this server access must not be served from what it allowed before."""
@@ -82,6 +84,11 @@ class Scheduler:
     def fetch_customer(self) -> FetchCustomer | None:
         """What fetches a customer of the source's records, if these do not have its names."""
         return self._client.fetch_customer
+
+    @property
+    def cached_records(self) -> int:
+        """How many records the cache has, fresh or stale."""
+        return len(self._cache)
 
     def cached(self, source_id: str, operation: UpstreamContext) -> Entry | None:
         """Return the fresh entry of the cache, if there is one and the operation may use it; awaits nothing."""
@@ -176,12 +183,13 @@ class Scheduler:
                 usage.joined += 1
             key_request.join(waiter)
             found.append(key_request)
-        fitting = self._fitting(len(new), operation)
+        fitting, now = self._fitting(len(new), operation), operation.now()
         for key_request in new[:fitting]:
             self._key_requests[key_request.source_id] = key_request
-            self._queue.add(key_request)
+            self._queue.add(key_request, now)
         if late := new[fitting:]:
             refusal = self._over_budget(self._delay(operation, len(late)))
+            self._client.transport.telemetry(NotSent(self.source, len(late), refusal.code))
             for key_request in late:
                 key_request.settle(refusal)
         if fitting and self._dispatching is None:
@@ -261,14 +269,17 @@ class Scheduler:
                 try:
                     await self._dispatch_one()
                 except Exception as error:  # the source's, or a fault of ours
+                    refused = self._queue.pop()
                     if isinstance(error, UpstreamError):
                         self._diagnostics.report(error)
-                    self._settle(self._queue.pop(), error)
+                        self._client.transport.telemetry(NotSent(self.source, len(refused), error.code))
+                    self._settle(refused, error)
         finally:
             self._dispatching = None
 
     async def _dispatch_one(self) -> None:
         preparation = SharedFetch(self._queue.contexts)
+        serve(preparation)
         self._is_acquiring = True
         try:
             await self._client.prepare(preparation)
@@ -280,7 +291,11 @@ class Scheduler:
     def _send(self, permit: Permit) -> None:
         """Send as many queued ids as one request can carry."""
         if batch := self._queue.pop(self._client.batch_size):
-            self._shared_fetches.start(batch, permit)
+            shared_fetch = self._shared_fetches.start(batch, permit)
+            waited_seconds = shared_fetch.started_at - min([one.queued_at for one in batch])
+            self._client.transport.telemetry(
+                BatchSent(self.source, len(batch), shared_fetch.weight, max(0.0, waited_seconds))
+            )
         else:
             permit.release(Verdict.NONE)
 
@@ -321,6 +336,7 @@ def open_scheduler(
     *,
     clock: Callable[[], float] = monotonic,
     shared_limits: SharedLimits | None = None,
+    tracer: Tracer | None = None,
 ) -> Scheduler:
     """Return the scheduler of a source that has credentials. `clock`, in seconds, is that of all its parts.
 
@@ -343,6 +359,7 @@ def open_scheduler(
         rate_limiter=rate_limiter,
         shared_limits=shared_limits,
         clock=clock,
+        tracer=tracer,
     )
     client, customers = source.open(settings, transport), None
     if client.fetch_customer is not None:

@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextvars import Context
 
-from resolvers.errors import UpstreamUnavailable
+from resolvers.errors import UpstreamError, UpstreamUnavailable
 from resolvers.fetching.fair_queue import KeyRequest
+from resolvers.fetching.served import serve
 from resolvers.fetching.upstream_context import Permit, SharedFetch
 from resolvers.source import Client, Outcome
+from resolvers.tracing import Span
 
 Batch = list[KeyRequest]
 
@@ -31,16 +33,23 @@ class SharedFetches:
         self._on_error = on_error
         self._running: dict[SharedFetch, tuple[asyncio.Task[None], Batch]] = {}
 
-    def start(self, batch: Batch, permit: Permit) -> None:
+    def start(self, batch: Batch, permit: Permit) -> SharedFetch:
         """Fetch a batch; the permit is for its first request.
 
-        In an empty context: the log would show the id of one request beside what is done for several.
+        In a context that is empty but for whom it is for: the log would show the id of one request beside what is done
+        for several.
         """
         shared_fetch = _shared_fetch(batch, permit, self._client.transport.source)
         for one in batch:
             one.shared_fetch = shared_fetch
-        task = shared_fetch.loop.create_task(self._fetch(shared_fetch, batch), context=Context())
+        tracer = self._client.transport.tracer
+        if tracer is not None:
+            shared_fetch.span = tracer.batch(self._client.transport.source, len(batch), batch[0].owner.span)
+        context = Context()
+        context.run(serve, shared_fetch)
+        task = shared_fetch.loop.create_task(self._fetch(shared_fetch, batch), context=context)
         self._running[shared_fetch] = task, batch
+        return shared_fetch
 
     def cancel(self, shared_fetch: SharedFetch) -> Batch:
         """Cancel a fetch that nobody waits for any more; return its batch, empty if it is done."""
@@ -64,6 +73,8 @@ class SharedFetches:
         self._running.pop(shared_fetch, None)
         if shared_fetch.permit is not None:
             shared_fetch.release_permit()
+        if shared_fetch.span is not None:
+            _end_span(shared_fetch.span, shared_fetch, batch, outcomes)
         if not isinstance(outcomes, Exception):
             try:
                 self._on_done(batch, outcomes)
@@ -84,3 +95,13 @@ def _shared_fetch(batch: Sequence[KeyRequest], permit: Permit, source: str) -> S
         if one.owner is not owner:
             one.owner.usage(source).joined += 1
     return SharedFetch(lambda: {w.operation for one in batch for w in one.waiters}, owner=owner, permit=permit)
+
+
+def _end_span(span: Span, shared_fetch: SharedFetch, batch: Batch, outcomes: list[Outcome] | Exception) -> None:
+    """End the span of a batch, linked to every operation that waited for it or owns a part of it."""
+    for operation in {one.owner for one in batch}.union(shared_fetch.waiters()):
+        if operation.span is not None:
+            span.link(operation.span)
+    failures = [outcomes] if isinstance(outcomes, Exception) else [o for o in outcomes if isinstance(o, Exception)]
+    code = next((one.code for one in failures if isinstance(one, UpstreamError)), None)
+    span.end(code=code or (type(failures[0]).__name__ if failures else None))

@@ -12,6 +12,7 @@ from typing import Protocol
 from resolvers.errors import UpstreamTimeout
 from resolvers.resilience.circuit_breaker import Verdict
 from resolvers.resilience.timeouts import TimeLimit
+from resolvers.tracing import Span
 
 
 @dataclass(slots=True)
@@ -56,14 +57,24 @@ class Stale:
 class UpstreamContext:
     """The deadline and the usage of one operation; made inside the running loop.
 
-    `wants_fresh`: nothing is answered from the cache, though what comes is kept there.
+    `wants_fresh`: nothing is answered from the cache, though what comes is kept there. `request_id`: the id of the
+    HTTP request, for the log. `span`: what its trace is continued from, if it is traced.
     """
 
-    def __init__(self, deadline_seconds: float, *, wants_fresh: bool = False) -> None:
+    def __init__(
+        self,
+        deadline_seconds: float,
+        *,
+        wants_fresh: bool = False,
+        request_id: str | None = None,
+        span: Span | None = None,
+    ) -> None:
         self.loop = asyncio.get_running_loop()  # asking for it is a system call each time, up to Python 3.11
         self.now = self.loop.time
         self.deadline = self.now() + deadline_seconds
         self.wants_fresh = wants_fresh
+        self.request_id = request_id
+        self.span = span
         self.usages: dict[str, Usage] = {}
         self.stale: list[Stale] = []
 
@@ -108,7 +119,7 @@ class SharedFetch:
     `is_background`: nobody waits for it, so it goes when nobody else does, and in a share of the ration.
     """
 
-    __slots__ = ("_owner", "is_background", "loop", "now", "permit", "started_at", "waiters")
+    __slots__ = ("__weakref__", "_owner", "is_background", "loop", "now", "permit", "span", "started_at", "waiters")
 
     def __init__(
         self,
@@ -122,6 +133,8 @@ class SharedFetch:
         self._owner = owner
         self.is_background = is_background
         self.permit = permit
+        self.span: Span | None = None
+        """What its requests are traced under, if they are traced."""
         self.loop = owner.loop if owner is not None else asyncio.get_running_loop()
         self.now = self.loop.time
         self.started_at = self.now()

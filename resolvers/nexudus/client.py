@@ -15,7 +15,7 @@ from resolvers.errors import AnotherRecord, UpstreamError, UpstreamUnauthorized
 from resolvers.fetching.upstream_context import SharedFetch
 from resolvers.nexudus.list_doubts import ListDoubts
 from resolvers.nexudus.listing import NexudusListing
-from resolvers.nexudus.page import read_page
+from resolvers.nexudus.page import ROWS_FAULTS, read_page
 from resolvers.nexudus.record import SOURCE, parse
 from resolvers.resilience.transport import Transport
 from resolvers.source import FetchCustomer, Listing, Outcome
@@ -26,9 +26,6 @@ LIST_SIZE = 50
 
 SINGLES_AT_ONCE = 4
 """Of the records that a list left in doubt, so many are asked for at once: others wait for the same ration."""
-
-ROWS_FAULTS = frozenset({400, 500})
-"""Statuses of a list that one of its rows may be to blame for: asked for again, it would answer the same."""
 
 Halves = dict[tuple[str, ...], dict[str, Outcome] | None]
 """Halves of a list, and what came of each; None if it failed."""

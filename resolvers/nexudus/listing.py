@@ -1,52 +1,32 @@
 """Lists all CrmOpportunity records, those changed since a moment, and what was deleted.
 
 `GET /api/crm/crmopportunities` is ordered by `Id`, which does not move. Nexudus ignores parameters that it does not
-know, so what came is compared with what was asked for. Deletions are entries of the audit trail, which is another role.
+know, so what came is compared with what was asked for.
+
+A page that fails though the list answers has a row that stops it: smaller pages bring all others. A list that answers
+no page at all is left to its outage, and no row is passed over for it.
 """
 
-from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from datetime import datetime
 from typing import Final
 
-import msgspec
-
 from httpclient.client import Request
-from resolvers.errors import UpstreamBadResponse, UpstreamForbidden, UpstreamTimeout, UpstreamUnauthorized
+from resolvers.errors import UpstreamBadResponse, UpstreamError, UpstreamTimeout
 from resolvers.fetching.upstream_context import SharedFetch
-from resolvers.nexudus.page import id_of, split_page
+from resolvers.nexudus.audit_trail import AuditTrail, Fetch
+from resolvers.nexudus.page import ROWS_FAULTS, id_of, split_page
 from resolvers.nexudus.paging import LARGEST_PAGE, Position, step
 from resolvers.nexudus.record import SOURCE, NexudusRecord, lacking, parse
-from resolvers.reply import Timestamp, decode, decoder
+from resolvers.nexudus.time_filter import is_older, minute
 from resolvers.rows import once, read_rows
-from resolvers.source import Deletion, DeletionsPage, ListedPage
-
-Fetch = Callable[[Request, SharedFetch], Awaitable[bytes | None]]
-
-FARTHEST_ZONE: Final = timedelta(hours=14)
-"""Nexudus does not say in which zone it reads the times of filters. Rows that are older than asked for by no more than
-this may be due to the zone; others mean that the filter is ignored."""
-
-DENIED_SECONDS: Final = 3_600.0
-"""How long the audit trail is left alone after a refusal. Each one costs a new token too, for it may be the old one
-that is refused."""
+from resolvers.source import DeletionsPage, ListedPage
 
 SMALLEST_PAGE: Final = 25
 """Pages do not shrink below Nexudus' own default."""
 
-_DELETE: Final = 3
-"""Nexudus' eAuditType."""
-
-_ENTITY: Final = "CrmOpportunity"
-
-
-class _AuditEntry(msgspec.Struct, rename="pascal"):
-    audit_type: int
-    entity_short_name: str
-    entity_id: int
-    created_on: Timestamp
-
-
-_AUDIT_ENTRY = decoder(_AuditEntry)
+PAGE_WITHOUT_ROWS: Final = 1_000_000
+"""The number of a page far behind the last one; it is empty, as a list's page behind its end is (assumed)."""
 
 
 class NexudusListing:
@@ -57,8 +37,7 @@ class NexudusListing:
     def __init__(self, base_url: str, fetch: Fetch, *, clock: Callable[[], float]) -> None:
         self._base_url = base_url
         self._fetch = fetch
-        self._clock = clock
-        self._denied_until = float("-inf")
+        self._audit_trail = AuditTrail(base_url, fetch, clock=clock)
         self._largest_page = LARGEST_PAGE
         self.page_size = LARGEST_PAGE
 
@@ -67,15 +46,18 @@ class NexudusListing:
     ) -> ListedPage:
         """Return the page at a position; raises an `UpstreamError`."""
         at = Position.of(position).within(self._largest_page)
-        query = at.query
-        if changed_since is not None:
-            query += f"&from_CrmOpportunity_UpdatedOn={_minute(changed_since)}"
-        request = Request(f"{self._base_url}/api/crm/crmopportunities?{query}", "list")
+        is_search = 1 < at.size < at.full_size  # for a row: what fails is not asked for again, but in parts
+        request = self._request(at.query, changed_since, final=ROWS_FAULTS if is_search else frozenset())
         try:
             body = await self._fetch(request, shared_fetch)
-        except (UpstreamTimeout, UpstreamBadResponse):
-            # Too large a page, perhaps, for the time or the bytes that there are: notes are as long as people write.
-            self.page_size = self._largest_page = max(at.size // 2, SMALLEST_PAGE)
+        except UpstreamError as error:
+            if error.status in ROWS_FAULTS and await self._answers(changed_since, shared_fetch):
+                is_one_row = at.size == 1
+                return ListedPage((), str(at.narrowed()), None, is_ordered=True, unreadable=int(is_one_row))
+            if isinstance(error, UpstreamTimeout | UpstreamBadResponse):
+                # Too large a page, perhaps, for the time or the bytes that there are: notes are as long as people
+                # write.
+                self.page_size = self._largest_page = max(at.size // 2, SMALLEST_PAGE)
             raise
         if body is None:
             # For a list by ids, 404 is documented to mean that there are none of them.
@@ -86,7 +68,7 @@ class NexudusListing:
         rows = await read_rows(texts, _read, id_of)
         following, is_ordered = step(at, envelope, [int(row.source_id) for row in rows], len(texts))
         if following is not None:
-            self.page_size = following.size
+            self.page_size = following.full_size or following.size
         elif changed_since is None:
             self._largest_page = LARGEST_PAGE  # what was in the way may be gone by the next sweep
         return ListedPage(
@@ -96,53 +78,28 @@ class NexudusListing:
             is_ordered,
             unreadable=len(texts) - len(rows),
             filter_ignored=changed_since is not None
-            and any(_is_older(row.record.updated_on, changed_since) for row in rows if row.record is not None),
+            and any(is_older(row.record.updated_on, changed_since) for row in rows if row.record is not None),
         )
+
+    async def _answers(self, changed_since: datetime | None, shared_fetch: SharedFetch) -> bool:
+        """Return whether the list answers, as long as it has no row to show."""
+        request = self._request(f"page={PAGE_WITHOUT_ROWS}&size=1&orderBy=Id", changed_since, final=ROWS_FAULTS)
+        try:
+            await self._fetch(request, shared_fetch)
+        except UpstreamError:
+            return False
+        return True
+
+    def _request(self, query: str, changed_since: datetime | None, *, final: frozenset[int]) -> Request:
+        if changed_since is not None:
+            query += f"&from_CrmOpportunity_UpdatedOn={minute(changed_since)}"
+        return Request(f"{self._base_url}/api/crm/crmopportunities?{query}", "list", final=final)
 
     async def deletions(self, since: datetime, position: str | None, shared_fetch: SharedFetch) -> DeletionsPage | None:
         """Return what the audit trail has of deletions; None where the account may not read it."""
-        if self._clock() < self._denied_until:
-            return None
-        at = Position.of(position)
-        query = (
-            f"{at.query}&AuditTrailEntry_AuditType={_DELETE}&AuditTrailEntry_EntityShortName={_ENTITY}"
-            f"&from_AuditTrailEntry_CreatedOn={_minute(since)}"
-        )
-        try:
-            body = await self._fetch(
-                Request(f"{self._base_url}/api/sys/audittrailentries?{query}", "audit-trail"), shared_fetch
-            )
-        except (UpstreamUnauthorized, UpstreamForbidden):
-            body = None
-        if body is None:
-            self._denied_until = self._clock() + DENIED_SECONDS
-            return None
-        envelope, texts = split_page(body)
-        entries = [entry for text in texts if (entry := _audit_entry(text)) is not None]
-        following, _ = step(at, envelope, [int(one) for text in texts if (one := id_of(text))], len(texts))
-        deletions = [one for one in entries if (one.audit_type, one.entity_short_name) == (_DELETE, _ENTITY)]
-        return DeletionsPage(
-            [Deletion(str(one.entity_id), one.created_on) for one in deletions],
-            str(following) if following is not None else None,
-            filter_ignored=len(deletions) < len(entries) or any(_is_older(one.created_on, since) for one in entries),
-        )
+        return await self._audit_trail.deletions(since, position, shared_fetch)
 
 
 def _read(row: bytes) -> tuple[str, NexudusRecord, frozenset[str]]:
     record, absent = parse(row)
     return str(record.id), record, lacking(record, absent)
-
-
-def _audit_entry(text: bytes) -> _AuditEntry | None:
-    try:
-        return decode(SOURCE, _AUDIT_ENTRY, text)
-    except UpstreamBadResponse:
-        return None
-
-
-def _minute(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M}"
-
-
-def _is_older(moment: datetime | None, since: datetime) -> bool:
-    return moment is not None and moment < since - FARTHEST_ZONE

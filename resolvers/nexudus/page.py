@@ -8,7 +8,7 @@ believed unchecked: an id counts as missing only where the page is whole and hol
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -58,6 +58,9 @@ _ID = decoder(int)
 _COUNTS = ("TotalItems", "HasNextPage", "WasSuccessful")
 
 _NOTHING: frozenset[str] = frozenset()
+
+ROWS_FAULTS: Final = frozenset({400, 500})
+"""Statuses of a list that one of its rows may be to blame for: asked for again, it would answer the same."""
 
 
 def read_page(body: bytes, ids: Sequence[str], *, never_sent: frozenset[str] = _NOTHING) -> Page:

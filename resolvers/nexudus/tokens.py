@@ -11,6 +11,7 @@ from time import monotonic
 
 from httpclient.client import Request
 from resolvers.errors import UpstreamBadResponse, UpstreamError, UpstreamUnauthorized
+from resolvers.fetching.served import serve
 from resolvers.fetching.upstream_context import SharedFetch, UpstreamContext
 from resolvers.nexudus.grant import parse_grant
 from resolvers.nexudus.record import SOURCE
@@ -211,6 +212,7 @@ class PasswordTokens:
         """Return the token that a grant gives; raises `UpstreamUnauthorized` if it is refused."""
         renewal = UpstreamContext(_LONGEST_RENEWAL_SECONDS)
         shared_fetch = SharedFetch(lambda: {renewal}.union(*(waiting.waiters() for waiting in self._waiting)))
+        serve(shared_fetch)  # the renewal has a context of its own
         request = Request(self._url, kind, "POST", headers={"client_id": self._client_id}, form=form, keys=0)
         try:
             body = await self._transport.fetch(request, shared_fetch)

@@ -13,6 +13,7 @@ from resolvers.resilience.circuit_breaker import Verdict
 from resolvers.resilience.concurrency_limiter import ConcurrencyLimiter
 from resolvers.resilience.timeouts import TimeLimit
 from resolvers.telemetry import Telemetry, UpstreamCall
+from resolvers.tracing import Span, Tracer
 
 Found = bytes | None | UpstreamError
 """A body, None where there is no such record, or what went wrong."""
@@ -32,6 +33,7 @@ class Upstream:
     timeout_seconds: float
     max_bytes: int
     background_timeout_seconds: float = 30.0
+    tracer: Tracer | None = None
 
 
 class Attempt:
@@ -41,19 +43,25 @@ class Attempt:
     """
 
     __slots__ = (
+        "_number",
         "_permit",
         "_request",
         "_round",
         "_seconds",
         "_shared_fetch",
+        "_span",
         "_started",
         "_upstream",
         "_weight",
         "reused_connection_closed",
     )
 
-    def __init__(self, upstream: Upstream, request: Request, shared_fetch: SharedFetch, permit: Permit) -> None:
+    def __init__(
+        self, upstream: Upstream, request: Request, shared_fetch: SharedFetch, permit: Permit, *, number: int = 1
+    ) -> None:
+        """`number`: how many times the request has been sent with this one."""
         self._upstream = upstream
+        self._number = number
         self._request = request
         self._shared_fetch = shared_fetch
         self._permit = permit
@@ -62,7 +70,22 @@ class Attempt:
         self._seconds = max(0.0, min(longest, seconds_left))
         self._round = upstream.concurrency_limiter.round
         self._started = perf_counter()
+        self._span = self._begin_span() if upstream.tracer is not None else None
         self.reused_connection_closed = False
+
+    def _begin_span(self) -> Span:
+        request, tracer = self._request, self._upstream.tracer
+        assert tracer is not None
+        span = tracer.request(
+            self._upstream.source,
+            request.kind,
+            request.method,
+            keys=request.keys,
+            attempt=self._number,
+            parent=self._shared_fetch.span,
+        )
+        request.trace = span.headers
+        return span
 
     async def make(self, *, on_new_connection: bool = False) -> Found:
         """Return the outcome; raises nothing but a cancellation."""
@@ -135,8 +158,10 @@ class Attempt:
         code, detail = (failure.code, failure.detail) if failure else (None, "")
         milliseconds = (perf_counter() - self._started) * 1000
         upstream.telemetry(
-            UpstreamCall(upstream.source, request.kind, request.keys, status, milliseconds, code, detail)
+            UpstreamCall(upstream.source, request.kind, request.keys, status, milliseconds, code, detail, self._number)
         )
+        if self._span is not None:
+            self._span.end(code=code, status=status)
         if self._shared_fetch.is_background and verdict is not Verdict.GOOD:
             verdict = Verdict.NONE  # lists may fail, or take long, where single records do not
         self._permit.release(verdict, weight=max(self._weight, len(self._shared_fetch.waiters())))

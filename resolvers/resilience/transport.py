@@ -28,6 +28,7 @@ from resolvers.resilience.retry import Retries
 from resolvers.resilience.shared_limits import SharedLimits
 from resolvers.settings import Bytes, Seconds, Settings
 from resolvers.telemetry import Telemetry
+from resolvers.tracing import Tracer
 
 LONGEST_PAUSE_SECONDS = 60.0
 """For how long a `Retry-After` is believed for requests to come; then the source is asked again. Both vendors count by
@@ -72,8 +73,10 @@ class Transport:
         rate_limiter: RateLimiter,
         shared_limits: SharedLimits | None = None,
         clock: Callable[[], float] = monotonic,
+        tracer: Tracer | None = None,
     ) -> None:
         self.source = source
+        self.tracer = tracer
         self.shared_limits = shared_limits
         """What other processes leave of the limits, where they share them."""
         self.rate_limiter = rate_limiter
@@ -86,6 +89,7 @@ class Transport:
             settings.attempt_timeout_seconds,
             settings.max_reply_bytes,
             settings.sync_attempt_timeout_seconds,
+            tracer,
         )
         self.telemetry = telemetry
         self._concurrency_limiter = concurrency_limiter
@@ -111,6 +115,11 @@ class Transport:
         """Count what other processes have sent in the background: this one begins where they ended."""
         if self.shared_limits is not None:
             self._lane.recall(await self.shared_limits.recall_background())
+
+    @property
+    def concurrency_limit(self) -> int:
+        """How many requests may run at once at this moment."""
+        return self._concurrency_limiter.limit
 
     def try_acquire(self) -> SendPermit | None:
         """Return a permit if a request may be sent right now."""
@@ -157,7 +166,7 @@ class Transport:
         Raises the `UpstreamError` of the last attempt. All attempts share the deadline of the shared fetch.
         """
         self._retries.first_attempt()
-        attempts = 0
+        attempts = sent = 0
         error: UpstreamError | None = None
         on_new_connection = not request.is_safe  # else nobody knows whether it was executed when its connection dies
         while True:
@@ -165,7 +174,8 @@ class Transport:
                 permit = shared_fetch.pop_permit() or await self._acquire_in_time(shared_fetch)
             except UpstreamError as refusal:
                 raise (error or refusal) from None
-            attempt = Attempt(self._upstream, request, shared_fetch, permit)
+            sent += 1
+            attempt = Attempt(self._upstream, request, shared_fetch, permit, number=sent)
             found = await attempt.make(on_new_connection=on_new_connection)
             if not isinstance(found, UpstreamError):
                 return found

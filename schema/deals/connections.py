@@ -21,12 +21,14 @@ from schema.deals.selection import Selection, select
 from schema.deals.service import shown
 from schema.deals.source_status import age_seconds, moment, name_of
 from schema.deals.summaries import Dimensions, OpportunitySummary, summary_of
+from schema.list_size import page_of
 from schema.opportunity import Opportunity
 from store.pages import Page, PageRequest, PageRow, count, far_page, near_page
 
 FIRST: Final = 25
 """Deals on a page unless asked otherwise."""
 MOST: Final = 200
+SIZE: Final = PageSize(FIRST, MOST)
 
 
 @strawberry.federation.type(shareable=True, description="Where a page is in its list (Relay).")
@@ -177,7 +179,8 @@ Freshness = Annotated[FreshnessInput | None, strawberry.argument(description="Ho
 
 @strawberry.field(
     description="Deals of all sources in one list, from a copy that is kept current; no source is asked. Null if the "
-    "arguments are refused, or the store cannot be read."
+    "arguments are refused, or the store cannot be read.",
+    directives=[page_of(SIZE, ["first", "last"])],
 )
 async def opportunities(
     info: Info,
@@ -233,7 +236,7 @@ async def find_page(
 
 
 LISTING: Final = Listing(
-    PageSize(FIRST, MOST), find_page, records=attrgetter("records"), cursors=lambda connection: connection.cursors()
+    SIZE, find_page, records=attrgetter("records"), cursors=lambda connection: connection.cursors()
 )
 """How compiled operations read a page."""
 

@@ -17,7 +17,7 @@ import strawberry
 
 from resolvers.errors import BadUserInput
 from store.conditions import LARGEST
-from store.pages import OrderKey, Position
+from store.pages import OrderKey, Position, full_order
 from store.tables import DEALS
 from store.text import storable
 
@@ -57,13 +57,13 @@ def decode(cursor: str, argument: str, hash_: str, order: Sequence[OrderKey]) ->
         raise BadUserInput(f"`{argument}` is no cursor of this graph: pass back a `cursor` unchanged.")
     if found[0] != VERSION:
         raise BadUserInput(f"`{argument}` is a cursor of another version of this graph: begin again without it.")
-    if found[1:2] != [hash_] or len(found) != len(order) + 3:
+    columns = [key.column for key in full_order(order)]
+    if found[1:2] != [hash_] or len(found) != len(columns) + 2:
         raise BadUserInput(
             f"`{argument}` is a cursor of another list: `filter`, `orderBy`, `search` and `sources` must be those that "
             "it came with."
         )
     position = found[2:]
-    columns = [*(key.column for key in order), "id"]
     if not all(_fits(value, column) for value, column in zip(position, columns, strict=True)):
         raise BadUserInput(f"`{argument}` is no cursor of this graph: pass back a `cursor` unchanged.")
     return tuple([storable(value) if isinstance(value, str) else value for value in position])

@@ -11,27 +11,25 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import partial
 from inspect import isawaitable
+from operator import attrgetter
 from typing import Any, Final, TypeVar
 
 import strawberry
 from aiodataloader import DataLoader
 from sqlalchemy import Connection
 
+from engine.lookup import Listing
 from schema.context import Context, Info
 from schema.deals.connections import OpportunityPage, page_size, position
 from schema.deals.cursors import list_hash
 from schema.deals.listed_fields import CUSTOM
 from schema.deals.selection import select
 from schema.deals.service import Deals
-from schema.opportunity import OpportunityCustomer
+from schema.opportunity import DEALS_OF_CUSTOMER, OpportunityCustomer
 from store.customer_deals import CustomerKey, Link, counts_of, linked, pages_of
 from store.pages import PageRequest
 
 T = TypeVar("T")
-
-FIRST: Final = 5
-"""Deals of a customer unless asked otherwise."""
-MOST: Final = 50
 
 
 @strawberry.enum(description="How a customer's deals are found.")
@@ -97,10 +95,16 @@ class CustomerOpportunityConnection(OpportunityPage):
 
 
 async def opportunities_of(
-    context: Context, customer: OpportunityCustomer, first: int | None, after: str | None, filter: Any, order_by: Any
+    context: Context,
+    customer: OpportunityCustomer,
+    *,
+    first: int | None = None,
+    after: str | None = None,
+    filter: Any = None,
+    order_by: Any = None,
 ) -> CustomerOpportunityConnection:
     """Return a page of a customer's deals; raises a `ResolverError`."""
-    number = page_size(first, default=FIRST, most=MOST)
+    number = page_size(first, default=DEALS_OF_CUSTOMER.default, most=DEALS_OF_CUSTOMER.most)
     selection = await select(context, filter=filter, order_by=order_by)
     selection = replace(selection, hash=list_hash("customer", filter, order_by or None))
     request = PageRequest(selection.condition, selection.order, number, after=position(selection, "after", after))
@@ -149,6 +153,14 @@ async def _key(context: Context, customer: OpportunityCustomer) -> CustomerKey:
         email=email if isinstance(email, str) and email.strip() else None,
     )
 
+
+LISTING: Final = Listing(
+    DEALS_OF_CUSTOMER,
+    opportunities_of,
+    records=attrgetter("records"),
+    cursors=lambda connection: connection.cursors(),
+)
+"""How compiled operations read a page of a customer's deals."""
 
 OpportunityCustomer.find_opportunities = staticmethod(opportunities_of)
 OpportunityCustomer.find_matches = staticmethod(matches_of)

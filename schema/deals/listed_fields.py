@@ -20,6 +20,7 @@ from schema.access import PERSONAL, is_marked
 from schema.chartmogul import ChartMogulForecastCategory
 from schema.opportunity import Opportunity, OpportunitySource, OpportunityStatus
 from schema.sources import MAPPINGS
+from store.pages import SOURCE
 from store.tables import ORDERABLE
 
 
@@ -57,7 +58,7 @@ class ListedField:
     @property
     def is_ordered(self) -> bool:
         """Whether lists may be ordered by it: there is an index."""
-        return self.column in ORDERABLE
+        return self.column in (*ORDERABLE, SOURCE)
 
     @property
     def is_personal(self) -> bool:

@@ -13,7 +13,8 @@ class PipelineStage:
 
     name: str | None = strawberry.field(description="Its name; null for deals without one.")
     position: int | None = strawberry.field(
-        description="Its place in the pipeline, from 0; null, as long as no source tells it."
+        description="Its place in the pipeline, from 0. Always null now: no source tells it of a deal. Nexudus' "
+        "`Position` is the deal's place within its column, and ChartMogul's stages are names alone."
     )
     count: int = strawberry.field(description="How many deals are in it.")
 
@@ -24,7 +25,7 @@ class Pipeline:
 
     name: str | None = strawberry.field(description="Its name; null for deals without one.")
     source: OpportunitySource = strawberry.field(description="The source that has it.")
-    stages: list[PipelineStage] = strawberry.field(description="Its stages that have deals.")
+    stages: list[PipelineStage] = strawberry.field(description="Its stages that have deals, by name.")
 
 
 @strawberry.field(description="Pipelines and their stages, as deals have them: what filters can be set to.")

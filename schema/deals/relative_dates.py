@@ -1,7 +1,9 @@
 """Ranges that move with the calendar: the last seven days, this month, the quarter before."""
 
+import re
 from datetime import date, datetime, timedelta
 from enum import Enum
+from typing import Final
 from zoneinfo import ZoneInfo
 
 import strawberry
@@ -32,12 +34,18 @@ class RelativeRange:
     to: int = strawberry.field(description="The last unit.")
 
 
+_OF_THE_MACHINE: Final = re.compile(r"(?:right|posix)/.*|posixrules|localtime", re.DOTALL)
+"""Files beside the database's names: with leap seconds, which would shift days, or of whoever set the machine up."""
+
+
 def time_zone(name: str) -> ZoneInfo:
     """Return a time zone by its IANA name; raises `BadUserInput`."""
     try:
-        return ZoneInfo(name)
+        if not _OF_THE_MACHINE.fullmatch(name):
+            return ZoneInfo(name)
     except (LookupError, ValueError, OSError):  # unknown; no name at all; a folder of the database, or too long
-        raise BadUserInput("`timeZone` must be an IANA name such as Europe/London.") from None
+        pass
+    raise BadUserInput("`timeZone` must be an IANA name such as Europe/London.")
 
 
 def bounds(given: RelativeRange, zone: ZoneInfo, now: datetime) -> tuple[date, date]:

@@ -17,6 +17,7 @@ from schema.deals.source_status import SourceStatus
 from schema.deals.validity import Dependence
 from store.conditions import And, Compare, Condition, Operator, Search
 from store.pages import OrderKey
+from store.text import searchable
 
 LONGEST_SEARCH: Final = 200
 MOST_WORDS: Final = 10
@@ -79,4 +80,6 @@ def _search(text: str | None, closed: frozenset[str]) -> Condition | None:
         return None
     if len(text) > LONGEST_SEARCH or len(text.split()) > MOST_WORDS:
         raise BadUserInput(f"`search` takes at most {LONGEST_SEARCH} characters and {MOST_WORDS} words.")
+    if not searchable(text):  # marks without a letter, each of which every text would have
+        raise BadUserInput("`search` must have a letter, a digit or a sign: accents alone are not searched for.")
     return Search(text, is_personal=closed.isdisjoint(_PERSONAL))

@@ -131,21 +131,22 @@ class Deals:
             return record
         return how.join(record, how.make(copy.customer_name, copy.customer_company, copy.customer_email))
 
-    def opportunity(self, copy: StoredCopy) -> Opportunity:
-        """Return what clients see of a stored record: the same as of one that was fetched."""
-        return _shown(ListedRecord(copy.source, self.record(copy), moment_of(copy.read_at)))
+    def copied(self, copy: StoredCopy) -> ListedRecord:
+        """Return a stored record, or why it cannot be shown."""
+        try:
+            record = self.record(copy)
+        except Exception as error:  # one of them must not spoil the others
+            return ListedRecord(copy.source, error)
+        return ListedRecord(copy.source, record, moment_of(copy.read_at))
 
     def listed(self, row: PageRow) -> ListedRecord:
         """Return the record of a row, the same object for equal rows as long as there is room for it."""
         key = (row.id, row.hash, row.read_at)
         known = self.decoded.get(key)
         if known is None:
-            try:
-                record = self.record(row)
-            except Exception as error:  # one row must not spoil the page
-                return ListedRecord(row.source, error)
-            known = ListedRecord(row.source, record, moment_of(row.read_at))
-            self.decoded.put(key, known)
+            known = self.copied(row)
+            if not isinstance(known.record, Exception):
+                self.decoded.put(key, known)
         return known
 
     async def all_statuses(self) -> list[SourceStatus]:

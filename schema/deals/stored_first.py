@@ -5,15 +5,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from engine.lookup import Lookup
+from engine.lookup import ListedRecord, Lookup
 from resolvers.errors import BadUserInput
 from resolvers.source import Source
 from schema.context import Context
 from schema.deals.freshness import FreshnessInput, max_age
-from schema.deals.service import StoreOutage
+from schema.deals.service import StoreOutage, shown
 from schema.deals.values import microseconds
 from schema.opportunity import Opportunity
-from store.deals import StoredDeal, deal_id, find
+from store.deals import deal_id, find
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,25 +21,35 @@ class StoredFirst:
     """Stands for a context where a `Lookup` loads records."""
 
     context: Context
-    copies: Mapping[str, StoredDeal]
+    copies: Mapping[tuple[str, str], ListedRecord]
 
     async def load(self, source: Source, source_id: str) -> Opportunity | None:
         """Return what clients see of a record; raises a `ResolverError`."""
-        copy = self.copies.get(deal_id(source.name, "", source_id))
-        if copy is None or self.context.deals is None:
+        copy = self.copies.get((source.name, source_id))
+        if copy is None:
             return await self.context.load(source, source_id)
-        return self.context.deals.opportunity(copy)
+        found = shown(copy)
+        if isinstance(found, Exception):
+            raise found
+        return found
 
 
 async def stored_first(
     context: Context, freshness: FreshnessInput | None, lookup: Lookup, values: Sequence[str]
 ) -> Any:
-    """Return a context that loads records which the store has, whole and young enough, from there.
+    """Return a context that loads records which the store has, whole and young enough, from there."""
+    if freshness is None:
+        return context
+    return StoredFirst(context, await young_copies(context, freshness, lookup, values))
+
+
+async def young_copies(
+    context: Context, freshness: FreshnessInput, lookup: Lookup, values: Sequence[str]
+) -> Mapping[tuple[str, str], ListedRecord]:
+    """Return the records which the store has, whole and young enough, by the source's name and the id.
 
     All others are asked of their sources, whatever `onStale` says: what comes from there is as fresh as can be.
     """
-    if freshness is None:
-        return context
     context.dependence.on_time = True
     if lookup.check is not None:
         lookup.check(values)
@@ -54,10 +64,9 @@ async def stored_first(
         oldest = microseconds(deals.now() - age)
         found = await deals.read(lambda connection: find(connection, ids))
     except StoreOutage:
-        return context
-    young = {
-        id_: one
-        for id_, one in found.items()
+        return {}
+    return {
+        (one.source, one.source_id): deals.copied(one)
+        for one in found.values()
         if one.is_whole and one.deleted_at is None and one.read_at >= oldest and one.source not in deals.unconfigured
     }
-    return StoredFirst(context, young)

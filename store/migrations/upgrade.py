@@ -20,34 +20,37 @@ class UnknownSchemaError(Exception):
     """The database holds what this program cannot read; the text says what that is."""
 
 
-def upgrade(connection: Connection) -> None:
-    """Make the tables or bring them up to date, in the transaction under way.
+def found_version(connection: Connection) -> int | None:
+    """Return the version of the store that there is, None where there are no tables yet.
 
     Raises UnknownSchemaError for a store of a later version, and for tables of something else.
     """
-    is_file = connection.dialect.name == "sqlite"
-    if not is_file:
+    found = set(inspect(connection).get_table_names())
+    if VERSION_TABLE.name not in found:
+        is_file = connection.dialect.name == "sqlite"  # a server's database may hold others' tables too
+        if found if is_file else found & METADATA.tables.keys():
+            raise UnknownSchemaError("holds tables of something else")
+        return None
+    version = connection.scalar(select(VERSION_TABLE.c.version_num)) or ""
+    if not version.isdecimal():
+        raise UnknownSchemaError("holds tables of something else")
+    if int(version) > VERSION:
+        raise UnknownSchemaError(f"is of version {version}, and this program knows those up to {VERSION}")
+    return int(version)
+
+
+def upgrade(connection: Connection) -> None:
+    """Make the tables or bring them up to date, in the transaction under way; raises as `found_version` does."""
+    if connection.dialect.name != "sqlite":
         connection.execute(text("SET LOCAL statement_timeout = 0"))
         # Of several replicas that start at once, one migrates.
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-    found = set(inspect(connection).get_table_names())
-    if VERSION_TABLE.name in found:
-        _bring_up_to_date(connection)
-    elif found if is_file else found & METADATA.tables.keys():  # a server's database may hold others' tables too
-        raise UnknownSchemaError("holds tables of something else")
-    else:
+    version = found_version(connection)
+    if version is None:
         METADATA.create_all(connection)
         VERSION_TABLE.create(connection)
         connection.execute(insert(VERSION_TABLE).values(version_num=str(VERSION)))
-
-
-def _bring_up_to_date(connection: Connection) -> None:
-    found = connection.scalar(select(VERSION_TABLE.c.version_num)) or ""
-    if not found.isdecimal():
-        raise UnknownSchemaError("holds tables of something else")
-    if int(found) > VERSION:
-        raise UnknownSchemaError(f"is of version {found}, and this program knows those up to {VERSION}")
-    if int(found) < VERSION:
+    elif version < VERSION:
         migrate(connection)
 
 

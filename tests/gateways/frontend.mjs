@@ -40,7 +40,10 @@ for (const [n, [what]] of wrong.entries()) {
 }
 for (const n of wrong.keys()) rmSync(`${folder}src/wrong${n}.ts`);
 
-const fromServer = runWith({ GRAPHQL_SCHEMA: SERVER }, CODEGEN);
-check('graphql-codegen reads the schema of a running server, with strict scalars', fromServer.status === 0, fromServer.output);
-check('the example compiles with the types of a running server', run(COMPILER).status === 0);
+const FILE = new URL('/schema.graphql', SERVER).href;
+for (const [what, address] of [['the schema of a running server', SERVER], ['its schema as a file', FILE]]) {
+  const read = runWith({ GRAPHQL_SCHEMA: address }, CODEGEN);
+  check(`graphql-codegen reads ${what}, with strict scalars`, read.status === 0, read.output);
+  check(`the example compiles with the types of ${what}`, run(COMPILER).status === 0);
+}
 finish();

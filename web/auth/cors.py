@@ -20,6 +20,7 @@ from httpserver.request import HttpRequest
 from httpserver.response import HeaderFields
 from web.auth.callers import API_KEY
 from web.auth.csrf import PREFLIGHT_HEADERS
+from web.refusals import Refusals
 
 ALLOWED_HEADERS = (
     # What this server reads. Not X-Gateway-Key: a gateway is no page, and in a page its key would be everybody's.
@@ -62,8 +63,10 @@ class LoopbackOrigins:
 class Cors(CORSMiddleware):
     """ASGI middleware. `origins` may be empty: then it does nothing but say why preflights are refused."""
 
-    def __init__(self, app: ASGIApp, origins: Container[str]) -> None:
+    def __init__(self, app: ASGIApp, origins: Container[str], refusals: Refusals | None = None) -> None:
+        """`refusals` counts the preflights that are refused."""
         self._origins = origins
+        self._refusals = refusals or Refusals()
         super().__init__(
             app,
             allow_methods=["GET", "POST"],
@@ -107,10 +110,15 @@ class Cors(CORSMiddleware):
         if not self.is_allowed_origin(origin):
             self._log(origin)
             message = "Pages of this origin may not call this server: CORS_ORIGINS lists those that may."
-            return JSONResponse(_refusal(message), 403, {"Vary": "Origin"})
+            return JSONResponse(self._refuse(message).body, 403, {"Vary": "Origin"})
         message = "Pages of other origins may not send this method, or one of these headers."
         del response.headers["content-length"], response.headers["content-type"]
-        return JSONResponse(_refusal(message), 403, response.headers)
+        return JSONResponse(self._refuse(message).body, 403, response.headers)
+
+    def _refuse(self, message: str) -> HTTPError:
+        error = HTTPError(403, message, code="FORBIDDEN")
+        self._refusals.add(None, error, "cors")  # a preflight has no credential
+        return error
 
     def _reader(self, headers: RequestHeaders) -> bytes | None:
         """Return the origin whose pages may read the response, if any."""
@@ -146,7 +154,3 @@ class Cors(CORSMiddleware):
 
 def _is_preflight(method: str, headers: RequestHeaders) -> bool:
     return method == "OPTIONS" and b"origin" in headers and b"access-control-request-method" in headers
-
-
-def _refusal(message: str) -> dict[str, object]:
-    return HTTPError(403, message, code="FORBIDDEN").body

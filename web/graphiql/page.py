@@ -1,49 +1,48 @@
 """The GraphiQL page: what a browser sees that opens the GraphQL endpoint.
 
 Everything comes from this server, so that the page works without internet and under a strict Content-Security-Policy:
-the files lie in `web/graphiql/`, `web/graphiql/renew.py` renews those of others. No inline script or style.
+the files lie in `web/graphiql/built`, and `web/graphiql/renew.py` makes them from `web/graphiql/app`. No inline script;
+styles that the editor makes carry the nonce of the one page that they are for.
 """
 
-import gzip
-import hashlib
 import html
 import posixpath
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from functools import cached_property
-from json import dumps
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from json import dumps, loads
 from pathlib import Path
+from secrets import token_urlsafe
 from string import Template
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
+from web.assets import PAGE_HEADERS, Asset
+
 FOLDER = Path(__file__).resolve().parent
-EXPLORER = "vendor/@graphiql/plugin-explorer/dist"
+BUILT = FOLDER / "built"
+ENTRY = "src/main.tsx"
+ICON = FOLDER / "icon.svg"
+ERRORS = FOLDER.parent.parent / "docs" / "errors.md"
 
-#: Placeholder in page.html -> (file, content type). Nothing else in the folder is served.
-ASSETS: Mapping[str, tuple[str, str]] = {
-    "graphiql_js": ("vendor/graphiql/graphiql.min.js", "text/javascript; charset=utf-8"),
-    "graphiql_css": ("vendor/graphiql/graphiql.min.css", "text/css; charset=utf-8"),
-    "explorer_js": (f"{EXPLORER}/index.umd.js", "text/javascript; charset=utf-8"),
-    "explorer_css": (f"{EXPLORER}/style.css", "text/css; charset=utf-8"),
-    "react_js": ("vendor/react/umd/react.production.min.js", "text/javascript; charset=utf-8"),
-    "react_dom_js": ("vendor/react-dom/umd/react-dom.production.min.js", "text/javascript; charset=utf-8"),
-    "boot_js": ("boot.js", "text/javascript; charset=utf-8"),
-    "page_css": ("page.css", "text/css; charset=utf-8"),
-    "icon_svg": ("icon.svg", "image/svg+xml"),
+CONTENT_TYPES: Mapping[str, str] = {
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".ttf": "font/ttf",
+    ".svg": "image/svg+xml",
+    ".md": "text/markdown; charset=utf-8",
 }
-
-#: The one inline style of GraphiQL's dialogs and menus: the scroll lock of react-remove-scroll-bar, one and the same
-#: text where the body has no scroll bar. Should a release change it, the browser's console names the new hash.
-SCROLL_LOCK = "'sha256-Y/huXlwoYkVyQlxwSVcCi1RCDGDCSVBzDt0hYP9qlTc='"
+"""Files of the page by their ending."""
 
 CONTENT_SECURITY_POLICY = "; ".join(
     (
         "default-src 'none'",
         "script-src 'self'",
-        f"style-src 'self' {SCROLL_LOCK}",
+        "worker-src 'self'",
+        "style-src 'self' 'nonce-$nonce'",
+        "style-src-attr 'unsafe-inline'",  # the editor places each line by an attribute
         "connect-src 'self'",
         "img-src 'self' data:",
         "font-src 'self' data:",
@@ -53,16 +52,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
     )
 )
 
-SHARED_HEADERS = {"X-Content-Type-Options": "nosniff", "Cross-Origin-Resource-Policy": "same-origin"}
-
-PAGE_HEADERS = SHARED_HEADERS | {
-    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
-    "Referrer-Policy": "no-referrer",
-    "X-Frame-Options": "DENY",
-    "Cache-Control": "no-store",
-    # The same address answers GraphQL requests.
-    "Vary": "Accept",
-}
+HEADERS = PAGE_HEADERS | {"Vary": "Accept"}  # the same address answers GraphQL requests
 
 
 @dataclass(frozen=True)
@@ -74,38 +64,9 @@ class Sample:
     variables: str = ""
 
 
-@dataclass(frozen=True)
-class Asset:
-    """A file in memory, with its hash as the version."""
-
-    content_type: str
-    body: bytes
-    version: str = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "version", hashlib.sha256(self.body).hexdigest()[:16])
-
-    @cached_property
-    def gzipped(self) -> bytes:
-        """The body compressed, on first use: graphiql.min.js takes some tenths of a second."""
-        return gzip.compress(self.body, compresslevel=6, mtime=0)
-
-    def response(self, request: Request) -> Response:
-        """Answer with the body, compressed where the client takes it, or with 304 if the client has it."""
-        compress = "gzip" in request.headers.get("accept-encoding", "")
-        etag = f'"{self.version}{"-gzip" if compress else ""}"'
-        pinned = request.query_params.get("v") == self.version
-        headers = SHARED_HEADERS | {
-            "ETag": etag,
-            "Vary": "Accept-Encoding",
-            "Cache-Control": "public, max-age=31536000, immutable" if pinned else "no-cache",
-        }
-        known = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
-        if etag in known or "*" in known:
-            return Response(status_code=304, headers=headers)
-        if compress:
-            headers["Content-Encoding"] = "gzip"
-        return Response(self.gzipped if compress else self.body, headers=headers, media_type=self.content_type)
+@lru_cache(64)
+def _asset(file: Path) -> Asset:
+    return Asset(CONTENT_TYPES[file.suffix], file.read_bytes())
 
 
 class GraphiQL:
@@ -115,35 +76,53 @@ class GraphiQL:
     """
 
     def __init__(
-        self, endpoint: str = "/graphql", title: str = "Opportunity graph", samples: Sequence[Sample] = ()
+        self,
+        endpoint: str = "/graphql",
+        title: str = "Opportunity graph",
+        samples: Sequence[Sample] = (),
+        credentials: Sequence[str] = (),
     ) -> None:
-        self._assets = {
-            posixpath.basename(file): Asset(content_type, (FOLDER / file).read_bytes())
-            for file, content_type in ASSETS.values()
-        }
+        """`credentials` are the headers of those that the page asks its user for."""
+        self._files = {file.name: file for file in BUILT.iterdir() if file.suffix in CONTENT_TYPES.keys() - {".md"}}
         self._samples = Asset("application/json", dumps([asdict(sample) for sample in samples]).encode())
-        values = {"title": title, "endpoint": posixpath.basename(endpoint) or "."}
         base = posixpath.dirname(endpoint)
-        values["samples"] = posixpath.relpath("/graphiql/samples.json", base)
-        for placeholder, (file, _) in ASSETS.items():
-            name = posixpath.basename(file)
-            url = posixpath.relpath(f"/graphiql/assets/{name}", base)
-            values[placeholder] = f"{url}?v={self._assets[name].version}"
+
+        def url(path: str) -> str:
+            return posixpath.relpath(f"/graphiql/{path}", base)
+
+        entry = loads((BUILT / "manifest.json").read_text("utf-8"))[ENTRY]
+        values = {
+            "title": title,
+            "endpoint": posixpath.basename(endpoint) or ".",
+            "samples": url("samples.json"),
+            "errors": url("errors.md"),
+            "credentials": " ".join(credentials),
+            "icon": url(ICON.name),
+            "style": url(f"assets/{entry['css'][0]}"),
+            "script": url(f"assets/{entry['file']}"),
+        }
         template = Template((FOLDER / "page.html").read_text(encoding="utf-8"))
-        self._page = template.substitute({name: html.escape(value) for name, value in values.items()})
+        self._page = Template(template.safe_substitute({name: html.escape(value) for name, value in values.items()}))
 
     def page(self, request: Request) -> Response:
         """Answer a browser's GET of the endpoint with the page. The caller has checked that it wants HTML."""
-        return HTMLResponse(self._page, headers=PAGE_HEADERS)
+        nonce = token_urlsafe(16)
+        policy = Template(CONTENT_SECURITY_POLICY).substitute(nonce=nonce)
+        headers = HEADERS | {"Content-Security-Policy": policy}
+        return HTMLResponse(self._page.safe_substitute(nonce=nonce), headers=headers)
 
     def routes(self) -> list[Route]:
-        """Return the routes of the page's files and samples; the page itself belongs to the endpoint's own route."""
+        """Return the routes of the page's files; the page itself belongs to the endpoint's own route."""
         return [
-            Route("/graphiql/assets/{name}", self._asset, methods=["GET"]),
+            Route("/graphiql/assets/{name}", self._built, methods=["GET"]),
+            Route(f"/graphiql/{ICON.name}", lambda request: _asset(ICON).response(request), methods=["GET"]),
+            Route("/graphiql/errors.md", lambda request: _asset(ERRORS).response(request), methods=["GET"]),
             Route("/graphiql/samples.json", self._samples.response, methods=["GET"]),
         ]
 
     # Not `async`: Starlette then runs it in a thread, where the compression does not hold up other requests.
-    def _asset(self, request: Request) -> Response:
-        asset = self._assets.get(request.path_params["name"])
-        return Response("Not found", status_code=404) if asset is None else asset.response(request)
+    def _built(self, request: Request) -> Response:
+        file = self._files.get(request.path_params["name"])
+        if file is None:
+            return Response("Not found", status_code=404)
+        return _asset(file).response(request, is_immutable=True)  # its name has a hash of its contents

@@ -1,0 +1,140 @@
+"""What a compiled query selects of a page of records: the page, and everything else of its connection.
+
+The listing finds the page, as the field's own resolver does for graphql-core. The records are serialized as those of
+any other compiled field, each text stored for the next page that has the same record.
+"""
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from inspect import isawaitable
+from typing import Any
+
+import msgspec
+
+from engine.arguments import Arguments
+from engine.connection_parts import Constant, Edges, Executed, Nodes, Part, Resolved
+from engine.fallbacks import NotCompiled, Reason
+from engine.lookup import ListedRecord, Listing
+from engine.run import Failure, Keys, Run, raise_if_not_compiled
+from engine.serializer import Row, resolve, row_text
+
+
+@dataclass(slots=True)
+class Page:
+    """A page that was found."""
+
+    connection: Any
+    cursors: Sequence[str]
+    resolved: dict[str, Any]
+    """The values of `Resolved` and `Executed` parts by their keys, or why there are none."""
+    rows: dict[tuple[str, ...], list[Row]]
+    """The records by the keys of the part that shows them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """What is selected of a page."""
+
+    listing: Listing
+    arguments: Arguments
+    parts: list[Part]
+
+    async def find(self, run: Run, keys: Keys, arguments: Mapping[str, Any], *parent: Any) -> Page | None:
+        """Return the page, and all that is to be resolved of it; raises the field's error."""
+        connection = await self.listing.find(run.context, *parent, **arguments)
+        if connection is None:
+            return None
+        records = self.listing.records(connection)
+        page = Page(connection, (), {}, {at: [_row(one) for one in records] for at, _ in self._nodes()})
+        if any(isinstance(part, Edges) for part in self.parts):
+            page.cursors = self.listing.cursors(connection)
+        waiting = [resolve(page.rows[at], part.serializers, run, _keys(keys, at)) for at, part in self._nodes()]
+        for part in self.parts:
+            if isinstance(part, Resolved):
+                page.resolved[part.key] = _value(part.of, connection, run, [*keys, part.key])
+            elif isinstance(part, Executed):
+                page.resolved[part.key] = _value(part.executed.of, connection, run, [*keys, part.key])
+        names = [key for key, value in page.resolved.items() if isawaitable(value)]
+        found = await asyncio.gather(*waiting, *[page.resolved[key] for key in names], return_exceptions=True)
+        for error in found[: len(waiting)]:
+            if error is not None:
+                raise error
+        page.resolved.update(zip(names, found[len(waiting) :], strict=True))
+        return page
+
+    def text(self, page: Page, run: Run, keys: Keys) -> bytes:
+        """Return the JSON. Raises `LimitExceeded`, and `NotCompiled` for what graphql-core refuses."""
+        return _object([(part.key, self._part(part, page, run, [*keys, part.key])) for part in self.parts], run)
+
+    def _nodes(self) -> Iterator[tuple[tuple[str, ...], Nodes]]:
+        for part in self.parts:
+            if isinstance(part, Nodes):
+                yield (part.key,), part
+            elif isinstance(part, Edges):
+                yield from [((part.key, one.key), one) for one in part.parts if isinstance(one, Nodes)]
+
+    def _part(self, part: Part, page: Page, run: Run, keys: Keys) -> bytes:
+        match part:
+            case Constant():
+                return part.text
+            case Nodes():
+                run.size.add(1 + (len(page.rows[part.key,]) or 1))
+                told = (part.serializers, run, part.positions, keys)
+                return b"[%b]" % b",".join([row_text(row, *told, at) for at, row in enumerate(page.rows[part.key,])])
+            case Edges():
+                run.size.add(1 + (len(page.cursors) or 1))
+                return b"[%b]" % b",".join(
+                    [self._edge(part, page, index, run, [*keys, index]) for index in range(len(page.cursors))]
+                )
+            case Resolved() | Executed():
+                return _resolved(part, page.resolved[part.key], run, keys)
+        raise NotCompiled(Reason.SELECTION)
+
+    def _edge(self, edges: Edges, page: Page, index: int, run: Run, keys: Keys) -> bytes:
+        texts = []
+        for part in edges.parts:
+            match part:
+                case Constant():
+                    text = part.text
+                case Nodes():
+                    row = page.rows[edges.key, part.key][index]
+                    text = row_text(row, part.serializers, run, part.positions, keys, part.key)
+                case _:
+                    text = msgspec.json.encode(page.cursors[index])
+                    run.size.add(len(text))
+            texts.append((part.key, text))
+        return _object(texts, run)
+
+
+def _row(one: ListedRecord) -> Row:
+    return Row(one.source, one.record, one.read_at)
+
+
+def _keys(keys: Keys, at: tuple[str, ...]) -> Any:
+    return lambda index: [*keys, at[0], index, *at[1:]]
+
+
+def _value(read: Any, *arguments: Any) -> Any:
+    try:
+        return read(*arguments)
+    except Exception as error:
+        return error
+
+
+def _resolved(part: Resolved | Executed, value: Any, run: Run, keys: Keys) -> bytes:
+    if isinstance(value, Exception):
+        raise_if_not_compiled(value)
+        run.failures.append(Failure(value, keys, part.positions))
+        value = None
+    if isinstance(part, Executed):
+        text = part.executed.text(value, run, keys)
+    else:
+        text = msgspec.json.encode(part.serializer.complete(value, run.size))
+    run.size.add(len(text))
+    return text
+
+
+def _object(texts: list[tuple[str, bytes]], run: Run) -> bytes:
+    run.size.add(sum([len(key) + 4 for key, _ in texts]) + 1)
+    return b"{%b}" % b",".join([b'"%b":%b' % (key.encode(), text) for key, text in texts])

@@ -1,0 +1,87 @@
+"""Fields of records that have resolvers of their own, and what gives their values (`engine.serializer.ResolvedField`).
+
+A page of records within a record is a third kind: `engine/compiled_listing.py`.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from inspect import isawaitable
+from typing import Any
+
+import msgspec
+import orjson
+from graphql import GraphQLNonNull, get_named_type
+
+from engine.fallbacks import NotCompiled, Reason
+from engine.lookup import KnownField
+from engine.run import Keys, Run
+from engine.selected import Collect, SelectedField, check_open, positions
+
+
+@dataclass(frozen=True, slots=True)
+class FieldOfContext:
+    """A field that needs nothing but the context, the source's name and the record."""
+
+    selected: SelectedField
+    known: KnownField
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Its place in the record's JSON."""
+        return self.selected.keys
+
+    @property
+    def positions(self) -> list[int]:
+        """Where it stands in the text that was compiled."""
+        return positions(self.selected.details)
+
+    def request(self, source: str, record: Any, run: Run, _keys: Keys) -> Any:
+        """Return its value."""
+        return self.known(run.context, source, record)
+
+    def text(self, outcome: Any, _run: Run, _keys: Keys) -> bytes:
+        """Return its JSON."""
+        return msgspec.json.encode(outcome)
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutedField:
+    """A field that graphql-core executes, on the object that clients would see of the record."""
+
+    selected: SelectedField
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Its place in the record's JSON."""
+        return self.selected.keys
+
+    @property
+    def positions(self) -> list[int]:
+        """Where it stands in the text that was compiled."""
+        return positions(self.selected.details)
+
+    def request(self, _source: str, record: Any, run: Run, keys: Keys) -> Any:
+        """Have it executed."""
+        if not self.selected.has_parent(record):
+            return None
+        return self.of(self.selected.parents[-1].of(record), run, keys)
+
+    def of(self, parent: Any, run: Run, keys: Keys) -> Any:
+        """Return its value on an object as graphql-core completes it, or a task for that."""
+        found = run.executed(self.selected, parent, keys)
+        return asyncio.ensure_future(found) if isawaitable(found) else found
+
+    def text(self, outcome: Any, _run: Run, _keys: Keys) -> bytes:
+        """Return its JSON."""
+        try:
+            return orjson.dumps(outcome)
+        except TypeError:  # what orjson does not write, such as an integer beyond 64 bits
+            raise NotCompiled(Reason.VALUE) from None
+
+
+def executed_field(selected: SelectedField, collect: Collect) -> ExecutedField:
+    """Return a field that graphql-core executes; raises `NotCompiled`."""
+    if isinstance(selected.field.type, GraphQLNonNull):  # without a value it would take more than itself away
+        raise NotCompiled(Reason.SELECTION)
+    check_open(get_named_type(selected.field.type), selected.details, collect)
+    return ExecutedField(selected)

@@ -1,0 +1,160 @@
+"""What serializes the records of one source for one selection, and what its fields with resolvers have to do with it.
+
+The text of a record is stored. A field with a resolver of its own (`ResolvedField`) may be another each time: the text
+has a mark in its place, a number between two bytes of 0, which are nowhere else in JSON.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from inspect import isawaitable
+from typing import Any, Protocol
+
+import msgspec
+
+from engine.answer_size import AnswerSize
+from engine.run import Failure, Keys, Run, raise_if_not_compiled
+from engine.serialization_cache import SerializationCache
+
+
+class ResolvedField(Protocol):
+    """A field of a record that has a resolver of its own."""
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Its place in the record's JSON."""
+        ...
+
+    @property
+    def positions(self) -> list[int]:
+        """Where it stands in the text that was compiled."""
+        ...
+
+    def request(self, source: str, record: Any, run: Run, keys: Keys) -> Any:
+        """Return what `text` takes, or an awaitable of that. `keys` are the field's place in the answer."""
+        ...
+
+    def text(self, outcome: Any, run: Run, keys: Keys) -> bytes:
+        """Return its JSON. What is asked of `run.size` is counted with the record."""
+        ...
+
+
+def mark(number: int) -> msgspec.Raw:
+    """Return what stands in a text for a field with this number."""
+    return msgspec.Raw(b"\0%d\0" % number)
+
+
+@dataclass(frozen=True, slots=True)
+class Serializer:
+    """Serializes records of one source, for one selection."""
+
+    to_object: Callable[[Any, datetime | None], Any]
+    """Generated (`engine/codegen.py`): makes what is encoded as the JSON of a record that was read at a time."""
+    repeats: bool
+    """Whether that may hold one value several times."""
+    tells_age: bool
+    """Whether it holds the time."""
+    serialization_cache: SerializationCache
+    number: int
+    resolved: tuple[ResolvedField, ...] = ()
+
+    def complete(self, record: Any, size: AnswerSize, read_at: datetime | None = None) -> Any:
+        """Return the object that is encoded as the record's JSON; raises `LimitExceeded`."""
+        completed = self.to_object(record, read_at)
+        if self.repeats:  # else it is no longer than what the source sent
+            size.check(completed)
+        return completed
+
+    def complete_cached(self, record: Any, size: AnswerSize, read_at: datetime | None = None) -> bytes:
+        """Return a record's JSON, which is stored for the next time. One record is always read at the same time."""
+        known = self.serialization_cache.get(self.number, record)
+        if known is not None:
+            return known
+        return self.serialization_cache.store(self.number, record, self.complete(record, size, read_at))
+
+
+Serializers = Mapping[str, Serializer]
+"""By the source's name."""
+
+
+@dataclass(slots=True)
+class Row:
+    """A record, None or an exception, at its place in a list; `is_kept`: the same object is likely to come again."""
+
+    source: str
+    record: Any
+    read_at: datetime | None = None
+    is_kept: bool = True
+    outcomes: list[Any] | None = None
+    """Of its fields with resolvers."""
+
+
+async def resolve(rows: Sequence[Row], serializers: Serializers, run: Run, keys: Callable[[int], Keys]) -> None:
+    """Ask for what the fields with resolvers give; `keys` are a row's place in the answer by its index."""
+    if not any(one.resolved for one in serializers.values()):
+        return
+    for index, row in enumerate(rows):
+        if row.record is not None and not isinstance(row.record, Exception):
+            row.outcomes = [
+                _requested(one, row, run, [*keys(index), *one.keys]) for one in serializers[row.source].resolved
+            ]
+    waiting = [
+        (row.outcomes, number)
+        for row in rows
+        if row.outcomes
+        for number, outcome in enumerate(row.outcomes)
+        if isawaitable(outcome)
+    ]
+    if waiting:
+        found = await asyncio.gather(*[outcomes[number] for outcomes, number in waiting], return_exceptions=True)
+        for (outcomes, number), outcome in zip(waiting, found, strict=True):
+            outcomes[number] = outcome
+
+
+def _requested(one: ResolvedField, row: Row, run: Run, keys: Keys) -> Any:
+    try:
+        return one.request(row.source, row.record, run, keys)
+    except Exception as error:
+        return error
+
+
+def row_text(
+    row: Row, serializers: Serializers, run: Run, positions: list[int], keys: Keys, *further: str | int
+) -> bytes:
+    """Return the JSON of a row, and count its bytes. Its place in the answer is `keys`, and then the `further` ones."""
+    record, size = row.record, run.size
+    if isinstance(record, Exception):
+        raise_if_not_compiled(record)
+        run.failures.append(Failure(record, [*keys, *further], positions))
+        record = None
+    if record is None:
+        size.add(len(b"null"))
+        return b"null"
+    serializer = serializers[row.source]
+    if row.is_kept:
+        text = serializer.complete_cached(record, size, row.read_at)
+    else:
+        text = msgspec.json.encode(serializer.complete(record, size, row.read_at))
+    if row.outcomes:
+        text = _filled(text, serializer.resolved, row.outcomes, run, [*keys, *further])
+    size.add(len(text))
+    return text
+
+
+def _filled(text: bytes, fields: Sequence[ResolvedField], outcomes: list[Any], run: Run, keys: Keys) -> bytes:
+    """Return a text with what its marks stand for."""
+    pieces = text.split(b"\0")
+    before = run.size.bytes
+    for place in range(1, len(pieces), 2):
+        number = int(pieces[place])
+        one, outcome = fields[number], outcomes[number]
+        at = [*keys, *one.keys]
+        if isinstance(outcome, BaseException):
+            raise_if_not_compiled(outcome)
+            run.failures.append(Failure(outcome, at, one.positions))
+            pieces[place] = b"null"
+        else:
+            pieces[place] = one.text(outcome, run, at)
+    run.size.bytes = before
+    return b"".join(pieces)

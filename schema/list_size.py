@@ -1,0 +1,47 @@
+"""`@listSize`: what a gateway that counts costs may expect of a list (https://specs.apollo.dev/cost/v0.1).
+
+The directive has a link of its own, since federation imports it from version 2.9 on, which is newer than composers in
+use know (`schema.federation.VERSION`).
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import strawberry
+from strawberry.federation.schema_directives import Link
+from strawberry.schema_directive import Location
+
+from engine.lookup import PageSize
+
+LINK: Final = Link(url="https://specs.apollo.dev/cost/v0.1", import_=["@listSize"])  # type: ignore[list-item] # a name alone
+
+
+@strawberry.schema_directive(
+    locations=[Location.FIELD_DEFINITION],
+    name="listSize",
+    description="How long a list is (https://specs.apollo.dev/cost/v0.1).",
+)
+class ListSize:
+    """How long a list is: as long as one of its arguments says, else as assumed."""
+
+    assumed_size: int | None = strawberry.directive_field(name="assumedSize", default=strawberry.UNSET)
+    slicing_arguments: list[str] | None = strawberry.directive_field(name="slicingArguments", default=strawberry.UNSET)
+    sized_fields: list[str] | None = strawberry.directive_field(name="sizedFields", default=strawberry.UNSET)
+    require_one_slicing_argument: bool | None = strawberry.directive_field(
+        name="requireOneSlicingArgument", default=True
+    )
+
+
+def page_of(size: PageSize, arguments: Sequence[str]) -> ListSize:
+    """Return the directive of a connection: the engine's limits count its records likewise."""
+    return ListSize(
+        assumed_size=size.default,
+        slicing_arguments=list(arguments),
+        sized_fields=["edges", "nodes"],
+        require_one_slicing_argument=False,
+    )
+
+
+def at_most(number: int) -> ListSize:
+    """Return the directive of a list with an item for each id that it is given."""
+    return ListSize(assumed_size=number, require_one_slicing_argument=False)

@@ -1,0 +1,84 @@
+"""Where a store is, a file or a server, and what differs between the two."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import URL, Connection, Engine, exc, make_url, text
+
+from store import postgresql, sqlite
+from store.errors import StoreUnavailable
+from store.migrations.upgrade import UnknownSchemaError, found_version, upgrade
+
+
+@dataclass(slots=True)
+class Location:
+    """An engine, what a message calls the place it leads to, and the file, where it is one."""
+
+    engine: Engine
+    name: str
+    path: Path | None = None
+    _known: tuple[sqlite.Identity, sqlite.Identity] = (None, None)
+
+    def prepare(self, connection: Connection) -> None:
+        """Make the tables or bring them up to date, in the transaction under way; raises StoreUnavailable."""
+        self._refuse_damage(connection)
+        try:
+            upgrade(connection)
+        except UnknownSchemaError as error:
+            raise StoreUnavailable(f"{self.name} {error}") from None
+
+    def check(self) -> None:
+        """See whether the store could be opened, and change nothing; raises StoreUnavailable, and what drivers do."""
+        with self.engine.connect() as connection:
+            self._refuse_damage(connection)
+            try:
+                version = found_version(connection)
+            except UnknownSchemaError as error:
+                raise StoreUnavailable(f"{self.name} {error}") from None
+            if self.path is None and connection.scalar(text("SHOW transaction_read_only")) == "on":
+                raise StoreUnavailable(postgresql.in_words(self.engine.url, postgresql.READ_ONLY_NOW))
+            may_create = text("SELECT has_schema_privilege(current_schema(), 'CREATE')")
+            if self.path is None and version is None and not connection.scalar(may_create):
+                raise StoreUnavailable(postgresql.in_words(self.engine.url, postgresql.DENIED))
+
+    def protect(self) -> None:
+        """Make the file, or see that it is a store of ours; raises StoreUnavailable."""
+        if self.path is not None:
+            sqlite.inspect(self.path)
+            file_, log = sqlite.identities(self.path)
+            if log is not None and log == self._known[1] and file_ != self._known[0]:
+                sqlite.remove_log(self.path)
+            sqlite.protect(self.path)
+            self._known = sqlite.identities(self.path)
+
+    def has_moved(self) -> bool:
+        """Return whether the file was deleted or replaced: what is open still leads to the one that was there."""
+        if self.path is None:
+            return False
+        found = sqlite.identities(self.path)
+        if found[0] != self._known[0]:
+            return True
+        self._known = found  # its log is another one from time to time
+        return False
+
+    def is_mistake(self, error: exc.DBAPIError, *, writes: bool) -> bool:
+        """Return whether a statement of ours is wrong, and not the database away."""
+        return postgresql.is_mistake(error, writes=writes) if self.path is None else sqlite.is_mistake(error)
+
+    def reason(self, error: exc.DBAPIError) -> str:
+        """Return in one line why the store cannot be used."""
+        return postgresql.reason(self.engine.url, error) if self.path is None else sqlite.reason(error)
+
+    def _refuse_damage(self, connection: Connection) -> None:
+        if self.path is not None and (damage := sqlite.check(connection)):
+            raise StoreUnavailable(f"{self.name} {damage}")
+
+
+def server(url: str | URL, connections: int, limits: str = postgresql.SESSION) -> Location:
+    """Return a database of PostgreSQL."""
+    return Location(postgresql.make_engine(make_url(url), connections, limits), "the database")
+
+
+def file(path: Path, connections: int) -> Location:
+    """Return a file of SQLite; `protect` makes it."""
+    return Location(sqlite.make_engine(path, connections), str(path), path)

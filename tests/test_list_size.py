@@ -1,0 +1,52 @@
+"""`schema.list_size`: what gateways are told of how long lists are is what the limits count."""
+
+from typing import Any
+
+from graphql import GraphQLInterfaceType, GraphQLObjectType, get_named_type
+
+from schema import build_schema
+from schema.execution import RECORDS
+from schema.list_size import ListSize
+from schema.lookups import LONGEST_LIST
+
+
+def sizes() -> dict[str, ListSize]:
+    """Return the directives by the coordinates of their fields."""
+    types: Any = build_schema()._schema.type_map
+    return {
+        f"{type_.name}.{name}": directive
+        for type_ in types.values()
+        if isinstance(type_, GraphQLObjectType | GraphQLInterfaceType)
+        for name, field in type_.fields.items()
+        if (definition := field.extensions.get("strawberry-definition"))
+        for directive in definition.directives
+        if isinstance(directive, ListSize)
+    }
+
+
+def test_pages_are_as_long_as_the_limits_count_them() -> None:
+    found = sizes()
+    pages = {f"Query.{name}": listing for name, listing in RECORDS.listings.items()}
+    pages["OpportunityCustomer.opportunities"] = RECORDS.nested_listings["opportunities"]
+    for coordinates, listing in pages.items():
+        directive = found.pop(coordinates)
+        assert directive.assumed_size == listing.size.default
+        assert {*(directive.slicing_arguments or ())} <= {"first", "last"}
+        assert directive.require_one_slicing_argument is False
+    assert {one.assumed_size for one in found.values()} == {LONGEST_LIST}
+
+
+def test_a_page_is_sized_by_every_argument_that_the_limits_read() -> None:
+    types: Any = build_schema()._schema.type_map
+    for coordinates, directive in sizes().items():
+        type_, name = coordinates.split(".")
+        field = types[type_].fields[name]
+        sliced = {argument for argument in ("first", "last") if argument in field.args}
+        assert sliced == {*(directive.slicing_arguments or ())}
+        for inner in directive.sized_fields or ():
+            assert inner in get_named_type(field.type).fields
+
+
+def test_every_list_of_records_by_id_has_its_size() -> None:
+    lists = {f"Query.{name}" for name, lookup in RECORDS.lookups.items() if lookup.is_list} - {"Query._entities"}
+    assert lists <= sizes().keys()

@@ -1,0 +1,57 @@
+"""Files of the pages for browsers: in memory, compressed where that is taken, not sent again to who has them."""
+
+import gzip
+import hashlib
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from web.header_values import names_etag
+
+SHARED_HEADERS: Final = {"X-Content-Type-Options": "nosniff", "Cross-Origin-Resource-Policy": "same-origin"}
+
+PAGE_HEADERS: Final = SHARED_HEADERS | {
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+    "Cache-Control": "no-store",
+}
+"""Those of a page itself, beside its Content-Security-Policy."""
+
+
+@dataclass(frozen=True)
+class Asset:
+    """A file in memory, with its hash as the version."""
+
+    content_type: str
+    body: bytes
+    version: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "version", hashlib.sha256(self.body).hexdigest()[:16])
+
+    @cached_property
+    def gzipped(self) -> bytes:
+        """The body compressed, on first use: that of GraphiQL's editor takes some tenths of a second."""
+        return gzip.compress(self.body, compresslevel=6, mtime=0)
+
+    def response(self, request: Request, *, is_immutable: bool = False) -> Response:
+        """Answer with the body, compressed where the client takes it, or with 304 if the client has it.
+
+        `is_immutable`: the address that was asked for will never have another body.
+        """
+        is_packed = self.content_type.startswith("font/")  # WOFF2 is compressed as it is
+        compress = not is_packed and "gzip" in request.headers.get("accept-encoding", "")
+        etag = f'"{self.version}{"-gzip" if compress else ""}"'
+        headers = SHARED_HEADERS | {
+            "ETag": etag,
+            "Vary": "Accept-Encoding",
+            "Cache-Control": "public, max-age=31536000, immutable" if is_immutable else "no-cache",
+        }
+        if names_etag(request.headers.get("if-none-match", ""), etag):
+            return Response(status_code=304, headers=headers)
+        if compress:
+            headers["Content-Encoding"] = "gzip"
+        return Response(self.gzipped if compress else self.body, headers=headers, media_type=self.content_type)

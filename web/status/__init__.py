@@ -1,0 +1,1 @@
+"""The status page: how the server and its sources stand, for people."""
