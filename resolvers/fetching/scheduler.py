@@ -7,6 +7,7 @@ others are queued. There is one scheduler for each source, shared by all request
 runs in an empty context, or the log would show the request id of one.
 """
 
+import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from time import monotonic
 from weakref import ref
@@ -25,10 +26,11 @@ from resolvers.fetching.diagnostics import Diagnostics
 from resolvers.fetching.dispatcher import Dispatcher
 from resolvers.fetching.fair_queue import PENDING, KeyRequest, Waiter
 from resolvers.fetching.record_cache import Entry, RecordCache
-from resolvers.fetching.record_store import RecordStore, copies, instead_of_failures
+from resolvers.fetching.record_store import RecordStore, fresh, instead_of_failures
 from resolvers.fetching.upstream_context import Stale, UpstreamContext, Usage
 from resolvers.resilience.concurrency_limiter import ConcurrencyLimiter
 from resolvers.resilience.rate_limiter import RateLimiter
+from resolvers.resilience.shared_limits import SharedLimits
 from resolvers.resilience.transport import Transport, TransportSettings
 from resolvers.source import Client, FetchCustomer, Listing, Outcome, Record, Source, SourceSettings
 from resolvers.telemetry import NotSent, Telemetry
@@ -41,8 +43,7 @@ NO_STALE_ANSWER = (UpstreamUnauthorized, UpstreamForbidden)
 class Scheduler:
     """Fetches the records of one source.
 
-    `customers` fetches their customers in the same way, where records do not have their names. `is_stored_first`:
-    what the record store has is not asked of the source.
+    `customers` fetches their customers in the same way, where records do not have their names.
     """
 
     def __init__(
@@ -51,10 +52,8 @@ class Scheduler:
         cache: RecordCache,
         *,
         customers: "Scheduler | None" = None,
-        is_stored_first: bool = False,
     ) -> None:
         self.customers = customers
-        self._is_stored_first = is_stored_first
         self.source = client.transport.source
         self._client = client
         self._cache = cache
@@ -109,19 +108,32 @@ class Scheduler:
         """Let the cache know of a whole record that a list had; with `adds` also where it has none of that id."""
         self._cache.refresh(source_id, record, age_seconds=age_seconds, adds=adds)
 
+    def forget(self, source_id: str, *, age_seconds: float) -> None:
+        """Let the cache forget a record that is older than that: another process has a newer one."""
+        self._cache.forget(source_id, age_seconds=age_seconds)
+
     async def fetch_many(self, ids: Sequence[str], operation: UpstreamContext) -> list[Outcome]:
         """Return one outcome for each of the distinct ids, in order, by the operation's deadline.
 
         Errors are outcomes, not raised. When the caller is cancelled, ids that nobody else waits for are not fetched.
         """
-        if not self._is_stored_first or self.record_store is None or operation.wants_fresh:
+        if self.record_store is None or not self.record_store.has_fresh or operation.wants_fresh:
             return await self._fetch_many(ids, operation)
-        stored = await copies(self.record_store, ids)
+        unasked = [one for one in ids if one not in self._key_requests]
+        stored = await fresh(self.record_store, unasked, self._cache.fresh_seconds) if unasked else {}
         for source_id, (record, age_seconds) in stored.items():
             self.offer(source_id, record, age_seconds=age_seconds, adds=True)
-        missing = [one for one in ids if one not in stored]
-        fetched = dict(zip(missing, await self._fetch_many(missing, operation), strict=True)) if missing else {}
-        return [stored[one][0] if one in stored else fetched[one] for one in ids]
+        found: dict[str, Outcome] = {source_id: record for source_id, (record, _) in stored.items()}
+        for source_id in ids:
+            if source_id not in found and (entry := self._cache.fresh(source_id)) is not None:
+                found[source_id] = entry.record  # which came meanwhile
+        usage = operation.usage(self.source)
+        usage.keys += len(found)
+        usage.cached += len(found)
+        missing = [one for one in ids if one not in found]
+        if missing:
+            found |= zip(missing, await self._fetch_many(missing, operation), strict=True)
+        return [found[one] for one in ids]
 
     async def _fetch_many(self, ids: Sequence[str], operation: UpstreamContext) -> list[Outcome]:
         usage = operation.usage(self.source)
@@ -250,10 +262,20 @@ def open_scheduler(
     telemetry: Telemetry,
     *,
     clock: Callable[[], float] = monotonic,
+    shared_limits: SharedLimits | None = None,
     tracer: Tracer | None = None,
 ) -> Scheduler:
-    """Return the scheduler of a source that has credentials. `clock`, in seconds, is that of all its parts."""
-    rate_limiter = RateLimiter(source.name, source.rates if settings.rationed else (), clock=clock)
+    """Return the scheduler of a source that has credentials. `clock`, in seconds, is that of all its parts.
+
+    `shared_limits`, where other processes share the source's limits, has to run as long as the scheduler is used.
+    """
+    rate_limiter = RateLimiter(
+        source.name,
+        source.rates if settings.rationed else (),
+        clock=clock,
+        sleep=shared_limits.sleep if shared_limits else asyncio.sleep,
+        slices=shared_limits,
+    )
     concurrency_limiter = ConcurrencyLimiter(settings.concurrency or source.concurrency)
     transport = Transport(
         source.name,
@@ -262,11 +284,12 @@ def open_scheduler(
         telemetry,
         concurrency_limiter=concurrency_limiter,
         rate_limiter=rate_limiter,
+        shared_limits=shared_limits,
         clock=clock,
         tracer=tracer,
     )
     client, customers = source.open(settings, transport), None
     if client.fetch_customer is not None:
         cache = RecordCache(cache_settings(settings), clock=clock)
-        customers = Scheduler(CustomerClient(client, client.fetch_customer), cache, is_stored_first=True)
+        customers = Scheduler(CustomerClient(client, client.fetch_customer), cache)
     return Scheduler(client, RecordCache(settings, clock=clock), customers=customers)
