@@ -1,5 +1,6 @@
 """Every setting of the server, from the environment and `.env`, read and checked before anything starts."""
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from io import StringIO
@@ -42,11 +43,12 @@ NOTHING_CONFIGURED = (
 
 
 class ServerSettings(Settings, frozen=True, kw_only=True):
-    """Where and how this server listens."""
+    """Where and how this server listens, and in how many processes: `workers` each of so many `replicas`."""
 
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535)] = 8000
     graphiql: bool | None = None
+    board: bool | None = None
     upstream_cost: bool = False
     error_docs_url: str | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -55,6 +57,13 @@ class ServerSettings(Settings, frozen=True, kw_only=True):
     metrics: bool = False
     status_page: bool = False
     shutdown_delay_seconds: Annotated[float, Meta(ge=0, le=600)] = 3.0
+    workers: Annotated[int, Meta(ge=1, le=100)] = 1
+    replicas: Annotated[int, Meta(ge=1, le=1_000)] = 1
+
+    @property
+    def share(self) -> float:
+        """This process's part of a source's ration, while it cannot agree with the others."""
+        return 1 / (self.workers * self.replicas)
 
     def problems(self) -> Iterable[str]:
         """Yield what is malformed."""
@@ -90,6 +99,10 @@ class StoreSettings(Settings, frozen=True, kw_only=True):
         """A path, a database's URL, or None for a store in memory."""
         return self.store_url.reveal() if self.store_url else None
 
+    def current_url(self) -> str | None:
+        """Return the address as it is at this moment: its user and password may be replaced."""
+        return self.address
+
     def problems(self) -> Iterable[str]:
         """Yield what cannot be the address of a store."""
         if fault := problem_with(self.address):
@@ -124,6 +137,8 @@ class AllSettings:
                 problems.append(NOTHING_CONFIGURED)
         if self.security.general:  # or else nobody knows what it allows
             problems += self.security.insecure_urls(filter(None, (self.security.jwt, *self.sources.values())))
+        if self.server and self.store:
+            problems += self.several_processes(self.server.workers, self.server.replicas, "WORKERS, REPLICAS")
         structs: list[type[Settings]] = [
             ServerSettings,
             TransportSettings,
@@ -140,6 +155,25 @@ class AllSettings:
         self.otel_variables = {name: text for name, text in variables.items() if name.startswith("OTEL_")}
         if problems:
             raise BadSettings(problems)
+
+    def several_processes(self, workers: int, replicas: int, named: str) -> Iterable[str]:
+        """Yield why so many processes cannot be; `named` is what asks for them."""
+        if workers * replicas == 1:
+            return
+        if self.demo:
+            yield f"{named}: the demo runs in one process: each would have simulated sources of its own"
+        elif not self.shares_store:
+            yield (
+                f"{named}: several processes would each use the whole of the sources' rations; they share them through "
+                "a store in PostgreSQL: set STORE_URL=postgresql+psycopg://user@host/database"
+            )
+        elif workers > 1 and not hasattr(os, "fork"):
+            yield f"{named}: this system cannot fork processes"
+
+    @property
+    def shares_store(self) -> bool:
+        """Whether the store is one that several processes share."""
+        return self.has_store and kind_of(self.store.address) == "postgresql"
 
     @property
     def all(self) -> list[Settings]:
@@ -194,7 +228,14 @@ class AllSettings:
     @property
     def shows_graphiql(self) -> bool:
         """Whether a browser gets GraphiQL: as GRAPHIQL says, else everywhere but in production."""
-        asked = self.server.graphiql
+        return self._shows(self.server.graphiql)
+
+    @property
+    def shows_board(self) -> bool:
+        """Whether there is the board: as BOARD says, else everywhere but in production."""
+        return self._shows(self.server.board)
+
+    def _shows(self, asked: bool | None) -> bool:
         return not self.security.general.production if asked is None else asked
 
 

@@ -15,13 +15,12 @@ from typing import Final
 
 from msgspec import structs
 
+from httpserver.hangup import Terminal
 from resolvers.secret_files import SecretFiles
 from resolvers.settings import BadSettings, Secret, Settings, file_of, is_secret, read_secret, variables
 
 LOOK_SECONDS: Final = 1.0
 """Between two looks at the files."""
-
-_STDIN: Final = 0
 
 logger: Final = logging.getLogger("opportunity_graph.rotation")
 
@@ -122,7 +121,7 @@ def _log_refused(faults: Iterable[str]) -> None:
 async def rotating(rotation: Rotation) -> AsyncIterator[None]:
     """Have secrets read anew until the block ends: at SIGHUP, and when their files change."""
     loop = asyncio.get_running_loop()
-    is_at_terminal = os.isatty(_STDIN)
+    terminal = Terminal()
     timer: asyncio.TimerHandle | None = None
 
     def look() -> None:
@@ -131,7 +130,7 @@ async def rotating(rotation: Rotation) -> AsyncIterator[None]:
         rotation.look()
 
     def on_hangup() -> None:
-        if is_at_terminal and not os.isatty(_STDIN):  # it was closed, and nobody is left who could stop the server
+        if terminal.is_closed:
             os.kill(os.getpid(), signal.SIGTERM)
             return
         rotation.read_anew()

@@ -6,14 +6,16 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from time import perf_counter
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, exc, make_url
 
 from store import location, memory, postgresql, sqlite
 from store.errors import StoreUnavailable as StoreUnavailable
 from store.location import Location
+from store.notices import CHANGED, notify
 from store.outages import Outages, Use
+from store.queries import Query, Values
 from store.sequence import current, raise_above, taken
 from store.threads import Threads
 
@@ -44,6 +46,9 @@ class Database:
     StoreUnavailable.
     """
 
+    is_shared = False
+    """Whether other processes, on other machines even, may use the store."""
+
     def __init__(self, location: Location, *, threads: int, patience_seconds: float = PATIENCE_SECONDS) -> None:
         self.sequence = 0
         self.is_current = True
@@ -53,25 +58,38 @@ class Database:
         self._location = location
         self._lost: str | None = None
         self._engine = engine = location.engine
-        is_server = location.path is None
+        self.is_shared = is_server = location.path is None
         self._reading = engine.execution_options(**postgresql.READ_ONLY) if is_server else engine
         self._writing = engine.execution_options(begin="IMMEDIATE")
         self._readers = Threads(threads, "store-reader")
         self._writer = Threads(min(threads, 1), "store-writer")
-        self._at_once = self._readers if is_server else Threads(0, "")
+        self._direct = location.direct_reads()
+        self._is_server = is_server
         self.patience_seconds = patience_seconds
         self.on_work: OnWork | None = None
         """Is told of each call, when it has ended: what it was (`read`, `short read` or `write`), the seconds that it
         took with the time in the queue, and whether the store was unavailable."""
 
-    async def read(self, work: Callable[[Connection], T], *, is_short: bool = False) -> T:
-        """Return what the work returns.
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """Return what the work returns."""
+        return await self._run("read", self._readers, partial(self._read, work), Use.READ)
 
-        `is_short`: it takes a millisecond or so, whatever is stored. In a store of this machine it is then done at
-        once, in the caller's thread: two threads that take turns at every row take twice as long for it.
+    async def fetch(self, query: Query, values: Values) -> list[tuple[Any, ...]]:
+        """Return the rows of a query that takes a millisecond or so, whatever is stored.
+
+        In a store of this machine it is done at once, in the caller's thread: two threads that take turns at every row
+        take twice as long for it. Where a file is kept by another process, a thread waits for it.
         """
-        threads, kind = (self._at_once, "short read") if is_short else (self._readers, "read")
-        return await self._run(kind, threads, partial(self._read, work), Use.READ)
+        text, parameters = query.text(self._engine.dialect, values)
+        if not self._is_server and self._lost is None:
+            started = perf_counter()
+            if (rows := self._direct.fetch(text, parameters)) is not None:
+                if self.on_work is not None:
+                    self.on_work("short read", perf_counter() - started, False)
+                if self.outages is not None:
+                    self.outages.worked(Use.READ)
+                return rows
+        return await self._run("short read", self._readers, partial(self._fetch, text, parameters), Use.READ)
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """Return what the work returns, when it is committed."""
@@ -99,6 +117,7 @@ class Database:
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSING_SECONDS):
                 await asyncio.gather(self._readers.stop(), self._writer.stop())
+            self._direct.close()
             self._engine.dispose()
 
     async def _run(self, kind: str, threads: Threads, work: Callable[[], T], use: Use) -> T:
@@ -139,6 +158,7 @@ class Database:
             self.outages.failed(use, reason)
 
     def _reopen(self) -> None:
+        self._direct.close()  # nobody reads by it until this is over
         self._engine.dispose()  # what is in use is closed when it is given back
         try:
             self._location.protect()
@@ -155,6 +175,11 @@ class Database:
         with self._reading.connect() as connection:
             return work(connection)
 
+    def _fetch(self, text: str, parameters: Any) -> list[tuple[Any, ...]]:
+        if self._is_server and (rows := self._direct.fetch(text, parameters)) is not None:
+            return rows
+        return self._read(lambda connection: [tuple(row) for row in connection.exec_driver_sql(text, parameters)])
+
     def _write(self, work: Callable[[Connection], T]) -> T:
         if self._lost is not None:
             raise StoreUnavailable(self._lost)
@@ -162,6 +187,8 @@ class Database:
             with connection.begin():
                 result = work(connection)
                 number = taken(connection)
+                if number and self.is_shared:
+                    notify(connection, CHANGED)
             self._learn(number)
         return result
 
@@ -197,7 +224,7 @@ async def open_database(
     *,
     threads: int = 2,
     poll_seconds: float = POLL_SECONDS,
-    current_url: Callable[[], str | None] | None = None,
+    current_url: postgresql.CurrentUrl | None = None,
 ) -> AsyncIterator[Database]:
     """Open a store, and make its tables or bring them up to date; it is closed in the end.
 
@@ -210,7 +237,7 @@ async def open_database(
     if problem := problem_with(url):
         raise StoreUnavailable(problem)
     async with AsyncExitStack() as stack:
-        place = _location(url, threads + 2, stack, current_url)  # one writes, and one reads in the caller's thread
+        place = _location(url, threads + 1, stack, current_url)  # one writes
         place.protect()
         database = Database(place, threads=threads)
         stack.push_async_callback(database.close)
@@ -246,10 +273,10 @@ def is_same_store(url: str | None, other: str | None) -> bool:
 
 
 def _location(
-    url: str | None, connections: int, stack: AsyncExitStack, current_url: Callable[[], str | None] | None
+    url: str | None, connections: int, stack: AsyncExitStack, current_url: postgresql.CurrentUrl | None
 ) -> Location:
     if url and "://" in url:
-        return location.server(url, connections, current_url)
+        return location.server(url, connections, current_url=current_url)
     path = Path(url) if url else stack.enter_context(memory.private_folder()) / "deals.db"
     return location.file(path, connections)
 

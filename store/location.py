@@ -1,6 +1,5 @@
 """Where a store is, a file or a server, and what differs between the two."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +8,8 @@ from sqlalchemy import URL, Connection, Engine, exc, make_url, text
 from store import postgresql, sqlite
 from store.errors import StoreUnavailable
 from store.migrations.upgrade import VERSION, UnknownSchemaError, found_version, upgrade
+from store.postgresql import CurrentUrl
+from store.queries import DirectReads
 
 
 @dataclass(slots=True)
@@ -62,6 +63,10 @@ class Location:
             sqlite.protect(self.path)
             self._known = sqlite.identities(self.path)
 
+    def direct_reads(self) -> DirectReads:
+        """Return what reads by single statements, in the driver's own words."""
+        return postgresql.direct_reads(self.engine) if self.path is None else sqlite.direct_reads(self.path)
+
     def has_moved(self) -> bool:
         """Return whether the file was deleted or replaced: what is open still leads to the one that was there."""
         if self.path is None:
@@ -85,9 +90,12 @@ class Location:
             raise StoreUnavailable(f"{self.name} {damage}")
 
 
-def server(url: str | URL, connections: int, current_url: Callable[[], str | None] | None = None) -> Location:
+def server(
+    url: str | URL, connections: int, limits: str = postgresql.SESSION, *, current_url: CurrentUrl | None = None
+) -> Location:
     """Return a database of PostgreSQL; `current_url` as `postgresql.make_engine` has it."""
-    return Location(postgresql.make_engine(make_url(url), connections, current_url), "the database")
+    engine = postgresql.make_engine(make_url(url), connections, limits, current_url=current_url)
+    return Location(engine, "the database")
 
 
 def file(path: Path, connections: int) -> Location:

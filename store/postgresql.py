@@ -7,6 +7,7 @@ from typing import Any, Final
 from sqlalchemy import URL, Engine, create_engine, event, exc, make_url
 
 from store.errors import MISTAKES
+from store.queries import DirectReads
 
 DRIVER: Final = "postgresql+psycopg"
 
@@ -57,13 +58,19 @@ def problem_with(url: URL) -> str | None:
     return None
 
 
-def make_engine(url: str | URL, connections: int, current_url: Callable[[], str | None] | None = None) -> Engine:
+CurrentUrl = Callable[[], str | None]
+"""Gives the URL of a database as it is set now."""
+
+
+def make_engine(
+    url: str | URL, connections: int, limits: str = SESSION, *, current_url: CurrentUrl | None = None
+) -> Engine:
     """Return an engine of so many connections; none is made yet.
 
     `current_url` gives the URL whose user and password each is made with, where these may be others by then.
     """
     parsed = make_url(url)
-    options = f"{SESSION} {parsed.query.get('options', '')}".strip()
+    options = f"{limits} {parsed.query.get('options', '')}".strip()
     connect_timeout = parsed.query.get("connect_timeout", str(CONNECT_SECONDS))
     engine = create_engine(
         parsed,
@@ -80,9 +87,7 @@ def make_engine(url: str | URL, connections: int, current_url: Callable[[], str 
     return engine
 
 
-def _renew_credentials(
-    current_url: Callable[[], str | None], _: object, __: object, ___: object, parameters: dict[str, Any]
-) -> None:
+def _renew_credentials(current_url: CurrentUrl, _: object, __: object, ___: object, parameters: dict[str, Any]) -> None:
     found = make_url(current_url() or "")
     for name, text in (("user", found.username), ("password", found.password)):
         parameters.pop(name, None)
@@ -102,6 +107,21 @@ def is_mistake(error: exc.DBAPIError, *, writes: bool) -> bool:
     if state is None:  # there was no answer
         return isinstance(error, MISTAKES)
     return state != DENIED and state[:2] not in AWAY and not (writes and state == READ_ONLY_NOW)
+
+
+def direct_reads(engine: Engine) -> DirectReads:
+    """Return what reads by single statements: prepared, in binary, and without a transaction around each."""
+    from psycopg import Error
+
+    def open_cursor() -> Any:
+        connection: Any = engine.raw_connection()
+        raw = connection.driver_connection
+        connection.detach()
+        raw.autocommit = True
+        raw.execute("SET default_transaction_read_only = on")
+        return raw.cursor(binary=True)
+
+    return DirectReads(open_cursor, (Error, exc.SQLAlchemyError))
 
 
 def reason(url: URL, error: exc.DBAPIError) -> str:

@@ -1,0 +1,128 @@
+"""`resolvers.fetching.dispatcher`: that whoever waits has an outcome, whatever becomes of a fetch, and that no
+permit is lost.
+
+`resolvers.fetching.batch` makes the fetch of some ids, `resolvers.fetching.upstream_context` is what it is paid from.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from resolvers.errors import UpstreamUnavailable
+from resolvers.fetching.dispatcher import Dispatcher
+from resolvers.fetching.fair_queue import KeyRequest, Waiter
+from resolvers.fetching.upstream_context import SharedFetch, UpstreamContext
+from resolvers.resilience.circuit_breaker import Verdict
+from resolvers.telemetry import BatchSent, Event
+from tests import loops
+from tests.fakes import RecordingPermit
+
+LOOPS = loops.WITH_ITS_OWN_TIME
+
+
+class Bench:
+    """Flights of a client that gives, when it may, what it is made with; one of them is under way."""
+
+    source = "there"
+    tracer = None
+
+    def __init__(self, outcomes: Any, *, landing: Exception | None = None) -> None:
+        self.transport = self
+        self.outcomes = outcomes
+        self.may_go_on = asyncio.Event()
+        self.permit = RecordingPermit()
+        self.landed: list[Any] = []
+        self.events: list[Event] = []
+        self.failed: list[Exception] = []
+        self._landing = landing
+        client: Any = self
+        self.dispatcher = Dispatcher(client, on_done=self._land, on_error=lambda _, error: self.failed.append(error))
+        self.operation = UpstreamContext(1)
+        self.wanted = KeyRequest("1", self.operation)
+        self.wanted.join(Waiter(self.operation))
+        self.dispatcher.start([self.wanted], self.permit)
+
+    def telemetry(self, event: Event) -> None:
+        self.events.append(event)
+
+    async def fetch_many(self, ids: Sequence[str], shared_fetch: SharedFetch) -> Any:
+        assert ids == ["1"]
+        await self.may_go_on.wait()
+        if isinstance(self.outcomes, BaseException):
+            raise self.outcomes
+        return self.outcomes
+
+    def _land(self, _: Any, outcomes: Any) -> None:
+        if self._landing is not None:
+            raise self._landing
+        self.landed.append(outcomes)
+
+    @property
+    def shared_fetch(self) -> SharedFetch:
+        assert self.wanted.shared_fetch
+        return self.wanted.shared_fetch
+
+    async def settle(self) -> None:
+        self.may_go_on.set()
+        await asyncio.sleep(0.1)
+
+
+async def test_a_fetch_lands_with_its_outcomes_and_gives_back_a_permit_that_was_not_used() -> None:
+    bench = Bench(["fetched"])
+    await bench.settle()
+    assert bench.landed == [["fetched"]]
+    assert bench.permit.calls == [(Verdict.NONE, 1)]
+
+
+@pytest.mark.parametrize("turns", [0, 1, 2])
+async def test_a_fetch_that_is_abandoned_lands_nowhere_and_gives_its_permit_back_even_if_it_has_not_begun(
+    turns: int,
+) -> None:
+    bench = Bench(["fetched"])
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    shared_fetch = bench.shared_fetch
+    assert bench.dispatcher.cancel(shared_fetch) == [bench.wanted]
+    assert bench.permit.calls == [(Verdict.NONE, 1)]
+    assert bench.wanted.shared_fetch is None
+    assert bench.dispatcher.cancel(shared_fetch) == [], "it is not under way any more"
+    await bench.settle()
+    assert bench.landed == []
+    assert bench.permit.calls == [(Verdict.NONE, 1)]
+
+
+async def test_a_fetch_that_is_cancelled_from_outside_is_unavailability() -> None:
+    bench = Bench(asyncio.CancelledError())
+    await bench.settle()
+    assert [type(error) for error in bench.failed] == [UpstreamUnavailable]
+
+
+@pytest.mark.parametrize("where", ["fetch", "landing"])
+@pytest.mark.parametrize("kind", [RuntimeError, StopIteration])
+async def test_a_fault_of_ours_reaches_those_who_wait(where: str, kind: type[Exception]) -> None:
+    """As something that a future takes: no StopIteration, which a coroutine would have made a RuntimeError too."""
+    bench = Bench(kind()) if where == "fetch" else Bench(["fetched"], landing=kind())
+    await bench.settle()
+    assert [type(error) for error in bench.failed] == [RuntimeError]
+    assert bench.landed == []
+
+
+async def test_who_rides_along_is_told_so_and_does_not_pay() -> None:
+    bench = Bench(["fetched"])
+    other = UpstreamContext(5)
+    second = KeyRequest("2", other)
+    second.join(Waiter(other))
+    bench.dispatcher.start([bench.wanted, second], RecordingPermit())
+    shared_fetch = second.shared_fetch
+    assert shared_fetch is bench.shared_fetch
+    assert (shared_fetch.weight, shared_fetch.deadline) == (2, other.deadline)
+    shared_fetch.count_request("there")
+    assert (bench.operation.usage("there").requests, bench.operation.usage("there").joined) == (1, 0)
+    assert (other.usage("there").requests, other.usage("there").joined) == (0, 1)
+    assert [(event.keys, event.operations) for event in bench.events if isinstance(event, BatchSent)] == [
+        (1, 1),
+        (2, 2),
+    ]
+    bench.dispatcher.cancel(shared_fetch)
