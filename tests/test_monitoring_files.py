@@ -21,7 +21,7 @@ ROOT = Path(__file__).parent.parent
 DASHBOARD = ROOT / "deploy" / "grafana" / "dashboard.json"
 ALERTS = ROOT / "deploy" / "prometheus" / "alerts.yaml"
 CONFIGURATION = ROOT / "deploy" / "prometheus" / "prometheus.yaml"
-OPERATING = ROOT / "docs" / "operating.md"
+OBSERVING = ROOT / "docs" / "observing.md"
 
 PROMTOOL = shutil.which("promtool")
 
@@ -71,9 +71,9 @@ async def test_every_name_and_label_is_one_that_the_server_shows(monkeypatch: py
 
 
 def test_each_alert_has_an_entry_of_the_runbook() -> None:
-    text = OPERATING.read_text("utf-8")
+    text = OBSERVING.read_text("utf-8")
     alerts = re.findall(r"- alert: (\w+)", ALERTS.read_text("utf-8"))
-    linked = re.findall(r"runbook_url: docs/operating\.md#(\w+)", ALERTS.read_text("utf-8"))
+    linked = re.findall(r"runbook_url: docs/observing\.md#(\w+)", ALERTS.read_text("utf-8"))
     assert linked == [alert.lower() for alert in alerts]
     assert [alert for alert in alerts if f"### {alert}\n" not in text] == []
 
@@ -82,7 +82,7 @@ async def test_the_names_and_labels_in_the_documentation_are_those_that_the_serv
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     known = {name.removeprefix(PREFIX): labels for name, labels in (await families(monkeypatch)).items()}
-    table = OPERATING.read_text("utf-8").partition("## Metrics")[2].partition("\n## ")[0]
+    table = OBSERVING.read_text("utf-8").partition("## Metrics")[2].partition("\n## ")[0]
     documented = {
         name: set(re.findall(r"`(\w+)`", labels))
         for names, labels in re.findall(r"^\| (`.*?) \| (.*?) \|", table, re.MULTILINE)

@@ -2,7 +2,7 @@
 
 The id of the request is in every line. The query string is left out, since variables stand in it. It is ASGI middleware
 without a fast path, so that every request has its line: answers from the response cache then take the usual way, which
-is slower (`docs/operating.md`).
+is slower (`docs/observing.md`).
 """
 
 import logging
