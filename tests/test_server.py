@@ -1,7 +1,4 @@
-"""The whole: real processes, real sockets, a real HTTP client; and the command line.
-
-`web.health` answers `/health/live` and `/health/ready`.
-"""
+"""The whole: real processes, real sockets, a real HTTP client; and the command line."""
 
 import base64
 import http.client
