@@ -17,18 +17,12 @@ import argparse
 import asyncio
 import logging
 import os
-import re
 import socket
 import sys
-import textwrap
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager
 from functools import partial
 from math import ceil
-from multiprocessing import parent_process
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from time import monotonic, perf_counter, time
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +34,7 @@ from starlette.responses import RedirectResponse
 from starlette.routing import Route
 from uvicorn.config import STARTUP_FAILURE
 
-from configuration import AllSettings, ServerSettings, program_version, variables
+from configuration import AllSettings, program_version, variables
 from engine.answer import Answer
 from engine.documents import Document
 from httpclient.client import open_session
@@ -50,7 +44,6 @@ from httpserver.http_errors import HTTPError
 from httpserver.protocol import protocol
 from httpserver.shutdown import DrainingServer, several_at_once
 from httpserver.workers import Workers
-from logs import open_handler
 from resolvers import stored_record
 from resolvers.errors import BadUserInput, ResolverError
 from resolvers.fetching.scheduler import Scheduler, open_scheduler
@@ -58,8 +51,7 @@ from resolvers.fetching.upstream_context import UpstreamContext
 from resolvers.loaders import Loaders
 from resolvers.registry import SOURCES
 from resolvers.resilience.shared_limits import SharedLimits
-from resolvers.settings import BadSettings, read
-from resolvers.source import SourceSettings
+from resolvers.settings import BadSettings
 from resolvers.telemetry import Event, log_events
 from rotation import Reaction, Rotation, rotating
 from schema import build_restricted_schema, build_schema
@@ -74,18 +66,27 @@ from schema.errors import add_docs
 from schema.execution import build_engine
 from schema.people import PEOPLE
 from security import Security
-from store.database import StoreUnavailable, check_database, open_database
+from startup.checks import check_store, print_problems, try_credentials
+from startup.demo import check_faults, samples, simulated_sources
+from startup.greeting import greeting, summary
+from startup.process import (
+    listen,
+    metrics_of_several,
+    set_up_logging,
+    spare_the_garbage_collector,
+    workers_of_uvicorn,
+)
+from store.database import open_database
 from sync.service import open_sync
 from sync.settings import DAY_SECONDS
 from web.access_log import AccessLog
 from web.application import Application
 from web.auth.callers import Caller
-from web.board.page import PATH as BOARD
 from web.board.page import Board
 from web.download import Download, Table
 from web.endpoint import AtPath, GraphQLEndpoint, GraphQLResponse
 from web.file_formats import CSV, NDJSON
-from web.graphiql.page import GraphiQL, Sample
+from web.graphiql.page import GraphiQL
 from web.health import Health
 from web.not_found import not_found
 from web.parameters import GraphQLParams
@@ -113,22 +114,7 @@ SCHEMA = "/schema.graphql"
 METRICS = "/metrics"
 """Where Prometheus reads, if it may."""
 
-SAMPLES = Path(__file__).parent / "examples" / "queries"
-
 logger = logging.getLogger("opportunity_graph.server")
-
-
-def samples() -> list[Sample]:
-    """Return the sample queries: the tabs of GraphiQL, and what the demo prints."""
-    found = []
-    for file in sorted(SAMPLES.glob("*.graphql")):
-        beside = file.with_suffix(".json")
-        query = file.read_text("utf-8")
-        name = re.search(r"^query (\w+)", query, re.MULTILINE)
-        found.append(
-            Sample(name[1] if name else file.stem, query, beside.read_text("utf-8") if beside.exists() else "")
-        )
-    return found
 
 
 def create_app(
@@ -249,7 +235,7 @@ def create_app(
                 tracer = await stack.enter_async_context(open_tracer(settings.otel_variables, program_version()))
             session = await stack.enter_async_context(open_session())
             await stack.enter_async_context(security.open())
-            sources = await stack.enter_async_context(_simulated_sources(faults)) if settings.demo else settings.sources
+            sources = await stack.enter_async_context(simulated_sources(faults)) if settings.demo else settings.sources
             database = leases = store_session = None
             if settings.has_store:
                 database = await stack.enter_async_context(
@@ -432,68 +418,18 @@ async def _open_shared(settings: AllSettings, url: str) -> "AsyncIterator[tuple[
         yield leases, session
 
 
-def check_store(settings: AllSettings, *, opens: bool = True) -> None:
-    """Open the store once before the server starts; raises `BadSettings`. Later outages only stop lists.
-
-    Without `opens` it is seen whether it could be opened, and nothing is changed.
-    """
-
-    async def open_once() -> None:
-        async with open_database(settings.store.address, threads=0):
-            pass
-
-    if settings.store.store_url is None:
-        return
-    try:
-        if not opens:
-            check_database(settings.store.address)
-            return
-        with ThreadPoolExecutor(1) as pool:  # uvicorn's own command makes the application in a running loop
-            pool.submit(asyncio.run, open_once()).result()
-    except StoreUnavailable as error:
-        raise BadSettings([f"STORE_URL: {error}"]) from None
-
-
 def _settings_or_exit() -> AllSettings:
     """Return the environment's settings. For uvicorn's own command, which would show a traceback."""
     try:
         settings = AllSettings(variables())
-        if problems := [*settings.several_processes(_workers_of_uvicorn(), 1, "uvicorn --workers")]:
+        if problems := [*settings.several_processes(workers_of_uvicorn(), 1, "uvicorn --workers")]:
             raise BadSettings(problems)
         check_store(settings)
         return settings
     except BadSettings as error:
-        _print_problems(error)
+        print_problems(error)
         # Its supervisor would start a worker again that ends in any other way than by the first of these.
-        sys.exit(STARTUP_FAILURE if _workers_of_uvicorn() > 1 else 2)
-
-
-def _workers_of_uvicorn() -> int:
-    """Return how many processes uvicorn's own command was told to start, if this is one of them."""
-    if parent_process() is None:
-        return 1
-    told = re.search(r"\0--workers[=\0](\d+)", "\0".join(["", *sys.argv]))
-    number = told[1] if told else os.environ.get("WEB_CONCURRENCY", "1")
-    return int(number) if number.isdecimal() else 1
-
-
-def _print_problems(error: BadSettings) -> None:
-    print(*error.problems, sep="\n", file=sys.stderr)
-
-
-@asynccontextmanager
-async def _simulated_sources(faults: Sequence[str]) -> AsyncIterator[dict[str, SourceSettings]]:
-    from simulator import Simulator, parse_faults  # a server of real sources never loads it
-
-    simulator = Simulator(is_demo=True)
-    simulator.fail(parse_faults(faults))
-    async with simulator.serve() as urls:
-        log = logging.getLogger("opportunity_graph.demo").info
-        log("the simulated sources fail on demand: %s/faults", urls.control)
-        log("the records of the simulated sources: %s/deals", urls.control)
-        # Unrationed like the simulator: nobody's account suffers from a demo.
-        given = simulator.environment(urls) | {f"{source.name}_RATIONED".upper(): "false" for source in SOURCES}
-        yield {source.name: read(source.settings, given) for source in SOURCES}
+        sys.exit(STARTUP_FAILURE if workers_of_uvicorn() > 1 else 2)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -533,41 +469,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return variables() | {name: text for name, text in given.items() if text is not None}
 
     try:
-        _check_faults(flags.fault, demo=flags.demo)
+        check_faults(flags.fault, demo=flags.demo)
         settings = AllSettings(read_variables(), demo=flags.demo)
         if flags.online and (flags.demo or not flags.check_config):
             raise BadSettings(["--online: goes with --check-config, and not with --demo"])
         if flags.online:
-            print(_summary(settings))
-            return asyncio.run(_check_online(settings))
+            print(summary(settings))
+            return asyncio.run(try_credentials(settings))
         if flags.check_config:
             check_store(settings, opens=False)
-            print(_summary(settings))
+            print(summary(settings))
             return 0
         check_store(settings)
-        listener = _listen(settings.server)
+        listener = listen(settings.server)
     except BadSettings as error:
-        _print_problems(error)
+        print_problems(error)
         return 2
-    _set_up_logging(settings.server)
-    print(_greeting(settings, listener), flush=True)
+    set_up_logging(settings.server)
+    print(greeting(settings, listener, PATH), flush=True)
     reader = None if flags.demo else read_variables
     if settings.server.workers == 1:
         return _serve(settings, listener, flags.fault, reader)
-    with _metrics_of_several(settings):
+    with metrics_of_several(settings):
         gc.freeze()  # so that the workers go on sharing it
         return Workers(settings.server.workers, partial(_serve, settings, listener, read_variables=reader)).run()
-
-
-@contextmanager
-def _metrics_of_several(settings: AllSettings) -> Iterator[None]:
-    """Give the workers a folder in which their metrics are added up."""
-    if not (settings.server.metrics or settings.server.status_page):
-        yield
-        return
-    with TemporaryDirectory(prefix="opportunity-graph-") as folder:
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
-        yield
 
 
 def _serve(
@@ -578,7 +503,7 @@ def _serve(
 ) -> int:
     """Serve on a listener until told to stop; return the exit status."""
     app = create_app(settings, faults=faults, read_variables=read_variables)
-    _spare_the_garbage_collector()
+    spare_the_garbage_collector()
     config = uvicorn.Config(
         app,
         http=protocol(
@@ -607,91 +532,6 @@ def _serve(
     except KeyboardInterrupt:
         print("\nStopped.")
     return 0 if server.started else STARTUP_FAILURE
-
-
-async def _check_online(settings: AllSettings) -> int:
-    """Say what the credentials may do; return the exit status."""
-    from online_check import check_online  # a server never loads it
-
-    status = 0
-    async for finding in check_online(settings):
-        print(f"{'ok    ' if finding.is_usable else 'FAILED'} {finding.text}", flush=True)
-        status |= not finding.is_usable
-    return status
-
-
-def _check_faults(faults: Sequence[str], *, demo: bool) -> None:
-    if not faults:
-        return
-    if not demo:
-        raise BadSettings(["--fault: only simulated sources fail on demand; add --demo"])
-    from simulator import parse_faults
-
-    try:
-        parse_faults(faults)
-    except ValueError as error:
-        raise BadSettings([f"--fault: {error}"]) from None
-
-
-def _spare_the_garbage_collector() -> None:
-    """Take what was made at the start out of its sight, and let it look less often.
-
-    Else every full collection looks through the schema, and everybody waits. It is needed: syntax trees are cycles, and
-    so are the types of completed records, which only a full collection finds.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(5_000, 10, 10)
-
-
-def _listen(settings: ServerSettings) -> socket.socket:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    try:
-        return socket.create_server((settings.host, settings.port), family=family, backlog=2048)
-    except OSError as error:
-        # Python's own words for some errors repeat the address; name look-ups have no number that means anything here.
-        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
-        raise BadSettings([f"HOST, PORT: {settings.host}:{settings.port} cannot be used: {reason}"]) from None
-
-
-def _set_up_logging(settings: ServerSettings) -> None:
-    logging.basicConfig(level=settings.log_level.upper(), handlers=[open_handler(settings.log_format)])
-    for library in ("uvicorn.error", "asyncio"):
-        logging.getLogger(library).setLevel(max(logging.WARNING, logging.root.level))
-
-
-def _summary(settings: AllSettings) -> str:
-    if settings.demo:
-        return "Settings are valid. Sources: simulated."
-    states = (f"{s.title} {'yes' if settings.sources[s.name].is_configured else 'not configured'}" for s in SOURCES)
-    return f"Settings are valid. Sources: {', '.join(states)}."
-
-
-def _greeting(settings: AllSettings, listener: socket.socket) -> str:
-    """Return what is printed at the start. Its last line is the address, which is what people look for."""
-    host, port = listener.getsockname()[:2]
-    if settings.demo:
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 # every address: no browser opens that
-    origin = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    url = f"{origin}{PATH}"
-    if not settings.demo:
-        return f"{_summary(settings)}\nServing {url}"
-    board = f"{origin}{BOARD}" if settings.shows_board else ""
-    what = f"The pipeline: {board} and the graph behind it," if board else "The opportunity graph,"
-    tabs = samples()
-    names = textwrap.fill(", ".join(sample.name for sample in tabs), 100, initial_indent="  ", subsequent_indent="  ")
-    return (
-        f"{what} over simulated sources with invented people: {url}\n\n"
-        f"{len(tabs)} queries are open in GraphiQL's tabs, the ten questions of docs/questions.md first:\n\n{names}\n\n"
-        f"The first one:\n\n{tabs[0].query}\n"
-        "From a shell:\n\n"
-        f"  curl {url} -H 'Content-Type: application/json' \\\n"
-        '    -d \'{"query": "{ nexudusOpportunity(sourceId: \\"1427000501\\") { status stageName } }"}\'\n\n'
-        "Next: ask for an id that does not exist, or for one that cannot be one. Let a source fail:\n\n"
-        "  .venv/bin/python server.py --demo --fault nexudus=500\n\n"
-        "or while it runs, at the addresses in the log below, which also has that of the sources' records. Ctrl-C ends "
-        "it.\n\n" + "\n".join([f"Open {'these' if board else 'this'} in a browser:", *filter(None, [board, url])])
-    )
 
 
 if __name__ == "__main__":

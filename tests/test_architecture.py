@@ -17,7 +17,7 @@ from tests.conftest import BEHAVIOUR, LONG
 ROOT = Path(__file__).parent.parent
 PACKAGES = (
     *("web", "schema", "engine", "resolvers", "store", "sync", "metrics", "tracing"),
-    *("httpserver", "httpclient", "simulator"),
+    *("startup", "httpserver", "httpclient", "simulator"),
 )
 TOP = tuple(file.stem for file in sorted(ROOT.glob("*.py")))
 """Modules that know several packages: `server`, and what stands beside it."""
@@ -27,6 +27,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "schema": {"engine", "resolvers", "store"},
     "sync": {"store", "resolvers"},
     "store": set(),
+    "startup": {"configuration", "security", "logs", "resolvers", "store", "web", "httpclient", "simulator"},
     "metrics": {"engine", "web", "resolvers", "store", "sync", "httpserver"},
     "tracing": {"resolvers", "metrics"},
     "engine": set(),
@@ -103,7 +104,9 @@ def layer(module: str) -> int | None:
 
 
 def test_the_walk_finds_the_imports() -> None:
-    assert {"web", "schema", "resolvers", "simulator"} <= {top(name) for name in imports("server")}
+    assert {"web", "schema", "resolvers", "simulator"} <= {
+        top(name) for name in imports("server") | imports("startup.demo")
+    }
     assert "resolvers.reply" in imports("resolvers.nexudus.record")
     assert "simulator.calls" in imports("simulator.app")
     assert len(modules()) > 40
@@ -119,13 +122,14 @@ def test_what_all_may_import_imports_nothing_of_ours() -> None:
     assert imports("lru") | imports("loans") == frozenset()
 
 
-def test_nothing_imports_the_server_or_the_tests() -> None:
+def test_nothing_imports_the_server_or_the_tests_and_only_the_server_what_starts_it() -> None:
     assert [pair for pair in pairs() if top(pair[1]) in ("server", "tests")] == []
+    assert {top(module) for module, imported in pairs() if top(imported) == "startup"} == {"server", "startup"}
 
 
-def test_only_the_server_knows_the_simulator() -> None:
+def test_only_the_demo_knows_the_simulator() -> None:
     knowing = {top(module) for module, imported in pairs() if top(imported) == "simulator"}
-    assert knowing == {"server", "simulator"}
+    assert knowing == {"startup", "simulator"}
 
 
 def test_the_layers_of_the_resolvers_import_downwards() -> None:

@@ -1,4 +1,4 @@
-"""`online_check`, `resolvers.nexudus.access_check` and `resolvers.chartmogul.access_check`: what credentials may do."""
+"""`startup.online_check`, `resolvers.nexudus.access_check` and `resolvers.chartmogul.access_check`: what credentials may do."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -11,13 +11,13 @@ import aiohttp
 import pytest
 
 import configuration
-import online_check
 import server
 from configuration import AllSettings
-from online_check import check_online
 from resolvers.chartmogul import CHARTMOGUL
 from security import Security
 from simulator import FAULTS, Simulator, faults
+from startup import online_check
+from startup.online_check import check_online
 from tests.harness import DEFAULTS
 from tests.issuer import AUDIENCE, ISSUER, key_set
 
