@@ -48,9 +48,9 @@ class Rotation:
         self.files = SecretFiles(())
 
     def begin(self) -> None:
-        """Take what has changed since the settings were read, which may be long ago; raises `BadSettings`."""
-        self._note(self._read())
-        self._replace(self._secrets)
+        """Take what has changed since the settings were read, which may be long ago."""
+        if self._read_variables():
+            self._replace(self._secrets)
 
     def look(self) -> None:
         """Read anew the secrets whose files have changed."""
@@ -60,10 +60,7 @@ class Rotation:
     def read_anew(self) -> None:
         """Read every secret anew, wherever it is set."""
         before = self._given
-        try:
-            self._note(self._read())
-        except BadSettings as error:
-            _log_refused(error.problems)
+        if not self._read_variables():
             return
         if not self._replace(self._secrets):
             logger.info("secrets were read anew: none has changed")
@@ -71,9 +68,14 @@ class Rotation:
         if others := [name for name in sorted(plain) if (before.get(name) or "") != (self._given.get(name) or "")]:
             logger.warning("changed, but read at the start alone: %s", " ".join(others))
 
-    def _note(self, given: Mapping[str, str]) -> None:
-        self._given = given
+    def _read_variables(self) -> bool:
+        try:
+            self._given = given = self._read()
+        except BadSettings as error:
+            _log_refused(error.problems)
+            return False
         self.files = SecretFiles({path for name in self._secrets if (path := file_of(name, given)) is not None})
+        return True
 
     def _replace(self, names: Iterable[str]) -> bool:
         """Replace those that differ; return whether there was any, taken or refused."""
@@ -109,7 +111,8 @@ class Rotation:
 def _faults(name: str, field: str, settings: Settings, text: str) -> list[str]:
     """Return why a secret cannot be replaced by another text."""
     after = structs.replace(settings, **{field: Secret(text)})
-    return [fault for fault in (*after.problems(), *settings.change_problems(after)) if fault.startswith(f"{name}:")]
+    faults = [fault for fault in after.problems() if fault.startswith(f"{name}:")]
+    return faults or [fault for fault in settings.change_problems(after) if fault.startswith(f"{name}:")]
 
 
 def _log_refused(faults: Iterable[str]) -> None:

@@ -1,4 +1,7 @@
-"""`online_check`, `resolvers.nexudus.access_check` and `resolvers.chartmogul.access_check`: what credentials may do."""
+"""`online_check`, with `resolvers.nexudus.access_check` and `resolvers.chartmogul.access_check`: what credentials may do.
+
+`resolvers.finding` is the line that comes of each thing that is tried.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
