@@ -24,16 +24,17 @@ LOOK_SECONDS: Final = 1.0
 
 logger: Final = logging.getLogger("opportunity_graph.rotation")
 
+Read = Callable[[], Mapping[str, str]]
+"""Gives the variables as they are set now; raises `BadSettings`."""
+
 Reaction = tuple[Settings, Callable[[], None]]
 """What is to be called when a secret of some settings was replaced."""
 
 
 class Rotation:
-    """The secrets of some settings. `read` gives the variables as they are set now; raises `BadSettings`."""
+    """The secrets of some settings, the `reactions` to new ones, and how variables are read."""
 
-    def __init__(
-        self, settings: Sequence[Settings], read: Callable[[], Mapping[str, str]], reactions: Sequence[Reaction]
-    ) -> None:
+    def __init__(self, settings: Sequence[Settings], read: Read, reactions: Sequence[Reaction]) -> None:
         self._read = read
         self._reactions = reactions
         self._known = {name: settings_ for settings_ in settings for name in variables(type(settings_))}
@@ -44,7 +45,6 @@ class Rotation:
             if is_secret(field)
         }
         self._given: Mapping[str, str] = {}
-        """The variables of the last time."""
         self.files = SecretFiles(())
 
     def begin(self) -> None:

@@ -1,4 +1,4 @@
-"""`online_check`, with `resolvers.nexudus.access_check` and `resolvers.chartmogul.access_check`: what credentials may do.
+"""`online_check`: what credentials may do, by `resolvers.nexudus.access_check` and `resolvers.chartmogul.access_check`.
 
 `resolvers.finding` is the line that comes of each thing that is tried.
 """
