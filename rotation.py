@@ -21,7 +21,6 @@ from resolvers.settings import BadSettings, Secret, Settings, file_of, is_secret
 
 LOOK_SECONDS: Final = 1.0
 """Between two looks at the files."""
-
 logger: Final = logging.getLogger("opportunity_graph.rotation")
 
 Read = Callable[[], Mapping[str, str]]
@@ -37,13 +36,13 @@ class Rotation:
     def __init__(self, settings: Sequence[Settings], read: Read, reactions: Sequence[Reaction]) -> None:
         self._read = read
         self._reactions = reactions
-        self._known = {name: settings_ for settings_ in settings for name in variables(type(settings_))}
         self._secrets = {
             name: (field.name, settings_)
             for settings_ in settings
             for name, field in variables(type(settings_)).items()
             if is_secret(field)
         }
+        self._others = sorted({name for one in settings for name in variables(type(one))} - self._secrets.keys())
         self._given: Mapping[str, str] = {}
         self.files = SecretFiles(())
 
@@ -64,8 +63,7 @@ class Rotation:
             return
         if not self._replace(self._secrets):
             logger.info("secrets were read anew: none has changed")
-        plain = self._known.keys() - self._secrets.keys()
-        if others := [name for name in sorted(plain) if (before.get(name) or "") != (self._given.get(name) or "")]:
+        if others := [name for name in self._others if (before.get(name) or "") != (self._given.get(name) or "")]:
             logger.warning("changed, but read at the start alone: %s", " ".join(others))
 
     def _read_variables(self) -> bool:
@@ -98,9 +96,8 @@ class Rotation:
             else:
                 held.replace(text)
                 taken.append(name)
-        changed = [self._secrets[name][1] for name in taken]
         for owner, react in self._reactions:
-            if any(owner is settings for settings in changed):
+            if any(self._secrets[name][1] is owner for name in taken):
                 react()
         if taken:
             logger.info("read anew, and in force from now on: %s", " ".join(taken))
