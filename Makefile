@@ -58,7 +58,7 @@ check: $(VENV)/installed  ## Lint, types, and the printed schema
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m schema.export --check
-	deploy/lint
+	BIN=$(BIN) deploy/lint
 
 schema: $(VENV)/installed  ## Print the schema into schema.graphql
 	$(BIN)/python -m schema.export

@@ -21,36 +21,35 @@ from resolvers.settings import BadSettings, Secret, Settings, file_of, is_secret
 
 LOOK_SECONDS: Final = 1.0
 """Between two looks at the files."""
-
 logger: Final = logging.getLogger("opportunity_graph.rotation")
+
+Read = Callable[[], Mapping[str, str]]
+"""Gives the variables as they are set now; raises `BadSettings`."""
 
 Reaction = tuple[Settings, Callable[[], None]]
 """What is to be called when a secret of some settings was replaced."""
 
 
 class Rotation:
-    """The secrets of some settings. `read` gives the variables as they are set now; raises `BadSettings`."""
+    """The secrets of some settings, the `reactions` to new ones, and how variables are read."""
 
-    def __init__(
-        self, settings: Sequence[Settings], read: Callable[[], Mapping[str, str]], reactions: Sequence[Reaction]
-    ) -> None:
+    def __init__(self, settings: Sequence[Settings], read: Read, reactions: Sequence[Reaction]) -> None:
         self._read = read
         self._reactions = reactions
-        self._known = {name: settings_ for settings_ in settings for name in variables(type(settings_))}
         self._secrets = {
             name: (field.name, settings_)
             for settings_ in settings
             for name, field in variables(type(settings_)).items()
             if is_secret(field)
         }
+        self._others = sorted({name for one in settings for name in variables(type(one))} - self._secrets.keys())
         self._given: Mapping[str, str] = {}
-        """The variables of the last time."""
         self.files = SecretFiles(())
 
     def begin(self) -> None:
-        """Take what has changed since the settings were read, which may be long ago; raises `BadSettings`."""
-        self._note(self._read())
-        self._replace(self._secrets)
+        """Take what has changed since the settings were read, which may be long ago."""
+        if self._read_variables():
+            self._replace(self._secrets)
 
     def look(self) -> None:
         """Read anew the secrets whose files have changed."""
@@ -60,20 +59,21 @@ class Rotation:
     def read_anew(self) -> None:
         """Read every secret anew, wherever it is set."""
         before = self._given
-        try:
-            self._note(self._read())
-        except BadSettings as error:
-            _log_refused(error.problems)
+        if not self._read_variables():
             return
         if not self._replace(self._secrets):
             logger.info("secrets were read anew: none has changed")
-        plain = self._known.keys() - self._secrets.keys()
-        if others := [name for name in sorted(plain) if (before.get(name) or "") != (self._given.get(name) or "")]:
+        if others := [name for name in self._others if (before.get(name) or "") != (self._given.get(name) or "")]:
             logger.warning("changed, but read at the start alone: %s", " ".join(others))
 
-    def _note(self, given: Mapping[str, str]) -> None:
-        self._given = given
+    def _read_variables(self) -> bool:
+        try:
+            self._given = given = self._read()
+        except BadSettings as error:
+            _log_refused(error.problems)
+            return False
         self.files = SecretFiles({path for name in self._secrets if (path := file_of(name, given)) is not None})
+        return True
 
     def _replace(self, names: Iterable[str]) -> bool:
         """Replace those that differ; return whether there was any, taken or refused."""
@@ -96,9 +96,8 @@ class Rotation:
             else:
                 held.replace(text)
                 taken.append(name)
-        changed = [self._secrets[name][1] for name in taken]
         for owner, react in self._reactions:
-            if any(owner is settings for settings in changed):
+            if any(self._secrets[name][1] is owner for name in taken):
                 react()
         if taken:
             logger.info("read anew, and in force from now on: %s", " ".join(taken))
@@ -109,7 +108,8 @@ class Rotation:
 def _faults(name: str, field: str, settings: Settings, text: str) -> list[str]:
     """Return why a secret cannot be replaced by another text."""
     after = structs.replace(settings, **{field: Secret(text)})
-    return [fault for fault in (*after.problems(), *settings.change_problems(after)) if fault.startswith(f"{name}:")]
+    faults = [fault for fault in after.problems() if fault.startswith(f"{name}:")]
+    return faults or [fault for fault in settings.change_problems(after) if fault.startswith(f"{name}:")]
 
 
 def _log_refused(faults: Iterable[str]) -> None:

@@ -11,6 +11,7 @@ from msgspec import Meta
 from resolvers.errors import UpstreamError
 from resolvers.fetching.record_cache import CacheSettings
 from resolvers.fetching.upstream_context import SharedFetch
+from resolvers.finding import Finding
 from resolvers.resilience.rate_limiter import Rate
 from resolvers.resilience.transport import Transport
 
@@ -151,29 +152,6 @@ class Client(Protocol):
     def begin_anew(self) -> None:
         """Forget tokens, and what refusals have taught: a credential was replaced."""
 
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What was found of a credential or an address, in a few words, and whether all is well with it."""
-
-    text: str
-    is_usable: bool = True
-
-    @classmethod
-    def of_failure(cls, tried: str, failure: UpstreamError) -> "Finding":
-        """Return what became of something that was tried and failed."""
-        status = "" if failure.status is None else f" (status {failure.status})"
-        return cls(f"{tried}: {FAILURES[failure.code]}{status}", is_usable=False)
-
-
-FAILURES: Final = {
-    "UPSTREAM_UNAUTHORIZED": "refused",
-    "UPSTREAM_FORBIDDEN": "refused",
-    "UPSTREAM_RATE_LIMITED": "the ration of requests is used up, try again later",
-    "UPSTREAM_TIMEOUT": "no answer in time",
-    "UPSTREAM_UNAVAILABLE": "cannot be reached, or has a fault of its own",
-    "UPSTREAM_BAD_RESPONSE": "something else came than was asked for: is the URL right?",
-}
 
 Check = Callable[[Any, Transport, SharedFetch], AsyncIterator[Finding]]
 """Tries what the credentials of some settings may do, each thing once."""

@@ -13,12 +13,13 @@ from configuration import AllSettings
 from httpclient.client import open_session
 from resolvers.errors import UpstreamError
 from resolvers.fetching.upstream_context import SharedFetch, UpstreamContext
+from resolvers.finding import Finding
 from resolvers.registry import SOURCES
 from resolvers.resilience.concurrency_limiter import ConcurrencyLimiter
 from resolvers.resilience.rate_limiter import RateLimiter
 from resolvers.resilience.retry import Retries
 from resolvers.resilience.transport import Transport, TransportSettings
-from resolvers.source import Check, Finding, Source, SourceSettings
+from resolvers.source import Check, Source, SourceSettings
 from security import Security
 from store.database import StoreUnavailable, check_database
 

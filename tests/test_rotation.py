@@ -251,6 +251,15 @@ def test_a_file_of_settings_that_cannot_be_read_changes_nothing(caplog: pytest.L
     assert said(caplog) == ["not read anew, what was set before stays in force: .env: line 3 is not NAME=value"]
 
 
+def test_a_process_that_is_started_again_keeps_what_it_was_given_where_nothing_can_be_read() -> None:
+    def read() -> dict[str, str]:
+        raise BadSettings([".env: line 3 is not NAME=value"])
+
+    settings = AllSettings(GIVEN)
+    Rotation(settings.all, read, ()).begin()
+    assert settings.store.address == GIVEN["STORE_URL"]
+
+
 def test_those_are_told_whose_settings_have_changed_and_no_others() -> None:
     settings, told = AllSettings(GIVEN), []
     reactions = [

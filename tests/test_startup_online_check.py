@@ -1,4 +1,7 @@
-"""`startup.online_check`, `resolvers.nexudus.access_check` and `resolvers.chartmogul.access_check`: what credentials may do."""
+"""`startup.online_check`: what credentials may do, by each source's `access_check`.
+
+`resolvers.finding` is the line that comes of each thing that is tried.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator

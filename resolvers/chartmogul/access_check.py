@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING
 
 from httpclient.client import Request
 from resolvers.chartmogul.client import ChartMogulClient, authorization
+from resolvers.chartmogul.record import SOURCE, parse
 from resolvers.errors import UpstreamError
 from resolvers.fetching.upstream_context import SharedFetch
+from resolvers.finding import Finding
 from resolvers.resilience.transport import Transport
-from resolvers.source import Finding
+from resolvers.rows import split
 
 if TYPE_CHECKING:
     from resolvers.chartmogul import ChartMogulSettings
@@ -27,20 +29,21 @@ async def check_access(
         yield Finding.of_failure("API key", failure)
         return
     yield Finding("API key: accepted")
-    client = ChartMogulClient(base_url, settings.api_key, transport, minor_units=settings.minor_units)
-    assert client.listing
-    assert client.fetch_customer
     try:
-        page = await client.listing.page(None, shared_fetch)
+        first = Request(f"{base_url}/v1/opportunities?per_page=1", "list", headers=authorization(settings.api_key))
+        body = await transport.fetch(first, shared_fetch)
+        _, texts = split(SOURCE, body or b"", "entries", ("has_more", "cursor"))
+        customers = [parse(text, settings.minor_units).customer_uuid for text in texts[:1]]
     except UpstreamError as failure:
         yield Finding.of_failure("opportunities (CRM seat)", failure)
         return
     yield Finding("opportunities (CRM seat): allowed")
-    record = next((row.record for row in page.rows if row.record is not None), None)
-    if record is None:
+    if not customers:
         yield Finding("customers: not tried, for there is no opportunity that names one")
         return
-    outcome = await client.fetch_customer(record.customer_uuid, shared_fetch)
+    client = ChartMogulClient(base_url, settings.api_key, transport)
+    assert client.fetch_customer
+    outcome = await client.fetch_customer(customers[0], shared_fetch)
     if isinstance(outcome, UpstreamError):
         yield Finding.of_failure("customers (without them opportunities have no names)", outcome)
     else:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Final
 from httpclient.client import Request
 from resolvers.errors import UpstreamError
 from resolvers.fetching.upstream_context import SharedFetch
+from resolvers.finding import Finding
 from resolvers.nexudus.page import id_of, split_page
 from resolvers.nexudus.tokens import PasswordTokens
 from resolvers.resilience.transport import Transport
-from resolvers.source import Finding
 
 if TYPE_CHECKING:
     from resolvers.nexudus import NexudusSettings
