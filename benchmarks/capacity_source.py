@@ -1,0 +1,202 @@
+"""One source in the model: the queue of each process, the ration that all share, the connections, and the answers.
+
+The queue's turns, the ration's windows and the cache are the server's own (`FairQueue`, `RateLimiter`, `RecordCache`);
+only what waits, works or travels is simulated.
+"""
+
+import random
+from bisect import bisect_right
+from collections.abc import Callable
+from typing import Any, Final
+
+import simpy
+
+from benchmarks.capacity_figures import BATCH_SIZES
+from benchmarks.capacity_outcome import Outcome
+from benchmarks.capacity_sync import Events, Sleep
+from resolvers.fetching.fair_queue import PENDING, FairQueue, KeyRequest, Waiter
+from resolvers.fetching.record_cache import CacheSettings, RecordCache
+from resolvers.resilience.rate_limiter import RateLimiter
+from resolvers.resilience.transport import TransportSettings
+from resolvers.source import Source
+
+TIMES: Final = TransportSettings()
+SHORTEST_EXCHANGE_SECONDS: Final = TIMES.attempt_timeout_seconds / 10
+"""As `resolvers/resilience/transport.py` has it."""
+
+RECORD, REFUSED = "record", "refused"
+RECORD_BYTES: Final = 5_000
+"""In the cache. Its 50 MB then hold as many as its other bound, 10,000."""
+
+
+class Operation(Waiter):
+    """Somebody who waits for records; `done` happens when each has an outcome."""
+
+    def __init__(self, environment: simpy.Environment) -> None:
+        super().__init__(self)  # type: ignore[arg-type] # it is its own context: the queue wants no more of one
+        self.done = environment.event()
+
+    def on_outcome(self) -> None:
+        """Wait for one record less."""
+        self.pending -= 1
+        if self.pending == 0 and not self.done.triggered:
+            self.done.succeed()
+
+
+class Desk:
+    """What one process has of a source: its cache, its queue, and what it is fetching."""
+
+    def __init__(self, limiter: RateLimiter, settings: CacheSettings, clock: Callable[[], float]) -> None:
+        self.limiter = limiter
+        """What the process knows of the ration: all of it if it is alone, else its own requests."""
+        self.cache = RecordCache(settings, clock=clock, size_of=lambda _: RECORD_BYTES)
+        self.queue = FairQueue()
+        self.wanted: dict[str, KeyRequest] = {}
+
+
+class SourceModel:
+    """One source, as the desks of all processes ask it. `work(desk, records)` is a process's time for an answer."""
+
+    def __init__(
+        self,
+        environment: simpy.Environment,
+        source: Source,
+        *,
+        outcome: Outcome,
+        desks: int,
+        seconds: tuple[float, float],
+        records_seconds: float,
+        work: Callable[[int, int], Events],
+        on_fetched: Callable[[str], None],
+    ) -> None:
+        self._environment = environment
+        self.source = source
+        self._outcome = outcome
+        self._seconds = seconds
+        self._work = work
+        self._on_fetched = on_fetched
+        self._past: float | None = None
+        self._chance = random.Random(source.name)  # noqa: S311 - a load, not a secret
+        self.limiter = self._limiter()
+        self.slots = simpy.Resource(environment, source.concurrency)
+        self._batch_size = BATCH_SIZES.get(source.name, 1)
+        settings = CacheSettings(cache_fresh_seconds=records_seconds)
+        self.desks = [
+            Desk(self.limiter if desks == 1 else self._limiter(), settings, self._clock) for _ in range(desks)
+        ]
+        self._turn = 0
+        self._news = environment.event()
+        environment.process(self._dispatch())
+
+    def _limiter(self) -> RateLimiter:
+        return RateLimiter(
+            self.source.name,
+            self.source.rates,
+            clock=self._clock,
+            sleep=lambda seconds: Sleep(self._environment, seconds),  # type: ignore[arg-type, return-value]
+        )
+
+    def _clock(self) -> float:
+        return self._environment.now if self._past is None else self._past
+
+    def remember(self, per_second: float) -> None:
+        """Have the ration's longest window be as if so many requests a second had been sent so far."""
+        longest = max(rate.seconds for rate in self.source.rates)
+        for number in range(int(longest * per_second)):
+            self._past = self._environment.now - longest + number / per_second
+            self.send()
+        self._past = None
+
+    def send(self) -> None:
+        """Count a request as sent now."""
+        if self.limiter.try_acquire():
+            self.limiter.on_sent()
+
+    def try_background(self) -> bool:
+        """Let one of sync's requests go, if nobody waits."""
+        return not any(desk.queue for desk in self.desks) and self.limiter.try_acquire()
+
+    def exchange(self) -> Events:
+        """Take as long as the source takes."""
+        yield self._environment.timeout(self._chance.uniform(*self._seconds))
+
+    def fetch(self, number: int, ids: list[str]) -> Events:
+        """Wait for records at the desk of a process; gives how many came. Those in vain are refused at once."""
+        desk, operation = self.desks[number], Operation(self._environment)
+        new, joined = [], []
+        for one in ids:
+            (joined if one in desk.wanted else new).append(one)
+        end = self._environment.now + TIMES.operation_deadline_seconds
+        fitting = self._fitting(desk, operation, len(new))
+        requests = [desk.wanted[one] for one in joined]
+        for one in new[:fitting]:
+            request = desk.wanted[one] = KeyRequest(one, operation)  # type: ignore[arg-type]
+            requests.append(request)
+            desk.queue.add(request)
+        for request in requests:
+            request.join(operation)
+        if fitting and not self._news.triggered:
+            self._news.succeed()
+        if operation.pending:
+            yield operation.done | self._environment.timeout(end - self._environment.now)
+        for request in requests:
+            request.remove(operation)
+            if request.outcome is PENDING and request.is_queued and not request.waiters:
+                desk.queue.remove(request)
+                del desk.wanted[request.source_id]
+        return sum(request.outcome is RECORD for request in requests)
+
+    def _fitting(self, desk: Desk, operation: Any, count: int) -> int:
+        """Return how many new ones could be sent in time, as `Scheduler` reckons."""
+        left = TIMES.operation_deadline_seconds - SHORTEST_EXCHANGE_SECONDS
+
+        def delay(further: int) -> float:
+            position = desk.queue.position(operation, further) if desk.queue else further
+            return desk.limiter.delay(-(-position // self._batch_size))
+
+        if not count or delay(count) <= left:
+            return count
+        return bisect_right(range(1, count + 1), left, key=delay)
+
+    def _dispatch(self) -> Events:
+        """Send what is queued, a request of each process in turn, as the ration and the connections allow."""
+        while True:
+            if not any(desk.queue for desk in self.desks):
+                self._news = self._environment.event()
+                yield self._news
+            slot = self.slots.request()
+            yield slot
+            self.limiter.waiters = 1  # so that sync waits
+            while (delay := self.limiter.delay(0)) > 0:
+                yield self._environment.timeout(delay)
+            self.limiter.waiters = 0
+            number = self._next_desk()
+            if number is None:
+                self.slots.release(slot)
+                continue
+            self.send()
+            if (own := self.desks[number].limiter) is not self.limiter and own.try_acquire():
+                own.on_sent()
+            batch = self.desks[number].queue.pop(self._batch_size)
+            self._outcome.upstream[self.source.name] += 1
+            self._environment.process(self._fetch(number, batch, slot))
+
+    def _next_desk(self) -> int | None:
+        for step in range(len(self.desks)):
+            number = (self._turn + step) % len(self.desks)
+            if self.desks[number].queue:
+                self._turn = number + 1
+                return number
+        return None
+
+    def _fetch(self, number: int, batch: list[KeyRequest], slot: simpy.resources.resource.Request) -> Events:
+        desk = self.desks[number]
+        yield from self.exchange()
+        self.slots.release(slot)
+        yield from self._work(number, len(batch))
+        for request in batch:
+            if desk.wanted.get(request.source_id) is request:
+                del desk.wanted[request.source_id]
+            desk.cache.store(request.source_id, True)
+            self._on_fetched(request.source_id)
+            request.settle(RECORD)
