@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Two for each processor: tests wait for processes and deadlines about as long as they compute.
 WORKERS := $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
 
-.PHONY: help demo test test-programs test-source test-bench test-soak gateways check schema schema-diff fuzz bench bench-lists bench-beside bench-layers bench-observed bench-growth bench-inside bench-flow soak soak-budget graphiql image test-image sbom clean
+.PHONY: help demo test test-programs test-source test-bench test-soak gateways check schema schema-diff fuzz bench bench-lists bench-beside bench-layers bench-observed bench-growth bench-inside bench-flow soak soak-budget board graphiql image test-image sbom clean
 
 help:  ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -51,7 +51,7 @@ test-soak: $(VENV)/installed  ## Let a source hang under load for some seconds, 
 	$(BIN)/python -m pytest tests/test_soak.py -m soak -rs
 
 gateways: $(VENV)/installed  ## Run gateways, composers and clients of the GraphQL world against the server
-	$(BIN)/python -m pytest tests/test_gateways.py tests/test_frontends_browser.py -m gateways -rs
+	$(BIN)/python -m pytest tests/test_gateways.py tests/test_frontends_browser.py tests/test_board_build.py -m gateways -rs
 
 check: $(VENV)/installed  ## Lint, types, and the printed schema
 	$(BIN)/ruff check .
@@ -104,6 +104,9 @@ soak: $(VENV)/installed  ## Let the sources fail in turn under load: five minute
 
 soak-budget: $(VENV)/installed  ## Hold the documented rates at full demand: four minutes
 	$(BIN)/python -m benchmarks.soak_budget
+
+board: $(VENV)/installed  ## Build the board from its sources
+	$(BIN)/python web/board/renew.py
 
 graphiql: $(VENV)/installed  ## Build the GraphiQL page from its packages
 	$(BIN)/python web/graphiql/renew.py

@@ -47,6 +47,7 @@ class ServerSettings(Settings, frozen=True, kw_only=True):
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535)] = 8000
     graphiql: bool | None = None
+    board: bool | None = None
     upstream_cost: bool = False
     error_docs_url: str | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -181,7 +182,14 @@ class AllSettings:
     @property
     def shows_graphiql(self) -> bool:
         """Whether a browser gets GraphiQL: as GRAPHIQL says, else everywhere but in production."""
-        asked = self.server.graphiql
+        return self._shows(self.server.graphiql)
+
+    @property
+    def shows_board(self) -> bool:
+        """Whether there is the board: as BOARD says, else everywhere but in production."""
+        return self._shows(self.server.board)
+
+    def _shows(self, asked: bool | None) -> bool:
         return not self.security.general.production if asked is None else asked
 
 

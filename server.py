@@ -73,6 +73,8 @@ from sync.settings import DAY_SECONDS
 from web.access_log import AccessLog
 from web.application import Application
 from web.auth.callers import Caller
+from web.board.page import PATH as BOARD
+from web.board.page import Board
 from web.download import Download, Table
 from web.endpoint import AtPath, GraphQLEndpoint, GraphQLResponse
 from web.file_formats import CSV, NDJSON
@@ -277,6 +279,8 @@ def create_app(
     home = Route("/", lambda _: RedirectResponse(PATH))
     schema_text = Route(SCHEMA, SchemaText(answer, security.security))
     routes = [home, schema_text, *health.routes(), *(graphiql.routes() if graphiql else ())]
+    if settings.shows_board:
+        routes += Board().routes()
     if settings.security.general.allows_exports:
         export_arguments = ExportArguments(schema)
         routes += [
@@ -544,13 +548,16 @@ def _greeting(settings: AllSettings, listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
     if settings.demo:
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 # every address: no browser opens that
-    url = f"http://{f'[{host}]' if ':' in host else host}:{port}/graphql"
+    origin = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    url = f"{origin}{PATH}"
     if not settings.demo:
         return f"{_summary(settings)}\nServing {url}"
+    board = f"{origin}{BOARD}" if settings.shows_board else ""
+    what = f"The pipeline: {board} and the graph behind it," if board else "The opportunity graph,"
     tabs = samples()
     names = textwrap.fill(", ".join(sample.name for sample in tabs), 100, initial_indent="  ", subsequent_indent="  ")
     return (
-        f"The opportunity graph, over simulated sources with invented people: {url}\n\n"
+        f"{what} over simulated sources with invented people: {url}\n\n"
         f"{len(tabs)} queries are open in GraphiQL's tabs, the ten questions of docs/questions.md first:\n\n{names}\n\n"
         f"The first one:\n\n{tabs[0].query}\n"
         "From a shell:\n\n"
@@ -559,8 +566,7 @@ def _greeting(settings: AllSettings, listener: socket.socket) -> str:
         "Next: ask for an id that does not exist, or for one that cannot be one. Let a source fail:\n\n"
         "  .venv/bin/python server.py --demo --fault nexudus=500\n\n"
         "or while it runs, at the addresses in the log below, which also has that of the sources' records. Ctrl-C ends "
-        "it.\n\n"
-        f"Open this in a browser:\n{url}"
+        "it.\n\n" + "\n".join([f"Open {'these' if board else 'this'} in a browser:", *filter(None, [board, url])])
     )
 
 

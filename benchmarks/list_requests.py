@@ -1,24 +1,31 @@
 """What lists are asked for, in the words of this server and of its peers: the same deals, as many values.
 
 A page has 50 deals and 13 values of each, those that were changed last first: the open ones above an amount, which is
-another in each request. Pages deep in the list have no filter. No request comes twice to a server that keeps answers.
+another in each request. They are much the same deals every time, which a server may have at hand; pages from anywhere
+are of deals that were changed before a moment, another in each request. Pages deep in the list have no filter. No
+request comes twice to a server that keeps answers.
 """
 
 import base64
 import json
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from benchmarks.candidates import Candidate
 from benchmarks.processes import post
 from benchmarks.workloads import Files, body, unlike_any_other, write_bodies
 
-PAGE, SUMMARY = "page", "summary"
+PAGE, ANYWHERE, SUMMARY = "page", "page from anywhere", "summary"
 SIZE: Final = 50
 CURRENCY: Final = "USD"
 AMOUNTS: Final = range(10, 3_010, 10)
 """In a currency's major unit; nearly all deals are above, so that all pages are full."""
+
+PLACES: Final = 1_000
+"""Pages from anywhere that are asked for, one after the other: more deals than a server has at hand."""
 
 MILLIONTHS: Final = 1_000_000
 AT_ONCE: Final = 200
@@ -58,7 +65,20 @@ ALIVE: Final = {"deletedAt": {"isNull": True}}
 """PostGraphile knows nothing of deals that are gone, until it is told."""
 
 
-def _filter(dialect: str, amount: int | None) -> dict[str, Any] | None:
+def _filter(dialect: str, amount: int | None, before: int | None = None) -> dict[str, Any] | None:
+    found = _amount_filter(dialect, amount)
+    if found is None or before is None:
+        return found
+    match dialect:
+        case "postgraphile":
+            return found | {"updatedAt": {"lessThan": str(before)}}
+        case "strawberry":
+            return found | {"updatedBefore": str(before)}
+    moment = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=before)
+    return found | {"updatedAt": {"lt": moment.isoformat()}}
+
+
+def _amount_filter(dialect: str, amount: int | None) -> dict[str, Any] | None:
     if dialect == "postgraphile":
         if amount is None:
             return ALIVE
@@ -76,10 +96,15 @@ def _filter(dialect: str, amount: int | None) -> dict[str, Any] | None:
 
 
 def _page(
-    dialect: str, first: int = SIZE, after: str | None = None, amount: int | None = None, nodes: str | None = None
+    dialect: str,
+    first: int = SIZE,
+    after: str | None = None,
+    amount: int | None = None,
+    before: int | None = None,
+    nodes: str | None = None,
 ) -> str:
     query = QUERIES[dialect].replace("NODES", NODES[dialect] if nodes is None else nodes)
-    return body(query, first=first, after=after, filter=_filter(dialect, amount))
+    return body(query, first=first, after=after, filter=_filter(dialect, amount, before))
 
 
 def write(files: Files) -> None:
@@ -92,6 +117,17 @@ def write(files: Files) -> None:
         write_bodies(files.bodies(PAGE, dialect), pages)
         write_bodies(files.bodies(depth(1), dialect), [unlike_any_other(_page(dialect))])
     write_bodies(files.bodies(SUMMARY), [unlike_any_other(body(TOTALS))])
+
+
+def write_anywhere(files: Files, moments: Sequence[int]) -> None:
+    """Write the requests for pages from anywhere; `moments` are those at which deals were changed, in microseconds."""
+    chance = random.Random(11)  # noqa: S311 - seeded variety
+    ordered = sorted(moments)
+    behind = ordered[len(ordered) // 4 :]  # enough deals come before to fill a page
+    asked = [(chance.choice(AMOUNTS), chance.choice(behind)) for _ in range(PLACES)]
+    for dialect in QUERIES:
+        pages = [unlike_any_other(_page(dialect, amount=amount, before=moment)) for amount, moment in asked]
+        write_bodies(files.bodies(ANYWHERE, dialect), pages)
 
 
 def write_deep(files: Files, found: list[Candidate], depths: list[int]) -> None:

@@ -27,7 +27,7 @@ from store.memory import private_folder
 from store.tables import DEAL_ATTRIBUTES, DEALS
 from tests.postgres import OPTIONS, Server, programs
 
-ROWS_AT_ONCE: Final = 5_000
+ROWS_AT_ONCE: Final = 1_000
 
 MEMORY, FILE, POSTGRESQL = "in memory", "SQLite file", "PostgreSQL"
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from benchmarks import list_requests, sweeps, workloads
 from benchmarks.list_candidates import candidates
 from benchmarks.list_report import Results, tables
-from benchmarks.list_requests import PAGE, SUMMARY, depth
+from benchmarks.list_requests import ANYWHERE, PAGE, SUMMARY, depth
 from benchmarks.list_stores import FILE, MEMORY, POSTGRESQL, deals, postgresql, stores
 from benchmarks.phase import Cell, Phase, need_tools, tell
 from benchmarks.processes import Mock
@@ -43,7 +43,11 @@ class ListCell(Cell):
 
 def cells(size: str, depths: Sequence[int]) -> list[ListCell]:
     """Return what is measured over a store of a size; with `depths` also pages so deep in the list, and totals."""
-    found = [ListCell(deals=size, connections=connections) for connections in (1, 32)]
+    found = [
+        ListCell(deals=size, workload=workload, connections=connections)
+        for workload in (PAGE, ANYWHERE)
+        for connections in (1, 32)
+    ]
     found += [ListCell(deals=size, workload=depth(number)) for number in depths]
     return [*found, *([ListCell(deals=size, workload=SUMMARY)] if depths else [])]
 
@@ -69,7 +73,9 @@ def run(
             for size, counts in sizes.items():
                 deep = depths if size == list(sizes)[-1] else ()
                 tell(f"Filling stores with {size} deals")
-                with stores(server, scratch, deals(*counts)) as made:
+                rows = deals(*counts)
+                list_requests.write_anywhere(files, [row.columns.updated_at or 0 for row in rows])
+                with stores(server, scratch, rows) as made:
                     up = [
                         one
                         for one in candidates(made, mock.url, found.left_out, only)
@@ -94,7 +100,7 @@ def _measure(
     if not phase.candidates:
         raise SystemExit("No server is up.")
     list_requests.write_deep(files, phase.candidates, [number for number in depths if number > 1])
-    compared = [PAGE, *map(depth, depths)]
+    compared = [PAGE, ANYWHERE, *map(depth, depths)]
     found.left_out += list_requests.differences(phase.candidates, files, compared)
     phase.warm_up(PAGE, min(2, seconds))
     names = [candidate.name for candidate in phase.candidates]

@@ -1,6 +1,5 @@
 """The rows of one page of a list, each read by itself: one that cannot be read spoils no other."""
 
-import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
@@ -10,9 +9,7 @@ from resolvers.errors import UpstreamBadResponse
 from resolvers.json_items import elements, members
 from resolvers.reply import decode, decoder, readable
 from resolvers.source import ListedRow, Record
-
-ROWS_AT_ONCE = 100
-"""About a millisecond's work: then the event loop serves others."""
+from resolvers.time_slices import slices
 
 _MEMBERS = decoder(dict[str, msgspec.Raw])
 _ELEMENTS = decoder(list[msgspec.Raw])
@@ -54,15 +51,14 @@ async def read_rows(
     record. `id_of` gives the id of such a row, if it has one.
     """
     rows = []
-    for at, text in enumerate(texts, 1):
-        try:
-            source_id, record, lacks = read(text)
-            rows.append(ListedRow(source_id, record, text, lacks))
-        except UpstreamBadResponse:
-            if (found := id_of(text)) is not None:
-                rows.append(ListedRow(found, None, text))
-        if at % ROWS_AT_ONCE == 0:
-            await asyncio.sleep(0)
+    async for part in slices(texts):
+        for text in part:
+            try:
+                source_id, record, lacks = read(text)
+                rows.append(ListedRow(source_id, record, text, lacks))
+            except UpstreamBadResponse:
+                if (found := id_of(text)) is not None:
+                    rows.append(ListedRow(found, None, text))
     return rows
 
 

@@ -9,8 +9,9 @@ from enum import Enum
 from functools import partial
 from typing import Any, Final, TypeAlias
 
-from sqlalchemy import Boolean, ColumnElement, and_, bindparam, exists, false, func, not_, or_, true
+from sqlalchemy import Boolean, ColumnElement, and_, exists, false, func, not_, or_, true
 
+from store.queries import parameter
 from store.tables import DEAL_ATTRIBUTES, DEALS
 from store.text import searchable, storable
 
@@ -24,10 +25,13 @@ class Parameter:
     name: str
 
 
-Value: TypeAlias = Scalar | bool | Collection[Scalar] | Parameter | None
+Value: TypeAlias = Scalar | bool | Collection[Scalar | Parameter] | Parameter | None
 
 LARGEST: Final = 2**63 - 1
 """The largest number of a column; the smallest is one further from zero."""
+
+MOST_SHAPED: Final = 20
+"""Values of a list for which a statement is kept."""
 
 SELECTIVE: Final = frozenset(
     {"id", "customer_email_folded", "customer_name_folded", "customer_company_folded", "name_folded"}
@@ -139,10 +143,20 @@ def _two_valued(condition: Condition) -> ColumnElement[bool]:
             return _of_column(operator, value, partial(_is_so, DEALS.c[column]))
 
 
+def ranges(condition: Condition | None, walked: str) -> list[ColumnElement[bool]]:
+    """Return what all deals must meet about the first column of the order: one range of its index."""
+    match condition:
+        case And(parts):
+            return [one for part in parts for one in ranges(part, walked)]
+        case Compare(column, operator, value) if column == walked and operator in _RANGES:
+            return [_compared(DEALS.c[column], operator, value)]
+    return []
+
+
 def shape(condition: Condition | None) -> tuple[Condition | None, dict[str, Scalar]]:
     """Return the condition with parameters in place of values, and the values by the parameters' names.
 
-    Conditions of one shape are asked with one statement. What is no comparison of a column with one value stays.
+    Conditions of one shape are asked with one statement. What is no comparison of a column with values stays.
     """
     values: dict[str, Scalar] = {}
 
@@ -158,6 +172,13 @@ def shape(condition: Condition | None) -> tuple[Condition | None, dict[str, Scal
                 name = f"value_{len(values)}"
                 values[name] = _bound(value)
                 return Compare(column, operator, Parameter(name))
+            case Compare(column, Operator.IN | Operator.NOT_IN as operator, tuple() as some) if (
+                len(some) <= MOST_SHAPED
+            ):
+                bound = [_bound(value) for value in some if value is not None and _fits(value)]
+                names = [f"value_{len(values) + number}" for number in range(len(bound))]
+                values.update(zip(names, bound, strict=True))
+                return Compare(column, operator, tuple(map(Parameter, names)))
         return one
 
     return None if condition is None else shaped(condition), values
@@ -213,7 +234,7 @@ def _is_so(column: ColumnElement[Any], operator: Operator, value: Value) -> Colu
 def _compared(column: ColumnElement[Any], operator: Operator, value: Value) -> ColumnElement[bool]:
     if operator is Operator.IN:
         values: Any = value if isinstance(value, Collection) and not isinstance(value, str) else (value,)
-        return column.in_([_bound(one) for one in values if one is not None and _fits(one)])
+        return column.in_([_parameter(one, column) for one in values if one is not None and _fits(one)])
     if value is None:
         return false()
     if not isinstance(value, str | int | Parameter):
@@ -221,9 +242,7 @@ def _compared(column: ColumnElement[Any], operator: Operator, value: Value) -> C
     if isinstance(value, int) and not _fits(value):  # below or above whatever a column holds
         always = {Operator.LT, Operator.LTE} if value > 0 else {Operator.GT, Operator.GTE}
         return column.is_not(None) if operator in always else false()
-    bound: ColumnElement[Any] | Scalar = (
-        bindparam(value.name, type_=column.type) if isinstance(value, Parameter) else _bound(value)
-    )
+    bound = _parameter(value, column)
     match operator:
         case Operator.EQ:
             return column == bound
@@ -242,12 +261,16 @@ def _compared(column: ColumnElement[Any], operator: Operator, value: Value) -> C
     raise ValueError(f"columns are not compared by {operator.value}")
 
 
+def _parameter(value: Scalar | Parameter, column: ColumnElement[Any]) -> ColumnElement[Any] | Scalar:
+    return parameter(value.name, column.type) if isinstance(value, Parameter) else _bound(value)
+
+
 def _bound(value: Scalar) -> Scalar:
     return storable(value) if isinstance(value, str) else int(value)
 
 
-def _fits(value: Scalar) -> bool:
-    return isinstance(value, str) or -LARGEST - 1 <= value <= LARGEST
+def _fits(value: Scalar | Parameter) -> bool:
+    return isinstance(value, str | Parameter) or -LARGEST - 1 <= value <= LARGEST
 
 
 def _contains(column: ColumnElement[Any], text: str) -> ColumnElement[bool]:

@@ -31,10 +31,10 @@ from sqlalchemy import (
 )
 
 from store.conditions import LARGEST, Condition, clause
-from store.pages import Page, PageRequest, full_order
+from store.paging import WANTED, Page, PageRequest, PageRow, full_order
 from store.tables import ALIVE, DEAL_ATTRIBUTES, DEALS, MONEY_SCALE
 from store.text import fold, storable
-from store.walks import WANTED, PageRow, Segment, ordering, page_row, segments
+from store.walks import Segment, ordering, segments
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +91,7 @@ def pages_of(
     )
     rows: list[list[PageRow]] = [[] for _ in customers]
     for *row, customer in connection.execute(wanted):
-        rows[customer].append(page_row(row))
+        rows[customer].append(PageRow(row))
     return [Page(own[: request.count], len(own) > request.count, request.after is not None) for own in rows]
 
 

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from time import perf_counter
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, exc, make_url
 
@@ -14,6 +14,7 @@ from store import location, memory, postgresql, sqlite
 from store.errors import StoreUnavailable as StoreUnavailable
 from store.location import Location
 from store.outages import Outages, Use
+from store.queries import Query, Values
 from store.sequence import current, raise_above, taken
 from store.threads import Threads
 
@@ -58,20 +59,33 @@ class Database:
         self._writing = engine.execution_options(begin="IMMEDIATE")
         self._readers = Threads(threads, "store-reader")
         self._writer = Threads(min(threads, 1), "store-writer")
-        self._at_once = self._readers if is_server else Threads(0, "")
+        self._direct = location.direct_reads()
+        self._is_server = is_server
         self.patience_seconds = patience_seconds
         self.on_work: OnWork | None = None
         """Is told of each call, when it has ended: what it was (`read`, `short read` or `write`), the seconds that it
         took with the time in the queue, and whether the store was unavailable."""
 
-    async def read(self, work: Callable[[Connection], T], *, is_short: bool = False) -> T:
-        """Return what the work returns.
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """Return what the work returns."""
+        return await self._run("read", self._readers, partial(self._read, work), Use.READ)
 
-        `is_short`: it takes a millisecond or so, whatever is stored. In a store of this machine it is then done at
-        once, in the caller's thread: two threads that take turns at every row take twice as long for it.
+    async def fetch(self, query: Query, values: Values) -> list[tuple[Any, ...]]:
+        """Return the rows of a query that takes a millisecond or so, whatever is stored.
+
+        In a store of this machine it is done at once, in the caller's thread: two threads that take turns at every row
+        take twice as long for it. Where a file is kept by another process, a thread waits for it.
         """
-        threads, kind = (self._at_once, "short read") if is_short else (self._readers, "read")
-        return await self._run(kind, threads, partial(self._read, work), Use.READ)
+        text, parameters = query.text(self._engine.dialect, values)
+        if not self._is_server and self._lost is None:
+            started = perf_counter()
+            if (rows := self._direct.fetch(text, parameters)) is not None:
+                if self.on_work is not None:
+                    self.on_work("short read", perf_counter() - started, False)
+                if self.outages is not None:
+                    self.outages.worked(Use.READ)
+                return rows
+        return await self._run("short read", self._readers, partial(self._fetch, text, parameters), Use.READ)
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """Return what the work returns, when it is committed."""
@@ -99,6 +113,7 @@ class Database:
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSING_SECONDS):
                 await asyncio.gather(self._readers.stop(), self._writer.stop())
+            self._direct.close()
             self._engine.dispose()
 
     async def _run(self, kind: str, threads: Threads, work: Callable[[], T], use: Use) -> T:
@@ -139,6 +154,7 @@ class Database:
             self.outages.failed(use, reason)
 
     def _reopen(self) -> None:
+        self._direct.close()  # nobody reads by it until this is over
         self._engine.dispose()  # what is in use is closed when it is given back
         try:
             self._location.protect()
@@ -154,6 +170,11 @@ class Database:
             raise StoreUnavailable(self._lost)
         with self._reading.connect() as connection:
             return work(connection)
+
+    def _fetch(self, text: str, parameters: Any) -> list[tuple[Any, ...]]:
+        if self._is_server and (rows := self._direct.fetch(text, parameters)) is not None:
+            return rows
+        return self._read(lambda connection: [tuple(row) for row in connection.exec_driver_sql(text, parameters)])
 
     def _write(self, work: Callable[[Connection], T]) -> T:
         if self._lost is not None:
@@ -205,7 +226,7 @@ async def open_database(
     if problem := problem_with(url):
         raise StoreUnavailable(problem)
     async with AsyncExitStack() as stack:
-        place = _location(url, threads + 2, stack)  # one writes, and one reads in the caller's thread
+        place = _location(url, threads + 1, stack)  # one writes
         place.protect()
         database = Database(place, threads=threads)
         stack.push_async_callback(database.close)

@@ -1,5 +1,6 @@
 """Deals are written: the unchanged is not, the older overwrites nothing newer, and what is gone stays known."""
 
+import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
@@ -20,6 +21,8 @@ from store.tables import ALIVE, DEAL_ATTRIBUTES, DEALS, DealColumns
 from store.text import fold, storable
 
 IDS_AT_ONCE = 1_000  # in one statement; SQLite takes 32,766 parameters, PostgreSQL 65,535
+ROWS_AT_ONCE = 20  # a millisecond's work, in which the interpreter does nothing else
+PAUSE_SECONDS = 0.0005  # in which it serves readers
 
 _NAMES = tuple(one.name for one in fields(DealColumns))
 _VALUES = attrgetter(*_NAMES)
@@ -206,8 +209,10 @@ def _upsert(dialect: str) -> Insert:
 def _write(connection: Connection, changed: Sequence[tuple[str, Deal, bytes]]) -> int:
     sequence = advance(connection)
     written = 0
-    for start in range(0, len(changed), IDS_AT_ONCE):
-        part = changed[start : start + IDS_AT_ONCE]
+    for start in range(0, len(changed), ROWS_AT_ONCE):
+        if start:
+            time.sleep(PAUSE_SECONDS)
+        part = changed[start : start + ROWS_AT_ONCE]
         rows = [_row(key, deal, digest, sequence) for key, deal, digest in part]
         written += connection.execute(_upsert(connection.dialect.name), rows).rowcount
         connection.execute(delete_from(DEAL_ATTRIBUTES).where(DEAL_ATTRIBUTES.c.deal_id.in_([one[0] for one in part])))

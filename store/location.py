@@ -8,6 +8,7 @@ from sqlalchemy import URL, Connection, Engine, exc, make_url, text
 from store import postgresql, sqlite
 from store.errors import StoreUnavailable
 from store.migrations.upgrade import UnknownSchemaError, found_version, upgrade
+from store.queries import DirectReads
 
 
 @dataclass(slots=True)
@@ -50,6 +51,10 @@ class Location:
                 sqlite.remove_log(self.path)
             sqlite.protect(self.path)
             self._known = sqlite.identities(self.path)
+
+    def direct_reads(self) -> DirectReads:
+        """Return what reads by single statements, in the driver's own words."""
+        return postgresql.direct_reads(self.engine) if self.path is None else sqlite.direct_reads(self.path)
 
     def has_moved(self) -> bool:
         """Return whether the file was deleted or replaced: what is open still leads to the one that was there."""

@@ -5,6 +5,7 @@ from typing import Any, Final
 from sqlalchemy import URL, Engine, create_engine, event, exc, make_url
 
 from store.errors import MISTAKES
+from store.queries import DirectReads
 
 DRIVER: Final = "postgresql+psycopg"
 
@@ -85,6 +86,21 @@ def is_mistake(error: exc.DBAPIError, *, writes: bool) -> bool:
     if state is None:  # there was no answer
         return isinstance(error, MISTAKES)
     return state != DENIED and state[:2] not in AWAY and not (writes and state == READ_ONLY_NOW)
+
+
+def direct_reads(engine: Engine) -> DirectReads:
+    """Return what reads by single statements: prepared, in binary, and without a transaction around each."""
+    from psycopg import Error
+
+    def open_cursor() -> Any:
+        connection: Any = engine.raw_connection()
+        raw = connection.driver_connection
+        connection.detach()
+        raw.autocommit = True
+        raw.execute("SET default_transaction_read_only = on")
+        return raw.cursor(binary=True)
+
+    return DirectReads(open_cursor, (Error, exc.SQLAlchemyError))
 
 
 def reason(url: URL, error: exc.DBAPIError) -> str:

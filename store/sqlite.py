@@ -4,12 +4,14 @@ import os
 import sqlite3
 import stat
 from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from sqlalchemy import Connection, Engine, QueuePool, create_engine, event, exc
 
 from store.errors import MISTAKES, StoreUnavailable
+from store.queries import DirectReads
 
 BUSY_SECONDS: Final = 5.0
 """A writer waits so long for one of another process."""
@@ -25,7 +27,7 @@ PRAGMAS: Final = {
     "foreign_keys": "ON",
     "secure_delete": "FAST",
     "temp_store": "MEMORY",
-    "journal_size_limit": 64 * 2**20,
+    "journal_size_limit": 4 * 2**20,  # what a log has between two checkpoints; a large change leaves a longer one
 }
 
 REASONS: Final = {
@@ -39,23 +41,42 @@ REASONS: Final = {
 """By what SQLite says."""
 
 
-def make_engine(path: Path, connections: int) -> Engine:
-    """Return an engine of so many connections to a file."""
-
-    def connect() -> sqlite3.Connection:
-        # `rw`: a file that is gone must not come back as one that anybody may read; `protect` makes it.
-        uri = f"{path.absolute().as_uri()}?mode=rw"
-        raw = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+def connect(path: Path, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connection:
+    """Open a file; `busy_seconds`: for how long it is waited for while another process keeps it to itself."""
+    # `rw`: a file that is gone must not come back as one that anybody may read; `protect` makes it.
+    uri = f"{path.absolute().as_uri()}?mode=rw"
+    raw = sqlite3.connect(uri, uri=True, timeout=busy_seconds, isolation_level=None, check_same_thread=False)
+    try:
         for name, value in PRAGMAS.items():
             raw.execute(f"PRAGMA {name} = {value}")
-        return raw
+    except sqlite3.Error:
+        raw.close()
+        raise
+    return raw
 
+
+def make_engine(path: Path, connections: int) -> Engine:
+    """Return an engine of so many connections to a file."""
     engine = create_engine(
-        "sqlite://", creator=connect, poolclass=QueuePool, pool_size=connections, max_overflow=0, hide_parameters=True
+        "sqlite://",
+        creator=partial(connect, path),
+        poolclass=QueuePool,
+        pool_size=connections,
+        max_overflow=0,
+        hide_parameters=True,
     )
     # The driver itself would begin no sooner than at the first change, and two readings would see two states.
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def direct_reads(path: Path) -> DirectReads:
+    """Return what reads in the event loop's own thread: it waits for nobody."""
+
+    def open_cursor() -> sqlite3.Cursor:
+        return connect(path, busy_seconds=0.0).execute("PRAGMA query_only = ON")
+
+    return DirectReads(open_cursor, (sqlite3.Error,))
 
 
 def _begin(connection: Connection) -> None:

@@ -35,6 +35,9 @@ class Dimension(Enum):
     FORECAST_CATEGORY = "forecast_category"
     CLOSE_MONTH = "close_month"
     CREATED_MONTH = "created_month"
+    UPDATED_MONTH = "updated_month"
+    WON_MONTH = "won_month"
+    LOST_MONTH = "lost_month"
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +158,9 @@ _GROUPINGS: Final[dict[Dimension, tuple[str, ...]]] = {
     Dimension.FORECAST_CATEGORY: ("forecast_category",),
     Dimension.CLOSE_MONTH: ("close_on",),
     Dimension.CREATED_MONTH: ("created_at",),
+    Dimension.UPDATED_MONTH: ("updated_at",),
+    Dimension.WON_MONTH: ("won_at",),
+    Dimension.LOST_MONTH: ("lost_at",),
 }
 """The column that deals have in common, and those with what is shown for it, the first of them that has a value."""
 
@@ -176,11 +182,15 @@ def _month_in_postgresql(element: _Month, compiler: SQLCompiler, **options: Any)
     return f"to_char(to_timestamp({compiler.process(element.clauses, **options)}) AT TIME ZONE 'UTC', 'YYYY-MM')"
 
 
-# Written out, as PostgreSQL takes two parameters for two values; and as a division rounds towards zero, where a second
-# before 1970 has begun earlier.
-_MILLION: Final = literal_column("1000000", BigInteger())
-_REST: Final = (DEALS.c.created_at % _MILLION + _MILLION) % _MILLION
+def _month_of(moment: ColumnElement[int]) -> _Month:
+    # Written out, as PostgreSQL takes two parameters for two values; and as a division rounds towards zero, where a
+    # second before 1970 has begun earlier.
+    million = literal_column("1000000", BigInteger())
+    rest = (moment % million + million) % million
+    return _Month((moment - rest) // million)
+
+
 _EXPRESSIONS: Final[dict[str, ColumnElement[Any]]] = {
-    "created_at": _Month((DEALS.c.created_at - _REST) // _MILLION),
     "close_on": _Month(DEALS.c.close_on * literal_column("86400")),
+    **{name: _month_of(DEALS.c[name]) for name in ("created_at", "updated_at", "won_at", "lost_at")},
 }

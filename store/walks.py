@@ -5,10 +5,9 @@ behind it, and, before or after them, the deals without a value. Statements are 
 asked: to build one takes five times as long as to run it.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from functools import lru_cache
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
@@ -16,7 +15,6 @@ from sqlalchemy import (
     Integer,
     Select,
     UnaryExpression,
-    bindparam,
     func,
     null,
     select,
@@ -24,38 +22,12 @@ from sqlalchemy import (
 )
 
 from store.conditions import Condition, clause, is_selective, shape
+from store.paging import WANTED, OrderKey, PageRow, Position
+from store.queries import parameter
 from store.tables import ALIVE, DEALS
-
-Position: TypeAlias = tuple[str | int | None, ...]
-"""Where a deal is in a list: its values of the order's columns, then its id."""
 
 MOST_STATEMENTS: Final = 128
 """Of tens of kilobytes each."""
-
-
-@dataclass(frozen=True, slots=True)
-class OrderKey:
-    """A column that a list is ordered by, and where deals without a value come."""
-
-    column: str
-    is_descending: bool = False
-    nulls_first: bool = False
-
-
-class PageRow(NamedTuple):
-    """A deal of a page, with its record as it was stored."""
-
-    id: str
-    source: str
-    account: str
-    source_id: str
-    body: bytes
-    hash: bytes
-    read_at: int  # microseconds
-    customer_name: str | None
-    customer_company: str | None
-    customer_email: str | None
-    position: Position
 
 
 def walk(
@@ -66,38 +38,19 @@ def walk(
     limit: int,
     *,
     is_inclusive: bool = False,
-    within: int | None = None,
 ) -> list[PageRow]:
-    """Return the first deals behind a position; `id` is the order's last key.
-
-    `within` so many deals of the first segment, whether they meet the condition or not, if that is given.
-    """
+    """Return the first deals behind a position; `id` is the order's last key."""
     shaped, values = shape(condition)
     names = tuple(None if value is None else f"start_{index}" for index, value in enumerate(start or ()))
     given = {name: value for name, value in zip(names, start or (), strict=True) if name is not None}
     key = (order, names if start is not None else None, is_inclusive)
     rows: list[PageRow] = []
-    for statement, edge, within_edge in _statements(shaped, *key):
-        chosen = statement
-        if within is not None:
-            end = connection.execute(edge, given | {"within": within}).first()
-            if end is not None:
-                chosen = within_edge
-                given |= {f"end_{index}": value for index, value in enumerate(end)}
-        found = connection.execute(chosen, given | values | {"limit": limit - len(rows)}).fetchall()
-        rows += [page_row(row) for row in found]
-        if within is not None or len(rows) == limit:
+    for statement in _statements(shaped, *key):
+        found = connection.execute(statement, given | values | {"limit": limit - len(rows)})
+        rows += [PageRow(row) for row in found]
+        if len(rows) == limit:
             break
     return rows
-
-
-WANTED: Final = tuple(DEALS.c[name] for name in PageRow._fields[1:-1])
-"""What a row has before the columns of the order."""
-
-
-def page_row(row: Sequence[Any]) -> PageRow:
-    """Return the deal of a row that has the columns `WANTED`, then those of the order, whose last is the id."""
-    return PageRow._make((row[-1], *row[: len(WANTED)], tuple(row[len(WANTED) :])))
 
 
 class Segment(NamedTuple):
@@ -107,20 +60,12 @@ class Segment(NamedTuple):
     settled: frozenset[str]  # columns that all its deals have, or have not
 
 
-class _Statements(NamedTuple):
-    """Of one segment: its deals; the deal at which it ends, so many deals further on; and its deals up to that one."""
-
-    all: Select[Any]
-    edge: Select[Any]
-    within_edge: Select[Any]
-
-
 def _statements(
     condition: Condition | None,
     order: tuple[OrderKey, ...],
     start: tuple[str | None, ...] | None,
     is_inclusive: bool,
-) -> tuple[_Statements, ...]:
+) -> tuple[Select[Any], ...]:
     try:
         return _built_once(condition, order, start, is_inclusive)
     except TypeError:  # a list of values, which has no hash
@@ -132,32 +77,28 @@ def _built(
     order: tuple[OrderKey, ...],
     start: tuple[str | None, ...] | None,
     is_inclusive: bool,
-) -> tuple[_Statements, ...]:
+) -> tuple[Select[Any], ...]:
     is_looked_up = is_selective(condition)
     meets = clause(condition, walked=order[0].column)
     wanted = select(*WANTED, *(DEALS.c[key.column] for key in order))
-    columns = [DEALS.c[key.column] for key in order]
-    position = (
-        None
-        if start is None
-        else tuple(
-            None if name is None else bindparam(name, type_=column.type)
-            for name, column in zip(start, columns, strict=True)
-        )
-    )
-    end = tuple(bindparam(f"end_{index}", type_=column.type) for index, column in enumerate(columns))
+    columns: list[ColumnElement[Any]] = [DEALS.c[key.column] for key in order]
+    position = None if start is None else parameters(start, columns)
     built = []
     for segment in segments(order, position, is_inclusive, _unindexed if is_looked_up else DEALS.c.__getitem__):
         ordered = [ordering(key, segment) for key in order]
-        found = wanted.where(ALIVE, *segment.clauses, meets).order_by(*ordered).limit(bindparam("limit", type_=Integer))
-        edge = select(*columns).where(ALIVE, *segment.clauses).order_by(*ordered)
-        edge = edge.limit(1).offset(bindparam("within", type_=Integer))
-        up_to = tuple_(*columns) >= tuple_(*end) if order[0].is_descending else tuple_(*columns) <= tuple_(*end)
-        built.append(_Statements(found, edge, found.where(up_to)))
+        found = wanted.where(ALIVE, *segment.clauses, meets).order_by(*ordered).limit(parameter("limit", Integer()))
+        built.append(found)
     return tuple(built)
 
 
 _built_once = lru_cache(MOST_STATEMENTS)(_built)
+
+
+def parameters(names: tuple[str | None, ...], columns: list[ColumnElement[Any]]) -> tuple[Any, ...]:
+    """Return a position's values as parameters of these names, None where it has none."""
+    return tuple(
+        [None if name is None else parameter(name, column.type) for name, column in zip(names, columns, strict=True)]
+    )
 
 
 def _unindexed(name: str) -> ColumnElement[Any]:

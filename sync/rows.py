@@ -4,7 +4,6 @@ What a list leaves out is never taken from it: the stored record has it, if anyt
 and types stay what they were last, where a vendor has only their ids left.
 """
 
-import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -17,15 +16,13 @@ from resolvers.errors import UpstreamBadResponse
 from resolvers.registry import SOURCES
 from resolvers.source import ListedRow, Record
 from resolvers.stored_record import decode, encode, merge
+from resolvers.time_slices import slices
 from store.customers import Customer, find_customers
 from store.database import Database
 from store.deals import Deal, StoredDeal, deal_id, find
 from store.tables import DealColumns
 from store.text import fold, searchable
 from sync.account import Account, Columns
-
-ROWS_AT_ONCE: Final = 20
-"""A few milliseconds' work; then the event loop serves others."""
 
 MOST_NAMES: Final = 10_000
 _NAMES = {source.name: source.names for source in SOURCES}
@@ -72,36 +69,34 @@ class Rows:
         ids = [deal_id(source, account, read.source_id) for read in reads]
         stored = await self._database.read(lambda connection: find(connection, ids))
         changed: list[tuple[Read, Record, bytes, bool]] = []
-        for at, (id_, read) in enumerate(zip(ids, reads, strict=True), 1):
-            known = stored.get(id_)
-            record = self._merged(read, known)
-            body = encode(source, record)
-            is_whole = read.is_whole or (known is not None and known.is_whole)
-            if derives_all or known is None or _differs(known, body, is_whole=is_whole):
-                changed.append((read, record, body, is_whole))
-            if at % ROWS_AT_ONCE == 0:
-                await asyncio.sleep(0)
+        async for part in slices(list(zip(ids, reads, strict=True))):
+            for id_, read in part:
+                known = stored.get(id_)
+                record = self._merged(read, known)
+                body = encode(source, record)
+                is_whole = read.is_whole or (known is not None and known.is_whole)
+                if derives_all or known is None or _differs(known, body, is_whole=is_whole):
+                    changed.append((read, record, body, is_whole))
         return await self._with_columns(changed)
 
     async def _with_columns(self, changed: Sequence[tuple[Read, Record, bytes, bool]]) -> list[Deal]:
         source, account = self._account.key
         deals = []
-        for at, (read, record, body, is_whole) in enumerate(changed, 1):
-            columns, attributes = self._columns(source, record)
-            deals.append(
-                Deal(
-                    source=source,
-                    account=account,
-                    source_id=read.source_id,
-                    body=body,
-                    read_at=read.read_at,
-                    is_whole=is_whole,
-                    columns=columns,
-                    attributes=attributes,
+        async for part in slices(changed):
+            for read, record, body, is_whole in part:
+                columns, attributes = self._columns(source, record)
+                deals.append(
+                    Deal(
+                        source=source,
+                        account=account,
+                        source_id=read.source_id,
+                        body=body,
+                        read_at=read.read_at,
+                        is_whole=is_whole,
+                        columns=columns,
+                        attributes=attributes,
+                    )
                 )
-            )
-            if at % ROWS_AT_ONCE == 0:
-                await asyncio.sleep(0)
         if self._account.fetch_customer is None:
             return deals
         ids = {deal.columns.customer_source_id for deal in deals if deal.columns.customer_source_id}

@@ -39,7 +39,9 @@ def pytest_collection() -> None:
 
 
 LONG = (
+    "test_board_browser",
     "test_graphiql_browser",
+    "test_board_outages_browser",
     "test_httpserver_envelope_upgrade",
     "test_proxies",
     "test_store_pages",
@@ -71,9 +73,9 @@ LONG = (
 PROGRAMS = frozenset(
     f"test_{name}"
     for name in (
-        "benchmarks graphiql_browser httpserver_envelope_upgrade httpserver_shutdown image proxies server sync_kill "
-        "adding_a_source engine_documents_memory sync_hour store_postgresql deals_postgresql fuzz fuzz_framing "
-        "fuzz_replies status_browser"
+        "benchmarks board_browser board_outages_browser graphiql_browser httpserver_envelope_upgrade image proxies "
+        "httpserver_shutdown server sync_kill adding_a_source engine_documents_memory sync_hour store_postgresql "
+        "deals_postgresql fuzz fuzz_framing fuzz_replies status_browser"
     ).split()
 )
 """The files that start other programs, look at memory or at hours, or try much at random: `make test-programs`."""

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, insert
 
 from store.conditions import And, Compare, CompareAttribute, Condition, Not, Operator, Or, Search
-from store.pages import SOURCE, OrderKey, full_order
+from store.paging import SOURCE, OrderKey, full_order
 from store.tables import DEAL_ATTRIBUTES, DEALS, ORDERABLE
 from store.text import searchable
 

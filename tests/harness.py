@@ -193,6 +193,7 @@ _MADE_ONCE: dict[str, Any] = {
     "build_schema": cache(server.build_schema),
     "build_restricted_schema": cache(server.build_restricted_schema),
     "GraphiQL": cache(server.GraphiQL),
+    "Board": cache(server.Board),
     "samples": partial(tuple, server.samples()),
 }
 

@@ -61,7 +61,7 @@ class InlineDatabase(Database):
         self.error: Exception | None = None
         self.written = asyncio.Event()
 
-    async def read(self, work: Callable[[Connection], T], *, is_short: bool = False) -> T:
+    async def read(self, work: Callable[[Connection], T]) -> T:
         return self.run(work)
 
     async def write(self, work: Callable[[Connection], T]) -> T:

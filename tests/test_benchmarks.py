@@ -69,7 +69,7 @@ def test_lists_are_measured_beside_a_peer_and_in_a_sweep_without_a_request_to_a_
     printed: dict[str, Future[str]],
 ) -> None:
     text = printed["of_lists"].result()
-    for row in ("page, c1 |", "page, c32 |", "page 4, c1 |", "summary, c1 |"):
+    for row in ("page, c1 |", "page, c32 |", "page from anywhere, c32 |", "page 4, c1 |", "summary, c1 |"):
         assert f"\n| 400 deals, {row} " in text
     assert "\nRequests to the sources in all of it: 0.\n" in text
     assert "\n| this server, in memory, to " not in text  # no row for a peer that is not there

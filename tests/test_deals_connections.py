@@ -308,8 +308,11 @@ class Unavailable(Database):
     def __init__(self) -> None:
         pass
 
-    async def read(self, work: Any, *, is_short: bool = False) -> Any:
+    async def read(self, work: Any) -> Any:
         raise StoreUnavailable("the disk of postgresql://user:secret@db is full")
+
+    async def fetch(self, query: Any, values: Any) -> Any:
+        return await self.read(query)
 
 
 async def test_a_store_that_cannot_be_read_is_an_error_at_the_lists_alone() -> None:

@@ -230,28 +230,6 @@ async def test_what_is_no_store_is_refused_in_one_line_without_its_password(url:
     assert str(caught.value) == problem
 
 
-async def test_short_work_is_done_in_the_callers_thread_where_the_store_is_of_this_machine(tmp_path: Path) -> None:
-    async with open_database(str(tmp_path / "deals.db"), threads=1) as database:
-        here = threading.get_ident()
-        assert await database.read(lambda _: threading.get_ident(), is_short=True) == here
-        assert await database.read(lambda _: threading.get_ident()) != here
-
-
-async def test_short_work_finds_a_connection_while_all_threads_are_at_work() -> None:
-    async with open_database(None, threads=1) as database:
-        end, begun = threading.Event(), threading.Event()
-
-        def wait(_: Connection) -> None:
-            begun.set()
-            end.wait()
-
-        tasks = [asyncio.create_task(database.read(wait)), asyncio.create_task(database.write(wait))]
-        await asyncio.to_thread(begun.wait)
-        assert await database.read(current, is_short=True) == database.sequence
-        end.set()
-        await asyncio.gather(*tasks)
-
-
 async def test_it_is_known_when_others_changes_are_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with open_database(str(tmp_path / "deals.db"), poll_seconds=0) as database:
         polled: asyncio.Queue[bool] = asyncio.Queue()

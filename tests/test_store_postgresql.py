@@ -2,12 +2,13 @@
 
 import psycopg
 import pytest
-from sqlalchemy import Connection, create_engine, inspect, make_url, select, text
+from sqlalchemy import Connection, create_engine, func, inspect, make_url, select, text
 
 from store.database import StoreUnavailable, check_database, open_database
 from store.deals import count_alive, upsert
 from store.migrations.upgrade import VERSION_TABLE
 from store.postgresql import READ_ONLY_NOW, in_words, make_engine
+from store.queries import Query
 from store.tables import DEALS, METADATA
 from store.text import fold
 from tests import postgres, stores
@@ -41,6 +42,16 @@ async def test_who_asks_after_a_restart_notices_nothing(url: str) -> None:
             pass
         for run in (database.read, database.write):
             assert await run(lambda connection: count_alive(connection, "nexudus")) == 0
+
+
+async def test_a_query_after_a_restart_notices_nothing(url: str) -> None:
+    counted = Query(select(func.count()).select_from(DEALS))
+    async with open_database(url, threads=1) as database:
+        assert await database.fetch(counted, {}) == [(0,)]
+        with postgres.server().away(), pytest.raises(StoreUnavailable, match="cannot be reached"):
+            await database.fetch(counted, {})
+        for _ in range(2):
+            assert await database.fetch(counted, {}) == [(0,)]
 
 
 async def test_a_connection_that_breaks_in_the_middle_is_one_clear_line(url: str) -> None:

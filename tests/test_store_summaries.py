@@ -121,9 +121,10 @@ def test_months_are_those_of_utc_to_the_microsecond(connection: Connection, zone
         datetime(y, m, 1, tzinfo=UTC) for y, m in [(1, 2), (1969, 12), (1970, 1), (2024, 3), (2026, 12), (9999, 12)]
     ]
     created = [(month - epoch) // timedelta(microseconds=1) + step for month in months for step in (-1, 0)]
-    put(connection, [deal(n, created_at=at, close_on=at // DAY) for n, at in enumerate(created)])
+    columns = ("created_at", "updated_at", "won_at", "lost_at")
+    put(connection, [deal(n, **dict.fromkeys(columns, at), close_on=at // DAY) for n, at in enumerate(created)])
     expected = {(epoch + timedelta(microseconds=at)).isoformat()[:7] for at in created}
-    for dimension in (Dimension.CREATED_MONTH, Dimension.CLOSE_MONTH):
+    for dimension in (one for one in Dimension if one.value.endswith("_month")):
         assert {row.keys[0] for row in summarize(connection, None, [dimension])} == expected
 
 
@@ -154,7 +155,11 @@ def test_rows_come_in_the_order_of_their_keys_nulls_last(connection: Connection)
     assert [row.keys for row in summarize(connection, None, [Dimension.STATUS])] == [("open",), ("won",), (None,)]
 
 
-@pytest.mark.parametrize("dimension", Dimension)
+@pytest.mark.parametrize(
+    "dimension",
+    # Few deals have one of these two, and whoever asks for their months filters by them.
+    [one for one in Dimension if one not in (Dimension.WON_MONTH, Dimension.LOST_MONTH)],
+)
 def test_every_dimension_reads_one_narrow_index_in_sqlite(dimension: Dimension) -> None:
     plans: list[str] = []
     with connected("sqlite") as connection:

@@ -102,11 +102,12 @@ class DealConnection:
 
 @strawberry.input
 class DealFilter:
-    """Which deals; the amount in millionths."""
+    """Which deals; the amount in millionths, the time in microseconds."""
 
     status: str
     currency: str
     value_from: str
+    updated_before: str | None = None
 
 
 @strawberry.type
@@ -130,6 +131,8 @@ class Query:
                 model.currency == filter.currency,
                 model.value >= int(filter.value_from),
             )
+        if filter is not None and filter.updated_before is not None:
+            wanted = wanted.where(model.updated_at < int(filter.updated_before))
         if after is not None:
             moment, id_ = base64.b64decode(after).decode().split("|")
             wanted = wanted.where(tuple_(model.updated_at, model.id) < tuple_(int(moment), id_))

@@ -23,7 +23,8 @@ from schema.deals.source_status import age_seconds, moment, name_of
 from schema.deals.summaries import Dimensions, OpportunitySummary, summary_of
 from schema.list_size import page_of
 from schema.opportunity import Opportunity
-from store.pages import Page, PageRequest, PageRow, count, far_page, near_page
+from store.near import near_page
+from store.pages import Page, PageRequest, PageRow, count, far_page
 
 FIRST: Final = 25
 """Deals on a page unless asked otherwise."""
@@ -229,7 +230,8 @@ async def find_page(
         before=position(selection, "before", before),
         is_backward=last is not None,
     )
-    found = await selection.deals.read(lambda connection: near_page(connection, request), is_short=True)
+    near = near_page(request)
+    found = None if near is None else near.page(await selection.deals.fetch(near.query, near.values))
     if found is None:
         found = await selection.deals.read(lambda connection: far_page(connection, request))
     return OpportunityConnection(selection=selection, page=found)

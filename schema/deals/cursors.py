@@ -17,7 +17,7 @@ import strawberry
 
 from resolvers.errors import BadUserInput
 from store.conditions import LARGEST
-from store.pages import OrderKey, Position, full_order
+from store.paging import OrderKey, Position, full_order
 from store.tables import DEALS
 from store.text import storable
 

@@ -20,7 +20,7 @@ from schema.access import PERSONAL, is_marked
 from schema.chartmogul import ChartMogulForecastCategory
 from schema.opportunity import Opportunity, OpportunitySource, OpportunityStatus
 from schema.sources import MAPPINGS
-from store.pages import SOURCE
+from store.paging import SOURCE
 from store.tables import ORDERABLE
 
 
@@ -137,7 +137,7 @@ LISTED: Final = (
     _text("customer_company_name", "customer.company_name", column="customer_company"),
     _text("customer_email", "customer.email", column="customer_email"),
     _moment("created_at", "created_at", dimension="created_month"),
-    _moment("updated_at", "updated_at"),
+    _moment("updated_at", "updated_at", dimension="updated_month"),
     _text("name", "NexudusOpportunity.name", column="name"),
     _keyword("opportunity_type", "NexudusOpportunity.opportunity_type.name", dimension="opportunity_type"),
     ListedField(
@@ -157,8 +157,8 @@ LISTED: Final = (
         dimension="loss_reason",
     ),
     _moment("due_date", "NexudusOpportunity.due_date", "due_at", about="When to follow up."),
-    _moment("won_on", "NexudusOpportunity.won_on", "won_at"),
-    _moment("lost_on", "NexudusOpportunity.lost_on", "lost_at"),
+    _moment("won_on", "NexudusOpportunity.won_on", "won_at", dimension="won_month"),
+    _moment("lost_on", "NexudusOpportunity.lost_on", "lost_at", dimension="lost_month"),
     _keyword("utm_source", "NexudusOpportunity.utm.source"),
     _keyword("utm_medium", "NexudusOpportunity.utm.medium"),
     _keyword("utm_campaign", "NexudusOpportunity.utm.campaign", dimension="campaign"),

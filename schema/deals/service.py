@@ -22,6 +22,7 @@ from store.conditions import And, Compare, Condition, Operator, Or
 from store.customer_deals import Link
 from store.errors import StoreUnavailable
 from store.pages import PageRow
+from store.queries import Query, Values
 
 T = TypeVar("T")
 
@@ -53,8 +54,12 @@ class Reader(Protocol):
         """Whether other processes' changes are known too."""
         ...
 
-    async def read(self, work: Callable[[Connection], T], *, is_short: bool = False) -> T:
-        """Return what `work` gives, of one snapshot. `is_short`: it takes a millisecond or so, whatever is stored."""
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """Return what `work` gives, of one snapshot."""
+        ...
+
+    async def fetch(self, query: Query, values: Values) -> list[tuple[Any, ...]]:
+        """Return the rows of a query that takes a millisecond or so, whatever is stored."""
         ...
 
 
@@ -117,10 +122,17 @@ class Deals:
         """Return the time."""
         return datetime.fromtimestamp(self.clock(), UTC)
 
-    async def read(self, work: Callable[[Connection], T], *, is_short: bool = False) -> T:
+    async def read(self, work: Callable[[Connection], T]) -> T:
         """Return what `work` gives; raises `StoreOutage`."""
         try:
-            return await self.database.read(work, is_short=is_short)
+            return await self.database.read(work)
+        except StoreUnavailable:
+            raise StoreOutage from None
+
+    async def fetch(self, query: Query, values: Values) -> list[tuple[Any, ...]]:
+        """Return the rows of a query that takes a millisecond or so; raises `StoreOutage`."""
+        try:
+            return await self.database.fetch(query, values)
         except StoreUnavailable:
             raise StoreOutage from None
 

@@ -3,12 +3,11 @@
 export interface LinkedQuery {
   query: string;
   variables: string;
-  operationName: string | null;
 }
 
 /** Return a link that opens this query in a tab. Headers and credentials are never part of it. */
-export function linkTo({ query, variables, operationName }: LinkedQuery): string {
-  const given = { query, ...(variables.trim() && { variables }), ...(operationName && { operationName }) };
+export function linkTo({ query, variables }: LinkedQuery): string {
+  const given = { query, ...(variables.trim() && { variables }) };
   return `${location.origin}${location.pathname}#${new URLSearchParams(given)}`;
 }
 
@@ -17,7 +16,7 @@ export function linkedQuery(): LinkedQuery | null {
   for (const text of [location.hash.slice(1), location.search]) {
     const given = new URLSearchParams(text);
     const query = given.get('query');
-    if (query) return { query, variables: given.get('variables') ?? '', operationName: given.get('operationName') };
+    if (query) return { query, variables: given.get('variables') ?? '' };
   }
   return null;
 }

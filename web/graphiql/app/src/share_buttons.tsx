@@ -44,13 +44,13 @@ export function ShareButtons() {
   const { queryEditor, variableEditor, operationName: name } = useGraphiQL((state) => state);
   const contents = () => {
     const query = queryEditor?.getValue() ?? '';
-    const variables = variableEditor?.getValue() ?? '';
-    return { query, variables, operationName: operationName({ query, operationName: name }) ?? null };
+    return { query, variables: variableEditor?.getValue() ?? '' };
   };
   const command = () => {
-    const { query, variables, operationName } = contents();
+    const { query, variables } = contents();
     const given = variables.trim() && { variables: JSON.parse(variables) };
-    return curl({ query, ...given, ...(operationName && { operationName }) });
+    const executed = operationName({ query, operationName: name });
+    return curl({ query, ...given, ...(executed && { operationName: executed }) });
   };
   return (
     <>

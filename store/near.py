@@ -1,0 +1,105 @@
+"""Pages that the next deals of their order fill: one query of a millisecond or so, whatever is stored."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, Integer, literal, literal_column, select, tuple_, union_all
+
+from store.conditions import LARGEST, Condition, clause, is_selective, ranges, shape
+from store.paging import WANTED, OrderKey, Page, PageRequest, PageRow, kept, page_of, turned
+from store.queries import Query, Values, parameter
+from store.tables import ALIVE, DEALS
+from store.walks import ordering, parameters, segments
+
+NEAR: Final = 1_000
+"""Deals that are looked through: mostly a page is full before, and nobody needs to know how many meet its condition."""
+
+MOST_QUERIES: Final = 256
+"""Of tens of kilobytes each."""
+
+
+@dataclass(frozen=True, slots=True)
+class NearPage:
+    """A page that is near, perhaps."""
+
+    request: PageRequest
+    query: Query
+    values: Values
+
+    def page(self, rows: list[tuple[Any, ...]]) -> Page | None:
+        """Return the page of the query's rows; None if it is not full, or not known to have deals before it."""
+        request = self.request
+        _, start, _ = request.walk()
+        if len(rows) <= request.count or (start is not None and rows[0][-1] is None):
+            return None
+        found = kept(request, [PageRow(row) for row in rows] if start is None else [PageRow(row[:-1]) for row in rows])
+        if not found:
+            return None
+        return page_of(request, found, has_more=len(rows) > len(found), has_less=start is not None)
+
+
+def near_page(request: PageRequest) -> NearPage | None:
+    """Return the query for a page, which tells whether it is near; None if there is no such query.
+
+    Raises ValueError for a position of another order.
+    """
+    order, start, _ = request.walk()
+    if len(order) != 2 or order[0].is_descending != order[1].is_descending or is_selective(request.condition):
+        return None
+    shaped, values = shape(request.condition)
+    names = None if start is None else tuple([None if one is None else f"start_{n}" for n, one in enumerate(start)])
+    given = {} if start is None else {f"start_{n}": one for n, one in enumerate(start) if one is not None}
+    try:
+        query = _query(shaped, order, names)
+    except TypeError:  # a long list of values, which has no hash
+        return None
+    return NearPage(request, query, {**values, **given, "limit": request.count + 1, "within": NEAR})
+
+
+def find_near(connection: Connection, near: NearPage) -> Page | None:
+    """Return the page if it is near."""
+    rows = connection.exec_driver_sql(*near.query.text(connection.dialect, near.values))
+    return near.page([tuple(row) for row in rows])
+
+
+@lru_cache(MOST_QUERIES)
+def _query(condition: Condition | None, order: tuple[OrderKey, ...], start: tuple[str | None, ...] | None) -> Query:
+    """Return the query for the first deals behind a start; its last column then says whether there are any before."""
+    columns = [DEALS.c[key.column] for key in order]
+    found = _next(condition, order, start, [*WANTED, *columns], is_inclusive=False)
+    if start is not None:
+        less = _next(condition, turned(order), start, [literal_column("1")], is_inclusive=True)
+        found = found.add_columns(less.limit(1).correlate(None).scalar_subquery())
+    return Query(found.limit(parameter("limit", Integer())))
+
+
+def _next(
+    condition: Condition | None,
+    order: tuple[OrderKey, ...],
+    start: tuple[str | None, ...] | None,
+    wanted: list[ColumnElement[Any]],
+    *,
+    is_inclusive: bool,
+) -> Any:
+    columns: list[ColumnElement[Any]] = [DEALS.c[key.column] for key in order]
+    position = None if start is None else parameters(start, columns)
+    segment = next(segments(order, position, is_inclusive, DEALS.c.__getitem__))
+    found = select(*wanted).where(ALIVE, *segment.clauses).order_by(*[ordering(key, segment) for key in order])
+    if condition is None:
+        return found
+    walked = order[0].column
+    edge = select(*columns).where(ALIVE, *segment.clauses, *ranges(condition, walked)).correlate(None)
+    edge = edge.order_by(*[ordering(key, segment) for key in order])
+    edge = edge.limit(1).offset(parameter("within", Integer()))
+    end = select(*[literal(_last(column, key.is_descending)) for key, column in zip(order, columns, strict=True)])
+    last = union_all(select(edge.subquery()), end).limit(1).scalar_subquery()
+    up_to = tuple_(*columns) >= last if order[0].is_descending else tuple_(*columns) <= last
+    return found.where(clause(condition, walked=walked), up_to)
+
+
+def _last(column: ColumnElement[Any], is_descending: bool) -> str | int:
+    """Return what no deal's value lies behind."""
+    if column.type.python_type is int:
+        return -LARGEST - 1 if is_descending else LARGEST
+    return "" if is_descending else "\U0010ffff"

@@ -1,0 +1,126 @@
+"""What a page is asked for by, and what it is: orders, positions, rows."""
+
+import operator
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+from store.conditions import Condition
+from store.tables import DEALS, ORDERABLE
+
+Position: TypeAlias = tuple[str | int | None, ...]
+"""Where a deal is in a list: its values of the order's columns, then its id."""
+
+SOURCE: Final = "source"
+"""A further column that lists may be ordered by: few values, and the ids begin with them."""
+
+_NAMES: Final = (
+    *("source", "account", "source_id", "body", "hash", "read_at"),
+    *("customer_name", "customer_company", "customer_email"),
+)
+WANTED: Final = tuple(DEALS.c[name] for name in _NAMES)
+"""What a row has before the columns of the order."""
+
+
+class PageRow(tuple[Any, ...]):
+    """A deal of a page, with its record as it was stored: a row with the columns `WANTED`, then those of its order."""
+
+    __slots__ = ()
+
+    source: str = property(operator.itemgetter(0))  # type: ignore[assignment]
+    account: str = property(operator.itemgetter(1))  # type: ignore[assignment]
+    source_id: str = property(operator.itemgetter(2))  # type: ignore[assignment]
+    body: bytes = property(operator.itemgetter(3))  # type: ignore[assignment]
+    hash: bytes = property(operator.itemgetter(4))  # type: ignore[assignment]
+    read_at: int = property(operator.itemgetter(5))  # type: ignore[assignment]
+    """In microseconds."""
+    customer_name: str | None = property(operator.itemgetter(6))  # type: ignore[assignment]
+    customer_company: str | None = property(operator.itemgetter(7))  # type: ignore[assignment]
+    customer_email: str | None = property(operator.itemgetter(8))  # type: ignore[assignment]
+    position: Position = property(operator.itemgetter(slice(len(_NAMES), None)))  # type: ignore[assignment]
+    id: str = property(operator.itemgetter(-1))  # type: ignore[assignment]
+
+
+@dataclass(frozen=True, slots=True)
+class OrderKey:
+    """A column that a list is ordered by, and where deals without a value come."""
+
+    column: str
+    is_descending: bool = False
+    nulls_first: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PageRequest:
+    """`count` deals of a list: its first, or its last where `is_backward`, between two positions if they are given."""
+
+    condition: Condition | None
+    order: tuple[OrderKey, ...]
+    count: int
+    after: Position | None = None
+    before: Position | None = None
+    is_backward: bool = False
+
+    def walk(self) -> tuple[tuple[OrderKey, ...], Position | None, Position | None]:
+        """Return the order in which its deals are met, with `id`, and the positions behind and before which they are.
+
+        Raises ValueError for a position of another order.
+        """
+        order, start, end = full_order(self.order), self.after, self.before
+        if self.is_backward:
+            order, start, end = turned(order), end, start
+        for position in (start, end):
+            if position is not None and len(position) != len(order):
+                raise ValueError("the position is one of another order")
+        return order, start, end
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Deals in the list's order, and whether there are more on either side."""
+
+    rows: list[PageRow]
+    has_next: bool
+    has_previous: bool
+
+
+def full_order(order: Sequence[OrderKey]) -> tuple[OrderKey, ...]:
+    """Return the order with `id` as its last key, in the direction of the key before it, as the indexes have it.
+
+    A source just before the id is left out: ids begin with it, so that theirs is the same order, and has an index.
+    """
+    for key in order:
+        if key.column not in (*ORDERABLE, SOURCE):
+            raise ValueError(f"deals are not ordered by {key.column}")
+    is_descending = bool(order) and order[-1].is_descending
+    before = order[:-1] if order and order[-1].column == SOURCE else order
+    return (*before, OrderKey("id", is_descending))
+
+
+def turned(order: tuple[OrderKey, ...]) -> tuple[OrderKey, ...]:
+    """Return the order from its end."""
+    return tuple([OrderKey(key.column, not key.is_descending, not key.nulls_first) for key in order])
+
+
+def kept(request: PageRequest, found: list[PageRow]) -> list[PageRow]:
+    """Return the deals of a page among those that were met, of which there may be one more."""
+    order, _, end = request.walk()
+    rows = found[: request.count]
+    return rows if end is None else [row for row in rows if _comes_before(order, row.position, end)]
+
+
+def page_of(request: PageRequest, rows: list[PageRow], *, has_more: bool, has_less: bool) -> Page:
+    """Return the page; `has_more` in the direction of its walk, `has_less` behind it."""
+    if request.is_backward:
+        return Page(rows[::-1], has_less, has_more)
+    return Page(rows, has_more, has_less)
+
+
+def _comes_before(order: tuple[OrderKey, ...], one: Position, other: Position) -> bool:
+    for key, first, second in zip(order, one, other, strict=True):
+        if first == second:
+            continue
+        if first is None or second is None:
+            return (first is None) == key.nulls_first
+        return bool(operator.gt(first, second) if key.is_descending else operator.lt(first, second))
+    return False
