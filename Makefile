@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Two for each processor: tests wait for processes and deadlines about as long as they compute.
 WORKERS := $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
 
-.PHONY: help demo test test-programs test-source test-bench test-soak gateways check schema schema-diff fuzz bench bench-lists bench-beside bench-layers bench-observed bench-growth bench-inside bench-flow soak soak-budget board graphiql image test-image sbom clean
+.PHONY: help demo test test-programs test-source test-bench test-soak gateways check schema schema-diff fuzz bench bench-lists bench-beside bench-layers bench-observed bench-growth bench-inside bench-flow capacity soak soak-budget board graphiql image test-image sbom clean
 
 help:  ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -47,7 +47,11 @@ test-source: $(VENV)/installed  ## Follow docs/adding-a-source.md and run all te
 test-bench: $(VENV)/installed  ## Try the benchmarks that need wrk, for a second each
 	$(BIN)/python -m pytest tests/test_benchmarks.py -m wrk -rs
 
-test-soak: $(VENV)/installed  ## Let a source hang under load for some seconds, and send bodies without end
+test-capacity: $(VENV)/installed  ## Simulate what a deployment can do; with CHECK=1, run real servers beside the model
+	$(INSTALL) '.[bench]'
+	$(BIN)/python -m benchmarks.capacity $(if $(CHECK),--check)
+
+soak: $(VENV)/installed  ## Let a source hang under load for some seconds, and send bodies without end
 	$(BIN)/python -m pytest tests/test_soak.py -m soak -rs
 
 gateways: $(VENV)/installed  ## Run gateways, composers and clients of the GraphQL world against the server

@@ -3,18 +3,21 @@
 import asyncio
 import random
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
 import aiohttp
+import msgspec
 
 from benchmarks.capacity_demand import BY_ID, MIX, Demand, Kind, Request
 from benchmarks.capacity_figures import Figures, Machines
+from benchmarks.capacity_measured import measured
 from benchmarks.capacity_model import Run, simulate
 from benchmarks.capacity_outcome import Outcome
 from benchmarks.capacity_servers import DEALS, SYNC, Served, copies, served
+from benchmarks.capacity_tables import table
 from sync.settings import SyncSettings
 
 WITHIN: Final = {**MIX, Kind.MANY: 0.15, Kind.PAGE: 0.23, Kind.EXPORT: 0.002, Kind.SUMMARY: 0.018}
@@ -23,44 +26,8 @@ BEYOND: Final = {**WITHIN, Kind.MANY: 0.8, Kind.HOT: 0.0, Kind.ONE: 0.0, Kind.PA
 PEOPLES: Final = {"get", "list-by-ids"}
 """Kinds of calls, as the simulator names them, that serve somebody who waits."""
 
-TRIED: Final = {Kind.HOT: 400, Kind.ONE: 60, Kind.PAGE: 200, Kind.SUMMARY: 40, Kind.EXPORT: 4}
-"""How many requests of a kind its processor time is measured by."""
-
-PEOPLE_AT_ONCE: Final = 8
 LOOK_SECONDS: Final = 2.0
 """Between two looks at how old the copies are."""
-
-
-async def measured(server: Served, figures: Figures, *, shares_store: bool) -> tuple[Figures, Mapping[str, float]]:
-    """Return the figures with those that this machine has, and what was measured, in seconds by name."""
-    found: dict[str, float] = {}
-    chance = random.Random(0)  # noqa: S311 - a load, not a secret
-    for kind, count in TRIED.items():
-        last = len(server.ids["chartmogul"]) - 1
-        requests = [
-            Request(0, kind, "chartmogul", (0,) if kind is Kind.HOT else (last - number,)) for number in range(count)
-        ]
-        await server.ask(requests[0], chance)
-        before = server.processor_time()
-        waiting = asyncio.Semaphore(PEOPLE_AT_ONCE)
-
-        async def ask(request: Request, waiting: asyncio.Semaphore = waiting) -> None:
-            async with waiting:
-                await server.ask(request, chance)
-
-        await asyncio.gather(*map(ask, requests))
-        found[kind] = (server.processor_time() - before).used / count
-    deals = sum(DEALS.values())
-    page = "shared_page_seconds" if shares_store else "page_seconds"
-    figures = replace(
-        figures,
-        stored_answer_seconds=found[Kind.HOT],
-        request_seconds=max(0.0, found[Kind.ONE] - figures.answer_seconds - figures.request_record_seconds),
-        export_deal_seconds=found[Kind.EXPORT] / deals,
-        sweep_row_seconds=server.reading_seconds / deals,
-        **{page: found[Kind.PAGE]},
-    )
-    return figures, found | {"a row that sync reads": figures.sweep_row_seconds}
 
 
 async def drive(server: Served, demand: Demand, seconds: float) -> Outcome:
@@ -120,41 +87,41 @@ def _ages(found: Iterable[Mapping[str, str]]) -> list[float]:
     return [now - datetime.fromisoformat(one["asOf"]).timestamp() for one in found if one["asOf"]]
 
 
-async def check(processes: int, demand: Demand, seconds: float) -> str:
+async def check(name: str, processes: int, demand: Demand, seconds: float) -> str:
     """Return a table of the model and of a real run of so many processes.
 
     Where other programs had the processors, the server's work took longer by a factor, and so it does in the model.
     """
     machines = Machines(processes, 1 if processes > 1 else None)
-    sync, run = SyncSettings(**SYNC), Run(seconds, settling_seconds=0.0)
+    sync = msgspec.structs.replace(SyncSettings(), **SYNC)
     async with served(processes) as server:
         figures, found = await measured(server, Figures(), shares_store=machines.shares_store)
         await asyncio.sleep(Figures().records_seconds + 1)  # until the records of the measurement are old
+        ages = {one["source"]: _ages([one])[0] for one in await copies(server)}
         real = await drive(server, demand, seconds)
+    run = Run(seconds, settling_seconds=0.0, copy_ages=ages)
     here = replace(machines, slowness=real.slowness)
     columns = {
         "model": simulate(demand, machines, sync=sync, run=run, is_steady=False),
         "model, figures of here": simulate(demand, here, figures=figures, sync=sync, run=run, is_steady=False),
         "real run": real,
     }
-    lines = [
-        f"{processes} process{'es' * (processes > 1)}, {demand.per_second:g} requests a second for {seconds:g} s; "
-        f"a second's work took the server {real.slowness:.1f} s",
-        "",
-        f"| | {' | '.join(columns)} |",
-        "|---|" + "---|" * len(columns),
-    ]
-    for name, text in ROWS.items():
-        lines.append(f"| {name} | {' | '.join(text(outcome) for outcome in columns.values())} |")
-    told = ", ".join(f"{name} {value * 1e3:.2f}" for name, value in found.items())
-    return "\n".join([*lines, "", f"Processor time here, ms: {told}"])
+    compared = table(["", *columns], [[row, *map(text, columns.values())] for row, text in ROWS.items()])
+    told = ", ".join(f"{what} {value * 1e3:.2f}" for what, value in found.items())
+    title = (
+        f"{name}: {processes} process{'es' * (processes > 1)}, {demand.per_second:g} requests a second, {seconds:g} s"
+    )
+    return (
+        f"{title}\n\n{compared}\n\nProcessor time here, ms: {told}. "
+        f"A second's work took the server {real.slowness:.1f} s: others had the processors too."
+    )
 
 
 def _pair(of: Mapping[str, float], digits: int = 0) -> str:
     return " / ".join(f"{of.get(source, 0):.{digits}f}" for source in DEALS)
 
 
-ROWS: Final = {
+ROWS: Final[Mapping[str, Callable[[Outcome], str]]] = {
     "requests answered": lambda one: f"{one.answered.total()}",
     "records by id: Nexudus / ChartMogul": lambda one: _pair(one.records),
     "the same from the copy, as the source had no time": lambda one: _pair(one.stale),

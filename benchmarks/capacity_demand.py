@@ -1,4 +1,4 @@
-"""What is asked for: kinds of requests, how often each comes, and one list of requests that a model and a server get."""
+"""What is asked for: kinds of requests, how often each comes, and the requests that a model and a server get."""
 
 import random
 from collections.abc import Iterator, Mapping

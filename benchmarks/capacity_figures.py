@@ -1,4 +1,4 @@
-"""What `make capacity` counts with: measured figures with their source, and what is assumed because nobody measured it."""
+"""What `make capacity` counts with: measured figures with their source, and what is assumed for want of one."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -38,10 +38,10 @@ class Figures:
     """What such a page takes longer at one connection than the process works at it: the database, and the way there."""
     summary_deal_seconds: float = 73 * MILLISECOND / 100_000
     """A deal of a summary, in the store: docs/lists.md, too."""
-    export_deal_seconds: float = 0.1 * MILLISECOND
-    """A deal of a file. `make capacity CHECK=1` measures it."""
-    sweep_row_seconds: float = 0.2 * MILLISECOND
-    """A row that sync reads and compares. `make capacity CHECK=1` measures it, writing included."""
+    export_deal_seconds: float = 0.06 * MILLISECOND
+    """A deal of a file: docs/scaling.md, as `make capacity CHECK=1` measures it."""
+    sweep_row_seconds: float = 0.7 * MILLISECOND
+    """A row that sync reads, all of them new: the same. Rows that have not changed take less."""
     shared_record_seconds: float = 0.3 * MILLISECOND
     """To look up in the database what other processes have fetched. Assumed: a third of a millisecond on each side."""
     shared_after_seconds: float = 0.3

@@ -2,14 +2,15 @@
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import simpy
 
-from benchmarks.capacity_demand import BY_ID, RECORDS, Demand, Kind, Request
+from benchmarks.capacity_demand import Demand, Request
 from benchmarks.capacity_figures import SOURCE_SECONDS, Figures, Machines
 from benchmarks.capacity_outcome import Outcome
+from benchmarks.capacity_process import Process, Worker
 from benchmarks.capacity_source import SourceModel
 from benchmarks.capacity_sync import Account, Events, Sync
 from resolvers.registry import SOURCES
@@ -18,8 +19,8 @@ from sync.settings import SyncSettings
 STORE_THREADS: Final = 2
 """Of a store in the process, for what takes long: docs/decisions/028-store.md."""
 
-EXPORT_ROWS: Final = 250
-"""Rows that a file is read by: docs/decisions/033-files.md."""
+ROWS_AT_ONCE: Final = 20
+"""Rows that sync reads without a pause. Assumed, so that pages wait for it as long as docs/lists.md has it: 14 ms."""
 
 LONG_SECONDS: Final = 1_800.0
 """Windows of a ration so long have a history that matters."""
@@ -27,11 +28,12 @@ LONG_SECONDS: Final = 1_800.0
 
 @dataclass(frozen=True)
 class Run:
-    """How long to look, after how long, and from which moment on. `seed`: another one is another day."""
+    """How long to look, and after how long. `seed`: another one is another day. `copy_ages`: at the beginning."""
 
     seconds: float = 240.0
     settling_seconds: float = 90.0
     seed: int = 1
+    copy_ages: Mapping[str, float] = field(default_factory=dict)
 
 
 class Deployment:
@@ -51,13 +53,11 @@ class Deployment:
         self.environment = simpy.Environment(initial_time=10_000)
         self._began = self.environment.now + run.settling_seconds
         self.outcome = Outcome(run.seconds)
-        self._processors = [simpy.Resource(self.environment) for _ in range(machines.processes)]
-        self._busy = [0.0] * machines.processes
-        self._database = simpy.Resource(self.environment, machines.database_processors or STORE_THREADS)
-        self._database_busy = 0.0
-        self._shared: dict[str, float] = {}
-        """When a record was fetched by any process, for all that share a store."""
+        self._processors = [self._worker(1) for _ in range(machines.processes)]
+        self._database = self._worker(machines.database_processors or STORE_THREADS)
         self._chance = random.Random(run.seed)  # noqa: S311 - a load, not a secret
+        self._fetched: dict[str, float] = {}
+        """When each record was last fetched, by any process."""
         self._sources: dict[str, SourceModel] = {}
         self._syncs: dict[str, Sync] = {}
         for source in SOURCES:
@@ -71,7 +71,7 @@ class Deployment:
                 seconds=machines.source_seconds.get(source.name, SOURCE_SECONDS),
                 records_seconds=figures.records_seconds,
                 work=self._read_answer,
-                on_fetched=lambda id_: self._shared.__setitem__(id_, self.environment.now),
+                on_fetched=lambda id_: self._fetched.__setitem__(id_, self.environment.now),
             )
             if source.name in history:
                 model.remember(history[source.name])
@@ -81,10 +81,41 @@ class Deployment:
                 model.limiter,
                 model.try_background,
                 model.exchange,
-                lambda rows: self._work(0, figures.sweep_row_seconds * rows),
+                self._read_rows,
             )
-            self._syncs[source.name] = Sync(self.environment, account, sync, seed=run.seed)
+            self._syncs[source.name] = Sync(
+                self.environment, account, sync, seed=run.seed, age=run.copy_ages.get(source.name, 0.0)
+            )
             self.environment.process(self._syncs[source.name].run())
+        self._processes = [
+            Process(
+                number=number,
+                all_deals=demand.all_deals,
+                shares_store=machines.shares_store,
+                figures=figures,
+                outcome=self.outcome,
+                now=lambda: self.environment.now,
+                processor=processor,
+                database=self._database,
+                sources=self._sources,
+                syncs=self._syncs,
+                fetched=self._fetched,
+            )
+            for number, processor in enumerate(self._processors)
+        ]
+
+    def _worker(self, at_once: int) -> Worker:
+        return Worker(self.environment, at_once, slowness=self._machines.slowness)
+
+    def _read_answer(self, number: int, records: int) -> Events:
+        yield from self._processors[number].work(
+            self._figures.request_seconds + self._figures.request_record_seconds * records
+        )
+
+    def _read_rows(self, rows: int) -> Events:
+        """Sync is in the first process, and lets others work between few rows."""
+        for at in range(0, rows, ROWS_AT_ONCE):
+            yield from self._processors[0].work(self._figures.sweep_row_seconds * min(ROWS_AT_ONCE, rows - at))
 
     def simulate(self) -> Outcome:
         """Return what came of the demand in the seconds that are looked at."""
@@ -97,23 +128,23 @@ class Deployment:
         outcome = self.outcome
         for name, sync in self._syncs.items():
             outcome.background[name] = sync.requests.total()
-        outcome.processor_seconds = sum(self._busy)
+        outcome.processor_seconds = sum(one.busy_seconds for one in self._processors)
         outcome.used = self._used()
         return outcome
 
     def _forget(self) -> None:
         """Count from now on."""
         self.outcome.__init__(self._run.seconds)  # type: ignore[misc] # all parts hold this one
-        self._busy = [0.0] * len(self._busy)
-        self._database_busy = 0.0
+        for worker in (*self._processors, self._database):
+            worker.busy_seconds = 0.0
         for sync in self._syncs.values():
             sync.requests.clear()
 
     def _used(self) -> dict[str, float]:
         seconds, outcome = self._run.seconds, self.outcome
-        used = {"processors": max(self._busy) / seconds}
+        used = {"processors": max(one.used(seconds) for one in self._processors)}
         if self._machines.database_processors is not None:
-            used["database"] = self._database_busy / seconds / self._machines.database_processors
+            used["database"] = self._database.used(seconds)
         for name, model in self._sources.items():
             sent = (outcome.upstream[name] + outcome.background[name]) / seconds
             rate = min(model.source.rates, key=lambda rate: rate.limit / rate.seconds)
@@ -125,80 +156,14 @@ class Deployment:
         seconds = self._run.settling_seconds + self._run.seconds
         for request in self._demand.requests(seconds, seed=self._run.seed):
             yield self.environment.timeout(began + request.at - self.environment.now)
-            self.environment.process(self._answer(request, self._chance.randrange(len(self._processors))))
+            self.environment.process(self._answer(request, self._chance.choice(self._processes)))
 
-    def _answer(self, request: Request, number: int) -> Events:
+    def _answer(self, request: Request, process: Process) -> Events:
         asked = self.environment.now
-        if request.kind in BY_ID:
-            yield from self._by_id(request, number)
-        elif request.kind is Kind.PAGE:
-            yield from self._page(number)
-        elif request.kind is Kind.SUMMARY:
-            yield from self._store(self._figures.summary_deal_seconds * self._demand.all_deals)
-            yield from self._work(number, self._figures.answer_seconds)
-        else:
-            yield from self._export(number)
+        yield from process.answer(request)
         if asked >= self._began:
             self.outcome.answered[request.kind] += 1
             self.outcome.waits.setdefault(request.kind, []).append(self.environment.now - asked)
-
-    def _by_id(self, request: Request, number: int) -> Events:
-        model, figures, outcome = self._sources[request.source], self._figures, self.outcome
-        cache = model.desks[number].cache
-        ids = [f"{request.source}:{one}" for one in request.ids]
-        missing = [one for one in ids if cache.fresh(one) is None]
-        if request.kind is Kind.HOT and not missing:
-            yield from self._work(number, figures.stored_answer_seconds)
-        else:
-            yield from self._work(number, figures.answer_seconds + figures.answer_record_seconds * len(ids))
-        if missing and self._machines.shares_store:
-            yield from self._store(figures.shared_record_seconds)
-            yield from self._work(number, figures.shared_record_seconds)
-            for one in missing:
-                age = self.environment.now - self._shared.get(one, float("-inf"))
-                if figures.shared_after_seconds <= age < figures.records_seconds:
-                    cache.refresh(one, True, age_seconds=age, adds=True)
-            missing = [one for one in missing if cache.fresh(one) is None]
-        found = len(ids) - len(missing)
-        if missing:
-            found += yield from model.fetch(number, missing)
-        outcome.records[request.source] += found
-        outcome.stale[request.source] += len(ids) - found
-        outcome.ages += [cache.age_seconds(one) for one in ids if cache.fresh(one) is not None]
-
-    def _page(self, number: int) -> Events:
-        figures = self._figures
-        if self._machines.shares_store:
-            yield from self._store(figures.database_page_seconds)
-            yield from self._work(number, figures.shared_page_seconds)
-        else:
-            yield from self._work(number, figures.page_seconds)
-        self.outcome.rows += RECORDS[Kind.PAGE]
-        for name, sync in self._syncs.items():
-            self.outcome.copy_ages.setdefault(name, []).append(self.environment.now - sync.as_of)
-
-    def _export(self, number: int) -> Events:
-        for at in range(0, self._demand.all_deals, EXPORT_ROWS):
-            rows = min(EXPORT_ROWS, self._demand.all_deals - at)
-            yield from self._work(number, self._figures.export_deal_seconds * rows)
-            self.outcome.rows += rows
-
-    def _read_answer(self, number: int, records: int) -> Events:
-        yield from self._work(
-            number, self._figures.request_seconds + self._figures.request_record_seconds * records
-        )
-
-    def _work(self, number: int, seconds: float) -> Events:
-        with self._processors[number].request() as turn:
-            yield turn
-            yield self.environment.timeout(seconds * self._machines.slowness)
-        self._busy[number] += seconds
-
-    def _store(self, seconds: float) -> Events:
-        with self._database.request() as turn:
-            yield turn
-            yield self.environment.timeout(seconds * self._machines.slowness)
-        self._database_busy += seconds
 
 
 def simulate(

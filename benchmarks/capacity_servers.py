@@ -6,13 +6,13 @@ import shutil
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 import aiohttp
 
 from benchmarks.capacity_demand import Kind, Request
 from benchmarks.capacity_figures import SOURCE_SECONDS
+from benchmarks.processor_time import ProcessorTime, processor_time
 from benchmarks.running import Running, running_server, running_simulator
 from configuration import ServerSettings
 from tests.postgres import OPTIONS, Server, programs
@@ -24,8 +24,9 @@ SYNC: Final = {"full_sweep_seconds": 60.0, "customers_per_minute": 1}
 HIGHEST_AMOUNT: Final = 300
 ONE: Final = "query One($id: ID!) { opportunity(id: $id) { id stageName status asOf } }"
 MANY: Final = "query Many($ids: [ID!]!) { opportunitiesById(ids: $ids) { id stageName status asOf } }"
-IDS: Final = "query($after: String, $sources: [String!]) { opportunities(first: 200, after: $after, sources: $sources, "
-IDS_ORDER: Final = "orderBy: [{field: CREATED_AT, direction: ASC}]) { nodes { id } pageInfo { hasNextPage endCursor } } }"
+IDS: Final = """query($after: String, $sources: [String!]) {
+ opportunities(first: 200, after: $after, sources: $sources, orderBy: [{field: CREATED_AT, direction: ASC}]) {
+ nodes { id } pageInfo { hasNextPage endCursor } } }"""
 STATE: Final = "{ opportunities(first: 1) { sources { source asOf isComplete } } }"
 PAGE: Final = """query Page($filter: OpportunityFilter) {
  opportunities(first: 50, filter: $filter, orderBy: [{field: UPDATED_AT, direction: DESC}]) {
@@ -89,34 +90,6 @@ class Served:
         return found
 
 
-@dataclass(frozen=True)
-class ProcessorTime:
-    """What a process and those that it has started have used, and waited for while others had the processors."""
-
-    used: float
-    waited: float
-
-    def __sub__(self, other: "ProcessorTime") -> "ProcessorTime":
-        return ProcessorTime(self.used - other.used, self.waited - other.waited)
-
-    @property
-    def slowness(self) -> float:
-        """In how many seconds a second's work was done."""
-        return (self.used + self.waited) / self.used if self.used else 1.0
-
-
-def processor_time(process_id: int) -> ProcessorTime:
-    """Return that of all threads, in seconds: `/proc/…/schedstat`, in the kernel's documentation of its scheduler."""
-    used = waited = 0.0
-    for thread in Path(f"/proc/{process_id}/task").iterdir():
-        on, off, _ = map(int, (thread / "schedstat").read_text().split())
-        used, waited = used + on / 1e9, waited + off / 1e9
-        for child in (thread / "children").read_text().split():
-            its = processor_time(int(child))
-            used, waited = used + its.used, waited + its.waited
-    return ProcessorTime(used, waited)
-
-
 @asynccontextmanager
 async def served(processes: int) -> AsyncIterator[Served]:
     """Run a server of so many processes until the block ends; several share a store in PostgreSQL."""
@@ -166,7 +139,7 @@ async def _ids(server: Served, source: str) -> list[str]:
     ids: list[str] = []
     after = None
     while True:
-        answer = await server.post(IDS + IDS_ORDER, {"after": after, "sources": [source]})
+        answer = await server.post(IDS, {"after": after, "sources": [source]})
         page = answer["data"]["opportunities"]
         ids += [node["id"] for node in page["nodes"] if node is not None]
         if not page["pageInfo"]["hasNextPage"]:

@@ -11,11 +11,12 @@ from typing import Any, Final
 
 import simpy
 
+from benchmarks.capacity_desk import RECORD, Desk, Operation
 from benchmarks.capacity_figures import BATCH_SIZES
 from benchmarks.capacity_outcome import Outcome
 from benchmarks.capacity_sync import Events, Sleep
-from resolvers.fetching.fair_queue import PENDING, FairQueue, KeyRequest, Waiter
-from resolvers.fetching.record_cache import CacheSettings, RecordCache
+from resolvers.fetching.fair_queue import PENDING, KeyRequest
+from resolvers.fetching.record_cache import CacheSettings
 from resolvers.resilience.rate_limiter import RateLimiter
 from resolvers.resilience.transport import TransportSettings
 from resolvers.source import Source
@@ -23,35 +24,6 @@ from resolvers.source import Source
 TIMES: Final = TransportSettings()
 SHORTEST_EXCHANGE_SECONDS: Final = TIMES.attempt_timeout_seconds / 10
 """As `resolvers/resilience/transport.py` has it."""
-
-RECORD, REFUSED = "record", "refused"
-RECORD_BYTES: Final = 5_000
-"""In the cache. Its 50 MB then hold as many as its other bound, 10,000."""
-
-
-class Operation(Waiter):
-    """Somebody who waits for records; `done` happens when each has an outcome."""
-
-    def __init__(self, environment: simpy.Environment) -> None:
-        super().__init__(self)  # type: ignore[arg-type] # it is its own context: the queue wants no more of one
-        self.done = environment.event()
-
-    def on_outcome(self) -> None:
-        """Wait for one record less."""
-        self.pending -= 1
-        if self.pending == 0 and not self.done.triggered:
-            self.done.succeed()
-
-
-class Desk:
-    """What one process has of a source: its cache, its queue, and what it is fetching."""
-
-    def __init__(self, limiter: RateLimiter, settings: CacheSettings, clock: Callable[[], float]) -> None:
-        self.limiter = limiter
-        """What the process knows of the ration: all of it if it is alone, else its own requests."""
-        self.cache = RecordCache(settings, clock=clock, size_of=lambda _: RECORD_BYTES)
-        self.queue = FairQueue()
-        self.wanted: dict[str, KeyRequest] = {}
 
 
 class SourceModel:
@@ -93,7 +65,7 @@ class SourceModel:
             self.source.name,
             self.source.rates,
             clock=self._clock,
-            sleep=lambda seconds: Sleep(self._environment, seconds),  # type: ignore[arg-type, return-value]
+            sleep=lambda seconds: Sleep(self._environment, seconds),
         )
 
     def _clock(self) -> float:
@@ -123,12 +95,10 @@ class SourceModel:
     def fetch(self, number: int, ids: list[str]) -> Events:
         """Wait for records at the desk of a process; gives how many came. Those in vain are refused at once."""
         desk, operation = self.desks[number], Operation(self._environment)
-        new, joined = [], []
-        for one in ids:
-            (joined if one in desk.wanted else new).append(one)
+        new = [one for one in ids if one not in desk.wanted]
         end = self._environment.now + TIMES.operation_deadline_seconds
         fitting = self._fitting(desk, operation, len(new))
-        requests = [desk.wanted[one] for one in joined]
+        requests = [desk.wanted[one] for one in ids if one in desk.wanted]
         for one in new[:fitting]:
             request = desk.wanted[one] = KeyRequest(one, operation)  # type: ignore[arg-type]
             requests.append(request)

@@ -63,7 +63,9 @@ class Account:
 class Sync:
     """Keeps the copy of one source current. `as_of` is when the copy was last known to be what the source has."""
 
-    def __init__(self, environment: simpy.Environment, account: Account, settings: SyncSettings, *, seed: int) -> None:
+    def __init__(
+        self, environment: simpy.Environment, account: Account, settings: SyncSettings, *, seed: int, age: float = 0.0
+    ) -> None:
         self._environment = environment
         self._account = account
         self._settings = settings
@@ -76,7 +78,9 @@ class Sync:
         )
         chance = random.Random(seed)  # noqa: S311 - a load, not a secret
         self.schedule = Schedule(settings, clock=lambda: environment.now, random=chance.random)
-        self.as_of = environment.now
+        self.as_of = environment.now - age
+        self.swept_at: float | None = None
+        """When the last sweep of this run ended."""
         self.requests: Counter[Kind] = Counter()
         self._customers_at = environment.now
         if account.source in TELLS_CHANGES:
@@ -88,8 +92,9 @@ class Sync:
         self._page_rows = PAGE_ROWS[account.source]
         self._read = 0
         self._sweep_began = environment.now
-        # A sweep has just ended: the next one is due after its interval.
-        self.schedule.add(Kind.SWEEP, after_seconds=self.schedule.sweep_seconds(account.deals, self._page_rows))
+        # The last sweep ended that long ago: the next one is due after its interval.
+        interval = self.schedule.sweep_seconds(account.deals, self._page_rows)
+        self.schedule.add(Kind.SWEEP, after_seconds=max(0.0, interval - age))
 
     def run(self) -> Events:
         """Take one step after the other, as `sync.worker.Worker` does."""
@@ -132,7 +137,7 @@ class Sync:
         if self._read < deals:
             self.schedule.progressed(Kind.SWEEP)
             return
-        self._read = 0
+        self._read, self.swept_at = 0, self._environment.now
         self.as_of = max(self.as_of, self._sweep_began)
         self.schedule.done(Kind.SWEEP, rows=deals, page_rows=self._page_rows)
 
