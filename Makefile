@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Two for each processor: tests wait for processes and deadlines about as long as they compute.
 WORKERS := $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
 
-.PHONY: help demo test test-programs test-source test-bench test-soak gateways check schema schema-diff fuzz bench bench-lists bench-beside bench-layers bench-observed bench-growth bench-inside bench-flow capacity soak soak-budget board graphiql image test-image sbom clean
+.PHONY: help demo test test-programs test-source test-bench test-soak gateways check schema schema-diff fuzz bench bench-lists bench-beside bench-layers bench-observed bench-growth bench-inside bench-flow capacity soak soak-budget soak-replicas board graphiql image test-image sbom clean
 
 help:  ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -111,6 +111,9 @@ soak-budget: $(VENV)/installed  ## Hold the documented rates at full demand: fou
 
 board: $(VENV)/installed  ## Build the board from its sources
 	$(BIN)/python web/board/renew.py
+
+soak-replicas: $(VENV)/installed  ## Hold them with four servers of one database, while servers and database are killed: six minutes
+	$(BIN)/python -m benchmarks.soak_replicas
 
 graphiql: $(VENV)/installed  ## Build the GraphiQL page from its packages
 	$(BIN)/python web/graphiql/renew.py

@@ -1,9 +1,9 @@
 """Every setting of the server, from the environment and `.env`, read and checked before anything starts."""
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from io import StringIO
-from os import environ
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -42,7 +42,7 @@ NOTHING_CONFIGURED = (
 
 
 class ServerSettings(Settings, frozen=True, kw_only=True):
-    """Where and how this server listens."""
+    """Where and how this server listens, and in how many processes: `workers` each of so many `replicas`."""
 
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535)] = 8000
@@ -56,6 +56,13 @@ class ServerSettings(Settings, frozen=True, kw_only=True):
     metrics: bool = False
     status_page: bool = False
     shutdown_delay_seconds: Annotated[float, Meta(ge=0, le=600)] = 3.0
+    workers: Annotated[int, Meta(ge=1, le=100)] = 1
+    replicas: Annotated[int, Meta(ge=1, le=1_000)] = 1
+
+    @property
+    def share(self) -> float:
+        """This process's part of a source's ration, while it cannot agree with the others."""
+        return 1 / (self.workers * self.replicas)
 
     def problems(self) -> Iterable[str]:
         """Yield what is malformed."""
@@ -120,6 +127,8 @@ class AllSettings:
                 problems.append(NOTHING_CONFIGURED)
         if self.security.general:  # or else nobody knows what it allows
             problems += self.security.insecure_urls(filter(None, (self.security.jwt, *self.sources.values())))
+        if self.server and self.store:
+            problems += self.several_processes(self.server.workers, self.server.replicas, "WORKERS, REPLICAS")
         structs: list[type[Settings]] = [
             ServerSettings,
             TransportSettings,
@@ -133,6 +142,25 @@ class AllSettings:
         self.otel_variables = {name: text for name, text in variables.items() if name.startswith("OTEL_")}
         if problems:
             raise BadSettings(problems)
+
+    def several_processes(self, workers: int, replicas: int, named: str) -> Iterable[str]:
+        """Yield why so many processes cannot be; `named` is what asks for them."""
+        if workers * replicas == 1:
+            return
+        if self.demo:
+            yield f"{named}: the demo runs in one process: each would have simulated sources of its own"
+        elif not self.shares_store:
+            yield (
+                f"{named}: several processes would each use the whole of the sources' rations; they share them through "
+                "a store in PostgreSQL: set STORE_URL=postgresql+psycopg://user@host/database"
+            )
+        elif workers > 1 and not hasattr(os, "fork"):
+            yield f"{named}: this system cannot fork processes"
+
+    @property
+    def shares_store(self) -> bool:
+        """Whether the store is one that several processes share."""
+        return self.has_store and kind_of(self.store.address) == "postgresql"
 
     @property
     def record_urls(self) -> dict[str, str]:
@@ -217,7 +245,7 @@ def variables() -> dict[str, str]:
     if faults := [f".env: line {b.original.line} is not NAME=value" for b in parse_stream(StringIO(text)) if b.error]:
         raise BadSettings(faults)
     file = dotenv_values(stream=StringIO(text), interpolate=False)
-    return {name: text for name, text in {**file, **environ}.items() if text is not None}
+    return {name: text for name, text in {**file, **os.environ}.items() if text is not None}
 
 
 def _read(struct: type[Settings], variables: Mapping[str, str], problems: list[str]) -> Any:

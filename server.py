@@ -24,8 +24,11 @@ import textwrap
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager
+from functools import partial
 from math import ceil
+from multiprocessing import parent_process
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import monotonic, perf_counter, time
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +38,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.responses import RedirectResponse
 from starlette.routing import Route
+from uvicorn.config import STARTUP_FAILURE
 
 from configuration import AllSettings, ServerSettings, program_version, variables
 from engine.answer import Answer
@@ -45,6 +49,7 @@ from httpserver.envelope import Envelope
 from httpserver.http_errors import HTTPError
 from httpserver.protocol import protocol
 from httpserver.shutdown import DrainingServer, several_at_once
+from httpserver.workers import Workers
 from logs import open_handler
 from resolvers import stored_record
 from resolvers.errors import BadUserInput, ResolverError
@@ -52,6 +57,7 @@ from resolvers.fetching.scheduler import Scheduler, open_scheduler
 from resolvers.fetching.upstream_context import UpstreamContext
 from resolvers.loaders import Loaders
 from resolvers.registry import SOURCES
+from resolvers.resilience.shared_limits import SharedLimits
 from resolvers.settings import BadSettings, read
 from resolvers.source import SourceSettings
 from resolvers.telemetry import Event, log_events
@@ -87,6 +93,8 @@ from web.schema_text import SchemaText
 if TYPE_CHECKING:
     from metrics.counts import Counts
     from metrics.service import Metrics
+    from store.leases import Leases
+    from store.session import Session
     from tracing.spans import OpenTelemetryTracer, TracedSpan
 
 gc.freeze()  # else the first collection would make up for it
@@ -140,6 +148,7 @@ def create_app(
     PEOPLE.know(settings.people)
     schedulers: dict[str, Scheduler] = {}
     deals: Deals | None = None
+    record_urls = settings.record_urls
     tracer: OpenTelemetryTracer | None = None
     counts = _open_counts() if settings.server.metrics or settings.shows_status else None
     closed = closed_fields(custom_attributes_too=settings.security.general.custom_attributes_are_personal)
@@ -185,19 +194,21 @@ def create_app(
         )
         loaders = Loaders(schedulers, operation)
         access = settings.security.access(params.caller)
-        context = Context(loaders, operation, access, deals=deals, record_urls=settings.record_urls)
-        started = perf_counter()
+        context = Context(loaders, operation, access, deals=deals, record_urls=record_urls)
+        started, name = perf_counter(), document.operation_name(params.operation_name)
         code: str | None = "INTERNAL_SERVER_ERROR"  # where it raises
         try:
             found = await engine.answer(document, params.variables, params.operation_name, context)
             code = found.code
+        except asyncio.CancelledError:
+            code = "cancelled"  # its client has gone
+            raise
         finally:
             loaders.close()
             if span is not None:
                 span.end(code=code)
-        name = document.operation_name(params.operation_name)
-        if counts is not None:
-            counts.on_operation(name, code, perf_counter() - started, operation)
+            if counts is not None:
+                counts.on_operation(name, code, perf_counter() - started, operation)
         # What failed, or tells of the way it came, is another answer the next time.
         validator = None if found.errors or found.extensions else context.validator
         return GraphQLResponse(
@@ -234,14 +245,35 @@ def create_app(
             session = await stack.enter_async_context(open_session())
             await stack.enter_async_context(security.open())
             sources = await stack.enter_async_context(_simulated_sources(faults)) if settings.demo else settings.sources
-            for source in SOURCES:
-                if (given := sources[source.name]).is_configured:
-                    schedulers[source.name] = open_scheduler(
-                        source, given, session, settings.transport, report, clock=clock, tracer=tracer
-                    )
+            database = leases = store_session = None
             if settings.has_store:
                 database = await stack.enter_async_context(open_database(settings.store.address))
                 database.on_work = counts.on_store_work if counts is not None else None
+            if settings.shares_store and settings.store.address:
+                leases, store_session = await stack.enter_async_context(
+                    _open_shared(settings.store.address, may_sync=settings.sync.enabled)
+                )
+            for source in SOURCES:
+                if (given := sources[source.name]).is_configured:
+                    shared = None
+                    if leases is not None:
+                        shared = SharedLimits(
+                            source.name, leases.of(source.name), share=settings.server.share, clock=clock
+                        )
+                    scheduler = open_scheduler(
+                        source,
+                        given,
+                        session,
+                        settings.transport,
+                        report,
+                        clock=clock,
+                        tracer=tracer,
+                        shared_limits=shared,
+                    )
+                    schedulers[source.name] = scheduler
+                    if shared is not None:
+                        await stack.enter_async_context(shared.running())
+            if database is not None:
                 sync = await stack.enter_async_context(
                     open_sync(
                         database,
@@ -251,6 +283,7 @@ def create_app(
                         tombstone_seconds=settings.store.store_tombstone_days * DAY_SECONDS,
                         clock=clock,
                         wall_clock=wall_clock,
+                        session=store_session,
                     )
                 )
                 deals = Deals(
@@ -377,6 +410,19 @@ def _refusals() -> Iterator[None]:
         raise HTTPError(status, error.message, code=error.code, retryable=error.retryable) from None
 
 
+@asynccontextmanager
+async def _open_shared(address: str, *, may_sync: bool) -> "AsyncIterator[tuple[Leases, Session]]":
+    """Open what the processes of a store agree through, beside the store itself."""
+    from store.leases import open_leases  # which load what only PostgreSQL needs
+    from store.session import open_session as open_store_session
+
+    async with (
+        open_leases(address) as leases,
+        open_store_session(address, may_lead=may_sync) as session,
+    ):
+        yield leases, session
+
+
 def check_store(settings: AllSettings, *, opens: bool = True) -> None:
     """Open the store once before the server starts; raises `BadSettings`. Later outages only stop lists.
 
@@ -403,11 +449,23 @@ def _settings_or_exit() -> AllSettings:
     """Return the environment's settings. For uvicorn's own command, which would show a traceback."""
     try:
         settings = AllSettings(variables())
+        if problems := [*settings.several_processes(_workers_of_uvicorn(), 1, "uvicorn --workers")]:
+            raise BadSettings(problems)
         check_store(settings)
         return settings
     except BadSettings as error:
         _print_problems(error)
-        sys.exit(2)
+        # Its supervisor would start a worker again that ends in any other way than by the first of these.
+        sys.exit(STARTUP_FAILURE if _workers_of_uvicorn() > 1 else 2)
+
+
+def _workers_of_uvicorn() -> int:
+    """Return how many processes uvicorn's own command was told to start, if this is one of them."""
+    if parent_process() is None:
+        return 1
+    told = re.search(r"\0--workers[=\0](\d+)", "\0".join(["", *sys.argv]))
+    number = told[1] if told else os.environ.get("WEB_CONCURRENCY", "1")
+    return int(number) if number.isdecimal() else 1
 
 
 def _print_problems(error: BadSettings) -> None:
@@ -437,6 +495,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--host", help="address to listen on (HOST, else 127.0.0.1)")
     parser.add_argument("--port", help="port to listen on, 0 for any free one (PORT, else 8000)")
+    parser.add_argument("--workers", help="processes to serve with, on one machine (WORKERS, else 1)")
     parser.add_argument("--demo", action="store_true", help="serve simulated sources; no credentials needed")
     parser.add_argument(
         "--fault",
@@ -451,7 +510,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="check the settings and the store, and exit",
     )
     flags = parser.parse_args(arguments)
-    given = {"HOST": flags.host, "PORT": flags.port}
+    given = {"HOST": flags.host, "PORT": flags.port, "WORKERS": flags.workers}
     try:
         _check_faults(flags.fault, demo=flags.demo)
         settings = AllSettings(variables() | {k: v for k, v in given.items() if v is not None}, demo=flags.demo)
@@ -466,7 +525,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     _set_up_logging(settings.server)
     print(_greeting(settings, listener), flush=True)
-    app = create_app(settings, faults=flags.fault)
+    if settings.server.workers == 1:
+        return _serve(settings, listener, flags.fault)
+    with _metrics_of_several(settings):
+        gc.freeze()  # so that the workers go on sharing it
+        return Workers(settings.server.workers, partial(_serve, settings, listener)).run()
+
+
+@contextmanager
+def _metrics_of_several(settings: AllSettings) -> Iterator[None]:
+    """Give the workers a folder in which their metrics are added up."""
+    if not (settings.server.metrics or settings.server.status_page):
+        yield
+        return
+    with TemporaryDirectory(prefix="opportunity-graph-") as folder:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+        yield
+
+
+def _serve(settings: AllSettings, listener: socket.socket, faults: Sequence[str] = ()) -> int:
+    """Serve on a listener until told to stop; return the exit status."""
+    app = create_app(settings, faults=faults)
     _spare_the_garbage_collector()
     config = uvicorn.Config(
         app,
@@ -493,7 +572,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         server.run(sockets=several_at_once(listener))
     except KeyboardInterrupt:
         print("\nStopped.")
-    return 0
+    return 0 if server.started else STARTUP_FAILURE
 
 
 def _check_faults(faults: Sequence[str], *, demo: bool) -> None:

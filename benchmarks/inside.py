@@ -82,7 +82,14 @@ class Inside:
     def __init__(self, app: Any) -> None:
         kind = protocol(ConnectionLimits(head_timeout_seconds=60))
         config = uvicorn.Config(
-            app, http=kind, log_config=None, access_log=False, ws="none", lifespan="off", proxy_headers=False
+            app,
+            http=kind,
+            log_config=None,
+            access_log=False,
+            ws="none",
+            lifespan="off",
+            proxy_headers=False,
+            timeout_keep_alive=3_600,  # a slow machine measures one connection for longer than another stays open
         )
         config.load()
         self._written = Written()

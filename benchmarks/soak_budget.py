@@ -33,7 +33,7 @@ QUERY = "query($ids: [ID!]!) { opportunitiesById(ids: $ids) { id stageName } }"
 Answers = Counter[tuple[str, str]]
 
 
-async def demand(session: aiohttp.ClientSession, url: str, seconds: float) -> Answers:
+async def demand(session: aiohttp.ClientSession, url: str, seconds: float, *, clients: int = CLIENTS) -> Answers:
     """Ask for so long; return how many records came, and how many errors of each code, by source."""
     answers: Answers = Counter()
     records = Simulator()
@@ -53,7 +53,7 @@ async def demand(session: aiohttp.ClientSession, url: str, seconds: float) -> An
             answers[source, "whole"] += len(asked) - len(errors)
             await asyncio.sleep(chance.uniform(*THINKING_SECONDS))
 
-    await asyncio.gather(*map(client, range(CLIENTS)))
+    await asyncio.gather(*map(client, range(clients)))
     return answers
 
 

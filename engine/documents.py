@@ -5,7 +5,7 @@ Texts that differ in string literals and in the operation's name alone are one d
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from graphql import DocumentNode, parse
@@ -49,7 +49,7 @@ class Document:
 
     def of_text(self, text: str, parts: Parameterised) -> "Document":
         """Return the document that a text with other parameters is."""
-        return self if text == self.text else replace(self, text=text, parts=parts, known_tree=None)
+        return self if text == self.text else Document(text, self.operations, self.compiled_document, None, parts)
 
     def operation_key(self, operation_name: str | None) -> str | None:
         """Return what `operations` calls an operation of this text."""

@@ -59,7 +59,7 @@ class Readings:
         yield counter("refusals", "Refused requests", ("status", "code", "reason", "credential"), refusals)
 
     def _sources(self) -> Iterator[Family]:
-        left, limits, waiters, states, limit, cached = ({} for _ in range(6))  # type: ignore[var-annotated]
+        left, limits, waiters, states, limit, cached, shared = ({} for _ in range(7))  # type: ignore[var-annotated]
         for source, scheduler in self.schedulers.items():
             transport = scheduler.transport
             for rate, count in transport.rate_limiter.left():
@@ -67,6 +67,8 @@ class Readings:
                 limits[source, f"{rate.seconds:g}"] = rate.limit
             waiters[source,] = transport.rate_limiter.waiters
             states |= {(source, state.name.lower()): int(transport.breaker_state is state) for state in State}
+            if transport.shared_limits is not None:
+                shared[source,] = int(not transport.shared_limits.is_alone)
             limit[source,] = transport.concurrency_limit
             cached[source,] = scheduler.cached_records
         of_rate, of_source = ("source", "window_seconds"), ("source",)
@@ -74,6 +76,7 @@ class Readings:
         yield gauge("ration_left", "Requests that may be sent now", of_rate, left, mode="livemin")
         yield gauge("ration_limit", "Requests that the vendor allows in a window", of_rate, limits, mode="livemax")
         yield gauge("ration_waiters", "Requests that wait for the ration", of_source, waiters)
+        yield gauge("ration_shared", "Whether processes share it just now", of_source, shared, mode="livemin")
         yield gauge("breaker_state", "1 for the breaker's state", ("source", "state"), states, mode="livemax")
         yield gauge("concurrency_limit", "Requests that may run at once", of_source, limit)
         yield gauge("cached_records", "Records in the record cache", of_source, cached)

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, exc, make_url
 from store import location, memory, postgresql, sqlite
 from store.errors import StoreUnavailable as StoreUnavailable
 from store.location import Location
+from store.notices import CHANGED, notify
 from store.outages import Outages, Use
 from store.queries import Query, Values
 from store.sequence import current, raise_above, taken
@@ -45,6 +46,9 @@ class Database:
     StoreUnavailable.
     """
 
+    is_shared = False
+    """Whether other processes, on other machines even, may use the store."""
+
     def __init__(self, location: Location, *, threads: int, patience_seconds: float = PATIENCE_SECONDS) -> None:
         self.sequence = 0
         self.is_current = True
@@ -54,7 +58,7 @@ class Database:
         self._location = location
         self._lost: str | None = None
         self._engine = engine = location.engine
-        is_server = location.path is None
+        self.is_shared = is_server = location.path is None
         self._reading = engine.execution_options(**postgresql.READ_ONLY) if is_server else engine
         self._writing = engine.execution_options(begin="IMMEDIATE")
         self._readers = Threads(threads, "store-reader")
@@ -183,6 +187,8 @@ class Database:
             with connection.begin():
                 result = work(connection)
                 number = taken(connection)
+                if number and self.is_shared:
+                    notify(connection, CHANGED)
             self._learn(number)
         return result
 

@@ -12,7 +12,7 @@ from operator import attrgetter
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, bindparam, func, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
 from sqlalchemy import delete as delete_from
 
 from store.amounts import scaled
@@ -109,9 +109,7 @@ def upsert(connection: Connection, deals: Iterable[Deal]) -> int:
 def find(connection: Connection, ids: Collection[str]) -> dict[str, StoredDeal]:
     """Return those of these deals that are stored, by id, also those that are gone from their source."""
     return {
-        row.id: _stored_deal(row)
-        for part in chunks(ids)
-        for row in connection.execute(_FOUND.where(_IN), {"ids": part})
+        row.id: stored_deal(row) for part in chunks(ids) for row in connection.execute(_FOUND.where(_IN), {"ids": part})
     }
 
 
@@ -121,7 +119,7 @@ def find_by_customer(
     """Return the deals of these customers, but for those that are gone."""
     its_own = (DEALS.c.source == source, DEALS.c.account == account, ALIVE)
     return [
-        _stored_deal(row)
+        stored_deal(row)
         for part in chunks(customer_ids)
         for row in connection.execute(_FOUND.where(*its_own, DEALS.c.customer_source_id.in_(part)))
     ]
@@ -163,10 +161,14 @@ _IN = DEALS.c.id.in_(bindparam("ids", expanding=True))
 _LOOKED_AT = ("id", "hash", "read_at", "is_whole", "misses", "deleted_at")
 _READ_AT, _MISSES = _LOOKED_AT.index("read_at"), _LOOKED_AT.index("misses")
 _STORED = select(*(DEALS.c[name] for name in _LOOKED_AT)).where(_IN)
-_FOUND = select(*(DEALS.c[one.name] for one in fields(StoredDeal)))
+STORED_DEAL = tuple(DEALS.c[one.name] for one in fields(StoredDeal))
+"""The columns of which `stored_deal` makes one."""
+
+_FOUND = select(*STORED_DEAL)
 
 
-def _stored_deal(row: Row[*tuple[Any, ...]]) -> StoredDeal:
+def stored_deal(row: Sequence[Any]) -> StoredDeal:
+    """Return the deal of a row of these columns."""
     id_, source, account, source_id, body, read_at, is_whole, *rest = row
     return StoredDeal(id_, source, account, source_id, body, read_at, bool(is_whole), *rest)
 

@@ -79,9 +79,9 @@ class Location:
             raise StoreUnavailable(f"{self.name} {damage}")
 
 
-def server(url: str | URL, connections: int) -> Location:
+def server(url: str | URL, connections: int, limits: str = postgresql.SESSION) -> Location:
     """Return a database of PostgreSQL."""
-    return Location(postgresql.make_engine(make_url(url), connections), "the database")
+    return Location(postgresql.make_engine(make_url(url), connections, limits), "the database")
 
 
 def file(path: Path, connections: int) -> Location:

@@ -56,10 +56,10 @@ def problem_with(url: URL) -> str | None:
     return None
 
 
-def make_engine(url: str | URL, connections: int) -> Engine:
+def make_engine(url: str | URL, connections: int, limits: str = SESSION) -> Engine:
     """Return an engine of so many connections; none is made yet."""
     parsed = make_url(url)
-    options = f"{SESSION} {parsed.query.get('options', '')}".strip()
+    options = f"{limits} {parsed.query.get('options', '')}".strip()
     connect_timeout = parsed.query.get("connect_timeout", str(CONNECT_SECONDS))
     engine = create_engine(
         parsed,

@@ -4,6 +4,7 @@ source fails."""
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Final
 
 from sqlalchemy import Connection
@@ -14,6 +15,7 @@ from resolvers.stored_record import decode
 from store import sweeps
 from store.deals import Deal, Evidence, StoredDeal, count_alive, deal_id, delete, find, upsert
 from store.errors import StoreUnavailable
+from store.fetched import find_fetched, mark_fetched
 from sync.job import SECOND, Parts
 from sync.rows import Read
 
@@ -21,6 +23,11 @@ logger: Final = logging.getLogger("opportunity_graph.sync")
 
 GATHERING_SECONDS: Final = 0.2
 """Records that come within it are written together."""
+
+FRESH_LOOK_SECONDS: Final = 1.0
+"""A store that takes longer is not asked before the source, for `LEFT_ALONE_SECONDS`."""
+
+LEFT_ALONE_SECONDS: Final = 5.0
 
 MOST_WAITING: Final = 5_000
 """Records that are not written yet; beyond, the oldest are let go, and the next sweep has them."""
@@ -38,6 +45,7 @@ class FetchedRecords:
         self._has_come = asyncio.Event()
         self._gone: list[float] = []
         self._held_back_at = float("-inf")
+        self._left_alone_until = float("-inf")
 
     @property
     def is_braked(self) -> bool:
@@ -53,6 +61,28 @@ class FetchedRecords:
             del self._waiting[next(iter(self._waiting))]
         self._waiting[source_id] = record, self._parts.now() - int(age_seconds * SECOND)
         self._has_come.set()
+
+    @property
+    def has_fresh(self) -> bool:
+        """Whether other processes write records too."""
+        return self._parts.database.is_shared and self._parts.wall_clock() >= self._left_alone_until
+
+    async def fresh(self, ids: Sequence[str], seconds: float) -> Mapping[str, tuple[Record, float]]:
+        """Return what some process has read by its id within so many seconds, with its age."""
+        parts, (source, account) = self._parts, self._parts.account.key
+        keys, now = [deal_id(source, account, one) for one in ids], parts.now()
+        since = now - int(seconds * SECOND)
+        try:
+            async with asyncio.timeout(FRESH_LOOK_SECONDS):
+                stored = await parts.database.read(lambda connection: find_fetched(connection, keys, since=since))
+        except (TimeoutError, StoreUnavailable):
+            self._left_alone_until = parts.wall_clock() + LEFT_ALONE_SECONDS
+            return {}
+        found: dict[str, tuple[Record, float]] = {}
+        for deal, fetched_at in stored:
+            with suppress(UpstreamBadResponse):
+                found[deal.source_id] = decode(source, deal.body), max(0, now - fetched_at) / SECOND
+        return found
 
     async def find(self, ids: Sequence[str]) -> Mapping[str, tuple[Record, float]]:
         """Return the stored copies, each with its age: since it was read, or since a sweep found it unchanged."""
@@ -100,8 +130,11 @@ class FetchedRecords:
         missing = {id_: read_at for id_, (record, read_at) in waiting.items() if record is None}
         deals = await parts.rows.deals(reads, derives_all=False)
         gone = await self._stored(missing)
-        if deals or gone:
-            await parts.database.write(lambda connection: self._commit(connection, deals, gone))
+        fetched = {}
+        if parts.database.is_shared:
+            fetched = {deal_id(*parts.account.key, read.source_id): read.read_at for read in reads}
+        if deals or gone or fetched:
+            await parts.database.write(lambda connection: self._commit(connection, deals, gone, fetched))
 
     async def _stored(self, missing: Mapping[str, int]) -> dict[str, int]:
         """Return those that the store has, by key, with the time at which their source did not have them."""
@@ -111,9 +144,12 @@ class FetchedRecords:
         stored = await self._parts.database.read(lambda connection: find(connection, list(times)))
         return {key: times[key] for key, deal in stored.items() if deal.deleted_at is None}
 
-    def _commit(self, connection: Connection, deals: Sequence[Deal], gone: Mapping[str, int]) -> None:
+    def _commit(
+        self, connection: Connection, deals: Sequence[Deal], gone: Mapping[str, int], fetched: Mapping[str, int]
+    ) -> None:
         parts, now = self._parts, self._parts.wall_clock()
         upsert(connection, deals)
+        mark_fetched(connection, fetched)
         self._gone = [at for at in self._gone if now - at < BRAKE_SECONDS]
         count = len(self._gone) + len(gone)
         if gone and parts.settings.holds_back(count, count_alive(connection, *parts.account.key)):

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from resolvers.fetching.record_store import LONGEST_LOOK_SECONDS
 from resolvers.source import Record
 from store.customers import find_customers
 from store.errors import StoreUnavailable
@@ -29,6 +30,13 @@ class FetchedCustomers:
         if len(self._waiting) < MOST_WAITING:
             self._waiting[source_id] = record, self._parts.now() - int(age_seconds * SECOND)
             self._has_come.set()
+
+    has_fresh = True
+
+    async def fresh(self, ids: Sequence[str], seconds: float) -> Mapping[str, tuple[Record, float]]:
+        """Return the stored copies, however old: sync renews them."""
+        async with asyncio.timeout(LONGEST_LOOK_SECONDS):
+            return await self.find(ids)
 
     async def find(self, ids: Sequence[str]) -> Mapping[str, tuple[Record, float]]:
         """Return the stored copies, each with its age: however old, it is what lists show."""

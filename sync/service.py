@@ -3,69 +3,122 @@
 import asyncio
 import random as chance
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Final
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import Connection
 
 from resolvers.fetching.scheduler import Scheduler
+from store import sweeps, sync_status
 from store.database import Database
+from store.notices import REFRESH, notify
 from sync.account import Account, Columns
 from sync.fetched import FetchedRecords
 from sync.fetched_customers import FetchedCustomers
-from sync.job import Parts
+from sync.job import SECOND, Parts
+from sync.leadership import BELIEVED_SECONDS, lead, stop
+from sync.others import Others
 from sync.rows import Rows
 from sync.schedule import Kind, Schedule
 from sync.settings import SyncSettings
-from sync.status import Capability, Status, status_of
+from sync.status import Capability, Status, as_of, status_of, told_of
 from sync.worker import Worker
+
+if TYPE_CHECKING:
+    from store.session import Session
+
+LOOK_SECONDS: Final = 0.5
+"""Between two looks at whether another process has read what has changed."""
 
 FLUSH_SECONDS: Final = 2.0
 """For what people fetched last, when the server stops."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Entry:
+    """An account; `worker` is there while this process syncs it."""
+
     parts: Parts
     fetched: FetchedRecords
     fetched_customers: FetchedCustomers
-    worker: Worker | None
+    scheduler: Scheduler
+    make_worker: Callable[[], Worker] | None
+    worker: Worker | None = None
+
+    def begin(self) -> list[Coroutine[Any, Any, None]]:
+        if self.make_worker is None:
+            return []
+        self.worker = self.make_worker()
+        return [self.worker.run()]
+
+    def end(self) -> None:
+        self.worker = None
+
+    async def take_over(self) -> None:
+        await self.scheduler.transport.take_over_lane()
 
 
 class Sync:
     """What keeps the store current, and says how current it is."""
 
-    def __init__(self, database: Database, entries: Sequence[_Entry]) -> None:
+    def __init__(self, database: Database, entries: Sequence[_Entry], *, is_shared: bool) -> None:
         self._database = database
         self._entries = entries
+        self._is_shared = is_shared
 
     async def statuses(self) -> list[Status]:
         """Return how each account stands, in the order in which sources are listed; raises `StoreUnavailable`."""
-        return await self._database.read(
-            lambda connection: [
-                status_of(
-                    connection,
-                    entry.parts.account.key,
-                    capabilities=_capabilities(entry),
-                    now=entry.parts.now(),
-                    worker=entry.worker,
-                    is_braked=entry.fetched.is_braked,
-                )
-                for entry in self._entries
-            ]
-        )
+        return await self._database.read(self._statuses)
+
+    def _statuses(self, connection: Connection) -> list[Status]:
+        told = {}
+        if self._is_shared and self._entries:
+            since = self._entries[0].parts.now() - int(BELIEVED_SECONDS * SECOND)
+            told = sync_status.statuses(connection, since=since)
+        return [
+            status_of(
+                connection,
+                entry.parts.account.key,
+                capabilities=_capabilities(entry),
+                now=entry.parts.now(),
+                worker=entry.worker,
+                is_braked=entry.fetched.is_braked,
+                told=None if entry.worker else told_of(told.get(entry.parts.account.key)),
+            )
+            for entry in self._entries
+        ]
 
     async def refresh(self, sources: Sequence[str] | None = None) -> None:
         """Have what changed in these sources, or in all, read soon; return when that was tried.
 
         It takes as long as it takes: whoever waits sets a limit.
         """
-        workers = [
-            entry.worker
-            for entry in self._entries
-            if entry.worker is not None and (sources is None or entry.parts.account.source in sources)
-        ]
+        entries = [entry for entry in self._entries if sources is None or entry.parts.account.source in sources]
+        workers = [entry.worker for entry in entries if entry.worker is not None]
+        if self._is_shared and entries and not workers:
+            await self._refresh_elsewhere(entries)
         await asyncio.gather(*[worker.refresh() for worker in workers])
+
+    async def _refresh_elsewhere(self, entries: Sequence[_Entry]) -> None:
+        """Have the process that syncs do it; return when all that happened until now was seen."""
+        now = entries[0].parts.now()
+        await self._database.write(lambda connection: notify(connection, REFRESH))
+        keys = {entry.parts.account.key for entry in entries if entry.parts.account.listing is not None}
+        while True:
+            states = await self._database.read(sweeps.state)
+            if all(key in states and (as_of(states[key]) or 0) >= now for key in keys):
+                return
+            await asyncio.sleep(LOOK_SECONDS)
+
+    def hear(self, text: str) -> None:
+        """Refresh, if another process asks for it and this one syncs."""
+        if text == REFRESH:
+            for entry in self._entries:
+                if entry.worker is not None:
+                    entry.worker.hasten()
 
 
 @asynccontextmanager
@@ -79,14 +132,15 @@ async def open_sync(
     clock: Callable[[], float] = time.monotonic,
     wall_clock: Callable[[], float] = time.time,
     random: Callable[[], float] = chance.random,
+    session: "Session | None" = None,
 ) -> AsyncIterator[Sync]:
     """Keep the store current until the block ends.
 
     `schedulers` by source name: their lists are read, and they get the store behind their caches. `columns` makes the
     columns of a record. `tombstone_seconds`: for how long a deleted deal is kept. `clock` only goes forward; both are
-    in seconds.
+    in seconds. `session`: of a store that other processes share, so that one of them syncs.
     """
-    entries = []
+    entries: list[_Entry] = []
     for source, scheduler in schedulers.items():
         account = Account(
             source=source,
@@ -103,30 +157,41 @@ async def open_sync(
             wall_clock=wall_clock,
             tombstone_seconds=tombstone_seconds,
         )
-        worker = None
+        make_worker = None
         if settings.enabled and account.listing is not None:
-            worker = Worker(parts, Schedule(settings, clock=clock, random=random), clock=clock)
-        entry = _Entry(parts, FetchedRecords(parts), FetchedCustomers(parts), worker)
+            make_worker = partial(_worker, parts, clock, random)
+        entry = _Entry(parts, FetchedRecords(parts), FetchedCustomers(parts), scheduler, make_worker)
         entries.append(entry)
         scheduler.record_store = entry.fetched
         if scheduler.customers is not None:
             scheduler.customers.record_store = entry.fetched_customers
     stores = [store for entry in entries for store in (entry.fetched, entry.fetched_customers)]
-    runs = [store.run() for store in stores] + [entry.worker.run() for entry in entries if entry.worker]
+    sync = Sync(database, entries, is_shared=session is not None)
+    runs = [store.run() for store in stores]
+    if session is None:
+        runs += [run for entry in entries for run in entry.begin()]
+    elif entries:
+        now = entries[0].parts.now
+        others = Others(database, {name: one.forget for name, one in schedulers.items()}, now)
+        session.listen(others.hear)
+        session.listen(sync.hear)
+        runs += [others.run(), lead(session, entries, database, sync.statuses, now)]
     tasks = [asyncio.create_task(run) for run in runs]
     try:
-        yield Sync(database, entries)
+        yield sync
     finally:
         for scheduler in schedulers.values():
             scheduler.record_store = None
             if scheduler.customers is not None:
                 scheduler.customers.record_store = None
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
+        await stop(tasks)
         with suppress(TimeoutError):
             async with asyncio.timeout(FLUSH_SECONDS):
                 await asyncio.gather(*[store.flush() for store in stores])
+
+
+def _worker(parts: Parts, clock: Callable[[], float], random: Callable[[], float]) -> Worker:
+    return Worker(parts, Schedule(parts.settings, clock=clock, random=random), clock=clock)
 
 
 def _capabilities(entry: _Entry) -> frozenset[Capability]:

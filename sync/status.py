@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+import msgspec
 from sqlalchemy import Connection
 
 from store import sweeps
@@ -26,6 +27,15 @@ class State(Enum):
     FAILING = "the last run failed"
     BRAKED = "more deals are said to be gone than can be believed; none was deleted"
     OFF = "another process keeps it current"
+
+
+class Told(msgspec.Struct, frozen=True):
+    """What only the process that syncs knows of an account, for the others."""
+
+    state: str
+    capabilities: list[str]
+    next_run_at: int | None
+    last_error: str | None
 
 
 class Capability(Enum):
@@ -69,6 +79,23 @@ class Status:
     progress: Progress | None = None
 
 
+def to_tell(status: Status) -> bytes:
+    """Return what others are told of a status."""
+    return msgspec.json.encode(
+        Told(status.state.name, sorted(one.name for one in status.capabilities), status.next_run_at, status.last_error)
+    )
+
+
+def told_of(body: bytes | None) -> Told | None:
+    """Return what another process has told; None where that was nothing, or another version's."""
+    try:
+        told = msgspec.json.decode(body or b"", type=Told)
+    except msgspec.MsgspecError:
+        return None
+    is_known = told.state in State.__members__ and set(told.capabilities) <= Capability.__members__.keys()
+    return told if is_known else None
+
+
 UNREAD: Final = Status(source="", account="", state=State.WAITING, capabilities=frozenset(), rows=0)
 """Of an account that the store knows nothing of."""
 
@@ -93,8 +120,10 @@ def status_of(
     now: int,
     worker: Worker | None,
     is_braked: bool = False,
+    told: Told | None = None,
 ) -> Status:
-    """Return how an account stands. `worker` is None where this process does not sync it."""
+    """Return how an account stands. `worker` is None where this process does not sync it; the one that does may have
+    `told` more."""
     source, account = key
     state, rows = sweeps.state(connection).get(key), count_alive(connection, source, account)
     problems = dict(worker.problems) if worker else {}
@@ -103,7 +132,7 @@ def status_of(
     elif Capability.LIST not in capabilities:
         shown = State.UNLISTED
     elif worker is None:
-        shown = State.OFF
+        shown = State[told.state] if told else State.OFF
     elif failing := [kind for kind in problems if worker.schedule.failures(kind)]:
         shown = State.FAILING
         problems = {kind: problems[kind] for kind in failing}
@@ -119,15 +148,15 @@ def status_of(
         source=source,
         account=account,
         state=shown,
-        capabilities=capabilities,
+        capabilities=frozenset(Capability[name] for name in told.capabilities) if told else capabilities,
         rows=rows,
         as_of=moment,
         age_seconds=None if moment is None else max(0, now - moment) / SECOND,
         is_complete=state is not None and is_complete(state),
         last_sweep_at=state.last_sweep_at if state else None,
-        next_run_at=None if seconds is None else now + int(seconds * SECOND),
+        next_run_at=told.next_run_at if told else None if seconds is None else now + int(seconds * SECOND),
         drift=state.drift if state else None,
-        last_error=next(iter(problems.values()), None),
+        last_error=told.last_error if told else next(iter(problems.values()), None),
         progress=Progress(state.sweep_rows, state.sweep_total or state.last_sweep_rows)
         if state and state.sweep is not None
         else None,

@@ -14,6 +14,7 @@ from resolvers.source import ListedPage
 from store import sweeps
 from store.customers import purge_customers
 from store.deals import Deal, Evidence, count_alive, delete, purge, upsert
+from store.fetched import forget_fetched
 from store.sweeps import SyncState
 from sync.account import Requests
 from sync.job import SECOND, Parts, Step
@@ -21,6 +22,9 @@ from sync.run import Counts, Problem
 
 RESUMABLE_SECONDS: Final = 21_600
 """A sweep that began longer ago is begun anew: pages may have moved too far."""
+
+FETCHED_SECONDS: Final = 86_400
+"""The longest time for which a record may count as fresh."""
 
 MOST_REFUSALS: Final = 5
 """Of the same page in a row; then its position is taken to be of no use any more."""
@@ -118,6 +122,7 @@ class Sweep:
         sweeps.finish_sweep(connection, source, account, sweep=sweep, at=now, is_complete=is_complete)
         purge(connection, deleted_before=now - int(parts.tombstone_seconds * SECOND))
         purge_customers(connection)
+        forget_fetched(connection, before=now - FETCHED_SECONDS * SECOND)
         return Step(is_done=True, problem=problem)
 
 

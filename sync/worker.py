@@ -90,6 +90,10 @@ class Worker:
                 await self._step(kind)
                 await asyncio.sleep(0)
 
+    def hasten(self) -> None:
+        """Have what changed read soon."""
+        self._hasten(Kind.INCREMENT if self.schedule.is_incremental and self._has_swept else Kind.SWEEP)
+
     async def refresh(self) -> None:
         """Have what changed read soon; return when a run that began after the call has ended, well or not.
 

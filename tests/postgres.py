@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -91,6 +91,15 @@ class Server:
                 if time.monotonic() > end or self._popen.poll() is not None:
                     raise
                 time.sleep(0.01)
+
+    def send(self, number: int) -> None:
+        """Send a signal to it, and to all processes that it has started."""
+        assert self._popen is not None
+        main = self._popen.pid
+        children = Path(f"/proc/{main}/task/{main}/children").read_text().split()
+        for process_id in [main, *map(int, children)]:
+            with suppress(ProcessLookupError):
+                os.kill(process_id, number)
 
     def stop(self) -> None:
         """Break all connections, and end it."""

@@ -60,7 +60,8 @@ async def test_no_fault_makes_a_secret_or_personal_data_appear(
     where: str, caplog: pytest.LogCaptureFixture, events: list[str]
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    keys = {"API_KEYS": line("caller", CALLER_KEY, " ".join(SCOPES))}
+    keys = {"API_KEYS": line("caller", CALLER_KEY, " ".join(SCOPES)), "METRICS": "true", "STATUS_PAGE": "true"}
+    numbers: list[str] = []
     # Small, so that the faults which hang, or send without end, are over soon.
     bounds = {"ATTEMPT_TIMEOUT_SECONDS": "0.15", "OPERATION_DEADLINE_SECONDS": "0.2", "MAX_REPLY_BYTES": "100000"}
 
@@ -76,6 +77,8 @@ async def test_no_fault_makes_a_secret_or_personal_data_appear(
                 if simulator.nexudus.calls:
                     simulator.nexudus.expire_tokens()
                     await graph.post({"query": QUERY, "variables": VARIABLES}, x_api_key=CALLER_KEY)
+            pages = [await graph.request("GET", page, x_api_key=CALLER_KEY) for page in ("/metrics", "/status.json")]
+            numbers.extend(page.body.decode() for page in pages)
         assert answer.status == 200, name
         assert answer.json["errors"], name
         sent = json.dumps(answer.headers) + answer.body.decode()
@@ -97,6 +100,7 @@ async def test_no_fault_makes_a_secret_or_personal_data_appear(
         "logs": "\n".join(f"{record.getMessage()} {record.exc_text or ''} {record.args}" for record in caplog.records)
         + caplog.text,
         "telemetry": "\n".join(events),
+        "metrics and the status page": "\n".join(numbers),
     }
     assert events, "the telemetry was not listened to"
     canaries = {PASSWORD, API_KEY, CALLER_KEY, EMAIL, NOTES, VARIABLE, UPSTREAM, URL_PART}

@@ -86,6 +86,8 @@ def _codes() -> set[str]:
         "CONNECT",
         "DELETE",
         "VERSIONS",
+        "WEB_CONCURRENCY",
+        "PROMETHEUS_MULTIPROC_DIR",
     }
     found = set(_coded_errors())
     folders = ("engine", "httpserver", "schema", "web")

@@ -2,8 +2,10 @@
 done.
 """
 
+import asyncio
 from typing import Any
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from httpserver.request import HttpRequest
@@ -11,6 +13,7 @@ from metrics.page import MetricsPage
 from simulator import CHARTMOGUL_EXAMPLE_ID, FAULTS, NEXUDUS_EXAMPLE_ID
 from tests import credentials
 from tests.harness import Graph, open_graph
+from tests.schedulers import until
 from tests.two_sources import ALWAYS
 from web.auth.callers import Caller
 from web.endpoint import RequestPolicy
@@ -154,3 +157,23 @@ async def test_users_of_frontends_may_not_see_it() -> None:
     response = await Graph(page, anything).request("GET", "/metrics")
 
     assert (response.status, response.json["errors"][0]["extensions"]["code"]) == (403, "FORBIDDEN")
+
+
+async def test_an_operation_whose_client_goes_is_counted_as_cancelled_and_one_that_raises_as_a_fault(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with open_graph(METRICS="true") as graph:
+        graph.simulator.nexudus.faults.add(FAULTS["hang"], times=ALWAYS)
+        waiting = asyncio.create_task(graph.post({"query": ONE}))
+        await until(lambda: graph.simulator.nexudus.calls)
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        monkeypatch.setattr("engine.engine.Engine.answer", raising)
+        assert (await graph.post({"query": ONE})).status == 500
+        found = await scrape(graph)
+
+    assert found["operations_total"] == {of("Deal", "cancelled"): 1, of("Deal", "INTERNAL_SERVER_ERROR"): 1}
+
+
+async def raising(*_: Any) -> None:
+    raise RuntimeError

@@ -1,6 +1,6 @@
 """`resolvers.nexudus.client` over real sockets: what is asked, how often, and what is believed of the answers.
 
-`resolvers.nexudus.list_doubts` remembers which lists cannot be used.
+`resolvers.nexudus.list_by_ids` settles doubts about lists, `resolvers.nexudus.list_doubts` remembers them.
 """
 
 import asyncio

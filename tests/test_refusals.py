@@ -10,6 +10,7 @@ from httpserver.connection import ConnectionLimits
 from httpserver.http_errors import HTTPError
 from httpserver.protocol import protocol
 from httpserver.request import Headers
+from logs import RequestIds
 from tests import credentials, loops
 from tests.harness import open_graph
 from tests.sockets import Served, Stub
@@ -49,6 +50,8 @@ async def test_a_body_that_is_too_large_has_a_line(caplog: pytest.LogCaptureFixt
 
 async def test_a_flood_has_some_lines_a_second_and_then_a_count(caplog: pytest.LogCaptureFixture) -> None:
     refusals, error = Refusals(), unauthenticated()
+    correlation_id.set("the-first")
+    caplog.handler.addFilter(RequestIds())
     for _ in range(LINES_A_SECOND + 1_000):
         refusals.add(None, error)
     assert len(caplog.records) == LINES_A_SECOND
@@ -60,6 +63,8 @@ async def test_a_flood_has_some_lines_a_second_and_then_a_count(caplog: pytest.L
         "refused with 401 UNAUTHENTICATED (credential: none): A valid credential is required.",
     ]
     assert refusals.counts == {(401, "UNAUTHENTICATED", "credential", "none"): LINES_A_SECOND + 1_001}
+    ids = [one.request_ids for one in caplog.records[LINES_A_SECOND - 1 :]]  # type: ignore[attr-defined]
+    assert ids == [["the-first"], [], ["the-first"]], "the count is of many requests"
 
 
 async def test_what_a_connection_refuses_has_a_line_with_the_id_of_its_response(

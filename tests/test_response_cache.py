@@ -10,7 +10,7 @@ from httpserver.request import Headers, HttpRequest
 from resolvers.fetching.record_cache import Entry
 from resolvers.loaders import CachedRecords
 from web.auth.callers import Caller
-from web.response_cache import MAX_BYTES, MAX_SEEN, MAX_UNUSED_SECONDS, RECENT_SECONDS, ResponseCache
+from web.response_cache import MAX_BYTES, MAX_OPERATIONS, MAX_SEEN, MAX_UNUSED_SECONDS, RECENT_SECONDS, ResponseCache
 
 HEAD = Headers([(b"content-type", b"application/json")])
 NOBODY = Caller("nobody", frozenset())
@@ -187,3 +187,17 @@ def test_what_is_known_of_a_caller_counts_as_well(scopes: int) -> None:
     assert (found == 10) is (scopes == 0)  # of the large ones there is room for some only
     assert 0.5 < found / 10 * taken / cache.memory_bytes < 1.5
     assert cache.memory_bytes <= MAX_BYTES
+
+
+def test_hits_are_counted_by_the_name_of_the_operation_up_to_a_number_of_names() -> None:
+    cache = Cache(max_bytes=10_000_000)
+    for number in range(MAX_OPERATIONS + 2):
+        request = HttpRequest("POST", HEAD, body=b"%d" % number)
+        for _ in range(2):
+            cache.store(request, NOBODY, b"text", Lasting, operation_name=f"Name{number}")
+        assert cache.find(request, NOBODY) == b"text"
+        assert cache.operation_name(request, NOBODY) in (f"Name{number}", "(other)")
+
+    assert cache.hits == MAX_OPERATIONS + 2
+    assert len(cache.hits_by_operation) == MAX_OPERATIONS + 1
+    assert cache.hits_by_operation["(other)"] == 2

@@ -1,7 +1,7 @@
 """How a store of an earlier version becomes one of today's: `store.migrations`.
 
 `store.migrations.upgrade` decides, alembic runs `store.migrations.env` and the steps in `store.migrations.versions`;
-`store.migrations.versions.version_1` is the first.
+`store.migrations.versions.version_1` is the first, `store.migrations.versions.version_2` what processes share.
 """
 
 import asyncio

@@ -153,17 +153,23 @@ class GraphQLEndpoint:
             return internal_error(error, type_)
 
     async def _respond(self, request: HttpRequest, type_: str) -> HttpResponse:
-        caller = await self._policy.admit(request, METHODS)
+        policy = self._policy
+        caller = await policy.admit(request, METHODS)
         note = ACCESS_NOTE.get()
         if request.method == "POST":
-            await self._read(request)
+            await read_body(
+                request,
+                max_bytes=policy.max_body_bytes,
+                timeout_seconds=policy.body_timeout_seconds,
+                uploads=policy.uploads,
+            )
         stored = self.response_cache.find(request, caller)
         if stored is not None:
             if note is not None:
                 note.operation, note.is_stored = self.response_cache.operation_name(request, caller), True
             return HttpResponse(stored, 200, type_)
-        params = self._policy.documents.find(read_parameters(request, caller))
-        with self._policy.concurrency_limit:
+        params = policy.documents.find(read_parameters(request, caller))
+        with policy.concurrency_limit:
             working = self._answer(params)
             if request.receive is not None and not request.is_cancelled_by_server:
                 working = cancel_on_disconnect(request.receive, working)
@@ -171,21 +177,12 @@ class GraphQLEndpoint:
         if note is not None:
             note.operation, note.code = reply.operation_name, reply.code
         if not reply.is_request_error:
-            self._policy.documents.register(params)
+            policy.documents.register(params)
         content = dumps(reply.body)
         if reply.validator is not None and params.extensions is None and params.document_id is None:
             self.response_cache.store(request, caller, content, reply.validator, operation_name=reply.operation_name)
         status = reply.status or (400 if reply.is_request_error and type_ == RESPONSE_JSON else 200)
         return HttpResponse(content, status, type_, {"Allow": "POST"} if status == 405 else {})
-
-    async def _read(self, request: HttpRequest) -> None:
-        security = self._policy
-        await read_body(
-            request,
-            max_bytes=security.max_body_bytes,
-            timeout_seconds=security.body_timeout_seconds,
-            uploads=security.uploads,
-        )
 
 
 class AtPath:

@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Mapping
+from contextvars import Context
 from typing import Final, Literal
 
 from httpserver.http_errors import HTTPError
@@ -81,7 +82,7 @@ class Refusals:
 
     def _may_log(self) -> bool:
         if self._lines == 0:
-            asyncio.get_running_loop().call_later(1.0, self._next_second)
+            asyncio.get_running_loop().call_later(1.0, self._next_second, context=Context())
         self._lines += 1
         self._unlogged += self._lines > LINES_A_SECOND
         return self._lines <= LINES_A_SECOND

@@ -37,6 +37,9 @@ room for, would evict each other before any of them came again. Where they come 
 MAX_OPERATIONS = 100
 """How many operations have their hits counted by name."""
 
+MAX_NAME_CHARACTERS = 64
+"""Of an operation whose hits are counted by its name."""
+
 OTHER_OPERATIONS = "(other)"
 
 Key = tuple[bool, bytes, Caller]
@@ -151,7 +154,7 @@ class ResponseCache:
     def _operation(self, name: str | None) -> OperationHits:
         found = self._hits.get(name)
         if found is None:
-            if len(self._hits) >= MAX_OPERATIONS:
+            if len(self._hits) >= MAX_OPERATIONS or len(name or "") > MAX_NAME_CHARACTERS:
                 return self._further
             found = self._hits[name] = OperationHits(name)
         return found

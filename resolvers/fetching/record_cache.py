@@ -4,8 +4,8 @@ It is not the loaders' memory, which lasts for one request. It stores a record f
 case the source fails (stale), and for a few seconds that a record is missing; never an error. Entries are what the
 source sent, so what a caller may see is decided each time they are used.
 
-It lies in the process's memory. A store that several servers share would stand behind it, looked up inside the batch,
-where waiting does no harm.
+It lies in the process's memory. A store that several servers share stands behind it, looked up inside the batch, where
+waiting does no harm.
 """
 
 from collections.abc import Callable, Iterable
@@ -72,6 +72,11 @@ class RecordCache:
     def __len__(self) -> int:
         return len(self._entries)
 
+    @property
+    def fresh_seconds(self) -> float:
+        """How long a record is served without asking the source."""
+        return self._settings.cache_fresh_seconds
+
     def fresh(self, source_id: str) -> Entry | None:
         """Return the entry if it can be served without asking the source."""
         entry = self._entries.get(source_id)
@@ -111,6 +116,12 @@ class RecordCache:
         entry, moment = self._entries.peek(source_id), self._clock() - age_seconds
         if (entry is None and adds) or (entry is not None and entry.stored_at < moment):
             self._store(source_id, entry.record if entry is not None and entry.record == record else record, moment)
+
+    def forget(self, source_id: str, *, age_seconds: float) -> None:
+        """Forget what was stored for an id longer ago than that."""
+        entry = self._entries.peek(source_id)
+        if entry is not None and entry.stored_at < self._clock() - age_seconds:
+            self._entries.remove(source_id)
 
     def replace(self, source_id: str, record: Any, other: Any) -> None:
         """Store another form of a record in its entry's place, for as long; nothing where it is not stored."""

@@ -13,7 +13,20 @@ LONGEST_LOOK_SECONDS: Final = 0.5
 
 
 class RecordStore(Protocol):
-    """Copies of one source's records, kept for longer than the cache keeps them."""
+    """Copies of one source's records, kept for longer than the cache keeps them.
+
+    `has_fresh`: whether `fresh` is to be asked before the source.
+    """
+
+    @property
+    def has_fresh(self) -> bool:
+        """Whether it may have what need not be asked of the source."""
+
+    async def fresh(self, ids: Sequence[str], seconds: float) -> Mapping[str, tuple[Record, float]]:
+        """Return those that need not be asked of the source, each with its age; records count for so many seconds.
+
+        It waits no longer than whoever asks can bear, and gives nothing then.
+        """
 
     def on_fetched(self, source_id: str, record: Record | None, *, age_seconds: float, is_alone: bool) -> None:
         """Take note of a record that came, or that there is none; must neither wait nor raise.
@@ -30,6 +43,14 @@ async def copies(store: RecordStore, ids: Sequence[str]) -> Mapping[str, tuple[R
     try:
         async with asyncio.timeout(LONGEST_LOOK_SECONDS):
             return await store.find(ids)
+    except Exception:
+        return {}
+
+
+async def fresh(store: RecordStore, ids: Sequence[str], seconds: float) -> Mapping[str, tuple[Record, float]]:
+    """Return those of the records that need not be asked of the source, each with its age; nothing if that fails."""
+    try:
+        return await store.fresh(ids, seconds)
     except Exception:
         return {}
 

@@ -8,9 +8,7 @@ runs in an empty context, or the log would show the request id of one.
 """
 
 import asyncio
-from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
-from contextvars import Context
 from time import monotonic
 from weakref import ref
 
@@ -25,18 +23,17 @@ from resolvers.errors import (
 )
 from resolvers.fetching.customer_client import CustomerClient, cache_settings
 from resolvers.fetching.diagnostics import Diagnostics
-from resolvers.fetching.fair_queue import PENDING, FairQueue, KeyRequest, Waiter
+from resolvers.fetching.dispatcher import Dispatcher
+from resolvers.fetching.fair_queue import PENDING, KeyRequest, Waiter
 from resolvers.fetching.record_cache import Entry, RecordCache
-from resolvers.fetching.record_store import RecordStore, copies, instead_of_failures
-from resolvers.fetching.served import serve
-from resolvers.fetching.shared_fetch import SharedFetches
-from resolvers.fetching.upstream_context import Permit, SharedFetch, Stale, UpstreamContext, Usage
-from resolvers.resilience.circuit_breaker import Verdict
+from resolvers.fetching.record_store import RecordStore, fresh, instead_of_failures
+from resolvers.fetching.upstream_context import Stale, UpstreamContext, Usage
 from resolvers.resilience.concurrency_limiter import ConcurrencyLimiter
 from resolvers.resilience.rate_limiter import RateLimiter
+from resolvers.resilience.shared_limits import SharedLimits
 from resolvers.resilience.transport import Transport, TransportSettings
 from resolvers.source import Client, FetchCustomer, Listing, Outcome, Record, Source, SourceSettings
-from resolvers.telemetry import BatchSent, NotSent, Telemetry
+from resolvers.telemetry import NotSent, Telemetry
 from resolvers.tracing import Tracer
 
 NO_STALE_ANSWER = (UpstreamUnauthorized, UpstreamForbidden)
@@ -46,8 +43,7 @@ NO_STALE_ANSWER = (UpstreamUnauthorized, UpstreamForbidden)
 class Scheduler:
     """Fetches the records of one source.
 
-    `customers` fetches their customers in the same way, where records do not have their names. `is_stored_first`:
-    what the record store has is not asked of the source.
+    `customers` fetches their customers in the same way, where records do not have their names.
     """
 
     def __init__(
@@ -56,19 +52,14 @@ class Scheduler:
         cache: RecordCache,
         *,
         customers: "Scheduler | None" = None,
-        is_stored_first: bool = False,
     ) -> None:
         self.customers = customers
-        self._is_stored_first = is_stored_first
         self.source = client.transport.source
         self._client = client
         self._cache = cache
         self._key_requests: dict[str, KeyRequest] = {}
-        self._queue = FairQueue()
-        self._shared_fetches = SharedFetches(client, on_done=self._on_done, on_error=self._settle)
+        self._dispatcher = Dispatcher(client, on_done=self._on_done, on_error=self._on_error)
         self._diagnostics = Diagnostics(self.source, client.transport.telemetry)
-        self._dispatching: asyncio.Handle | asyncio.Task[None] | None = None
-        self._is_acquiring = False
         self.record_store: RecordStore | None = None
         """Where records are kept for longer, if anywhere."""
 
@@ -117,19 +108,32 @@ class Scheduler:
         """Let the cache know of a whole record that a list had; with `adds` also where it has none of that id."""
         self._cache.refresh(source_id, record, age_seconds=age_seconds, adds=adds)
 
+    def forget(self, source_id: str, *, age_seconds: float) -> None:
+        """Let the cache forget a record that is older than that: another process has a newer one."""
+        self._cache.forget(source_id, age_seconds=age_seconds)
+
     async def fetch_many(self, ids: Sequence[str], operation: UpstreamContext) -> list[Outcome]:
         """Return one outcome for each of the distinct ids, in order, by the operation's deadline.
 
         Errors are outcomes, not raised. When the caller is cancelled, ids that nobody else waits for are not fetched.
         """
-        if not self._is_stored_first or self.record_store is None or operation.wants_fresh:
+        if self.record_store is None or not self.record_store.has_fresh or operation.wants_fresh:
             return await self._fetch_many(ids, operation)
-        stored = await copies(self.record_store, ids)
+        unasked = [one for one in ids if one not in self._key_requests]
+        stored = await fresh(self.record_store, unasked, self._cache.fresh_seconds) if unasked else {}
         for source_id, (record, age_seconds) in stored.items():
             self.offer(source_id, record, age_seconds=age_seconds, adds=True)
-        missing = [one for one in ids if one not in stored]
-        fetched = dict(zip(missing, await self._fetch_many(missing, operation), strict=True)) if missing else {}
-        return [stored[one][0] if one in stored else fetched[one] for one in ids]
+        found: dict[str, Outcome] = {source_id: record for source_id, (record, _) in stored.items()}
+        for source_id in ids:
+            if source_id not in found and (entry := self._cache.fresh(source_id)) is not None:
+                found[source_id] = entry.record  # which came meanwhile
+        usage = operation.usage(self.source)
+        usage.keys += len(found)
+        usage.cached += len(found)
+        missing = [one for one in ids if one not in found]
+        if missing:
+            found |= zip(missing, await self._fetch_many(missing, operation), strict=True)
+        return [found[one] for one in ids]
 
     async def _fetch_many(self, ids: Sequence[str], operation: UpstreamContext) -> list[Outcome]:
         usage = operation.usage(self.source)
@@ -172,38 +176,18 @@ class Scheduler:
                 usage.joined += 1
             key_request.join(waiter)
             found.append(key_request)
-        fitting, now = self._fitting(len(new), operation), operation.now()
-        for key_request in new[:fitting]:
-            self._key_requests[key_request.source_id] = key_request
-            self._queue.add(key_request, now)
+        fitting = self._dispatcher.fitting(operation, len(new))
         if late := new[fitting:]:
-            refusal = self._over_budget(self._delay(operation, len(late)))
+            refusal = self._over_budget(self._dispatcher.delay(operation, fitting + len(late)))
             self._client.transport.telemetry(NotSent(self.source, len(late), refusal.code))
             for key_request in late:
                 key_request.settle(refusal)
-        if fitting and self._dispatching is None:
-            if self._client.batch_size == 1:
-                Context().run(self._dispatch)
-            else:  # in the next turn: ids that others request in this one can share the batch
-                self._dispatching = operation.loop.call_soon(self._dispatch, context=Context())
+            del new[fitting:]
+        if new:
+            for key_request in new:
+                self._key_requests[key_request.source_id] = key_request
+            self._dispatcher.add(new, operation)
         return found
-
-    def _fitting(self, count: int, operation: UpstreamContext) -> int:
-        """Return how many of `count` new ids could be sent early enough for their response to be in time."""
-        transport = self._client.transport
-        left = operation.deadline - operation.now() - transport.shortest_exchange_seconds
-        if not count or self._delay(operation, count) <= left:
-            return count
-        return bisect_right(range(1, count + 1), left, key=lambda further: self._delay(operation, further))
-
-    def _delay(self, operation: UpstreamContext, further: int) -> float:
-        """Return in how many seconds the `further`-th id that the operation queues now would be sent."""
-        rate_limiter = self._client.transport.rate_limiter
-        position = further
-        if self._queue:
-            position = self._queue.position(operation, self._queue.length(operation) + further)
-        requests = -(-position // self._client.batch_size)
-        return rate_limiter.delay(requests - (self._is_acquiring and rate_limiter.waiters > 0))
 
     def _over_budget(self, delay: float) -> UpstreamRateLimited:
         return UpstreamRateLimited(self.source, detail="own budget", retry_after_seconds=round(delay, 1))
@@ -232,61 +216,13 @@ class Scheduler:
             if one.waiters or one.outcome is not PENDING:
                 continue
             if one.is_queued:
-                self._queue.remove(one)
+                self._dispatcher.remove(one)
                 self._forget(one)
             elif has_hung_up and one.shared_fetch is not None and not one.shared_fetch.weight:
                 # At a deadline it ends by itself, and the breaker gets to know that the source took too long.
                 # At once, or somebody might still join; and several may have waited for it.
-                for other in self._shared_fetches.cancel(one.shared_fetch):
+                for other in self._dispatcher.cancel(one.shared_fetch):
                     self._forget(other)
-
-    def _dispatch(self) -> None:
-        """Send what may be sent at once; a task sends the rest, a permit at a time."""
-        self._dispatching = None
-        client = self._client
-        try:
-            while self._queue and client.is_ready and (permit := client.transport.try_acquire()):
-                self._send(permit)
-        except Exception as error:  # a fault of ours: those who wait have to know
-            self._settle(self._queue.pop(), error)
-        if self._queue:
-            self._dispatching = asyncio.create_task(self._dispatch_slowly())
-
-    async def _dispatch_slowly(self) -> None:
-        try:
-            while self._queue:
-                try:
-                    await self._dispatch_one()
-                except Exception as error:  # the source's, or a fault of ours
-                    refused = self._queue.pop()
-                    if isinstance(error, UpstreamError):
-                        self._diagnostics.report(error)
-                        self._client.transport.telemetry(NotSent(self.source, len(refused), error.code))
-                    self._settle(refused, error)
-        finally:
-            self._dispatching = None
-
-    async def _dispatch_one(self) -> None:
-        preparation = SharedFetch(self._queue.contexts)
-        serve(preparation)
-        self._is_acquiring = True
-        try:
-            await self._client.prepare(preparation)
-            permit = await self._client.transport.acquire(preparation)
-        finally:
-            self._is_acquiring = False
-        self._send(permit)
-
-    def _send(self, permit: Permit) -> None:
-        """Send as many queued ids as one request can carry."""
-        if batch := self._queue.pop(self._client.batch_size):
-            shared_fetch = self._shared_fetches.start(batch, permit)
-            waited_seconds = shared_fetch.started_at - min([one.queued_at for one in batch])
-            self._client.transport.telemetry(
-                BatchSent(self.source, len(batch), shared_fetch.weight, max(0.0, waited_seconds))
-            )
-        else:
-            permit.release(Verdict.NONE)
 
     def _on_done(self, batch: list[KeyRequest], outcomes: list[Outcome]) -> None:
         for one, outcome in zip(batch, outcomes, strict=True):
@@ -306,10 +242,12 @@ class Scheduler:
             self._forget(one)
             one.settle(outcome)
 
-    def _settle(self, batch: Iterable[KeyRequest], outcome: Exception) -> None:
+    def _on_error(self, batch: Iterable[KeyRequest], error: Exception) -> None:
+        if isinstance(error, UpstreamError):
+            self._diagnostics.report(error)
         for one in batch:
             self._forget(one)
-            one.settle(outcome)
+            one.settle(error)
 
     def _forget(self, key_request: KeyRequest) -> None:
         if self._key_requests.get(key_request.source_id) is key_request:
@@ -324,10 +262,20 @@ def open_scheduler(
     telemetry: Telemetry,
     *,
     clock: Callable[[], float] = monotonic,
+    shared_limits: SharedLimits | None = None,
     tracer: Tracer | None = None,
 ) -> Scheduler:
-    """Return the scheduler of a source that has credentials. `clock`, in seconds, is that of all its parts."""
-    rate_limiter = RateLimiter(source.name, source.rates if settings.rationed else (), clock=clock)
+    """Return the scheduler of a source that has credentials. `clock`, in seconds, is that of all its parts.
+
+    `shared_limits`, where other processes share the source's limits, has to run as long as the scheduler is used.
+    """
+    rate_limiter = RateLimiter(
+        source.name,
+        source.rates if settings.rationed else (),
+        clock=clock,
+        sleep=shared_limits.sleep if shared_limits else asyncio.sleep,
+        slices=shared_limits,
+    )
     concurrency_limiter = ConcurrencyLimiter(settings.concurrency or source.concurrency)
     transport = Transport(
         source.name,
@@ -336,11 +284,12 @@ def open_scheduler(
         telemetry,
         concurrency_limiter=concurrency_limiter,
         rate_limiter=rate_limiter,
+        shared_limits=shared_limits,
         clock=clock,
         tracer=tracer,
     )
     client, customers = source.open(settings, transport), None
     if client.fetch_customer is not None:
         cache = RecordCache(cache_settings(settings), clock=clock)
-        customers = Scheduler(CustomerClient(client, client.fetch_customer), cache, is_stored_first=True)
+        customers = Scheduler(CustomerClient(client, client.fetch_customer), cache)
     return Scheduler(client, RecordCache(settings, clock=clock), customers=customers)

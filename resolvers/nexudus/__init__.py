@@ -10,6 +10,7 @@ from typing import ClassVar, Final
 
 from resolvers.nexudus.client import NexudusClient
 from resolvers.nexudus.record import NAMES, SOURCE, NexudusRecord
+from resolvers.nexudus.shared_grant import SharedGrant
 from resolvers.nexudus.tokens import GivenToken, PasswordTokens
 from resolvers.resilience.rate_limiter import Rate
 from resolvers.resilience.transport import Transport
@@ -75,12 +76,14 @@ def open_client(settings: NexudusSettings, transport: Transport) -> NexudusClien
     else:
         assert settings.username
         assert settings.password
+        shared = transport.shared_limits
         tokens = PasswordTokens(
             base_url,
             settings.username,
             settings.password,
             transport,
             client_id=settings.client_id,
+            shared=SharedGrant(shared.lender, base_url, settings.username, settings.password) if shared else None,
             clock=transport.clock,
         )
     return NexudusClient(base_url, tokens, transport, confirm_missing=settings.confirm_missing)

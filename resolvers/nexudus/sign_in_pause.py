@@ -26,6 +26,16 @@ class SignInPause:
         self._failures = 0
         self._failure: tuple[type[UpstreamError], int | None] | None = None
 
+    @property
+    def failures(self) -> int:
+        """How many times the last failure had come before."""
+        return self._failures
+
+    @property
+    def seconds_left(self) -> float:
+        """For how long no sign-in may be tried."""
+        return max(0.0, self._ends_at - self._clock()) if self._failure else 0.0
+
     def check(self) -> None:
         """Raise the failure again while the pause lasts."""
         if self._failure and self._clock() < self._ends_at:
@@ -42,6 +52,11 @@ class SignInPause:
         else:
             pause = min(PAUSE_SECONDS * 2**self._failures, _LONGEST_PAUSE_SECONDS)
         self._ends_at = self._clock() + pause
+
+    def adopt(self, kind: type[UpstreamError], status: int | None, *, failures: int, seconds: float) -> None:
+        """Pause for so long: another process's sign-in has failed, that time after `failures` like it."""
+        self._failure, self._failures = (kind, status), failures
+        self._ends_at = self._clock() + seconds
 
     def end(self) -> None:
         """Forget all failures: a sign-in succeeded."""

@@ -1,7 +1,7 @@
-"""The bearer token of this process: got by password, renewed by refresh token, never by two callers at once.
+"""The bearer token: got by password, renewed by refresh token, never by two callers at once, or by two processes.
 
 Follows Nexudus' page on token authentication: a refresh token is good for one use, and each use gives a new one; one
-client id has one refresh token, so every process needs a client id of its own.
+client id has one refresh token, so every process needs a client id of its own, unless all share what it gave.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ from resolvers.fetching.served import serve
 from resolvers.fetching.upstream_context import SharedFetch, UpstreamContext
 from resolvers.nexudus.grant import parse_grant
 from resolvers.nexudus.record import SOURCE
+from resolvers.nexudus.shared_grant import Found, Kept, SharedGrant
 from resolvers.nexudus.sign_in_pause import PAUSE_SECONDS, SignInPause
 from resolvers.resilience.transport import Transport
 from resolvers.settings import Secret
@@ -59,13 +60,17 @@ class PasswordTokens:
         transport: Transport,
         *,
         client_id: str | None = None,
+        shared: SharedGrant | None = None,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._url = f"{base_url}/api/token"
         self._username = username
         self._password = password
         self._transport = transport
-        self._client_id = client_id or str(uuid.uuid4())
+        self._own_client_id = self._client_id = client_id or str(uuid.uuid4())
+        self._shared = shared
+        self._number = 0
+        """Of the last grant that all processes know of."""
         self._clock = clock
         self._access: str | None = None
         self._refresh: str | None = None
@@ -137,6 +142,55 @@ class PasswordTokens:
 
     async def _renew(self) -> str:
         self._pause.check()
+        found = await self._shared.find(self._number) if self._shared is not None else None
+        if self._shared is None or found is None:
+            if self._client_id != self._own_client_id:  # the refresh token is everybody's
+                self._client_id, self._refresh = self._own_client_id, None
+            return await self._sign_in()
+        self._number = found.number
+        if (token := self._adopt(found)) is not None:
+            return token
+        try:
+            token = await self._sign_in()
+        except UpstreamError as failure:
+            await self._share_refusal(self._shared, failure)
+            raise
+        life = self._expires_at - self._clock()
+        kept = Kept(self._client_id, access_token=token, refresh_token=self._refresh, life_seconds=life)
+        self._number = await self._shared.write(kept) or self._number
+        return token
+
+    def _adopt(self, found: Found) -> str | None:
+        """Return the token that another process got, None if it is for this one to get one; raises what it met."""
+        kept = found.kept
+        if kept is not None:
+            self._client_id, self._refresh = kept.client_id, kept.refresh_token
+        if kept is None or found.is_mine:
+            return None
+        if kept.failure is not None:
+            seconds = kept.pause_seconds - found.age_seconds
+            self._pause.adopt(kept.failure, kept.status, failures=kept.refusals, seconds=seconds)
+            self._pause.check()
+        if kept.access_token is not None:
+            self._pause.end()
+            self._take(kept.access_token, kept.life_seconds, age_seconds=found.age_seconds)
+        return kept.access_token
+
+    async def _share_refusal(self, shared: SharedGrant, failure: UpstreamError) -> None:
+        if failure.retryable:
+            await shared.release()
+            return
+        pause = self._pause
+        kept = Kept(
+            self._client_id,
+            refusal=failure.code,
+            status=failure.status,
+            refusals=pause.failures,
+            pause_seconds=pause.seconds_left,
+        )
+        self._number = await shared.write(kept) or self._number
+
+    async def _sign_in(self) -> str:
         if self._refresh is not None:
             form = {"grant_type": "refresh_token", "refresh_token": self._refresh}
             self._refresh = None
@@ -169,10 +223,13 @@ class PasswordTokens:
         if body is None:
             raise UpstreamBadResponse(SOURCE, detail="no token endpoint there: is the base URL right?")
         grant = parse_grant(body, kind)
-        self._access = grant.access_token
         self._refresh = grant.refresh_token if isinstance(grant.refresh_token, str) and grant.refresh_token else None
         self._pause.end()
-        now = self._clock()
-        self._renew_at = now + grant.life_seconds * _RENEW_AT
-        self._expires_at = now + grant.life_seconds
+        self._take(grant.access_token, grant.life_seconds)
         return grant.access_token
+
+    def _take(self, token: str, life_seconds: float, *, age_seconds: float = 0.0) -> None:
+        granted_at = self._clock() - age_seconds
+        self._access = token
+        self._renew_at = granted_at + life_seconds * _RENEW_AT
+        self._expires_at = granted_at + life_seconds

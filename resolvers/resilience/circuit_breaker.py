@@ -94,6 +94,18 @@ class CircuitBreaker:
         self._probe_at = 0.0
         """When it is half open, if it is open now."""
         self._probe: object | None = None
+        self._hinted_until = 0.0
+        self.on_open: Callable[[], None] | None = None
+        """Called when it opens, where other processes shall know."""
+
+    @property
+    def open_seconds(self) -> float:
+        """For how long it stays open; 0 if it is not."""
+        return max(0.0, self._probe_at - self._clock()) if self.state is State.OPEN else 0.0
+
+    def hint(self, seconds: float) -> None:
+        """Open at the first failure within so many seconds: another process has seen enough of them."""
+        self._hinted_until = self._clock() + seconds
 
     @property
     def state(self) -> State:
@@ -148,6 +160,7 @@ class CircuitBreaker:
         # A row that is longer than what is recent reaches back too far; then what is recent are failures alone.
         is_silent = now - self._last_good >= SILENCE_SECONDS and self._in_a_row.all <= self._recent.all
         hangs = self._timeouts >= self._most_timeouts
+        hangs |= now < self._hinted_until  # as it does for another process
         if hangs or self._recent.exceed_threshold or (is_silent and self._in_a_row.exceed_threshold):
             self._open()
 
@@ -158,3 +171,5 @@ class CircuitBreaker:
         self._recent = Totals()
         self._in_a_row = Totals()
         self._timeouts = 0
+        if self.on_open is not None:
+            self.on_open()

@@ -6,6 +6,7 @@ one for each round of good exchanges, never above its ceiling: additive increase
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 
 
@@ -13,9 +14,13 @@ class ConcurrencyLimiter:
     """A semaphore with a limit that adapts. First come, first served."""
 
     def __init__(self, ceiling: int) -> None:
-        self._ceiling = ceiling
+        self.ceiling = ceiling
         self._limit = float(ceiling)
-        self._in_use = 0
+        self._lent = ceiling
+        self.in_use = 0
+        """How many run."""
+        self.on_short: Callable[[], None] | None = None
+        """Called when one has to wait, where the slots are lent."""
         self._queue: deque[asyncio.Future[None]] = deque()
         self.round = 0
         """How many times the limit was decreased."""
@@ -23,12 +28,24 @@ class ConcurrencyLimiter:
     @property
     def limit(self) -> int:
         """How many may run at once just now."""
-        return int(self._limit)
+        return min(int(self._limit), self._lent)
+
+    @property
+    def wanted(self) -> int:
+        """How many slots would do: one for each that runs or waits, and one more."""
+        return min(self.ceiling, self.in_use + len(self._queue) + 1)
+
+    def lend(self, slots: int) -> None:
+        """Let so many run at once, at most, where several processes share the slots."""
+        self._lent = slots
+        self._wake()
 
     def try_acquire(self) -> bool:
         """Take a slot if one is free; return whether it was."""
-        is_free = self._in_use < int(self._limit) and not self._queue
-        self._in_use += is_free
+        is_free = self.in_use < self.limit and not self._queue
+        self.in_use += is_free
+        if not is_free and self.on_short is not None:
+            self.on_short()
         return is_free
 
     async def acquire(self) -> None:
@@ -50,12 +67,15 @@ class ConcurrencyLimiter:
     def release(self, *, is_good: bool = False) -> None:
         """Give a slot back; after a good exchange the limit rises a little."""
         if is_good:
-            self._limit = min(self._ceiling, self._limit + 1 / self._limit)
-        self._in_use -= 1
-        while self._queue and self._in_use < self.limit:
+            self._limit = min(self.ceiling, self._limit + 1 / self._limit)
+        self.in_use -= 1
+        self._wake()
+
+    def _wake(self) -> None:
+        while self._queue and self.in_use < self.limit:
             turn = self._queue.popleft()
             if not turn.done():
-                self._in_use += 1
+                self.in_use += 1
                 turn.set_result(None)
 
     def decrease(self, started_in: int) -> None:

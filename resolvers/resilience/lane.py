@@ -1,6 +1,6 @@
 """The lane of background work: a share of each of a source's rates, and only while nobody waits for the source."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from resolvers.errors import UpstreamRateLimited
@@ -53,9 +53,14 @@ class BackgroundLane:
             raise
         return found
 
+    def recall(self, ages: Sequence[float]) -> None:
+        """Count what was sent so many seconds ago, the latest last, by whoever kept the lane before."""
+        now = self._rate_limiter.clock()
+        self._share.recall([[now - age for age in ages] for _ in self._share.rates])
+
     def on_sent(self) -> None:
         """Count the request as sent now."""
-        self._rate_limiter.on_sent()
+        self._rate_limiter.on_sent(is_background=True)
         self._share.on_sent()
 
     def release(self) -> None:

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from time import monotonic
+from typing import Protocol
 
 from resolvers.errors import UpstreamRateLimited
 
@@ -27,6 +28,32 @@ class Rate:
     seconds: float
 
 
+class Slices(Protocol):
+    """Where a limiter takes what it lets go, if other processes share the ration."""
+
+    @property
+    def others_wait(self) -> bool:
+        """Whether people wait in another process, as far as is known."""
+
+    def delay(self, place: int) -> float:
+        """Return in how many seconds the `place`-th request from now may go, as far as is known."""
+
+    def want(self) -> None:
+        """Have some more lent, or learn what is known, as soon as can be."""
+
+    def take(self) -> None:
+        """Let one go."""
+
+    def on_sent(self, *, is_background: bool) -> None:
+        """Take note that one that was let go was sent just now."""
+
+    def put_back(self) -> None:
+        """Take back one that was let go, and not sent."""
+
+    def on_pause(self, seconds: float) -> None:
+        """Have the others pause too."""
+
+
 class RateLimiter:
     """The ration of one source.
 
@@ -41,8 +68,10 @@ class RateLimiter:
         *,
         clock: Callable[[], float] = monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        slices: Slices | None = None,
     ) -> None:
         self._source = source
+        self._slices = slices
         self.rates = tuple(rates)
         self._logs = [(rate, deque[float](maxlen=rate.limit)) for rate in rates]
         self.clock = self._clock = clock
@@ -59,6 +88,14 @@ class RateLimiter:
         """Whether a request has to wait, or had to a moment ago."""
         return self.waiters > 0 or self._clock() - self._waited_at < A_MOMENT_SECONDS
 
+    @property
+    def others_wait(self) -> bool:
+        """Whether people wait for the source in another process; what is known of that is renewed."""
+        if self._slices is None:
+            return False
+        self._slices.want()
+        return self._slices.others_wait
+
     def delay(self, further: int) -> float:
         """Return in how many seconds the `further`-th request behind those that wait could go."""
         return self._delay(self.waiters + further)
@@ -74,7 +111,8 @@ class RateLimiter:
     def try_acquire(self) -> bool:
         """Let one request go if it need not wait; return whether it may go."""
         may_go = not self.waiters and self._delay(1) <= 0
-        self._unsent += may_go
+        if may_go:
+            self._let_go()
         return may_go
 
     async def acquire(self, seconds_left: Callable[[], float]) -> None:
@@ -84,21 +122,32 @@ class RateLimiter:
         """
         if self.try_acquire():
             return
+        if self._slices is not None:
+            self._slices.want()
         self._refuse_beyond(seconds_left(), self.delay(1))
         self.waiters += 1
         try:
             async with self._lock:
                 while (delay := self._delay(1)) > 0:
                     self._refuse_beyond(seconds_left(), delay)
+                    if self._slices is not None:
+                        self._slices.want()
                     await self._sleep(max(delay, SHORTEST_SLEEP_SECONDS))
                     self._waited_at = self._clock()
-                self._unsent += 1
+                self._let_go()
         finally:
             self.waiters -= 1
 
-    def on_sent(self) -> None:
+    def _let_go(self) -> None:
+        self._unsent += 1
+        if self._slices is not None:
+            self._slices.take()
+
+    def on_sent(self, *, is_background: bool = False) -> None:
         """Count the request as sent now."""
         self._unsent -= 1
+        if self._slices is not None:
+            self._slices.on_sent(is_background=is_background)
         now = self._clock()
         for _, log in self._logs:
             log.append(now)
@@ -106,15 +155,27 @@ class RateLimiter:
     def release(self) -> None:
         """Count the request no more: it was not sent."""
         self._unsent -= 1
+        if self._slices is not None:
+            self._slices.put_back()
 
-    def pause(self, seconds: float) -> None:
-        """Let nothing go for so many seconds: the source has asked for it."""
+    def pause(self, seconds: float, *, is_known: bool = False) -> None:
+        """Let nothing go for so many seconds: the source has asked for it. `is_known`: of another process."""
         self._paused_until = max(self._paused_until, self._clock() + seconds)
+        if self._slices is not None and not is_known:
+            self._slices.on_pause(seconds)
+
+    def recall(self, logs: Sequence[Sequence[float]]) -> None:
+        """Count what was sent at these moments, for each rate, and nothing else; the latest last."""
+        for (_, log), moments in zip(self._logs, logs, strict=True):
+            log.clear()
+            log.extend(moments)
 
     def _delay(self, place: int) -> float:
         """Return in how many seconds the `place`-th request from now may go."""
         now = self._clock()
         moment = max(now, self._paused_until)
+        if self._slices is not None:
+            moment = max(moment, now + self._slices.delay(place))
         if not self._logs:
             return moment - now
         ahead = [now] * self._unsent

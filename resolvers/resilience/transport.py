@@ -25,6 +25,7 @@ from resolvers.resilience.lane import BackgroundLane
 from resolvers.resilience.permit import Ration, SendPermit
 from resolvers.resilience.rate_limiter import RateLimiter
 from resolvers.resilience.retry import Retries
+from resolvers.resilience.shared_limits import SharedLimits
 from resolvers.settings import Bytes, Seconds, Settings
 from resolvers.telemetry import Telemetry
 from resolvers.tracing import Tracer
@@ -70,11 +71,14 @@ class Transport:
         *,
         concurrency_limiter: ConcurrencyLimiter,
         rate_limiter: RateLimiter,
+        shared_limits: SharedLimits | None = None,
         clock: Callable[[], float] = monotonic,
         tracer: Tracer | None = None,
     ) -> None:
         self.source = source
         self.tracer = tracer
+        self.shared_limits = shared_limits
+        """What other processes leave of the limits, where they share them."""
         self.rate_limiter = rate_limiter
         self.clock = clock
         self._upstream = Upstream(
@@ -96,6 +100,8 @@ class Transport:
             share_of_hour=settings.sync_share_of_hour,
             share_of_minute=settings.sync_share_of_minute,
         )
+        if shared_limits is not None:
+            shared_limits.attach(rate_limiter, concurrency_limiter, self._circuit_breaker)
         self._retries = Retries()
         self.shortest_exchange_seconds = settings.attempt_timeout_seconds / 10
         """What has less time left is not sent: an answer could not be waited for."""
@@ -104,6 +110,11 @@ class Transport:
     def breaker_state(self) -> State:
         """What the breaker lets through at this moment."""
         return self._circuit_breaker.state
+
+    async def take_over_lane(self) -> None:
+        """Count what other processes have sent in the background: this one begins where they ended."""
+        if self.shared_limits is not None:
+            self._lane.recall(await self.shared_limits.recall_background())
 
     @property
     def concurrency_limit(self) -> int:
@@ -144,7 +155,7 @@ class Transport:
 
     def _try_acquire_in_background(self) -> SendPermit | None:
         self._circuit_breaker.check()
-        permit = self._try_acquire(self._lane)
+        permit = None if self.rate_limiter.others_wait else self._try_acquire(self._lane)
         if permit is not None:
             self._circuit_breaker.start(permit)
         return permit

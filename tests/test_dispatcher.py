@@ -1,7 +1,7 @@
-"""`resolvers.fetching.shared_fetch`: that whoever waits has an outcome, whatever becomes of a fetch, and that no
+"""`resolvers.fetching.dispatcher`: that whoever waits has an outcome, whatever becomes of a fetch, and that no
 permit is lost.
 
-`resolvers.fetching.upstream_context` holds what a fetch is paid from.
+`resolvers.fetching.batch` makes the fetch of some ids, `resolvers.fetching.upstream_context` is what it is paid from.
 """
 
 import asyncio
@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from resolvers.errors import UpstreamUnavailable
+from resolvers.fetching.dispatcher import Dispatcher
 from resolvers.fetching.fair_queue import KeyRequest, Waiter
-from resolvers.fetching.shared_fetch import SharedFetches
 from resolvers.fetching.upstream_context import SharedFetch, UpstreamContext
 from resolvers.resilience.circuit_breaker import Verdict
+from resolvers.telemetry import BatchSent, Event
 from tests import loops
 from tests.fakes import RecordingPermit
 
@@ -33,16 +34,18 @@ class Bench:
         self.may_go_on = asyncio.Event()
         self.permit = RecordingPermit()
         self.landed: list[Any] = []
+        self.events: list[Event] = []
         self.failed: list[Exception] = []
         self._landing = landing
         client: Any = self
-        self.shared_fetches = SharedFetches(
-            client, on_done=self._land, on_error=lambda _, error: self.failed.append(error)
-        )
+        self.dispatcher = Dispatcher(client, on_done=self._land, on_error=lambda _, error: self.failed.append(error))
         self.operation = UpstreamContext(1)
         self.wanted = KeyRequest("1", self.operation)
         self.wanted.join(Waiter(self.operation))
-        self.shared_fetches.start([self.wanted], self.permit)
+        self.dispatcher.start([self.wanted], self.permit)
+
+    def telemetry(self, event: Event) -> None:
+        self.events.append(event)
 
     async def fetch_many(self, ids: Sequence[str], shared_fetch: SharedFetch) -> Any:
         assert ids == ["1"]
@@ -81,10 +84,10 @@ async def test_a_fetch_that_is_abandoned_lands_nowhere_and_gives_its_permit_back
     for _ in range(turns):
         await asyncio.sleep(0)
     shared_fetch = bench.shared_fetch
-    assert bench.shared_fetches.cancel(shared_fetch) == [bench.wanted]
+    assert bench.dispatcher.cancel(shared_fetch) == [bench.wanted]
     assert bench.permit.calls == [(Verdict.NONE, 1)]
     assert bench.wanted.shared_fetch is None
-    assert bench.shared_fetches.cancel(shared_fetch) == [], "it is not under way any more"
+    assert bench.dispatcher.cancel(shared_fetch) == [], "it is not under way any more"
     await bench.settle()
     assert bench.landed == []
     assert bench.permit.calls == [(Verdict.NONE, 1)]
@@ -111,11 +114,15 @@ async def test_who_rides_along_is_told_so_and_does_not_pay() -> None:
     other = UpstreamContext(5)
     second = KeyRequest("2", other)
     second.join(Waiter(other))
-    bench.shared_fetches.start([bench.wanted, second], RecordingPermit())
+    bench.dispatcher.start([bench.wanted, second], RecordingPermit())
     shared_fetch = second.shared_fetch
     assert shared_fetch is bench.shared_fetch
     assert (shared_fetch.weight, shared_fetch.deadline) == (2, other.deadline)
     shared_fetch.count_request("there")
     assert (bench.operation.usage("there").requests, bench.operation.usage("there").joined) == (1, 0)
     assert (other.usage("there").requests, other.usage("there").joined) == (0, 1)
-    bench.shared_fetches.cancel(shared_fetch)
+    assert [(event.keys, event.operations) for event in bench.events if isinstance(event, BatchSent)] == [
+        (1, 1),
+        (2, 2),
+    ]
+    bench.dispatcher.cancel(shared_fetch)

@@ -1,0 +1,101 @@
+"""Several processes that serve one listener: started together, started again where one dies, stopped together."""
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import Final
+
+LOOK_SECONDS: Final = 0.1
+"""Between two looks at how the workers are."""
+
+SHORT_LIFE_SECONDS: Final = 5.0
+"""A worker that ends sooner is started again after a pause, which doubles up to `LONGEST_PAUSE_SECONDS`."""
+
+LONGEST_PAUSE_SECONDS: Final = 10.0
+
+PASSED_ON: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+"""Signals that are every worker's."""
+
+ENDING: Final = frozenset({signal.SIGTERM, signal.SIGINT})
+
+
+class Workers:
+    """So many forks of this process, each of which calls `serve` and ends with what that returns.
+
+    Nothing may run in this process beside it: no thread, no event loop. Workers end by themselves if this process does.
+    """
+
+    def __init__(self, count: int, serve: Callable[[], int]) -> None:
+        self._count = count
+        self._serve = serve
+        self._started_at: dict[int, float] = {}
+        self._pause_seconds = 0.0
+        self._start_at = 0.0
+        self._is_ending = False
+        self._alive, self._keeps_alive = os.pipe()
+
+    def run(self) -> int:
+        """Serve until SIGTERM or SIGINT has come and all workers have ended; return the exit status."""
+        for number in PASSED_ON:
+            signal.signal(number, self._on_signal)
+        while self._started_at or not self._is_ending:
+            self._reap()
+            if not self._is_ending and time.monotonic() >= self._start_at:
+                while len(self._started_at) < self._count and not self._is_ending:
+                    self._start()
+            time.sleep(LOOK_SECONDS)
+        return 0
+
+    def _on_signal(self, number: int, _: FrameType | None) -> None:
+        self._is_ending = self._is_ending or number in ENDING
+        for process_id in list(self._started_at):
+            os.kill(process_id, number)
+
+    def _reap(self) -> None:
+        while self._started_at:
+            process_id, _ = os.waitpid(-1, os.WNOHANG)
+            if not process_id:
+                return
+            started_at = self._started_at.pop(process_id, None)
+            if started_at is None:
+                continue  # no worker of ours
+            if not self._is_ending:
+                is_short = time.monotonic() - started_at < SHORT_LIFE_SECONDS
+                self._pause_seconds = min(2 * self._pause_seconds or 0.5, LONGEST_PAUSE_SECONDS) if is_short else 0.0
+                self._start_at = time.monotonic() + self._pause_seconds
+                print(f"Worker {process_id} has ended, another one takes its place.", file=sys.stderr)
+
+    def _start(self) -> None:
+        # What comes between the fork and the worker's own handlers waits until it has these.
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, PASSED_ON)
+        if process_id := os.fork():
+            self._started_at[process_id] = time.monotonic()
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+            return
+        status = 1
+        try:
+            os.setpgid(0, 0)  # else Ctrl-C would come twice: from the terminal, and passed on
+            os.close(self._keeps_alive)
+            for number in PASSED_ON:
+                signal.signal(number, signal.SIG_DFL if number is not signal.SIGINT else signal.default_int_handler)
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+            threading.Thread(target=_end_with_parent, args=(self._alive,), daemon=True).start()
+            status = self._serve()
+        except KeyboardInterrupt:
+            status = 0
+        except SystemExit as error:
+            status = error.code if isinstance(error.code, int) else 1
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(status)  # the rest of the stack is the parent's
+
+
+def _end_with_parent(alive: int) -> None:
+    """Wait until the other end is closed, which happens however the parent ends; then end as if it had said so."""
+    os.read(alive, 1)
+    os.kill(os.getpid(), signal.SIGTERM)

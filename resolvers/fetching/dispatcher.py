@@ -1,0 +1,151 @@
+"""Sends the queued ids of one source: as many with each permit as a request can carry, in a task for each request.
+
+This is done for several operations, so in a context of its own: the log would show the request id of one.
+"""
+
+import asyncio
+from bisect import bisect_right
+from collections.abc import Callable, Iterable
+from contextvars import Context
+
+from resolvers.errors import UpstreamError, UpstreamUnavailable
+from resolvers.fetching.batch import Batch, begin, end
+from resolvers.fetching.fair_queue import FairQueue, KeyRequest
+from resolvers.fetching.served import serve
+from resolvers.fetching.upstream_context import Permit, SharedFetch, UpstreamContext
+from resolvers.resilience.circuit_breaker import Verdict
+from resolvers.source import Client, Outcome
+from resolvers.telemetry import NotSent
+
+
+class Dispatcher:
+    """The queue of one source, and its running fetches.
+
+    `on_done` is called with a batch and its outcomes, `on_error` with one that cannot be fetched and why.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        *,
+        on_done: Callable[[Batch, list[Outcome]], None],
+        on_error: Callable[[Batch, Exception], None],
+    ) -> None:
+        self._client = client
+        self._transport = client.transport
+        self._on_done = on_done
+        self._on_error = on_error
+        self._queue = FairQueue()
+        self._running: dict[SharedFetch, tuple[asyncio.Task[None], Batch]] = {}
+        self._dispatching: asyncio.Handle | asyncio.Task[None] | None = None
+        self._is_acquiring = False
+
+    def add(self, key_requests: Iterable[KeyRequest], operation: UpstreamContext) -> None:
+        """Queue ids of an operation, and send what may be sent now."""
+        now = operation.now()
+        for key_request in key_requests:
+            self._queue.add(key_request, now)
+        if self._dispatching is not None:
+            return
+        if self._client.batch_size == 1:
+            Context().run(self._dispatch)
+        else:  # in the next turn: ids that others request in this one can share the batch
+            self._dispatching = operation.loop.call_soon(self._dispatch, context=Context())
+
+    def remove(self, key_request: KeyRequest) -> None:
+        """Take an id out of the queue that nobody waits for any more."""
+        self._queue.remove(key_request)
+
+    def cancel(self, shared_fetch: SharedFetch) -> Batch:
+        """Cancel a fetch that nobody waits for any more; return its batch, empty if it is done."""
+        if shared_fetch not in self._running:
+            return []
+        task, batch = self._running.pop(shared_fetch)
+        task.cancel()
+        shared_fetch.release_permit()  # it may not even have begun
+        for one in batch:
+            one.shared_fetch = None
+        return batch
+
+    def delay(self, operation: UpstreamContext, further: int) -> float:
+        """Return in how many seconds the `further`-th id that the operation queues now would be sent."""
+        rate_limiter = self._transport.rate_limiter
+        position = further
+        if self._queue:
+            position = self._queue.position(operation, self._queue.length(operation) + further)
+        requests = -(-position // self._client.batch_size)
+        return rate_limiter.delay(requests - (self._is_acquiring and rate_limiter.waiters > 0))
+
+    def fitting(self, operation: UpstreamContext, count: int) -> int:
+        """Return how many of `count` new ids could be sent early enough for their response to be in time."""
+        left = operation.deadline - operation.now() - self._transport.shortest_exchange_seconds
+        if not count or self.delay(operation, count) <= left:
+            return count
+        return bisect_right(range(1, count + 1), left, key=lambda further: self.delay(operation, further))
+
+    def _dispatch(self) -> None:
+        """Send what may be sent at once; a task sends the rest, a permit at a time."""
+        self._dispatching = None
+        client = self._client
+        try:
+            while self._queue and client.is_ready and (permit := client.transport.try_acquire()):
+                self.start(self._queue.pop(client.batch_size), permit)
+        except Exception as error:  # a fault of ours: those who wait have to know
+            self._on_error(self._queue.pop(), error)
+        if self._queue:
+            self._dispatching = asyncio.create_task(self._dispatch_slowly())
+
+    async def _dispatch_slowly(self) -> None:
+        try:
+            while self._queue:
+                try:
+                    permit = await self._permit()
+                    self.start(self._queue.pop(self._client.batch_size), permit)
+                except Exception as error:  # the source's, or a fault of ours
+                    refused = self._queue.pop()
+                    if isinstance(error, UpstreamError):
+                        self._transport.telemetry(NotSent(self._transport.source, len(refused), error.code))
+                    self._on_error(refused, error)
+        finally:
+            self._dispatching = None
+
+    async def _permit(self) -> Permit:
+        preparation = SharedFetch(self._queue.contexts)
+        serve(preparation)
+        self._is_acquiring = True
+        try:
+            await self._client.prepare(preparation)
+            return await self._transport.acquire(preparation)
+        finally:
+            self._is_acquiring = False
+
+    def start(self, batch: Batch, permit: Permit) -> None:
+        """Fetch a batch in a task of its own; the permit is for its first request."""
+        if not batch:
+            permit.release(Verdict.NONE)
+            return
+        shared_fetch = begin(batch, permit, self._transport)
+        context = Context()
+        context.run(serve, shared_fetch)
+        task = shared_fetch.loop.create_task(self._fetch(shared_fetch, batch), context=context)
+        self._running[shared_fetch] = task, batch
+
+    async def _fetch(self, shared_fetch: SharedFetch, batch: Batch) -> None:
+        outcomes: list[Outcome] | Exception
+        try:
+            outcomes = await self._client.fetch_many([one.source_id for one in batch], shared_fetch)
+        except asyncio.CancelledError:
+            outcomes = UpstreamUnavailable(self._transport.source, detail="the fetch was cancelled")
+        except Exception as error:
+            outcomes = error
+        self._running.pop(shared_fetch, None)
+        end(batch, shared_fetch, outcomes)
+        if not isinstance(outcomes, Exception):
+            try:
+                self._on_done(batch, outcomes)
+            except Exception as error:
+                outcomes = error
+        if isinstance(outcomes, StopIteration):
+            outcomes = RuntimeError("StopIteration")  # as a coroutine makes of it, because no future takes one
+        if isinstance(outcomes, Exception):
+            self._on_error(batch, outcomes)

@@ -1,0 +1,163 @@
+"""A source's rates and slots, shared by all processes of a database: what each was lent, and what each has sent.
+
+A process reports what it has sent and what it is about to send, and is lent some further requests, for a second or so.
+In every window of a rate there are never more requests than it allows: those that were sent count when they were sent,
+those that are lent count as sent now. What a process had that does not report again counts as sent at the end of its
+loan; and for some time its share of each rate is left alone, for it may go on with that.
+
+Who reports has the row of the source locked until its transaction ends. All times are the database's own.
+"""
+
+from collections.abc import Sequence
+from math import ceil
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, delete, select, update
+
+from loans import Loan, Report
+from store.sends import SECOND, add, forget, leaves, now_of, of, sent_since
+from store.sequence import insert_into
+from store.tables import RATION_HOLDERS, RATIONS
+
+MISSING_SECONDS: Final = 10.0
+"""For so long the share of a process that does not report is left alone."""
+
+SETTLING_SECONDS: Final = 2.0
+"""After an outage, who comes back first waits so long for the others; they all share again from the same moment on."""
+
+LOOK_AGAIN_SECONDS: Final = 0.04
+"""Where only what others are about to send is in the way."""
+
+
+def report(connection: Connection, key: tuple[str, str], holder: str, given: Report) -> Loan:
+    """Take a process's report; return what it is lent."""
+    ration = _lock(connection, key)
+    rows = connection.execute(select(RATION_HOLDERS).where(*of(RATION_HOLDERS, key))).all()
+    now = now_of(connection)
+    others = [row for row in rows if row.holder != holder]
+    present = [row for row in others if row.expires_at >= now]
+    missing = [row for row in others if row.expires_at < now]
+    is_news = [_missing(connection, key, row, now) for row in missing]
+    add(connection, key, [(now - int(ago * SECOND), 1, int(is_background)) for ago, is_background in given.sent])
+    signs = _signs(ration, holder, given, now, is_after_outage=given.is_alone and any(is_news))
+    if signs != {name: getattr(ration, name) for name in signs}:
+        connection.execute(update(RATIONS).where(*of(RATIONS, key)).values(signs))
+    left, waits = _left(connection, key, given, present, missing, now)
+    sends = 0
+    if (pause := signs["paused_until"] - now) > 0:
+        waits.append(pause / SECOND)
+    elif given.wanted:
+        free = min(left, default=given.wanted)
+        sends = max(0, min(given.wanted, ceil(free / (1 + sum(row.is_waiting for row in present)))))
+    place = next((row.place for row in rows if row.holder == holder), None)
+    if place is None:
+        place = min(set(range(len(rows) + 1)) - {row.place for row in rows})
+    slots = _slots(given, present)
+    values = {
+        "place": place,
+        "held": given.held + sends,
+        "slots": slots,
+        "slots_wanted": given.slots_wanted,
+        "is_waiting": int(given.is_waiting),
+        "is_alone": int(given.is_alone),
+        "expires_at": now + int(given.lease_seconds * SECOND),
+        "missing_since": None,
+    }
+    _keep(connection, key, holder, values)
+    forget(connection, key, now - int((max((rate.seconds for rate in given.rates), default=0) + 1) * SECOND))
+    return Loan(
+        sends=sends,
+        wait_seconds=0.0 if sends else max(waits, default=LOOK_AGAIN_SECONDS),
+        slots=slots,
+        left=[max(0, free - sends) for free in left],
+        pause_seconds=max(0, pause) / SECOND,
+        failing_seconds=0.0 if signs["failing_for"] == holder else max(0, signs["failing_until"] - now) / SECOND,
+        others_wait=any(row.is_waiting for row in present),
+        settling_seconds=max(0, signs["settled_at"] - now) / SECOND,
+        keeps_turns=bool(missing) or any(row.is_alone for row in present),
+        place=place,
+        places=max([place, *(row.place for row in others)]) + 1,
+        now=now / SECOND,
+    )
+
+
+def leave(connection: Connection, key: tuple[str, str], holder: str) -> None:
+    """Give everything back: the process has reported all, and sends nothing any more."""
+    _lock(connection, key)
+    connection.execute(delete(RATION_HOLDERS).where(*of(RATION_HOLDERS, key), RATION_HOLDERS.c.holder == holder))
+
+
+def _lock(connection: Connection, key: tuple[str, str]) -> Row[Any]:
+    wanted = select(RATIONS).where(*of(RATIONS, key)).with_for_update()
+    if (row := connection.execute(wanted).one_or_none()) is None:
+        new = insert_into(connection.dialect.name, RATIONS).values(source=key[0], account=key[1])
+        connection.execute(new.on_conflict_do_nothing())
+        row = connection.execute(wanted).one()
+    return row
+
+
+def _missing(connection: Connection, key: tuple[str, str], row: Row[Any], now: int) -> bool:
+    """Note that a process has not reported in time; return whether that is news.
+
+    What it held counts as sent when its loan ended. It is forgotten after some time.
+    """
+    its_row = (*of(RATION_HOLDERS, key), RATION_HOLDERS.c.holder == row.holder)
+    if row.missing_since is None:
+        add(connection, key, [(row.expires_at, row.held, 0)] if row.held else [])
+        connection.execute(update(RATION_HOLDERS).where(*its_row).values(held=0, slots=0, missing_since=now))
+        return True
+    if now - int(row.missing_since) > MISSING_SECONDS * SECOND:
+        connection.execute(delete(RATION_HOLDERS).where(*its_row))
+    return False
+
+
+def _signs(ration: Row[Any], holder: str, given: Report, now: int, *, is_after_outage: bool) -> dict[str, Any]:
+    """Return what all are told: until when the source is not asked, fails, and who was on its own stays so."""
+    paused_until = now + int(given.pause_seconds * SECOND) if given.pause_seconds else 0
+    failing = (ration.failing_until, ration.failing_for or "")
+    if given.failing_seconds:
+        failing = max(failing, (now + int(given.failing_seconds * SECOND), holder))
+    return {
+        "paused_until": max(ration.paused_until, paused_until),
+        "failing_until": failing[0],
+        "failing_for": failing[1] or None,
+        "settled_at": now + int(SETTLING_SECONDS * SECOND) if is_after_outage else ration.settled_at,
+    }
+
+
+def _left(
+    connection: Connection,
+    key: tuple[str, str],
+    given: Report,
+    present: Sequence[Row[Any]],
+    missing: Sequence[Row[Any]],
+    now: int,
+) -> tuple[list[int], list[float]]:
+    """Return what each rate has left, below 0 where it is overdrawn, and how many seconds to wait for those without."""
+    left, waits = [], []
+    held = given.held + sum(row.held for row in present)
+    alone = 0 if given.is_alone else sum(row.is_alone for row in present)
+    for rate in given.rates:
+        part = int(rate.limit * given.share)
+        # Of a rate that has no parts, those who are on their own have it until they are not.
+        reserved = part * (len(missing) + alone) if part else rate.limit * bool(alone)
+        free = rate.limit - sent_since(connection, key, now - int(rate.seconds * SECOND)) - held - reserved
+        left.append(free)
+        if free <= 0:
+            moment = leaves(connection, key, rate, now, beside=given.held)
+            waits.append(max(LOOK_AGAIN_SECONDS, (moment - now) / SECOND))
+    return left, waits
+
+
+def _slots(given: Report, others: Sequence[Row[Any]]) -> int:
+    """Return how many requests may be under way: what others do not have, and may have of an equal part."""
+    equal = max(1, given.slots // (1 + len(others)))
+    elsewhere: int = sum(max(row.slots, min(equal, row.slots_wanted)) for row in others)
+    return max(given.slots_used, min(given.slots_wanted, given.slots - elsewhere), 0)
+
+
+def _keep(connection: Connection, key: tuple[str, str], holder: str, values: dict[str, Any]) -> None:
+    new = insert_into(connection.dialect.name, RATION_HOLDERS).values(
+        source=key[0], account=key[1], holder=holder, **values
+    )
+    connection.execute(new.on_conflict_do_update(index_elements=["source", "account", "holder"], set_=values))

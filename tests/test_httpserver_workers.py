@@ -1,0 +1,118 @@
+"""`httpserver.workers`: processes that serve one listener, as `server.py --workers` starts them."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests import postgres
+from tests.fleet import Fleet, a_fleet, until
+from tests.processes import MINIMAL, PATIENCE_SECONDS, ROOT, SERVER
+
+QUERY = '{ nexudusOpportunity(sourceId: "1427000501") { sourceId } }'
+KEY = {"CHARTMOGUL_API_KEY": "key-of-nobody"}
+WHY = "WORKERS, REPLICAS: several processes would each use the whole of the sources' rations"
+
+
+@pytest.fixture(autouse=True)
+def database() -> postgres.Server:
+    """The server behind all databases here."""
+    return postgres.server()
+
+
+def is_alive(process_id: int) -> bool:
+    try:
+        return Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+async def until_gone(*process_ids: int) -> None:
+    async def are_gone() -> bool:
+        return not any(map(is_alive, process_ids))
+
+    await until(are_gone)
+
+
+async def answers(fleet: Fleet, times: int) -> None:
+    found = await asyncio.gather(*[fleet.ask(QUERY) for _ in range(times)])
+    assert [one for one in found if "errors" in one] == []
+
+
+def folders(where: Path) -> list[Path]:
+    """Return those that metrics of several workers are added up in."""
+    return list(where.glob("opportunity-graph-*/"))
+
+
+async def test_workers_serve_together_are_replaced_and_stop_without_losing_a_request(tmp_path: Path) -> None:
+    async with a_fleet(tmp_path, 0) as fleet:
+        server = await fleet.start("--workers", "2", METRICS="true", TMPDIR=str(tmp_path))
+        first = server.pids()
+        assert len(first) == 2
+        await answers(fleet, 20)
+        (folder,) = folders(tmp_path)
+        os.kill(first[0], signal.SIGKILL)
+        await until_gone(first[0])
+        await answers(fleet, 20)
+
+        async def are_two() -> bool:
+            return len(server.pids()) == 2
+
+        await until(are_two)
+        second = server.pids()
+        assert first[1] in second
+        await answers(fleet, 20)
+        server.process.send_signal(signal.SIGTERM)
+        assert await server.process.wait() == 0
+        await until_gone(*second)
+        assert folder not in folders(tmp_path)
+        log = fleet.log.read_text()
+        assert f"Worker {first[0]} has ended, another one takes its place." in log
+        assert "Traceback" not in log
+
+
+async def test_workers_end_with_a_parent_that_was_killed(tmp_path: Path) -> None:
+    async with a_fleet(tmp_path, 0) as fleet:
+        server = await fleet.start("--workers", "2")
+        workers = server.pids()
+        await server.kill()
+        await until_gone(*workers)
+
+
+def refused(command: list[str], **environ: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command, cwd=ROOT, env=MINIMAL | KEY | environ, capture_output=True, text=True, timeout=3 * PATIENCE_SECONDS
+    )
+
+
+def test_several_workers_without_a_shared_store_are_refused_in_one_line(tmp_path: Path) -> None:
+    for environ in ({}, {"STORE_URL": str(tmp_path / "deals.db")}):
+        found = refused([*SERVER, "--workers", "2"], **environ)
+        assert (found.returncode, found.stdout) == (2, "")
+        assert found.stderr.startswith(WHY)
+        assert found.stderr.count("\n") == 1
+
+
+def test_several_replicas_without_a_shared_store_are_refused_as_well() -> None:
+    assert refused(SERVER, REPLICAS="3").stderr.startswith(WHY)
+
+
+def test_a_demo_runs_in_one_process() -> None:
+    found = refused([*SERVER, "--demo", "--workers", "2"])
+    assert (found.returncode, found.stderr) == (
+        2,
+        "WORKERS, REPLICAS: the demo runs in one process: each would have simulated sources of its own\n",
+    )
+
+
+@pytest.mark.parametrize("environ", [{}, {"WEB_CONCURRENCY": "2"}])
+def test_so_are_those_of_uvicorns_own_command(environ: dict[str, str]) -> None:
+    workers = [] if environ else ["--workers", "2"]
+    command = [sys.executable, "-m", "uvicorn", "--factory", "server:create_app", "--port", "0", *workers]
+    found = refused(command, **environ)
+    assert "uvicorn --workers: several processes would each use the whole" in found.stderr
+    assert "failed to start, stopping the parent process" in found.stderr
