@@ -12,11 +12,11 @@ from typing import Final
 
 from benchmarks.capacity_check import BEYOND, WITHIN, check
 from benchmarks.capacity_demand import Demand
-from benchmarks.capacity_figures import Machines
+from benchmarks.capacity_figures import Machines, Run
 from benchmarks.capacity_growth import DEALS_EACH, OF_ACCOUNTS, OF_DEALS, of_accounts, of_deals
-from benchmarks.capacity_model import Run, simulate
 from benchmarks.capacity_outcome import Outcome
 from benchmarks.capacity_servers import DEALS, can_have_several
+from benchmarks.capacity_simulation import simulate
 from benchmarks.capacity_tables import percent, table
 
 PROCESSES: Final = (1, 2, 4)

@@ -12,11 +12,11 @@ import aiohttp
 import msgspec
 
 from benchmarks.capacity_demand import BY_ID, MIX, Demand, Kind, Request
-from benchmarks.capacity_figures import Figures, Machines
+from benchmarks.capacity_figures import Figures, Machines, Run
 from benchmarks.capacity_measured import measured
-from benchmarks.capacity_model import Run, simulate
 from benchmarks.capacity_outcome import Outcome
 from benchmarks.capacity_servers import DEALS, SYNC, Served, copies, served
+from benchmarks.capacity_simulation import simulate
 from benchmarks.capacity_tables import table
 from sync.settings import SyncSettings
 

@@ -66,3 +66,13 @@ class Machines:
     def shares_store(self) -> bool:
         """Whether all processes have one store."""
         return self.database_processors is not None
+
+
+@dataclass(frozen=True)
+class Run:
+    """How long to look, and after how long. `seed`: another one is another day. `copy_ages`: at the beginning."""
+
+    seconds: float = 240.0
+    settling_seconds: float = 90.0
+    seed: int = 1
+    copy_ages: Mapping[str, float] = field(default_factory=dict)

@@ -9,8 +9,9 @@ import simpy
 from benchmarks.capacity_figures import SOURCE_SECONDS, Figures
 from benchmarks.capacity_outcome import Outcome
 from benchmarks.capacity_source import SourceModel
-from benchmarks.capacity_sync import Account, Events, Sync
+from benchmarks.capacity_sync import Account, Sync
 from benchmarks.capacity_tables import percent
+from benchmarks.capacity_time import Events
 from resolvers.registry import SOURCES
 from sync.schedule import Kind
 from sync.settings import SyncSettings

@@ -2,17 +2,17 @@
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final
 
 import simpy
 
 from benchmarks.capacity_demand import Demand, Request
-from benchmarks.capacity_figures import SOURCE_SECONDS, Figures, Machines
+from benchmarks.capacity_figures import SOURCE_SECONDS, Figures, Machines, Run
 from benchmarks.capacity_outcome import Outcome
 from benchmarks.capacity_process import Process, Worker
 from benchmarks.capacity_source import SourceModel
-from benchmarks.capacity_sync import Account, Events, Sync
+from benchmarks.capacity_sync import Account, Sync
+from benchmarks.capacity_time import Events
 from resolvers.registry import SOURCES
 from sync.settings import SyncSettings
 
@@ -21,19 +21,6 @@ STORE_THREADS: Final = 2
 
 ROWS_AT_ONCE: Final = 20
 """Rows that sync reads without a pause. Assumed, so that pages wait for it as long as docs/lists.md has it: 14 ms."""
-
-LONG_SECONDS: Final = 1_800.0
-"""Windows of a ration so long have a history that matters."""
-
-
-@dataclass(frozen=True)
-class Run:
-    """How long to look, and after how long. `seed`: another one is another day. `copy_ages`: at the beginning."""
-
-    seconds: float = 240.0
-    settling_seconds: float = 90.0
-    seed: int = 1
-    copy_ages: Mapping[str, float] = field(default_factory=dict)
 
 
 class Deployment:
@@ -164,30 +151,3 @@ class Deployment:
         if asked >= self._began:
             self.outcome.answered[request.kind] += 1
             self.outcome.waits.setdefault(request.kind, []).append(self.environment.now - asked)
-
-
-def simulate(
-    demand: Demand,
-    machines: Machines,
-    *,
-    figures: Figures | None = None,
-    sync: SyncSettings | None = None,
-    run: Run | None = None,
-    is_steady: bool = True,
-) -> Outcome:
-    """Return what comes of a demand. `is_steady`: as after hours of it, when the ration of an hour is used as much."""
-    parts = (demand, machines, figures or Figures(), sync or SyncSettings(), run or Run())
-    long = {
-        source.name: longest
-        for source in SOURCES
-        if (longest := max(source.rates, key=lambda rate: rate.seconds)).seconds >= LONG_SECONDS
-    }
-    if not is_steady or not long.keys() & demand.deals.keys():
-        return Deployment(*parts, {}).simulate()
-    first = Deployment(*parts, {}).simulate()
-    history = {
-        name: min((first.upstream[name] + first.background[name]) / first.seconds, rate.limit / rate.seconds)
-        for name, rate in long.items()
-        if first.upstream[name] + first.background[name]
-    }
-    return Deployment(*parts, history).simulate()

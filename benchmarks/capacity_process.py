@@ -10,7 +10,8 @@ from benchmarks.capacity_demand import BY_ID, RECORDS, Kind, Request
 from benchmarks.capacity_figures import Figures
 from benchmarks.capacity_outcome import Outcome
 from benchmarks.capacity_source import SourceModel
-from benchmarks.capacity_sync import Events, Sync
+from benchmarks.capacity_sync import Sync
+from benchmarks.capacity_time import Events
 
 EXPORT_ROWS: Final = 250
 """Rows that a file is read by: docs/decisions/033-files.md."""
@@ -79,7 +80,7 @@ class Process:
             missing = [one for one in missing if cache.fresh(one) is None]
         found = len(ids) - len(missing)
         if missing:
-            found += yield from model.fetch(self.number, missing)
+            found += yield from model.desks[self.number].fetch(missing)
         outcome.records[request.source] += found
         outcome.stale[request.source] += len(ids) - found
         outcome.ages += [cache.age_seconds(one) for one in ids if cache.fresh(one) is not None]

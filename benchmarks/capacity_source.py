@@ -5,25 +5,18 @@ only what waits, works or travels is simulated.
 """
 
 import random
-from bisect import bisect_right
 from collections.abc import Callable
-from typing import Any, Final
 
 import simpy
 
-from benchmarks.capacity_desk import RECORD, Desk, Operation
+from benchmarks.capacity_desk import RECORD, RECORD_BYTES, Desk
 from benchmarks.capacity_figures import BATCH_SIZES
 from benchmarks.capacity_outcome import Outcome
-from benchmarks.capacity_sync import Events, Sleep
-from resolvers.fetching.fair_queue import PENDING, KeyRequest
-from resolvers.fetching.record_cache import CacheSettings
+from benchmarks.capacity_time import Events, Sleep
+from resolvers.fetching.fair_queue import KeyRequest
+from resolvers.fetching.record_cache import CacheSettings, RecordCache
 from resolvers.resilience.rate_limiter import RateLimiter
-from resolvers.resilience.transport import TransportSettings
 from resolvers.source import Source
-
-TIMES: Final = TransportSettings()
-SHORTEST_EXCHANGE_SECONDS: Final = TIMES.attempt_timeout_seconds / 10
-"""As `resolvers/resilience/transport.py` has it."""
 
 
 class SourceModel:
@@ -54,7 +47,14 @@ class SourceModel:
         self._batch_size = BATCH_SIZES.get(source.name, 1)
         settings = CacheSettings(cache_fresh_seconds=records_seconds)
         self.desks = [
-            Desk(self.limiter if desks == 1 else self._limiter(), settings, self._clock) for _ in range(desks)
+            Desk(
+                environment,
+                self.limiter if desks == 1 else self._limiter(),
+                RecordCache(settings, clock=self._clock, size_of=lambda _: RECORD_BYTES),
+                batch_size=self._batch_size,
+                wake=self._wake,
+            )
+            for _ in range(desks)
         ]
         self._turn = 0
         self._news = environment.event()
@@ -92,41 +92,9 @@ class SourceModel:
         """Take as long as the source takes."""
         yield self._environment.timeout(self._chance.uniform(*self._seconds))
 
-    def fetch(self, number: int, ids: list[str]) -> Events:
-        """Wait for records at the desk of a process; gives how many came. Those in vain are refused at once."""
-        desk, operation = self.desks[number], Operation(self._environment)
-        new = [one for one in ids if one not in desk.wanted]
-        end = self._environment.now + TIMES.operation_deadline_seconds
-        fitting = self._fitting(desk, operation, len(new))
-        requests = [desk.wanted[one] for one in ids if one in desk.wanted]
-        for one in new[:fitting]:
-            request = desk.wanted[one] = KeyRequest(one, operation)  # type: ignore[arg-type]
-            requests.append(request)
-            desk.queue.add(request)
-        for request in requests:
-            request.join(operation)
-        if fitting and not self._news.triggered:
+    def _wake(self) -> None:
+        if not self._news.triggered:
             self._news.succeed()
-        if operation.pending:
-            yield operation.done | self._environment.timeout(end - self._environment.now)
-        for request in requests:
-            request.remove(operation)
-            if request.outcome is PENDING and request.is_queued and not request.waiters:
-                desk.queue.remove(request)
-                del desk.wanted[request.source_id]
-        return sum(request.outcome is RECORD for request in requests)
-
-    def _fitting(self, desk: Desk, operation: Any, count: int) -> int:
-        """Return how many new ones could be sent in time, as `Scheduler` reckons."""
-        left = TIMES.operation_deadline_seconds - SHORTEST_EXCHANGE_SECONDS
-
-        def delay(further: int) -> float:
-            position = desk.queue.position(operation, further) if desk.queue else further
-            return desk.limiter.delay(-(-position // self._batch_size))
-
-        if not count or delay(count) <= left:
-            return count
-        return bisect_right(range(1, count + 1), left, key=delay)
 
     def _dispatch(self) -> Events:
         """Send what is queued, a request of each process in turn, as the ration and the connections allow."""

@@ -2,12 +2,13 @@
 
 import random
 from collections import Counter
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import simpy
 
+from benchmarks.capacity_time import Events, drive
 from resolvers.errors import UpstreamRateLimited
 from resolvers.resilience.lane import BackgroundLane
 from resolvers.resilience.rate_limiter import RateLimiter
@@ -24,28 +25,6 @@ TELLS_CHANGES: Final = {"nexudus"}
 
 HAS_CUSTOMERS: Final = {"chartmogul"}
 """Sources whose customers are read one by one. Assumed: each deal has another, and all are known at the beginning."""
-
-Events = Generator[simpy.Event, Any, Any]
-
-
-class Sleep:
-    """What a coroutine that `drive` runs awaits in place of `asyncio.sleep`."""
-
-    def __init__(self, environment: simpy.Environment, seconds: float) -> None:
-        self._event = environment.timeout(seconds)
-
-    def __await__(self) -> Generator[simpy.Event, Any, None]:
-        yield self._event
-
-
-def drive(coroutine: Coroutine[Any, Any, Any]) -> Events:
-    """Run a coroutine that waits for nothing but `Sleep` as a process of simpy; gives what it returns."""
-    while True:
-        try:
-            event = coroutine.send(None)
-        except StopIteration as end:
-            return end.value
-        yield event
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.capacity_demand import Demand, Kind, Request
-from benchmarks.capacity_figures import Figures, Machines
+from benchmarks.capacity_figures import Figures, Machines, Run
 from benchmarks.capacity_growth import reading
-from benchmarks.capacity_model import Run, simulate
 from benchmarks.capacity_outcome import Outcome
+from benchmarks.capacity_simulation import simulate
 from benchmarks.capacity_tables import table
 from resolvers.nexudus import RATES as NEXUDUS_RATES
 from sync.settings import SyncSettings
