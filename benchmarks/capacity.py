@@ -20,7 +20,7 @@ from benchmarks.capacity_simulation import simulate
 from benchmarks.capacity_tables import percent, table
 
 PROCESSES: Final = (1, 2, 4)
-PER_SECOND: Final = (1.0, 10.0, 100.0, 1_500.0)
+PER_SECOND: Final = (1.0, 10.0, 100.0, 1_000.0)
 DATABASE_PROCESSORS: Final = 2
 LOOKED_AT: Final = 30_000
 """Requests of a cell, about: fewer seconds of more."""

@@ -38,8 +38,11 @@ class Figures:
     """What such a page takes longer at one connection than the process works at it: the database, and the way there."""
     summary_deal_seconds: float = 73 * MILLISECOND / 100_000
     """A deal of a summary, in the store: docs/lists.md, too."""
+    summary_answer_seconds: float = 40 * MILLISECOND
+    """Some hundred rows of totals, by status, pipeline and stage: docs/scaling.md, as `make capacity CHECK=1` measures
+    it, less the store's part."""
     export_deal_seconds: float = 0.06 * MILLISECOND
-    """A deal of a file: docs/scaling.md, as `make capacity CHECK=1` measures it."""
+    """A deal of a file: the same."""
     sweep_row_seconds: float = 0.7 * MILLISECOND
     """A row that sync reads, all of them new: the same. Rows that have not changed take less."""
     shared_record_seconds: float = 0.3 * MILLISECOND

@@ -62,7 +62,7 @@ class Process:
             yield from self._page()
         elif request.kind is Kind.SUMMARY:
             yield from self.database.work(self.figures.summary_deal_seconds * self.all_deals)
-            yield from self.processor.work(self.figures.answer_seconds)
+            yield from self.processor.work(self.figures.summary_answer_seconds)
         else:
             yield from self._export()
 
