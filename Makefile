@@ -47,11 +47,7 @@ test-source: $(VENV)/installed  ## Follow docs/adding-a-source.md and run all te
 test-bench: $(VENV)/installed  ## Try the benchmarks that need wrk, for a second each
 	$(BIN)/python -m pytest tests/test_benchmarks.py -m wrk -rs
 
-test-capacity: $(VENV)/installed  ## Simulate what a deployment can do; with CHECK=1, run real servers beside the model
-	$(INSTALL) '.[bench]'
-	$(BIN)/python -m benchmarks.capacity $(if $(CHECK),--check)
-
-soak: $(VENV)/installed  ## Let a source hang under load for some seconds, and send bodies without end
+test-soak: $(VENV)/installed  ## Let a source hang under load for some seconds, and send bodies without end
 	$(BIN)/python -m pytest tests/test_soak.py -m soak -rs
 
 gateways: $(VENV)/installed  ## Run gateways, composers and clients of the GraphQL world against the server
@@ -102,6 +98,10 @@ bench-inside: $(VENV)/installed  ## Measure what a request costs inside the proc
 
 bench-flow: $(VENV)/installed  ## Count the files that one record goes through
 	$(BIN)/python -m benchmarks.flow
+
+capacity: $(VENV)/installed  ## Simulate what a deployment can do; with CHECK=1, run real servers beside the model
+	$(INSTALL) '.[bench]'
+	$(BIN)/python -m benchmarks.capacity $(if $(CHECK),--check)
 
 soak: $(VENV)/installed  ## Let the sources fail in turn under load: five minutes
 	$(BIN)/python -m benchmarks.soak

@@ -25,6 +25,9 @@ DEAL_KILOBYTES: Final = (180 - PROCESS_MEGABYTES) / 15
 CONNECTIONS: Final = 6
 """To the database, at most, of each process: docs/operating.md, More than one process."""
 
+IDLE_SHARE: Final = 0.02
+"""Of a processor, that a process with PostgreSQL takes while nobody asks: as `make capacity CHECK=1` measures it."""
+
 REPORTS_PER_SECOND: Final = len(SOURCES) / 5.0
 """Of a process in which nobody asks, on what it has borrowed: `IDLE_SECONDS` of each source."""
 
@@ -120,6 +123,7 @@ def of_accounts() -> Iterable[Sequence[str]]:
             f"{accounts * PROCESS_MEGABYTES / 1e3:,.1f}",
             f"{accounts * CONNECTIONS:,}",
             f"{accounts * REPORTS_PER_SECOND:,.1f}",
+            f"{accounts * IDLE_SHARE:,.1f}",
             f"{accounts * _busy(DEALS_EACH):,.1f}",
             f"{accounts * DEALS_EACH * len(SOURCES) * DEAL_KILOBYTES / 1e6:,.1f}",
         )
@@ -127,7 +131,7 @@ def of_accounts() -> Iterable[Sequence[str]]:
 
 OF_ACCOUNTS: Final = (
     *(f"accounts of {DEALS_EACH:,} deals in each source", "memory of as many processes, GB", "database connections"),
-    *("reports of idle processes a second", "processors for ChartMogul's copies", "stores, GB"),
+    *("idle: reports a second", "idle: processors", "processors for ChartMogul's copies", "stores, GB"),
 )
 
 
