@@ -148,6 +148,5 @@ class Deployment:
     def _answer(self, request: Request, process: Process) -> Events:
         asked = self.environment.now
         yield from process.answer(request)
-        if asked >= self._began:
-            self.outcome.answered[request.kind] += 1
-            self.outcome.waits.setdefault(request.kind, []).append(self.environment.now - asked)
+        self.outcome.answered[request.kind] += 1
+        self.outcome.waits.setdefault(request.kind, []).append(self.environment.now - asked)

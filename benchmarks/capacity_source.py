@@ -85,8 +85,8 @@ class SourceModel:
             self.limiter.on_sent()
 
     def try_background(self) -> bool:
-        """Let one of sync's requests go, if nobody waits."""
-        return not any(desk.queue for desk in self.desks) and self.limiter.try_acquire()
+        """Let one of sync's requests go, if nobody waits for the ration or a connection."""
+        return self.slots.count < self.slots.capacity and self.limiter.try_acquire()
 
     def exchange(self) -> Events:
         """Take as long as the source takes."""

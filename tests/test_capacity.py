@@ -70,10 +70,10 @@ def test_a_source_without_batches_needs_a_request_for_each_record() -> None:
 
 
 def test_hot_records_are_fetched_once_for_all_processes_while_they_are_fresh() -> None:
-    one, three = (asked("nexudus", 20.0, {Kind.HOT: 1.0}, processes=processes) for processes in (1, 3))
+    one, three = (asked("chartmogul", 20.0, {Kind.HOT: 1.0}, processes=processes) for processes in (1, 3))
     assert one.age(1.0) <= Figures().records_seconds
     assert three.age(1.0) <= Figures().records_seconds
-    fetched = [outcome.upstream["nexudus"] for outcome in (one, three)]
+    fetched = [outcome.upstream["chartmogul"] for outcome in (one, three)]
     assert fetched[1] < 1.3 * fetched[0]
 
 
