@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from io import StringIO
 from pathlib import Path
@@ -228,6 +229,7 @@ def kind_of(address: str | None) -> str:
     return "postgresql" if address.startswith("postgresql") else "sqlite"
 
 
+@cache
 def program_version() -> str:
     """Return the version of this program, as it was installed."""
     try:

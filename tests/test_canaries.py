@@ -55,6 +55,7 @@ def _spoken(fault: Any) -> Any:
     return replace(fault, answer=answer)
 
 
+@pytest.mark.programs  # and so on its own: every fault, at every place
 @pytest.mark.parametrize("where", KINDS)
 async def test_no_fault_makes_a_secret_or_personal_data_appear(
     where: str, caplog: pytest.LogCaptureFixture, events: list[str]

@@ -212,6 +212,7 @@ async def test_move_one(demo: Graph) -> None:
     assert schema["mutationType"] is None, "docs/questions.md says that the graph only reads"
 
 
+@pytest.mark.programs  # a demo of its own for each day
 @pytest.mark.parametrize("day", [datetime(2027, 1, 1, 0, 5), datetime(2028, 2, 29, 23)])
 async def test_on_any_day_each_question_has_an_answer(day: datetime) -> None:
     async with open_demo(day.replace(tzinfo=TODAY.tzinfo)) as graph:
