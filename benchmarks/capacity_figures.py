@@ -59,9 +59,6 @@ class Machines:
 
     processes: int = 1
     database_processors: int | None = None
-    source_seconds: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    """Between these two a source answers, if not within `SOURCE_SECONDS`."""
-
     slowness: float = 1.0
     """In how many seconds a second's work is done: more than 1 where other programs have the processors."""
 

@@ -55,7 +55,7 @@ class Deployment:
                 source,
                 outcome=self.outcome,
                 desks=machines.processes,
-                seconds=machines.source_seconds.get(source.name, SOURCE_SECONDS),
+                seconds=SOURCE_SECONDS,
                 records_seconds=figures.records_seconds,
                 work=self._read_answer,
                 on_fetched=lambda id_: self._fetched.__setitem__(id_, self.environment.now),
