@@ -88,7 +88,7 @@ def checks(seconds: float) -> Iterable[str]:
 def main() -> int:
     """Run as the command line says; return the exit status."""
     parser = argparse.ArgumentParser(prog="benchmarks.capacity", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--check", action="store_true", help="run real servers beside the model: six minutes")
+    parser.add_argument("--check", action="store_true", help="run real servers beside the model: ten minutes")
     parser.add_argument("--seconds", type=float, default=CHECK_SECONDS, help="of each real run")
     parser.add_argument("--processes", type=int, nargs="+", default=PROCESSES)
     parser.add_argument("--per-second", type=float, nargs="+", default=PER_SECOND, help="requests that are asked for")

@@ -86,7 +86,8 @@ class SourceModel:
 
     def try_background(self) -> bool:
         """Let one of sync's requests go, if nobody waits for the ration or a connection."""
-        return self.slots.count < self.slots.capacity and self.limiter.try_acquire()
+        has_slot = self.slots.count < self.slots.capacity
+        return has_slot and not any(desk.queue for desk in self.desks) and self.limiter.try_acquire()
 
     def exchange(self) -> Events:
         """Take as long as the source takes."""

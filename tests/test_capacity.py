@@ -51,6 +51,9 @@ def test_what_the_ration_has_no_room_for_comes_from_the_copy(beyond: Sequence[Ou
 
 def test_sync_waits_for_as_long_as_people_wait(beyond: Sequence[Outcome]) -> None:
     assert beyond[0].background["nexudus"] <= 2
+    due = replace(RUN, copy_ages={"chartmogul": SyncSettings().full_sweep_seconds - 10})
+    demand = Demand(4.0, {"chartmogul": DEALS["chartmogul"]}, MANY)
+    assert simulate(demand, Machines(), run=due, is_steady=False).background["chartmogul"] <= 3
     idle = asked("nexudus", 1.0, PAGES)
     assert idle.background["nexudus"] >= 2
     assert idle.copy_age("nexudus") <= SyncSettings().increment_seconds + 1
