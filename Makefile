@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Two for each processor: tests wait for processes and deadlines about as long as they compute.
 WORKERS := $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
 
-.PHONY: help demo test test-programs test-source test-bench test-soak gateways check schema schema-diff fuzz bench bench-lists bench-beside bench-layers bench-observed bench-growth bench-inside bench-flow soak soak-budget soak-replicas board graphiql image test-image sbom clean
+.PHONY: help demo test test-programs test-source test-bench test-soak gateways check schema schema-diff fuzz bench bench-lists bench-beside bench-layers bench-observed bench-growth bench-inside bench-flow capacity soak soak-budget soak-replicas board graphiql image test-image sbom clean
 
 help:  ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -98,6 +98,10 @@ bench-inside: $(VENV)/installed  ## Measure what a request costs inside the proc
 
 bench-flow: $(VENV)/installed  ## Count the files that one record goes through
 	$(BIN)/python -m benchmarks.flow
+
+capacity: $(VENV)/installed  ## Simulate what a deployment can do; with CHECK=1, run real servers beside the model
+	$(INSTALL) '.[bench]'
+	$(BIN)/python -m benchmarks.capacity $(if $(CHECK),--check)
 
 soak: $(VENV)/installed  ## Let the sources fail in turn under load: five minutes
 	$(BIN)/python -m benchmarks.soak
