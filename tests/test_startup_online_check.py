@@ -1,7 +1,7 @@
 """`startup.online_check`: what credentials may do.
 
-Each source has its part, `resolvers.nexudus.access_check` and `resolvers.chartmogul.access_check`; `resolvers.finding` is
-the line that comes of each thing that is tried.
+Each source has its part, `resolvers.nexudus.access_check` and `resolvers.chartmogul.access_check`. `resolvers.finding`
+is the line that comes of each thing that is tried.
 """
 
 import asyncio
