@@ -76,7 +76,7 @@ PROGRAMS = frozenset(
         "benchmarks board_browser board_outages_browser graphiql_browser httpserver_envelope_upgrade image proxies "
         "httpserver_shutdown server sync_kill adding_a_source engine_documents_memory sync_hour store_postgresql "
         "deals_postgresql fuzz fuzz_framing fuzz_replies status_browser store_session store_rations store_grants "
-        "httpserver_workers replicas"
+        "httpserver_workers replicas sync_faults"
     ).split()
 )
 """The files that start other programs, look at memory or at hours, or try much at random: `make test-programs`."""
@@ -147,7 +147,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         from tests.harness import ASGI, CONNECTION, UNCACHED
 
         looks_at_costs = metafunc.definition.get_closest_marker("looks_at_costs")
-        ways = (ASGI, UNCACHED if looks_at_costs else CONNECTION)
+        # `make test` takes the way that production takes, `make test-programs` the other one.
+        ways = (pytest.param(ASGI, marks=pytest.mark.programs), UNCACHED if looks_at_costs else CONNECTION)
         metafunc.parametrize("way_in", ways, indirect=True, scope="module")
 
 

@@ -4,13 +4,16 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
+from unittest.mock import patch
 
 from httpclient.client import open_session
 from resolvers.fetching.scheduler import Scheduler, open_scheduler
 from resolvers.fetching.upstream_context import UpstreamContext
 from resolvers.nexudus import NEXUDUS
 from resolvers.resilience.rate_limiter import Rate
+from resolvers.resilience.retry import ATTEMPTS, Retries
 from resolvers.resilience.transport import TransportSettings
 from resolvers.settings import read
 from resolvers.source import Source
@@ -44,20 +47,26 @@ class World:
 
 @asynccontextmanager
 async def a_world(
-    source: Source = NEXUDUS, *, rates: Sequence[Rate] = (), attempt_timeout_seconds: float = 1.0, **variables: str
+    source: Source = NEXUDUS,
+    *,
+    rates: Sequence[Rate] = (),
+    attempt_timeout_seconds: float = 1.0,
+    attempts: int = ATTEMPTS,
+    **variables: str,
 ) -> AsyncIterator[World]:
     simulator = Simulator()
     async with simulator.serve() as urls, open_session() as session:
         settings = read(source.settings, {**simulator.environment(urls), **variables})
         world = World(simulator, None)  # type: ignore[arg-type] # made in the next line
-        world.scheduler = open_scheduler(
-            replace(source, rates=rates),
-            settings,
-            session,
-            TransportSettings(attempt_timeout_seconds=attempt_timeout_seconds),
-            world.events.append,
-            clock=loops.now,
-        )
+        with patch("resolvers.resilience.transport.Retries", partial(Retries, attempts=attempts)):
+            world.scheduler = open_scheduler(
+                replace(source, rates=rates),
+                settings,
+                session,
+                TransportSettings(attempt_timeout_seconds=attempt_timeout_seconds),
+                world.events.append,
+                clock=loops.now,
+            )
         await world.one("1")  # signs in, and opens a connection
         simulator.calls.clear()
         yield world

@@ -301,6 +301,7 @@ async def asked(served: Served, request_: bytes, times: int) -> list[bytes]:
     return found
 
 
+@pytest.mark.programs
 @pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("which", ["open", "keys", "proxy"])
 async def test_a_stored_response_to_any_request_has_the_bytes_of_the_usual_one(

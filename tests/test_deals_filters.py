@@ -25,6 +25,7 @@ def lists() -> Iterator[Lists]:
     LISTS.pop().close()
 
 
+@pytest.mark.programs
 @bounded
 @given(st.data())
 def test_any_filter_and_order_gives_what_python_gives(data: st.DataObject) -> None:

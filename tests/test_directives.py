@@ -44,6 +44,7 @@ PLACES = [
 ]
 
 
+@pytest.mark.programs
 @pytest.mark.parametrize("place", PLACES)
 def test_no_directive_anywhere_is_a_fault_of_the_server(place: str) -> None:
     for name, arguments in product(NAMES, ARGUMENTS):

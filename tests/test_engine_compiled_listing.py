@@ -223,6 +223,7 @@ def compiled(text: str, is_restricted: bool, fallbacks: Fallbacks) -> CompiledQu
         return None
 
 
+@pytest.mark.programs
 async def test_a_page_is_the_same_whether_compiled_or_not() -> None:
     fallbacks = Fallbacks()
     seen = {"compiled": 0, "left": 0}

@@ -293,6 +293,7 @@ async def execute(operation: CompiledQuery, variables: Any, fresh: Context) -> E
     return await operation.execute(variables, fresh, AnswerSize(10_000_000), operation._shared.text)
 
 
+@pytest.mark.programs
 def test_the_answer_is_that_of_the_executor() -> None:
     answers_are_alike()
     assert seen["compiled"] > EXAMPLES / 4, f"too few were compiled for this to mean anything: {seen}"

@@ -4,6 +4,8 @@ import asyncio
 import gc
 from typing import Any
 
+import pytest
+
 from resolvers.chartmogul import CHARTMOGUL
 from resolvers.fetching.record_cache import Entry
 from resolvers.fetching.scheduler import Scheduler
@@ -166,6 +168,7 @@ async def test_a_request_for_fresh_data_asks_anew_and_what_comes_is_kept() -> No
         assert [call.kind for call in graph.simulator.calls].count("get") == 2
 
 
+@pytest.mark.programs
 async def test_an_operation_leaves_nothing_behind_that_only_the_garbage_collector_finds() -> None:
     """Records are personal data: they go when nobody needs them any more, and nobody is held up to look for them."""
     async with open_graph(NEXUDUS_CACHE_FRESH_SECONDS="0", CHARTMOGUL_CACHE_FRESH_SECONDS="0") as graph:

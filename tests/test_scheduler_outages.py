@@ -93,11 +93,8 @@ async def test_a_refusal_of_our_own_ration_is_answered_for_from_memory_too() -> 
 # The breaker
 
 
-async def test_a_source_that_hangs_opens_the_breaker_though_few_requests_carry_many_operations(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(resolvers.resilience.retry, "ATTEMPTS", 1)
-    async with a_world(attempt_timeout_seconds=0.2) as world:
+async def test_a_source_that_hangs_opens_the_breaker_though_few_requests_carry_many_operations() -> None:
+    async with a_world(attempts=1, attempt_timeout_seconds=0.2) as world:
         world.simulator.nexudus.faults.add(FAULTS["hang"], times=None)
         for _ in range(3):
             await asyncio.gather(*(world.one(source_id, UpstreamContext(0.4)) for source_id in IDS[:8]))
@@ -110,10 +107,7 @@ async def test_a_source_that_hangs_opens_the_breaker_though_few_requests_carry_m
 
 
 @pytest.mark.parametrize("most", [2, 5])
-async def test_a_source_that_hangs_while_few_are_asking_is_left_alone_after_some_timeouts_in_a_row(
-    most: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(resolvers.resilience.retry, "ATTEMPTS", 1)
+async def test_a_source_that_hangs_while_few_are_asking_is_left_alone_after_some_timeouts_in_a_row(most: int) -> None:
     settings = {"ATTEMPT_TIMEOUT_SECONDS": "0.3", "OPERATION_DEADLINE_SECONDS": "0.6"}
     async with open_graph(**settings, BREAKER_TIMEOUTS=str(most)) as graph:
         await ask(graph)
@@ -129,7 +123,7 @@ async def test_a_source_that_hangs_while_few_are_asking_is_left_alone_after_some
 
 
 async def test_an_attempt_that_was_given_hardly_any_time_is_no_sign_of_ill_health() -> None:
-    async with a_world(attempt_timeout_seconds=0.5) as world:
+    async with a_world(attempts=1, attempt_timeout_seconds=0.5) as world:
         world.simulator.nexudus.faults.add(FAULTS["delay"], times=None)
         await asyncio.gather(*(world.one(source_id, UpstreamContext(0.1)) for source_id in IDS[:30]))
         for _ in range(3):
@@ -152,11 +146,8 @@ async def test_missing_records_and_hang_ups_open_no_breaker() -> None:
 
 
 @pytest.mark.parametrize("fault", ["400", "403", "404", "418", "html", "429-garbage-retry-after"])
-async def test_a_source_that_answers_is_not_ill_whatever_it_answers(
-    fault: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(resolvers.resilience.retry, "ATTEMPTS", 1)
-    async with a_world(NEXUDUS_CACHE_MISSING_SECONDS="0") as world:
+async def test_a_source_that_answers_is_not_ill_whatever_it_answers(fault: str) -> None:
+    async with a_world(attempts=1, NEXUDUS_CACHE_MISSING_SECONDS="0") as world:
         world.simulator.nexudus.faults.add(FAULTS[fault], times=25)
         for _ in range(25):
             await world.one(IDS[0])
@@ -193,6 +184,7 @@ async def test_a_sign_in_that_hangs_opens_the_breaker_for_all_who_wait_for_it(mo
         assert outcome.detail == "the circuit breaker is open"
 
 
+@pytest.mark.programs
 @pytest.mark.parametrize(
     "fault", ["403", "500", "close", "hang", "not-http", "bad-gzip", "invalid-json", "another-record"]
 )

@@ -43,6 +43,7 @@ def all_pages(connection: Connection, request: PageRequest) -> Iterator[Page]:
         position = found.rows[0 if request.is_backward else -1].position
 
 
+@pytest.mark.programs
 @given(
     rows=deals(),
     condition=st.none() | conditions,
