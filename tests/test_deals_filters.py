@@ -32,12 +32,14 @@ def test_any_filter_and_order_gives_what_python_gives(data: st.DataObject) -> No
     list_checks.equals_plain_python(LISTS[0], data)
 
 
+@pytest.mark.programs
 @settings(bounded, max_examples=EXAMPLES // 4)
 @given(st.data())
 def test_paging_through_a_list_either_way_gives_all_of_it_once(data: st.DataObject) -> None:
     list_checks.is_paged_through_once(LISTS[0], data)
 
 
+@pytest.mark.programs
 @settings(bounded, max_examples=EXAMPLES // 10)
 @given(st.data())
 def test_every_unchanged_deal_comes_once_while_others_come_change_and_go(data: st.DataObject) -> None:

@@ -96,6 +96,7 @@ def text(chance: Random, shape: int) -> str:
     return head + whole
 
 
+@pytest.mark.programs
 @settings(max_examples=EXAMPLES // 2, deadline=None)
 @given(seed=st.integers(0, 10**9))
 def test_the_answer_is_the_same_as_if_each_text_were_a_document_of_its_own(seed: int) -> None:

@@ -329,6 +329,7 @@ async def test_what_looks_like_a_request_inside_of_another_is_none(pieces: list[
     assert b"smuggled" not in stub.bodies
 
 
+@pytest.mark.programs
 @pytest.mark.parametrize("seed", range(60))
 async def test_random_pieces_of_random_requests_are_understood_as_ever(seed: int) -> None:
     choose = random.Random(seed)

@@ -18,6 +18,7 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
 INDENTS = st.sampled_from([None, 0, 2])
 
 
+@pytest.mark.programs
 @given(st.lists(VALUES, max_size=5), INDENTS, st.booleans())
 def test_the_elements_of_an_array_are_those_that_a_parser_finds(
     values: list[Any], indent: int | None, in_ascii: bool
@@ -26,6 +27,7 @@ def test_the_elements_of_an_array_are_those_that_a_parser_finds(
     assert [json.loads(element.decode(errors="surrogatepass")) for element in elements(text)] == values
 
 
+@pytest.mark.programs
 @given(st.dictionaries(st.text(st.sampled_from("[]{},:aé"), max_size=4), VALUES, max_size=5), INDENTS)
 def test_the_members_of_an_object_are_those_that_a_parser_finds(values: dict[str, Any], indent: int | None) -> None:
     text = json.dumps(values, indent=indent, ensure_ascii=False).encode(errors="surrogatepass")

@@ -15,6 +15,7 @@ def found(connection: Connection, condition: Condition, walked: str | None = Non
     return set(connection.scalars(select(DEALS.c.source_id).where(ALIVE, clause(condition, walked=walked))))
 
 
+@pytest.mark.programs
 @given(rows=deals(), condition=conditions)
 @beside_databases
 def test_any_filter_finds_what_a_plain_filter_finds(store_kind: str, rows: list[Deal], condition: Condition) -> None:

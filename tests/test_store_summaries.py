@@ -60,6 +60,7 @@ def told(row: SummaryRow) -> tuple[Any, ...]:
     return (*totals, row.missing_amount_count, row.missing_likelihood_count)
 
 
+@pytest.mark.programs
 @given(
     rows=deals(),
     condition=st.none() | conditions,
