@@ -19,15 +19,14 @@ import logging
 import os
 import socket
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from math import ceil
-from time import monotonic, perf_counter, time
+from time import monotonic, time
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
-from asgi_correlation_id import correlation_id
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.responses import RedirectResponse
@@ -35,20 +34,15 @@ from starlette.routing import Route
 from uvicorn.config import STARTUP_FAILURE
 
 from configuration import AllSettings, program_version, variables
-from engine.answer import Answer
-from engine.documents import Document
 from httpclient.client import open_session
 from httpserver.connection import ConnectionLimits
 from httpserver.envelope import Envelope
-from httpserver.http_errors import HTTPError
 from httpserver.protocol import protocol
 from httpserver.shutdown import DrainingServer, several_at_once
 from httpserver.workers import Workers
+from operations import Operations
 from resolvers import stored_record
-from resolvers.errors import BadUserInput, ResolverError
 from resolvers.fetching.scheduler import Scheduler, open_scheduler
-from resolvers.fetching.upstream_context import UpstreamContext
-from resolvers.loaders import Loaders
 from resolvers.registry import SOURCES
 from resolvers.resilience.shared_limits import SharedLimits
 from resolvers.settings import BadSettings
@@ -56,13 +50,11 @@ from resolvers.telemetry import Event, log_events
 from rotation import Reaction, Rotation, rotating
 from schema import build_restricted_schema, build_schema
 from schema.access import READ_OPPORTUNITIES
-from schema.context import Context
 from schema.deals.columns import columns
 from schema.deals.export_request import PARAMETERS as EXPORT_PARAMETERS
-from schema.deals.export_request import Encode, ExportArguments, open_export
+from schema.deals.export_request import ExportArguments
 from schema.deals.listed_fields import closed_fields
 from schema.deals.service import Deals
-from schema.errors import add_docs
 from schema.execution import build_engine
 from schema.people import PEOPLE
 from security import Security
@@ -81,15 +73,13 @@ from sync.service import open_sync
 from sync.settings import DAY_SECONDS
 from web.access_log import AccessLog
 from web.application import Application
-from web.auth.callers import Caller
 from web.board.page import Board
-from web.download import Download, Table
-from web.endpoint import AtPath, GraphQLEndpoint, GraphQLResponse
+from web.download import Download
+from web.endpoint import AtPath, GraphQLEndpoint
 from web.file_formats import CSV, NDJSON
 from web.graphiql.page import GraphiQL
 from web.health import Health
 from web.not_found import not_found
-from web.parameters import GraphQLParams
 from web.schema_text import SchemaText
 
 if TYPE_CHECKING:
@@ -97,7 +87,6 @@ if TYPE_CHECKING:
     from metrics.service import Metrics
     from store.leases import Leases
     from store.session import Session
-    from tracing.spans import OpenTelemetryTracer, TracedSpan
 
 gc.freeze()  # else the first collection would make up for it
 gc.enable()
@@ -137,9 +126,6 @@ def create_app(
         settings, read_variables = _settings_or_exit(), variables
     PEOPLE.know(settings.people)
     schedulers: dict[str, Scheduler] = {}
-    deals: Deals | None = None
-    record_urls = settings.record_urls
-    tracer: OpenTelemetryTracer | None = None
     counts = _open_counts() if settings.server.metrics or settings.shows_status else None
     closed = closed_fields(custom_attributes_too=settings.security.general.custom_attributes_are_personal)
     health = Health()
@@ -158,66 +144,7 @@ def create_app(
         suggests_names=not settings.security.general.production,
     )
 
-    def documented(found: Answer) -> Answer:
-        if found.errors and settings.server.error_docs_url:
-            add_docs(found.errors, settings.server.error_docs_url)
-        return found
-
-    def refused(answer: Answer, status: int | None = None) -> GraphQLResponse:
-        code = answer.code
-        if counts is not None:
-            counts.on_refused_document(code)
-        return GraphQLResponse(documented(answer).body(), is_request_error=status is None, status=status, code=code)
-
-    async def answer(params: GraphQLParams) -> GraphQLResponse:
-        document = engine.read(params.query or "")
-        if isinstance(document, Answer):
-            return refused(document)
-        if params.is_get and document.kind_of(params.operation_name) not in ("query", None):
-            return refused(engine.refusal("Over GET only queries are executed.", BadUserInput.code), status=405)
-        span = None if tracer is None else _begin_span(tracer, params, document)
-        operation = UpstreamContext(
-            settings.transport.operation_deadline_seconds,
-            wants_fresh=params.wants_fresh,
-            request_id=correlation_id.get(),
-            span=span,
-        )
-        loaders = Loaders(schedulers, operation)
-        access = settings.security.access(params.caller)
-        context = Context(loaders, operation, access, deals=deals, record_urls=record_urls)
-        started, name = perf_counter(), document.operation_name(params.operation_name)
-        code: str | None = "INTERNAL_SERVER_ERROR"  # where it raises
-        try:
-            found = await engine.answer(document, params.variables, params.operation_name, context)
-            code = found.code
-        except asyncio.CancelledError:
-            code = "cancelled"  # its client has gone
-            raise
-        finally:
-            loaders.close()
-            if span is not None:
-                span.end(code=code)
-            if counts is not None:
-                counts.on_operation(name, code, perf_counter() - started, operation)
-        # What failed, or tells of the way it came, is another answer the next time.
-        validator = None if found.errors or found.extensions else context.validator
-        return GraphQLResponse(
-            documented(found).body(), found.is_request_error, validator=validator, operation_name=name, code=code
-        )
-
-    async def open_table(given: Mapping[str, Any], caller: Caller) -> Table:
-        operation = UpstreamContext(settings.transport.operation_deadline_seconds, request_id=correlation_id.get())
-        context = Context(Loaders({}, operation), operation, settings.security.access(caller), deals=deals)
-        with _refusals():
-            export = await open_export(export_arguments, given, context)
-
-        async def pieces(encode: Encode) -> AsyncGenerator[bytes, None]:
-            with _refusals():
-                async with aclosing(export.pieces(encode)) as found:
-                    async for piece in found:
-                        yield piece
-
-        return Table(export.name, [column.name for column in export.columns], pieces, export.headers)
+    operations = Operations(settings, engine, ExportArguments(schema), schedulers, counts)
 
     def report(event: Event) -> None:
         log_events(event)
@@ -226,13 +153,14 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_: object) -> AsyncIterator[None]:
-        nonlocal deals, tracer
         on_new_secret: list[Reaction] = [(settings.security.general, security.begin_anew)]
         async with AsyncExitStack() as stack:
             if settings.are_operations_traced:
                 from tracing.exporter import open_tracer  # what nobody has configured need not be installed
 
-                tracer = await stack.enter_async_context(open_tracer(settings.otel_variables, program_version()))
+                operations.tracer = await stack.enter_async_context(
+                    open_tracer(settings.otel_variables, program_version())
+                )
             session = await stack.enter_async_context(open_session())
             await stack.enter_async_context(security.open())
             sources = await stack.enter_async_context(simulated_sources(faults)) if settings.demo else settings.sources
@@ -258,7 +186,7 @@ def create_app(
                         settings.transport,
                         report,
                         clock=clock,
-                        tracer=tracer,
+                        tracer=operations.tracer,
                         shared_limits=shared,
                     )
                     schedulers[source.name] = scheduler
@@ -279,7 +207,7 @@ def create_app(
                     )
                 )
                 on_new_secret += [(sources[name], partial(sync.begin_anew, name)) for name in schedulers]
-                deals = Deals(
+                operations.deals = Deals(
                     database=database,
                     decode=stored_record.decode,
                     sync=sync,
@@ -303,19 +231,18 @@ def create_app(
         GraphiQL(samples=samples(), credentials=settings.security.page_credentials) if settings.shows_graphiql else None
     )
     page = graphiql.page if graphiql else None
-    endpoint = GraphQLEndpoint(answer, page=page, security=security.security, clock=clock)
+    endpoint = GraphQLEndpoint(operations.answer, page=page, security=security.security, clock=clock)
     home = Route("/", lambda _: RedirectResponse(PATH))
-    schema_text = Route(SCHEMA, SchemaText(answer, security.security))
+    schema_text = Route(SCHEMA, SchemaText(operations.answer, security.security))
     routes = [home, schema_text, *health.routes(), *(graphiql.routes() if graphiql else ())]
     if settings.shows_board:
         routes += Board().routes()
     if settings.security.general.allows_exports:
-        export_arguments = ExportArguments(schema)
         routes += [
             Route(
                 f"{EXPORT}.{format_.ending}",
                 Download(
-                    open_table,
+                    operations.table,
                     format_,
                     parameters=EXPORT_PARAMETERS,
                     security=security.security,
@@ -334,7 +261,7 @@ def create_app(
             refusals=security.security.refusals,
             schedulers=schedulers,
             server=lambda: app.state.server_state,
-            statuses=lambda: deals.sync.statuses if deals else None,
+            statuses=lambda: operations.deals.sync.statuses if operations.deals else None,
         )
         routes += _pages_of(metrics, settings, security)
     layers = [
@@ -381,28 +308,6 @@ def _pages_of(metrics: "Metrics", settings: AllSettings, security: Security) -> 
     if settings.shows_status:
         found += StatusPage(data, security.security, scope=READ_OPPORTUNITIES).routes()
     return found
-
-
-def _begin_span(tracer: "OpenTelemetryTracer", params: GraphQLParams, document: Document) -> "TracedSpan":
-    """Begin the span of an operation, below the one that its request names."""
-    names = (b"traceparent", b"tracestate")
-    given = {} if params.headers is None else {one.decode(): params.headers.combined(one) for one in names}
-    return tracer.operation(
-        {name: value.decode("latin-1") for name, value in given.items() if value},
-        kind=document.kind_of(params.operation_name) or "operation",
-        name=document.operation_name(params.operation_name),
-        request_id=correlation_id.get(),
-    )
-
-
-@contextmanager
-def _refusals() -> Iterator[None]:
-    """Make errors of the graph refusals of a request."""
-    try:
-        yield
-    except ResolverError as error:
-        status = {"BAD_USER_INPUT": 400, "FORBIDDEN": 403}.get(error.code, 503 if error.retryable else 500)
-        raise HTTPError(status, error.message, code=error.code, retryable=error.retryable) from None
 
 
 @asynccontextmanager

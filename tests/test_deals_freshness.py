@@ -246,10 +246,10 @@ async def test_a_record_that_was_fetched_tells_when(monkeypatch: pytest.MonkeyPa
     async with open_graph() as graph:
         query = '{ opportunity(id: "bmV4dWR1czoxNDI3MDAwNTAx") { asOf } }'
         assert (await graph.ask(query))["data"] == {"opportunity": {"asOf": None}}, "this server has no store"
-    import server
+    import operations
 
     stand_in = type("Deals", (), {"now": lambda _: datetime(2026, 3, 1, 12, tzinfo=UTC)})()
-    make = server.Context
-    monkeypatch.setattr(server, "Context", lambda *given, **_: make(*given, deals=stand_in))
+    make = operations.Context
+    monkeypatch.setattr(operations, "Context", lambda *given, **_: make(*given, deals=stand_in))
     async with open_graph() as graph:
         assert (await graph.ask(query))["data"] == {"opportunity": {"asOf": "2026-03-01T12:00:00Z"}}

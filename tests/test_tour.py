@@ -77,10 +77,10 @@ def test_every_path_and_every_name_in_it_exists(page: Path) -> None:
 
 def test_a_name_that_does_not_exist_is_noticed(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
-    page.write_text("`server.py:create_app.answer` `server.py:no_such` `web/no_such.py` `data/errors`")
+    page.write_text("`operations.py:Operations.answer` `server.py:no_such` `web/no_such.py` `data/errors`")
     references = list(_references(page))
-    assert references == [("server.py", "create_app.answer"), ("server.py", "no_such"), ("web/no_such.py", "")]
-    assert "create_app.answer" in _names(ROOT / "server.py")
+    assert references == [("operations.py", "Operations.answer"), ("server.py", "no_such"), ("web/no_such.py", "")]
+    assert "Operations.answer" in _names(ROOT / "operations.py")
     assert "no_such" not in _names(ROOT / "server.py")
 
 

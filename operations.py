@@ -1,0 +1,146 @@
+"""Executes the operations that requests ask for, and gives lists as tables; counts and traces them, if wanted."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import aclosing, contextmanager
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from asgi_correlation_id import correlation_id
+
+from configuration import AllSettings
+from engine.answer import Answer
+from engine.documents import Document
+from engine.engine import Engine
+from httpserver.http_errors import HTTPError
+from resolvers.errors import BadUserInput, ResolverError
+from resolvers.fetching.scheduler import Scheduler
+from resolvers.fetching.upstream_context import UpstreamContext
+from resolvers.loaders import Loaders
+from schema.context import Context
+from schema.deals.export_request import Encode, ExportArguments, open_export
+from schema.deals.service import Deals
+from schema.errors import add_docs
+from web.auth.callers import Caller
+from web.download import Table
+from web.endpoint import GraphQLResponse
+from web.parameters import GraphQLParams
+
+if TYPE_CHECKING:
+    from metrics.counts import Counts
+    from tracing.spans import OpenTelemetryTracer, TracedSpan
+
+
+class Operations:
+    """Executes operations over the sources and the store.
+
+    `deals` and `tracer` are there from when they were opened: they live as long as the application does.
+    """
+
+    def __init__(
+        self,
+        settings: AllSettings,
+        engine: Engine,
+        export_arguments: ExportArguments,
+        schedulers: Mapping[str, Scheduler],
+        counts: "Counts | None",
+    ) -> None:
+        self.deals: Deals | None = None
+        self.tracer: OpenTelemetryTracer | None = None
+        self._engine = engine
+        self._export_arguments = export_arguments
+        self._schedulers = schedulers
+        self._counts = counts
+        self._access = settings.security.access
+        self._deadline_seconds = settings.transport.operation_deadline_seconds
+        self._error_docs_url = settings.server.error_docs_url
+        self._record_urls = settings.record_urls
+
+    def _documented(self, found: Answer) -> Answer:
+        if found.errors and self._error_docs_url:
+            add_docs(found.errors, self._error_docs_url)
+        return found
+
+    def _refused(self, answer: Answer, status: int | None = None) -> GraphQLResponse:
+        code = answer.code
+        if self._counts is not None:
+            self._counts.on_refused_document(code)
+        return GraphQLResponse(
+            self._documented(answer).body(), is_request_error=status is None, status=status, code=code
+        )
+
+    async def answer(self, params: GraphQLParams) -> GraphQLResponse:
+        """Execute the operation that a request asks for."""
+        document = self._engine.read(params.query or "")
+        if isinstance(document, Answer):
+            return self._refused(document)
+        if params.is_get and document.kind_of(params.operation_name) not in ("query", None):
+            return self._refused(
+                self._engine.refusal("Over GET only queries are executed.", BadUserInput.code), status=405
+            )
+        span = None if self.tracer is None else _begin_span(self.tracer, params, document)
+        operation = UpstreamContext(
+            self._deadline_seconds,
+            wants_fresh=params.wants_fresh,
+            request_id=correlation_id.get(),
+            span=span,
+        )
+        loaders = Loaders(self._schedulers, operation)
+        access = self._access(params.caller)
+        context = Context(loaders, operation, access, deals=self.deals, record_urls=self._record_urls)
+        started, name = perf_counter(), document.operation_name(params.operation_name)
+        code: str | None = "INTERNAL_SERVER_ERROR"  # where it raises
+        try:
+            found = await self._engine.answer(document, params.variables, params.operation_name, context)
+            code = found.code
+        except asyncio.CancelledError:
+            code = "cancelled"  # its client has gone
+            raise
+        finally:
+            loaders.close()
+            if span is not None:
+                span.end(code=code)
+            if self._counts is not None:
+                self._counts.on_operation(name, code, perf_counter() - started, operation)
+        # What failed, or tells of the way it came, is another answer the next time.
+        validator = None if found.errors or found.extensions else context.validator
+        return GraphQLResponse(
+            self._documented(found).body(), found.is_request_error, validator=validator, operation_name=name, code=code
+        )
+
+    async def table(self, given: Mapping[str, Any], caller: Caller) -> Table:
+        """Return a list as a table; raises `HTTPError` where it may not be had so."""
+        operation = UpstreamContext(self._deadline_seconds, request_id=correlation_id.get())
+        context = Context(Loaders({}, operation), operation, self._access(caller), deals=self.deals)
+        with _refusals():
+            export = await open_export(self._export_arguments, given, context)
+
+        async def pieces(encode: Encode) -> AsyncGenerator[bytes, None]:
+            with _refusals():
+                async with aclosing(export.pieces(encode)) as found:
+                    async for piece in found:
+                        yield piece
+
+        return Table(export.name, [column.name for column in export.columns], pieces, export.headers)
+
+
+def _begin_span(tracer: "OpenTelemetryTracer", params: GraphQLParams, document: Document) -> "TracedSpan":
+    """Begin the span of an operation, below the one that its request names."""
+    names = (b"traceparent", b"tracestate")
+    given = {} if params.headers is None else {one.decode(): params.headers.combined(one) for one in names}
+    return tracer.operation(
+        {name: value.decode("latin-1") for name, value in given.items() if value},
+        kind=document.kind_of(params.operation_name) or "operation",
+        name=document.operation_name(params.operation_name),
+        request_id=correlation_id.get(),
+    )
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Make errors of the graph refusals of a request."""
+    try:
+        yield
+    except ResolverError as error:
+        status = {"BAD_USER_INPUT": 400, "FORBIDDEN": 403}.get(error.code, 503 if error.retryable else 500)
+        raise HTTPError(status, error.message, code=error.code, retryable=error.retryable) from None
