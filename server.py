@@ -397,7 +397,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _serve(settings, listener, flags.fault, reader)
     with metrics_of_several(settings):
         gc.freeze()  # so that the workers go on sharing it
-        return Workers(settings.server.workers, partial(_serve, settings, listener, read_variables=reader)).run()
+        return Workers(
+            settings.server.workers,
+            partial(_serve, settings, listener, read_variables=reader),
+            end_seconds=settings.server.shutdown_delay_seconds + settings.transport.operation_deadline_seconds + 5,
+        ).run()
 
 
 def _serve(

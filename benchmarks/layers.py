@@ -97,7 +97,7 @@ LAYERS: Mapping[str, Mapping[str, object]] = {
     "parameterised documents": {"engine.documents.parameterisations": no_parameters},
     "subset of validation rules": {"engine.reader.rules_for": all_rules},
     "own HTTP client": {"resolvers.resilience.transport.HttpClient": SessionClient},
-    "garbage collector settings": {"server._spare_the_garbage_collector": gc.unfreeze},
+    "garbage collector settings": {"server.spare_the_garbage_collector": gc.unfreeze},
 }
 """By what a layer is called: names of the product, and what stands in for each while the layer is off."""
 

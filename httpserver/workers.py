@@ -28,16 +28,19 @@ ENDING: Final = frozenset({signal.SIGTERM, signal.SIGINT})
 class Workers:
     """So many forks of this process, each of which calls `serve` and ends with what that returns.
 
-    Nothing may run in this process beside it: no thread, no event loop. Workers end by themselves if this process does.
+    A worker that was told to end and has not after `end_seconds` is killed: nobody would wait for it for ever. Nothing
+    may run in this process beside it: no thread, no event loop. Workers end by themselves if this process does.
     """
 
-    def __init__(self, count: int, serve: Callable[[], int]) -> None:
+    def __init__(self, count: int, serve: Callable[[], int], *, end_seconds: float) -> None:
         self._count = count
         self._serve = serve
         self._started_at: dict[int, float] = {}
         self._pause_seconds = 0.0
         self._start_at = 0.0
+        self._end_seconds = end_seconds
         self._is_ending = False
+        self._end_by = float("inf")
         self._terminal = Terminal()
         self._alive, self._keeps_alive = os.pipe()
 
@@ -50,13 +53,16 @@ class Workers:
             if not self._is_ending and time.monotonic() >= self._start_at:
                 while len(self._started_at) < self._count and not self._is_ending:
                     self._start()
+            if time.monotonic() >= self._end_by:
+                self._kill()
             time.sleep(LOOK_SECONDS)
         return 0
 
     def _on_signal(self, number: int, _: FrameType | None) -> None:
         if number == signal.SIGHUP and self._terminal.is_closed:
             number = signal.SIGTERM
-        self._is_ending = self._is_ending or number in ENDING
+        if number in ENDING and not self._is_ending:
+            self._is_ending, self._end_by = True, time.monotonic() + self._end_seconds
         for process_id in list(self._started_at):
             os.kill(process_id, number)
 
@@ -73,6 +79,12 @@ class Workers:
                 self._pause_seconds = min(2 * self._pause_seconds or 0.5, LONGEST_PAUSE_SECONDS) if is_short else 0.0
                 self._start_at = time.monotonic() + self._pause_seconds
                 print(f"Worker {process_id} has ended, another one takes its place.", file=sys.stderr)
+
+    def _kill(self) -> None:
+        self._end_by = float("inf")
+        for process_id in list(self._started_at):
+            print(f"Worker {process_id} has not ended in time, and is killed.", file=sys.stderr)
+            os.kill(process_id, signal.SIGKILL)
 
     def _start(self) -> None:
         # What comes between the fork and the worker's own handlers waits until it has these.

@@ -106,7 +106,9 @@ async def a_fleet(folder: Path, count: int, **settings: str) -> AsyncIterator[Fl
     simulator = Simulator()
     async with (
         simulator.serve() as urls,
-        aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True)) as session,
+        aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(force_close=True), timeout=aiohttp.ClientTimeout(total=PATIENCE_SECONDS)
+        ) as session,
     ):
         given = simulator.environment(urls) | {
             "STORE_URL": postgres.server().create(),
