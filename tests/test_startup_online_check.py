@@ -5,7 +5,7 @@ is the line that comes of each thing that is tried.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,12 +18,21 @@ import configuration
 import server
 from configuration import AllSettings
 from resolvers.chartmogul import CHARTMOGUL
+from resolvers.nexudus import NEXUDUS
 from security import Security
 from simulator import FAULTS, Simulator, faults
 from startup import online_check
 from startup.online_check import check_online
 from tests.harness import DEFAULTS
 from tests.issuer import AUDIENCE, ISSUER, key_set
+
+
+@pytest.fixture(autouse=True)
+def two_sources() -> Iterator[None]:
+    """Look at the two that are asked about here, whichever others there are."""
+    with patch.object(online_check, "SOURCES", (NEXUDUS, CHARTMOGUL)):
+        yield
+
 
 JWT = {"JWT_ISSUER": ISSUER, "JWT_AUDIENCE": AUDIENCE, "JWT_JWKS_URL": "https://issuer.example.com/keys"}
 WELL = [
