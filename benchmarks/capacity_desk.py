@@ -68,7 +68,7 @@ class Desk:
         fitting = self._fitting(operation, len(new))
         requests = [self.wanted[one] for one in ids if one in self.wanted]
         for one in new[:fitting]:
-            request = self.wanted[one] = KeyRequest(one, operation)  # type: ignore[arg-type]
+            request = self.wanted[one] = KeyRequest(one, operation)  # type: ignore[arg-type] # it has what the queue asks of one
             requests.append(request)
             self.queue.add(request)
         for request in requests:

@@ -59,7 +59,7 @@ class Readings:
         yield counter("refusals", "Refused requests", ("status", "code", "reason", "credential"), refusals)
 
     def _sources(self) -> Iterator[Family]:
-        left, limits, waiters, states, limit, cached, shared = ({} for _ in range(7))  # type: ignore[var-annotated]
+        left, limits, waiters, states, limit, cached, shared = ({} for _ in range(7))  # type: ignore[var-annotated] # all alike
         for source, scheduler in self.schedulers.items():
             transport = scheduler.transport
             for rate, count in transport.rate_limiter.left():
