@@ -24,11 +24,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from httpserver.fast_path import Prepared, prepare
 from httpserver.http_errors import HTTPError, internal_error
 from httpserver.request import EXTENSION, Headers, HttpRequest
-from httpserver.response import JSON, HeaderFields, dumps, header_lines, status_line
+from httpserver.response import CLOSE, JSON, HeaderFields, dumps, header_lines, status_line
 
 REQUEST_ID = b"x-request-id"
-
-CLOSE = (b"connection", b"close")
 
 SECURITY_HEADERS = {
     "Cache-Control": "private, no-store",
@@ -127,6 +125,6 @@ class Envelope:
         """Do the same on the fast path."""
         prepared = None if ends_connection(request.method, request.headers) else prepare(self._app, request)
         if prepared is not None:
-            prepared.fields = secured(prepared.fields)
+            prepared.layers.append(secured)
             prepared.request_id = partial(request_id, request.headers)
         return prepared

@@ -10,11 +10,11 @@ from typing import Any, Protocol
 from starlette.types import ASGIApp, Message
 from uvicorn.server import ServerState
 
-from httpserver.envelope import CLOSE, Envelope
+from httpserver.envelope import Envelope
 from httpserver.framing import RequestHead
 from httpserver.http_errors import internal_error
 from httpserver.request import EXTENSION
-from httpserver.response import header_lines, status_line
+from httpserver.response import CLOSE, header_lines, status_line
 
 HIGH_WATER_BYTES = 65_536
 """Of a body that the application has not asked for yet. Then no more of it is read."""

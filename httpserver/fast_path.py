@@ -1,8 +1,8 @@
-"""The fast path: a whole request is answered at once, without a task and ASGI's messages, where its response is stored.
+"""The fast path: a request that is here as a whole is answered without ASGI's scope and messages.
 
 It differs from the usual way in speed alone. An application that has one offers, beside `__call__`, the method
 `prepare(request) -> Prepared | None`: what is known of the response from the request's head. A layer asks the
-application inside it, and does to the response's headers what it does on the usual way, by the same function. The
+application inside it, and adds what it does to the response's headers, by the same function as on the usual way. The
 connection keeps what was prepared for a head, and asks it for a response for each body.
 
 A layer without such a form, or one that overrides `__call__` alone, turns the fast path off for what is inside it: so
@@ -10,38 +10,43 @@ whatever layer is added runs for everybody.
 """
 
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, TypeVar
 
 from httpserver.request import HttpRequest
-from httpserver.response import HeaderFields, header_lines, status_line
+from httpserver.response import HeaderFields, HttpResponse, header_lines, status_line
 
 T = TypeVar("T")
 
 
 @dataclass(slots=True)
 class Prepared:
-    """Responses of status 200 to requests with one head.
+    """Responses to requests with one head.
 
-    `content` takes a request's body and gives the response's, None where the usual way has to respond. What it raises
-    means the same: the usual way meets it too, and says what is wrong. `fields` are the response's headers but its
-    length and its id; `request_id` gives the latter.
+    `respond` takes a request's body, and gives the response where it is there already, else the work that makes it.
+    What it raises by itself means that the usual way has to respond: it meets the same, and says what is wrong.
+    `layers` are what the layers around do to the headers of a response, the innermost first; `request_id` gives the
+    header of that name for one response.
     """
 
-    content: Callable[[bytes], bytes | None]
-    fields: HeaderFields
+    respond: Callable[[bytes], HttpResponse | Coroutine[Any, Any, HttpResponse]]
+    layers: list[Callable[[HeaderFields], HeaderFields]] = field(default_factory=list)
     request_id: Callable[[], tuple[bytes, bytes]] | None = None
-    _lines: bytes = b""
+    _lines: dict[str, bytes] = field(default_factory=dict)
 
-    def message(self, default_lines: bytes, content: bytes) -> bytes:
-        """Return the whole response; its headers come in the same order as on the usual way."""
-        lines = self._lines
-        if not lines:
-            self._lines = lines = header_lines(self.fields)
-        id_ = b"%s: %s\r\n" % self.request_id() if self.request_id is not None else b""
-        length = len(content)
-        return b"%s%scontent-length: %d\r\n%s%s\r\n%s" % (status_line(200), default_lines, length, lines, id_, content)
+    def message(self, response: HttpResponse, first_lines: bytes, last_lines: bytes) -> bytes:
+        """Return the whole response, between the connection's own headers; all come in the order of the usual way."""
+        lines = None if response.headers else self._lines.get(response.media_type)
+        if lines is None:
+            fields = response.fields
+            for layer in self.layers:
+                fields = layer(fields)
+            lines = header_lines(fields)
+            if not response.headers:
+                self._lines[response.media_type] = lines
+        start, body = status_line(response.status), response.body
+        return b"%s%scontent-length: %d\r\n%s%s\r\n%s" % (start, first_lines, len(body), lines, last_lines, body)
 
 
 def prepare(app: Any, request: HttpRequest) -> Prepared | None:

@@ -4,8 +4,9 @@ Messages are framed in one place (`httpserver/framing.py`), and read one at a ti
 Whatever a connection waits for, a head, a body, the reading of its response, or its end, it is closed if that takes too
 long (`httpserver/timeouts.py`).
 
-A request is answered by the application in a task (`httpserver/exchange.py`), or at once where it is here as a whole
-and its response is stored (`httpserver/fast_path.py`).
+A request that is here as a whole takes the fast path where the application has one (`httpserver/fast_path.py`): it is
+answered at once if its response is stored, else in a task. All others are answered in a task by ASGI's messages
+(`httpserver/exchange.py`).
 
 The end of what a client sends may be the end of its side alone (half-close), so its request is still answered, for
 `half_close_seconds` at most. Interim responses meanwhile tell a client that waits from one that has gone: the system of
@@ -16,7 +17,7 @@ Of uvicorn this knows how a protocol is made, `shutdown`, and of its state `conn
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextvars import Context
 from functools import partial
 from typing import Any
@@ -27,14 +28,14 @@ from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
 from uvicorn.server import ServerState
 
 from httpserver.connection import DEFAULT_LIMITS, ConnectionLimits, State
-from httpserver.envelope import CLOSE, refusal_message, request_id
-from httpserver.exchange import Exchange
-from httpserver.fast_path import prepare
+from httpserver.envelope import refusal_message, request_id
+from httpserver.exchange import CONTINUE, Exchange
+from httpserver.fast_path import Prepared, prepare
 from httpserver.framing import RequestHead
-from httpserver.http_errors import HTTPError
+from httpserver.http_errors import HTTPError, internal_error
 from httpserver.request import Headers, HttpRequest
 from httpserver.request_reader import RequestReader
-from httpserver.response import HeaderFields, header_lines
+from httpserver.response import CLOSE, HeaderFields, HttpResponse, header_lines
 
 OnRefusal = Callable[[Headers | None, HTTPError], None]
 
@@ -95,8 +96,11 @@ class HTTPConnection(RequestReader):
 
     def _probe(self) -> None:
         """See whether the client waits or has gone: its system resets the connection when bytes come for nobody."""
-        if self._state is State.ANSWERING and self._exchange is not None:
-            self._exchange.probe()
+        if self._state is State.ANSWERING:
+            if self._exchange is not None:
+                self._exchange.probe()
+            else:
+                self.write(CONTINUE)
             self._loop.call_later(self._limits.probe_seconds, self._probe)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -115,32 +119,65 @@ class HTTPConnection(RequestReader):
     # Requests
 
     def _start(self, head: RequestHead, body: bytes, *, is_whole: bool) -> None:
-        self._exchange = Exchange(self, head, self._app_state, body, is_whole=is_whole)
-        self._task = task = self._loop.create_task(self._exchange.run(self._app))
+        prepared = response = None
+        if is_whole and head.keep_alive:
+            try:
+                prepared = self._prepared(head)
+                response = None if prepared is None else prepared.respond(body)
+            except Exception:  # the usual way meets it too, and says what is wrong
+                response = None
+        if prepared is None or response is None:
+            self._exchange = Exchange(self, head, self._app_state, body, is_whole=is_whole)
+            self._work(self._exchange.run(self._app))
+            return
+        id_ = None if prepared.request_id is None else prepared.request_id()
+        if isinstance(response, HttpResponse):
+            self._respond(prepared, response, id_)
+        else:
+            self._work(self._respond_later(prepared, response, id_))
+
+    def _prepared(self, head: RequestHead) -> Prepared | None:
+        """Return what the application has prepared for requests with this head."""
+        if not head.is_prepared:
+            head.is_prepared = True
+            request = HttpRequest(head.method, head.headers, self.server, head.query_string, path=head.path)
+            head.prepared = prepare(self._app, request)
+        return head.prepared
+
+    def _work(self, work: Coroutine[Any, Any, None]) -> None:
+        self._task = task = self._loop.create_task(work)
         self.state.tasks.add(task)
         task.add_done_callback(self.state.tasks.discard)
 
-    def _respond_at_once(self, head: RequestHead, body: bytes) -> bool:
-        """Respond from what the application has stored; return whether it had."""
-        default_fields = self.state.default_headers
-        if not head.keep_alive or self.is_ending or CLOSE in default_fields:
-            return False
+    async def _respond_later(
+        self, prepared: Prepared, work: Coroutine[Any, Any, HttpResponse], id_: tuple[bytes, bytes] | None
+    ) -> None:
+        if self._state is not State.ANSWERING:
+            work.close()  # the client went before this began
+            return
+        if id_ is not None:
+            correlation_id.set(id_[1].decode())
         try:
-            if not head.is_prepared:
-                head.is_prepared = True
-                request = HttpRequest(head.method, head.headers, self.server, head.query_string, path=head.path)
-                head.prepared = prepare(self._app, request)
-            prepared = head.prepared
-            content = None if prepared is None else prepared.content(body)
-        except Exception:
-            return False  # the usual way meets it too, and says what is wrong
-        if prepared is None or content is None:
-            return False
+            self._respond(prepared, await work, id_)
+        except Exception as error:
+            self._respond(prepared, internal_error(error), id_)
+        except BaseException:  # cancelled: the client has gone, or the server must end now
+            self.abort()
+            raise
+
+    def _respond(self, prepared: Prepared, response: HttpResponse, id_: tuple[bytes, bytes] | None) -> None:
+        """Write a response of the fast path, if its client is still there."""
+        if self._state is not State.ANSWERING:
+            return
+        default_fields = self.state.default_headers
         if default_fields is not self._default_fields:  # uvicorn makes new ones each second
             self._default_fields, self._default_lines = default_fields, header_lines(default_fields)
-        self.write(prepared.message(self._default_lines, content))
-        self.responded(closes=False)
-        return True
+        last_lines = b"" if id_ is None else b"%s: %s\r\n" % id_
+        says_close = response.closes or CLOSE in default_fields
+        if self.is_ending and not says_close:
+            last_lines += header_lines([CLOSE])
+        self.write(prepared.message(response, self._default_lines, last_lines))
+        self.responded(closes=says_close or self.is_ending)
 
     def responded(self, *, closes: bool) -> None:
         """Go on to the next request, or to the end of the connection (an exchange, when its response is written)."""

@@ -28,10 +28,6 @@ class RequestReader(Connection):
         self._has_begun = False
         self._is_advancing = False
 
-    def _respond_at_once(self, head: RequestHead, body: bytes) -> bool:
-        """Respond to a whole request if its response is there; return whether it was."""
-        raise NotImplementedError  # `protocol.HTTPConnection` does it: reading knows no application
-
     def _start(self, head: RequestHead, body: bytes, *, is_whole: bool) -> None:
         """Start the answer to a request, of whose body this much has come."""
         raise NotImplementedError  # `protocol.HTTPConnection` does it: reading knows no application
@@ -114,8 +110,6 @@ class RequestReader(Connection):
         length, buffer = head.length, self._buffer
         if length is not None and length <= len(buffer):
             body, is_whole = buffer.take(length), True
-            if self._respond_at_once(head, body):
-                return
         else:
             self._body = Body(length, MAX_HEAD_BYTES + 5 * self._limits.max_body_bytes)
             body, is_whole = buffer.take_body(self._body), self._body.is_complete

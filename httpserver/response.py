@@ -14,6 +14,7 @@ JSON = "application/json"
 
 HeaderFields = list[tuple[bytes, bytes]]
 
+CLOSE = (b"connection", b"close")
 
 _VARYING = frozenset({b"content-length", b"date", b"x-request-id"})
 """The headers whose values hardly ever come again."""
@@ -55,11 +56,20 @@ class HttpResponse:
     media_type: str = JSON
     headers: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def fields(self) -> HeaderFields:
+        """Its headers but its length."""
+        own = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in self.headers.items()]
+        return [*content_fields(self.media_type), *own]
+
+    @property
+    def closes(self) -> bool:
+        """Whether it is the last on its connection."""
+        return self.headers.get("Connection", "").lower() == "close"
+
     async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
         """Send it (ASGI)."""
-        headers = [(b"content-length", b"%d" % len(self.body)), *content_fields(self.media_type)]
-        for name, value in self.headers.items():
-            headers.append((name.lower().encode("latin-1"), value.encode("latin-1")))
+        headers = [(b"content-length", b"%d" % len(self.body)), *self.fields]
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
         await send({"type": "http.response.body", "body": self.body})
 

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import uvicorn
 
-from httpserver.envelope import CLOSE
+from httpserver.response import CLOSE
 
 ACCEPTED_AT_ONCE = 8
 """New connections that are accepted in one turn of the loop."""

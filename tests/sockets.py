@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -18,7 +18,7 @@ from httpserver.exchange import CONTINUE
 from httpserver.fast_path import Prepared, result_at_once
 from httpserver.protocol import protocol
 from httpserver.request import HttpRequest
-from httpserver.response import HttpResponse, content_fields
+from httpserver.response import HttpResponse
 from tests.harness import Graph
 from web.endpoint import GraphQLEndpoint, RequestPolicy
 
@@ -230,28 +230,33 @@ class Stub:
 
 
 class FastStub(Stub):
-    """A stub that has its responses stored, but for bodies that make it wait; `at_once` has the others."""
+    """A stub on the fast path. It has its responses stored, but for bodies that make it wait.
+
+    `at_once` has the bodies that were answered from the store, `later` those that the fast path answered in a task.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.at_once: list[bytes] = []
+        self.later: list[bytes] = []
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         await super().__call__(scope, receive, send)
 
     def prepare(self, request: HttpRequest) -> Prepared | None:
-        def content(body: bytes) -> bytes | None:
+        def respond(body: bytes) -> HttpResponse | Coroutine[Any, Any, HttpResponse]:
+            self.bodies.append(body)
             if not body or body.startswith((b"wait", b"turn", b"fatal")) or b"large" in body:
-                return None
+                self.later.append(body)
+                return self._work(request, body)
+            self.at_once.append(body)
             response = result_at_once(self._work(request, body))
             assert response is not None
-            self.bodies.append(body)
-            self.at_once.append(body)
-            return response.body
+            return response
 
         if (request.method, request.path, request.query_string) != ("POST", "/graphql", b""):
             return None
-        return Prepared(content, [*content_fields("application/json")])
+        return Prepared(respond)
 
 
 class Fatal(BaseException):

@@ -19,7 +19,8 @@ import pytest
 import pytest_asyncio
 from starlette.middleware import Middleware
 
-from httpserver.fast_path import Prepared
+from httpserver.framing import RequestHead
+from httpserver.protocol import HTTPConnection
 from httpserver.request import Headers, HttpRequest
 from simulator import Simulator
 from tests.credentials import line
@@ -71,15 +72,16 @@ async def graphs() -> AsyncIterator[dict[str, tuple[Graph, Served]]]:
 
 @contextmanager
 def counted() -> Iterator[list[bytes]]:
-    """List the bodies of the responses that take the fast path."""
+    """List the bodies of the responses that take the fast path, but for those that had to be made."""
     found: list[bytes] = []
-    usual = Prepared.message
+    usual = HTTPConnection._start
 
-    def message(prepared: Prepared, default_lines: bytes, content: bytes) -> bytes:
-        found.append(content)
-        return usual(prepared, default_lines, content)
+    def start(connection: Any, head: RequestHead, body: bytes, *, is_whole: bool) -> None:
+        usual(connection, head, body, is_whole=is_whole)
+        if connection._task is None:
+            found.append(body)
 
-    with patch.object(Prepared, "message", message):
+    with patch.object(HTTPConnection, "_start", start):
         yield found
 
 

@@ -11,6 +11,7 @@ from httpserver.envelope import Envelope
 from httpserver.fast_path import Prepared, prepare, result_at_once
 from httpserver.framing import MAX_HEADERS
 from httpserver.request import Headers, HttpRequest
+from httpserver.response import HttpResponse
 from tests import loops, sockets
 from tests.sockets import CHUNKED, DATE, LONG, Client, FastStub, Served, Stub, connections, post, same, serving
 
@@ -35,6 +36,7 @@ USUAL = {
     "blank lines in a body": post(b"\r\n\r\n"),
     "Latin-1 in a header": post(b"{}", b"X-Name: \xe9\xff"),
     "100 headers": post(b"{}", *(b"x%d: y" % number for number in range(97))),
+    "chunks that are all here": CHUNKED,
 }
 
 
@@ -64,12 +66,10 @@ async def test_the_fast_path_makes_no_task_and_counts_its_responses(
 
 @pytest.mark.parametrize(
     "request_",
-    [post(b"{}", b"Connection: close"), post().replace(b"HTTP/1.1", b"HTTP/1.0"), CHUNKED],
-    ids=["Connection: close", "HTTP/1.0", "chunks"],
+    [post(b"{}", b"Connection: close"), post().replace(b"HTTP/1.1", b"HTTP/1.0")],
+    ids=["Connection: close", "HTTP/1.0"],
 )
-async def test_what_ends_a_connection_or_comes_in_chunks_takes_the_usual_way(
-    stub: FastStub, client: Client, request_: bytes
-) -> None:
+async def test_what_ends_a_connection_takes_the_usual_way(stub: FastStub, client: Client, request_: bytes) -> None:
     await client.ask(request_)
     assert (stub.bodies, stub.at_once) == ([b"{}"], [])
 
@@ -79,12 +79,55 @@ async def test_a_body_that_comes_later_takes_the_usual_way(stub: FastStub, clien
     assert (stub.bodies, stub.at_once) == ([b"{}"], [])
 
 
-async def test_while_the_server_drains_responses_take_the_usual_way(
-    stub: FastStub, served: Served, client: Client
+@pytest.mark.parametrize("body", [b"{}", b"turn"])
+async def test_while_the_server_drains_each_response_is_the_last_of_its_connection(
+    served: Served, client: Client, body: bytes
 ) -> None:
     served.state.default_headers = [DATE, (b"connection", b"close")]
-    assert b"\r\nconnection: close\r\n" in await client.ask(post())
-    assert stub.at_once == []
+    assert (await client.ask(post(body))).count(b"\r\nconnection: close\r\n") == 1
+    assert await client.is_closed()
+
+
+async def test_a_response_that_is_not_stored_is_made_in_a_task_that_ends_with_it(
+    stub: FastStub, served: Served, client: Client
+) -> None:
+    answer = asyncio.create_task(client.ask(post(b"wait")))
+    await served.settle()
+    assert len(served.state.tasks) == 1
+    stub.gate.set()
+    assert (await answer).startswith(b"HTTP/1.1 200 OK\r\n")
+    await served.settle()
+    assert (stub.later, stub.at_once, list(served.state.tasks)) == ([b"wait"], [], [])
+
+
+async def test_a_response_that_says_so_is_the_last_of_its_connection(served: Served, client: Client) -> None:
+    class Closing(FastStub):
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            await super().__call__(scope, receive, send)
+
+        def prepare(self, request: HttpRequest) -> Prepared | None:
+            return Prepared(lambda _: HttpResponse(b"{}", 413, headers={"Connection": "close"}))
+
+    async with serving(Closing()) as served, served.client() as client:
+        assert (await client.ask(post())).count(b"\r\nconnection: close\r\n") == 1
+        assert await client.is_closed()
+
+
+async def test_work_that_fails_is_answered_for(caplog: pytest.LogCaptureFixture) -> None:
+    class Failing(FastStub):
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            await super().__call__(scope, receive, send)
+
+        def prepare(self, request: HttpRequest) -> Prepared | None:
+            async def fail() -> HttpResponse:
+                raise ValueError
+
+            return Prepared(lambda _: fail())
+
+    async with serving(Failing()) as served, served.client() as client:
+        assert (await client.ask(post())).startswith(b"HTTP/1.1 500 ")
+        assert (await client.ask(post())).startswith(b"HTTP/1.1 500 ")
+    assert "A request failed" in caplog.text
 
 
 async def test_what_fails_on_the_fast_path_takes_the_usual_way() -> None:
@@ -93,7 +136,7 @@ async def test_what_fails_on_the_fast_path_takes_the_usual_way() -> None:
             await super().__call__(scope, receive, send)
 
         def prepare(self, request: HttpRequest) -> Prepared | None:
-            return Prepared(lambda _: 1 // 0, [])  # type: ignore[arg-type, return-value] # it fails
+            return Prepared(lambda _: 1 // 0)  # type: ignore[arg-type, return-value] # it fails
 
     stub = Failing()
     async with serving(stub) as served, served.client() as client:

@@ -18,7 +18,7 @@ from httpserver.disconnect import ClientDisconnected, cancel_on_disconnect
 from httpserver.fast_path import Prepared, prepare, result_at_once
 from httpserver.http_errors import HTTPError, internal_error
 from httpserver.request import HttpRequest
-from httpserver.response import JSON, HttpResponse, content_fields, dumps
+from httpserver.response import JSON, HttpResponse, dumps
 from web.access_log import ACCESS_NOTE
 from web.auth.callers import Caller
 from web.auth.csrf import check_cross_site
@@ -116,7 +116,7 @@ class GraphQLEndpoint:
         await response(scope, receive, send)
 
     def prepare(self, request: HttpRequest) -> Prepared | None:
-        """Prepare what is stored (`httpserver/fast_path.py`)."""
+        """Prepare responses on the fast path (`httpserver/fast_path.py`)."""
         if request.method not in ("GET", "POST") or self._is_for_page(request):
             return None
         try:
@@ -125,28 +125,40 @@ class GraphQLEndpoint:
                 request.headers.memoized(check_content)
         except HTTPError:
             return None
-        return Prepared(partial(self._stored, request), [*content_fields(type_)])
+        return Prepared(partial(self._respond_to_whole, request, type_))
 
-    def _stored(self, request: HttpRequest, body: bytes) -> bytes | None:
-        """Return the stored response to a request with this body; None where there is none, or it takes longer."""
-        if not len(self.response_cache):
-            return None
-        request = HttpRequest(request.method, request.headers, request.server, request.query_string, body)
-        caller = result_at_once(self._policy.admit(request, METHODS))
-        return None if caller is None else self.response_cache.find(request, caller)
+    def _respond_to_whole(
+        self, head: HttpRequest, type_: str, body: bytes
+    ) -> HttpResponse | Coroutine[Any, Any, HttpResponse]:
+        """Return the response to a request with this body where it is stored, else the work that makes it."""
+        request = HttpRequest(head.method, head.headers, head.server, head.query_string, body)
+        try:
+            caller = result_at_once(self._policy.admit(request, METHODS))
+        except HTTPError as error:
+            return self._refused(request, error, type_)
+        if caller is None or len(body) > self._policy.max_body_bytes:
+            return self.respond(request)
+        stored = self.response_cache.find(request, caller)
+        return self.respond(request, caller) if stored is None else HttpResponse(stored, 200, type_)
+
+    async def _refused(self, request: HttpRequest, error: HTTPError, type_: str) -> HttpResponse:
+        self._policy.refusals.add(request.headers, error)
+        return error.response(type_)
 
     def _is_for_page(self, request: HttpRequest) -> bool:
         return self._page is not None and request.method in ("GET", "HEAD") and wants_page(request.headers)
 
-    async def respond(self, request: HttpRequest) -> HttpResponse:
-        """Return the response to a request that is none for the page."""
+    async def respond(self, request: HttpRequest, caller: Caller | None = None) -> HttpResponse:
+        """Return the response to a request that is none for the page.
+
+        `caller` is given where it has been admitted already, the body is there, and no response to it is stored.
+        """
         type_ = JSON
         try:
             type_ = request.headers.memoized(response_type)
-            return await self._respond(request, type_)
+            return await (self._respond(request, type_) if caller is None else self._execute(request, caller, type_))
         except HTTPError as error:
-            self._policy.refusals.add(request.headers, error)
-            return error.response(type_)
+            return await self._refused(request, error, type_)
         except ClientDisconnected:
             return HttpResponse(b"", 499)  # reaches nobody: nginx's status for it, for whatever counts answers
         except Exception as error:
@@ -155,7 +167,6 @@ class GraphQLEndpoint:
     async def _respond(self, request: HttpRequest, type_: str) -> HttpResponse:
         policy = self._policy
         caller = await policy.admit(request, METHODS)
-        note = ACCESS_NOTE.get()
         if request.method == "POST":
             await read_body(
                 request,
@@ -164,17 +175,21 @@ class GraphQLEndpoint:
                 uploads=policy.uploads,
             )
         stored = self.response_cache.find(request, caller)
-        if stored is not None:
-            if note is not None:
-                note.operation, note.is_stored = self.response_cache.operation_name(request, caller), True
-            return HttpResponse(stored, 200, type_)
+        if stored is None:
+            return await self._execute(request, caller, type_)
+        if (note := ACCESS_NOTE.get()) is not None:
+            note.operation, note.is_stored = self.response_cache.operation_name(request, caller), True
+        return HttpResponse(stored, 200, type_)
+
+    async def _execute(self, request: HttpRequest, caller: Caller, type_: str) -> HttpResponse:
+        policy = self._policy
         params = policy.documents.find(read_parameters(request, caller))
         with policy.concurrency_limit:
             working = self._answer(params)
             if request.receive is not None and not request.is_cancelled_by_server:
                 working = cancel_on_disconnect(request.receive, working)
             reply = await working
-        if note is not None:
+        if (note := ACCESS_NOTE.get()) is not None:
             note.operation, note.code = reply.operation_name, reply.code
         if not reply.is_request_error:
             policy.documents.register(params)

@@ -7,6 +7,7 @@ a page of another origin (a preflight); what it then must know is said here, and
 import logging
 import re
 from collections.abc import Container
+from functools import partial
 
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
@@ -98,7 +99,7 @@ class Cors(CORSMiddleware):
         """Do the same on the fast path."""
         prepared = None if _is_preflight(request.method, request.headers) else prepare(self.app, request)
         if prepared is not None and (origin := self._reader(request.headers)) is not None:
-            prepared.fields = self._readable(prepared.fields, origin)
+            prepared.layers.append(partial(self._readable, origin=origin))
         return prepared
 
     def preflight_response(self, request_headers: Headers) -> Response:
