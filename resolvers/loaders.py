@@ -5,11 +5,9 @@ They remember only within one request. A loader kept longer would be a cache of 
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from functools import partial
 from weakref import ref
 
-import aiodataloader
-
+from resolvers.dataloader import DataLoader
 from resolvers.errors import SourceNotConfigured, UpstreamUnavailable
 from resolvers.fetching.record_cache import Entry
 from resolvers.fetching.scheduler import Scheduler
@@ -19,29 +17,41 @@ from resolvers.source import Outcome, Record, Source
 Future = asyncio.Future[Outcome]
 
 
-class _SourceLoader:
+class _SourceLoader(DataLoader[str, Outcome]):
     """What one request knows of a source's records: from the record cache, or the future of one that is fetched."""
 
-    __slots__ = ("dataloader", "known", "scheduler")
+    __slots__ = ("_operation", "known", "scheduler")
 
-    def __init__(self, scheduler: Scheduler) -> None:
+    def __init__(self, scheduler: Scheduler, operation: UpstreamContext) -> None:
+        super().__init__(operation.loop)
         self.scheduler = scheduler
         self.known: dict[str, Entry | Future] = {}
-        self.dataloader: aiodataloader.DataLoader[str, Outcome] | None = None
+        self._operation = operation
+
+    async def load_batch(self, keys: list[str]) -> list[Outcome]:
+        """Return one outcome for each id."""
+        try:
+            if self.is_closed:
+                raise asyncio.CancelledError
+            return await self.scheduler.fetch_many(keys, self._operation)
+        except asyncio.CancelledError:  # an outcome like any other for whoever still waits
+            return [UpstreamUnavailable(self.scheduler.source, detail="the fetch was cancelled")] * len(keys)
+
+    def request(self, source_id: str) -> Outcome | Future:
+        """Return the record if it is cached, or the future that will have it; all who request the id share it."""
+        found = self.known.get(source_id)
+        if found is None:
+            found = self.known[source_id] = self.scheduler.cached(source_id, self._operation) or self.load(source_id)
+        return found.record if isinstance(found, Entry) else found
 
 
 class Loaders:
-    """The records of one request, a DataLoader for each source; made inside the running loop.
-
-    When a batch leaves is aiodataloader's doing alone: when all that can run has requested what it wants.
-    """
+    """The records of one request, a DataLoader for each source; made inside the running loop."""
 
     def __init__(self, schedulers: Mapping[str, Scheduler], operation: UpstreamContext) -> None:
         self._schedulers = schedulers
         self._operation = operation
         self._sources: dict[str, _SourceLoader] = {}
-        self._batches: set[asyncio.Task[object]] = set()
-        self._is_closed = False
 
     async def load(self, source: Source, source_id: str) -> Outcome:
         """Return the record with this canonical id, None where there is none; raises a `ResolverError`.
@@ -60,7 +70,7 @@ class Loaders:
 
         Raises `SourceNotConfigured`.
         """
-        return self._request(self._sources.get(source.name) or self._open(source), source_id)
+        return (self._sources.get(source.name) or self._open(source)).request(source_id)
 
     async def load_customer(self, source: Source, customer_id: str) -> Outcome:
         """Return a customer of a source's records, None where there is none; raises a `ResolverError`."""
@@ -70,23 +80,14 @@ class Loaders:
             scheduler = self._schedulers[source.name].customers if source.name in self._schedulers else None
             if scheduler is None:
                 raise SourceNotConfigured(source.name)
-            mine = self._sources[name] = _SourceLoader(scheduler)
-        found = self._request(mine, customer_id)
+            mine = self._sources[name] = _SourceLoader(scheduler, self._operation)
+        found = mine.request(customer_id)
         return await asyncio.shield(found) if isinstance(found, asyncio.Future) else found
 
     def join(self, source: Source, source_id: str, record: Record, joined: Record) -> None:
         """Have the record cache keep a record with its customer in place of the same one without."""
         if source.name in self._schedulers:
             self._schedulers[source.name].join(source_id, record, joined)
-
-    def _request(self, mine: _SourceLoader, source_id: str) -> Outcome | Future:
-        found = mine.known.get(source_id)
-        if found is None:
-            found = mine.scheduler.cached(source_id, self._operation)
-            if found is None:
-                found = (mine.dataloader or self._open_dataloader(mine)).load(source_id)
-            mine.known[source_id] = found
-        return found.record if isinstance(found, Entry) else found
 
     def age_seconds(self, source: str, source_id: str) -> float:
         """Return how old a record is that was loaded: 0 if it was fetched for this request, and is not cached."""
@@ -97,12 +98,8 @@ class Loaders:
         scheduler = self._schedulers.get(source.name)
         if scheduler is None:
             raise SourceNotConfigured(source.name)
-        mine = self._sources[source.name] = _SourceLoader(scheduler)
+        mine = self._sources[source.name] = _SourceLoader(scheduler, self._operation)
         return mine
-
-    def _open_dataloader(self, mine: _SourceLoader) -> aiodataloader.DataLoader[str, Outcome]:
-        mine.dataloader = aiodataloader.DataLoader(partial(self._fetch, mine), cache=False, loop=self._operation.loop)
-        return mine.dataloader
 
     def validator(self) -> "CachedRecords | None":
         """Return a validator of all records that were requested; None if any of them had to be fetched."""
@@ -116,32 +113,8 @@ class Loaders:
 
     def close(self) -> None:
         """Give up what is still being fetched: the request is over, or its client has gone."""
-        self._is_closed = True
-        for batch in self._batches:
-            batch.cancel()
         for mine in self._sources.values():
-            mine.dataloader = None  # which knows this, in a cycle that only a garbage collection would find
-
-    async def _fetch(self, mine: _SourceLoader, ids: list[str]) -> list[Outcome]:
-        scheduler = mine.scheduler
-        batch = asyncio.current_task(self._operation.loop)
-        assert batch
-        self._batches.add(batch)
-        try:
-            if self._is_closed:
-                raise asyncio.CancelledError
-            outcomes = await scheduler.fetch_many(ids, self._operation)
-        except asyncio.CancelledError:
-            # aiodataloader catches only Exception: uncaught here, every caller would wait for ever.
-            outcomes = [UpstreamUnavailable(scheduler.source, detail="the fetch was cancelled")] * len(ids)
-        finally:
-            self._batches.discard(batch)
-        for source_id, outcome in zip(ids, outcomes, strict=True):
-            if isinstance(outcome, Exception):
-                future = mine.known[source_id]
-                assert isinstance(future, asyncio.Future)
-                future.add_done_callback(_mark_as_seen)
-        return outcomes
+            mine.close()
 
 
 class CachedRecords:
@@ -158,9 +131,3 @@ class CachedRecords:
     def __call__(self) -> bool:
         """Return whether all of them are fresh entries of the cache now."""
         return all(scheduler.holds(entries) for scheduler, entries in self._records)
-
-
-def _mark_as_seen(future: Future) -> None:
-    """Those who would have raised an exception may have been cancelled; asyncio shall not log it."""
-    if not future.cancelled():
-        future.exception()
