@@ -52,7 +52,8 @@ class LRU(Generic[K, V]):
 
     def put(self, key: K, value: V) -> None:
         """Store a value as the most recently used, in place of what the key had; evict what no longer fits."""
-        self.remove(key)
+        if key in self._values:
+            self.remove(key)
         self._values[key] = value
         if self._size_of is not None:
             self._sizes[key] = size = self._size_of(key, value)

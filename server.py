@@ -146,11 +146,6 @@ def create_app(
 
     operations = Operations(settings, engine, ExportArguments(schema), schedulers, counts)
 
-    def report(event: Event) -> None:
-        log_events(event)
-        if counts is not None:
-            counts.on_event(event)
-
     @asynccontextmanager
     async def lifespan(_: object) -> AsyncIterator[None]:
         on_new_secret: list[Reaction] = [(settings.security.general, security.begin_anew)]
@@ -184,7 +179,7 @@ def create_app(
                         given,
                         session,
                         settings.transport,
-                        report,
+                        log_events if counts is None else partial(_report, counts),
                         clock=clock,
                         tracer=operations.tracer,
                         shared_limits=shared,
@@ -277,6 +272,11 @@ def create_app(
     app.state.on_refusal = security.security.refusals.add_unseen
     app.state.server_state = None
     return app
+
+
+def _report(counts: "Counts", event: Event) -> None:
+    log_events(event)
+    counts.on_event(event)
 
 
 def _open_counts() -> "Counts":

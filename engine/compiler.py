@@ -15,7 +15,6 @@ located error for each record that failed) are compared with it by `tests/test_e
 
 from asyncio import Future, Task
 from collections.abc import Sequence
-from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -248,8 +247,10 @@ async def _wait_for(requested: list[list[Found]]) -> None:
         for outcome in outcomes:
             # One by one: those of a source come together, so that only the first one has to be awaited.
             if not outcome.done():
-                with suppress(Exception):  # `complete` puts it at its place in the answer
+                try:
                     await outcome
+                except Exception:  # noqa: S112 - `complete` puts it at its place in the answer
+                    continue
     except BaseException:
         for outcome in outcomes:
             if isinstance(outcome, Task):

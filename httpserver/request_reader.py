@@ -103,7 +103,7 @@ class RequestReader(Connection):
         except HTTPError as error:
             self._refuse(error)
             return False
-        return True
+        return self._state is State.READING or bool(self._buffer)
 
     def _read_body(self, head: RequestHead) -> None:
         """Have a request answered with what has come of its body; raises `HTTPError` where that cannot be read."""

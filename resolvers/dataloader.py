@@ -53,7 +53,7 @@ class DataLoader(Generic[K, V]):
         except Exception as error:
             outcomes = [error] * len(waiting)
         finally:
-            self._batches.discard(asyncio.current_task(self._loop))  # type: ignore[arg-type] # there is one
+            self._batches.discard(asyncio.current_task(self._loop))
             for (_, future), outcome in zip(waiting, outcomes, strict=False):
                 _settle(future, outcome)
             for _, future in waiting[len(outcomes) :]:  # given up: whoever waits must not do so for ever

@@ -17,10 +17,8 @@ class RecordingPermit:
     def on_sent(self) -> None:
         self.calls.append("sent")
 
-    def release_slot(self) -> None:
-        self.calls.append("slot released")
-
-    def release(self, verdict: Verdict, *, weight: int = 1) -> None:
+    def release(self, verdict: Verdict, *, weight: int = 1, is_whole: bool = False) -> None:
+        self.calls += ["slot released"] if is_whole else []
         self.calls.append((verdict, weight))
 
 

@@ -1,7 +1,7 @@
 """`resolvers.fetching.dispatcher`: that whoever waits has an outcome, whatever becomes of a fetch, and that no
 permit is lost.
 
-`resolvers.fetching.batch` makes the fetch of some ids, `resolvers.fetching.upstream_context` is what it is paid from.
+`resolvers.fetching.upstream_context` is what a fetch is paid from.
 """
 
 import asyncio

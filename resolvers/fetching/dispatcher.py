@@ -9,13 +9,16 @@ from collections.abc import Callable, Iterable
 from contextvars import Context
 
 from resolvers.errors import UpstreamError, UpstreamUnavailable
-from resolvers.fetching.batch import Batch, begin, end
 from resolvers.fetching.fair_queue import FairQueue, KeyRequest
 from resolvers.fetching.served import serve
 from resolvers.fetching.upstream_context import Permit, SharedFetch, UpstreamContext
 from resolvers.resilience.circuit_breaker import Verdict
 from resolvers.source import Client, Outcome
-from resolvers.telemetry import NotSent
+from resolvers.telemetry import BatchSent, NotSent
+from resolvers.tracing import Span
+
+Batch = list[KeyRequest]
+"""Ids that one request is sent for."""
 
 
 class Dispatcher:
@@ -124,11 +127,29 @@ class Dispatcher:
         if not batch:
             permit.release(Verdict.NONE)
             return
-        shared_fetch = begin(batch, permit, self._transport)
+        shared_fetch = self._shared(batch, permit)
         context = Context()
         context.run(serve, shared_fetch)
         task = shared_fetch.loop.create_task(self._fetch(shared_fetch, batch), context=context)
         self._running[shared_fetch] = task, batch
+
+    def _shared(self, batch: Batch, permit: Permit) -> SharedFetch:
+        """Return the fetch of a batch. Its request counts for the owner of the first id; the others have joined it."""
+        first, source = batch[0], self._transport.source
+        owner, queued_at = first.owner, first.queued_at
+        is_alone = len(batch) == 1
+        contexts = first.contexts if is_alone else lambda: {w.operation for one in batch for w in one.waiters}
+        shared_fetch = first.shared_fetch = SharedFetch(contexts, owner=owner, permit=permit)
+        for one in batch[1:]:
+            one.shared_fetch = shared_fetch
+            queued_at = min(queued_at, one.queued_at)
+            if one.owner is not owner:
+                one.owner.usage(source).joined += 1
+        if self._transport.tracer is not None:
+            shared_fetch.span = self._transport.tracer.batch(source, len(batch), owner.span)
+        waited_seconds = max(0.0, shared_fetch.started_at - queued_at)
+        self._transport.telemetry(BatchSent(source, len(batch), len(contexts()), waited_seconds))
+        return shared_fetch
 
     async def _fetch(self, shared_fetch: SharedFetch, batch: Batch) -> None:
         outcomes: list[Outcome] | Exception
@@ -139,7 +160,9 @@ class Dispatcher:
         except Exception as error:
             outcomes = error
         self._running.pop(shared_fetch, None)
-        end(batch, shared_fetch, outcomes)
+        shared_fetch.release_permit()
+        if shared_fetch.span is not None:
+            _end_span(shared_fetch.span, batch, shared_fetch, outcomes)
         if not isinstance(outcomes, Exception):
             try:
                 self._on_done(batch, outcomes)
@@ -149,3 +172,13 @@ class Dispatcher:
             outcomes = RuntimeError("StopIteration")  # as a coroutine makes of it, because no future takes one
         if isinstance(outcomes, Exception):
             self._on_error(batch, outcomes)
+
+
+def _end_span(span: Span, batch: Batch, shared_fetch: SharedFetch, outcomes: list[Outcome] | Exception) -> None:
+    """End the span of a fetch, linked to all operations that waited or own a part of it."""
+    for operation in {one.owner for one in batch}.union(shared_fetch.waiters()):
+        if operation.span is not None:
+            span.link(operation.span)
+    failures = [outcomes] if isinstance(outcomes, Exception) else [o for o in outcomes if isinstance(o, Exception)]
+    code = next((one.code for one in failures if isinstance(one, UpstreamError)), None)
+    span.end(code=code or (type(failures[0]).__name__ if failures else None))

@@ -6,7 +6,6 @@ Operations take turns, id by id: one that wants a thousand records cannot starve
 import asyncio
 from collections import OrderedDict
 from collections.abc import Collection
-from contextlib import suppress
 from typing import Any, Final
 
 from resolvers.fetching.upstream_context import SharedFetch, UpstreamContext
@@ -31,8 +30,11 @@ class Waiter:
         """Wait until each record that has been joined has an outcome, or the operation's deadline passes."""
         if self.pending:
             self._future = self.operation.loop.create_future()
-            with suppress(TimeoutError), TimeLimit(lambda: self.operation.deadline, self.operation.loop):
-                await self._future
+            try:
+                with TimeLimit(self.operation.deadline, self.operation.loop):
+                    await self._future
+            except TimeoutError:
+                return  # what is pending stays so
 
     def on_outcome(self) -> None:
         """Wait for one record less; wake the operation at the last one."""

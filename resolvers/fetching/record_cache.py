@@ -139,11 +139,9 @@ class RecordCache:
         settings = self._settings
         fresh = settings.cache_missing_seconds if record is None else settings.cache_fresh_seconds
         stale = fresh if record is None else max(fresh, settings.cache_stale_seconds)
-        self._entries.remove(source_id)  # what was known before is no longer true
-        if stale <= 0:
-            return
         size = 300 if record is None else self._size_of(record)
-        if size > settings.cache_max_bytes:
+        if stale <= 0 or size > settings.cache_max_bytes:
+            self._entries.remove(source_id)  # what was known before is no longer true
             return
         self._entries.put(source_id, Entry(record, now, now + fresh, now + stale, size))
         if now >= self._sweep_at:

@@ -105,11 +105,11 @@ class Permit(Protocol):
     def on_sent(self) -> None:
         """Count the request in the ration from now on."""
 
-    def release_slot(self) -> None:
-        """Give the slot to the next request: the whole response is there, and a good one."""
+    def release(self, verdict: Verdict, *, weight: int = 1, is_whole: bool = False) -> None:
+        """Give back what is still held, and record the verdict on the source's health.
 
-    def release(self, verdict: Verdict, *, weight: int = 1) -> None:
-        """Give back what is still held, and record the verdict on the source's health."""
+        `is_whole`: a good response is here as a whole, so that the next request may follow at once.
+        """
 
 
 class SharedFetch:

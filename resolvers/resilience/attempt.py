@@ -94,7 +94,7 @@ class Attempt:
         deadline = self._shared_fetch.now() + self._seconds
         found: Response | TimeoutError | MalformedResponse | ConnectionFailed
         try:
-            with TimeLimit(lambda: deadline, self._shared_fetch.loop):
+            with TimeLimit(deadline, self._shared_fetch.loop):
                 found = await upstream.http_client.send(
                     self._request,
                     max_bytes=upstream.max_bytes,
@@ -124,8 +124,7 @@ class Attempt:
             if isinstance(found, Response):
                 status = found.status
                 body = decipher(source, found)
-                self._permit.release_slot()
-                self._end(status, None, Verdict.GOOD)
+                self._end(status, None, Verdict.GOOD, is_whole=True)
                 return body
             if isinstance(found, MalformedResponse):
                 failure, verdict = UpstreamBadResponse(source, detail=str(found)), Verdict.GOOD
@@ -153,7 +152,9 @@ class Attempt:
         stood_still = perf_counter() - self._started > max(self._seconds, 1.0) * STANDSTILL
         return Verdict.TIMED_OUT if had_time and not stood_still else Verdict.NONE
 
-    def _end(self, status: int | None, failure: UpstreamError | None, verdict: Verdict) -> None:
+    def _end(
+        self, status: int | None, failure: UpstreamError | None, verdict: Verdict, *, is_whole: bool = False
+    ) -> None:
         upstream, request = self._upstream, self._request
         code, detail = (failure.code, failure.detail) if failure else (None, "")
         milliseconds = (perf_counter() - self._started) * 1000
@@ -164,4 +165,5 @@ class Attempt:
             self._span.end(code=code, status=status)
         if self._shared_fetch.is_background and verdict is not Verdict.GOOD:
             verdict = Verdict.NONE  # lists may fail, or take long, where single records do not
-        self._permit.release(verdict, weight=max(self._weight, len(self._shared_fetch.waiters())))
+        weight = max(self._weight, len(self._shared_fetch.waiters()))
+        self._permit.release(verdict, weight=weight, is_whole=is_whole)

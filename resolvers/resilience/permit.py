@@ -38,18 +38,20 @@ class SendPermit:
             self.is_unsent = False
             self._rate_limiter.on_sent()
 
-    def release_slot(self) -> None:
-        """Give the slot to the next request, after a good response."""
-        self._has_slot = False
-        self._concurrency_limiter.release(is_good=True)
+    def release(self, verdict: Verdict, *, weight: int = 1, is_whole: bool = False) -> None:
+        """Give back the slot and the part of the ration that are still held; record the verdict.
 
-    def release(self, verdict: Verdict, *, weight: int = 1) -> None:
-        """Give back the slot and the part of the ration that are still held; record the verdict."""
+        `is_whole`: a good response is here as a whole, so that the next request may follow at once.
+        """
         if self.is_unsent:
             self.is_unsent = False
             self._rate_limiter.release()
         self._circuit_breaker.record(self, verdict, weight=max(weight, 1))
-        if self._has_slot:
-            self._has_slot = False
+        if not self._has_slot:
+            return
+        self._has_slot = False
+        if is_whole:
+            self._concurrency_limiter.release(is_good=True)
+        else:
             # It was aborted: asyncio closes its connection in the next turn, and the next request must come after that.
             asyncio.get_running_loop().call_soon(self._concurrency_limiter.release)

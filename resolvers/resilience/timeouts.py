@@ -13,15 +13,16 @@ socket to an operation that waits for it.
 
 
 class TimeLimit:
-    """`with TimeLimit(when):` raises `TimeoutError` from what is awaited inside when the loop's clock passes `when()`.
+    """`with TimeLimit(when):` raises `TimeoutError` from what is awaited inside when the loop's clock passes `when`.
 
-    As `asyncio.timeout_at` does, but that the moment may be put off while it is waited for; that what has come when it
-    passes may still be read; and in a third of the time, as there is one around each exchange.
+    As `asyncio.timeout_at` does, but that the moment may be put off while it is waited for, where `when` is a function;
+    that what has come when it passes may still be read; and in a third of the time, as there is one around each
+    exchange.
     """
 
     __slots__ = ("_has_expired", "_loop", "_task", "_timer", "_turns", "_when")
 
-    def __init__(self, when: Callable[[], float], loop: asyncio.AbstractEventLoop | None = None) -> None:
+    def __init__(self, when: float | Callable[[], float], loop: asyncio.AbstractEventLoop | None = None) -> None:
         """`loop`: the running one, for those who have it; to look for it is a system call, up to Python 3.11."""
         self._when = when
         self._loop = loop or asyncio.get_running_loop()
@@ -32,7 +33,8 @@ class TimeLimit:
         task = asyncio.current_task(self._loop)
         assert task
         self._task = task
-        self._timer: asyncio.Handle = self._loop.call_at(self._when(), self._on_timer)
+        when = self._when
+        self._timer: asyncio.Handle = self._loop.call_at(when() if callable(when) else when, self._on_timer)
 
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
         self._timer.cancel()
@@ -40,7 +42,7 @@ class TimeLimit:
             raise TimeoutError
 
     def _on_timer(self) -> None:
-        when = self._when()
+        when = self._when() if callable(self._when) else self._when
         if when > self._loop.time():
             self._timer = self._loop.call_at(when, self._on_timer)
         else:
