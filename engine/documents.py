@@ -57,9 +57,10 @@ class Document:
 
     def operation_name(self, given: str | None) -> str | None:
         """Return the name of the operation that would be executed; None where it has none, or it is not clear which."""
-        if self.cost(given) is None:
-            return None
-        return given or (self.parts.name if self.parts else None) or next(iter(self.operations))
+        name = self.parts.name if self.parts else None
+        if name is not None:  # a text has one operation where its name is a parameter
+            return name if given is None or given == name else None
+        return None if self.cost(given) is None else given or next(iter(self.operations))
 
     @property
     def parameters(self) -> Sequence[str]:

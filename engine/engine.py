@@ -79,7 +79,26 @@ class Engine:
             if (cost := document.cost(operation_name)) is not None:  # else execution says which names there are
                 context.access.check_root_fields(cost.root_fields)
                 self._cost_limits.check(cost, variables)
-            result = await self._execute(document, variables, operation_name, context)
+            schema = self._restricted if context.access.is_restricted else self._schema
+            assert schema, "no restricted schema was given"
+            most, compiled = self._limits.max_answer_bytes, document.compiled_document
+            before = compiled.shared.bytes
+            query = compiled.operation(schema, document.operation_key(operation_name))
+            result = None
+            try:
+                if query is not None:
+                    size = AnswerSize(most)
+                    result = await query.execute(variables or {}, context, size, document.text, document.parameters)
+            finally:
+                if compiled.shared.bytes != before:
+                    self._documents.recount(document)
+            if result is None:
+                result = await execute_with_graphql_core(
+                    schema, document.tree, variables, operation_name, context, suggests_names=self._suggests_names
+                )
+                AnswerSize(most).check(result.data)
+            else:
+                self.compiled += 1
             if result.data is None and result.errors and not any(error.path for error in result.errors):
                 return Answer(
                     errors=self._errors.variable_errors(result.errors, variables or {}), is_request_error=True
@@ -89,33 +108,6 @@ class Engine:
             return self.refusal(str(error), error.code)
         extensions = self._extensions(context) if self._extensions else None
         return Answer(data=result.data, errors=errors or None, extensions=extensions or None)
-
-    async def _execute(
-        self, document: Document, variables: dict[str, Any] | None, operation_name: str | None, context: Context
-    ) -> ExecutionResult:
-        schema = self._restricted if context.access.is_restricted else self._schema
-        assert schema, "no restricted schema was given"
-        most = self._limits.max_answer_bytes
-        compiled = document.compiled_document
-        before = compiled.shared.bytes
-        query = compiled.operation(schema, document.operation_key(operation_name))
-        result = None
-        try:
-            if query is not None:
-                result = await query.execute(
-                    variables or {}, context, AnswerSize(most), document.text, document.parameters
-                )
-        finally:
-            if compiled.shared.bytes != before:
-                self._documents.recount(document)
-        if result is None:
-            result = await execute_with_graphql_core(
-                schema, document.tree, variables, operation_name, context, suggests_names=self._suggests_names
-            )
-            AnswerSize(most).check(result.data)
-        else:
-            self.compiled += 1
-        return result
 
 
 async def execute_with_graphql_core(

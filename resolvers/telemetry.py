@@ -90,7 +90,8 @@ def log_events(event: Event) -> None:
     """Log failures and surprises as one warning line each, ordinary calls at debug level."""
     match event:
         case UpstreamCall(code=None) | BatchSent() | NotSent():
-            logger.debug("%s", event)
+            if logger.isEnabledFor(logging.DEBUG):
+                logger.debug("%s", event)
         case UpstreamCall():
             logger.warning(
                 "%s %s failed: %s (%s%s%.0f ms)",

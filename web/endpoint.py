@@ -153,10 +153,22 @@ class GraphQLEndpoint:
 
         `caller` is given where it has been admitted already, the body is there, and no response to it is stored.
         """
-        type_ = JSON
+        type_, policy = JSON, self._policy
         try:
             type_ = request.headers.memoized(response_type)
-            return await (self._respond(request, type_) if caller is None else self._execute(request, caller, type_))
+            if caller is None:
+                caller = await self._admit(request)
+                if (stored := self.response_cache.find(request, caller)) is not None:
+                    if (note := ACCESS_NOTE.get()) is not None:
+                        note.operation, note.is_stored = self.response_cache.operation_name(request, caller), True
+                    return HttpResponse(stored, 200, type_)
+            params = policy.documents.find(read_parameters(request, caller))
+            with policy.concurrency_limit:
+                working = self._answer(params)
+                if request.receive is not None and not request.is_cancelled_by_server:
+                    working = cancel_on_disconnect(request.receive, working)
+                reply = await working
+            return self._response(request, params, reply, type_)
         except HTTPError as error:
             return await self._refused(request, error, type_)
         except ClientDisconnected:
@@ -164,7 +176,8 @@ class GraphQLEndpoint:
         except Exception as error:
             return internal_error(error, type_)
 
-    async def _respond(self, request: HttpRequest, type_: str) -> HttpResponse:
+    async def _admit(self, request: HttpRequest) -> Caller:
+        """Return who calls, when the request's body is there; raises `HTTPError`."""
         policy = self._policy
         caller = await policy.admit(request, METHODS)
         if request.method == "POST":
@@ -174,28 +187,19 @@ class GraphQLEndpoint:
                 timeout_seconds=policy.body_timeout_seconds,
                 uploads=policy.uploads,
             )
-        stored = self.response_cache.find(request, caller)
-        if stored is None:
-            return await self._execute(request, caller, type_)
-        if (note := ACCESS_NOTE.get()) is not None:
-            note.operation, note.is_stored = self.response_cache.operation_name(request, caller), True
-        return HttpResponse(stored, 200, type_)
+        return caller
 
-    async def _execute(self, request: HttpRequest, caller: Caller, type_: str) -> HttpResponse:
-        policy = self._policy
-        params = policy.documents.find(read_parameters(request, caller))
-        with policy.concurrency_limit:
-            working = self._answer(params)
-            if request.receive is not None and not request.is_cancelled_by_server:
-                working = cancel_on_disconnect(request.receive, working)
-            reply = await working
+    def _response(
+        self, request: HttpRequest, params: GraphQLParams, reply: GraphQLResponse, type_: str
+    ) -> HttpResponse:
+        """Return the response to a request that was answered, and store it if it may be given again."""
         if (note := ACCESS_NOTE.get()) is not None:
             note.operation, note.code = reply.operation_name, reply.code
         if not reply.is_request_error:
-            policy.documents.register(params)
-        content = dumps(reply.body)
-        if reply.validator is not None and params.extensions is None and params.document_id is None:
-            self.response_cache.store(request, caller, content, reply.validator, operation_name=reply.operation_name)
+            self._policy.documents.register(params)
+        content, validator = dumps(reply.body), reply.validator
+        if validator is not None and params.extensions is None and params.document_id is None:
+            self.response_cache.store(request, params.caller, content, validator, operation_name=reply.operation_name)
         status = reply.status or (400 if reply.is_request_error and type_ == RESPONSE_JSON else 200)
         return HttpResponse(content, status, type_, {"Allow": "POST"} if status == 405 else {})
 

@@ -8,8 +8,9 @@ runs in an empty context, or the log would show the request id of one.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from time import monotonic
+from typing import Any
 from weakref import ref
 
 from aiohttp import ClientSession
@@ -116,15 +117,21 @@ class Scheduler:
         """Let the cache forget a record that is older than that: another process has a newer one."""
         self._cache.forget(source_id, age_seconds=age_seconds)
 
-    async def fetch_many(self, ids: Sequence[str], operation: UpstreamContext) -> list[Outcome]:
+    def fetch_many(self, ids: Sequence[str], operation: UpstreamContext) -> Coroutine[Any, Any, list[Outcome]]:
         """Return one outcome for each of the distinct ids, in order, by the operation's deadline.
 
         Errors are outcomes, not raised. When the caller is cancelled, ids that nobody else waits for are not fetched.
         """
-        if self.record_store is None or not self.record_store.has_fresh or operation.wants_fresh:
-            return await self._fetch_many(ids, operation)
+        store = self.record_store
+        if store is None or not store.has_fresh or operation.wants_fresh:
+            return self._fetch_many(ids, operation)
+        return self._fetch_what_is_not_stored(store, ids, operation)
+
+    async def _fetch_what_is_not_stored(
+        self, store: RecordStore, ids: Sequence[str], operation: UpstreamContext
+    ) -> list[Outcome]:
         unasked = [one for one in ids if one not in self._key_requests]
-        stored = await fresh(self.record_store, unasked, self._cache.fresh_seconds) if unasked else {}
+        stored = await fresh(store, unasked, self._cache.fresh_seconds) if unasked else {}
         for source_id, (record, age_seconds) in stored.items():
             self.offer(source_id, record, age_seconds=age_seconds, adds=True)
         found: dict[str, Outcome] = {source_id: record for source_id, (record, _) in stored.items()}
