@@ -140,14 +140,11 @@ class ResponseCache:
         """
         if "no-store" in request.headers.memoized(cache_directives):
             return
-        key = _key(request, caller)
-        if not self._was_seen(hash(key)):
-            return
-        now = self._clock()
+        key, now = _key(request, caller), self._clock()
         while (oldest := self._responses.oldest()) is not None and oldest[1].used_at <= now - MAX_UNUSED_SECONDS:
             self._responses.remove(oldest[0])
         # Room for the content alone is looked for first: a validator of many records takes a while to make.
-        if not self._make_room(len(content), now) or (valid := validator()) is None:
+        if not self._was_seen(hash(key)) or not self._make_room(len(content), now) or (valid := validator()) is None:
             return
         self._responses.remove(key)
         stored = _StoredResponse(content, valid, now, self._operation(operation_name))
