@@ -10,7 +10,7 @@ from orjson import Fragment
 from engine.compiled_connection import Connection
 from engine.compiled_field import Found
 from engine.run import Failure, Keys, Run, raise_if_not_compiled
-from engine.selected import SelectedField, positions
+from engine.serializer import ResolvedField
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,23 +42,12 @@ class CompiledListing:
 
 
 @dataclass(frozen=True, slots=True)
-class NestedListing:
-    """A field of a record, or of an object that it has, that gives a page (`engine.serializer.ResolvedField`)."""
+class NestedListing(ResolvedField):
+    """A field of a record, or of an object that it has, that gives a page."""
 
-    selected: SelectedField
     connection: Connection
 
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """Its place in the record's JSON."""
-        return self.selected.keys
-
-    @property
-    def positions(self) -> list[int]:
-        """Where it stands in the text that was compiled."""
-        return positions(self.selected.details)
-
-    def request(self, _source: str, record: Any, run: Run, keys: Keys) -> Any:
+    def request(self, source: str, record: Any, run: Run, keys: Keys) -> Any:
         """Have the page found."""
         if not self.selected.has_parent(record):
             return None

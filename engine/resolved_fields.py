@@ -15,52 +15,30 @@ from graphql import GraphQLNonNull, get_named_type
 from engine.fallbacks import NotCompiled, Reason
 from engine.lookup import KnownField
 from engine.run import Keys, Run
-from engine.selected import Collect, SelectedField, check_open, positions
+from engine.selected import Collect, SelectedField, check_open
+from engine.serializer import ResolvedField
 
 
 @dataclass(frozen=True, slots=True)
-class FieldOfContext:
+class FieldOfContext(ResolvedField):
     """A field that needs nothing but the context, the source's name and the record."""
 
-    selected: SelectedField
     known: KnownField
 
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """Its place in the record's JSON."""
-        return self.selected.keys
-
-    @property
-    def positions(self) -> list[int]:
-        """Where it stands in the text that was compiled."""
-        return positions(self.selected.details)
-
-    def request(self, source: str, record: Any, run: Run, _keys: Keys) -> Any:
+    def request(self, source: str, record: Any, run: Run, keys: Keys) -> Any:
         """Return its value."""
         return self.known(run.context, source, record)
 
-    def text(self, outcome: Any, _run: Run, _keys: Keys) -> bytes:
+    def text(self, outcome: Any, run: Run, keys: Keys) -> bytes:
         """Return its JSON."""
         return msgspec.json.encode(outcome)
 
 
 @dataclass(frozen=True, slots=True)
-class ExecutedField:
+class ExecutedField(ResolvedField):
     """A field that graphql-core executes, on the object that clients would see of the record."""
 
-    selected: SelectedField
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """Its place in the record's JSON."""
-        return self.selected.keys
-
-    @property
-    def positions(self) -> list[int]:
-        """Where it stands in the text that was compiled."""
-        return positions(self.selected.details)
-
-    def request(self, _source: str, record: Any, run: Run, keys: Keys) -> Any:
+    def request(self, source: str, record: Any, run: Run, keys: Keys) -> Any:
         """Have it executed."""
         if not self.selected.has_parent(record):
             return None
@@ -71,7 +49,7 @@ class ExecutedField:
         found = run.executed(self.selected, parent, keys)
         return asyncio.ensure_future(found) if isawaitable(found) else found
 
-    def text(self, outcome: Any, _run: Run, _keys: Keys) -> bytes:
+    def text(self, outcome: Any, run: Run, keys: Keys) -> bytes:
         """Return its JSON."""
         try:
             return orjson.dumps(outcome)

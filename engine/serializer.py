@@ -9,35 +9,39 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from inspect import isawaitable
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
 from engine.answer_size import AnswerSize
 from engine.run import Failure, Keys, Run, raise_if_not_compiled
+from engine.selected import SelectedField, positions
 from engine.serialization_cache import SerializationCache
 
 
-class ResolvedField(Protocol):
-    """A field of a record that has a resolver of its own."""
+@dataclass(frozen=True, slots=True)
+class ResolvedField:
+    """A field of a record that has a resolver of its own. Each kind of them says what gives its value."""
+
+    selected: SelectedField
 
     @property
     def keys(self) -> tuple[str, ...]:
         """Its place in the record's JSON."""
-        ...
+        return self.selected.keys
 
     @property
     def positions(self) -> list[int]:
         """Where it stands in the text that was compiled."""
-        ...
+        return positions(self.selected.details)
 
     def request(self, source: str, record: Any, run: Run, keys: Keys) -> Any:
         """Return what `text` takes, or an awaitable of that. `keys` are the field's place in the answer."""
-        ...
+        raise NotImplementedError  # each kind of field has its own way
 
     def text(self, outcome: Any, run: Run, keys: Keys) -> bytes:
         """Return its JSON. What is asked of `run.size` is counted with the record."""
-        ...
+        raise NotImplementedError  # each kind of field has its own way
 
 
 def mark(number: int) -> msgspec.Raw:
