@@ -28,7 +28,11 @@ def several_at_once(listener: socket.socket) -> list[socket.socket]:
 
     uvloop accepts one from each listener. On a busy server each turn is long, and a new client would wait for as many
     turns as there are clients before it: seconds.
+
+    Whether `accept` waits is a property of the listener itself, which other processes may serve as well: a worker that
+    starts must not make those wait that have started. And `dup` sets it to what this object takes it to be.
     """
+    listener.setblocking(False)
     return [listener, *(listener.dup() for _ in range(ACCEPTED_AT_ONCE - 1))]
 
 
