@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from prometheus_client import ProcessCollector
 from prometheus_client.metrics_core import Metric
 from uvicorn.server import ServerState
@@ -73,9 +74,21 @@ async def test_every_name_and_label_is_one_that_the_server_shows(monkeypatch: py
 def test_each_alert_has_an_entry_of_the_runbook() -> None:
     text = OBSERVING.read_text("utf-8")
     alerts = re.findall(r"- alert: (\w+)", ALERTS.read_text("utf-8"))
-    linked = re.findall(r"runbook_url: docs/observing\.md#(\w+)", ALERTS.read_text("utf-8"))
+    base = r"\{\{ or \$externalLabels.opportunity_graph_docs \"docs\" \}\}"
+    linked = re.findall(rf"runbook_url: '{base}/observing\.md#(\w+)'", ALERTS.read_text("utf-8"))
     assert linked == [alert.lower() for alert in alerts]
     assert [alert for alert in alerts if f"### {alert}\n" not in text] == []
+    assert "opportunity_graph_docs" in CONFIGURATION.read_text("utf-8")
+
+
+def test_each_alert_is_tried_when_it_fires_and_when_it_does_not() -> None:
+    (group,) = yaml.safe_load(ALERTS.read_text("utf-8"))["groups"]
+    cases = [
+        (tried["alertname"], bool(tried.get("exp_alerts")))
+        for test in yaml.safe_load(ALERTS.with_name("alerts_test.yaml").read_text("utf-8"))["tests"]
+        for tried in test["alert_rule_test"]
+    ]
+    assert set(cases) == {(rule["alert"], fires) for rule in group["rules"] for fires in (True, False)}
 
 
 async def test_the_names_and_labels_in_the_documentation_are_those_that_the_server_shows(
