@@ -58,6 +58,12 @@ def test_the_server_takes_the_settings_that_a_deployment_gives_it(kind: str, tmp
     assert "store none" not in settings.in_short
 
 
+def test_a_setting_that_is_wrong_is_not_tried_again_and_again() -> None:
+    # Only the server's own status is looked at; the unit would be started again after a failed check before it.
+    assert "\nRestartPreventExitStatus=2\n" in UNIT
+    assert "ExecStartPre" not in re.sub(r"(?m)^#.*", "", UNIT)
+
+
 def test_every_secret_that_is_mounted_is_one_that_is_made() -> None:
     made = set(re.findall(r"^(?:drawn|given) (\w+)", DRAWN, re.MULTILINE)) | {"store_url", "api_keys"}
     assert set(COMPOSE["secrets"]) == made
