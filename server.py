@@ -231,7 +231,13 @@ def create_app(
         GraphiQL(samples=samples(), credentials=settings.security.page_credentials) if settings.shows_graphiql else None
     )
     page = graphiql.page if graphiql else None
-    endpoint = GraphQLEndpoint(operations.answer, page=page, security=security.security, clock=clock)
+    endpoint = GraphQLEndpoint(
+        operations.answer,
+        page=page,
+        security=security.security,
+        on_stored=operations.trace_stored if settings.are_operations_traced else None,
+        clock=clock,
+    )
     home = Route("/", lambda _: RedirectResponse(PATH))
     schema_text = Route(SCHEMA, SchemaText(operations.answer, security.security))
     routes = [home, schema_text, *health.routes(), *(graphiql.routes() if graphiql else ())]
