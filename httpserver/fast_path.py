@@ -14,10 +14,15 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, TypeVar
 
+from asgi_correlation_id import correlation_id
+
 from httpserver.request import HttpRequest
 from httpserver.response import HeaderFields, HttpResponse, header_lines, status_line
 
 T = TypeVar("T")
+
+Answer = HttpResponse | Coroutine[Any, Any, HttpResponse]
+"""A response, or the work that makes it."""
 
 
 @dataclass(slots=True)
@@ -27,13 +32,25 @@ class Prepared:
     `respond` takes a request's body, and gives the response where it is there already, else the work that makes it.
     What it raises by itself means that the usual way has to respond: it meets the same, and says what is wrong.
     `layers` are what the layers around do to the headers of a response, the innermost first; `request_id` gives the
-    header of that name for one response.
+    header of that name for one response. `needs_id`: `respond` itself writes down what it gives, in the log or a trace,
+    and finds the id where the usual way has it.
     """
 
-    respond: Callable[[bytes], HttpResponse | Coroutine[Any, Any, HttpResponse]]
+    respond: Callable[[bytes], Answer]
     layers: list[Callable[[HeaderFields], HeaderFields]] = field(default_factory=list)
     request_id: Callable[[], tuple[bytes, bytes]] | None = None
+    needs_id: bool = False
     _lines: dict[str, bytes] = field(default_factory=dict)
+
+    def begin(self, body: bytes, id_: tuple[bytes, bytes] | None) -> Answer:
+        """Respond to a request with this body and this id."""
+        if id_ is None or not self.needs_id:
+            return self.respond(body)
+        token = correlation_id.set(id_[1].decode())
+        try:
+            return self.respond(body)
+        finally:
+            correlation_id.reset(token)
 
     def message(self, response: HttpResponse, first_lines: bytes, last_lines: bytes) -> bytes:
         """Return the whole response, between the connection's own headers; all come in the order of the usual way."""

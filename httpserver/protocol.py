@@ -119,18 +119,19 @@ class HTTPConnection(RequestReader):
     # Requests
 
     def _start(self, head: RequestHead, body: bytes, *, is_whole: bool) -> None:
-        prepared = response = None
+        prepared = response = id_ = None
         if is_whole and head.keep_alive:
             try:
                 prepared = self._prepared(head)
-                response = None if prepared is None else prepared.respond(body)
+                if prepared is not None:
+                    id_ = None if prepared.request_id is None else prepared.request_id()
+                    response = prepared.begin(body, id_)
             except Exception:  # the usual way meets it too, and says what is wrong
                 response = None
         if prepared is None or response is None:
             self._exchange = Exchange(self, head, self._app_state, body, is_whole=is_whole)
             self._work(self._exchange.run(self._app))
             return
-        id_ = None if prepared.request_id is None else prepared.request_id()
         if isinstance(response, HttpResponse):
             self._respond(prepared, response, id_)
         else:

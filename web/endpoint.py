@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from httpserver.disconnect import ClientDisconnected, cancel_on_disconnect
-from httpserver.fast_path import Prepared, prepare, result_at_once
+from httpserver.fast_path import Answer, Prepared, prepare, result_at_once
 from httpserver.http_errors import HTTPError, internal_error
 from httpserver.request import HttpRequest
 from httpserver.response import JSON, HttpResponse, dumps
@@ -50,6 +50,7 @@ class GraphQLResponse:
 
 
 AnswerFunction = Callable[[GraphQLParams], Coroutine[Any, Any, GraphQLResponse]]
+OnStored = Callable[[HttpRequest, str | None], None]
 Identify = Callable[[HttpRequest], Awaitable[Caller]]
 Page = Callable[[Request], Response]
 
@@ -97,12 +98,16 @@ class GraphQLEndpoint:
         *,
         page: Page | None,
         security: RequestPolicy,
+        on_stored: OnStored | None = None,
         clock: Callable[[], float] = monotonic,
     ) -> None:
-        """`clock`, in seconds, is that of the response cache."""
+        """`on_stored` is told of each stored response that is given, with its operation's name; `clock`, in seconds, is
+        that of the response cache.
+        """
         self._answer = answer
         self._page = page
         self._policy = security
+        self._on_stored = on_stored
         self.response_cache = ResponseCache(clock=clock)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -125,11 +130,10 @@ class GraphQLEndpoint:
                 request.headers.memoized(check_content)
         except HTTPError:
             return None
-        return Prepared(partial(self._respond_to_whole, request, type_))
+        respond = partial(self._respond_to_whole, request, type_)
+        return Prepared(respond, needs_id=self._on_stored is not None)
 
-    def _respond_to_whole(
-        self, head: HttpRequest, type_: str, body: bytes
-    ) -> HttpResponse | Coroutine[Any, Any, HttpResponse]:
+    def _respond_to_whole(self, head: HttpRequest, type_: str, body: bytes) -> Answer:
         """Return the response to a request with this body where it is stored, else the work that makes it."""
         request = HttpRequest(head.method, head.headers, head.server, head.query_string, body)
         try:
@@ -138,8 +142,21 @@ class GraphQLEndpoint:
             return self._refused(request, error, type_)
         if caller is None or len(body) > self._policy.max_body_bytes:
             return self.respond(request)
-        stored = self.response_cache.find(request, caller)
+        stored = self._find(request, caller)
         return self.respond(request, caller) if stored is None else HttpResponse(stored, 200, type_)
+
+    def _find(self, request: HttpRequest, caller: Caller) -> bytes | None:
+        """Return the stored response to a request whose body is here, if any: the access log and traces are told."""
+        stored = self.response_cache.find(request, caller)
+        if stored is not None:
+            note = ACCESS_NOTE.get()
+            if note is not None or self._on_stored is not None:
+                name = self.response_cache.operation_name(request, caller)
+                if note is not None:
+                    note.operation, note.is_stored = name, True
+                if self._on_stored is not None:
+                    self._on_stored(request, name)
+        return stored
 
     async def _refused(self, request: HttpRequest, error: HTTPError, type_: str) -> HttpResponse:
         self._policy.refusals.add(request.headers, error)
@@ -158,9 +175,7 @@ class GraphQLEndpoint:
             type_ = request.headers.memoized(response_type)
             if caller is None:
                 caller = await self._admit(request)
-                if (stored := self.response_cache.find(request, caller)) is not None:
-                    if (note := ACCESS_NOTE.get()) is not None:
-                        note.operation, note.is_stored = self.response_cache.operation_name(request, caller), True
+                if (stored := self._find(request, caller)) is not None:
                     return HttpResponse(stored, 200, type_)
             params = policy.documents.find(read_parameters(request, caller))
             with policy.concurrency_limit:
