@@ -13,52 +13,39 @@ if __name__ == "__main__":
 # it grows, was a seventh of the start.
 gc.disable()
 
-import argparse
 import asyncio
 import logging
-import os
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from functools import partial
 from math import ceil
 from time import monotonic, time
-from typing import TYPE_CHECKING, Any
 
 import uvicorn
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.responses import RedirectResponse
-from starlette.routing import Route
 from uvicorn.config import STARTUP_FAILURE
 
-from configuration import AllSettings, program_version, variables
-from httpclient.client import open_session
+from configuration import AllSettings, variables
 from httpserver.connection import ConnectionLimits
 from httpserver.envelope import Envelope
 from httpserver.protocol import protocol
 from httpserver.shutdown import DrainingServer, several_at_once
 from httpserver.workers import Workers
 from operations import Operations
-from resolvers import stored_record
-from resolvers.fetching.scheduler import Scheduler, open_scheduler
-from resolvers.registry import SOURCES
-from resolvers.resilience.shared_limits import SharedLimits
+from pages import PATH, open_metrics, pages, pages_of_metrics
+from resolvers.fetching.scheduler import Scheduler
 from resolvers.settings import BadSettings
-from resolvers.telemetry import Event, log_events
-from rotation import Reaction, Rotation, rotating
 from schema import build_restricted_schema, build_schema
-from schema.access import READ_OPPORTUNITIES
-from schema.deals.columns import columns
-from schema.deals.export_request import PARAMETERS as EXPORT_PARAMETERS
 from schema.deals.export_request import ExportArguments
-from schema.deals.listed_fields import closed_fields
-from schema.deals.service import Deals
 from schema.execution import build_engine
 from schema.people import PEOPLE
 from security import Security
+from services import Services, open_counts
 from startup.checks import check_store, print_problems, try_credentials
+from startup.command_line import parse
 from startup.demo import check_faults, samples, simulated_sources
 from startup.greeting import greeting, summary
 from startup.process import (
@@ -68,40 +55,15 @@ from startup.process import (
     spare_the_garbage_collector,
     workers_of_uvicorn,
 )
-from store.database import open_database
-from sync.service import open_sync
-from sync.settings import DAY_SECONDS
 from web.access_log import AccessLog
 from web.application import Application
-from web.board.page import Board
-from web.download import Download
 from web.endpoint import AtPath, GraphQLEndpoint
-from web.file_formats import CSV, NDJSON
 from web.graphiql.page import GraphiQL
 from web.health import Health
 from web.not_found import not_found
-from web.schema_text import SchemaText
-
-if TYPE_CHECKING:
-    from metrics.counts import Counts
-    from metrics.service import Metrics
-    from store.leases import Leases
-    from store.session import Session
 
 gc.freeze()  # else the first collection would make up for it
 gc.enable()
-
-PATH = "/graphql"
-"""Where the graph is."""
-
-EXPORT = "/export/opportunities"
-"""Where lists are as files; their formats are its endings."""
-
-SCHEMA = "/schema.graphql"
-"""Where the schema is as a file, for whoever may introspect it."""
-
-METRICS = "/metrics"
-"""Where Prometheus reads, if it may."""
 
 logger = logging.getLogger("opportunity_graph.server")
 
@@ -126,8 +88,7 @@ def create_app(
         settings, read_variables = _settings_or_exit(), variables
     PEOPLE.know(settings.people)
     schedulers: dict[str, Scheduler] = {}
-    counts = _open_counts() if settings.server.metrics or settings.shows_status else None
-    closed = closed_fields(custom_attributes_too=settings.security.general.custom_attributes_are_personal)
+    counts = open_counts() if settings.server.metrics or settings.shows_status else None
     health = Health()
     security = Security(settings.security, demo=settings.demo, clock=clock, wall_clock=wall_clock)
     schema = build_schema()
@@ -145,117 +106,31 @@ def create_app(
     )
 
     operations = Operations(settings, engine, ExportArguments(schema), schedulers, counts)
+    services = Services(settings, operations, security, schedulers, counts, clock=clock, wall_clock=wall_clock)
 
     @asynccontextmanager
     async def lifespan(_: object) -> AsyncIterator[None]:
-        on_new_secret: list[Reaction] = [(settings.security.general, security.begin_anew)]
-        async with AsyncExitStack() as stack:
-            if settings.are_operations_traced:
-                from tracing.exporter import open_tracer  # what nobody has configured need not be installed
-
-                operations.tracer = await stack.enter_async_context(
-                    open_tracer(settings.otel_variables, program_version())
-                )
-            session = await stack.enter_async_context(open_session())
-            await stack.enter_async_context(security.open())
-            sources = await stack.enter_async_context(simulated_sources(faults)) if settings.demo else settings.sources
-            database = leases = store_session = None
-            if settings.has_store:
-                database = await stack.enter_async_context(
-                    open_database(settings.store.address, current_url=settings.store.current_url)
-                )
-                database.on_work = counts.on_store_work if counts is not None else None
-            if settings.shares_store and settings.store.address:
-                leases, store_session = await stack.enter_async_context(_open_shared(settings, settings.store.address))
-            for source in SOURCES:
-                if (given := sources[source.name]).is_configured:
-                    shared = None
-                    if leases is not None:
-                        shared = SharedLimits(
-                            source.name, leases.of(source.name), share=settings.server.share, clock=clock
-                        )
-                    scheduler = open_scheduler(
-                        source,
-                        given,
-                        session,
-                        settings.transport,
-                        log_events if counts is None else partial(_report, counts),
-                        clock=clock,
-                        tracer=operations.tracer,
-                        shared_limits=shared,
-                    )
-                    schedulers[source.name] = scheduler
-                    on_new_secret.append((given, scheduler.begin_anew))
-                    if shared is not None:
-                        await stack.enter_async_context(shared.running())
-            if database is not None:
-                sync = await stack.enter_async_context(
-                    open_sync(
-                        database,
-                        schedulers,
-                        columns,
-                        settings.sync,
-                        tombstone_seconds=settings.store.store_tombstone_days * DAY_SECONDS,
-                        clock=clock,
-                        wall_clock=wall_clock,
-                        session=store_session,
-                    )
-                )
-                on_new_secret += [(sources[name], partial(sync.begin_anew, name)) for name in schedulers]
-                operations.deals = Deals(
-                    database=database,
-                    decode=stored_record.decode,
-                    sync=sync,
-                    closed_fields=closed,
-                    exchange_rates=settings.exchange_rates,
-                    unconfigured=frozenset(source.name for source in SOURCES) - schedulers.keys(),
-                    links=settings.store.links,
-                    clock=wall_clock,
-                )
-            if metrics is not None:
-                await stack.enter_async_context(metrics.written())
-            if read_variables is not None:
-                await stack.enter_async_context(rotating(Rotation(settings.all, read_variables, on_new_secret)))
+        async with services.open(simulated_sources(faults) if settings.demo else None, read_variables):
             health.has_started = health.is_ready = True
             logger.info("started: %s", settings.in_short)
             yield
             health.is_ready = False
         logger.info("stopped: %s", settings.in_short)
 
-    graphiql = (
-        GraphiQL(samples=samples(), credentials=settings.security.page_credentials) if settings.shows_graphiql else None
-    )
-    page = graphiql.page if graphiql else None
+    graphiql = None
+    if settings.shows_graphiql:
+        graphiql = GraphiQL(samples=samples(), credentials=settings.security.page_credentials)
     endpoint = GraphQLEndpoint(
         operations.answer,
-        page=page,
+        page=graphiql.page if graphiql else None,
         security=security.security,
         on_stored=operations.trace_stored if settings.are_operations_traced else None,
         clock=clock,
     )
-    home = Route("/", lambda _: RedirectResponse(PATH))
-    schema_text = Route(SCHEMA, SchemaText(operations.answer, security.security))
-    routes = [home, schema_text, *health.routes(), *(graphiql.routes() if graphiql else ())]
-    if settings.shows_board:
-        routes += Board().routes()
-    if settings.security.general.allows_exports:
-        routes += [
-            Route(
-                f"{EXPORT}.{format_.ending}",
-                Download(
-                    operations.table,
-                    format_,
-                    parameters=EXPORT_PARAMETERS,
-                    security=security.security,
-                    limits=security.download_limits,
-                ),
-            )
-            for format_ in (CSV, NDJSON)
-        ]
+    routes = [*health.routes(), *(graphiql.routes() if graphiql else ()), *pages(settings, operations, security)]
     app: Application
-    metrics = None
     if counts is not None:
-        metrics = _open_metrics(
+        services.metrics = open_metrics(
             counts,
             engine=engine,
             responses=endpoint.response_cache,
@@ -264,69 +139,20 @@ def create_app(
             server=lambda: app.state.server_state,
             statuses=lambda: operations.deals.sync.statuses if operations.deals else None,
         )
-        routes += _pages_of(metrics, settings, security)
+        routes += pages_of_metrics(services.metrics, settings, security)
     layers = [
         Middleware(Envelope),
         *([Middleware(AccessLog)] if settings.server.access_log else ()),
         *settings.security.middleware(security.security.refusals, demo=settings.demo),
         Middleware(AtPath, PATH, endpoint),
     ]
-    pages = {HTTPException: not_found}
-    app = Application(routes=routes, middleware=layers, lifespan=lifespan, exception_handlers=pages)
+    handlers = {HTTPException: not_found}
+    app = Application(routes=routes, middleware=layers, lifespan=lifespan, exception_handlers=handlers)
     app.router.redirect_slashes = False  # its redirects go wherever `Host` says, and a POST is not repeated by all
     app.state.endpoint, app.state.health = endpoint, health
     app.state.on_refusal = security.security.refusals.add_unseen
     app.state.server_state = None
     return app
-
-
-def _report(counts: "Counts", event: Event) -> None:
-    log_events(event)
-    counts.on_event(event)
-
-
-def _open_counts() -> "Counts":
-    from metrics.counts import Counts  # a server that nobody measures does not load it
-    from metrics.names import Names
-
-    return Counts(Names())
-
-
-def _open_metrics(counts: "Counts", *, statuses: Callable[[], Any], **parts: Any) -> "Metrics":
-    from metrics.exposition import open_exposition
-    from metrics.readings import Readings
-    from metrics.service import Metrics
-
-    readings = Readings(version=program_version(), names=counts.names, **parts)
-    return Metrics(counts, readings, open_exposition(os.environ), statuses=statuses)
-
-
-def _pages_of(metrics: "Metrics", settings: AllSettings, security: Security) -> list[Route]:
-    """Return the pages that show the numbers: for Prometheus, and for people."""
-    from metrics.overview import overview
-    from metrics.page import MetricsPage
-    from web.status.page import StatusPage
-
-    async def data() -> dict[str, Any]:
-        return overview(await metrics.collect(), {source.name: source.title for source in SOURCES}, now=time())
-
-    found = [Route(METRICS, MetricsPage(metrics, security.security))] if settings.server.metrics else []
-    if settings.shows_status:
-        found += StatusPage(data, security.security, scope=READ_OPPORTUNITIES).routes()
-    return found
-
-
-@asynccontextmanager
-async def _open_shared(settings: AllSettings, url: str) -> "AsyncIterator[tuple[Leases, Session]]":
-    """Open what the processes of a store agree through, beside the store itself."""
-    from store.leases import open_leases  # which load what only PostgreSQL needs
-    from store.session import open_session as open_store_session
-
-    async with (
-        open_leases(url, current_url=settings.store.current_url) as leases,
-        open_store_session(url, may_lead=settings.sync.enabled, current_url=settings.store.current_url) as session,
-    ):
-        yield leases, session
 
 
 def _settings_or_exit() -> AllSettings:
@@ -348,32 +174,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     With `--online` it is 1 where a credential was refused or something could not be reached.
     """
-    parser = argparse.ArgumentParser(
-        prog="server.py",
-        description="Serve the opportunity graph. Settings come from the environment and .env: docs/operating.md.",
-    )
-    parser.add_argument("--host", help="address to listen on (HOST, else 127.0.0.1)")
-    parser.add_argument("--port", help="port to listen on, 0 for any free one (PORT, else 8000)")
-    parser.add_argument("--workers", help="processes to serve with, on one machine (WORKERS, else 1)")
-    parser.add_argument("--demo", action="store_true", help="serve simulated sources; no credentials needed")
-    parser.add_argument(
-        "--fault",
-        action="append",
-        default=[],
-        metavar="SOURCE=FAULT",
-        help="let a simulated source fail, such as nexudus=500; may be given several times",
-    )
-    parser.add_argument(
-        "--check-config",
-        action="store_true",
-        help="check the settings and the store, and exit",
-    )
-    parser.add_argument(
-        "--online",
-        action="store_true",
-        help="with --check-config: try every credential once, and say what it may do; status 1 where any is refused",
-    )
-    flags = parser.parse_args(arguments)
+    flags = parse(arguments)
     given = {"HOST": flags.host, "PORT": flags.port, "WORKERS": flags.workers}
 
     def read_variables() -> dict[str, str]:

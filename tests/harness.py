@@ -15,6 +15,7 @@ from unittest.mock import patch
 
 import h11
 
+import pages
 import server
 from configuration import AllSettings
 from engine.answer import Answer
@@ -193,9 +194,9 @@ _MADE_ONCE: dict[str, Any] = {
     "build_schema": cache(server.build_schema),
     "build_restricted_schema": cache(server.build_restricted_schema),
     "GraphiQL": cache(server.GraphiQL),
-    "Board": cache(server.Board),
     "samples": partial(tuple, server.samples()),
 }
+_ONE_BOARD = patch("pages.Board", cache(pages.Board))
 
 
 @asynccontextmanager
@@ -217,7 +218,7 @@ async def open_graph(
         urls = await stack.enter_async_context(simulator.serve())
         engine = Engine if way_in == ASGI else AskedBefore
         caches = CACHES if way_in == CONNECTION else {}
-        with patch.multiple(server, **_MADE_ONCE), patch("schema.execution.Engine", engine):
+        with patch.multiple(server, **_MADE_ONCE), _ONE_BOARD, patch("schema.execution.Engine", engine):
             given = {**DEFAULTS, **caches, **simulator.environment(urls), **variables}
             app = create_app(
                 AllSettings(given),

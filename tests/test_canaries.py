@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-import server
+import services
 from resolvers.telemetry import Event
 from simulator import FAULTS
 from tests.canaries import API_KEY, CALLER_KEY, EMAIL, NOTES, PASSWORD, UPSTREAM, URL_PART, VARIABLE, planted
@@ -31,13 +31,13 @@ KINDS: dict[str, tuple[str, ...]] = {"get": ("get", "list-by-ids"), "token": ("t
 def events(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Every telemetry event of the run, as text."""
     found: list[str] = []
-    log: Callable[[Event], None] = server.log_events
+    log: Callable[[Event], None] = services.log_events
 
     def listen(event: Event) -> None:
         found.append(repr(event))
         log(event)
 
-    monkeypatch.setattr(server, "log_events", listen)
+    monkeypatch.setattr(services, "log_events", listen)
     return found
 
 

@@ -1,0 +1,185 @@
+"""What runs as long as the application does: the sources, the store, sync, and what they share with other processes."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+
+import aiohttp
+
+from configuration import AllSettings, program_version
+from httpclient.client import open_session
+from operations import Operations
+from resolvers import stored_record
+from resolvers.fetching.scheduler import Scheduler, open_scheduler
+from resolvers.registry import SOURCES
+from resolvers.resilience.shared_limits import SharedLimits
+from resolvers.source import Source, SourceSettings
+from resolvers.telemetry import Event, log_events
+from rotation import Reaction, Rotation, rotating
+from schema.deals.columns import columns
+from schema.deals.listed_fields import closed_fields
+from schema.deals.service import Deals
+from security import Security
+from store.database import Database, open_database
+from sync.service import open_sync
+from sync.settings import DAY_SECONDS
+
+if TYPE_CHECKING:
+    from metrics.counts import Counts
+    from metrics.service import Metrics
+    from store.leases import Leases
+    from store.session import Session
+
+Sources = Mapping[str, SourceSettings]
+"""The settings of each source, by its name."""
+
+
+class Services:
+    """Opens, in this order: traces, keys of callers, the store, the sources, sync, metrics, the reading of new secrets.
+
+    `schedulers` gets those of the sources that have credentials. `metrics` are there from when they were made.
+    """
+
+    def __init__(
+        self,
+        settings: AllSettings,
+        operations: Operations,
+        security: Security,
+        schedulers: dict[str, Scheduler],
+        counts: "Counts | None",
+        *,
+        clock: Callable[[], float],
+        wall_clock: Callable[[], float],
+    ) -> None:
+        self.metrics: Metrics | None = None
+        self._settings = settings
+        self._operations = operations
+        self._security = security
+        self._schedulers = schedulers
+        self._counts = counts
+        self._clock = clock
+        self._wall_clock = wall_clock
+        self._on_new_secret: list[Reaction] = []
+
+    @asynccontextmanager
+    async def open(
+        self,
+        simulated: AbstractAsyncContextManager[Sources] | None,
+        read_variables: Callable[[], Mapping[str, str]] | None,
+    ) -> AsyncIterator[None]:
+        """Run all of it. `simulated` are sources in place of those of the settings, which are read anew where
+        `read_variables` gives what from."""
+        settings = self._settings
+        self._on_new_secret = [(settings.security.general, self._security.begin_anew)]
+        async with AsyncExitStack() as stack:
+            if settings.are_operations_traced:
+                from tracing.exporter import open_tracer  # what nobody has configured need not be installed
+
+                self._operations.tracer = await stack.enter_async_context(
+                    open_tracer(settings.otel_variables, program_version())
+                )
+            session = await stack.enter_async_context(open_session())
+            await stack.enter_async_context(self._security.open())
+            sources: Sources = settings.sources
+            if simulated is not None:
+                sources = await stack.enter_async_context(simulated)
+            database = leases = store_session = None
+            if settings.has_store:
+                database = await stack.enter_async_context(
+                    open_database(settings.store.address, current_url=settings.store.current_url)
+                )
+                database.on_work = self._counts.on_store_work if self._counts is not None else None
+            if settings.shares_store and settings.store.address:
+                leases, store_session = await stack.enter_async_context(_open_shared(settings, settings.store.address))
+            for source in SOURCES:
+                if (given := sources[source.name]).is_configured:
+                    await self._open_source(stack, source, given, session, leases)
+            if database is not None:
+                await self._open_sync(stack, sources, database, store_session)
+            if self.metrics is not None:
+                await stack.enter_async_context(self.metrics.written())
+            if read_variables is not None:
+                await stack.enter_async_context(rotating(Rotation(settings.all, read_variables, self._on_new_secret)))
+            yield
+
+    async def _open_source(
+        self,
+        stack: AsyncExitStack,
+        source: Source,
+        given: SourceSettings,
+        session: aiohttp.ClientSession,
+        leases: "Leases | None",
+    ) -> None:
+        settings, shared = self._settings, None
+        if leases is not None:
+            shared = SharedLimits(source.name, leases.of(source.name), share=settings.server.share, clock=self._clock)
+        scheduler = open_scheduler(
+            source,
+            given,
+            session,
+            settings.transport,
+            log_events if self._counts is None else partial(_report, self._counts),
+            clock=self._clock,
+            tracer=self._operations.tracer,
+            shared_limits=shared,
+        )
+        self._schedulers[source.name] = scheduler
+        self._on_new_secret.append((given, scheduler.begin_anew))
+        if shared is not None:
+            await stack.enter_async_context(shared.running())
+
+    async def _open_sync(
+        self, stack: AsyncExitStack, sources: Sources, database: Database, session: "Session | None"
+    ) -> None:
+        """Keep the store current, and let operations list what it has."""
+        settings, schedulers = self._settings, self._schedulers
+        sync = await stack.enter_async_context(
+            open_sync(
+                database,
+                schedulers,
+                columns,
+                settings.sync,
+                tombstone_seconds=settings.store.store_tombstone_days * DAY_SECONDS,
+                clock=self._clock,
+                wall_clock=self._wall_clock,
+                session=session,
+            )
+        )
+        self._on_new_secret += [(sources[name], partial(sync.begin_anew, name)) for name in schedulers]
+        self._operations.deals = Deals(
+            database=database,
+            decode=stored_record.decode,
+            sync=sync,
+            closed_fields=closed_fields(custom_attributes_too=settings.security.general.custom_attributes_are_personal),
+            exchange_rates=settings.exchange_rates,
+            unconfigured=frozenset(source.name for source in SOURCES) - schedulers.keys(),
+            links=settings.store.links,
+            clock=self._wall_clock,
+        )
+
+
+def open_counts() -> "Counts":
+    """Return what counts operations and requests to sources."""
+    from metrics.counts import Counts  # a server that nobody measures does not load it
+    from metrics.names import Names
+
+    return Counts(Names())
+
+
+def _report(counts: "Counts", event: Event) -> None:
+    log_events(event)
+    counts.on_event(event)
+
+
+@asynccontextmanager
+async def _open_shared(settings: AllSettings, url: str) -> "AsyncIterator[tuple[Leases, Session]]":
+    """Open what the processes of a store agree through, beside the store itself."""
+    from store.leases import open_leases  # which load what only PostgreSQL needs
+    from store.session import open_session as open_store_session
+
+    async with (
+        open_leases(url, current_url=settings.store.current_url) as leases,
+        open_store_session(url, may_lead=settings.sync.enabled, current_url=settings.store.current_url) as session,
+    ):
+        yield leases, session
