@@ -1,7 +1,7 @@
-"""The framing of requests (RFC 9112): where a head ends, what is in it, and where its body ends.
+"""The framing of requests (RFC 9112): where a head ends, what is in it, and how long its body is.
 
-Nothing here reads or writes. `read_head` takes the bytes of one head, `Body` those behind it. It is the only framing
-of the server, whichever way a request takes from here, and it is strict: whatever another reader of the same bytes,
+Nothing here reads or writes. `read_head` takes the bytes of one head, `request_body.Body` those behind it. It is the
+only framing of the server, whichever way a request takes from here, and it is strict: whatever another reader of the same bytes,
 such as a proxy in front, could frame differently is refused and ends the connection (RFC 9112, 11.2).
 
 It is our own because neither parser that uvicorn knows will do. httptools takes no body for a request that offers an
@@ -20,9 +20,6 @@ from httpserver.request import Headers
 MAX_HEAD_BYTES = 65_536
 """The bound that h11 has, too; also for all trailers."""
 
-MAX_CHUNK_LINE_BYTES = 4_096
-"""What stands before a chunk, and each trailer. It is searched anew with each piece that comes, so it is short."""
-
 MAX_HEADERS = 200
 
 MAX_LENGTH_DIGITS = 30
@@ -35,11 +32,10 @@ NEVER_IN_A_HEAD = re.compile(rb"(?<!\r)\n|\r(?![\n]|\Z)|\x00")
 
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
 _LINE = re.compile(rb"(%s++) ([\x21-\x7e]++) HTTP/([0-9])\.([0-9])\r\n" % _TOKEN)
-_FIELD = re.compile(rb"(%s++):([^\x00-\x08\x0a-\x1f\x7f]*+)\r\n" % _TOKEN)
+FIELD_LINE = re.compile(rb"(%s++):([^\x00-\x08\x0a-\x1f\x7f]*+)\r\n" % _TOKEN)
 _FIELDS = re.compile(rb"(?:%s++:[^\x00-\x08\x0a-\x1f\x7f]*+\r\n)*+" % _TOKEN)
 _HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z\-._~%!$&'()*+,;=]*)(?::[0-9]*)?")
 _ABSOLUTE = re.compile(rb"https?://([^/?#]+)([^#]*)", re.IGNORECASE)
-_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\x00-\x08\x0a-\x1f\x7f]*)?")
 
 OFFERS = (b"upgrade", b"http2-settings")
 """What is never taken (RFC 9110, 7.8), and so not passed on either."""
@@ -92,7 +88,7 @@ def read_head(text: bytes) -> RequestHead:
         raise HTTPError(505, "This server speaks HTTP/1.1.")
     if not _FIELDS.fullmatch(text, line.end(), len(text) - 2):
         raise malformed()
-    fields = [(name.lower(), value.strip(b" \t")) for name, value in _FIELD.findall(text, line.end())]
+    fields = [(name.lower(), value.strip(b" \t")) for name, value in FIELD_LINE.findall(text, line.end())]
     if len(fields) > MAX_HEADERS:
         raise too_large(text)
     head = Headers(fields)
@@ -168,78 +164,3 @@ def _target(method: bytes, target: bytes, host: bytes | None) -> tuple[bytes, by
         raise malformed()
     path, _, query_string = target.partition(b"?")
     return path, query_string
-
-
-class Body:
-    """Takes the body that belongs to a head out of what has come. `is_complete` when all of it has been taken."""
-
-    def __init__(self, length: int | None, max_overhead_bytes: int) -> None:
-        """`max_overhead_bytes` is how much chunks may take beside what is in them."""
-        self._left = length or 0
-        self._is_chunked = length is None
-        self._is_within_a_chunk = False
-        self._overhead_left = max_overhead_bytes
-        self._trailers_left = MAX_HEAD_BYTES
-        self._is_last = False
-        self.is_complete = length == 0
-
-    def take(self, buffer: bytearray) -> bytes:
-        """Take from the buffer what belongs to the body, and return its content; raises `HTTPError`.
-
-        Trailers are dropped (RFC 9110, 6.5.1), and so are extensions of chunks.
-        """
-        if not self._is_chunked:
-            return self._take(buffer)
-        found, at = [], 0
-        while not self.is_complete:
-            if self._left:
-                piece = bytes(buffer[at : at + self._left])
-                if not piece:
-                    break
-                found.append(piece)
-                at += len(piece)
-                self._left -= len(piece)
-            elif self._is_within_a_chunk:
-                if len(buffer) - at < 2:
-                    break
-                if buffer[at : at + 2] != b"\r\n":
-                    raise malformed()
-                at += 2
-                self._is_within_a_chunk = False
-            else:
-                end = buffer.find(b"\r\n", at, at + MAX_CHUNK_LINE_BYTES)
-                if end < 0:
-                    if len(buffer) - at >= MAX_CHUNK_LINE_BYTES or NEVER_IN_A_HEAD.search(buffer, at):
-                        raise malformed()
-                    break
-                self._line(bytes(buffer[at:end]))
-                at = end + 2
-        del buffer[:at]
-        return b"".join(found)
-
-    def _take(self, buffer: bytearray) -> bytes:
-        piece = bytes(buffer[: self._left])
-        del buffer[: self._left]
-        self._left -= len(piece)
-        self.is_complete = not self._left
-        return piece
-
-    def _line(self, line: bytes) -> None:
-        """Take the line before a chunk, or one of the trailers behind the last."""
-        self._overhead_left -= len(line) + 4
-        if self._overhead_left < 0:
-            raise HTTPError(413, "The body's chunks are too small, or its trailers too large.")
-        if self._is_last:
-            self.is_complete = not line
-            self._trailers_left -= len(line) + 2
-            if self._trailers_left < 0:
-                raise too_large(b"\r\n")
-            if line and not _FIELD.fullmatch(line + b"\r\n"):
-                raise malformed()
-            return
-        size = _CHUNK.fullmatch(line)
-        if size is None:
-            raise malformed()
-        self._left = int(size[1], 16)
-        self._is_last = not self._left
-        self._is_within_a_chunk = not self._is_last

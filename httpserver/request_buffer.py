@@ -1,6 +1,7 @@
 """The bytes that a client has sent and that no request has read yet, and the heads in them."""
 
-from httpserver.framing import END, MAX_HEAD_BYTES, NEVER_IN_A_HEAD, Body, RequestHead, malformed, read_head, too_large
+from httpserver.framing import END, MAX_HEAD_BYTES, NEVER_IN_A_HEAD, RequestHead, malformed, read_head, too_large
+from httpserver.request_body import Body
 
 MAX_KNOWN_HEADS = 8
 MAX_KNOWN_HEAD_BYTES = 4_096

@@ -9,8 +9,9 @@ from contextvars import copy_context
 
 from httpserver.connection import LINGER_SECONDS, Connection, ConnectionLimits, State
 from httpserver.exchange import HIGH_WATER_BYTES, Exchange
-from httpserver.framing import MAX_HEAD_BYTES, Body, RequestHead
+from httpserver.framing import MAX_HEAD_BYTES, RequestHead
 from httpserver.http_errors import HTTPError
+from httpserver.request_body import Body
 from httpserver.request_buffer import RequestBuffer
 
 

@@ -1,9 +1,10 @@
-"""`httpserver.framing`: each rule of RFC 9112 and 9110 that a request can break, by its number."""
+"""`httpserver.framing`, `httpserver.request_body`: each rule of RFC 9112 and 9110 that a request can break, by its number."""
 
 import pytest
 
-from httpserver.framing import MAX_HEADERS, Body, read_head
+from httpserver.framing import MAX_HEADERS, read_head
 from httpserver.http_errors import HTTPError
+from httpserver.request_body import Body
 from tests.sockets import CHUNKED, post
 
 HEAD = b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n"
