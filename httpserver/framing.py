@@ -1,8 +1,8 @@
 """The framing of requests (RFC 9112): where a head ends, what is in it, and how long its body is.
 
 Nothing here reads or writes. `read_head` takes the bytes of one head, `request_body.Body` those behind it. It is the
-only framing of the server, whichever way a request takes from here, and it is strict: whatever another reader of the same bytes,
-such as a proxy in front, could frame differently is refused and ends the connection (RFC 9112, 11.2).
+only framing of the server, whichever way a request takes from here, and it is strict: whatever another reader of the
+same bytes, such as a proxy in front, could frame differently is refused and ends the connection (RFC 9112, 11.2).
 
 It is our own because neither parser that uvicorn knows will do. httptools takes no body for a request that offers an
 upgrade, and checks neither `Host` nor folded lines; h11 is right and takes ten times as long. h11 is what the tests

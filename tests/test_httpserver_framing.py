@@ -1,4 +1,4 @@
-"""`httpserver.framing`, `httpserver.request_body`: each rule of RFC 9112 and 9110 that a request can break, by its number."""
+"""`httpserver.framing`, `httpserver.request_body`: each rule of RFC 9112 and 9110 that a request can break."""
 
 import pytest
 
