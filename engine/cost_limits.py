@@ -79,7 +79,8 @@ class CostLimits:
         fields = cost.fields
         for name, asked in cost.records.items():
             count = asked.count(given)
-            below, fields_below = totals(cost.nested[name], given)
+            nested = cost.nested[name]
+            below, fields_below = totals(nested, given) if nested else (0, 0)
             records += count * (1 + below)
             fields += count * (asked.fields + fields_below)
         if records > self.limits.max_records:

@@ -66,8 +66,6 @@ class NestedCost:
 
 def totals(nested: Sequence[NestedCost], given: Mapping[str, Any]) -> tuple[int, int]:
     """Return how many records, and fields of them, pages give within one record."""
-    if not nested:
-        return 0, 0
     found = [one.totals(given) for one in nested]
     return sum(records for records, _ in found), sum(fields for _, fields in found)
 

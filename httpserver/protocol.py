@@ -122,7 +122,7 @@ class HTTPConnection(RequestReader):
         prepared = response = id_ = None
         if is_whole and head.keep_alive:
             try:
-                prepared = self._prepared(head)
+                prepared = head.prepared if head.is_prepared else self._prepare(head)
                 if prepared is not None:
                     id_ = None if prepared.request_id is None else prepared.request_id()
                     response = prepared.begin(body, id_)
@@ -137,12 +137,11 @@ class HTTPConnection(RequestReader):
         else:
             self._work(self._respond_later(prepared, response, id_))
 
-    def _prepared(self, head: RequestHead) -> Prepared | None:
-        """Return what the application has prepared for requests with this head."""
-        if not head.is_prepared:
-            head.is_prepared = True
-            request = HttpRequest(head.method, head.headers, self.server, head.query_string, path=head.path)
-            head.prepared = prepare(self._app, request)
+    def _prepare(self, head: RequestHead) -> Prepared | None:
+        """Return what the application prepares for requests with this head, once."""
+        head.is_prepared = True
+        request = HttpRequest(head.method, head.headers, self.server, head.query_string, path=head.path)
+        head.prepared = prepare(self._app, request)
         return head.prepared
 
     def _work(self, work: Coroutine[Any, Any, None]) -> None:

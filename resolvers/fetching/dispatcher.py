@@ -91,12 +91,14 @@ class Dispatcher:
         self._dispatching = None
         client = self._client
         try:
-            while self._queue and client.is_ready and (permit := client.transport.try_acquire()):
+            while self._queue:
+                permit = client.transport.try_acquire() if client.is_ready else None
+                if permit is None:
+                    self._dispatching = asyncio.create_task(self._dispatch_slowly())
+                    return
                 self.start(self._queue.pop(client.batch_size), permit)
         except Exception as error:  # a fault of ours: those who wait have to know
             self._on_error(self._queue.pop(), error)
-        if self._queue:
-            self._dispatching = asyncio.create_task(self._dispatch_slowly())
 
     async def _dispatch_slowly(self) -> None:
         try:
