@@ -405,7 +405,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         gc.freeze()  # so that the workers go on sharing it
         return Workers(
             settings.server.workers,
-            partial(_serve, settings, listener, read_variables=reader),
+            listener,
+            partial(_serve, settings, read_variables=reader),
             end_seconds=settings.server.shutdown_delay_seconds + settings.transport.operation_deadline_seconds + 5,
         ).run()
 
