@@ -100,15 +100,16 @@ def test_the_image_says_how_it_is_found_healthy(image: Path) -> None:
     assert told["Test"] == ["CMD", "python", "-m", "web.health_check"]
 
 
-def test_what_compose_starts_becomes_healthy_answers_and_is_observed(image: Path, tmp_path: Path) -> None:
+def test_what_compose_starts_becomes_healthy_answers_and_is_observed(image: Path) -> None:
     needed("unshare", "nsenter", "setpriv", "pg_isready")
     if postgres.programs() is None:
         pytest.skip("PostgreSQL is not installed")
     service = COMPOSE["services"]["graph"]
-    with composed(tmp_path) as services:
-        shutil.copytree(image / "etc", tmp_path / "etc", symlinks=True)
-        shutil.copy(services.hosts, tmp_path / "etc" / "hosts")
-        mounts = ("--ro-bind", str(tmp_path / "etc"), "/etc", "--ro-bind", str(services.secrets), "/run/secrets")
+    with composed() as services:
+        etc = services.folder / "etc"
+        shutil.copytree(image / "etc", etc, symlinks=True)
+        shutil.copy(services.hosts, etc / "hosts")
+        mounts = ("--ro-bind", str(etc), "/etc", "--ro-bind", str(services.secrets), "/run/secrets")
         of_image = {"HOST": "0.0.0.0", "PORT": "8000"}  # noqa: S104
         settings = {
             "NEXUDUS_USERNAME": "gateway@example.com",

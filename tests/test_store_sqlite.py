@@ -5,10 +5,12 @@ import sqlite3
 import stat
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import Connection
 
+from store import sqlite
 from store.database import StoreUnavailable, open_database
 from store.deals import count_alive, upsert
 from store.sqlite import make_engine, protect
@@ -140,3 +142,13 @@ def test_a_connection_is_set_up_for_durability_and_silence(tmp_path: Path) -> No
         ]
     assert found == ["wal", 1, 1, 2, 2, 5000]
     engine.dispose()
+
+
+@pytest.mark.parametrize(("flag", "reason"), [(os.ST_RDONLY, "Read-only file system"), (0, "Permission denied")])
+def test_a_folder_that_takes_no_file_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flag: int, reason: str
+) -> None:
+    monkeypatch.setattr("os.access", lambda *_: False)
+    monkeypatch.setattr("os.statvfs", lambda _: SimpleNamespace(f_flag=flag))
+    with pytest.raises(StoreUnavailable, match=f"deals.db cannot be written: {reason}$"):
+        sqlite.inspect(tmp_path / "deals.db")
