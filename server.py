@@ -56,8 +56,8 @@ from startup.process import (
     workers_of_uvicorn,
 )
 from web.access_log import AccessLog
-from web.application import Application
-from web.endpoint import AtPath, GraphQLEndpoint
+from web.application import Application, AtPath
+from web.endpoint import GraphQLEndpoint
 from web.graphiql.page import GraphiQL
 from web.health import Health
 from web.not_found import not_found

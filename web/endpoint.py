@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from httpserver.disconnect import ClientDisconnected, cancel_on_disconnect
-from httpserver.fast_path import Answer, Prepared, prepare, result_at_once
+from httpserver.fast_path import Answer, Prepared, result_at_once
 from httpserver.http_errors import HTTPError, internal_error
 from httpserver.request import HttpRequest
 from httpserver.response import JSON, HttpResponse, dumps
@@ -217,26 +217,3 @@ class GraphQLEndpoint:
             self.response_cache.store(request, params.caller, content, validator, operation_name=reply.operation_name)
         status = reply.status or (400 if reply.is_request_error and type_ == RESPONSE_JSON else 200)
         return HttpResponse(content, status, type_, {"Allow": "POST"} if status == 405 else {})
-
-
-class AtPath:
-    """ASGI middleware, the innermost: the endpoint answers requests to its path, the router those to other pages.
-
-    Starlette's router and its handling of exceptions take as much time as all else of a response from the cache.
-    """
-
-    def __init__(self, app: ASGIApp, path: str, endpoint: ASGIApp) -> None:
-        self._app = app
-        self._path = path
-        self._endpoint = endpoint
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on to the endpoint or to the router."""
-        if scope["type"] == "http" and scope["path"].removeprefix(scope.get("root_path", "")) == self._path:
-            await self._endpoint(scope, receive, send)
-        else:
-            await self._app(scope, receive, send)
-
-    def prepare(self, request: HttpRequest) -> Prepared | None:
-        """Do the same on the fast path."""
-        return prepare(self._endpoint if request.path == self._path else self._app, request)
