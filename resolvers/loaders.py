@@ -7,7 +7,8 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from weakref import ref
 
-from resolvers.dataloader import DataLoader
+import aiodataloader
+
 from resolvers.errors import SourceNotConfigured, UpstreamUnavailable
 from resolvers.fetching.record_cache import Entry
 from resolvers.fetching.scheduler import Scheduler
@@ -17,25 +18,16 @@ from resolvers.source import Outcome, Record, Source
 Future = asyncio.Future[Outcome]
 
 
-class _SourceLoader(DataLoader[str, Outcome]):
+class _SourceLoader(aiodataloader.DataLoader[str, Outcome]):
     """What one request knows of a source's records: from the record cache, or the future of one that is fetched."""
 
-    __slots__ = ("_operation", "known", "scheduler")
-
     def __init__(self, scheduler: Scheduler, operation: UpstreamContext) -> None:
-        super().__init__(operation.loop)
+        super().__init__(cache=False, loop=operation.loop)
         self.scheduler = scheduler
         self.known: dict[str, Entry | Future] = {}
         self._operation = operation
-
-    async def load_batch(self, keys: list[str]) -> list[Outcome]:
-        """Return one outcome for each id."""
-        try:
-            if self.is_closed:
-                raise asyncio.CancelledError
-            return await self.scheduler.fetch_many(keys, self._operation)
-        except asyncio.CancelledError:  # an outcome like any other for whoever still waits
-            return [UpstreamUnavailable(self.scheduler.source, detail="the fetch was cancelled")] * len(keys)
+        self._batches: set[asyncio.Task[object]] = set()
+        self._is_closed = False
 
     def request(self, source_id: str) -> Outcome | Future:
         """Return the record if it is cached, or the future that will have it; all who request the id share it."""
@@ -43,6 +35,45 @@ class _SourceLoader(DataLoader[str, Outcome]):
         if found is None:
             found = self.known[source_id] = self.scheduler.cached(source_id, self._operation) or self.load(source_id)
         return found.record if isinstance(found, Entry) else found
+
+    def close(self) -> None:
+        """Give up what is still being fetched."""
+        self._is_closed = True
+        for batch in self._batches:
+            batch.cancel()
+
+    def get_cache_key(self, key: str) -> str:
+        """Return the key: with a method for it, aiodataloader makes no function for each loader."""
+        return key
+
+    def do_resolve_reject(self, key: str, future: Future) -> None:
+        """Queue a key, and have the batch leave two turns of the loop after its first one: one for all who request, one
+        for what they have started. aiodataloader's own way there takes another task and another turn.
+        """
+        self._queue.append(aiodataloader.Loader(key, future))
+        if len(self._queue) == 1:
+            self.loop.call_soon(aiodataloader.dispatch_queue, self)
+
+    async def batch_load_fn(self, ids: list[str]) -> list[Outcome]:
+        """Return one outcome for each id."""
+        batch = asyncio.current_task(self.loop)
+        assert batch
+        self._batches.add(batch)
+        try:
+            if self._is_closed:
+                raise asyncio.CancelledError
+            outcomes = await self.scheduler.fetch_many(ids, self._operation)
+        except asyncio.CancelledError:
+            # aiodataloader catches only Exception: uncaught here, every caller would wait for ever.
+            outcomes = [UpstreamUnavailable(self.scheduler.source, detail="the fetch was cancelled")] * len(ids)
+        finally:
+            self._batches.discard(batch)
+        for source_id, outcome in zip(ids, outcomes, strict=True):
+            if isinstance(outcome, Exception):
+                future = self.known[source_id]
+                assert isinstance(future, asyncio.Future)
+                future.add_done_callback(_mark_as_seen)
+        return outcomes
 
 
 class Loaders:
@@ -131,3 +162,9 @@ class CachedRecords:
     def __call__(self) -> bool:
         """Return whether all of them are fresh entries of the cache now."""
         return all(scheduler.holds(entries) for scheduler, entries in self._records)
+
+
+def _mark_as_seen(future: Future) -> None:
+    """Those who would have raised an exception may have been cancelled; asyncio shall not log it."""
+    if not future.cancelled():
+        future.exception()

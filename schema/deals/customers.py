@@ -15,10 +15,10 @@ from operator import attrgetter
 from typing import Any, Final, TypeVar
 
 import strawberry
+from aiodataloader import DataLoader
 from sqlalchemy import Connection
 
 from engine.lookup import Listing
-from resolvers.dataloader import DataLoader
 from schema.context import Context, Info
 from schema.deals.connections import OpportunityPage, page_size, position
 from schema.deals.cursors import list_hash
@@ -50,26 +50,21 @@ class _Question:
     answer: Callable[[Connection, Sequence[CustomerKey]], Sequence[Any]] = field(compare=False)
 
 
-class CustomerDeals(DataLoader[_Question, Any]):
+class CustomerDeals:
     """What one operation asks of customers' deals: each question once, and all of a kind by one statement."""
 
     def __init__(self, deals: Deals) -> None:
         self._deals = deals
-        super().__init__(asyncio.get_running_loop())
-        self._known: dict[_Question, asyncio.Future[Any]] = {}
+        self._loader: DataLoader[_Question, Any] = DataLoader(self._answers, loop=asyncio.get_running_loop())
 
     async def ask(
         self, customer: CustomerKey, group: str, answer: Callable[[Connection, Sequence[CustomerKey]], Sequence[T]]
     ) -> T:
         """Return the answer for a customer; raises `StoreOutage`."""
-        question = _Question(customer, group, answer)
-        if question not in self._known:
-            self._known[question] = self.load(question)
-        found: T = await asyncio.shield(self._known[question])
+        found: T = await asyncio.shield(self._loader.load(_Question(customer, group, answer)))
         return found
 
-    async def load_batch(self, questions: list[_Question]) -> list[Any]:
-        """Return the answers; raises `StoreOutage`."""
+    async def _answers(self, questions: list[_Question]) -> list[Any]:
         groups: dict[str, list[_Question]] = defaultdict(list)
         for one in questions:
             groups[one.group].append(one)
