@@ -166,11 +166,11 @@ def _settings_or_exit() -> AllSettings:
     except BadSettings as error:
         print_problems(error)
         # Its supervisor would start a worker again that ends in any other way than by the first of these.
-        sys.exit(STARTUP_FAILURE if workers_of_uvicorn() > 1 else 2)
+        sys.exit(STARTUP_FAILURE if workers_of_uvicorn() > 1 else error.exit_status)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until interrupted; return the exit status: 0, or 2 where the settings do not allow it.
+    """Serve until interrupted; return the exit status: 0, 2 where settings do not allow it, 3 where it cannot start.
 
     With `--online` it is 1 where a credential was refused or something could not be reached.
     """
@@ -196,7 +196,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         listener = listen(settings.server)
     except BadSettings as error:
         print_problems(error)
-        return 2
+        return error.exit_status
     set_up_logging(settings.server)
     print(greeting(settings, listener, PATH), flush=True)
     reader = None if flags.demo else read_variables

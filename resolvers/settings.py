@@ -48,6 +48,9 @@ class Secret:
 class BadSettings(ValueError):
     """The environment does not make valid settings; `problems` has one line for each fault."""
 
+    exit_status: ClassVar[int] = 2
+    """What the process ends with: whoever starts it again would see the same."""
+
     def __init__(self, problems: Iterable[str]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(self.problems))

@@ -4,9 +4,17 @@ import asyncio
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
+from uvicorn.config import STARTUP_FAILURE
+
 from configuration import AllSettings
 from resolvers.settings import BadSettings
 from store.database import StoreUnavailable, check_database, open_database
+
+
+class StoreAway(BadSettings):
+    """The store cannot be used, but may be in a moment: whoever starts the process again may have better luck."""
+
+    exit_status = STARTUP_FAILURE
 
 
 def check_store(settings: AllSettings, *, opens: bool = True) -> None:
@@ -28,7 +36,8 @@ def check_store(settings: AllSettings, *, opens: bool = True) -> None:
         with ThreadPoolExecutor(1) as pool:  # uvicorn's own command makes the application in a running loop
             pool.submit(asyncio.run, open_once()).result()
     except StoreUnavailable as error:
-        raise BadSettings([f"STORE_URL: {error}"]) from None
+        problem = StoreAway if error.may_pass else BadSettings
+        raise problem([f"STORE_URL: {error}"]) from None
 
 
 async def try_credentials(settings: AllSettings) -> int:

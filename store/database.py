@@ -137,21 +137,21 @@ class Database:
             async with asyncio.timeout(self.patience_seconds):
                 result = await threads.run(work)
         except TimeoutError:
-            reason = "the store does not answer"
+            outage = StoreUnavailable("the store does not answer", may_pass=True)
         except exc.DBAPIError as error:
             if self._location.is_mistake(error, writes=use is Use.WRITTEN):
                 raise
-            reason = self._location.reason(error)
+            outage = self._location.outage(error)
         except exc.TimeoutError:
-            reason = "the store has no connection left"
+            outage = StoreUnavailable("the store has no connection left", may_pass=True)
         except StoreUnavailable as error:
-            reason = str(error)
+            outage = error
         else:
             if self.outages is not None:
                 self.outages.worked(use)
             return result
-        self._failed(use, reason)
-        raise StoreUnavailable(reason)
+        self._failed(use, str(outage))
+        raise outage
 
     def _failed(self, use: Use, reason: str) -> None:
         if self.outages is not None:
@@ -260,7 +260,7 @@ def check_database(url: str | None) -> str:
     try:
         return place.check()
     except exc.DBAPIError as error:
-        raise StoreUnavailable(place.reason(error)) from None
+        raise place.outage(error) from None
     finally:
         place.engine.dispose()
 

@@ -6,7 +6,14 @@ from sqlalchemy import exc
 
 
 class StoreUnavailable(Exception):
-    """The store cannot be used now; the text is one line for the operator, without a credential."""
+    """The store cannot be used now; the text is one line for the operator, without a credential.
+
+    `may_pass`: it may be there in a moment, though nobody changes a setting.
+    """
+
+    def __init__(self, reason: str, *, may_pass: bool = False) -> None:
+        super().__init__(reason)
+        self.may_pass = may_pass
 
 
 MISTAKES: Final = (exc.IntegrityError, exc.ProgrammingError, exc.DataError, exc.NotSupportedError, exc.InternalError)

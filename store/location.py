@@ -81,9 +81,11 @@ class Location:
         """Return whether a statement of ours is wrong, and not the database away."""
         return postgresql.is_mistake(error, writes=writes) if self.path is None else sqlite.is_mistake(error)
 
-    def reason(self, error: exc.DBAPIError) -> str:
-        """Return in one line why the store cannot be used."""
-        return postgresql.reason(self.engine.url, error) if self.path is None else sqlite.reason(error)
+    def outage(self, error: exc.DBAPIError) -> StoreUnavailable:
+        """Return what an error of the driver means that is no mistake of ours."""
+        if self.path is not None:
+            return StoreUnavailable(sqlite.reason(error))
+        return StoreUnavailable(postgresql.reason(self.engine.url, error), may_pass=postgresql.may_pass(error))
 
     def _refuse_damage(self, connection: Connection) -> None:
         check = postgresql.check if self.path is None else sqlite.check

@@ -45,6 +45,10 @@ AWAY: Final = frozenset({"08", "28", "3D", "40", "53", "55", "57", "58", "F0", "
 """Classes of SQLSTATE that tell of the server, and of no statement."""
 
 
+PASSING: Final = frozenset({"08", "40", "53", "55", "57"})
+"""Those of them that may have passed in a moment."""
+
+
 def problem_with(url: URL) -> str | None:
     """Return in one line which parameters cannot be right; libpq's own text would quote their values."""
     from psycopg import ProgrammingError  # who has no such database never loads it
@@ -143,14 +147,24 @@ def reason(url: URL, error: exc.DBAPIError) -> str:
         return in_words(url, state)
     if "too many" in said or "remaining connection slots" in said:  # refused at the door, which has no SQLSTATE here
         return in_words(url, "53300")
-    where = _where(url)
+    if (refusal := _refusal(said)) is not None:
+        return f"{_where(url)} {refusal}"
+    return f"{_where(url)} {'did not answer in time' if 'timeout' in said else 'cannot be reached'}"
+
+
+def may_pass(error: exc.DBAPIError) -> bool:
+    """Return whether the server may do in a moment what it does not now, though nobody changes a setting."""
+    state = getattr(error.orig, "sqlstate", None)
+    return _refusal(str(error.orig).lower()) is None if state is None else state[:2] in PASSING
+
+
+def _refusal(said: str) -> str | None:
+    """Return what a server means that opens no connection, by its words: there is no SQLSTATE."""
     if "password" in said or "authentication" in said or "no pg_hba.conf entry" in said or "role" in said:
-        return f"{where} refuses the user or the password"
+        return "refuses the user or the password"
     if "database" in said and "does not exist" in said:
-        return f"{where} has no database of that name"
-    if "timeout" in said:
-        return f"{where} did not answer in time"
-    return f"{where} cannot be reached"
+        return "has no database of that name"
+    return None
 
 
 def in_words(url: URL, state: str) -> str:
