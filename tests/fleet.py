@@ -103,9 +103,10 @@ async def until(found: Callable[[], Awaitable[T]], seconds: float = PATIENCE_SEC
 @asynccontextmanager
 async def a_fleet(folder: Path, count: int, **settings: str) -> AsyncIterator[Fleet]:
     """Run so many servers of one new database; all end with the block."""
-    simulator = Simulator()
+    simulator = Simulator(throttled=True)
     async with (
         simulator.serve() as urls,
+        simulator.heartbeat(),
         aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(force_close=True), timeout=aiohttp.ClientTimeout(total=PATIENCE_SECONDS)
         ) as session,
