@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row, delete, select, update
 
-from loans import Loan, Report
+from loans import IDLE_LEASE_SECONDS, LEASE_SECONDS, Loan, Report
 from store.sends import SECOND, add, forget, leaves, now_of, of, sent_since
 from store.sequence import insert_into
 from store.tables import RATION_HOLDERS, RATIONS
@@ -39,7 +39,8 @@ def report(connection: Connection, key: tuple[str, str], holder: str, given: Rep
     missing = [row for row in others if row.expires_at < now]
     is_news = [_missing(connection, key, row, now) for row in missing]
     add(connection, key, [(now - int(ago * SECOND), 1, int(is_background)) for ago, is_background in given.sent])
-    signs = _signs(ration, holder, given, now, is_after_outage=given.is_alone and any(is_news))
+    is_after_outage = given.is_alone and (any(is_news) or any(_is_unheard(row, given, now) for row in present))
+    signs = _signs(ration, holder, given, now, is_after_outage=is_after_outage)
     if signs != {name: getattr(ration, name) for name in signs}:
         connection.execute(update(RATIONS).where(*of(RATIONS, key)).values(signs))
     left, waits = _left(connection, key, given, present, missing, now)
@@ -111,17 +112,25 @@ def _missing(connection: Connection, key: tuple[str, str], row: Row[Any], now: i
     return False
 
 
+def _is_unheard(row: Row[Any], given: Report, now: int) -> bool:
+    """Return whether another may not have reported since the outage of this one began, and be on its own as well."""
+    if row.expires_at > now + int(LEASE_SECONDS * SECOND):  # it was idle, and need not report for long
+        return bool(row.expires_at - int(IDLE_LEASE_SECONDS * SECOND) < now - int(given.alone_seconds * SECOND))
+    return given.alone_seconds > IDLE_LEASE_SECONDS - LEASE_SECONDS
+
+
 def _signs(ration: Row[Any], holder: str, given: Report, now: int, *, is_after_outage: bool) -> dict[str, Any]:
     """Return what all are told: until when the source is not asked, fails, and who was on its own stays so."""
     paused_until = now + int(given.pause_seconds * SECOND) if given.pause_seconds else 0
     failing = (ration.failing_until, ration.failing_for or "")
     if given.failing_seconds:
         failing = max(failing, (now + int(given.failing_seconds * SECOND), holder))
+    is_settled = ration.settled_at > now - int(given.alone_seconds * SECOND)  # once for an outage
     return {
         "paused_until": max(ration.paused_until, paused_until),
         "failing_until": failing[0],
         "failing_for": failing[1] or None,
-        "settled_at": now + int(SETTLING_SECONDS * SECOND) if is_after_outage else ration.settled_at,
+        "settled_at": now + int(SETTLING_SECONDS * SECOND) if is_after_outage and not is_settled else ration.settled_at,
     }
 
 

@@ -10,6 +10,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from resolvers.errors import UpstreamBadResponse
+from resolvers.fetching.record_store import LONGEST_LOOK_SECONDS
 from resolvers.source import Record
 from resolvers.stored_record import decode
 from store import sweeps
@@ -24,10 +25,8 @@ logger: Final = logging.getLogger("opportunity_graph.sync")
 GATHERING_SECONDS: Final = 0.2
 """Records that come within it are written together."""
 
-FRESH_LOOK_SECONDS: Final = 1.0
-"""A store that takes longer is not asked before the source, for `LEFT_ALONE_SECONDS`."""
-
 LEFT_ALONE_SECONDS: Final = 5.0
+"""For so long a store that took too long is not asked before the source."""
 
 MOST_WAITING: Final = 5_000
 """Records that are not written yet; beyond, the oldest are let go, and the next sweep has them."""
@@ -73,7 +72,7 @@ class FetchedRecords:
         keys, now = [deal_id(source, account, one) for one in ids], parts.now()
         since = now - int(seconds * SECOND)
         try:
-            async with asyncio.timeout(FRESH_LOOK_SECONDS):
+            async with asyncio.timeout(LONGEST_LOOK_SECONDS):
                 stored = await parts.database.read(lambda connection: find_fetched(connection, keys, since=since))
         except (TimeoutError, StoreUnavailable):
             self._left_alone_until = parts.wall_clock() + LEFT_ALONE_SECONDS

@@ -118,6 +118,26 @@ def test_after_an_outage_all_share_again_at_the_same_moment(connection: Connecti
     assert report(connection, "b", is_alone=True).settling_seconds == 0
 
 
+def test_who_was_idle_before_an_outage_may_be_on_its_own_still(connection: Connection) -> None:
+    """Its lease is long: that it has not reported tells nothing yet."""
+    for holder in "abc":
+        report(connection, holder, lease_seconds=15.0)
+    pass_seconds(connection, 6)
+    report(connection, "b", lease_seconds=15.0)
+    assert report(connection, "a", is_alone=True, alone_seconds=3).settling_seconds == pytest.approx(2, abs=0.1)
+    pass_seconds(connection, 1)
+    assert report(connection, "c", is_alone=True, alone_seconds=3).settling_seconds == pytest.approx(1, abs=0.1)
+    pass_seconds(connection, 1.1)
+    assert report(connection, "a", is_alone=True, alone_seconds=5).settling_seconds == 0  # once for an outage
+
+
+def test_who_alone_was_without_the_database_shares_again_at_once(connection: Connection) -> None:
+    for lease_seconds in (1.5, 15.0):
+        report(connection, "b", lease_seconds=lease_seconds)
+        assert report(connection, "a", is_alone=True, alone_seconds=2).settling_seconds == 0
+        report(connection, "a", lease_seconds=15.0)
+
+
 def test_who_shares_again_leaves_alone_what_others_have_on_their_own_still(connection: Connection) -> None:
     report(connection, "a", is_alone=True)
     rates = (Rate(1, 0.15), TEN)
