@@ -79,6 +79,10 @@ class Fleet:
         """Return what Nexudus was asked, of these kinds."""
         return [call for call in self.simulator.nexudus.calls if call.kind in kinds]
 
+    def refused(self) -> Sequence[Call]:
+        """Return what Nexudus was asked beyond its rates."""
+        return [call for call in self.simulator.nexudus.calls if call.status in (409, 429)]
+
 
 async def until_ready(session: aiohttp.ClientSession, url: str) -> None:
     """Wait until a server answers that it is ready."""
