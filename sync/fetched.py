@@ -73,7 +73,7 @@ class FetchedRecords:
         since = now - int(seconds * SECOND)
         try:
             async with asyncio.timeout(LONGEST_LOOK_SECONDS):
-                stored = await parts.database.read(lambda connection: find_fetched(connection, keys, since=since))
+                stored = await find_fetched(parts.database, keys, since=since)
         except (TimeoutError, StoreUnavailable):
             self._left_alone_until = parts.wall_clock() + LEFT_ALONE_SECONDS
             return {}
