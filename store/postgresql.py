@@ -1,10 +1,11 @@
 """PostgreSQL, by psycopg: a few connections that are looked at before they are used, and limits on what may hang."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import URL, Engine, create_engine, event, exc, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, make_url
 
 from store.errors import MISTAKES
 from store.queries import DirectReads
@@ -99,6 +100,19 @@ def _forget_mode(connection: Any, _: object) -> None:
     # After reading SQLAlchemy sets it to `read write`, which would overrule an operator's `read only` for all changes.
     if connection is not None and not connection.closed:
         connection.read_only = None
+
+
+@contextmanager
+def pipeline(connection: Connection) -> Iterator[None]:
+    """Send the changes that the block makes together, in one round trip; what they return cannot be had."""
+    from psycopg import Error
+
+    driver: Any = connection.connection.driver_connection
+    try:
+        with driver.pipeline():
+            yield
+    except Error as error:  # met at the end, and not in a call of SQLAlchemy's
+        raise exc.OperationalError(None, None, error) from error
 
 
 def is_mistake(error: exc.DBAPIError, *, writes: bool) -> bool:

@@ -1,4 +1,5 @@
-"""Limits that processes of one PostgreSQL database share: `store.rations`, `store.sends`, `store.leases`, `loans`."""
+"""Limits that processes of one PostgreSQL database share: `store.rations`, `store.ration_book`, `store.sends`,
+`store.leases`, `loans`."""
 
 import random
 import time
@@ -143,9 +144,10 @@ def test_who_shares_again_leaves_alone_what_others_have_on_their_own_still(conne
     rates = (Rate(1, 0.15), TEN)
     assert report(connection, "b", rates=(TEN,), wanted=10, share=0.5).sends == 5
     report(connection, "b", rates=(TEN,))
-    assert report(connection, "b", rates=rates, wanted=1, share=0.5).sends == 0  # one each 150 ms has no parts
+    by_turns = report(connection, "b", rates=rates, wanted=1, share=0.5)
+    assert (by_turns.sends, by_turns.keeps_turns) == (1, True)  # one each 150 ms has no parts
     report(connection, "a", rates=rates)
-    assert report(connection, "b", rates=rates, wanted=1, share=0.5).sends == 1
+    assert not report(connection, "b", rates=rates, held=1, share=0.5).keeps_turns
 
 
 def test_those_who_wait_get_equal_parts(connection: Connection) -> None:
