@@ -24,7 +24,7 @@ REPORT_SECONDS: Final = 0.5
 IDLE_SECONDS: Final = 5.0
 """The same of one that has not."""
 
-SENT_SECONDS: Final = 0.1
+SENT_SECONDS: Final = 0.4
 """After which others know of what was sent; where only one may be lent at a time they know at once."""
 
 DRIFT: Final = 1e-4
