@@ -6,7 +6,13 @@ of each other.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
+
+LEASE_SECONDS: Final = 1.5
+"""For how long what is lent may be used."""
+
+IDLE_LEASE_SECONDS: Final = 15.0
+"""For how long a process need not report that has nothing, and waits for nothing."""
 
 
 class Rate(Protocol):
@@ -28,7 +34,7 @@ class Report:
     `sent`: how long ago each request went that was not reported yet, and whether it was one of the background. `held`:
     what it keeps of what it was lent, `wanted`: what it would like beside that. `slots_used`, `slots_wanted`: requests
     under way, now and as wished, of `slots` for all. `share`: its part of each rate while it is on its own, which it is
-    now if `is_alone`.
+    now if `is_alone`, for `alone_seconds` by now.
     """
 
     rates: Sequence[Rate]
@@ -42,6 +48,7 @@ class Report:
     slots_wanted: int
     share: float
     lease_seconds: float
+    alone_seconds: float = 0.0
     pause_seconds: float = 0.0
     failing_seconds: float = 0.0
 

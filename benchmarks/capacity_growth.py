@@ -74,6 +74,7 @@ def reading(source_name: str, deals: int, figures: Figures | None = None) -> Rea
         deals,
         model.limiter,
         model.try_background,
+        model.acquire_in_line,
         model.exchange,
         lambda rows: work(rows * figures.sweep_row_seconds),
     )

@@ -67,6 +67,7 @@ class Deployment:
                 demand.deals[source.name],
                 model.limiter,
                 model.try_background,
+                model.acquire_in_line,
                 model.exchange,
                 self._read_rows,
             )

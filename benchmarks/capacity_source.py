@@ -5,6 +5,7 @@ only what waits, works or travels is simulated.
 """
 
 import random
+from collections import deque
 from collections.abc import Callable
 
 import simpy
@@ -12,9 +13,10 @@ import simpy
 from benchmarks.capacity_desk import RECORD, RECORD_BYTES, Desk
 from benchmarks.capacity_figures import BATCH_SIZES
 from benchmarks.capacity_outcome import Outcome
-from benchmarks.capacity_time import Events, Sleep
+from benchmarks.capacity_time import Events, Sleep, Until
 from resolvers.fetching.fair_queue import KeyRequest
 from resolvers.fetching.record_cache import CacheSettings, RecordCache
+from resolvers.resilience.lane import SHORTEST_WAIT_SECONDS
 from resolvers.resilience.rate_limiter import RateLimiter
 from resolvers.source import Source
 
@@ -57,6 +59,8 @@ class SourceModel:
             for _ in range(desks)
         ]
         self._turn = 0
+        self._in_line: deque[simpy.Event] = deque()
+        """Sync's requests that wait though people do."""
         self._news = environment.event()
         environment.process(self._dispatch())
 
@@ -86,8 +90,26 @@ class SourceModel:
 
     def try_background(self) -> bool:
         """Let one of sync's requests go, if nobody waits for the ration or a connection."""
-        has_slot = self.slots.count < self.slots.capacity
-        return has_slot and not any(desk.queue for desk in self.desks) and self.limiter.try_acquire()
+        return self._has_slot and not self._is_asked and self.limiter.try_acquire()
+
+    async def acquire_in_line(self) -> bool:
+        """Let one of sync's requests go when its turn comes, whoever waits."""
+        while not self.try_background():
+            if self._is_asked:
+                turn = self._environment.event()
+                self._in_line.append(turn)
+                await Until(turn)
+                return True
+            await Sleep(self._environment, max(self.limiter.delay(1), SHORTEST_WAIT_SECONDS))
+        return True
+
+    @property
+    def _has_slot(self) -> bool:
+        return bool(self.slots.count < self.slots.capacity)
+
+    @property
+    def _is_asked(self) -> bool:
+        return any(desk.queue for desk in self.desks)
 
     def exchange(self) -> Events:
         """Take as long as the source takes."""
@@ -100,7 +122,7 @@ class SourceModel:
     def _dispatch(self) -> Events:
         """Send what is queued, a request of each process in turn, as the ration and the connections allow."""
         while True:
-            if not any(desk.queue for desk in self.desks):
+            if not self._is_asked:
                 self._news = self._environment.event()
                 yield self._news
             slot = self.slots.request()
@@ -109,6 +131,10 @@ class SourceModel:
             while (delay := self.limiter.delay(0)) > 0:
                 yield self._environment.timeout(delay)
             self.limiter.waiters = 0
+            if self._in_line and self.limiter.try_acquire():
+                self._in_line.popleft().succeed()
+                self.slots.release(slot)
+                continue
             number = self._next_desk()
             if number is None:
                 self.slots.release(slot)

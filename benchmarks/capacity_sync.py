@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -35,6 +35,7 @@ class Account:
     deals: int
     rate_limiter: RateLimiter
     try_acquire: Callable[[], bool]
+    acquire_in_line: Callable[[], Awaitable[bool]]
     exchange: Callable[[], Events]
     work: Callable[[int], Events]
 
@@ -54,6 +55,7 @@ class Sync:
             account.rate_limiter,
             share_of_hour=shares.sync_share_of_hour,
             share_of_minute=shares.sync_share_of_minute,
+            guaranteed_share=shares.sync_guaranteed_share,
         )
         chance = random.Random(seed)  # noqa: S311 - a load, not a secret
         self.schedule = Schedule(settings, clock=lambda: environment.now, random=chance.random)
@@ -92,7 +94,11 @@ class Sync:
         """Send one request in the lane, however long it waits; raises `UpstreamRateLimited` as the lane does."""
         end = self._environment.now + LONGEST_REQUEST_SECONDS
         yield from drive(
-            self._lane.acquire(lambda: self._account.try_acquire() or None, lambda: end - self._environment.now)
+            self._lane.acquire(
+                lambda: self._account.try_acquire() or None,
+                self._account.acquire_in_line,
+                lambda: end - self._environment.now,
+            )
         )
         self._lane.on_sent()
         self.requests[kind] += 1

@@ -18,6 +18,16 @@ class Sleep:
         yield self._event
 
 
+class Until:
+    """The same for an event."""
+
+    def __init__(self, event: simpy.Event) -> None:
+        self._event = event
+
+    def __await__(self) -> Generator[simpy.Event, Any, None]:
+        yield self._event
+
+
 def drive(coroutine: Coroutine[Any, Any, Any]) -> Events:
     """Run a coroutine that waits for nothing but `Sleep` as a process of simpy; gives what it returns."""
     while True:

@@ -15,7 +15,7 @@ async def run(simulator: Simulator, host: str, port: int) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    async with simulator.serve(host, port) as urls:
+    async with simulator.serve(host, port) as urls, simulator.heartbeat():
         for name, value in simulator.environment(urls).items():
             print(f"{name}={value}")
         print(f"# control: {urls.control}/{{reset,config,calls,stats,faults,deals}}", flush=True)

@@ -15,6 +15,7 @@ from . import control
 from .calls import Call
 from .chartmogul import ChartMogul
 from .fault_rules import Fault
+from .heartbeat import Heartbeat
 from .nexudus import Nexudus
 from .upstream import Upstream
 
@@ -67,6 +68,7 @@ class Simulator:
             today = today or datetime.now(UTC)
         nexudus_deals, chartmogul_deals = deals or (0, 0)
         world: dict[str, Any] = {"today": today, "is_demo": is_demo}
+        self._clock = clock
         self.calls: list[Call] = []
         """Every request to either vendor, in order of arrival."""
         self.nexudus = Nexudus(seed, throttled, clock, self.calls, deals=nexudus_deals, **world)
@@ -123,6 +125,19 @@ class Simulator:
                 await asyncio.sleep(0)
             await runner.cleanup()
             listener.close()
+
+    @asynccontextmanager
+    async def heartbeat(self) -> AsyncIterator[None]:
+        """Until the block ends, look how late requests are read; no rate holds it against them."""
+        heartbeat = Heartbeat(self._clock)
+        async with heartbeat.beating():
+            for upstream in self.upstreams:
+                upstream.earliest = heartbeat.earliest
+            try:
+                yield
+            finally:
+                for upstream in self.upstreams:
+                    upstream.earliest = self._clock
 
     def _tracked(self, upstream: Upstream) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def handle(request: web.Request) -> web.StreamResponse:

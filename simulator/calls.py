@@ -41,4 +41,6 @@ class Call:
     body: bytes = field(default=b"", repr=False)
     at: float = 0.0
     """The simulator's clock on arrival, seconds."""
+    since: float = 0.0
+    """The earliest moment at which it can have arrived; `at`, unless the simulator looks how late it is."""
     status: int | None = None

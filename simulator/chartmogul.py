@@ -70,7 +70,7 @@ class ChartMogul(Upstream):
         self.records: dict[str, dict[str, Any]] = {}
         self.customers: dict[str, dict[str, Any]] = {}
         self._restore()
-        self.throttle = Throttle(LIMITS, clock)
+        self.throttle = Throttle(LIMITS)
         self._set_knobs()
 
     def _set_knobs(self) -> None:
@@ -139,7 +139,7 @@ class ChartMogul(Upstream):
         key = self._key(call.headers.get("authorization", ""))
         if key is None:
             return problem(401, "No valid API key provided")
-        if self.throttled and not self.throttle.admit(key):
+        if self.throttled and not self.throttle.admit(key, call):
             return problem(429, "Your request rate has exceeded our rate limit.")
         if call.kind == "ping":
             return Reply(data={"data": "pong!"}, content_type="application/json")

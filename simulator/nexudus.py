@@ -80,7 +80,7 @@ class Nexudus(Upstream):
         self.audit_trail: list[dict[str, Any]] = []
         """Entries for what was written since the last reset, the oldest first."""
         self.tokens = Tokens(seed, clock)
-        self.throttle = Throttle(LIMITS, clock)
+        self.throttle = Throttle(LIMITS)
         self._set_knobs()
 
     def _set_knobs(self) -> None:
@@ -173,7 +173,7 @@ class Nexudus(Upstream):
         crm = call.path.startswith("/api/crm/")
         if not self._is_allowed(caller) or (crm and self.role_missing):
             return DENIED
-        if self.throttled and not self.throttle.admit(caller):
+        if self.throttled and not self.throttle.admit(caller, call):
             return self._slow_down()
         match call.kind:
             case "me":

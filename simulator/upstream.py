@@ -28,6 +28,8 @@ class Upstream(ABC):
         """Take the seed of the records, whether rate limits hold, a clock in seconds, and the log shared by all."""
         self.seed = seed
         self.clock = clock
+        self.earliest = clock
+        """Gives the earliest moment at which a request can have arrived that is handled now."""
         self.calls: list[Call] = []
         self.faults = FaultRules()
         self.throttled = throttled
@@ -114,7 +116,8 @@ class Upstream(ABC):
         query = {name: request.query[name] for name in request.query}
         kind, ids = self.classify(request.method, path, query, body)
         headers = {name.lower(): value for name, value in request.headers.items()}
-        call = Call(self.name, request.method, path, query, kind, ids, headers, body, self.clock())
+        since, at = self.earliest(), self.clock()
+        call = Call(self.name, request.method, path, query, kind, ids, headers, body, max(since, at), since)
         self.calls.append(call)
         self._log.append(call)
         return call

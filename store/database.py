@@ -16,7 +16,7 @@ from store.location import Location
 from store.notices import CHANGED, notify
 from store.outages import Outages, Use
 from store.queries import Query, Values
-from store.sequence import current, raise_above, taken
+from store.sequence import CURRENT, raise_above, taken
 from store.threads import Threads
 
 T = TypeVar("T")
@@ -104,7 +104,8 @@ class Database:
             await self._run("write", self._writer, self._reopen, Use.WRITTEN)
         known = self.sequence
         try:
-            number = await self.read(current)
+            rows = await self.fetch(CURRENT, {})
+            number = rows[0][0] if rows else 0
         except exc.DBAPIError:  # not even that: the tables are gone
             await self.write(self._location.prepare)
             number = 0
@@ -173,7 +174,10 @@ class Database:
         if self._lost is not None:
             raise StoreUnavailable(self._lost)
         with self._reading.connect() as connection:
-            return work(connection)
+            result = work(connection)
+            if self._is_server:  # after a rollback psycopg forgets what it has prepared
+                connection.commit()
+            return result
 
     def _fetch(self, text: str, parameters: Any) -> list[tuple[Any, ...]]:
         if self._is_server and (rows := self._direct.fetch(text, parameters)) is not None:

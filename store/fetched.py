@@ -1,11 +1,15 @@
 """Which deals were read by their ids of late, by any process of the database, and which ones have changed."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import Final
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import BigInteger, Connection, Integer, Text, delete, func, select
 
+from store.database import Database
 from store.deals import STORED_DEAL, StoredDeal, chunks, stored_deal
+from store.queries import Query, parameter
 from store.sequence import insert_into
 from store.tables import ALIVE, DEALS, FETCHED
 
@@ -36,16 +40,22 @@ def mark_fetched(connection: Connection, times: Mapping[str, int]) -> None:
         connection.execute(later, [{"id": id_, "fetched_at": times[id_]} for id_ in sorted(times)])
 
 
-def find_fetched(connection: Connection, ids: Collection[str], *, since: int) -> list[tuple[StoredDeal, int]]:
+async def find_fetched(database: Database, ids: Sequence[str], *, since: int) -> list[tuple[StoredDeal, int]]:
     """Return those of these deals that were read by their ids since a time, and when; not what is gone."""
+    found = []
+    for part in chunks(ids):
+        size = 1 << (len(part) - 1).bit_length()  # of few sizes, each prepared once
+        given = {f"id_{number}": part[min(number, len(part) - 1)] for number in range(size)}
+        found += await database.fetch(_those_fetched(size), {**given, "since": since})
+    return [(stored_deal(row[:-1]), row[-1]) for row in found]
+
+
+@cache
+def _those_fetched(count: int) -> Query:
+    ids = [parameter(f"id_{number}", Text()) for number in range(count)]
     chosen = select(*STORED_DEAL, FETCHED.c.fetched_at).join(FETCHED, FETCHED.c.id == DEALS.c.id)
-    return [
-        (stored_deal(row[:-1]), row[-1])
-        for part in chunks(ids)
-        for row in connection.execute(
-            chosen.where(ALIVE, DEALS.c.is_whole == 1, DEALS.c.id.in_(part), FETCHED.c.fetched_at >= since)
-        )
-    ]
+    since = parameter("since", BigInteger())
+    return Query(chosen.where(ALIVE, DEALS.c.is_whole == 1, DEALS.c.id.in_(ids), FETCHED.c.fetched_at >= since))
 
 
 def forget_fetched(connection: Connection, *, before: int) -> None:
@@ -53,14 +63,21 @@ def forget_fetched(connection: Connection, *, before: int) -> None:
     connection.execute(delete(FETCHED).where(FETCHED.c.fetched_at < before))
 
 
-def changed_since(connection: Connection, sequence: int) -> list[Change]:
+async def changed_since(database: Database, sequence: int) -> list[Change]:
     """Return the deals that have changed after a number, in its order: at most `CHANGES_AT_ONCE`, and the rest of the
     transaction that the last one is of."""
-    later = DEALS.c.sequence > sequence
-    last = connection.scalar(
-        select(DEALS.c.sequence).where(later).order_by(DEALS.c.sequence).offset(CHANGES_AT_ONCE - 1).limit(1)
-    )
-    at = func.coalesce(DEALS.c.deleted_at, DEALS.c.read_at)
-    chosen = select(DEALS.c.sequence, DEALS.c.source, DEALS.c.account, DEALS.c.source_id, at).where(later)
-    chosen = chosen if last is None else chosen.where(DEALS.c.sequence <= last)
-    return [Change(*row) for row in connection.execute(chosen.order_by(DEALS.c.sequence))]
+    after: dict[str, str | int | None] = {"after": sequence}
+    rows = await database.fetch(_FIRST_CHANGES, {**after, "limit": CHANGES_AT_ONCE})
+    if len(rows) == CHANGES_AT_ONCE:
+        rows = await database.fetch(_CHANGES_UP_TO, {**after, "last": rows[-1][0]})
+    return [Change(*row) for row in rows]
+
+
+_AT: Final = func.coalesce(DEALS.c.deleted_at, DEALS.c.read_at)
+_CHANGES: Final = (
+    select(DEALS.c.sequence, DEALS.c.source, DEALS.c.account, DEALS.c.source_id, _AT)
+    .where(DEALS.c.sequence > parameter("after", BigInteger()))
+    .order_by(DEALS.c.sequence)
+)
+_FIRST_CHANGES: Final = Query(_CHANGES.limit(parameter("limit", Integer())))
+_CHANGES_UP_TO: Final = Query(_CHANGES.where(DEALS.c.sequence <= parameter("last", BigInteger())))

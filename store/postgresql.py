@@ -1,6 +1,7 @@
 """PostgreSQL, by psycopg: a few connections that are looked at before they are used, and limits on what may hang."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final
 
@@ -115,6 +116,19 @@ def check(connection: Connection) -> str | None:
     """Return what is wrong with a database, whatever it holds: another encoding cannot keep every text."""
     found = connection.exec_driver_sql("SHOW server_encoding").scalar()
     return None if found == ENCODING else f"has the encoding {found}: make one with ENCODING '{ENCODING}'"
+
+
+@contextmanager
+def pipeline(connection: Connection) -> Iterator[None]:
+    """Send the changes that the block makes together, in one round trip; what they return cannot be had."""
+    from psycopg import Error
+
+    driver: Any = connection.connection.driver_connection
+    try:
+        with driver.pipeline():
+            yield
+    except Error as error:  # met at the end, and not in a call of SQLAlchemy's
+        raise exc.OperationalError(None, None, error) from error
 
 
 def is_mistake(error: exc.DBAPIError, *, writes: bool) -> bool:

@@ -8,17 +8,20 @@ loan; and for some time its share of each rate is left alone, for it may go on w
 Those who wait come first, in equal parts. While somebody waits, nothing is lent ahead or for the background of others:
 it would lie there unused, and of a rate of one at a time that is all there is.
 
-Who reports has the row of the source locked until its transaction ends. All times are the database's own.
+Who reports has the row of the source locked until its transaction ends: all others wait for that, so it takes few
+round trips. All times are the database's own.
 """
 
 from collections.abc import Sequence
 from math import ceil
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, delete, select, update
+from sqlalchemy import Connection, Row, delete, update
 
-from loans import Loan, Report
-from store.sends import SECOND, add, forget, leaves, now_of, of, sent_since
+from loans import IDLE_LEASE_SECONDS, LEASE_SECONDS, Loan, Report
+from store.postgresql import pipeline
+from store.ration_book import lock, read
+from store.sends import SECOND, add, forget, leaves, of
 from store.sequence import insert_into
 from store.tables import RATION_HOLDERS, RATIONS
 
@@ -34,31 +37,40 @@ LOOK_AGAIN_SECONDS: Final = 0.04
 
 def report(connection: Connection, key: tuple[str, str], holder: str, given: Report) -> Loan:
     """Take a process's report; return what it is lent."""
-    ration = _lock(connection, key)
-    rows = connection.execute(select(RATION_HOLDERS).where(*of(RATION_HOLDERS, key))).all()
-    now = now_of(connection)
+    ration = lock(connection, key)
+    now, counts, rows = read(connection, key, given.rates)
     others = [row for row in rows if row.holder != holder]
     present = [row for row in others if row.expires_at >= now]
     missing = [row for row in others if row.expires_at < now]
-    is_news = [_missing(connection, key, row, now) for row in missing]
-    add(connection, key, [(now - int(ago * SECOND), 1, int(is_background)) for ago, is_background in given.sent])
-    signs = _signs(ration, holder, given, now, is_after_outage=given.is_alone and any(is_news))
-    if signs != {name: getattr(ration, name) for name in signs}:
-        connection.execute(update(RATIONS).where(*of(RATIONS, key)).values(signs))
-    left, waits = _left(connection, key, given, present, missing, now)
-    sends, waiting = 0, sum(row.is_waiting for row in present)
+    news = [row for row in missing if row.missing_since is None]
+    sends = [(row.expires_at, row.held, 0) for row in news if row.held]
+    sends += [(now - int(ago * SECOND), 1, int(is_background)) for ago, is_background in given.sent]
+    is_after_outage = given.is_alone and (bool(news) or any(_is_unheard(row, given, now) for row in present))
+    signs = _signs(ration, holder, given, now, is_after_outage=is_after_outage)
+    is_signed = signs != {name: getattr(ration, name) for name in signs}
+    if sends or missing or is_signed:
+        with pipeline(connection):
+            add(connection, key, sends)
+            for row in missing:
+                _note_missing(connection, key, row, now)
+            if is_signed:
+                connection.execute(update(RATIONS).where(*of(RATIONS, key)).values(signs))
+    for number, rate in enumerate(given.rates):
+        counts[number] += sum(count for at, count, _ in sends if at > now - int(rate.seconds * SECOND))
+    left, waits = _left(connection, key, given, counts, present, missing, now)
+    lent, waiting = 0, sum(row.is_waiting for row in present)
     if (pause := signs["paused_until"] - now) > 0:
         waits.append(pause / SECOND)
     elif given.wanted and (given.is_waiting or not waiting):
         free = min(left, default=given.wanted)
-        sends = max(0, min(given.wanted, ceil(free / (1 + waiting))))
+        lent = max(0, min(given.wanted, ceil(free / (1 + waiting))))
     place = next((row.place for row in rows if row.holder == holder), None)
     if place is None:
         place = min(set(range(len(rows) + 1)) - {row.place for row in rows})
     slots = _slots(given, present)
     values = {
         "place": place,
-        "held": given.held + sends,
+        "held": given.held + lent,
         "slots": slots,
         "slots_wanted": given.slots_wanted,
         "is_waiting": int(given.is_waiting),
@@ -66,13 +78,15 @@ def report(connection: Connection, key: tuple[str, str], holder: str, given: Rep
         "expires_at": now + int(given.lease_seconds * SECOND),
         "missing_since": None,
     }
-    _keep(connection, key, holder, values)
-    forget(connection, key, now - int((max((rate.seconds for rate in given.rates), default=0) + 1) * SECOND))
+    with pipeline(connection):
+        _keep(connection, key, holder, values)
+        if sends:
+            forget(connection, key, now - int((max((rate.seconds for rate in given.rates), default=0) + 1) * SECOND))
     return Loan(
-        sends=sends,
-        wait_seconds=0.0 if sends else max(waits, default=LOOK_AGAIN_SECONDS),
+        sends=lent,
+        wait_seconds=0.0 if lent else max(waits, default=LOOK_AGAIN_SECONDS),
         slots=slots,
-        left=[max(0, free - sends) for free in left],
+        left=[max(0, free - lent) for free in left],
         pause_seconds=max(0, pause) / SECOND,
         failing_seconds=0.0 if signs["failing_for"] == holder else max(0, signs["failing_until"] - now) / SECOND,
         others_wait=waiting > 0,
@@ -86,32 +100,24 @@ def report(connection: Connection, key: tuple[str, str], holder: str, given: Rep
 
 def leave(connection: Connection, key: tuple[str, str], holder: str) -> None:
     """Give everything back: the process has reported all, and sends nothing any more."""
-    _lock(connection, key)
+    lock(connection, key)
     connection.execute(delete(RATION_HOLDERS).where(*of(RATION_HOLDERS, key), RATION_HOLDERS.c.holder == holder))
 
 
-def _lock(connection: Connection, key: tuple[str, str]) -> Row[Any]:
-    wanted = select(RATIONS).where(*of(RATIONS, key)).with_for_update()
-    if (row := connection.execute(wanted).one_or_none()) is None:
-        new = insert_into(connection.dialect.name, RATIONS).values(source=key[0], account=key[1])
-        connection.execute(new.on_conflict_do_nothing())
-        row = connection.execute(wanted).one()
-    return row
-
-
-def _missing(connection: Connection, key: tuple[str, str], row: Row[Any], now: int) -> bool:
-    """Note that a process has not reported in time; return whether that is news.
-
-    What it held counts as sent when its loan ended. It is forgotten after some time.
-    """
+def _note_missing(connection: Connection, key: tuple[str, str], row: Row[Any], now: int) -> None:
+    """Note that a process has not reported in time; what it held counts as sent by now. Forget it after some time."""
     its_row = (*of(RATION_HOLDERS, key), RATION_HOLDERS.c.holder == row.holder)
     if row.missing_since is None:
-        add(connection, key, [(row.expires_at, row.held, 0)] if row.held else [])
         connection.execute(update(RATION_HOLDERS).where(*its_row).values(held=0, slots=0, missing_since=now))
-        return True
-    if now - int(row.missing_since) > MISSING_SECONDS * SECOND:
+    elif now - int(row.missing_since) > MISSING_SECONDS * SECOND:
         connection.execute(delete(RATION_HOLDERS).where(*its_row))
-    return False
+
+
+def _is_unheard(row: Row[Any], given: Report, now: int) -> bool:
+    """Return whether another may not have reported since the outage of this one began, and be on its own as well."""
+    if row.expires_at > now + int(LEASE_SECONDS * SECOND):  # it was idle, and need not report for long
+        return bool(row.expires_at - int(IDLE_LEASE_SECONDS * SECOND) < now - int(given.alone_seconds * SECOND))
+    return given.alone_seconds > IDLE_LEASE_SECONDS - LEASE_SECONDS
 
 
 def _signs(ration: Row[Any], holder: str, given: Report, now: int, *, is_after_outage: bool) -> dict[str, Any]:
@@ -120,11 +126,12 @@ def _signs(ration: Row[Any], holder: str, given: Report, now: int, *, is_after_o
     failing = (ration.failing_until, ration.failing_for or "")
     if given.failing_seconds:
         failing = max(failing, (now + int(given.failing_seconds * SECOND), holder))
+    is_settled = ration.settled_at > now - int(given.alone_seconds * SECOND)  # once for an outage
     return {
         "paused_until": max(ration.paused_until, paused_until),
         "failing_until": failing[0],
         "failing_for": failing[1] or None,
-        "settled_at": now + int(SETTLING_SECONDS * SECOND) if is_after_outage else ration.settled_at,
+        "settled_at": now + int(SETTLING_SECONDS * SECOND) if is_after_outage and not is_settled else ration.settled_at,
     }
 
 
@@ -132,6 +139,7 @@ def _left(
     connection: Connection,
     key: tuple[str, str],
     given: Report,
+    counts: Sequence[int],
     present: Sequence[Row[Any]],
     missing: Sequence[Row[Any]],
     now: int,
@@ -140,11 +148,10 @@ def _left(
     left, waits = [], []
     held = given.held + sum(row.held for row in present)
     alone = 0 if given.is_alone else sum(row.is_alone for row in present)
-    for rate in given.rates:
+    for rate, count in zip(given.rates, counts, strict=True):
         part = int(rate.limit * given.share)
-        # Of a rate that has no parts, those who are on their own have it until they are not.
-        reserved = part * (len(missing) + alone) if part else rate.limit * bool(alone)
-        free = rate.limit - sent_since(connection, key, now - int(rate.seconds * SECOND)) - held - reserved
+        # A rate that has no parts goes by turns while somebody may be on its own: nothing of it need be left alone.
+        free = rate.limit - count - held - part * (len(missing) + alone)
         left.append(free)
         if free <= 0:
             moment = leaves(connection, key, rate, now, beside=given.held)

@@ -11,10 +11,13 @@ from store.tables import RATION_SENDS
 SECOND: Final = 1_000_000
 """In microseconds, in which all times are kept."""
 
+NOW: Final = cast(func.extract("epoch", func.clock_timestamp()) * SECOND, BigInteger)
+"""The time of the database, when the statement is executed."""
+
 
 def now_of(connection: Connection) -> int:
-    """Return the time of the database, when the statement is executed."""
-    return connection.scalar(select(cast(func.extract("epoch", func.clock_timestamp()) * SECOND, BigInteger))) or 0
+    """Return that time."""
+    return connection.scalar(select(NOW)) or 0
 
 
 def of(table: Any, key: tuple[str, str]) -> list[Any]:
@@ -29,14 +32,7 @@ def add(connection: Connection, key: tuple[str, str], sends: Iterable[tuple[int,
         for sent_at, count, is_background in sends
     ]
     if rows:
-        connection.execute(insert(RATION_SENDS), rows)
-
-
-def sent_since(connection: Connection, key: tuple[str, str], moment: int) -> int:
-    """Return how many requests were sent after a moment."""
-    counted = select(func.sum(RATION_SENDS.c.count)).where(*of(RATION_SENDS, key), RATION_SENDS.c.sent_at > moment)
-    found: int | None = connection.scalar(counted)
-    return found or 0
+        connection.execute(insert(RATION_SENDS).inline(), rows)  # which asks for no number back
 
 
 def leaves(connection: Connection, key: tuple[str, str], rate: Rate, now: int, *, beside: int) -> int:

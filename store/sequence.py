@@ -5,10 +5,12 @@ their order, by all processes of a database.
 """
 
 from functools import cache
+from typing import Final
 
 from sqlalchemy import Connection, Executable, Table, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from store.queries import Query
 from store.tables import SEQUENCE
 
 Insert = postgresql.Insert | sqlite.Insert
@@ -51,6 +53,5 @@ def taken(connection: Connection) -> int:
     return number if transaction is connection.get_transaction() else 0
 
 
-def current(connection: Connection) -> int:
-    """Return the number as the transaction under way sees it; 0 for a store that was never changed."""
-    return connection.scalar(select(SEQUENCE.c.value)) or 0
+CURRENT: Final = Query(select(SEQUENCE.c.value))
+"""Asks for the number; there is no row in a store that was never changed."""

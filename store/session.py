@@ -84,7 +84,7 @@ class Session:
                 self._tell(self._lead, leads)
             else:
                 connection.execute(select(1))
-            for notice in driver.notifies(timeout=TURN_SECONDS, stop_after=1):
+            for notice in driver.notifies(timeout=TURN_SECONDS):
                 self._tell(self._hear, notice.payload)
 
     def _tell(self, what: Callable[[Any], None], about: Any) -> None:

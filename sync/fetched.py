@@ -10,6 +10,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from resolvers.errors import UpstreamBadResponse
+from resolvers.fetching.record_store import LONGEST_LOOK_SECONDS
 from resolvers.source import Record
 from resolvers.stored_record import decode
 from store import sweeps
@@ -17,6 +18,7 @@ from store.deals import Deal, Evidence, StoredDeal, count_alive, deal_id, delete
 from store.errors import StoreUnavailable
 from store.fetched import find_fetched, mark_fetched
 from sync.job import SECOND, Parts
+from sync.looks import Looks
 from sync.rows import Read
 
 logger: Final = logging.getLogger("opportunity_graph.sync")
@@ -24,10 +26,8 @@ logger: Final = logging.getLogger("opportunity_graph.sync")
 GATHERING_SECONDS: Final = 0.2
 """Records that come within it are written together."""
 
-FRESH_LOOK_SECONDS: Final = 1.0
-"""A store that takes longer is not asked before the source, for `LEFT_ALONE_SECONDS`."""
-
 LEFT_ALONE_SECONDS: Final = 5.0
+"""For so long a store that took too long is not asked before the source."""
 
 MOST_WAITING: Final = 5_000
 """Records that are not written yet; beyond, the oldest are let go, and the next sweep has them."""
@@ -46,6 +46,8 @@ class FetchedRecords:
         self._gone: list[float] = []
         self._held_back_at = float("-inf")
         self._left_alone_until = float("-inf")
+        self._looks = Looks(self._look)
+        self._fresh_seconds = 0.0
 
     @property
     def is_braked(self) -> bool:
@@ -69,19 +71,28 @@ class FetchedRecords:
 
     async def fresh(self, ids: Sequence[str], seconds: float) -> Mapping[str, tuple[Record, float]]:
         """Return what some process has read by its id within so many seconds, with its age."""
+        self._fresh_seconds = seconds
+        async with asyncio.timeout(LONGEST_LOOK_SECONDS):
+            found = await self._looks.find(ids)
+        now = self._parts.now()
+        return {one: (record, max(0, now - fetched_at) / SECOND) for one, (record, fetched_at) in found.items()}
+
+    async def _look(self, ids: Sequence[str]) -> Mapping[str, tuple[Record, int]]:
         parts, (source, account) = self._parts, self._parts.account.key
-        keys, now = [deal_id(source, account, one) for one in ids], parts.now()
-        since = now - int(seconds * SECOND)
+        if not self.has_fresh:
+            return {}
+        keys = [deal_id(source, account, one) for one in ids]
+        since = parts.now() - int(self._fresh_seconds * SECOND)
         try:
-            async with asyncio.timeout(FRESH_LOOK_SECONDS):
-                stored = await parts.database.read(lambda connection: find_fetched(connection, keys, since=since))
+            async with asyncio.timeout(LONGEST_LOOK_SECONDS):
+                stored = await find_fetched(parts.database, keys, since=since)
         except (TimeoutError, StoreUnavailable):
             self._left_alone_until = parts.wall_clock() + LEFT_ALONE_SECONDS
             return {}
-        found: dict[str, tuple[Record, float]] = {}
+        found: dict[str, tuple[Record, int]] = {}
         for deal, fetched_at in stored:
             with suppress(UpstreamBadResponse):
-                found[deal.source_id] = decode(source, deal.body), max(0, now - fetched_at) / SECOND
+                found[deal.source_id] = decode(source, deal.body), fetched_at
         return found
 
     async def find(self, ids: Sequence[str]) -> Mapping[str, tuple[Record, float]]:

@@ -10,7 +10,7 @@ from store.fetched import CHANGES_AT_ONCE, changed_since
 from store.notices import CHANGED
 from sync.job import SECOND
 
-AT_ONCE_SECONDS: Final = 0.02
+AT_ONCE_SECONDS: Final = 0.1
 """Changes that come within it are looked at together."""
 
 
@@ -37,21 +37,22 @@ class Others:
             self._is_said.set()
 
     async def run(self) -> None:
-        """Follow the changes until cancelled; without a word of them, look every second."""
+        """Follow the changes until cancelled; without a word of them, those that the database has learnt of."""
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(POLL_SECONDS):
                     await self._is_said.wait()
-            self._is_said.clear()
             with suppress(StoreUnavailable):  # looked at again soon
                 await self._look()
             await asyncio.sleep(AT_ONCE_SECONDS)
 
     async def _look(self) -> None:
-        await self._database.poll()
+        if self._is_said.is_set():
+            self._is_said.clear()
+            await self._database.poll()
         while self._known < (sequence := self._database.sequence):
             known, now = self._known, self._now()
-            changes = await self._database.read(lambda connection: changed_since(connection, known))  # noqa: B023
+            changes = await changed_since(self._database, known)
             for change in changes:
                 if forget := self._forget.get(change.source):
                     forget(change.source_id, age_seconds=(now - change.at) / SECOND)

@@ -79,6 +79,10 @@ class Fleet:
         """Return what Nexudus was asked, of these kinds."""
         return [call for call in self.simulator.nexudus.calls if call.kind in kinds]
 
+    def refused(self) -> Sequence[Call]:
+        """Return what Nexudus was asked beyond its rates."""
+        return [call for call in self.simulator.nexudus.calls if call.status in (409, 429)]
+
 
 async def until_ready(session: aiohttp.ClientSession, url: str) -> None:
     """Wait until a server answers that it is ready."""
@@ -103,9 +107,10 @@ async def until(found: Callable[[], Awaitable[T]], seconds: float = PATIENCE_SEC
 @asynccontextmanager
 async def a_fleet(folder: Path, count: int, **settings: str) -> AsyncIterator[Fleet]:
     """Run so many servers of one new database; all end with the block."""
-    simulator = Simulator()
+    simulator = Simulator(throttled=True)
     async with (
         simulator.serve() as urls,
+        simulator.heartbeat(),
         aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(force_close=True), timeout=aiohttp.ClientTimeout(total=PATIENCE_SECONDS)
         ) as session,

@@ -41,8 +41,8 @@ def programs() -> Path | None:
 class Server:
     """A running server."""
 
-    def __init__(self, programs: Path, settings: tuple[str, ...] = OPTIONS) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
+    def __init__(self, programs: Path, settings: tuple[str, ...] = OPTIONS, *, folder: Path | None = None) -> None:
+        self.folder = folder or Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
         self._programs = programs
         self._settings = settings
         self._user: list[str] = []
@@ -119,6 +119,29 @@ class Server:
         while any(Path(f"/proc/{pid}").exists() for pid in family):  # else the next one finds their memory in use
             time.sleep(0.01)
 
+    def switch_log(self) -> None:
+        """Have it begin another file of its log, which ends it where there is no room for one."""
+        with suppress(psycopg.OperationalError), psycopg.connect(self.conninfo, autocommit=True) as connection:
+            connection.execute("SELECT pg_switch_wal()")
+            connection.execute("CREATE TABLE needs_the_next_file (number int)")
+
+    def start_again(self) -> None:
+        """Start it where it has ended by itself; return when it takes connections."""
+        assert self._popen is not None
+        if self._popen.poll() is not None:
+            self.start()
+        end = time.monotonic() + PATIENCE_SECONDS
+        while not self._takes_connections():
+            assert time.monotonic() < end
+            time.sleep(0.05)
+
+    def _takes_connections(self) -> bool:
+        try:
+            psycopg.connect(self.conninfo).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
     @contextmanager
     def away(self) -> Iterator[None]:
         """End it for as long as this lasts."""
@@ -163,12 +186,16 @@ def _start() -> Server | str:
     return Server(found)
 
 
-def own_server(*settings: str) -> Server:
-    """Start a server that a test may kill or set up as it likes, and closes; skip the test where there can be none."""
+def own_server(*settings: str, folder: Path | None = None) -> Server:
+    """Start a server that a test may kill or set up as it likes, and closes; skip the test where there can be none.
+
+    `folder`: where it keeps everything, else one of its own.
+    """
     server()
     found = programs()
     assert found
-    return Server(found, ("listen_addresses=", "logging_collector=off", "shared_buffers=32MB", *settings))
+    given = ("listen_addresses=", "logging_collector=off", "shared_buffers=32MB", *settings)
+    return Server(found, given, folder=folder)
 
 
 def server() -> Server:

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine, create_engine
 from store import memory, sqlite
 from store.deals import Deal
 from store.migrations.upgrade import upgrade
+from store.sequence import CURRENT
 from store.tables import METADATA, DealColumns
 from tests import postgres
 
@@ -88,3 +89,8 @@ def deal(source_id: str | int = 1, **given: Any) -> Deal:
         }
         | own
     )
+
+
+def current(connection: Connection) -> int:
+    """Return the number of the last change as a transaction sees it; 0 where nothing was ever changed."""
+    return connection.scalar(CURRENT.statement) or 0

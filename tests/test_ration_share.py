@@ -65,6 +65,15 @@ def test_nothing_goes_before_what_others_had_been_lent_has_left_the_window() -> 
     assert share_of(CHARTMOGUL, Clock(), left=[0]).delay(1) == LEASE_SECONDS + CHARTMOGUL[0].seconds
 
 
+def test_what_goes_by_turns_waits_for_what_others_had_been_lent_and_then_for_its_turn() -> None:
+    clock = Clock()
+    for hundredths in range(120):
+        clock.now = 1_000 + hundredths / 100
+        delay = share_of(NEXUDUS, clock, left=[0, 100, 4_000]).delay(1)
+        assert delay >= LEASE_SECONDS + 0.15 - 1e-9
+        assert delay <= LEASE_SECONDS + 0.15 + 1.15 + 1e-9
+
+
 def test_what_was_left_for_all_is_shared_at_once() -> None:
     rates = (Rate(100, 60.0),)
     # In 2.5 seconds the others may have been lent two hundred; but not where a slower rate says otherwise.

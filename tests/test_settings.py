@@ -364,7 +364,9 @@ def test_no_number_may_be_below_zero_nor_beyond_all_bounds(name: str, field: msg
         assert line.startswith(f"{name}: must be a ")
 
 
-MAY_BE_ZERO = re.compile("CACHE_(FRESH|MISSING|STALE)_SECONDS|^PORT$|SHUTDOWN_DELAY_SECONDS|JWT_LEEWAY_SECONDS")
+MAY_BE_ZERO = re.compile(
+    "CACHE_(FRESH|MISSING|STALE)_SECONDS|^PORT$|SHUTDOWN_DELAY_SECONDS|JWT_LEEWAY_SECONDS|SYNC_GUARANTEED_SHARE"
+)
 
 
 @pytest.mark.parametrize("name", [name for name, _ in NUMBERS if not MAY_BE_ZERO.search(name)])

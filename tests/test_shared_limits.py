@@ -10,10 +10,14 @@ import pytest
 
 from loans import Claim, Loan, Report
 from resolvers.errors import UpstreamRateLimited
+from resolvers.fetching.record_store import LONGEST_LOOK_SECONDS
+from resolvers.nexudus import RATES as NEXUDUS
 from resolvers.resilience.circuit_breaker import CircuitBreaker, Verdict
 from resolvers.resilience.concurrency_limiter import ConcurrencyLimiter
 from resolvers.resilience.rate_limiter import Rate, RateLimiter
 from resolvers.resilience.shared_limits import REPORT_SECONDS, RETRY_SECONDS, SharedLimits
+from resolvers.resilience.transport import TransportSettings
+from store.leases import PATIENCE_SECONDS
 from tests import loops
 
 LOOPS = loops.WITH_ITS_OWN_TIME
@@ -41,10 +45,11 @@ class Lender:
         self.loan = NOTHING
         self.reports: list[Report] = []
         self.error: Exception | None = None
+        self.seconds = 0.002
         self.has_left = False
 
     async def report(self, given: Report) -> Loan:
-        await asyncio.sleep(0.002)
+        await asyncio.sleep(self.seconds)
         if self.error is not None:
             raise self.error
         self.reports.append(given)
@@ -155,6 +160,33 @@ async def test_without_a_lender_it_keeps_to_its_own_part_and_says_so(caplog: pyt
             "source: its ration is not shared just now, this process keeps to 50 % of it: no answer",
             "source: the processes share its ration again",
         ]
+
+
+@pytest.mark.parametrize("processes", [2, 4, 7])
+@pytest.mark.parametrize("turn", range(5))
+async def test_a_database_that_hangs_takes_no_request_of_its_deadline(processes: int, turn: int) -> None:
+    """After a look into the store a request waits for a report, for what others were lent, and for its turn."""
+    bounds = TransportSettings()
+    seconds = bounds.operation_deadline_seconds - bounds.attempt_timeout_seconds / 10 - LONGEST_LOOK_SECONDS
+    lender = Lender()
+    lender.loan = replace(NOTHING, left=[1, 100, 4_000], places=processes)
+    async with a_world(lender, rates=NEXUDUS, share=1 / processes) as world:
+        await asyncio.sleep(2.0 + turn / 5 * 0.3 * processes)
+        lender.seconds, lender.error = PATIENCE_SECONDS, TimeoutError()
+        assert await world.send(seconds) >= 1.5
+        assert world.limits.is_alone
+
+
+async def test_who_was_on_its_own_says_for_how_long() -> None:
+    lender = Lender()
+    async with a_world(lender) as world:
+        assert world.last.alone_seconds == 0.0
+        lender.error = ConnectionError()
+        await asyncio.sleep(20.0)
+        lender.error = None
+        await asyncio.sleep(RETRY_SECONDS)
+        alone = [report for report in lender.reports if report.is_alone]
+        assert [round(report.alone_seconds) for report in alone] == [15]  # it noticed with its first report
 
 
 async def test_who_was_on_its_own_stays_so_until_all_are_back() -> None:

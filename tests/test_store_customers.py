@@ -12,9 +12,8 @@ from store.customers import (
     upsert_customers,
 )
 from store.deals import Evidence, delete, purge, upsert
-from store.sequence import current
 from store.tables import CUSTOMERS
-from tests.stores import deal
+from tests.stores import current, deal
 
 ADA = Customer(
     source="chartmogul", source_id="cus_1", name="Ada", company_name="Würfel", email="Ada@Example.COM", read_at=5

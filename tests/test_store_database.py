@@ -13,9 +13,8 @@ from sqlalchemy import Connection, exc, text
 from store import memory
 from store.database import Database, StoreUnavailable, open_database, problem_with
 from store.deals import count_alive, upsert
-from store.sequence import current
 from tests import loops, processes
-from tests.stores import deal
+from tests.stores import current, deal
 
 LOOPS = loops.ONE
 

@@ -21,10 +21,9 @@ from store.deals import (
     purge,
     upsert,
 )
-from store.sequence import current
 from store.tables import DEAL_ATTRIBUTES, DEALS
 from tests.fuzzing import bounded
-from tests.stores import connected, deal
+from tests.stores import connected, current, deal
 
 ONE = "nexudus:1"
 

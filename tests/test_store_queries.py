@@ -12,9 +12,9 @@ from store import sqlite
 from store.database import StoreUnavailable, open_database
 from store.deals import upsert
 from store.queries import Query, parameter
-from store.sequence import current
 from store.tables import DEALS
 from tests import stores
+from tests.stores import current
 
 NAMES = ("id", "body", "hash", "value", "close_on", "customer_name", "is_whole", "deleted_at")
 

@@ -1,4 +1,5 @@
-"""Limits that processes of one PostgreSQL database share: `store.rations`, `store.sends`, `store.leases`, `loans`."""
+"""Limits that processes of one PostgreSQL database share: `store.rations`, `store.ration_book`, `store.sends`,
+`store.leases`, `loans`."""
 
 import random
 import time
@@ -118,14 +119,35 @@ def test_after_an_outage_all_share_again_at_the_same_moment(connection: Connecti
     assert report(connection, "b", is_alone=True).settling_seconds == 0
 
 
+def test_who_was_idle_before_an_outage_may_be_on_its_own_still(connection: Connection) -> None:
+    """Its lease is long: that it has not reported tells nothing yet."""
+    for holder in "abc":
+        report(connection, holder, lease_seconds=15.0)
+    pass_seconds(connection, 6)
+    report(connection, "b", lease_seconds=15.0)
+    assert report(connection, "a", is_alone=True, alone_seconds=3).settling_seconds == pytest.approx(2, abs=0.1)
+    pass_seconds(connection, 1)
+    assert report(connection, "c", is_alone=True, alone_seconds=3).settling_seconds == pytest.approx(1, abs=0.1)
+    pass_seconds(connection, 1.1)
+    assert report(connection, "a", is_alone=True, alone_seconds=5).settling_seconds == 0  # once for an outage
+
+
+def test_who_alone_was_without_the_database_shares_again_at_once(connection: Connection) -> None:
+    for lease_seconds in (1.5, 15.0):
+        report(connection, "b", lease_seconds=lease_seconds)
+        assert report(connection, "a", is_alone=True, alone_seconds=2).settling_seconds == 0
+        report(connection, "a", lease_seconds=15.0)
+
+
 def test_who_shares_again_leaves_alone_what_others_have_on_their_own_still(connection: Connection) -> None:
     report(connection, "a", is_alone=True)
     rates = (Rate(1, 0.15), TEN)
     assert report(connection, "b", rates=(TEN,), wanted=10, share=0.5).sends == 5
     report(connection, "b", rates=(TEN,))
-    assert report(connection, "b", rates=rates, wanted=1, share=0.5).sends == 0  # one each 150 ms has no parts
+    by_turns = report(connection, "b", rates=rates, wanted=1, share=0.5)
+    assert (by_turns.sends, by_turns.keeps_turns) == (1, True)  # one each 150 ms has no parts
     report(connection, "a", rates=rates)
-    assert report(connection, "b", rates=rates, wanted=1, share=0.5).sends == 1
+    assert not report(connection, "b", rates=rates, held=1, share=0.5).keeps_turns
 
 
 def test_those_who_wait_get_equal_parts(connection: Connection) -> None:

@@ -5,8 +5,9 @@ import threading
 import pytest
 from sqlalchemy import Connection, create_engine
 
-from store.sequence import advance, current, taken
+from store.sequence import advance, taken
 from tests import stores
+from tests.stores import current
 
 
 def test_a_store_that_was_never_changed_is_at_zero(connection: Connection) -> None:

@@ -4,7 +4,6 @@ import pytest
 from sqlalchemy import Connection, select
 
 from store.deals import Evidence, delete, upsert
-from store.sequence import current
 from store.sweeps import (
     SKEW_MICROSECONDS,
     SweepLost,
@@ -19,7 +18,7 @@ from store.sweeps import (
     state,
 )
 from store.tables import DEALS, SWEPT
-from tests.stores import deal
+from tests.stores import current, deal
 
 KEY = ("nexudus", "")
 

@@ -116,7 +116,7 @@ class SharedFetch:
     """A running fetch. Its deadline is the latest of its waiters'; its requests count for its owner.
 
     `waiters` returns the operations that wait for it just now; `permit` is for its first request.
-    `is_background`: nobody waits for it, so it goes when nobody else does, and in a share of the ration.
+    `is_background`: nobody waits for it, so it goes in a share of the ration, most of which only when nobody else does.
     """
 
     __slots__ = ("__weakref__", "_owner", "is_background", "loop", "now", "permit", "span", "started_at", "waiters")

@@ -54,8 +54,9 @@ class RationShare:
         end = clock() + lease_seconds
         self._limiter.recall(
             [
-                [end] * max(0, part.limit - int(max(0, left - lent) * share))
-                for part, left in zip(parts, known.left, strict=True)
+                # Of a rate that goes by turns, the others' last one has left the window after the rate's own time.
+                [end + rate.seconds - part.seconds] * max(0, part.limit - int(max(0, left - lent) * share))
+                for rate, part, left in zip(rates, parts, known.left, strict=True)
             ]
         )
         self._before = 0

@@ -12,23 +12,19 @@ from contextlib import asynccontextmanager, suppress
 from time import monotonic
 from typing import Final, Protocol
 
-from loans import Claim, Loan, Report
+from loans import IDLE_LEASE_SECONDS, LEASE_SECONDS, Claim, Loan, Report
 from resolvers.resilience.circuit_breaker import CircuitBreaker
 from resolvers.resilience.concurrency_limiter import ConcurrencyLimiter
 from resolvers.resilience.rate_limiter import RateLimiter
 from resolvers.resilience.ration_share import LastKnown, RationShare, until_turn
 
-LEASE_SECONDS: Final = 1.5
-"""For how long what is lent may be used."""
-
 REPORT_SECONDS: Final = 0.5
 """Between two reports of a process that has something of the source, or waits for it."""
 
 IDLE_SECONDS: Final = 5.0
-IDLE_LEASE_SECONDS: Final = 15.0
 """The same of one that has not."""
 
-SENT_SECONDS: Final = 0.1
+SENT_SECONDS: Final = 0.4
 """After which others know of what was sent; where only one may be lent at a time they know at once."""
 
 DRIFT: Final = 1e-4
@@ -97,6 +93,7 @@ class SharedLimits:
         self._clock_error = float("inf")
         """By how much that may be wrong: half the time that the report took which told it."""
         self._alone: RationShare | None = None
+        self._alone_since = float("-inf")
         self.others_wait = False
 
     def attach(
@@ -242,6 +239,7 @@ class SharedLimits:
             wanted=max(0, wanted - kept),
             is_waiting=waits,
             is_alone=self._alone is not None,
+            alone_seconds=started - self._alone_since if self._alone is not None else 0.0,
             slots=self._concurrency_limiter.ceiling,
             slots_used=self._concurrency_limiter.in_use,
             slots_wanted=self._concurrency_limiter.wanted,
@@ -253,7 +251,7 @@ class SharedLimits:
         try:
             loan = await self.lender.report(given)
         except Exception as error:
-            self._on_failure(error)
+            self._on_failure(error, started)
             self._due_at = self._clock() + RETRY_SECONDS
         else:
             for _ in range(sent):
@@ -289,7 +287,7 @@ class SharedLimits:
         if loan.slots < self._concurrency_limiter.wanted:
             self._hasten(now + AGAIN_SECONDS)
 
-    def _on_failure(self, error: Exception) -> None:
+    def _on_failure(self, error: Exception, started: float) -> None:
         if self._alone is not None:
             return
         now, share, loan = self._clock(), self.share, self._loan
@@ -300,7 +298,10 @@ class SharedLimits:
             place=loan.place if loan else 0,
             clock_ahead=self._clock_ahead,
         )
-        self._alone = RationShare(self._source, rates, share, known, lease_seconds=LEASE_SECONDS, clock=self._clock)
+        # Nobody was lent anything after a report that was not answered: the database has stood still since then.
+        lent = max(0.0, started + LEASE_SECONDS - now)
+        self._alone = RationShare(self._source, rates, share, known, lease_seconds=lent, clock=self._clock)
+        self._alone_since = started
         self._alone.skip(self._unsent)
         self._held = 0
         self._concurrency_limiter.lend(max(1, int(self._concurrency_limiter.ceiling * share)))

@@ -50,6 +50,7 @@ class TransportSettings(Settings, frozen=True, kw_only=True):
     breaker_timeouts: Annotated[int, Meta(ge=1, le=1_000)] = 5
     sync_share_of_hour: Share = 0.3
     sync_share_of_minute: Share = 0.2
+    sync_guaranteed_share: Annotated[float, Meta(ge=0, le=1)] = 0.05
     sync_attempt_timeout_seconds: Seconds = 30.0
 
     def problems(self) -> list[str]:
@@ -100,6 +101,7 @@ class Transport:
             rate_limiter,
             share_of_hour=settings.sync_share_of_hour,
             share_of_minute=settings.sync_share_of_minute,
+            guaranteed_share=settings.sync_guaranteed_share,
         )
         if shared_limits is not None:
             shared_limits.attach(rate_limiter, concurrency_limiter, self._circuit_breaker)
@@ -138,17 +140,28 @@ class Transport:
 
     async def acquire(self, shared_fetch: SharedFetch) -> SendPermit:
         """Wait until a request may be sent, however long; raises an `UpstreamError` at once where that is in vain."""
+
+        def seconds_left() -> float:
+            return shared_fetch.seconds_left - self.shortest_exchange_seconds
+
         self._circuit_breaker.check()
         if shared_fetch.is_background:
             return await self._lane.acquire(
-                self._try_acquire_in_background, lambda: shared_fetch.seconds_left - self.shortest_exchange_seconds
+                self._try_acquire_in_background, lambda: self._acquire_in_line(self._lane, seconds_left), seconds_left
             )
+        return await self._acquire_in_line(self.rate_limiter, seconds_left)
+
+    async def _acquire_in_line(self, ration: Ration, seconds_left: Callable[[], float]) -> SendPermit:
         await self._concurrency_limiter.acquire()
-        permit = SendPermit(self._concurrency_limiter, self.rate_limiter, self._circuit_breaker)
+        permit = SendPermit(self._concurrency_limiter, ration, self._circuit_breaker)
         try:
-            await self.rate_limiter.acquire(lambda: shared_fetch.seconds_left - self.shortest_exchange_seconds)
+            await self.rate_limiter.acquire(seconds_left)
+            try:
+                self._circuit_breaker.start(permit)
+            except BaseException:
+                self.rate_limiter.release()
+                raise
             permit.is_unsent = True
-            self._circuit_breaker.start(permit)
         except BaseException:
             permit.release(Verdict.NONE)
             raise
