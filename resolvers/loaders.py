@@ -52,7 +52,7 @@ class _SourceLoader(aiodataloader.DataLoader[str, Outcome]):
         """
         self._queue.append(aiodataloader.Loader(key, future))
         if len(self._queue) == 1:
-            self.loop.call_soon(aiodataloader.dispatch_queue, self)
+            self.loop.call_soon(self.loop.call_soon, aiodataloader.dispatch_queue, self)
 
     async def batch_load_fn(self, ids: list[str]) -> list[Outcome]:
         """Return one outcome for each id."""
