@@ -41,7 +41,7 @@ from httpserver.protocol import protocol
 from httpserver.shutdown import DrainingServer, several_at_once
 from httpserver.workers import Workers
 from operations import Operations
-from resolvers import stored_record
+from resolvers import partial_record, stored_record
 from resolvers.fetching.scheduler import Scheduler, open_scheduler
 from resolvers.registry import SOURCES
 from resolvers.resilience.shared_limits import SharedLimits
@@ -210,6 +210,7 @@ def create_app(
                 operations.deals = Deals(
                     database=database,
                     decode=stored_record.decode,
+                    decode_part=partial_record.decode,
                     sync=sync,
                     closed_fields=closed,
                     exchange_rates=settings.exchange_rates,
