@@ -10,9 +10,9 @@ from asgi_correlation_id import correlation_id
 
 from configuration import AllSettings
 from engine.answer import Answer
-from engine.documents import Document
 from engine.engine import Engine
 from httpserver.http_errors import HTTPError
+from httpserver.request import Headers, HttpRequest
 from resolvers.errors import BadUserInput, ResolverError
 from resolvers.fetching.scheduler import Scheduler
 from resolvers.fetching.upstream_context import UpstreamContext
@@ -78,7 +78,10 @@ class Operations:
             return self._refused(
                 self._engine.refusal("Over GET only queries are executed.", BadUserInput.code), status=405
             )
-        span = None if self.tracer is None else _begin_span(self.tracer, params, document)
+        span = None
+        if self.tracer is not None:
+            kind = document.kind_of(params.operation_name) or "operation"
+            span = _begin_span(self.tracer, params.headers, kind, document.operation_name(params.operation_name))
         operation = UpstreamContext(
             self._deadline_seconds,
             wants_fresh=params.wants_fresh,
@@ -108,6 +111,11 @@ class Operations:
             self._documented(found).body(), found.is_request_error, validator=validator, operation_name=name, code=code
         )
 
+    def trace_stored(self, request: HttpRequest, name: str | None) -> None:
+        """Leave a span of a stored response: the operation of this name was a query that needed nothing."""
+        if self.tracer is not None:
+            _begin_span(self.tracer, request.headers, "query", name, is_stored=True).end()
+
     async def table(self, given: Mapping[str, Any], caller: Caller) -> Table:
         """Return a list as a table; raises `HTTPError` where it may not be had so."""
         operation = UpstreamContext(self._deadline_seconds, request_id=correlation_id.get())
@@ -124,15 +132,17 @@ class Operations:
         return Table(export.name, [column.name for column in export.columns], pieces, export.headers)
 
 
-def _begin_span(tracer: "OpenTelemetryTracer", params: GraphQLParams, document: Document) -> "TracedSpan":
+def _begin_span(
+    tracer: "OpenTelemetryTracer", headers: Headers | None, kind: str, name: str | None, *, is_stored: bool = False
+) -> "TracedSpan":
     """Begin the span of an operation, below the one that its request names."""
-    names = (b"traceparent", b"tracestate")
-    given = {} if params.headers is None else {one.decode(): params.headers.combined(one) for one in names}
+    given = {} if headers is None else {one.decode(): headers.combined(one) for one in (b"traceparent", b"tracestate")}
     return tracer.operation(
-        {name: value.decode("latin-1") for name, value in given.items() if value},
-        kind=document.kind_of(params.operation_name) or "operation",
-        name=document.operation_name(params.operation_name),
+        {header: value.decode("latin-1") for header, value in given.items() if value},
+        kind=kind,
+        name=name,
         request_id=correlation_id.get(),
+        is_stored=is_stored,
     )
 
 

@@ -16,6 +16,7 @@ from starlette.middleware import Middleware
 
 from engine.cost import QueryLimits
 from httpclient.client import open_session
+from httpclient.failure_reason import failure_reason
 from resolvers.settings import Count, Seconds, Secret, Settings, check_url, read_text, variables
 from schema.access import SCOPES, Access
 from web.auth.api_keys import ApiKeys, read_keys
@@ -321,8 +322,9 @@ class Security:
             count = len(read_jwks(await self._fetch(jwt.jwks_url), jwt.algorithms.split()))
         except (ValueError, RecursionError):
             return "JWT_JWKS_URL: something else came than a key set", False
-        except (OSError, aiohttp.ClientError):
-            return "JWT_JWKS_URL: cannot be reached, or does not answer", False
+        except (OSError, aiohttp.ClientError) as error:
+            reason = f" ({error})" if type(error) is ConnectionError else ""
+            return f"JWT_JWKS_URL: cannot be reached, or does not answer{reason}", False
         found = f"JWT_JWKS_URL: {count} keys that can be used with JWT_ALGORITHMS"
         return found, count > 0
 
@@ -330,15 +332,18 @@ class Security:
         if self._session is None:
             raise RuntimeError("the session for the token issuer is not open")
         timeout = aiohttp.ClientTimeout(total=KEY_SET_SECONDS)
-        async with self._session.get(url, allow_redirects=False, timeout=timeout) as response:
-            if response.status != 200:
-                raise ValueError("the status is not 200")
-            body = await response.content.read(MAX_KEY_SET_BYTES)
-            while chunk := await response.content.read(MAX_KEY_SET_BYTES):
-                body += chunk
-                if len(body) > MAX_KEY_SET_BYTES:
-                    raise ValueError("too large")
-            return body
+        try:
+            async with self._session.get(url, allow_redirects=False, timeout=timeout) as response:
+                if response.status != 200:
+                    raise ValueError("the status is not 200")
+                body = await response.content.read(MAX_KEY_SET_BYTES)
+                while chunk := await response.content.read(MAX_KEY_SET_BYTES):
+                    body += chunk
+                    if len(body) > MAX_KEY_SET_BYTES:
+                        raise ValueError("too large")
+                return body
+        except aiohttp.ClientConnectionError as error:
+            raise ConnectionError(failure_reason(error)) from None
 
 
 def _keys(secret: Secret | None) -> ApiKeys | None:

@@ -232,7 +232,13 @@ def create_app(
         GraphiQL(samples=samples(), credentials=settings.security.page_credentials) if settings.shows_graphiql else None
     )
     page = graphiql.page if graphiql else None
-    endpoint = GraphQLEndpoint(operations.answer, page=page, security=security.security, clock=clock)
+    endpoint = GraphQLEndpoint(
+        operations.answer,
+        page=page,
+        security=security.security,
+        on_stored=operations.trace_stored if settings.are_operations_traced else None,
+        clock=clock,
+    )
     home = Route("/", lambda _: RedirectResponse(PATH))
     schema_text = Route(SCHEMA, SchemaText(operations.answer, security.security))
     routes = [home, schema_text, *health.routes(), *(graphiql.routes() if graphiql else ())]
@@ -400,7 +406,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         gc.freeze()  # so that the workers go on sharing it
         return Workers(
             settings.server.workers,
-            partial(_serve, settings, listener, read_variables=reader),
+            listener,
+            partial(_serve, settings, read_variables=reader),
             end_seconds=settings.server.shutdown_delay_seconds + settings.transport.operation_deadline_seconds + 5,
         ).run()
 

@@ -15,6 +15,7 @@ import aiohttp
 
 from httpclient.connection import Connection, ConnectionFailed, Result
 from httpclient.content_encoding import ACCEPTED
+from httpclient.failure_reason import failure_reason
 from httpclient.pool import UNBOUNDED, ConnectionPool, header_lines
 from httpclient.response import Response
 
@@ -124,4 +125,4 @@ async def _open(pool: ConnectionPool) -> Connection:
     except (aiohttp.ClientError, OSError, UnicodeError) as error:
         if isinstance(error, TimeoutError):  # the caller's own
             raise
-        raise ConnectionFailed(type(error).__name__) from None
+        raise ConnectionFailed(failure_reason(error)) from None

@@ -13,6 +13,7 @@ import aiohttp
 from aiohttp.connector import Connection as Opened
 
 from httpclient.content_encoding import BodyTooLarge, decompressed
+from httpclient.failure_reason import failure_reason
 from httpclient.response import BYTE_ORDER_MARK, Headers, Response
 from httpclient.response_parser import BODY_TOO_LARGE, CUT, ResponseParser
 from httpclient.response_parser import MalformedResponse as MalformedResponse  # which `OnResponse` gets
@@ -120,7 +121,7 @@ class Connection(asyncio.Protocol):
 
     def _result_at_end(self, exc: Exception | None) -> Result:
         if not self._parser.has_head:
-            reason = type(exc or aiohttp.ServerDisconnectedError()).__name__
+            reason = failure_reason(exc or aiohttp.ServerDisconnectedError())
             if self._is_reused and self.state is ConnectionState.WAITING:
                 return ReusedConnectionClosed(f"{reason} on a kept connection")
             return ConnectionFailed(reason)

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeVar
 
+from asgi_correlation_id import correlation_id
+
 from httpserver.request import HttpRequest
 from httpserver.response import HeaderFields, header_lines, status_line
 
@@ -26,22 +28,41 @@ class Prepared:
 
     `content` takes a request's body and gives the response's, None where the usual way has to respond. What it raises
     means the same: the usual way meets it too, and says what is wrong. `fields` are the response's headers but its
-    length and its id; `request_id` gives the latter.
+    length and its id; `request_id` gives the latter. `needs_id`: `content` writes down what it gives, in the log or a
+    trace, and finds the id where the usual way has it.
     """
 
     content: Callable[[bytes], bytes | None]
     fields: HeaderFields
     request_id: Callable[[], tuple[bytes, bytes]] | None = None
+    needs_id: bool = False
     _lines: bytes = b""
 
-    def message(self, default_lines: bytes, content: bytes) -> bytes:
+    def respond(self, default_lines: bytes, body: bytes) -> bytes | None:
+        """Return the whole response to a request with this body; None where the usual way has to respond."""
+        if not self.needs_id or self.request_id is None:
+            content = self.content(body)
+            return None if content is None else self.message(default_lines, content)
+        id_ = self.request_id()
+        token = correlation_id.set(id_[1].decode())
+        try:
+            content = self.content(body)
+        finally:
+            correlation_id.reset(token)
+        return None if content is None else self.message(default_lines, content, id_)
+
+    def message(self, default_lines: bytes, content: bytes, id_: tuple[bytes, bytes] | None = None) -> bytes:
         """Return the whole response; its headers come in the same order as on the usual way."""
         lines = self._lines
         if not lines:
             self._lines = lines = header_lines(self.fields)
-        id_ = b"%s: %s\r\n" % self.request_id() if self.request_id is not None else b""
+        if id_ is None and self.request_id is not None:
+            id_ = self.request_id()
+        id_line = b"%s: %s\r\n" % id_ if id_ is not None else b""
         length = len(content)
-        return b"%s%scontent-length: %d\r\n%s%s\r\n%s" % (status_line(200), default_lines, length, lines, id_, content)
+        return b"%s%scontent-length: %d\r\n%s%s\r\n%s" % (
+            *(status_line(200), default_lines, length, lines, id_line, content),
+        )
 
 
 def prepare(app: Any, request: HttpRequest) -> Prepared | None:

@@ -1,6 +1,7 @@
 """Requests that are refused or failed: an HTTP status, a sentence, and a code for programs."""
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from httpserver.response import JSON, HttpResponse, dumps
@@ -9,7 +10,10 @@ logger = logging.getLogger("opportunity_graph.http")
 
 
 class HTTPError(Exception):
-    """A request that is refused. The message is a fixed sentence: nothing that was sent becomes part of it."""
+    """A request that is refused. The message is a fixed sentence: nothing that was sent becomes part of it.
+
+    `detail` gives what the log says besides; it is called where there is a line.
+    """
 
     def __init__(
         self,
@@ -19,8 +23,10 @@ class HTTPError(Exception):
         *,
         code: str = "BAD_USER_INPUT",
         retryable: bool = False,
+        detail: Callable[[], str] | None = None,
     ) -> None:
         super().__init__(message)
+        self.detail = detail
         self.status = status
         self.message = message
         self.headers = headers or {}

@@ -130,15 +130,16 @@ class HTTPConnection(RequestReader):
                 head.is_prepared = True
                 request = HttpRequest(head.method, head.headers, self.server, head.query_string, path=head.path)
                 head.prepared = prepare(self._app, request)
-            prepared = head.prepared
-            content = None if prepared is None else prepared.content(body)
+            if head.prepared is None:
+                return False
+            if default_fields is not self._default_fields:  # uvicorn makes new ones each second
+                self._default_fields, self._default_lines = default_fields, header_lines(default_fields)
+            message = head.prepared.respond(self._default_lines, body)
         except Exception:
             return False  # the usual way meets it too, and says what is wrong
-        if prepared is None or content is None:
+        if message is None:
             return False
-        if default_fields is not self._default_fields:  # uvicorn makes new ones each second
-            self._default_fields, self._default_lines = default_fields, header_lines(default_fields)
-        self.write(prepared.message(self._default_lines, content))
+        self.write(message)
         self.responded(closes=False)
         return True
 

@@ -3,6 +3,7 @@
 On SIGTERM the server becomes unready, then the listener closes, then the process ends.
 """
 
+import asyncio
 import signal
 import socket
 from time import monotonic
@@ -16,6 +17,9 @@ from httpserver.envelope import CLOSE
 ACCEPTED_AT_ONCE = 8
 """New connections that are accepted in one turn of the loop."""
 
+LAST_SECONDS = 0.2
+"""For so long the requests of connections that were accepted last may come, once no more are accepted."""
+
 
 class Readiness(Protocol):
     """What an orchestrator asks about."""
@@ -28,7 +32,11 @@ def several_at_once(listener: socket.socket) -> list[socket.socket]:
 
     uvloop accepts one from each listener. On a busy server each turn is long, and a new client would wait for as many
     turns as there are clients before it: seconds.
+
+    Whether `accept` waits is a property of the listener itself, which other processes may serve as well: a worker that
+    starts must not make those wait that have started. And `dup` sets it to what this object takes it to be.
     """
+    listener.setblocking(False)
     return [listener, *(listener.dup() for _ in range(ACCEPTED_AT_ONCE - 1))]
 
 
@@ -63,3 +71,10 @@ class DrainingServer(uvicorn.Server):
             if monotonic() >= self._drain_until:
                 self.should_exit = True
         return await super().on_tick(counter)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take no more connections, then stop. A client whose connection was just taken has its request on the way."""
+        for listener in (*self.servers, *(sockets or ())):
+            listener.close()
+        await asyncio.sleep(LAST_SECONDS)
+        await super().shutdown(sockets)

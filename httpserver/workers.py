@@ -2,10 +2,12 @@
 
 import os
 import signal
+import socket
 import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 from typing import Final
 
@@ -26,14 +28,17 @@ ENDING: Final = frozenset({signal.SIGTERM, signal.SIGINT})
 
 
 class Workers:
-    """So many forks of this process, each of which calls `serve` and ends with what that returns.
+    """So many forks of this process, each of which serves the listener by `serve` and ends with what that returns.
 
     A worker that was told to end and has not after `end_seconds` is killed: nobody would wait for it for ever. Nothing
     may run in this process beside it: no thread, no event loop. Workers end by themselves if this process does.
     """
 
-    def __init__(self, count: int, serve: Callable[[], int], *, end_seconds: float) -> None:
+    def __init__(
+        self, count: int, listener: socket.socket, serve: Callable[[socket.socket], int], *, end_seconds: float
+    ) -> None:
         self._count = count
+        self._listener = listener
         self._serve = serve
         self._started_at: dict[int, float] = {}
         self._pause_seconds = 0.0
@@ -50,7 +55,9 @@ class Workers:
             signal.signal(number, self._on_signal)
         while self._started_at or not self._is_ending:
             self._reap()
-            if not self._is_ending and time.monotonic() >= self._start_at:
+            if self._is_ending:
+                self._listener.close()  # else clients would come in, and wait for workers that take nobody any more
+            elif time.monotonic() >= self._start_at:
                 while len(self._started_at) < self._count and not self._is_ending:
                     self._start()
             if time.monotonic() >= self._end_by:
@@ -64,7 +71,8 @@ class Workers:
         if number in ENDING and not self._is_ending:
             self._is_ending, self._end_by = True, time.monotonic() + self._end_seconds
         for process_id in list(self._started_at):
-            os.kill(process_id, number)
+            with suppress(ProcessLookupError):  # its end was seen just now
+                os.kill(process_id, number)
 
     def _reap(self) -> None:
         while self._started_at:
@@ -89,6 +97,9 @@ class Workers:
     def _start(self) -> None:
         # What comes between the fork and the worker's own handlers waits until it has these.
         blocked = signal.pthread_sigmask(signal.SIG_BLOCK, PASSED_ON)
+        if self._is_ending:  # what came before that has told those that there were
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+            return
         if process_id := os.fork():
             self._started_at[process_id] = time.monotonic()
             signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
@@ -102,7 +113,7 @@ class Workers:
             signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the worker takes it, and then it has read all anew
             signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
             threading.Thread(target=_end_with_parent, args=(self._alive,), daemon=True).start()
-            status = self._serve()
+            status = self._serve(self._listener)
         except KeyboardInterrupt:
             status = 0
         except SystemExit as error:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from resolvers.errors import UpstreamError
+from resolvers.errors import UpstreamError, UpstreamUnavailable
 
 FAILURES: Final = {
     "UPSTREAM_UNAUTHORIZED": "refused",
@@ -25,5 +25,7 @@ class Finding:
     @classmethod
     def of_failure(cls, tried: str, failure: UpstreamError) -> "Finding":
         """Return what became of something that was tried and failed."""
-        status = "" if failure.status is None else f" (status {failure.status})"
-        return cls(f"{tried}: {FAILURES[failure.code]}{status}", is_usable=False)
+        told = f"status {failure.status}" if failure.status is not None else ""
+        if not told and failure.code == UpstreamUnavailable.code:
+            told = failure.detail  # which never came from the source
+        return cls(f"{tried}: {FAILURES[failure.code]}{f' ({told})' if told else ''}", is_usable=False)

@@ -83,7 +83,7 @@ def read(struct: type[SettingsT], environ: Mapping[str, str]) -> SettingsT:
     for name, field in variables(struct).items():
         secret = is_secret(field)
         try:
-            text = read_secret(name, environ) if secret else environ.get(name) or None
+            text = read_secret(name, environ) if secret else _variable(name, environ)
             if text is not None:
                 values[field.name] = Secret(text) if secret else _convert(text, field.type)
         except ValueError as error:
@@ -146,7 +146,7 @@ def file_of(name: str, environ: Mapping[str, str]) -> str | None:
 
 def read_secret(name: str, environ: Mapping[str, str]) -> str | None:
     """Return what a secret is set to, by its variable or in its file; raises `ValueError`, without the text."""
-    text, path = environ.get(name) or None, file_of(name, environ)
+    text, path = _variable(name, environ), file_of(name, environ)
     if path is None:
         return text
     if text is not None:
@@ -158,6 +158,14 @@ def read_secret(name: str, environ: Mapping[str, str]) -> str | None:
     if not found:
         raise ValueError(f"the file named by {name}_FILE is empty")
     return found
+
+
+def _variable(name: str, environ: Mapping[str, str]) -> str | None:
+    text = environ.get(name) or None
+    if text is not None and len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
+        # Refused with a password, or not noticed at all: nobody would look for it here.
+        raise ValueError("stands in quotation marks, which docker's --env-file leaves there: take them away")
+    return text
 
 
 def _convert(text: str, type_: Any) -> Any:

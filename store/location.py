@@ -86,7 +86,8 @@ class Location:
         return postgresql.reason(self.engine.url, error) if self.path is None else sqlite.reason(error)
 
     def _refuse_damage(self, connection: Connection) -> None:
-        if self.path is not None and (damage := sqlite.check(connection)):
+        check = postgresql.check if self.path is None else sqlite.check
+        if damage := check(connection):
             raise StoreUnavailable(f"{self.name} {damage}")
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import URL, Engine, create_engine, event, exc, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, make_url
 
 from store.errors import MISTAKES
 from store.queries import DirectReads
@@ -12,6 +12,8 @@ from store.queries import DirectReads
 DRIVER: Final = "postgresql+psycopg"
 
 CONNECT_SECONDS: Final = 5
+
+ENCODING: Final = "UTF8"
 
 # For each session; what the operator's URL says comes after it, and wins. A reader keeps no transaction open.
 SESSION: Final = "-c statement_timeout=30s -c lock_timeout=10s -c idle_in_transaction_session_timeout=60s"
@@ -79,8 +81,12 @@ def make_engine(
     `current_url` gives the URL whose user and password each is made with, where these may be others by then.
     """
     parsed = make_url(url)
-    options = f"{limits} {parsed.query.get('options', '')}".strip()
-    connect_timeout = parsed.query.get("connect_timeout", str(CONNECT_SECONDS))
+    given = {
+        "options": f"{limits} {parsed.query.get('options', '')}".strip(),
+        "connect_timeout": parsed.query.get("connect_timeout", str(CONNECT_SECONDS)),
+        "application_name": "opportunity-graph",
+        "client_encoding": "utf8",  # whatever the database's is: else texts might come as bytes
+    }
     engine = create_engine(
         parsed,
         pool_size=connections,
@@ -88,7 +94,7 @@ def make_engine(
         pool_pre_ping=True,
         pool_use_lifo=True,
         hide_parameters=True,
-        connect_args={"options": options, "connect_timeout": connect_timeout, "application_name": "opportunity-graph"},
+        connect_args=given,
     )
     event.listen(engine, "checkin", _forget_mode)
     if current_url is not None:
@@ -108,6 +114,12 @@ def _forget_mode(connection: Any, _: object) -> None:
     # After reading SQLAlchemy sets it to `read write`, which would overrule an operator's `read only` for all changes.
     if connection is not None and not connection.closed:
         connection.read_only = None
+
+
+def check(connection: Connection) -> str | None:
+    """Return what is wrong with a database, whatever it holds: another encoding cannot keep every text."""
+    found = connection.exec_driver_sql("SHOW server_encoding").scalar()
+    return None if found == ENCODING else f"has the encoding {found}: make one with ENCODING '{ENCODING}'"
 
 
 def is_mistake(error: exc.DBAPIError, *, writes: bool) -> bool:

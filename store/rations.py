@@ -5,6 +5,9 @@ In every window of a rate there are never more requests than it allows: those th
 those that are lent count as sent now. What a process had that does not report again counts as sent at the end of its
 loan; and for some time its share of each rate is left alone, for it may go on with that.
 
+Those who wait come first, in equal parts. While somebody waits, nothing is lent ahead or for the background of others:
+it would lie there unused, and of a rate of one at a time that is all there is.
+
 Who reports has the row of the source locked until its transaction ends. All times are the database's own.
 """
 
@@ -43,12 +46,12 @@ def report(connection: Connection, key: tuple[str, str], holder: str, given: Rep
     if signs != {name: getattr(ration, name) for name in signs}:
         connection.execute(update(RATIONS).where(*of(RATIONS, key)).values(signs))
     left, waits = _left(connection, key, given, present, missing, now)
-    sends = 0
+    sends, waiting = 0, sum(row.is_waiting for row in present)
     if (pause := signs["paused_until"] - now) > 0:
         waits.append(pause / SECOND)
-    elif given.wanted:
+    elif given.wanted and (given.is_waiting or not waiting):
         free = min(left, default=given.wanted)
-        sends = max(0, min(given.wanted, ceil(free / (1 + sum(row.is_waiting for row in present)))))
+        sends = max(0, min(given.wanted, ceil(free / (1 + waiting))))
     place = next((row.place for row in rows if row.holder == holder), None)
     if place is None:
         place = min(set(range(len(rows) + 1)) - {row.place for row in rows})
@@ -72,7 +75,7 @@ def report(connection: Connection, key: tuple[str, str], holder: str, given: Rep
         left=[max(0, free - sends) for free in left],
         pause_seconds=max(0, pause) / SECOND,
         failing_seconds=0.0 if signs["failing_for"] == holder else max(0, signs["failing_until"] - now) / SECOND,
-        others_wait=any(row.is_waiting for row in present),
+        others_wait=waiting > 0,
         settling_seconds=max(0, signs["settled_at"] - now) / SECOND,
         keeps_turns=bool(missing) or any(row.is_alone for row in present),
         place=place,

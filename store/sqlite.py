@@ -1,5 +1,6 @@
 """SQLite: a file that nobody else may read, or one in memory that is gone when it is closed."""
 
+import errno
 import os
 import sqlite3
 import stat
@@ -99,7 +100,8 @@ def inspect(path: Path) -> bool:
             raise StoreUnavailable(f"anybody may write into the folder of {path}")
         if not path.exists():
             if not os.access(path.parent, os.W_OK | os.X_OK):
-                raise StoreUnavailable(f"{path} cannot be written: Permission denied")
+                is_read_only = os.statvfs(path.parent).f_flag & os.ST_RDONLY
+                raise PermissionError(0, os.strerror(errno.EROFS if is_read_only else errno.EACCES))
             return False
         with path.open("r+b") as file:
             header = file.read(HEADER_BYTES)

@@ -3,14 +3,17 @@
 import json
 import logging
 import re
+from unittest.mock import patch
 
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from logs import JsonFormatter
+from httpserver.envelope import Envelope
+from logs import JsonFormatter, RequestIds
 from simulator import NEXUDUS_EXAMPLE_ID
 from tests import credentials
-from tests.harness import open_graph
+from tests.harness import CACHES, open_graph
+from tests.sockets import ID, asking, id_of, opportunity, real
 from web.access_log import AccessLog
 
 LOGGER = "opportunity_graph.access"
@@ -83,3 +86,33 @@ async def test_a_path_forges_no_line_and_a_fault_has_one_too(caplog: pytest.LogC
         await access_log({"type": "http", "method": "GET", "path": "/a\nINFO b"}, None, None)  # type: ignore[arg-type]
 
     assert lines(caplog) == [r"GET /a\nINFO%20b - 500.0 ms caller=- operation=- code=- stored=False"]
+
+
+@pytest.mark.parametrize("lines_of_head", [(), (b"X-Request-ID: asked",)], ids=["an id of ours", "its caller's id"])
+async def test_a_stored_response_has_its_line_on_the_fast_path_too(
+    caplog: pytest.LogCaptureFixture, lines_of_head: tuple[bytes, ...]
+) -> None:
+    caplog.set_level(logging.INFO, LOGGER)
+    caplog.handler.addFilter(RequestIds())
+    request = asking(f'query Deal {{ nexudusOpportunity(sourceId: "{ID}") {{ name }} }}', *lines_of_head)
+    async with open_graph(ACCESS_LOG="true", **CACHES) as graph, real(graph) as served, served.client() as client:
+        answers = [await client.ask(request) for _ in range(2)]
+        with patch.object(Envelope, "__call__", None):  # there is no usual way
+            answers += [await client.ask(request) for _ in range(2)]
+
+    found = [record for record in caplog.records if record.name == LOGGER]
+    assert [record.__dict__["fields"]["stored"] for record in found] == [False, False, True, True]
+    assert [record.__dict__["request_ids"] for record in found] == [[id_of(answer)] for answer in answers]
+    assert re.sub(r"[0-9.]+ ms ", "", found[3].getMessage()) == (
+        "POST /graphql 200 caller=nobody operation=Deal code=- stored=True"
+    )
+
+
+async def test_what_leaves_the_fast_path_has_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, LOGGER)
+    async with open_graph(ACCESS_LOG="true", **CACHES) as graph, real(graph) as served, served.client() as client:
+        for number in range(3):
+            await client.ask(opportunity(number))
+        await client.ask(asking("{ nothing }"))
+
+    assert [record.__dict__["fields"]["stored"] for record in caplog.records if record.name == LOGGER] == [False] * 4

@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 import pytest
 import pytest_asyncio
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from starlette.middleware import Middleware
 
 from httpserver.fast_path import Prepared
@@ -31,6 +32,13 @@ from web.application import Application
 
 PAGE = "https://app.example.com"
 SCOPES = "opportunities:read contacts:read"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_is_exported() -> Iterator[None]:
+    """Make spans, and let none go."""
+    with patch("tracing.exporter.OTLPSpanExporter", InMemorySpanExporter):
+        yield
 
 
 @asynccontextmanager
@@ -63,6 +71,7 @@ async def graphs() -> AsyncIterator[dict[str, tuple[Graph, Served]]]:
             "open": {"MAX_REQUEST_BYTES": "5000"},
             "keys": {"API_KEYS": keys, "GATEWAY_KEYS": line("g", "three", SCOPES), **jwt},
             "proxy": {"AUTHENTICATION": "proxy", "GATEWAY_KEYS": line("g", "three", SCOPES)},
+            "observed": {"ACCESS_LOG": "true", "METRICS": "true", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"},
         }.items():
             graph = await stack.enter_async_context(open_graph(simulator, CORS_ORIGINS=PAGE, **CACHES, **settings))
             found[name] = graph, await stack.enter_async_context(real(graph))
@@ -75,9 +84,11 @@ def counted() -> Iterator[list[bytes]]:
     found: list[bytes] = []
     usual = Prepared.message
 
-    def message(prepared: Prepared, default_lines: bytes, content: bytes) -> bytes:
+    def message(
+        prepared: Prepared, default_lines: bytes, content: bytes, id_: tuple[bytes, bytes] | None = None
+    ) -> bytes:
         found.append(content)
-        return usual(prepared, default_lines, content)
+        return usual(prepared, default_lines, content, id_)
 
     with patch.object(Prepared, "message", message):
         yield found
@@ -303,7 +314,7 @@ async def asked(served: Served, request_: bytes, times: int) -> list[bytes]:
 
 @pytest.mark.programs
 @pytest.mark.asyncio(loop_scope="module")
-@pytest.mark.parametrize("which", ["open", "keys", "proxy"])
+@pytest.mark.parametrize("which", ["open", "keys", "proxy", "observed"])
 async def test_a_stored_response_to_any_request_has_the_bytes_of_the_usual_one(
     graphs: dict[str, tuple[Graph, Served]], which: str
 ) -> None:
@@ -331,6 +342,7 @@ CALLERS = {
     "a user's page": ("keys", b"Origin: " + PAGE.encode() + b"\r\nAuthorization: Bearer "),
     "a gateway for a user": ("keys", b"X-Gateway-Key: three\r\nAuthorization: Bearer "),
     "who came through a proxy": ("proxy", b"X-Forwarded-For: 192.0.2.1"),
+    "whoever is written down": ("observed", b"X: y"),
 }
 
 

@@ -31,6 +31,9 @@ class OneToken:
     async def scopes(self, token: BearerToken) -> frozenset[str] | None:
         return frozenset({"opportunities:read", "openid"}) if token.text == "good" else None
 
+    def reason(self, _: BearerToken) -> str:
+        return ""
+
 
 def request(*headers: tuple[str, str]) -> HttpRequest:
     raw = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers]

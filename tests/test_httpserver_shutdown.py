@@ -4,6 +4,7 @@ First readiness drops, then the listener closes, then the process ends.
 """
 
 import asyncio
+import os
 import signal
 import socket
 from contextlib import ExitStack
@@ -15,6 +16,8 @@ import uvicorn
 
 from benchmarks.running import running_server
 from configuration import AllSettings
+from httpserver.connection import DEFAULT_LIMITS
+from httpserver.protocol import protocol
 from httpserver.shutdown import ACCEPTED_AT_ONCE, CLOSE, DrainingServer, several_at_once
 from simulator import FAULTS, Simulator
 from web.health import Health
@@ -24,14 +27,17 @@ SLOW = "0.3"
 KEYS = {"CHARTMOGUL_API_KEY": "key"}
 
 
-def a_server(drain_seconds: float = 100) -> tuple[DrainingServer, Health]:
-    async def app(scope: Any, receive: Any, send: Any) -> None: ...
+async def silent(scope: Any, receive: Any, send: Any) -> None: ...
 
-    config = uvicorn.Config(app, log_config=None)
+
+def a_server(drain_seconds: float = 100, app: Any = silent) -> tuple[DrainingServer, Health]:
+    config = uvicorn.Config(app, http=protocol(DEFAULT_LIMITS), log_config=None, lifespan="off")
     config.load()
     health = Health()
     health.is_ready = True
-    return DrainingServer(config, health, drain_seconds=drain_seconds), health
+    server = DrainingServer(config, health, drain_seconds=drain_seconds)
+    server.lifespan = config.lifespan_class(config)
+    return server, health
 
 
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
@@ -63,6 +69,39 @@ def test_clients_that_come_together_are_taken_together(loop: str) -> None:
     make_loop = pytest.importorskip("uvloop").new_event_loop if loop == "uvloop" else asyncio.new_event_loop
     with asyncio.Runner(loop_factory=make_loop) as runner:
         assert runner.run(turns()) < 10
+
+
+def test_a_process_that_starts_lets_nobody_wait_for_clients_who_serves_the_listener_already() -> None:
+    """What is set for a listener is set for all processes that have it, and a wait in `accept` would stop a loop."""
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        in_another = stack.enter_context(socket.socket(fileno=os.dup(listener.fileno())))  # as after a fork
+        serving = [stack.enter_context(one) for one in several_at_once(listener)]
+        starting = [stack.enter_context(one) for one in several_at_once(in_another)]
+        assert not any(os.get_blocking(one.fileno()) for one in serving + starting)
+
+
+async def test_a_client_that_was_taken_last_is_answered() -> None:
+    """Who has a connection sends a request on it: not to have it read would be to lose it."""
+
+    async def app(_scope: Any, _receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"answer"})
+
+    server, _ = a_server(app=app)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = listener.getsockname()
+        await server.startup([listener])
+        reader, writer = await asyncio.open_connection(*address)
+        while not server.server_state.connections:  # noqa: ASYNC110 - until it is taken
+            await asyncio.sleep(0)
+        stopping = asyncio.create_task(server.shutdown([listener]))
+        while listener.fileno() != -1:  # noqa: ASYNC110 - until nobody else is
+            await asyncio.sleep(0)
+        writer.write(b"GET / HTTP/1.1\r\nHost: server\r\nConnection: close\r\n\r\n")
+        assert (await reader.read()).endswith(b"answer")
+        writer.close()
+        await stopping
 
 
 async def test_after_sigterm_it_is_unready_at_once_and_goes_on_serving() -> None:

@@ -3,12 +3,16 @@
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import aiohttp
 import pytest
 
+from httpserver.workers import Workers
 from tests import postgres
 from tests.credentials import line
 from tests.fleet import Fleet, a_fleet, until, until_ready
@@ -19,29 +23,29 @@ KEY = {"CHARTMOGUL_API_KEY": "key-of-nobody"}
 WHY = "WORKERS, REPLICAS: several processes would each use the whole of the sources' rations"
 
 
-after_a_kill = pytest.mark.xfail(
-    strict=False, reason="now and then a request waits for seconds after a worker was killed, and why is not known yet"
-)
-
-
 @pytest.fixture(autouse=True)
 def database() -> postgres.Server:
     """The server behind all databases here."""
     return postgres.server()
 
 
-def is_alive(process_id: int) -> bool:
+def state(process_id: int) -> str:
+    """Return the letter of a process's state, `Z` of one that has ended."""
     try:
-        return Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        return Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0]
     except FileNotFoundError:
-        return False
+        return "Z"
+
+
+async def until_all_are(wanted: str, *process_ids: int) -> None:
+    async def they_are() -> bool:
+        return {state(one) for one in process_ids} == {wanted}
+
+    await until(they_are)
 
 
 async def until_gone(*process_ids: int) -> None:
-    async def are_gone() -> bool:
-        return not any(map(is_alive, process_ids))
-
-    await until(are_gone)
+    await until_all_are("Z", *process_ids)
 
 
 async def answers(fleet: Fleet, times: int) -> None:
@@ -54,7 +58,6 @@ def folders(where: Path) -> list[Path]:
     return list(where.glob("opportunity-graph-*/"))
 
 
-@after_a_kill
 async def test_workers_serve_together_are_replaced_and_stop_without_losing_a_request(tmp_path: Path) -> None:
     async with a_fleet(tmp_path, 0) as fleet:
         server = await fleet.start("--workers", "2", METRICS="true", TMPDIR=str(tmp_path))
@@ -82,7 +85,6 @@ async def test_workers_serve_together_are_replaced_and_stop_without_losing_a_req
         assert "Traceback" not in log
 
 
-@after_a_kill
 async def test_every_worker_reads_secrets_anew_when_the_parent_is_told_to(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text(f"API_KEYS={line('old', 'old-key')}\n")
     async with a_fleet(tmp_path, 0) as fleet:
@@ -110,12 +112,76 @@ async def test_every_worker_reads_secrets_anew_when_the_parent_is_told_to(tmp_pa
         assert (await statuses("old-key"), await statuses("new-key")) == ({401}, {200})
 
 
+async def test_while_a_worker_stands_still_the_others_serve(tmp_path: Path) -> None:
+    async with a_fleet(tmp_path, 0, SYNC_ENABLED="false") as fleet:
+        server = await fleet.start("--workers", "2")
+        stopped = server.pids()[0]
+        os.kill(stopped, signal.SIGSTOP)
+        try:
+            await until_all_are("T", stopped)
+            await answers(fleet, 20)
+        finally:
+            os.kill(stopped, signal.SIGCONT)
+        await answers(fleet, 20)
+
+
+async def test_while_the_last_requests_are_answered_new_clients_are_refused_at_once(tmp_path: Path) -> None:
+    """They try elsewhere, while they would wait in the queue of a listener that the parent alone has still."""
+    async with a_fleet(tmp_path, 0, SYNC_ENABLED="false") as fleet:
+        server = await fleet.start("--workers", "2")
+        await answers(fleet, 1)  # which signs in
+        fleet.simulator.nexudus.latency_seconds = (2.0, 2.0)
+        known = len(fleet.calls("get"))
+        asking = asyncio.create_task(fleet.ask('{ nexudusOpportunity(sourceId: "1427000502") { sourceId } }'))
+
+        async def is_under_way() -> bool:
+            return len(fleet.calls("get")) > known
+
+        async def is_refused() -> bool:
+            try:
+                async with fleet.session.get(server.url):
+                    return False
+            except aiohttp.ClientConnectorError:
+                return True
+
+        await until(is_under_way)
+        server.process.send_signal(signal.SIGTERM)
+        await until(is_refused)
+        assert not asking.done()
+        assert "errors" not in await asking
+        assert await server.process.wait() == 0
+
+
 async def test_workers_end_with_a_parent_that_was_killed(tmp_path: Path) -> None:
     async with a_fleet(tmp_path, 0) as fleet:
         server = await fleet.start("--workers", "2")
         workers = server.pids()
         await server.kill()
         await until_gone(*workers)
+
+
+def test_no_worker_is_started_that_was_not_told_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The signal comes when a start has been decided on: nobody would tell the new one."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        workers = Workers(2, listener, lambda _: 0, end_seconds=0)
+        handlers: dict[int, Any] = {}
+        started: list[int] = []
+
+        def block(how: int, _: object) -> set[int]:
+            if how == signal.SIG_BLOCK:
+                handlers[signal.SIGTERM](signal.SIGTERM, None)
+            return set()
+
+        def fork() -> int:
+            started.append(1)
+            return os.getpid() + 100_000_000
+
+        monkeypatch.setattr(signal, "signal", handlers.__setitem__)
+        monkeypatch.setattr(signal, "pthread_sigmask", block)
+        monkeypatch.setattr(os, "fork", fork)
+        monkeypatch.setattr(os, "waitpid", lambda *_: (os.getpid() + 100_000_000, 0))
+        assert workers.run() == 0
+        assert started == []
 
 
 def refused(command: list[str], **environ: str) -> subprocess.CompletedProcess[str]:

@@ -1,17 +1,22 @@
-"""The image, built and run: read-only, as nobody in particular. `make test-image`.
+"""The image, built and run: read-only, as nobody in particular, and as compose runs it. `make test-image`.
 
 It is built with docker, podman or buildah, whichever runs here, and run by bubblewrap in what the engine has built, so
 that no engine's daemon is needed.
 """
 
+import json
 import os
+import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+import yaml
 
+from tests import postgres
+from tests.composed import COMPOSE, DEPLOY, Composed, composed
 from tests.processes import ROOT, running
 
 pytestmark = pytest.mark.image
@@ -39,7 +44,7 @@ def image() -> Iterator[Path]:
         pytest.skip("debootstrap needs root")
     done = subprocess.run(
         [ROOT / "deploy" / "build-image", TAG],
-        env=os.environ | {"BASE": os.environ.get("BASE", "debian")},
+        env=os.environ | {"BASE": os.environ.get("BASE", "debian"), "ENGINE": "buildah"},
         capture_output=True,
         text=True,
         timeout=15 * MINUTES,
@@ -52,12 +57,13 @@ def image() -> Iterator[Path]:
         buildah("rm", container)
 
 
-def inside(image: Path, *command: str, **variables: str) -> list[str]:
-    """Return a command that runs in the image, which it cannot write to."""
+def inside(image: Path, *command: str, mounts: Sequence[str] = (), **variables: str) -> list[str]:
+    """Return a command that runs in the image, which it cannot write to; `mounts` are bubblewrap's."""
     settings = {"PATH": "/venv/bin:/usr/bin:/bin", "HOST": "127.0.0.1", "ALLOW_REMOTE_DEMO": "true", **variables}
     return [
         *("bwrap", "--ro-bind", str(image), "/", "--proc", "/proc", "--dev", "/dev"),
-        *("--tmpfs", "/dev/shm", "--tmpfs", "/tmp", "--unshare-user", "--unshare-pid", "--die-with-parent"),  # noqa: S108
+        *("--tmpfs", "/dev/shm", "--tmpfs", "/tmp", "--tmpfs", "/run", *mounts),  # noqa: S108
+        *("--unshare-user", "--unshare-pid", "--die-with-parent"),
         *("--uid", "65534", "--gid", "65534", "--chdir", "/app", "--clearenv"),
         *(word for name, value in settings.items() for word in ("--setenv", name, value)),
         *command,
@@ -86,3 +92,73 @@ def test_the_image_has_no_tool_that_installs_and_nothing_of_the_build(image: Pat
     assert not list((image / "venv" / "bin").glob("pip*"))
     assert not (image / "run" / "secrets" / "ca").exists()
     assert not (image / "app" / "tests").exists()
+
+
+def test_the_image_says_how_it_is_found_healthy(image: Path) -> None:
+    assert image.exists()
+    told = json.loads(buildah("inspect", "--type", "image", TAG))["Docker"]["config"]["Healthcheck"]
+    assert told["Test"] == ["CMD", "python", "-m", "web.health_check"]
+
+
+def test_what_compose_starts_becomes_healthy_answers_and_is_observed(image: Path) -> None:
+    needed("unshare", "nsenter", "setpriv", "pg_isready")
+    if postgres.programs() is None:
+        pytest.skip("PostgreSQL is not installed")
+    service = COMPOSE["services"]["graph"]
+    with composed() as services:
+        etc = services.folder / "etc"
+        shutil.copytree(image / "etc", etc, symlinks=True)
+        shutil.copy(services.hosts, etc / "hosts")
+        mounts = ("--ro-bind", str(etc), "/etc", "--ro-bind", str(services.secrets), "/run/secrets")
+        of_image = {"HOST": "0.0.0.0", "PORT": "8000"}  # noqa: S104
+        settings = {
+            "NEXUDUS_USERNAME": "gateway@example.com",
+            "NEXUDUS_URL": "http://simulator:9000/nexudus",
+            "CHARTMOGUL_URL": "http://simulator:9000/chartmogul",
+            "ALLOW_INSECURE_SOURCES": "true",
+        }
+        services.start("simulator", inside(image, "python", "-m", "simulator", "--port", "9000", mounts=mounts))
+        services.start_database()
+        command = ("python", "server.py", *service["command"])
+        services.start("graph", inside(image, *command, mounts=mounts, **of_image | settings | service["environment"]))
+        services.until_well("graph", *inside(image, "python", "-m", "web.health_check", **of_image))
+
+        query = '{ nexudusOpportunity(sourceId: "1427000501") { status } opportunities(first: 1) { totalCount } }'
+        answer = services.ask_until(
+            lambda answer: answer["data"]["opportunities"]["totalCount"] == 400,  # until then it reads the lists
+            "http://127.0.0.1:8000/graphql",
+            {"query": query},
+            X_API_Key=services.secret("metrics_key"),
+            Content_Type="application/json",
+        )
+        assert answer["data"]["nexudusOpportunity"] == {"status": "OPEN"}
+
+        if prometheus := shutil.which("prometheus"):
+            check_observation(services, prometheus)
+
+
+def check_observation(services: Composed, prometheus: str) -> None:
+    """See that Prometheus takes the rules, and reads the graph."""
+    told = subprocess.run([prometheus, "--version"], capture_output=True, text=True, check=True)
+    version = re.search(r"version (\d+)\.(\d+)", told.stdout + told.stderr)
+    assert version is not None
+    knows_headers = (int(version[1]), int(version[2])) >= (2, 55)
+    configuration = services.folder / "prometheus-configuration"
+    shutil.copytree(DEPLOY / "prometheus", configuration)
+    if not knows_headers:  # Debian's, which cannot send the key: then it is refused
+        path = configuration / "prometheus.yaml"
+        path.write_text(re.sub(r"    http_headers:\n(?:      .*\n)+", "", path.read_text("utf-8")), "utf-8")
+    services.start_prometheus(prometheus, configuration)
+    read = ("up", "") if knows_headers else ("down", "server returned HTTP status 401 Unauthorized")
+    services.ask_until(
+        lambda answer: [(one["health"], one["lastError"]) for one in answer["data"]["activeTargets"]] == [read],
+        "http://127.0.0.1:9090/api/v1/targets",
+    )
+    rules = yaml.safe_load((DEPLOY / "prometheus" / "alerts.yaml").read_text("utf-8"))["groups"][0]["rules"]
+    all_work = {rule["alert"]: "ok" for rule in rules}
+    services.ask_until(  # until then they have not been evaluated
+        lambda answer: (
+            {rule["name"]: rule["health"] for group in answer["data"]["groups"] for rule in group["rules"]} == all_work
+        ),
+        "http://127.0.0.1:9090/api/v1/rules",
+    )

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import time
 from typing import Any
 from unittest.mock import patch
@@ -119,6 +120,26 @@ async def test_what_issuers_write_is_understood(claims: dict[str, Any], scopes: 
 )
 async def test_a_claim_that_is_missing_or_wrong_is_refused(claims: dict[str, Any]) -> None:
     assert await bearer().scopes(token(**claims)) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (token(expires_in=-3600), r"The token expired 36\d\d s ago, by this machine's clock\."),
+        (token(nbf=2**33), r"The token is not valid until \d+ s from now, by this machine's clock\."),
+        (token(iss="https://evil.example.com/"), r"The token is of another issuer than JWT_ISSUER\."),
+        (token(aud="another-service"), r"The token is for another audience than JWT_AUDIENCE\."),
+        (token(exp=None), r"The token lacks a claim, or one is malformed: .*"),
+        (token(exp=float("inf")), r"The token lacks a claim, or one is malformed: .*"),
+        (token("rsa-stranger", header={"kid": "rsa-1"}), r"No key of JWT_JWKS_URL fits the token's signature\."),
+        ("CANARY", r"The token is malformed, or signed by an algorithm that JWT_ALGORITHMS does not list\."),
+    ],
+    ids=["expired", "to come", "issuer", "audience", "no expiry", "no time", "signature", "no token"],
+)
+async def test_the_log_can_say_why_a_token_is_refused(text: str, reason: str) -> None:
+    verifier = bearer()
+    assert await verifier.scopes(text) is None
+    assert re.fullmatch(reason, verifier.reason(BearerToken.of(text)))
 
 
 def _unsigned(header: Any, claims: Any) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from prometheus_client import ProcessCollector
 from prometheus_client.metrics_core import Metric
 from uvicorn.server import ServerState
@@ -70,12 +71,45 @@ async def test_every_name_and_label_is_one_that_the_server_shows(monkeypatch: py
     assert len(expressions()) > 40
 
 
+def test_grafana_finds_the_dashboard_where_compose_mounts_it_and_its_prometheus() -> None:
+    provisioning = DASHBOARD.parent / "provisioning"
+    provisioned = yaml.safe_load((provisioning / "dashboards" / "dashboards.yaml").read_text("utf-8"))
+    sources = yaml.safe_load((provisioning / "datasources" / "prometheus.yaml").read_text("utf-8"))
+    compose = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text("utf-8"))["services"]
+    assert (provisioned["apiVersion"], sources["apiVersion"]) == (1, 1)
+    (provider,), (source,) = provisioned["providers"], sources["datasources"]
+    mounts = dict(volume.split(":")[:2] for volume in compose["grafana"]["volumes"])
+    assert mounts["./grafana/dashboard.json"] == f"{provider['options']['path']}/{DASHBOARD.name}"
+    assert mounts["./grafana/provisioning"] == "/etc/grafana/provisioning"
+    assert provider["type"] == "file"
+    assert source["type"] == "prometheus"
+    assert source["url"].removeprefix("http://").partition(":")[0] in compose
+    # A dashboard that is imported elsewhere asks which Prometheus it is for.
+    board = json.loads(DASHBOARD.read_text("utf-8"))
+    (variable,) = board["templating"]["list"]
+    assert (variable["type"], variable["query"]) == ("datasource", source["type"])
+    asked = {panel["datasource"]["uid"] for panel in board["panels"] if "datasource" in panel}
+    assert asked == {f"${{{variable['name']}}}"}
+
+
 def test_each_alert_has_an_entry_of_the_runbook() -> None:
     text = OBSERVING.read_text("utf-8")
     alerts = re.findall(r"- alert: (\w+)", ALERTS.read_text("utf-8"))
-    linked = re.findall(r"runbook_url: docs/observing\.md#(\w+)", ALERTS.read_text("utf-8"))
+    base = r"\{\{ or \$externalLabels.opportunity_graph_docs \"docs\" \}\}"
+    linked = re.findall(rf"runbook_url: '{base}/observing\.md#(\w+)'", ALERTS.read_text("utf-8"))
     assert linked == [alert.lower() for alert in alerts]
     assert [alert for alert in alerts if f"### {alert}\n" not in text] == []
+    assert "opportunity_graph_docs" in CONFIGURATION.read_text("utf-8")
+
+
+def test_each_alert_is_tried_when_it_fires_and_when_it_does_not() -> None:
+    (group,) = yaml.safe_load(ALERTS.read_text("utf-8"))["groups"]
+    cases = [
+        (tried["alertname"], bool(tried.get("exp_alerts")))
+        for test in yaml.safe_load(ALERTS.with_name("alerts_test.yaml").read_text("utf-8"))["tests"]
+        for tried in test["alert_rule_test"]
+    ]
+    assert set(cases) == {(rule["alert"], fires) for rule in group["rules"] for fires in (True, False)}
 
 
 async def test_the_names_and_labels_in_the_documentation_are_those_that_the_server_shows(

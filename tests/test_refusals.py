@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from unittest.mock import AsyncMock, patch
 
 import pytest
 from asgi_correlation_id import correlation_id
@@ -11,8 +12,10 @@ from httpserver.http_errors import HTTPError
 from httpserver.protocol import protocol
 from httpserver.request import Headers
 from logs import RequestIds
+from security import Security
 from tests import credentials, loops
 from tests.harness import open_graph
+from tests.issuer import AUDIENCE, ISSUER, key_set, token
 from tests.sockets import Served, Stub
 from web.auth.callers import unauthenticated
 from web.refusals import LINES_A_SECOND, Refusals
@@ -36,6 +39,23 @@ async def test_a_strangers_refusal_has_one_line(
     assert response.status == 401
     found = [record.getMessage() for record in caplog.records if record.name == LOGGER]
     assert found == [f"refused with 401 UNAUTHENTICATED (credential: {kind}): A valid credential is required."]
+    assert "CANARY" not in caplog.text
+
+
+async def test_the_log_alone_says_what_is_wrong_with_a_token(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, LOGGER)
+    jwt = {"JWT_ISSUER": ISSUER, "JWT_AUDIENCE": AUDIENCE, "JWT_JWKS_URL": "https://issuer.example.com/keys"}
+    with patch.object(Security, "_fetch", AsyncMock(return_value=key_set("ec-1"))):
+        async with open_graph(**jwt) as graph:
+            response = await graph.post(
+                {"query": "{ __typename }"}, authorization=f"Bearer {token('ec-1', aud='CANARY')}"
+            )
+
+    assert response.status == 401
+    found = [record.getMessage() for record in caplog.records if record.name == LOGGER]
+    refused = "refused with 401 UNAUTHENTICATED (credential: bearer token): A valid credential is required."
+    assert found == [f"{refused} The token is for another audience than JWT_AUDIENCE."]
+    assert b"audience" not in response.body
     assert "CANARY" not in caplog.text
 
 

@@ -144,6 +144,15 @@ def test_an_access_token_alone_configures_nexudus() -> None:
     assert not settings.sources["chartmogul"].is_configured
 
 
+@pytest.mark.parametrize("given", ['"key"', "'key'", '""'])
+def test_a_variable_in_quotation_marks_is_refused_by_its_name(given: str) -> None:
+    told = "stands in quotation marks, which docker's --env-file leaves there: take them away"
+    assert set(problems(CHARTMOGUL_API_KEY=given, LOG_LEVEL=given)) == {
+        f"LOG_LEVEL: {told}",
+        f"CHARTMOGUL_API_KEY: {told}",
+    }
+
+
 def test_an_empty_variable_counts_as_not_set() -> None:
     unset = dict.fromkeys((name for struct in STRUCTS for name in variables(struct)), "")
     settings = AllSettings(unset | NEXUDUS)

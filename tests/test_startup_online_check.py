@@ -87,11 +87,19 @@ async def test_a_wrong_password_is_sent_once(caplog: pytest.LogCaptureFixture) -
     assert "hunter2" not in caplog.text + "".join(lines)
 
 
+async def test_a_server_that_is_not_chartmogul_has_not_accepted_the_key() -> None:
+    simulator = Simulator()
+    simulator.chartmogul.faults.add(FAULTS["404"], times=None)
+    assert await found(simulator, NEXUDUS_USERNAME="", NEXUDUS_PASSWORD="") == [
+        "NO ChartMogul: API key: something else came than was asked for: is the URL right? (status 404)"
+    ]
+
+
 @pytest.mark.parametrize(
     ("fault", "told"),
     [
         ("503", "cannot be reached, or has a fault of its own (status 503)"),
-        ("reset", "cannot be reached, or has a fault of its own"),
+        ("reset", "cannot be reached, or has a fault of its own (Connection reset by peer)"),
         ("hang", "no answer in time"),
         ("html", "something else came than was asked for: is the URL right?"),
         ("redirect", "something else came than was asked for: is the URL right? (status 302)"),

@@ -66,6 +66,21 @@ async def test_a_connection_that_breaks_in_the_middle_is_one_clear_line(url: str
         assert await database.read(lambda connection: count_alive(connection, "nexudus")) == 0
 
 
+@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
+async def test_a_database_that_cannot_keep_every_text_is_refused_in_one_line(url: str, encoding: str) -> None:
+    name = f"of_{encoding.lower()}"
+    with psycopg.connect(postgres.server().conninfo, autocommit=True) as connection:
+        options = f"ENCODING '{encoding}' LOCALE_PROVIDER libc LOCALE 'C' TEMPLATE template0"
+        connection.execute(f"CREATE DATABASE {name} {options}")  # type: ignore[call-overload] # no literal
+    other = make_url(url).set(database=name).difference_update_query(["options"]).render_as_string(hide_password=False)
+    refusal = f"^the database has the encoding {encoding}: make one with ENCODING 'UTF8'$"
+    with pytest.raises(StoreUnavailable, match=refusal):
+        async with open_database(other, threads=1):
+            pass
+    with pytest.raises(StoreUnavailable, match=refusal):
+        check_database(other)
+
+
 async def test_a_statement_that_takes_too_long_is_broken_off(url: str) -> None:
     def slow(connection: Connection) -> None:
         connection.execute(text("SET LOCAL statement_timeout = 10"))

@@ -134,6 +134,18 @@ def test_those_who_wait_get_equal_parts(connection: Connection) -> None:
     assert report(connection, "c").others_wait
 
 
+def test_nothing_is_lent_ahead_or_for_the_background_while_people_wait_elsewhere(connection: Connection) -> None:
+    rates = (Rate(1, 0.15), TEN)
+    report(connection, "a", rates=rates, wanted=1, is_waiting=True, sent=[(0.0, False)])
+    pass_seconds(connection, 0.2)
+    refused = report(connection, "b", rates=rates, wanted=1)
+    assert (refused.sends, refused.others_wait) == (0, True)
+    assert 0 < refused.wait_seconds < 1  # they may be served soon
+    assert report(connection, "a", rates=rates, wanted=1, is_waiting=True).sends == 1
+    report(connection, "a", rates=rates)
+    assert report(connection, "b", rates=rates, wanted=1).sends == 1
+
+
 def test_a_pause_is_everybodys(connection: Connection) -> None:
     report(connection, "a", pause_seconds=20)
     found = report(connection, "b", wanted=1)

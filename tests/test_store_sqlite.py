@@ -5,10 +5,12 @@ import sqlite3
 import stat
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import Connection
 
+from store import sqlite
 from store.database import StoreUnavailable, open_database
 from store.deals import count_alive, upsert
 from store.memory import SHARED_MEMORY, private_folder
@@ -150,3 +152,13 @@ def test_a_file_of_this_process_alone_is_read_where_it_is_and_another_is_copied(
             with closing(connect(path)) as raw:
                 mapped = raw.execute("PRAGMA mmap_size").fetchone()[0]
             assert (mapped > 0) is (path.parent == folder and folder.parent == SHARED_MEMORY)
+
+
+@pytest.mark.parametrize(("flag", "reason"), [(os.ST_RDONLY, "Read-only file system"), (0, "Permission denied")])
+def test_a_folder_that_takes_no_file_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flag: int, reason: str
+) -> None:
+    monkeypatch.setattr("os.access", lambda *_: False)
+    monkeypatch.setattr("os.statvfs", lambda _: SimpleNamespace(f_flag=flag))
+    with pytest.raises(StoreUnavailable, match=f"deals.db cannot be written: {reason}$"):
+        sqlite.inspect(tmp_path / "deals.db")

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
@@ -11,8 +12,10 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 
+from httpserver.envelope import Envelope
 from simulator import CHARTMOGUL_EXAMPLE_ID, FAULTS, NEXUDUS_EXAMPLE_ID
-from tests.harness import open_graph
+from tests.harness import CACHES, open_graph
+from tests.sockets import asking, real
 from tests.two_sources import ALWAYS
 from tracing.spans import OpenTelemetryTracer
 
@@ -75,6 +78,31 @@ async def test_an_operation_continues_its_callers_trace_down_to_the_source(spans
         "opportunity_graph.source": "nexudus",
         "opportunity_graph.records": 1,
     }
+
+
+async def test_a_stored_response_has_a_span_in_its_callers_trace_on_every_way(spans: InMemorySpanExporter) -> None:
+    request = asking(ONE, f"traceparent: 00-{TRACE}-{PARENT}-01".encode(), b"X-Request-ID: asked")
+    async with open_graph(OTEL_TRACES_EXPORTER="otlp", **CACHES) as graph, real(graph) as served:
+        async with served.client() as client:
+            for _ in range(2):
+                await client.ask(request)
+            spans.clear()
+            with patch.object(Envelope, "__call__", None):  # there is no usual way
+                await client.ask(request)
+        with patch("httpserver.protocol.prepare", lambda *_: None):
+            async with served.client() as client:
+                await client.ask(request)
+
+    at_once, usual = spans.get_finished_spans()
+    for span in (at_once, usual):
+        assert (span.name, span.kind, parent_of(span)) == ("query Deal", SpanKind.SERVER, PARENT)
+        assert f"{span.context.trace_id:032x}" == TRACE
+        assert span.attributes == {
+            "graphql.operation.type": "query",
+            "graphql.operation.name": "Deal",
+            "opportunity_graph.request_id": "asked",
+            "opportunity_graph.stored": True,
+        }
 
 
 async def test_a_batch_is_linked_to_every_operation_that_it_serves(spans: InMemorySpanExporter) -> None:

@@ -66,14 +66,22 @@ class OpenTelemetryTracer:
         self._tracer = provider.get_tracer("opportunity-graph", version)
 
     def operation(
-        self, headers: Mapping[str, str], *, kind: str, name: str | None, request_id: str | None
+        self,
+        headers: Mapping[str, str],
+        *,
+        kind: str,
+        name: str | None,
+        request_id: str | None,
+        is_stored: bool = False,
     ) -> TracedSpan:
         """Return the span of an operation; `headers` are those of its request that carry a context, if any."""
         name = self._names.bounded(name)
-        attributes = {"graphql.operation.type": kind, "graphql.operation.name": name}
+        attributes: dict[str, str | bool] = {"graphql.operation.type": kind, "graphql.operation.name": name}
         if request_id is not None:
             attributes["opportunity_graph.request_id"] = request_id
-        context = PROPAGATOR.extract(headers, Context())
+        if is_stored:
+            attributes["opportunity_graph.stored"] = True
+        context = PROPAGATOR.extract(headers, Context()) if headers else Context()
         return TracedSpan(
             self._tracer.start_span(f"{kind} {name}", context, kind=SpanKind.SERVER, attributes=attributes)
         )

@@ -50,6 +50,7 @@ class GraphQLResponse:
 
 
 AnswerFunction = Callable[[GraphQLParams], Coroutine[Any, Any, GraphQLResponse]]
+OnStored = Callable[[HttpRequest, str | None], None]
 Identify = Callable[[HttpRequest], Awaitable[Caller]]
 Page = Callable[[Request], Response]
 
@@ -97,12 +98,16 @@ class GraphQLEndpoint:
         *,
         page: Page | None,
         security: RequestPolicy,
+        on_stored: OnStored | None = None,
         clock: Callable[[], float] = monotonic,
     ) -> None:
-        """`clock`, in seconds, is that of the response cache."""
+        """`on_stored` is told of each stored response that is given, with its operation's name; `clock`, in seconds, is
+        that of the response cache.
+        """
         self._answer = answer
         self._page = page
         self._policy = security
+        self._on_stored = on_stored
         self.response_cache = ResponseCache(clock=clock)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -125,7 +130,7 @@ class GraphQLEndpoint:
                 request.headers.memoized(check_content)
         except HTTPError:
             return None
-        return Prepared(partial(self._stored, request), [*content_fields(type_)])
+        return Prepared(partial(self._stored, request), [*content_fields(type_)], needs_id=self._on_stored is not None)
 
     def _stored(self, request: HttpRequest, body: bytes) -> bytes | None:
         """Return the stored response to a request with this body; None where there is none, or it takes longer."""
@@ -133,7 +138,19 @@ class GraphQLEndpoint:
             return None
         request = HttpRequest(request.method, request.headers, request.server, request.query_string, body)
         caller = result_at_once(self._policy.admit(request, METHODS))
-        return None if caller is None else self.response_cache.find(request, caller)
+        return None if caller is None else self._find(request, caller)
+
+    def _find(self, request: HttpRequest, caller: Caller) -> bytes | None:
+        """Return the stored response to a request whose body is here, if any: the access log and traces are told."""
+        stored = self.response_cache.find(request, caller)
+        note = ACCESS_NOTE.get()
+        if stored is not None and (note is not None or self._on_stored is not None):
+            name = self.response_cache.operation_name(request, caller)
+            if note is not None:
+                note.operation, note.is_stored = name, True
+            if self._on_stored is not None:
+                self._on_stored(request, name)
+        return stored
 
     def _is_for_page(self, request: HttpRequest) -> bool:
         return self._page is not None and request.method in ("GET", "HEAD") and wants_page(request.headers)
@@ -155,7 +172,6 @@ class GraphQLEndpoint:
     async def _respond(self, request: HttpRequest, type_: str) -> HttpResponse:
         policy = self._policy
         caller = await policy.admit(request, METHODS)
-        note = ACCESS_NOTE.get()
         if request.method == "POST":
             await read_body(
                 request,
@@ -163,10 +179,8 @@ class GraphQLEndpoint:
                 timeout_seconds=policy.body_timeout_seconds,
                 uploads=policy.uploads,
             )
-        stored = self.response_cache.find(request, caller)
+        stored = self._find(request, caller)
         if stored is not None:
-            if note is not None:
-                note.operation, note.is_stored = self.response_cache.operation_name(request, caller), True
             return HttpResponse(stored, 200, type_)
         params = policy.documents.find(read_parameters(request, caller))
         with policy.concurrency_limit:
@@ -174,7 +188,7 @@ class GraphQLEndpoint:
             if request.receive is not None and not request.is_cancelled_by_server:
                 working = cancel_on_disconnect(request.receive, working)
             reply = await working
-        if note is not None:
+        if (note := ACCESS_NOTE.get()) is not None:
             note.operation, note.code = reply.operation_name, reply.code
         if not reply.is_request_error:
             policy.documents.register(params)

@@ -74,7 +74,8 @@ class Refusals:
         if (note := ACCESS_NOTE.get()) is not None:
             note.code = error.code
         if why in LOGGED and self._may_log():
-            logger.warning("refused with %d %s (credential: %s): %s", error.status, error.code, kind, error.message)
+            told = error.message if error.detail is None else f"{error.message} {error.detail()}"
+            logger.warning("refused with %d %s (credential: %s): %s", error.status, error.code, kind, told)
 
     def add_unseen(self, headers: Headers | None, error: HTTPError) -> None:
         """Do the same for what a connection has refused, and the application has never seen."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from httpclient.client import Request
 from resolvers.chartmogul.client import ChartMogulClient, authorization
 from resolvers.chartmogul.record import SOURCE, parse
-from resolvers.errors import UpstreamError
+from resolvers.errors import UpstreamBadResponse, UpstreamError
 from resolvers.fetching.upstream_context import SharedFetch
 from resolvers.finding import Finding
 from resolvers.resilience.transport import Transport
@@ -24,7 +24,8 @@ async def check_access(
     base_url = settings.url.rstrip("/")
     try:
         ping = Request(f"{base_url}/v1/ping", "ping", headers=authorization(settings.api_key))
-        await transport.fetch(ping, shared_fetch)
+        if await transport.fetch(ping, shared_fetch) is None:  # status 404: whoever answers is not ChartMogul
+            raise UpstreamBadResponse(SOURCE, status=404)
     except UpstreamError as failure:
         yield Finding.of_failure("API key", failure)
         return

@@ -11,7 +11,7 @@ A refusal is always the same, whichever part of a credential was wrong: a strang
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Literal, Protocol
 
 from httpserver.http_errors import HTTPError
@@ -41,6 +41,9 @@ class Tokens(Protocol):
 
     async def scopes(self, token: BearerToken) -> frozenset[str] | None:
         """Return what a token allows, None where it is not valid; raises `HTTPError` if it cannot be checked."""
+
+    def reason(self, token: BearerToken) -> str:
+        """Return why a token is not valid, in a sentence for the log, without anything that stands in it."""
 
 
 class Callers:
@@ -95,15 +98,17 @@ class Callers:
         return _caller("gateway", scopes if token is None else scopes & await self._user(token))
 
     async def _user(self, token: BearerToken) -> frozenset[str]:
-        scopes = await self._tokens.scopes(token) if self._tokens is not None else None
-        if scopes is None:
+        if self._tokens is None:
             raise unauthenticated()
+        scopes = await self._tokens.scopes(token)
+        if scopes is None:
+            raise unauthenticated(partial(self._tokens.reason, token))
         return scopes
 
 
-def unauthenticated() -> HTTPError:
-    """Return the one refusal of a caller whose credential is missing or wrong."""
-    return HTTPError(401, "A valid credential is required.", CHALLENGE, code="UNAUTHENTICATED")
+def unauthenticated(detail: Callable[[], str] | None = None) -> HTTPError:
+    """Return the one refusal of a caller whose credential is missing or wrong; the log gets the `detail` as well."""
+    return HTTPError(401, "A valid credential is required.", CHALLENGE, code="UNAUTHENTICATED", detail=detail)
 
 
 @lru_cache(64)

@@ -112,7 +112,8 @@ class JWKSet:
         try:
             found = read_jwks(await self._fetch(self._url), self._algorithms)
         except Exception as error:
-            logger.warning("The token issuer's keys cannot be fetched: %s", type(error).__name__)
+            told = error if type(error) is ConnectionError else type(error).__name__  # others may quote what came
+            logger.warning("The token issuer's keys cannot be fetched: %s", told)
             return
         self._fetched_at = asked_at
         if found != self._keys:

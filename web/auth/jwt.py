@@ -71,6 +71,27 @@ class JWTVerifier:
                 self._verified.add(token.digest, known)
         return known.scopes if known.is_valid(now, self._leeway_seconds) else None
 
+    def reason(self, token: BearerToken) -> str:
+        """Return why a token is not valid, in a sentence for the log, without anything that stands in it."""
+        header = self._header(token.text)
+        if header is None:
+            return "The token is malformed, or signed by an algorithm that JWT_ALGORITHMS does not list."
+        try:
+            claims = self._claims(token.text, *header)
+            if claims is None:
+                return "No key of JWT_JWKS_URL fits the token's signature."
+            now = self._clock()
+            if (past := now - int(claims["exp"])) > 0:
+                return f"The token expired {past:.0f} s ago, by this machine's clock."
+            ahead = max(int(claims.get(name, 0)) for name in ("nbf", "iat")) - now
+            return f"The token is not valid until {ahead:.0f} s from now, by this machine's clock."
+        except jwt.InvalidIssuerError:
+            return "The token is of another issuer than JWT_ISSUER."
+        except jwt.InvalidAudienceError:
+            return "The token is for another audience than JWT_AUDIENCE."
+        except (PyJWTError, ValueError, TypeError, OverflowError, RecursionError):
+            return "The token lacks a claim, or one is malformed: exp, iss and aud are required."
+
     def _header(self, token: str) -> tuple[str | None, str] | None:
         """Return the key id and the algorithm that a token names, None where it cannot be valid."""
         if not token.isascii() or len(token) > LONGEST_TOKEN:
