@@ -177,7 +177,21 @@ def answer_bar(page):
 
 
 def execute(page):
+    """Press the button, once the editors are there: before, it does nothing."""
+    expect(query_editor(page).locator(".view-lines")).to_have_text(re.compile(r"\S"))
+    expect(result(page).locator(".monaco-editor").first).to_be_visible()
     page.get_by_role("button", name="Execute query").click()
+
+
+def hover(page, word):
+    """Hover over a word of an editor until it says something: one that is still being drawn does not notice."""
+    for _ in range(10):
+        word.hover()
+        try:
+            expect(page.locator(".monaco-hover:visible")).not_to_be_empty(timeout=2_000)
+            return
+        except AssertionError:
+            page.mouse.move(0, 0)
 
 
 def write(page, text, editor=None):
@@ -245,7 +259,8 @@ def test_every_pane_dialog_and_popup_works_under_the_policy(page, graphiql_url):
     page.keyboard.type("opportunitiesB")
     expect(page.locator(".suggest-widget")).to_contain_text("opportunitiesById")
     page.keyboard.press("Enter")
-    query_editor(page).get_by_text("opportunitiesById").first.hover()
+    expect(page.locator(".suggest-widget.visible")).to_have_count(0)
+    hover(page, query_editor(page).get_by_text("opportunitiesById").first)
     expect(page.locator(".monaco-hover:visible")).to_contain_text("Query.opportunitiesById")
 
 
