@@ -89,7 +89,7 @@ class HTTPConnection(RequestReader):
             self._deadline.set(self._limits.half_close_seconds)
             self._probe()
         elif self._state is State.READING:
-            self._end_of_input()
+            self._advance()
         else:
             self.close()
         return self._state is not State.CLOSED
@@ -101,6 +101,7 @@ class HTTPConnection(RequestReader):
                 self._exchange.probe()
             else:
                 self.write(CONTINUE)
+        if self._state in (State.ANSWERING, State.READING):  # what is read now came before the end
             self._loop.call_later(self._limits.probe_seconds, self._probe)
 
     def connection_lost(self, exc: Exception | None) -> None:

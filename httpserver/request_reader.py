@@ -80,7 +80,8 @@ class RequestReader(Connection):
             self._is_advancing = False
         if self._state is State.READING:
             if self._has_eof:
-                self._end_of_input()
+                if self._writable is None:  # else whole requests may be left, for when its client has read answers
+                    self._end_of_input()
             elif self._buffer.has_begun and not self._has_begun:
                 self._has_begun = True  # its head has so long to come, and no longer, however much of it comes
                 self._deadline.set(self._limits.head_timeout_seconds)

@@ -82,6 +82,24 @@ async def test_a_client_that_ends_its_own_side_gets_its_answers(stub: Stub, firs
         assert await client.is_closed()
 
 
+async def test_a_client_that_ends_its_own_side_before_it_has_read_anything_gets_all_of_its_answers(stub: Stub) -> None:
+    bodies = [b"wait", *(b"big%03d" % number for number in range(20))]
+    async with serving(stub, half_close_seconds=2) as served, served.client() as client:
+        client.writer.transport.pause_reading()  # type: ignore[attr-defined] # it can also read
+        await client.send(b"".join(map(post, bodies)))
+        client.writer.write_eof()
+        (connection,) = served.state.connections
+        await until(lambda: connection._has_eof)
+        stub.gate.set()
+        await until(connection.is_full)
+        await served.settle()
+        assert len(stub.bodies) < len(bodies)  # the others wait until it reads
+        client.writer.transport.resume_reading()  # type: ignore[attr-defined]
+        answers = [await client.answer() for _ in bodies]
+        assert [body_of(answer)[:6] for answer in answers[1:]] == bodies[1:]
+        assert await client.is_closed()
+
+
 async def test_half_a_request_before_the_end_is_refused(client: Client) -> None:
     client.writer.write(post(b"x" * 10)[:-3])
     client.writer.write_eof()
