@@ -13,7 +13,8 @@ from logs import JsonFormatter, RequestIds
 from simulator import NEXUDUS_EXAMPLE_ID
 from tests import credentials
 from tests.harness import CACHES, open_graph
-from tests.sockets import ID, asking, id_of, opportunity, real
+from tests.sockets import ID, asking, id_of, opportunity, real, until
+from tests.transports import Recorded
 from web.access_log import AccessLog
 
 LOGGER = "opportunity_graph.access"
@@ -116,3 +117,21 @@ async def test_what_leaves_the_fast_path_has_one_line(caplog: pytest.LogCaptureF
         await client.ask(asking("{ nothing }"))
 
     assert [record.__dict__["fields"]["stored"] for record in caplog.records if record.name == LOGGER] == [False] * 4
+
+
+async def test_a_client_that_goes_before_the_work_for_it_has_begun_leaves_a_line(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, LOGGER)
+    async with open_graph(ACCESS_LOG="true") as graph, real(graph) as served:
+        connection = served.connection()
+        transport = Recorded(connection)
+        connection.connection_made(transport)
+        connection.data_received(opportunity())
+        connection.connection_lost(ConnectionResetError())
+        await until(lambda: not served.state.tasks)
+        await served.settle()
+        assert not graph.simulator.calls
+    assert [re.sub(r"[0-9.]+ ms ", "", line) for line in lines(caplog)] == [
+        "POST /graphql - caller=nobody operation=- code=- stored=False"
+    ]
