@@ -2,9 +2,11 @@
 stages."""
 
 import asyncio
+import gc
 import logging
 import re
 import subprocess
+import weakref
 from shutil import which
 
 import pytest
@@ -13,7 +15,7 @@ from httpserver.protocol import HTTPConnection
 from tests import loops, sockets
 from tests.credentials import line
 from tests.harness import open_graph
-from tests.sockets import CHUNKED, Client, Served, Stub, body_of, echoed, post, real, serving, until
+from tests.sockets import CHUNKED, Client, Served, Stub, body_of, connections, echoed, post, real, serving, until
 
 stub, served, client = sockets.stub, sockets.served, sockets.client
 LOOPS = loops.BOTH
@@ -162,6 +164,34 @@ async def test_a_refusal_comes_in_place_of_100_continue(stub: Stub, client: Clie
     await client.send(head)
     assert (await client.answer()).startswith(b"HTTP/1.1 200 ")
     assert await client.is_closed()
+
+
+@pytest.mark.parametrize("request_", [post(), post(b"turn"), CHUNKED, post()[:-1]], ids=["", "later", "chunks", "half"])
+async def test_nothing_of_a_connection_that_has_ended_waits_for_the_garbage_collector(
+    stub: Stub, served: Served, request_: bytes
+) -> None:
+    made: list[weakref.ref[object]] = []
+
+    def connection() -> asyncio.Protocol:
+        one: asyncio.Protocol = connections()(config=served.config, server_state=served.state, app_state={})
+        made.append(weakref.ref(one))
+        return one
+
+    server = await asyncio.get_running_loop().create_server(connection, "127.0.0.1", 0)
+    gc.disable()
+    try:
+        for _ in range(3):
+            _, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+            writer.write(request_)
+            before = served.state.total_requests
+            await until(lambda before=before: served.state.total_requests > before or request_ == post()[:-1])
+            writer.close()
+            await writer.wait_closed()
+        await until(lambda: len(made) == 3 and not served.state.connections and not served.state.tasks)
+        await until(lambda: not any(one() for one in made))
+    finally:
+        gc.enable()
+        server.close()
 
 
 async def test_trailers_reach_nothing(client: Client) -> None:
