@@ -148,7 +148,7 @@ class RequestReader(Connection):
             self._deadline.set(LINGER_SECONDS)  # until its client has read: another timer ends that
         elif self._state is State.READING and self._buffer:
             self._refuse(HTTPError(408, "The request did not arrive in time.", code="REQUEST_TIMEOUT", retryable=True))
-        elif self._state is State.READING:
-            self.close()
+        elif self._state is State.READING or self._state is State.LINGERING:
+            self.close()  # which gives its client as long again for the end of a response
         else:
             self.transport.abort()
