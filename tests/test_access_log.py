@@ -15,7 +15,7 @@ from tests import credentials
 from tests.harness import CACHES, open_graph
 from tests.sockets import ID, asking, id_of, opportunity, real, until
 from tests.transports import Recorded
-from web.access_log import AccessLog
+from web.access_log import MAX_NAME_CHARACTERS, AccessLog
 
 LOGGER = "opportunity_graph.access"
 
@@ -87,6 +87,15 @@ async def test_a_path_forges_no_line_and_a_fault_has_one_too(caplog: pytest.LogC
         await access_log({"type": "http", "method": "GET", "path": "/a\nINFO b"}, None, None)  # type: ignore[arg-type]
 
     assert lines(caplog) == [r"GET /a\nINFO%20b - 500.0 ms caller=- operation=- code=- stored=False"]
+
+
+async def test_a_method_that_somebody_makes_up_fills_no_line(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, LOGGER)
+    async with open_graph(ACCESS_LOG="true") as graph, real(graph) as served, served.client() as client:
+        answer = await client.ask(opportunity().replace(b"POST", b"X" * 50_000))
+    assert answer.startswith(b"HTTP/1.1 405 ")
+    (line,) = lines(caplog)
+    assert line.startswith(f"{'X' * MAX_NAME_CHARACTERS} /graphql 405 ")
 
 
 @pytest.mark.parametrize("lines_of_head", [(), (b"X-Request-ID: asked",)], ids=["an id of ours", "its caller's id"])
