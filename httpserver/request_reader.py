@@ -53,7 +53,8 @@ class RequestReader(Connection):
         """Write again, and answer what has come meanwhile."""
         super().resume_writing()
         if self._state is State.READING:
-            self._advance()
+            # Not within this call: a transport of asyncio's that is closed in it would tell its end twice.
+            self._loop.call_soon(self._advance, context=self._context)
 
     def linger(self) -> None:
         """Send nothing more, and read no more requests."""

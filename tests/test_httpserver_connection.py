@@ -104,3 +104,17 @@ async def test_who_is_slow_to_read_a_last_response_gets_all_of_it(stub: type[Stu
     else:
         await asyncio.sleep(LINGER_SECONDS)
     assert transport.aborted is not reads
+
+
+async def test_nothing_is_closed_while_its_transport_says_that_more_may_be_written() -> None:
+    connection, transport = await connected(FastStub)
+    closed: list[bool] = []
+    transport.close = lambda: closed.append(is_resuming)  # type: ignore[method-assign]
+    connection.data_received(post(b"big"))
+    connection.eof_received()
+    assert connection.is_full()
+    is_resuming = True
+    connection.resume_writing()
+    is_resuming = False
+    await asyncio.sleep(0.1)
+    assert closed == [False]

@@ -100,6 +100,7 @@ async def test_a_client_that_ends_its_own_side_before_it_has_read_anything_gets_
         answers = [await client.answer() for _ in bodies]
         assert [body_of(answer)[:6] for answer in answers[1:]] == bodies[1:]
         assert await client.is_closed()
+    assert not served.faults
 
 
 async def test_half_a_request_before_the_end_is_refused(client: Client) -> None:
