@@ -95,9 +95,16 @@ async def test_each_request_that_a_client_sent_before_it_half_closed_gets_its_ow
 
 async def test_who_waits_for_a_second_answer_is_probed_though_the_first_was_not_read_for_long() -> None:
     stub, connection, transport = connected()
+    write = transport.write
+
+    def fill(data: bytes) -> None:
+        write(data)
+        if data.startswith(b"HTTP/1.1 200 "):
+            connection._writable = asyncio.Event()
+
+    transport.write = fill  # type: ignore[method-assign] # nothing is read
     connection.data_received(2 * post(b"wait"))
     connection.eof_received()
-    connection._writable = asyncio.Event()  # nothing is read
     stub.gate.set()
     await asyncio.sleep(0.1)
     stub.gate.clear()
