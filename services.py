@@ -10,7 +10,7 @@ import aiohttp
 from configuration import AllSettings, program_version
 from httpclient.client import open_session
 from operations import Operations
-from resolvers import stored_record
+from resolvers import partial_record, stored_record
 from resolvers.fetching.scheduler import Scheduler, open_scheduler
 from resolvers.registry import SOURCES
 from resolvers.resilience.shared_limits import SharedLimits
@@ -150,6 +150,7 @@ class Services:
         self._operations.deals = Deals(
             database=database,
             decode=stored_record.decode,
+            decode_part=partial_record.decode,
             sync=sync,
             closed_fields=closed_fields(custom_attributes_too=settings.security.general.custom_attributes_are_personal),
             exchange_rates=settings.exchange_rates,

@@ -52,6 +52,25 @@ def tables(found: Results) -> str:
     return "\n".join([*lines, "", *found.left_out])
 
 
+def page(found: Results) -> str:
+    """Return what `docs/lists.md` has of it: requests per second, medians of the rounds, with p50 and p99."""
+    names = list(dict.fromkeys(name for results in found.measured.values() for name in results))
+    lines = ["", "| | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
+    for cell, results in found.measured.items():
+        connections = "1 connection" if cell.connections == 1 else f"{cell.connections} connections"
+        row = [_figures(results.get(name, [])) for name in names]
+        size = cell.name.partition(", ")[0]
+        lines.append(f"| {size}, {cell.workload}, {connections} | " + " | ".join(row) + " |")
+    return "\n".join([*lines, "", f"Requests to the sources in all of it: {found.upstream}."])
+
+
+def _figures(rounds: Sequence[Result]) -> str:
+    if not rounds:
+        return "-"
+    rps, p50, p99 = (statistics.median(one[what] for one in rounds) for what in ("rps", "p50", "p99"))
+    return f"{rps:,.0f} ({p50:.1f} / {p99:.1f})"
+
+
 GOALS = (
     (MEMORY, POSTGRAPHILE, 2.0),
     (FILE, POSTGRAPHILE, 2.0),

@@ -75,8 +75,8 @@ class Process:
         return ticks / os.sysconf("SC_CLK_TCK")
 
     def megabytes(self) -> float:
-        """Return the memory in use: its share of each page (PSS)."""
-        return self._megabytes("Pss:")
+        """Return the memory in use: its share of each page (PSS), but for files that are in shared memory."""
+        return self._megabytes("Pss_Anon:") + self._megabytes("Pss_File:")
 
     def resident_megabytes(self) -> float:
         """Return the memory in use, pages that it shares with others counted as its own (RSS)."""

@@ -23,7 +23,7 @@ from benchmarks.phase import load
 from benchmarks.processes import LOAD_CPU, Process, post
 from benchmarks.workloads import Files
 
-PATIENCE_SECONDS: Final = 120
+PATIENCE_SECONDS: Final = 240
 SLICE_SECONDS: Final = 2
 FEWEST_SLICES, MOST_SLICES = 3, 6
 

@@ -17,8 +17,10 @@ letters, digits and underscores. A record that the function cannot complete make
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import fields
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -121,13 +123,11 @@ class Writer:
 
     def value(self, type_: GraphQLOutputType, details: list[FieldDetails]) -> str:
         """Return the expression that completes `record` where it is what a resolver has given for a field."""
-        inner = type_.of_type if isinstance(type_, GraphQLNonNull) else type_
+        inner = _nullable(type_)
         if not isinstance(inner, GraphQLList):
             return self._value(type_, _as_it_is(inner), details, "record")
-        item = inner.of_type.of_type if isinstance(inner.of_type, GraphQLNonNull) else inner.of_type
-        if inner is not type_ or not isinstance(mapping := _as_it_is(item), ObjectMapping):
-            raise NotCompiled(Reason.SELECTION)
-        return f"(None if record is None else {self._value(type_, ListMapping(mapping, _itself), details, 'record')})"
+        listed = self._value(inner, _items_as_they_are(inner, _itself), details, "record")
+        return f"({'None' if inner is type_ else 'lacking()'} if record is None else {listed})"
 
     def _value(self, type_: GraphQLOutputType, value: Value, details: list[FieldDetails], record: str) -> str:
         if isinstance(type_, GraphQLNonNull):
@@ -220,9 +220,26 @@ def _as_it_is(type_: GraphQLOutputType) -> Value:
     """Return the mapping of a value that is an instance of the type, or what its scalar serializes."""
     if not isinstance(type_, GraphQLObjectType):
         return _itself
-    origin = type_.extensions["strawberry-definition"].origin
-    names = {one.name: one.name for one in fields(origin) if one.init}
-    return ObjectMapping(origin, names, present=lambda value: value is not None)
+    definition = type_.extensions["strawberry-definition"]
+    found: dict[str, Value] = {one.name: one.name for one in fields(definition.origin) if one.init}
+    for field in type_.fields.values():
+        name, inner = field.extensions["strawberry-definition"].python_name, _nullable(field.type)
+        if name in found and inner is not field.type and isinstance(inner, GraphQLList):
+            with suppress(NotCompiled):  # a list of something else
+                found[name] = _items_as_they_are(inner, attrgetter(name))
+    return ObjectMapping(definition.origin, found, present=lambda value: value is not None)
+
+
+def _items_as_they_are(type_: GraphQLList[Any], items: Callable[[Any], Any]) -> ListMapping:
+    """Return the mapping of a list of instances of a type; raises `NotCompiled` for a list of anything else."""
+    mapping = _as_it_is(_nullable(type_.of_type))
+    if not isinstance(mapping, ObjectMapping):
+        raise NotCompiled(Reason.SELECTION)
+    return ListMapping(mapping, items)
+
+
+def _nullable(type_: Any) -> Any:
+    return type_.of_type if isinstance(type_, GraphQLNonNull) else type_
 
 
 def _not_none(value: Any) -> Any:

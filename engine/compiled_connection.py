@@ -15,9 +15,9 @@ import msgspec
 from engine.arguments import Arguments
 from engine.connection_parts import Constant, Edges, Executed, Nodes, Part, Resolved
 from engine.fallbacks import NotCompiled, Reason
-from engine.lookup import ListedRecord, Listing
+from engine.lookup import Listing
 from engine.run import Failure, Keys, Run, raise_if_not_compiled
-from engine.serializer import Row, resolve, row_text
+from engine.serializer import PageRow, has_resolved, resolve, row_text
 
 
 @dataclass(slots=True)
@@ -28,7 +28,7 @@ class Page:
     cursors: Sequence[str]
     resolved: dict[str, Any]
     """The values of `Resolved` and `Executed` parts by their keys, or why there are none."""
-    rows: dict[tuple[str, ...], list[Row]]
+    rows: dict[tuple[str, ...], list[PageRow]]
     """The records by the keys of the part that shows them."""
 
 
@@ -46,16 +46,22 @@ class Connection:
         if connection is None:
             return None
         records = self.listing.records(connection)
-        page = Page(connection, (), {}, {at: [_row(one) for one in records] for at, _ in self._nodes()})
+        page = Page(connection, (), {}, {at: [PageRow(one.source, one) for one in records] for at, _ in self._nodes()})
         if any(isinstance(part, Edges) for part in self.parts):
             page.cursors = self.listing.cursors(connection)
-        waiting = [resolve(page.rows[at], part.serializers, run, _keys(keys, at)) for at, part in self._nodes()]
+        waiting = [
+            resolve(page.rows[at], part.serializers, run, _keys(keys, at))
+            for at, part in self._nodes()
+            if has_resolved(part.serializers)
+        ]
         for part in self.parts:
             if isinstance(part, Resolved):
                 page.resolved[part.key] = _value(part.of, connection, run, [*keys, part.key])
             elif isinstance(part, Executed):
                 page.resolved[part.key] = _value(part.executed.of, connection, run, [*keys, part.key])
         names = [key for key, value in page.resolved.items() if isawaitable(value)]
+        if not waiting and not names:
+            return page
         found = await asyncio.gather(*waiting, *[page.resolved[key] for key in names], return_exceptions=True)
         for error in found[: len(waiting)]:
             if error is not None:
@@ -105,10 +111,6 @@ class Connection:
                     run.size.add(len(text))
             texts.append((part.key, text))
         return _object(texts, run)
-
-
-def _row(one: ListedRecord) -> Row:
-    return Row(one.source, one.record, one.read_at)
 
 
 def _keys(keys: Keys, at: tuple[str, ...]) -> Any:

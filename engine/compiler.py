@@ -1,9 +1,9 @@
 """Queries compiled for their selection, with graphql-core's executor behind them.
 
-A query can be compiled if each root field has a `Lookup` or a `Listing`, or is `__typename`. graphql-core collects
-its fields once for each combination of the variables that `@skip` and `@include` name; for each type of record a
-function is generated that serializes it (`engine/codegen.py`). A request then reads the ids, asks the loaders for the
-records, and calls the function for each.
+A query can be compiled if each root field has a `Lookup`, a `Listing` or an object (`engine/lookup.py`), or is
+`__typename`. graphql-core collects its fields once for each combination of the variables that `@skip` and `@include`
+name; for each type of record a function is generated that serializes it (`engine/codegen.py`). A request then reads the
+ids, asks the loaders for the records, and calls the function for each.
 
 graphql-core executes, before anything is fetched: operations with a variable or an argument that is not plainly valid,
 a root field without a lookup (introspection), or a selection that cannot be compiled, such as a field that is closed
@@ -48,7 +48,7 @@ from engine.connection_parts import parts_of
 from engine.context import Context
 from engine.cost import LimitExceeded
 from engine.fallbacks import NotCompiled, Reason
-from engine.lookup import Listing
+from engine.lookup import Listing, no_listing
 from engine.resolved_fields import FieldOfContext, executed_field
 from engine.run import Run
 from engine.selected import Collect, Fields, Operation, SelectedField, positions
@@ -181,6 +181,9 @@ class CompiledQuery:
         listing = self._shared.records.listings.get(name)
         if listing is not None and field is not None:
             return CompiledListing(key, positions(details), self._connection(listing, field, details, collect))
+        find = self._shared.records.objects.get(name)
+        if find is not None and field is not None:
+            return CompiledListing(key, positions(details), self._connection(no_listing(find), field, details, collect))
         if lookup is None or field is None:
             raise NotCompiled(Reason.ROOT_FIELD)
         type_ = field.type.of_type if is_non_null_type(field.type) else field.type

@@ -1,10 +1,10 @@
 """Root fields that fetch records by id or list them, and what their records are mapped to."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from engine.context import Context, Key
 from engine.mapping import ObjectMapping
@@ -53,6 +53,38 @@ class ListedRecord(NamedTuple):
     read_at: datetime | None = None
 
 
+class NotRead(Exception):
+    """A record that was read in part has no such attribute; the exception's argument is its name."""
+
+
+class PageRecord(Protocol):
+    """A record on a page, of which no more is read than is asked for."""
+
+    @property
+    def source(self) -> str:
+        """Its source's name."""
+        ...
+
+    @property
+    def version(self) -> Hashable:
+        """Equal for equal records, of whatever page, and for no others."""
+        ...
+
+    @property
+    def read_at(self) -> datetime | None:
+        """When it was read from its source."""
+        ...
+
+    @property
+    def record(self) -> Any:
+        """The whole record, or why it cannot be shown."""
+        ...
+
+    def part(self, names: frozenset[str]) -> Any:
+        """Return what has these attributes of the record, of which others raise `NotRead`; None if it cannot be had."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Listing:
     """A field that gives a page of records: a connection (GraphQL Cursor Connections Specification).
@@ -65,8 +97,13 @@ class Listing:
 
     size: PageSize
     find: Callable[..., Awaitable[Any]]
-    records: Callable[[Any], Sequence[ListedRecord]]
+    records: Callable[[Any], Sequence[PageRecord]]
     cursors: Callable[[Any], Sequence[str]]
+
+
+def no_listing(find: Callable[..., Awaitable[Any]]) -> Listing:
+    """Return how an object is found that is no page of records."""
+    return Listing(PageSize(0, 0), find, records=lambda _: (), cursors=lambda _: ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +124,7 @@ KnownField = Callable[[Any, str, Any], Any]
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """How a graph finds records and what clients see of them; fields without lookup or listing are not compiled."""
+    """How a graph finds records and what clients see of them; fields without any of it are not compiled."""
 
     lookups: Mapping[str, Lookup]
     """By the root field's name."""
@@ -97,6 +134,9 @@ class Records:
     """Of root fields that give pages of records, with the arguments `first` and `last`; by the field's name."""
     nested_listings: Mapping[str, Listing] = field(default_factory=dict)
     """The same of fields of records, or of objects that they have, whatever their type; by the field's name."""
+    objects: Mapping[str, Callable[..., Awaitable[Any]]] = field(default_factory=dict)
+    """What finds the object of a root field that is no record, of the context and the field's arguments by their names
+    in Python; by the field's name. The object's fields are resolved as ever."""
     known_fields: Mapping[str, KnownField] = field(default_factory=dict)
     """Fields of records that have resolvers, by the field's name in Python. Open to all."""
     copies: Copies | None = None

@@ -2,9 +2,10 @@
 
 A compiled query serializes a record the same way each time. So the text is stored for as long as the record object
 lives, which the record cache decides, within a bound of bytes, and is copied into the next answer. A record that is
-fetched again is another object.
+fetched again is another object. A record of a page is known by its version, and need not be at hand for its text.
 """
 
+from collections.abc import Hashable
 from contextlib import suppress
 from itertools import count
 from typing import Any
@@ -22,7 +23,7 @@ class SerializationCache:
     """Texts by operation's number and record, the oldest out first."""
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
-        self._texts: LRU[tuple[int, int], tuple[bytes, ref[Any]]] = LRU(
+        self._texts: LRU[tuple[int, Hashable], tuple[bytes, ref[Any] | None]] = LRU(
             max_size=most_bytes, size_of=lambda _, found: len(found[0]) + 400
         )
         self._numbers = count()
@@ -42,7 +43,7 @@ class SerializationCache:
     def get(self, number: int, record: Any) -> bytes | None:
         """Return the text that is stored for a record."""
         found = self._texts.peek((number, id(record)))
-        return found[0] if found is not None and found[1]() is record else None
+        return found[0] if found is not None and found[1] is not None and found[1]() is record else None
 
     def store(self, number: int, record: Any, completed: Any) -> bytes:
         """Encode a completed record, and store the text if its record can be referred to weakly; return the text."""
@@ -52,4 +53,15 @@ class SerializationCache:
         text = bytes(memoryview(msgspec.json.encode(completed)))
         with suppress(TypeError):  # no weak references: a later record could have the same `id()`
             self._texts.put(key, (text, ref(record, lambda _: self._texts.remove(key))))
+        return text
+
+    def get_version(self, number: int, version: Hashable) -> bytes | None:
+        """Return the text that is stored for a version of a record."""
+        found = self._texts.peek((number, version))
+        return None if found is None else found[0]
+
+    def store_version(self, number: int, version: Hashable, completed: Any) -> bytes:
+        """Encode a completed record, and store the text for its version, which is another one after each change."""
+        text = bytes(memoryview(msgspec.json.encode(completed)))
+        self._texts.put((number, version), (text, None))
         return text

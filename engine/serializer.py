@@ -6,7 +6,7 @@ has a mark in its place, a number between two bytes of 0, which are nowhere else
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from inspect import isawaitable
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from engine.answer_size import AnswerSize
+from engine.lookup import NotRead, PageRecord
 from engine.run import Failure, Keys, Run, raise_if_not_compiled
 from engine.selected import SelectedField, positions
 from engine.serialization_cache import SerializationCache
@@ -62,6 +63,7 @@ class Serializer:
     serialization_cache: SerializationCache
     number: int
     resolved: tuple[ResolvedField, ...] = ()
+    reads: "Reads" = field(default_factory=lambda: Reads())
 
     def complete(self, record: Any, size: AnswerSize, read_at: datetime | None = None) -> Any:
         """Return the object that is encoded as the record's JSON; raises `LimitExceeded`."""
@@ -76,6 +78,44 @@ class Serializer:
         if known is not None:
             return known
         return self.serialization_cache.store(self.number, record, self.complete(record, size, read_at))
+
+    def complete_version(self, one: PageRecord, size: AnswerSize) -> bytes | Exception | None:
+        """Return the JSON of a page's record, which is stored for the next page that has it; or why it has none.
+
+        None if there is no record.
+        """
+        version = (one.version, one.read_at) if self.tells_age else one.version
+        known = self.serialization_cache.get_version(self.number, version)
+        if known is not None:
+            return known
+        completed = self._completed(one, size)
+        if completed is None or isinstance(completed, Exception):
+            return completed
+        return self.serialization_cache.store_version(self.number, version, completed)
+
+    def _completed(self, one: PageRecord, size: AnswerSize) -> Any:
+        """Read no more of a record than the function reads: what that is, records before this one have shown."""
+        while (names := self.reads.names) is not None and (part := one.part(names)) is not None:
+            try:
+                return self.complete(part, size, one.read_at)
+            except NotRead as missing:
+                self.reads.add(missing.args[0])
+        record = one.record
+        if record is None or isinstance(record, Exception):
+            return record
+        return self.complete(record, size, one.read_at)
+
+
+@dataclass(slots=True)
+class Reads:
+    """The attributes of records that a serializer is known to read; None if it takes a whole record."""
+
+    names: frozenset[str] | None = frozenset()
+
+    def add(self, name: str) -> None:
+        """Note an attribute. One that was asked for already is none that can be read by itself."""
+        if self.names is not None:
+            self.names = None if name in self.names else self.names | {name}
 
 
 Serializers = Mapping[str, Serializer]
@@ -94,14 +134,37 @@ class Row:
     """Of its fields with resolvers."""
 
 
-async def resolve(rows: Sequence[Row], serializers: Serializers, run: Run, keys: Callable[[int], Keys]) -> None:
+@dataclass(slots=True)
+class PageRow:
+    """A record of a page, at its place in a list."""
+
+    source: str
+    found: PageRecord
+    outcomes: list[Any] | None = None
+
+    @property
+    def record(self) -> Any:
+        """The record, or why it cannot be shown."""
+        return self.found.record
+
+
+def has_resolved(serializers: Serializers) -> bool:
+    """Return whether records have fields with resolvers."""
+    return any(one.resolved for one in serializers.values())
+
+
+async def resolve(
+    rows: Sequence[Row | PageRow], serializers: Serializers, run: Run, keys: Callable[[int], Keys]
+) -> None:
     """Ask for what the fields with resolvers give; `keys` are a row's place in the answer by its index."""
-    if not any(one.resolved for one in serializers.values()):
+    if not has_resolved(serializers):
         return
     for index, row in enumerate(rows):
-        if row.record is not None and not isinstance(row.record, Exception):
+        record = row.record
+        if record is not None and not isinstance(record, Exception):
             row.outcomes = [
-                _requested(one, row, run, [*keys(index), *one.keys]) for one in serializers[row.source].resolved
+                _requested(one, row.source, record, run, [*keys(index), *one.keys])
+                for one in serializers[row.source].resolved
             ]
     waiting = [
         (row.outcomes, number)
@@ -116,34 +179,42 @@ async def resolve(rows: Sequence[Row], serializers: Serializers, run: Run, keys:
             outcomes[number] = outcome
 
 
-def _requested(one: ResolvedField, row: Row, run: Run, keys: Keys) -> Any:
+def _requested(one: ResolvedField, source: str, record: Any, run: Run, keys: Keys) -> Any:
     try:
-        return one.request(row.source, row.record, run, keys)
+        return one.request(source, record, run, keys)
     except Exception as error:
         return error
 
 
 def row_text(
-    row: Row, serializers: Serializers, run: Run, positions: list[int], keys: Keys, *further: str | int
+    row: Row | PageRow, serializers: Serializers, run: Run, positions: list[int], keys: Keys, *further: str | int
 ) -> bytes:
     """Return the JSON of a row, and count its bytes. Its place in the answer is `keys`, and then the `further` ones."""
-    record, size = row.record, run.size
-    if isinstance(record, Exception):
-        raise_if_not_compiled(record)
-        run.failures.append(Failure(record, [*keys, *further], positions))
-        record = None
-    if record is None:
+    size = run.size
+    if isinstance(row, PageRow):
+        text: bytes | Exception | None = serializers[row.source].complete_version(row.found, size)
+    else:
+        text = _of_row(row, serializers, size)
+    if not isinstance(text, bytes):
+        if text is not None:
+            raise_if_not_compiled(text)
+            run.failures.append(Failure(text, [*keys, *further], positions))
         size.add(len(b"null"))
         return b"null"
-    serializer = serializers[row.source]
-    if row.is_kept:
-        text = serializer.complete_cached(record, size, row.read_at)
-    else:
-        text = msgspec.json.encode(serializer.complete(record, size, row.read_at))
     if row.outcomes:
-        text = _filled(text, serializer.resolved, row.outcomes, run, [*keys, *further])
+        text = _filled(text, serializers[row.source].resolved, row.outcomes, run, [*keys, *further])
     size.add(len(text))
     return text
+
+
+def _of_row(row: Row, serializers: Serializers, size: AnswerSize) -> bytes | Exception | None:
+    record = row.record
+    if record is None or isinstance(record, Exception):
+        return record
+    serializer = serializers[row.source]
+    if row.is_kept:
+        return serializer.complete_cached(record, size, row.read_at)
+    return msgspec.json.encode(serializer.complete(record, size, row.read_at))
 
 
 def _filled(text: bytes, fields: Sequence[ResolvedField], outcomes: list[Any], run: Run, keys: Keys) -> bytes:

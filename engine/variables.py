@@ -73,10 +73,10 @@ class Variables:
 
 def _plain(type_: Any) -> Read:
     """Return what returns a value that coercion would leave as it is, and raises `NotReadError` for any other."""
-    is_plain = _test(type_)
+    is_plain, may_be_null = _test(type_), type_ is not None and not isinstance(type_, GraphQLNonNull)
 
     def read(value: Any) -> Any:
-        if not is_plain(value):
+        if not is_plain(value) and not (may_be_null and value is None):
             raise NotReadError
         return value
 

@@ -24,7 +24,7 @@ class _Source:
 
     def __init__(self, source: Source) -> None:
         self.types = source.records
-        self.decoders = [decoder(one) for one in source.records]
+        self.decoders = {one: decoder(one) for one in source.records}
         self.names = source.names
         self.fields = {one.name: one.encode_name for type_ in source.records for one in msgspec.structs.fields(type_)}
 
@@ -45,16 +45,24 @@ def decode(source: str, body: bytes) -> Any:
     Raises `UpstreamBadResponse` for what no version has written.
     """
     known = _SOURCES[source]
-    start = body.find(b"{", 0, 3)
-    number = int(body[:start]) if start > 0 and body[:start].isdigit() else 0
-    if start < 0 or number >= len(known.decoders):
-        raise UpstreamBadResponse(source, detail="a stored record that cannot be read")
-    text, how = body[start:] if start else body, known.decoders[number]
+    type_, text = split(source, body)
+    how = known.decoders[type_]
     try:
         return how.decode(text)
     except (msgspec.MsgspecError, ValueError):  # mostly a field that is newer than the body
         absent = dict.fromkeys(known.fields.values(), msgspec.Raw(b"null"))
         return decode_reply(source, how, msgspec.json.encode(absent | decode_reply(source, _OBJECT, text)))
+
+
+def split(source: str, body: bytes) -> tuple[type[Any], bytes]:
+    """Return the type of a body's record, and its JSON; raises `UpstreamBadResponse` for what nobody has written."""
+    if body[:1] == b"{":
+        return _SOURCES[source].types[0], body
+    start = body.find(b"{", 0, 3)
+    number = int(body[:start]) if start > 0 and body[:start].isdigit() else len(_SOURCES[source].types)
+    if number >= len(_SOURCES[source].types):
+        raise UpstreamBadResponse(source, detail="a stored record that cannot be read")
+    return _SOURCES[source].types[number], body[start:]
 
 
 def merge(source: str, record: Any, stored: Any, *, lacks: frozenset[str] = frozenset()) -> Any:

@@ -18,6 +18,7 @@ from schema.context import Context
 from schema.deals import customers
 from schema.deals.connections import LISTING
 from schema.deals.stored_first import young_copies
+from schema.deals.summaries import find_summary
 from schema.errors import field_errors, refusals, request_errors, variable_errors
 from schema.federation import FederatedSchema
 from schema.lookups import LOOKUPS
@@ -34,6 +35,7 @@ RECORDS = Records(
     MAPPINGS,
     {"opportunities": LISTING},
     {"opportunities": customers.LISTING},
+    {"opportunitySummary": find_summary},
     {"url": url_of},
     Copies("freshness", young_copies),
     read_at="as_of",

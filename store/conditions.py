@@ -10,6 +10,9 @@ from functools import partial
 from typing import Any, Final, TypeAlias
 
 from sqlalchemy import Boolean, ColumnElement, and_, exists, false, func, not_, or_, true
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 from store.queries import parameter
 from store.tables import DEAL_ATTRIBUTES, DEALS
@@ -106,21 +109,44 @@ class Not:
 Condition: TypeAlias = Compare | CompareAttribute | Search | And | Or | Not
 
 
-def clause(condition: Condition | None, *, walked: str | None = None) -> ColumnElement[bool]:
+def clause(
+    condition: Condition | None, *, walked: str | None = None, held: Collection[str] = ()
+) -> ColumnElement[bool]:
     """Return the clause that is true for the deals of a condition, and false, never null, for all others.
 
     Databases choose an index only for what all deals must meet about a selective column, or about `walked`, the first
     column of the order: for the rest they would fetch and sort half of all deals, where a walk finds a page at once.
-    Raises ValueError for a column or an operator that there is not.
+    `held`: columns that the index of the order has, where the database is known to walk along it. Raises ValueError for
+    a column or an operator that there is not.
     """
     match condition:
         case None:
             return true()
         case And(parts):
-            return and_(true(), *(clause(part, walked=walked) for part in parts))
+            return and_(true(), *(clause(part, walked=walked, held=held) for part in parts))
         case Compare(column, operator, value) if is_selective(condition) or (column == walked and operator in _RANGES):
             return _compared(DEALS.c[column], operator, value)  # where all must be true, null is as good as false
+        case Compare(column, operator, value) if column in held and operator in _RANGES:
+            return _InIndex(_compared(DEALS.c[column], operator, value))
     return _two_valued(condition)
+
+
+class _InIndex(FunctionElement[bool]):
+    """A comparison of a column that all deals must meet, and that the index of the walk has."""
+
+    type = Boolean()
+    inherit_cache = True
+
+
+@compiles(_InIndex, "sqlite")
+def _in_index_in_sqlite(element: _InIndex, compiler: SQLCompiler, **options: Any) -> str:
+    # Which looks into the index for any expression; of a plain comparison it would think that few deals meet it.
+    return f"coalesce({compiler.process(element.clauses, **options)}, 0)"
+
+
+@compiles(_InIndex, "postgresql")
+def _in_index_in_postgresql(element: _InIndex, compiler: SQLCompiler, **options: Any) -> str:
+    return str(compiler.process(element.clauses, **options))
 
 
 def _two_valued(condition: Condition) -> ColumnElement[bool]:

@@ -21,8 +21,9 @@ from store.tables import ALIVE, DEAL_ATTRIBUTES, DEALS, DealColumns
 from store.text import fold, storable
 
 IDS_AT_ONCE = 1_000  # in one statement; SQLite takes 32,766 parameters, PostgreSQL 65,535
-ROWS_AT_ONCE = 20  # a millisecond's work, in which the interpreter does nothing else
-PAUSE_SECONDS = 0.0005  # in which it serves readers
+ROWS_AT_ONCE = 10  # half a millisecond's work, in which the interpreter does nothing else
+WORK_SECONDS = 0.001  # after which the writer pauses
+PAUSE_SECONDS = 0.0005  # in which the interpreter serves readers
 
 _NAMES = tuple(one.name for one in fields(DealColumns))
 _VALUES = attrgetter(*_NAMES)
@@ -92,9 +93,11 @@ def upsert(connection: Connection, deals: Iterable[Deal]) -> int:
             newest[key] = deal
     changed: list[tuple[str, Deal, bytes]] = []
     found_again: list[str] = []
+    turns = _Turns()
     for ids in chunks(newest):
         stored = {row[0]: row for row in connection.execute(_STORED, {"ids": ids})}
         for key in ids:
+            turns.pause()
             deal, row = newest[key], stored.get(key)
             digest = _digest(deal)
             if row is None or _replaces(deal, digest, row):
@@ -208,12 +211,25 @@ def _upsert(dialect: str) -> Insert:
     return statement.execution_options(preserve_rowcount=True)
 
 
+class _Turns:
+    """Gives the interpreter to others now and then."""
+
+    def __init__(self) -> None:
+        self._since = time.perf_counter()
+
+    def pause(self) -> None:
+        """Pause, if there was work for some time."""
+        if time.perf_counter() - self._since >= WORK_SECONDS:
+            time.sleep(PAUSE_SECONDS)
+            self._since = time.perf_counter()
+
+
 def _write(connection: Connection, changed: Sequence[tuple[str, Deal, bytes]]) -> int:
     sequence = advance(connection)
     written = 0
+    turns = _Turns()
     for start in range(0, len(changed), ROWS_AT_ONCE):
-        if start:
-            time.sleep(PAUSE_SECONDS)
+        turns.pause()
         part = changed[start : start + ROWS_AT_ONCE]
         rows = [_row(key, deal, digest, sequence) for key, deal, digest in part]
         written += connection.execute(_upsert(connection.dialect.name), rows).rowcount

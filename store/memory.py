@@ -46,6 +46,12 @@ def private_folder(places: list[Path] | None = None) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def is_private(path: Path) -> bool:
+    """Return whether a file is in such a folder, in shared memory."""
+    folder = path.absolute().parent
+    return folder.parent == SHARED_MEMORY and folder.name.startswith(PREFIX)
+
+
 def _places() -> list[Path]:
     places = [SHARED_MEMORY]
     with suppress(OSError):  # where nothing at all can be written

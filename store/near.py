@@ -9,11 +9,12 @@ from sqlalchemy import ColumnElement, Connection, Integer, literal, literal_colu
 from store.conditions import LARGEST, Condition, clause, is_selective, ranges, shape
 from store.paging import WANTED, OrderKey, Page, PageRequest, PageRow, kept, page_of, turned
 from store.queries import Query, Values, parameter
-from store.tables import ALIVE, DEALS
+from store.tables import ALIVE, DEALS, held
 from store.walks import ordering, parameters, segments
 
-NEAR: Final = 1_000
-"""Deals that are looked through: mostly a page is full before, and nobody needs to know how many meet its condition."""
+NEAR: Final = 20
+"""Deals that are looked through for each one of a page: mostly it is full before, and nobody needs to know how many
+meet its condition. To find where they end takes a quarter of the time that it takes to look through them."""
 
 MOST_QUERIES: Final = 256
 """Of tens of kilobytes each."""
@@ -54,7 +55,9 @@ def near_page(request: PageRequest) -> NearPage | None:
         query = _query(shaped, order, names)
     except TypeError:  # a long list of values, which has no hash
         return None
-    return NearPage(request, query, {**values, **given, "limit": request.count + 1, "within": NEAR})
+    return NearPage(
+        request, query, {**values, **given, "limit": request.count + 1, "within": NEAR * (request.count + 1)}
+    )
 
 
 def find_near(connection: Connection, near: NearPage) -> Page | None:
@@ -95,7 +98,7 @@ def _next(
     end = select(*[literal(_last(column, key.is_descending)) for key, column in zip(order, columns, strict=True)])
     last = union_all(select(edge.subquery()), end).limit(1).scalar_subquery()
     up_to = tuple_(*columns) >= last if order[0].is_descending else tuple_(*columns) <= last
-    return found.where(clause(condition, walked=walked), up_to)
+    return found.where(clause(condition, walked=walked, held=held(walked)), up_to)
 
 
 def _last(column: ColumnElement[Any], is_descending: bool) -> str | int:

@@ -14,7 +14,7 @@ from store.paging import PageRequest as PageRequest
 from store.paging import PageRow as PageRow
 from store.paging import Position as Position
 from store.paging import full_order, kept, page_of, turned
-from store.tables import ALIVE, DEALS, USUAL, WALKED
+from store.tables import ALIVE, DEALS, held
 from store.walks import walk
 
 CHUNK: Final = 1000
@@ -73,8 +73,7 @@ def _is_walked(condition: Condition | None, first: OrderKey) -> bool:
 
     Or whether an index has the few deals that can meet the condition.
     """
-    held = {first.column, *WALKED} if first.column in USUAL else {first.column}
-    return condition is None or is_selective(condition) or columns(condition) <= held
+    return condition is None or is_selective(condition) or columns(condition) <= held(first.column)
 
 
 def _few(connection: Connection, condition: Condition | None) -> Condition | None:

@@ -23,6 +23,15 @@ READ_ONLY: Final = {"isolation_level": "REPEATABLE READ", "postgresql_readonly":
 """For reading: all statements of a transaction see one state."""
 
 
+WALK: Final = (
+    "SET default_transaction_read_only = on",
+    "SET plan_cache_mode = force_generic_plan",  # to plan takes as long as to read a page
+    "SET enable_sort = off",  # a page is met by a walk along the index of its order
+    "SET enable_bitmapscan = off",
+)
+"""How direct reads are set: all of them are of deals that lie near in an order (`store/near.py`)."""
+
+
 DENIED: Final = "42501"
 """SQLSTATE of a privilege that is missing, which the operator can grant: no mistake of a statement."""
 
@@ -148,7 +157,8 @@ def direct_reads(engine: Engine) -> DirectReads:
         raw = connection.driver_connection
         connection.detach()
         raw.autocommit = True
-        raw.execute("SET default_transaction_read_only = on")
+        for setting in WALK:
+            raw.execute(setting)
         return raw.cursor(binary=True)
 
     return DirectReads(open_cursor, (Error, exc.SQLAlchemyError))

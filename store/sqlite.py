@@ -12,6 +12,7 @@ from typing import Final
 from sqlalchemy import Connection, Engine, QueuePool, create_engine, event, exc
 
 from store.errors import MISTAKES, StoreUnavailable
+from store.memory import is_private
 from store.queries import DirectReads
 
 BUSY_SECONDS: Final = 5.0
@@ -31,6 +32,13 @@ PRAGMAS: Final = {
     "journal_size_limit": 4 * 2**20,  # what a log has between two checkpoints; a large change leaves a longer one
 }
 
+PRIVATE: Final = {
+    "mmap_size": 2**30,  # it is read where it is; a file that somebody else can cut off would then end the process
+    "wal_autocheckpoint": 256,  # pages, a megabyte: the log is in memory, too
+    "journal_size_limit": 2**20,
+}
+"""Of a file in memory, which only this process has."""
+
 REASONS: Final = {
     "not a database": "the store's file is no database",
     "malformed": "the store's file is damaged",
@@ -48,7 +56,7 @@ def connect(path: Path, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connectio
     uri = f"{path.absolute().as_uri()}?mode=rw"
     raw = sqlite3.connect(uri, uri=True, timeout=busy_seconds, isolation_level=None, check_same_thread=False)
     try:
-        for name, value in PRAGMAS.items():
+        for name, value in (PRAGMAS | PRIVATE if is_private(path) else PRAGMAS).items():
             raw.execute(f"PRAGMA {name} = {value}")
     except sqlite3.Error:
         raw.close()

@@ -127,31 +127,39 @@ ORDERABLE: Final = (
 )
 """Columns that lists may be ordered by; each has an index with `id` behind it, over deals that are not deleted."""
 
-WALKED: Final = ("status", "pipeline_folded", "owner_folded")
+WALKED: Final = ("status", "pipeline_folded", "owner_folded", "currency", "value")
 """Columns that lists are most often filtered by. The indexes of the usual orders have them behind `id`, so that deals
 which a filter leaves out are passed over without a look at their rows."""
 
 USUAL: Final = ("created_at", "updated_at", "value", "close_on")
 """The usual orders."""
 
+
+def held(ordered: str) -> frozenset[str]:
+    """Return the columns, besides `id`, that the index of an order has."""
+    return frozenset({ordered, *WALKED} if ordered in USUAL else {ordered})
+
+
 GROUPED: Final = (
     *("status", "source", "pipeline_folded", "pipeline_name", "stage_folded", "stage_name", "currency", "kind"),
+    "win_likelihood",
 )
 """The columns by which `deals_summed` is ordered: sums by any of them are taken in one pass, without a sort."""
 
 SUMMED: Final = (
-    *(*GROUPED, "value", "win_likelihood", "owner_folded", "owner_name", "owner_email", "lead_source", "loss_reason"),
-    *("account", "utm_campaign", "opportunity_type", "forecast_category", "close_on", "created_at", "updated_at"),
+    *(*GROUPED, "value", "owner_folded", "owner_name", "owner_email", "lead_source", "loss_reason", "account"),
+    *("utm_campaign", "opportunity_type", "forecast_category", "close_on", "created_at", "updated_at", "won_at"),
+    "lost_at",
 )
 """What summaries read, and counts, and filters that find few deals: one narrow index in place of all rows."""
 
-SEARCHED: Final = ("search_public", "search_personal", *WALKED)
+SEARCHED: Final = ("search_public", "search_personal", "status", "pipeline_folded", "owner_folded")
 """What a search reads."""
 
 _ALIVE: Final[Any] = {"sqlite_where": ALIVE, "postgresql_where": ALIVE}
 
 for _name in ORDERABLE:
-    _behind = [DEALS.c[other] for other in WALKED if _name in USUAL]
+    _behind = [DEALS.c[other] for other in WALKED if _name in USUAL and other != _name]
     Index(f"deals_by_{_name}", DEALS.c[_name], DEALS.c.id, *_behind, **_ALIVE)
 Index("deals_by_source", DEALS.c.source, DEALS.c.account, DEALS.c.source_id)
 Index("deals_by_customer", DEALS.c.customer_email_folded, **_ALIVE)

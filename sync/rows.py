@@ -16,7 +16,7 @@ from resolvers.errors import UpstreamBadResponse
 from resolvers.registry import SOURCES
 from resolvers.source import ListedRow, Record
 from resolvers.stored_record import decode, encode, merge
-from resolvers.time_slices import slices
+from resolvers.time_slices import AT_ONCE, slices
 from store.customers import Customer, find_customers
 from store.database import Database
 from store.deals import Deal, StoredDeal, deal_id, find
@@ -101,7 +101,10 @@ class Rows:
             return deals
         ids = {deal.columns.customer_source_id for deal in deals if deal.columns.customer_source_id}
         known = await self._database.read(lambda connection: find_customers(connection, source, account, ids))
-        return [with_customer(deal, known.get(deal.columns.customer_source_id or "")) for deal in deals]
+        async for some in slices(range(len(deals)), 2 * AT_ONCE):
+            for at in some:
+                deals[at] = with_customer(deals[at], known.get(deals[at].columns.customer_source_id or ""))
+        return deals
 
     def _merged(self, read: Read, stored: StoredDeal | None) -> Any:
         record: Any = read.record

@@ -17,6 +17,7 @@ from store.deals import Deal, Evidence, count_alive, delete, purge, upsert
 from store.fetched import forget_fetched
 from store.sweeps import SyncState
 from sync.account import Requests
+from sync.heap import give_back
 from sync.job import SECOND, Parts, Step
 from sync.run import Counts, Problem
 
@@ -123,6 +124,7 @@ class Sweep:
         purge(connection, deleted_before=now - int(parts.tombstone_seconds * SECOND))
         purge_customers(connection)
         forget_fetched(connection, before=now - FETCHED_SECONDS * SECOND)
+        give_back()  # here, where it holds up no event loop
         return Step(is_done=True, problem=problem)
 
 

@@ -13,7 +13,7 @@ import orjson
 from engine.answer import Answer
 from engine.engine import Engine
 from httpserver.response import dumps as as_json
-from resolvers import stored_record
+from resolvers import partial_record, stored_record
 from resolvers.chartmogul import CHARTMOGUL
 from resolvers.chartmogul.record import parse as parse_chartmogul
 from resolvers.fetching.upstream_context import UpstreamContext
@@ -176,6 +176,7 @@ async def open_deals(*deals: Deal, url: str | None = None, **more: Any) -> Async
             service = Deals(
                 database=database,
                 decode=stored_record.decode,
+                decode_part=partial_record.decode,
                 sync=sync,
                 closed_fields=closed_fields(),
                 clock=lambda: NOW,

@@ -43,7 +43,7 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Futu
     def of_lists(folder: Path) -> str:
         servers = {OURS_OVER[MEMORY], STRAWBERRY[FILE]}
         found = lists.run({"400": (200, 200)}, (4,), {MEMORY}, folder, rounds=1, seconds=1, only=servers)
-        return list_report.tables(found)
+        return list_report.tables(found) + list_report.page(found)
 
     with pytest.MonkeyPatch.context() as patched, ThreadPoolExecutor() as pool:
         patched.setenv("MOST_REQUESTS", "20")
@@ -71,7 +71,8 @@ def test_lists_are_measured_beside_a_peer_and_in_a_sweep_without_a_request_to_a_
     text = printed["of_lists"].result()
     for row in ("page, c1 |", "page, c32 |", "page from anywhere, c32 |", "page 4, c1 |", "summary, c1 |"):
         assert f"\n| 400 deals, {row} " in text
-    assert "\nRequests to the sources in all of it: 0.\n" in text
+    assert "\n| 400 deals, page from anywhere, 32 connections | " in text
+    assert text.count("\nRequests to the sources in all of it: 0.") == 2
     assert "\n| this server, in memory, to " not in text  # no row for a peer that is not there
     assert "\n| in memory | 400 | " in text
     assert "bad" not in text

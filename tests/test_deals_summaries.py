@@ -216,3 +216,33 @@ async def test_pipelines_tell_what_filters_can_be_set_to() -> None:
         assert {one["source"] for one in found} == {"NEXUDUS", "CHARTMOGUL"}
         total = (await graph.data("{ opportunities { totalCount } }"))["opportunities"]["totalCount"]
         assert sum(one["count"] for pipeline in found for one in pipeline["stages"]) == total
+
+
+NUMBERS = "currency kind count amount weightedAmount averageAmount missingAmountCount missingLikelihoodCount"
+EVERY_TENTH = {source: records[::10] for source, records in simulated().items()}
+
+
+@pytest.mark.parametrize(
+    ("query", "by"),
+    [
+        ("{ opportunitySummary(groupBy: [STATUS, OWNER]) { rows { keys { dimension value } %s } asOf } }", None),
+        ("query($by: [SummaryDimension!]!) { opportunitySummary(groupBy: $by) { isComplete rows { %s } } }", ["STAGE"]),
+        ("{ a: opportunitySummary(groupBy: [], filter: {status: {eq: WON}}) { __typename rows { %s } } }", None),
+        ('{ opportunitySummary(groupBy: [], filter: {value: {gte: "1"}}) { rows { %s } } }', None),
+        ("{ opportunitySummary(groupBy: [STATUS, STATUS]) { rows { %s } } }", None),
+        ('{ opportunitySummary(groupBy: []) { rows { %s converted(to: "EUR") { amount } } } }', None),
+    ],
+)
+async def test_a_summary_is_the_same_whether_compiled_or_not(query: str, by: list[str] | None) -> None:
+    async with open_deals(*deals_of(EVERY_TENTH)) as graph:
+        first, *others = [await graph.ask(query % NUMBERS, by=by) for _ in range(3)]
+        assert others == [first, first]
+        assert "opportunitySummary" in str(first) or "'a'" in str(first)
+
+
+async def test_a_summary_that_is_asked_for_again_is_compiled() -> None:
+    query = "query($by: [SummaryDimension!]!) { opportunitySummary(groupBy: $by) { rows { keys { value } %s } } }"
+    async with open_deals(*deals_of(EVERY_TENTH)) as graph:
+        for _ in range(3):
+            assert (await graph.data(query % NUMBERS, by=["STATUS", "CLOSE_MONTH"]))["opportunitySummary"]["rows"]
+        assert graph.engine.compiled == 2

@@ -21,7 +21,7 @@ from engine.answer import Answer
 from engine.engine import Engine
 from engine.errors import RequestRefused
 from engine.fallbacks import Reason
-from engine.lookup import ListedRecord, Listing, Lookup, PageSize, Records
+from engine.lookup import Listing, Lookup, NotRead, PageSize, Records
 from engine.mapping import EnumMapping, IdMapping, ObjectMapping, by_code
 from httpserver.response import dumps
 
@@ -178,15 +178,47 @@ class Written:
 LISTED = datetime(2026, 3, 1, tzinfo=UTC)
 
 
+PARTS: list[frozenset[str]] = []
+"""What was asked of each book on a page that was read in part."""
+
+
+class Part:
+    """A book of which only some attributes were read."""
+
+    def __init__(self, record: BookRecord, names: frozenset[str]) -> None:
+        vars(self).update({name: getattr(record, name) for name in names})
+
+    def __getattr__(self, name: str) -> Any:
+        raise NotRead(name)
+
+
+@dataclass(frozen=True)
+class OnShelf:
+    """A book on a page."""
+
+    number: str
+    source: str = "shelf"
+    read_at: datetime = LISTED
+
+    @property
+    def version(self) -> str:
+        return self.number
+
+    @property
+    def record(self) -> Any:
+        return Burnt("This book is burnt.") if self.number == "451" else BOOKS.get(self.number)
+
+    def part(self, names: frozenset[str]) -> Any:
+        PARTS.append(names)
+        return None if self.number not in BOOKS or self.number == "451" else Part(BOOKS[self.number], names)
+
+
 @strawberry.type
 class BookConnection:
     numbers: strawberry.Private[list[str]]
 
-    def records(self) -> list[ListedRecord]:
-        return [
-            ListedRecord("shelf", Burnt("This book is burnt.") if number == "451" else BOOKS.get(number), LISTED)
-            for number in self.numbers
-        ]
+    def records(self) -> list[OnShelf]:
+        return [OnShelf(number) for number in self.numbers]
 
     def books(self) -> list[Any]:
         found = []
@@ -302,6 +334,36 @@ async def answer(
 def ordered(errors: Sequence[Any]) -> list[Any]:
     """Return errors in an order of their own: which field fails first is a matter of luck."""
     return sorted(errors, key=str)
+
+
+@pytest.mark.anyio
+async def test_of_a_page_s_records_no_more_is_read_than_is_shown() -> None:
+    mine, query = engine(), '{ shelf(numbers: ["1", "2"]) { nodes { id author { name } } } }'
+    PARTS.clear()
+    for _ in range(2):
+        await answer(mine, query)
+    assert PARTS[-1] == {"number", "writer"}, "what the first record has shown"
+    assert PARTS.count(frozenset()) == 1
+    before = len(PARTS)
+    await answer(mine, query)
+    assert len(PARTS) == before, "both are stored, each under its version"
+    assert mine.compiled == 2
+
+
+@pytest.mark.anyio
+async def test_a_record_that_cannot_be_read_in_part_is_read_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(OnShelf, "part", lambda *_: Whole())
+    mine, query = engine(), '{ shelf(numbers: ["1"]) { nodes { title } } }'
+    found = [await answer(mine, query) for _ in range(3)]
+    assert found == [{"data": {"shelf": {"nodes": [{"title": "Emma"}]}}, "extensions": {"requested": []}}] * 3
+    assert mine.compiled == 2
+
+
+class Whole:
+    """A book that has no attributes by themselves, whichever are asked for."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise NotRead(name)
 
 
 NO = {"no": True}

@@ -6,6 +6,7 @@ import pytest
 from graphql import OperationDefinitionNode, build_schema, parse
 from graphql.execution.values import VariableValues, get_variable_values
 
+import engine.variables
 from engine.variables import Variables
 
 SCHEMA = build_schema(
@@ -39,3 +40,12 @@ def test_a_value_of_any_type_becomes_what_graphql_core_makes_of_it(type_: str) -
         expected = get_variable_values(SCHEMA, definitions, given)
         found = variables.coerced(given)
         assert repr(found) == repr(expected.coerced if isinstance(expected, VariableValues) else None), given
+
+
+@pytest.mark.parametrize("type_", ["ID", "[ID!]", "Int"])
+def test_a_null_where_one_may_be_costs_no_detour(type_: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    operation = parse(f"query($v: {type_}) {{ a }}").definitions[0]
+    assert isinstance(operation, OperationDefinitionNode)
+    variables = Variables(SCHEMA, operation.variable_definitions or ())
+    monkeypatch.setattr(engine.variables, "get_variable_values", None)
+    assert variables.coerced({"v": None}) == {"v": None}

@@ -237,7 +237,6 @@ def test_check_config_of_the_demo_needs_nothing(capsys: pytest.CaptureFixture[st
         ({"STORE_URL": "postgresql://u:hunter2@host/db"}, (), ["STORE_URL"]),
         ({"STORE_URL": "postgresql+psycopg://u:hunter2@host"}, (), ["STORE_URL"]),
         ({"STORE_URL": "postgresql+psycopg://u:hunter2@host/db?hunter2=1"}, (), ["STORE_URL"]),
-        ({"STORE_URL": "postgresql+psycopg://u:hunter2@127.0.0.1:1/db"}, (), ["STORE_URL"]),
         ({"STORE_URL": "nowhere/deals.db"}, (), ["STORE_URL"]),
         ({"STORE_TOMBSTONE_DAYS": "-1"}, (), ["STORE_TOMBSTONE_DAYS"]),
         ({"EXCHANGE_RATES_FILE": "hunter2"}, (), ["EXCHANGE_RATES_FILE"]),
@@ -262,6 +261,14 @@ def test_each_malformed_setting_is_one_line_that_names_it(
     assert (status, out) == (2, "")
     assert sorted(line.split(":")[0] for line in err.splitlines()) == names
     assert "hunter2" not in err
+
+
+def test_a_database_that_cannot_be_reached_is_one_line_and_worth_another_start(
+    no_settings: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = "postgresql+psycopg://u:hunter2@127.0.0.1:1/db"
+    no_settings.setattr(configuration, "environ", {"NEXUDUS_ACCESS_TOKEN": "hunter2", "STORE_URL": url})
+    assert run(capsys) == (3, "", "STORE_URL: PostgreSQL at 127.0.0.1:1 cannot be reached\n")
 
 
 def test_a_flag_wins_over_the_environment(no_settings: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,9 +16,12 @@ async def test_without_a_credential_a_source_is_not_there() -> None:
 
 
 async def test_without_a_store_there_are_no_lists_and_records_all_the_same() -> None:
-    async with open_graph(STORE_URL="none") as graph:
-        answer = await graph.ask('{ nexudusOpportunity(sourceId: "1427000501") { sourceId } }')
-    assert answer["data"] == {"nexudusOpportunity": {"sourceId": "1427000501"}}
+    async with open_graph(SYNC_ENABLED="false") as graph:
+        answer = await graph.ask(
+            '{ nexudusOpportunity(sourceId: "1427000501") { sourceId } opportunities { totalCount } }'
+        )
+    assert answer["data"] == {"nexudusOpportunity": {"sourceId": "1427000501"}, "opportunities": None}
+    assert [error["extensions"]["code"] for error in answer["errors"]] == ["STORE_UNAVAILABLE"]
 
 
 def test_what_is_counted_is_logged_all_the_same(caplog: pytest.LogCaptureFixture) -> None:

@@ -1,7 +1,8 @@
 """How a store of an earlier version becomes one of today's: `store.migrations`.
 
 `store.migrations.upgrade` decides, alembic runs `store.migrations.env` and the steps in `store.migrations.versions`;
-`store.migrations.versions.version_1` is the first, `store.migrations.versions.version_2` what processes share.
+`store.migrations.versions.version_1` is the first, `store.migrations.versions.version_2` what processes share,
+`store.migrations.versions.version_3` wider indexes.
 """
 
 import asyncio

@@ -2,11 +2,13 @@
 
 import re
 from contextlib import suppress
+from typing import Any
 
 import psycopg
 import pytest
 from sqlalchemy import Connection, create_engine, func, inspect, make_url, select, text
 
+from schema.deals.values import code
 from store.database import StoreUnavailable, check_database, open_database
 from store.deals import count_alive, upsert
 from store.migrations.upgrade import VERSION, VERSION_TABLE
@@ -247,8 +249,9 @@ async def test_text_is_ordered_by_its_bytes_whatever_the_locale_of_the_server(ur
         assert by_locale  # else this server would prove nothing
 
 
-async def test_a_name_that_is_longer_than_an_index_takes_is_stored(url: str) -> None:
-    name = "".join(chr(0x4E00 + n) for n in range(5_000))
+async def test_names_that_are_longer_than_an_index_takes_are_stored(url: str) -> None:
+    names = ["".join(chr(0x20000 + 7 * n + 5_000 * at) for n in range(5_000)) for at in range(3)]
     async with open_database(url) as database:
-        columns = {"name": name, "name_folded": fold(name)}
+        columns: dict[str, Any] = {"name": names[0], "name_folded": fold(names[0]), "value": 2**62}
+        columns |= {"pipeline_folded": fold(names[1]), "owner_folded": fold(names[2]), "currency": code(names[0])}
         assert await database.write(lambda connection: upsert(connection, [stores.deal(**columns)])) == 1

@@ -13,7 +13,8 @@ from sqlalchemy import Connection
 from store import sqlite
 from store.database import StoreUnavailable, open_database
 from store.deals import count_alive, upsert
-from store.sqlite import make_engine, protect
+from store.memory import SHARED_MEMORY, private_folder
+from store.sqlite import connect, make_engine, protect
 from tests.stores import deal
 
 
@@ -142,6 +143,15 @@ def test_a_connection_is_set_up_for_durability_and_silence(tmp_path: Path) -> No
         ]
     assert found == ["wal", 1, 1, 2, 2, 5000]
     engine.dispose()
+
+
+def test_a_file_of_this_process_alone_is_read_where_it_is_and_another_is_copied(tmp_path: Path) -> None:
+    with private_folder() as folder:
+        for path in (folder / "deals.db", tmp_path / "deals.db"):
+            protect(path)
+            with closing(connect(path)) as raw:
+                mapped = raw.execute("PRAGMA mmap_size").fetchone()[0]
+            assert (mapped > 0) is (path.parent == folder and folder.parent == SHARED_MEMORY)
 
 
 @pytest.mark.parametrize(("flag", "reason"), [(os.ST_RDONLY, "Read-only file system"), (0, "Permission denied")])

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from engine.mapping import ObjectMapping, value_of
 from schema.deals.listed_fields import LISTED, Kind, ListedField
-from schema.deals.values import days, microseconds
+from schema.deals.values import code, days, microseconds
 from schema.sources import MAPPINGS
 from store.amounts import scaled
 from store.conditions import LARGEST
@@ -100,7 +100,7 @@ def _keyword(value: Any) -> str | None:
 
 
 def _code(value: Any) -> str | None:
-    return storable(value).upper() if isinstance(value, str) else None
+    return code(storable(value)) if isinstance(value, str) else None
 
 
 def _text(value: Any) -> str | None:

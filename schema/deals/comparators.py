@@ -12,7 +12,7 @@ from strawberry.utils.str_converters import to_camel_case
 
 from resolvers.errors import BadUserInput
 from schema.deals.relative_dates import RelativeRange, bounds, time_zone
-from schema.deals.values import days, floor_of, microseconds
+from schema.deals.values import code, days, floor_of, microseconds
 from store.conditions import And, Compare, Condition, Not, Operator, Or
 
 Make = Callable[[Operator, Any], Condition]
@@ -191,7 +191,7 @@ def money(given: dict[str, Any], make: Make) -> Iterator[Condition]:
     if amounts and "currency" not in given:
         raise BadUserInput('Give the amount\'s `currency` too, for example {currency: "EUR", gte: "1000"}.')
     if "currency" in given:
-        yield Compare("currency", Operator.EQ, given["currency"].upper())
+        yield Compare("currency", Operator.EQ, code(given["currency"]))
         yield Not(has_none)
     yield from numbers(amounts, make)
 

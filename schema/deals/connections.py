@@ -10,13 +10,14 @@ from typing import Annotated, Any, Final
 
 import strawberry
 
-from engine.lookup import ListedRecord, Listing, PageSize
+from engine.lookup import Listing, PageSize
 from resolvers.errors import BadUserInput
 from schema.context import Context, Info
 from schema.deals import cursors
 from schema.deals.filters import OpportunityFilter
 from schema.deals.freshness import FreshnessInput
 from schema.deals.orders import OpportunityOrder
+from schema.deals.page_record import PageRecord
 from schema.deals.selection import Selection, select
 from schema.deals.service import shown
 from schema.deals.source_status import age_seconds, moment, name_of
@@ -83,9 +84,10 @@ class OpportunityPage:
     page: strawberry.Private[Page]
 
     @cached_property
-    def records(self) -> list[ListedRecord]:
+    def records(self) -> list[PageRecord]:
         """The record of each row of the page, or why it cannot be shown."""
-        return [self.selection.deals.listed(row) for row in self.page.rows]
+        deals = self.selection.deals
+        return [PageRecord(deals, row) for row in self.page.rows]
 
     @cached_property
     def found(self) -> list[Opportunity | Exception]:

@@ -29,6 +29,7 @@ from schema.deals.comparators import (
     plain,
 )
 from schema.deals.listed_fields import CUSTOM, LISTED, Kind, ListedField, description, marks
+from schema.deals.values import code
 from store.conditions import And, Compare, CompareAttribute, Condition, Not, Operator, Or
 from store.text import fold
 
@@ -224,7 +225,7 @@ def _same(value: Any) -> Any:
 _STORED: Final[dict[Kind, Callable[[Any], Any]]] = {
     Kind.TEXT: fold,
     Kind.KEYWORD: _same,
-    Kind.CODE: str.upper,
+    Kind.CODE: code,
     Kind.ENUM: lambda member: member.value,
     Kind.NUMBER: _same,
 }

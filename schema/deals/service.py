@@ -8,9 +8,10 @@ from typing import Any, Final, Protocol, TypeVar
 
 from sqlalchemy import Connection
 
-from engine.lookup import ListedRecord
+from engine.lookup import ListedRecord, NotRead, PageRecord
 from lru import LRU
 from resolvers.errors import BadUserInput, ResolverError
+from resolvers.partial_record import JOINED
 from resolvers.registry import SOURCES
 from resolvers.source import CustomerJoin
 from schema.deals.exchange_rates import ExchangeRates
@@ -27,7 +28,7 @@ from store.queries import Query, Values
 T = TypeVar("T")
 
 _JOINS: Final[dict[str, CustomerJoin | None]] = {source.name: source.customer_join for source in SOURCES}
-MOST_DECODED: Final = 5_000
+MOST_DECODED: Final = 1_000
 """Records of pages that stay in memory, of two kilobytes each."""
 
 
@@ -99,7 +100,8 @@ class StoredCopy(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deals:
-    """What lists need. `decode` makes a source's record of what the store has; `clock` gives seconds since 1970.
+    """What lists need. `decode` makes a source's record of what the store has, `decode_part` what has some attributes
+    of it (`resolvers/partial_record.py`); `clock` gives seconds since 1970.
 
     `links` join customers of both sources.
     `closed_fields`: the listed fields that callers without the scope for personal data may not list by. It has no
@@ -108,6 +110,7 @@ class Deals:
 
     database: Reader
     decode: Callable[[str, bytes], Any]
+    decode_part: Callable[[str, bytes, frozenset[str], Callable[[str], Exception]], Any]
     sync: Sync
     closed_fields: frozenset[str]
     exchange_rates: ExchangeRates | None = None
@@ -142,6 +145,13 @@ class Deals:
         if how is None:
             return record
         return how.join(record, how.make(copy.customer_name, copy.customer_company, copy.customer_email))
+
+    def part(self, copy: StoredCopy, names: frozenset[str]) -> Any:
+        """Return what has these attributes of a stored record, as `engine.lookup.PageRecord` says."""
+        found, how = self.decode_part(copy.source, copy.body, names, NotRead), _JOINS[copy.source]
+        if found is not None and how is not None and JOINED in names:
+            found.customer = how.make(copy.customer_name, copy.customer_company, copy.customer_email)
+        return found
 
     def copied(self, copy: StoredCopy) -> ListedRecord:
         """Return a stored record, or why it cannot be shown."""
@@ -182,12 +192,12 @@ class Deals:
         return [one for one in known if name_of(one) in names]
 
 
-def shown(one: ListedRecord) -> Opportunity | Exception:
+def shown(one: ListedRecord | PageRecord) -> Opportunity | Exception:
     """Return what clients see of a record on a page."""
     return one.record if isinstance(one.record, Exception) else _shown(one)
 
 
-def _shown(one: ListedRecord) -> Opportunity:
+def _shown(one: ListedRecord | PageRecord) -> Opportunity:
     found: Opportunity = MAPPINGS[one.source].of(one.record)  # type: ignore[assignment] # no source's own type has a test of presence
     vars(found)["read_at"] = one.read_at
     return found

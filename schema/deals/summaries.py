@@ -137,8 +137,12 @@ async def opportunity_summary(
     freshness: Annotated[FreshnessInput | None, strawberry.argument(description="As in `opportunities`.")] = None,
 ) -> OpportunitySummary | None:
     """Return the totals."""
-    selection = await select(info.context, filter=filter, search=search, freshness=freshness)
-    return await summary_of(info.context, selection, group_by)
+    return await find_summary(info.context, group_by=group_by, filter=filter, search=search, freshness=freshness)
+
+
+async def find_summary(context: Context, *, group_by: list[Any], **asked: Any) -> OpportunitySummary:
+    """Return the totals of what is `asked` for; raises as `summary_of` does."""
+    return await summary_of(context, await select(context, **asked), group_by)
 
 
 async def summary_of(context: Context, selection: Selection, group_by: list[Any]) -> OpportunitySummary:

@@ -10,8 +10,16 @@ from store.tables import MONEY_SCALE
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
+CODE_LENGTH: Final = 20
+"""Characters by which codes are compared: no code is as long, and indexes have no room for what is none."""
+
 _LARGE: Final = 30
 """Digits, before or behind the point, beyond which only the sign of a number counts."""
+
+
+def code(text: str) -> str:
+    """Return a code for comparing, without case."""
+    return text.upper()[:CODE_LENGTH]
 
 
 def microseconds(moment: datetime) -> int:

@@ -1,0 +1,74 @@
+"""`resolvers.partial_record`: what is read of a stored record is what the whole record has."""
+
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from resolvers import stored_record
+from resolvers.chartmogul.record import parse as parse_chartmogul
+from resolvers.nexudus.record import parse as parse_nexudus
+from resolvers.partial_record import decode
+from simulator import Simulator
+from simulator.replies import encode_json
+
+
+class AbsentError(Exception):
+    """Is not an `AttributeError`, which whoever reads an attribute may take for something else."""
+
+
+def records() -> list[tuple[str, Any]]:
+    simulator = Simulator()
+    found: list[tuple[str, Any]] = [
+        ("nexudus", parse_nexudus(encode_json(row))[0]) for row in simulator.nexudus.records.values()
+    ]
+    for units in ("hundred", "iso4217"):
+        rows = simulator.chartmogul.records.values()
+        found += [("chartmogul", parse_chartmogul(encode_json(row), units)) for row in rows]
+    return found
+
+
+def test_each_attribute_of_every_record_is_read_by_itself() -> None:
+    compared = 0
+    for source, record in records():
+        body = stored_record.encode(source, record)
+        for name in record.__struct_fields__:
+            part = decode(source, body, frozenset({name}), AbsentError)
+            assert repr(getattr(part, name)) == repr(getattr(record, name)), name
+            compared += 1
+    assert compared > 10_000
+
+
+def test_an_attribute_that_was_not_asked_for_is_absent() -> None:
+    record = parse_chartmogul(json.dumps(CHARTMOGUL).encode())
+    part = decode("chartmogul", stored_record.encode("chartmogul", record), frozenset({"uuid"}), AbsentError)
+    with pytest.raises(AbsentError) as refused:
+        getattr(part, "owner", None)
+    assert refused.value.args == ("owner",)
+
+
+CHARTMOGUL = {"uuid": "a", "customer_uuid": "c", "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-02"}
+
+
+@pytest.mark.parametrize(("units", "amount"), [("hundred", "5.00"), ("iso4217", "500")])
+def test_a_property_reads_what_it_needs_as_the_record_s_type_has_it(units: Any, amount: str) -> None:
+    record = parse_chartmogul(json.dumps(CHARTMOGUL | {"amount_in_cents": 500, "currency": "JPY"}).encode(), units)
+    stored = stored_record.encode("chartmogul", record)
+    names = frozenset({"amount_in_cents", "currency"})
+    assert decode("chartmogul", stored, names, AbsentError).amount == Decimal(amount)
+    with pytest.raises(AbsentError, match="currency"):
+        _ = decode("chartmogul", stored, frozenset({"amount_in_cents"}), AbsentError).amount
+
+
+def test_a_customer_can_be_joined_where_it_is_asked_for() -> None:
+    stored = stored_record.encode("chartmogul", parse_chartmogul(json.dumps(CHARTMOGUL).encode()))
+    part = decode("chartmogul", stored, frozenset({"customer"}), AbsentError)
+    assert part.customer is None
+    part.customer = "whoever"
+    assert part.customer == "whoever"
+
+
+@pytest.mark.parametrize("body", [b"{}", b"", b"7{}", b"no JSON", b'{"uuid": 1}', b"9" * 5, b"[" * 100_000])
+def test_what_cannot_be_read_in_part_is_left_to_who_reads_the_whole(body: bytes) -> None:
+    assert decode("chartmogul", body, frozenset({"uuid"}), AbsentError) is None
