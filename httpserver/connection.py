@@ -140,7 +140,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Take the end of the connection: nobody waits any longer."""
         self._state = State.CLOSED
-        self._deadline.cancel()
+        self._deadline.end()
         if self._reading_client is not None:
             self._reading_client.cancel()
         if self._writable is not None:

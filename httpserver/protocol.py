@@ -28,7 +28,7 @@ from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
 from uvicorn.server import ServerState
 
 from httpserver.connection import DEFAULT_LIMITS, ConnectionLimits, State
-from httpserver.envelope import refusal_message, request_id
+from httpserver.envelope import refusal_message, request_id, secured
 from httpserver.exchange import CONTINUE, Exchange
 from httpserver.fast_path import Prepared, prepare
 from httpserver.framing import RequestHead
@@ -89,7 +89,7 @@ class HTTPConnection(RequestReader):
             self._deadline.set(self._limits.half_close_seconds)
             self._probe()
         elif self._state is State.READING:
-            self._end_of_input()
+            self._advance()
         else:
             self.close()
         return self._state is not State.CLOSED
@@ -101,6 +101,7 @@ class HTTPConnection(RequestReader):
                 self._exchange.probe()
             else:
                 self.write(CONTINUE)
+        if self._state in (State.ANSWERING, State.READING):  # what is read now came before the end
             self._loop.call_later(self._limits.probe_seconds, self._probe)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -152,18 +153,16 @@ class HTTPConnection(RequestReader):
     async def _respond_later(
         self, prepared: Prepared, work: Coroutine[Any, Any, HttpResponse], id_: tuple[bytes, bytes] | None
     ) -> None:
-        if self._state is not State.ANSWERING:
-            work.close()  # the client went before this began
-            return
         if id_ is not None:
             correlation_id.set(id_[1].decode())
         try:
-            self._respond(prepared, await work, id_)
+            response = await work
         except Exception as error:
-            self._respond(prepared, internal_error(error), id_)
+            response = internal_error(error)
         except BaseException:  # cancelled: the client has gone, or the server must end now
             self.abort()
             raise
+        self._respond(prepared, response, id_)
 
     def _respond(self, prepared: Prepared, response: HttpResponse, id_: tuple[bytes, bytes] | None) -> None:
         """Write a response of the fast path, if its client is still there."""
@@ -176,7 +175,12 @@ class HTTPConnection(RequestReader):
         says_close = response.closes or CLOSE in default_fields
         if self.is_ending and not says_close:
             last_lines += header_lines([CLOSE])
-        self.write(prepared.message(response, self._default_lines, last_lines))
+        try:
+            message = prepared.message(response, self._default_lines, last_lines)
+        except Exception as error:  # a layer's: as on the usual way, the layers are not asked again
+            bare = Prepared(prepared.respond, [secured])
+            message = bare.message(internal_error(error), self._default_lines, last_lines)
+        self.write(message)
         self.responded(closes=says_close or self.is_ending)
 
     def responded(self, *, closes: bool) -> None:

@@ -53,7 +53,8 @@ class RequestReader(Connection):
         """Write again, and answer what has come meanwhile."""
         super().resume_writing()
         if self._state is State.READING:
-            self._advance()
+            # Not within this call: a transport of asyncio's that is closed in it would tell its end twice.
+            self._loop.call_soon(self._advance, context=self._context)
 
     def linger(self) -> None:
         """Send nothing more, and read no more requests."""
@@ -80,7 +81,8 @@ class RequestReader(Connection):
             self._is_advancing = False
         if self._state is State.READING:
             if self._has_eof:
-                self._end_of_input()
+                if self._writable is None:  # else whole requests may be left, for when its client has read answers
+                    self._end_of_input()
             elif self._buffer.has_begun and not self._has_begun:
                 self._has_begun = True  # its head has so long to come, and no longer, however much of it comes
                 self._deadline.set(self._limits.head_timeout_seconds)
@@ -147,7 +149,7 @@ class RequestReader(Connection):
             self._deadline.set(LINGER_SECONDS)  # until its client has read: another timer ends that
         elif self._state is State.READING and self._buffer:
             self._refuse(HTTPError(408, "The request did not arrive in time.", code="REQUEST_TIMEOUT", retryable=True))
-        elif self._state is State.READING:
-            self.close()
+        elif self._state is State.READING or self._state is State.LINGERING:
+            self.close()  # which gives its client as long again for the end of a response
         else:
             self.transport.abort()

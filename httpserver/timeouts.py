@@ -32,9 +32,11 @@ class Deadline:
         """Do not expire until a time is set again."""
         self._due = float("inf")
 
-    def cancel(self) -> None:
-        """End the timer."""
+    def end(self) -> None:
+        """Never expire, and let go of what would be called: a connection and its deadline know each other, and with
+        them its client's credentials would stay in memory until somebody looks for such cycles."""
         self.suspend()
+        self._on_expired = _nothing
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -45,6 +47,9 @@ class Deadline:
             self._on_expired()
         elif self._due != float("inf"):
             self._timer = self._loop.call_at(self._due, self._check)
+
+
+def _nothing() -> None: ...
 
 
 class ReadingClient:

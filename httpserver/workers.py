@@ -6,6 +6,7 @@ import socket
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
@@ -17,7 +18,8 @@ LOOK_SECONDS: Final = 0.1
 """Between two looks at how the workers are."""
 
 SHORT_LIFE_SECONDS: Final = 5.0
-"""A worker that ends sooner is started again after a pause, which doubles up to `LONGEST_PAUSE_SECONDS`."""
+"""A worker that ends sooner was started in vain: the next start waits for a pause, which doubles up to
+`LONGEST_PAUSE_SECONDS`."""
 
 LONGEST_PAUSE_SECONDS: Final = 10.0
 
@@ -57,13 +59,16 @@ class Workers:
             self._reap()
             if self._is_ending:
                 self._listener.close()  # else clients would come in, and wait for workers that take nobody any more
-            elif time.monotonic() >= self._start_at:
-                while len(self._started_at) < self._count and not self._is_ending:
-                    self._start()
+            while self._is_one_to_be_started():
+                self._start()
             if time.monotonic() >= self._end_by:
                 self._kill()
             time.sleep(LOOK_SECONDS)
         return 0
+
+    def _is_one_to_be_started(self) -> bool:
+        is_missing = len(self._started_at) < self._count
+        return is_missing and not self._is_ending and time.monotonic() >= self._start_at
 
     def _on_signal(self, number: int, _: FrameType | None) -> None:
         if number == signal.SIGHUP and self._terminal.is_closed:
@@ -83,10 +88,13 @@ class Workers:
             if started_at is None:
                 continue  # no worker of ours
             if not self._is_ending:
-                is_short = time.monotonic() - started_at < SHORT_LIFE_SECONDS
-                self._pause_seconds = min(2 * self._pause_seconds or 0.5, LONGEST_PAUSE_SECONDS) if is_short else 0.0
-                self._start_at = time.monotonic() + self._pause_seconds
+                self._put_off(is_in_vain=time.monotonic() - started_at < SHORT_LIFE_SECONDS)
                 print(f"Worker {process_id} has ended, another one takes its place.", file=sys.stderr)
+
+    def _put_off(self, *, is_in_vain: bool) -> None:
+        """Start the next worker after a pause if the last start was in vain, else at once."""
+        self._pause_seconds = min(2 * self._pause_seconds or 0.5, LONGEST_PAUSE_SECONDS) if is_in_vain else 0.0
+        self._start_at = time.monotonic() + self._pause_seconds
 
     def _kill(self) -> None:
         self._end_by = float("inf")
@@ -100,7 +108,14 @@ class Workers:
         if self._is_ending:  # what came before that has told those that there were
             signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
             return
-        if process_id := os.fork():
+        try:
+            process_id = os.fork()
+        except OSError as error:  # too little memory, or too many processes: those that there are go on
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+            self._put_off(is_in_vain=True)
+            print(f"No worker can be started now: {error.strerror}.", file=sys.stderr)
+            return
+        if process_id:
             self._started_at[process_id] = time.monotonic()
             signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
             return
@@ -118,6 +133,8 @@ class Workers:
             status = 0
         except SystemExit as error:
             status = error.code if isinstance(error.code, int) else 1
+        except Exception:
+            traceback.print_exc()  # else nobody would: what is above ends nowhere
         finally:
             sys.stdout.flush()
             sys.stderr.flush()

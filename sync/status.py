@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final
 
 import msgspec
 from sqlalchemy import Connection
@@ -94,10 +93,6 @@ def told_of(body: bytes | None) -> Told | None:
         return None
     is_known = told.state in State.__members__ and set(told.capabilities) <= Capability.__members__.keys()
     return told if is_known else None
-
-
-UNREAD: Final = Status(source="", account="", state=State.WAITING, capabilities=frozenset(), rows=0)
-"""Of an account that the store knows nothing of."""
 
 
 def as_of(state: SyncState) -> int | None:

@@ -13,8 +13,9 @@ from logs import JsonFormatter, RequestIds
 from simulator import NEXUDUS_EXAMPLE_ID
 from tests import credentials
 from tests.harness import CACHES, open_graph
-from tests.sockets import ID, asking, id_of, opportunity, real
-from web.access_log import AccessLog
+from tests.sockets import ID, asking, id_of, opportunity, real, until
+from tests.transports import Recorded
+from web.access_log import MAX_NAME_CHARACTERS, AccessLog
 
 LOGGER = "opportunity_graph.access"
 
@@ -88,6 +89,15 @@ async def test_a_path_forges_no_line_and_a_fault_has_one_too(caplog: pytest.LogC
     assert lines(caplog) == [r"GET /a\nINFO%20b - 500.0 ms caller=- operation=- code=- stored=False"]
 
 
+async def test_a_method_that_somebody_makes_up_fills_no_line(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, LOGGER)
+    async with open_graph(ACCESS_LOG="true") as graph, real(graph) as served, served.client() as client:
+        answer = await client.ask(opportunity().replace(b"POST", b"X" * 50_000))
+    assert answer.startswith(b"HTTP/1.1 405 ")
+    (line,) = lines(caplog)
+    assert line.startswith(f"{'X' * MAX_NAME_CHARACTERS} /graphql 405 ")
+
+
 @pytest.mark.parametrize("lines_of_head", [(), (b"X-Request-ID: asked",)], ids=["an id of ours", "its caller's id"])
 async def test_a_stored_response_has_its_line_on_the_fast_path_too(
     caplog: pytest.LogCaptureFixture, lines_of_head: tuple[bytes, ...]
@@ -116,3 +126,21 @@ async def test_what_leaves_the_fast_path_has_one_line(caplog: pytest.LogCaptureF
         await client.ask(asking("{ nothing }"))
 
     assert [record.__dict__["fields"]["stored"] for record in caplog.records if record.name == LOGGER] == [False] * 4
+
+
+async def test_a_client_that_goes_before_the_work_for_it_has_begun_leaves_a_line(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, LOGGER)
+    async with open_graph(ACCESS_LOG="true") as graph, real(graph) as served:
+        connection = served.connection()
+        transport = Recorded(connection)
+        connection.connection_made(transport)
+        connection.data_received(opportunity())
+        connection.connection_lost(ConnectionResetError())
+        await until(lambda: not served.state.tasks)
+        await served.settle()
+        assert not graph.simulator.calls
+    assert [re.sub(r"[0-9.]+ ms ", "", line) for line in lines(caplog)] == [
+        "POST /graphql - caller=nobody operation=- code=- stored=False"
+    ]

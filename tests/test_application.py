@@ -30,6 +30,7 @@ from tests.harness import CACHES, Graph, open_graph
 from tests.issuer import AUDIENCE, ISSUER, key_set, token
 from tests.sockets import ID, Served, asking, body_of, both_ways, opportunity, post, real, same, until
 from web.application import Application
+from web.auth.api_keys import read_keys
 
 PAGE = "https://app.example.com"
 SCOPES = "opportunities:read contacts:read"
@@ -399,6 +400,22 @@ async def test_a_token_that_has_expired_gets_nothing_that_is_stored() -> None:
                 before = len(fast)
                 assert (await client.ask(request_)).startswith(b"HTTP/1.1 401 ")
     assert before == len(fast) > 0
+
+
+async def test_a_key_that_was_taken_back_gets_nothing_that_is_stored_on_its_connection_either() -> None:
+    async with open_graph(**CACHES, API_KEYS=line("a", "one", SCOPES)) as graph:
+        callers: Any = graph.app.state.endpoint._policy.identify.__self__
+        async with real(graph) as served, served.client() as client:
+            with counted() as fast:
+                for _ in range(4):
+                    assert (await client.ask(asking(OWNER, b"X-API-Key: one"))).startswith(b"HTTP/1.1 200 ")
+                assert fast
+            callers._api_keys.replace(read_keys(line("b", "two"), SCOPES.split()))
+            assert (await client.ask(asking(OWNER, b"X-API-Key: one"))).startswith(b"HTTP/1.1 401 ")
+            # The same connection for another, who may see less.
+            answer = await client.ask(asking(OWNER, b"X-API-Key: two"))
+            assert answer.startswith(b"HTTP/1.1 200 ")
+            assert b"FORBIDDEN" in answer
 
 
 # Whether it is on

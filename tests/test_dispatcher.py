@@ -7,6 +7,7 @@ permit is lost.
 import asyncio
 from collections.abc import Sequence
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -26,10 +27,13 @@ class Bench:
     """Flights of a client that gives, when it may, what it is made with; one of them is under way."""
 
     source = "there"
-    tracer = None
 
-    def __init__(self, outcomes: Any, *, landing: Exception | None = None) -> None:
+    def __init__(
+        self, outcomes: Any, *, landing: Exception | None = None, telling: Exception | None = None, tracer: Any = None
+    ) -> None:
         self.transport = self
+        self.tracer = tracer
+        self._telling = telling
         self.outcomes = outcomes
         self.may_go_on = asyncio.Event()
         self.permit = RecordingPermit()
@@ -45,6 +49,8 @@ class Bench:
         self.dispatcher.start([self.wanted], self.permit)
 
     def telemetry(self, event: Event) -> None:
+        if self._telling is not None:
+            raise self._telling
         self.events.append(event)
 
     async def fetch_many(self, ids: Sequence[str], shared_fetch: SharedFetch) -> Any:
@@ -107,6 +113,21 @@ async def test_a_fault_of_ours_reaches_those_who_wait(where: str, kind: type[Exc
     await bench.settle()
     assert [type(error) for error in bench.failed] == [RuntimeError]
     assert bench.landed == []
+
+
+async def test_a_fault_when_a_fetch_begins_reaches_those_who_wait() -> None:
+    bench = Bench(["fetched"], telling=RuntimeError("ours"))
+    await bench.settle()
+    assert [type(error) for error in bench.failed] == [RuntimeError]
+    assert bench.permit.calls == [(Verdict.NONE, 1)]
+
+
+async def test_a_fault_when_the_span_of_a_fetch_ends_reaches_those_who_wait() -> None:
+    tracer = Mock()
+    tracer.batch.return_value.end.side_effect = RuntimeError("ours")
+    bench = Bench(["fetched"], tracer=tracer)
+    await bench.settle()
+    assert [type(error) for error in bench.failed] == [RuntimeError]
 
 
 async def test_who_rides_along_is_told_so_and_does_not_pay() -> None:

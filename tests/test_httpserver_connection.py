@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from httpserver.connection import LINGER_SECONDS
+from httpserver.response import CLOSE
 from httpserver.timeouts import WRITE_SECONDS
 from tests import loops
 from tests.sockets import FastStub, Served, Stub, connections, post
@@ -84,3 +86,35 @@ async def test_a_small_answer_that_nobody_reads_keeps_no_connection_either(stub:
     assert transport.size
     await asyncio.sleep(WRITE_SECONDS)
     assert transport.aborted
+
+
+@STUBS
+@pytest.mark.parametrize("reads", [True, False])
+async def test_who_is_slow_to_read_a_last_response_gets_all_of_it(stub: type[Stub], reads: bool) -> None:
+    connection, transport = await connected(stub)
+    connection.state.default_headers = [CLOSE]
+    connection.data_received(post(b"big"))
+    await asyncio.sleep(LINGER_SECONDS - 0.5)
+    transport.size = 10_000
+    connection.resume_writing()
+    await asyncio.sleep(1)
+    assert not transport.aborted
+    if reads:
+        transport.size = 0
+    else:
+        await asyncio.sleep(LINGER_SECONDS)
+    assert transport.aborted is not reads
+
+
+async def test_nothing_is_closed_while_its_transport_says_that_more_may_be_written() -> None:
+    connection, transport = await connected(FastStub)
+    closed: list[bool] = []
+    transport.close = lambda: closed.append(is_resuming)  # type: ignore[method-assign]
+    connection.data_received(post(b"big"))
+    connection.eof_received()
+    assert connection.is_full()
+    is_resuming = True
+    connection.resume_writing()
+    is_resuming = False
+    await asyncio.sleep(0.1)
+    assert closed == [False]

@@ -91,3 +91,28 @@ async def test_each_request_that_a_client_sent_before_it_half_closed_gets_its_ow
     stub.gate.set()
     await asyncio.sleep(0.1)
     assert transport.written.count(b"HTTP/1.1 200 ") == 2
+
+
+async def test_who_waits_for_a_second_answer_is_probed_though_the_first_was_not_read_for_long() -> None:
+    stub, connection, transport = connected()
+    write = transport.write
+
+    def fill(data: bytes) -> None:
+        write(data)
+        if data.startswith(b"HTTP/1.1 200 "):
+            connection._writable = asyncio.Event()
+
+    transport.write = fill  # type: ignore[method-assign] # nothing is read
+    connection.data_received(2 * post(b"wait"))
+    connection.eof_received()
+    stub.gate.set()
+    await asyncio.sleep(0.1)
+    stub.gate.clear()
+    await asyncio.sleep(3 * PROBE_SECONDS)
+    assert stub.bodies == [b"wait"]
+    connection.resume_writing()
+    await asyncio.sleep(0.1)
+    assert stub.bodies == [b"wait"] * 2
+    before = len(transport.written)
+    await asyncio.sleep(2 * PROBE_SECONDS)
+    assert transport.written[before:].startswith(CONTINUE)

@@ -12,7 +12,9 @@ from starlette.middleware import Middleware
 
 import server
 from httpserver.envelope import Envelope
+from httpserver.fast_path import Prepared, prepare
 from httpserver.http_errors import HTTPError
+from httpserver.request import HttpRequest
 from security import SecurityParts
 from simulator import faults
 from simulator.chartmogul_records import EXAMPLE
@@ -135,6 +137,33 @@ async def test_a_fault_of_a_layer_is_status_500_without_its_text(caplog: pytest.
                 assert answer.headers["x-request-id"]
     assert len(caplog.records) == 3
     assert SECRET not in caplog.text
+
+
+class BrokenHeaders:
+    """Middleware that fails when it sees the head of a response."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await self._app(scope, receive, lambda _: broken())
+
+    def prepare(self, request: HttpRequest) -> Prepared | None:
+        prepared = prepare(self._app, request)
+        if prepared is not None:
+            prepared.layers.append(broken)
+        return prepared
+
+
+@pytest.mark.parametrize("query", ["{ a }", "{ b }"], ids=["one that is stored", "one that is made"])
+async def test_a_fault_of_a_layer_that_changes_headers_is_status_500_on_both_ways(
+    query: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    found = endpoint(GOOD)
+    if query == "{ a }":
+        found.response_cache.find = lambda *_: b"{}"
+    found.app = Envelope(BrokenHeaders(found))
+    check_masked(await answers(found, asking(query)), caplog)
 
 
 async def test_a_fault_of_the_page_is_status_500_without_its_text(caplog: pytest.LogCaptureFixture) -> None:

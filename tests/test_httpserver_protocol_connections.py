@@ -170,7 +170,7 @@ async def test_a_client_that_goes_away_ends_its_work(caplog: pytest.LogCaptureFi
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
-async def test_no_work_begins_for_a_client_that_goes_before_the_task_of_its_request_has_run() -> None:
+async def test_work_for_a_client_that_goes_before_it_has_begun_ends_where_it_would_wait() -> None:
     work = Work()
     async with serving(work.endpoint()) as served:
         connection = served.connection()
@@ -178,8 +178,9 @@ async def test_no_work_begins_for_a_client_that_goes_before_the_task_of_its_requ
         connection.data_received(asking("{ a }"))
         connection.connection_lost(None)
         await until(lambda: not served.state.tasks)
-        assert not work.begun
+        assert work.ended == ["CancelledError"]
         assert work.concurrency_limit._free == 3
+        assert not served.written
         transport.abort()
         await asyncio.sleep(0)
         assert not served.faults

@@ -2,9 +2,11 @@
 stages."""
 
 import asyncio
+import gc
 import logging
 import re
 import subprocess
+import weakref
 from shutil import which
 
 import pytest
@@ -13,7 +15,7 @@ from httpserver.protocol import HTTPConnection
 from tests import loops, sockets
 from tests.credentials import line
 from tests.harness import open_graph
-from tests.sockets import CHUNKED, Client, Served, Stub, body_of, echoed, post, real, serving, until
+from tests.sockets import CHUNKED, Client, Served, Stub, body_of, connections, echoed, post, real, serving, until
 
 stub, served, client = sockets.stub, sockets.served, sockets.client
 LOOPS = loops.BOTH
@@ -82,6 +84,25 @@ async def test_a_client_that_ends_its_own_side_gets_its_answers(stub: Stub, firs
         assert await client.is_closed()
 
 
+async def test_a_client_that_ends_its_own_side_before_it_has_read_anything_gets_all_of_its_answers(stub: Stub) -> None:
+    bodies = [b"wait", *(b"big%03d" % number for number in range(20))]
+    async with serving(stub, half_close_seconds=2) as served, served.client() as client:
+        client.writer.transport.pause_reading()  # type: ignore[attr-defined] # it can also read
+        await client.send(b"".join(map(post, bodies)))
+        client.writer.write_eof()
+        (connection,) = served.state.connections
+        await until(lambda: connection._has_eof)
+        stub.gate.set()
+        await until(connection.is_full)
+        await served.settle()
+        assert len(stub.bodies) < len(bodies)  # the others wait until it reads
+        client.writer.transport.resume_reading()  # type: ignore[attr-defined]
+        answers = [await client.answer() for _ in bodies]
+        assert [body_of(answer)[:6] for answer in answers[1:]] == bodies[1:]
+        assert await client.is_closed()
+    assert not served.faults
+
+
 async def test_half_a_request_before_the_end_is_refused(client: Client) -> None:
     client.writer.write(post(b"x" * 10)[:-3])
     client.writer.write_eof()
@@ -144,6 +165,34 @@ async def test_a_refusal_comes_in_place_of_100_continue(stub: Stub, client: Clie
     await client.send(head)
     assert (await client.answer()).startswith(b"HTTP/1.1 200 ")
     assert await client.is_closed()
+
+
+@pytest.mark.parametrize("request_", [post(), post(b"turn"), CHUNKED, post()[:-1]], ids=["", "later", "chunks", "half"])
+async def test_nothing_of_a_connection_that_has_ended_waits_for_the_garbage_collector(
+    stub: Stub, served: Served, request_: bytes
+) -> None:
+    made: list[weakref.ref[object]] = []
+
+    def connection() -> asyncio.Protocol:
+        one: asyncio.Protocol = connections()(config=served.config, server_state=served.state, app_state={})
+        made.append(weakref.ref(one))
+        return one
+
+    server = await asyncio.get_running_loop().create_server(connection, "127.0.0.1", 0)
+    gc.disable()
+    try:
+        for _ in range(3):
+            _, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+            writer.write(request_)
+            before = served.state.total_requests
+            await until(lambda before=before: served.state.total_requests > before or request_ == post()[:-1])
+            writer.close()
+            await writer.wait_closed()
+        await until(lambda: len(made) == 3 and not served.state.connections and not served.state.tasks)
+        await until(lambda: not any(one() for one in made))
+    finally:
+        gc.enable()
+        server.close()
 
 
 async def test_trailers_reach_nothing(client: Client) -> None:

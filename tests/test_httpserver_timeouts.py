@@ -20,7 +20,7 @@ async def expiries(*steps: tuple[float, float | None]) -> list[float]:
         else:
             deadline.set(seconds)
     await asyncio.sleep(100)
-    deadline.cancel()
+    deadline.end()
     return found
 
 

@@ -1,6 +1,7 @@
 """`httpserver.workers`: processes that serve one listener, as `server.py --workers` starts them."""
 
 import asyncio
+import errno
 import os
 import signal
 import socket
@@ -182,6 +183,66 @@ def test_no_worker_is_started_that_was_not_told_to_end(monkeypatch: pytest.Monke
         monkeypatch.setattr(os, "waitpid", lambda *_: (os.getpid() + 100_000_000, 0))
         assert workers.run() == 0
         assert started == []
+
+
+class Clock:
+    """A time that passes by sleep alone."""
+
+    now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def test_a_worker_that_cannot_be_started_now_is_started_later(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock, nobody = Clock(), os.getpid() + 100_000_000
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        workers = Workers(1, listener, lambda _: 0, end_seconds=5)
+        handlers: dict[int, Any] = {}
+        tried: list[float] = []
+
+        def fork() -> int:
+            tried.append(clock.now)
+            if len(tried) < 3:
+                raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+            handlers[signal.SIGTERM](signal.SIGTERM, None)
+            return nobody
+
+        monkeypatch.setattr("httpserver.workers.time", clock)
+        monkeypatch.setattr(signal, "signal", handlers.__setitem__)
+        monkeypatch.setattr(os, "fork", fork)
+        monkeypatch.setattr(os, "waitpid", lambda *_: (nobody, 0))
+        monkeypatch.setattr(os, "kill", lambda *_: None)
+        assert workers.run() == 0
+    assert tried == [0.0, pytest.approx(0.5, abs=0.11), pytest.approx(1.5, abs=0.21)]
+    assert capsys.readouterr().err == "No worker can be started now: Resource temporarily unavailable.\n" * 2
+
+
+FAILING = """
+import socket
+from httpserver.workers import Workers
+
+def serve(_):
+    raise ZeroDivisionError("this is why")
+
+Workers(1, socket.create_server(("127.0.0.1", 0)), serve, end_seconds=0).run()
+"""
+
+
+def test_what_a_worker_fails_with_is_told() -> None:
+    with subprocess.Popen([sys.executable, "-c", FAILING], cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr
+        lines = []
+        while not lines or "has ended" not in lines[-1]:
+            lines.append(process.stderr.readline())
+        process.terminate()
+        assert process.wait(PATIENCE_SECONDS) == 0
+    assert lines[-2] == "ZeroDivisionError: this is why\n"
 
 
 def refused(command: list[str], **environ: str) -> subprocess.CompletedProcess[str]:

@@ -216,6 +216,17 @@ async def test_a_process_that_never_saw_another_has_the_whole_ration_without_a_l
         assert await world.send() > 0.9  # its own log goes on
 
 
+async def test_a_pause_that_begins_during_a_report_is_told_with_the_next() -> None:
+    lender = Lender()
+    async with a_world(lender) as world:
+        lender.seconds = 0.5
+        world.limits.want()  # reports
+        await asyncio.sleep(0.3)
+        world.rate.pause(20.0)
+        await asyncio.sleep(1.0)
+        assert [report.pause_seconds > 0 for report in lender.reports[-2:]] == [False, True]
+
+
 async def test_a_pause_is_told_once_and_heard_of() -> None:
     lender = Lender()
     async with a_world(lender) as world:

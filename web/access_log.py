@@ -101,7 +101,7 @@ class AccessLog:
 
     def _write(self, method: str, path: str, status: int | None, started: float, note: AccessNote) -> None:
         found = {
-            "method": method,
+            "method": _printable(method, MAX_NAME_CHARACTERS),
             "path": _printable(path, MAX_PATH_CHARACTERS),
             "status": status,
             "milliseconds": round((self._clock() - started) * 1000, 1),

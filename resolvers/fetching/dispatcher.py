@@ -129,7 +129,12 @@ class Dispatcher:
         if not batch:
             permit.release(Verdict.NONE)
             return
-        shared_fetch = self._shared(batch, permit)
+        try:
+            shared_fetch = self._shared(batch, permit)
+        except Exception as error:  # a fault of ours: those who wait have to know
+            permit.release(Verdict.NONE)
+            self._on_error(batch, error)
+            return
         context = Context()
         context.run(serve, shared_fetch)
         task = shared_fetch.loop.create_task(self._fetch(shared_fetch, batch), context=context)
@@ -163,13 +168,13 @@ class Dispatcher:
             outcomes = error
         self._running.pop(shared_fetch, None)
         shared_fetch.release_permit()
-        if shared_fetch.span is not None:
-            _end_span(shared_fetch.span, batch, shared_fetch, outcomes)
-        if not isinstance(outcomes, Exception):
-            try:
+        try:
+            if shared_fetch.span is not None:
+                _end_span(shared_fetch.span, batch, shared_fetch, outcomes)
+            if not isinstance(outcomes, Exception):
                 self._on_done(batch, outcomes)
-            except Exception as error:
-                outcomes = error
+        except Exception as error:
+            outcomes = error
         if isinstance(outcomes, StopIteration):
             outcomes = RuntimeError("StopIteration")  # as a coroutine makes of it, because no future takes one
         if isinstance(outcomes, Exception):

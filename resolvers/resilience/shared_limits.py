@@ -224,7 +224,7 @@ class SharedLimits:
             self._due.set()
 
     async def _report(self) -> None:
-        started, sent = self._clock(), len(self._sent)
+        started, sent, pause_until = self._clock(), len(self._sent), self._pause_until
         waits = self._rate_limiter.waiters > 0
         recent = 0 if self._lends_one else sum(started - moment < REPORT_SECONDS for moment in self._recent)
         wanted = 0 if self._alone is not None else max(self._rate_limiter.waiters, int(self._is_wanted)) + recent
@@ -245,7 +245,7 @@ class SharedLimits:
             slots_wanted=self._concurrency_limiter.wanted,
             share=self.share,
             lease_seconds=IDLE_LEASE_SECONDS if is_idle else LEASE_SECONDS,
-            pause_seconds=max(0.0, self._pause_until - started),
+            pause_seconds=max(0.0, pause_until - started),
             failing_seconds=self._circuit_breaker.open_seconds,
         )
         try:
@@ -256,6 +256,8 @@ class SharedLimits:
         else:
             for _ in range(sent):
                 self._sent.popleft()
+            if self._pause_until == pause_until:  # else there is news, which the next report tells
+                self._pause_until = float("-inf")
             self._on_loan(loan, started, wanted=given.wanted)
             self._due_at = min(self._due_at, self._clock() + (IDLE_SECONDS if is_idle else REPORT_SECONDS))
         self._news.set()
@@ -268,7 +270,6 @@ class SharedLimits:
             self._clock_ahead, self._clock_error = loan.now - (started + now) / 2, (now - started) / 2
         self._loan, self._reported_at = loan, now
         self.others_wait = loan.others_wait
-        self._pause_until = float("-inf")
         if loan.pause_seconds:
             self._rate_limiter.pause(loan.pause_seconds, is_known=True)
         if loan.failing_seconds:

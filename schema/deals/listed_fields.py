@@ -188,7 +188,6 @@ LISTED: Final = (
         dimension="close_month",
     ),
 )
-BY_NAME: Final = {field.name: field for field in LISTED}
 
 CUSTOM: Final = "custom"
 """Stands for custom attributes where fields are named: they have keys, and a table of their own."""
