@@ -35,7 +35,7 @@ from httpclient.response import Response
 from resolvers.resilience.rate_limiter import Rate, RateLimiter
 
 
-def no_parameters(_text: str) -> tuple[()]:
+def no_parameters(_text: str, **_how: bool) -> tuple[()]:
     """Find no parameters in a document's text."""
     return ()
 

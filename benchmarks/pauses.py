@@ -1,9 +1,9 @@
 """How long garbage collections stop everybody while many documents come: `python -m benchmarks.pauses`.
 
-Documents that were never seen before, each asked for as often as it takes to compile it, in one process with the
-collector set as the server sets it; every record is known not to exist, so that the time goes into documents alone.
-Prints the longest pause, in processor time, of young collections and of full ones, the last of which is forced at the
-end, when it finds the most.
+Documents that were never seen before, with fragments that have names of their own, each asked for as often as it takes
+to compile it, in one process with the collector set as the server sets it; every record is known not to exist, so that
+the time goes into documents alone. Prints the longest pause, in processor time, of young collections and of full ones,
+the last of which is forced at the end, when it finds the most.
 """
 
 import argparse
@@ -47,23 +47,29 @@ FETCHERS: Mapping[str, Any] = {source: Absent(source) for source in ("nexudus", 
 
 
 def aliases(number: int) -> str:
-    """Return 50 root fields whose fields have names of their own, as W6 does."""
+    """Return 50 root fields, all with the same fragment."""
     id_ = global_id.encode("nexudus", "1")
-    fields = " ".join(f'a{n}: opportunity(id: "{id_}") {{ id stageName s{number}: status }}' for n in range(50))
-    return f"{{ {fields} }}"
+    fields = " ".join(f'a{n}: opportunity(id: "{id_}") {{ id stageName ...F{number} }}' for n in range(50))
+    return f"{{ {fields} }} {_fragment(number, 'status')}"
 
 
 def wide(number: int) -> str:
     """Return one root field with many fields, each under several names."""
     id_ = global_id.encode("nexudus", "1")
-    names = " ".join(f"n{number}x{n}: sourceId" for n in range(150))
-    return f'query Q{number} {{ opportunity(id: "{id_}") {{ {FIELDS} {names} }} }}'
+    names = " ".join(f"n{n}: sourceId" for n in range(150))
+    fragment = _fragment(number, f"{FIELDS} {names}")
+    return f'query Q {{ opportunity(id: "{id_}") {{ ...F{number} }} }} {fragment}'
 
 
 def small(number: int) -> str:
     """Return a document of a frontend's usual size."""
     id_ = global_id.encode("nexudus", "1")
-    return f'query Q{number} {{ opportunity(id: "{id_}") {{ {FIELDS} n{number}: sourceId }} }}'
+    return f'query Q {{ opportunity(id: "{id_}") {{ ...F{number} }} }} {_fragment(number, FIELDS)}'
+
+
+def _fragment(number: int, fields: str) -> str:
+    """Return a fragment with a name of its own: a document that has it is no other one's."""
+    return f"fragment F{number} on Opportunity {{ {fields} }}"
 
 
 async def ask(engine: Engine, text: str) -> None:

@@ -124,7 +124,8 @@ def pool() -> list[bytes]:
 
 def fresh(file: Path) -> Path:
     """Write requests whose document, down to its fields, and whose id, which does not exist, no request had before."""
-    query = 'query Q@@ { nexudusOpportunity(sourceId: "9##") { id s@@: status stageName } }'
+    fragment = "fragment F@@ on NexudusOpportunity { status stageName }"
+    query = f'query Q@@ {{ nexudusOpportunity(sourceId: "9##") {{ id ...F@@ }} }} {fragment}'
     write_bodies(file, [body(query)])
     return file
 

@@ -36,6 +36,7 @@ from graphql import (
 )
 from graphql.execution.collect_fields import FieldDetails
 
+from engine.aliases import checked
 from engine.fallbacks import NotCompiled, Reason
 from engine.mapping import Constant, EnumMapping, IdMapping, ListMapping, ObjectMapping, Value
 from engine.selected import Collect, SelectedField, is_open, is_plain
@@ -169,7 +170,7 @@ class Writer:
             test = is_as_it_should_be.format(v)
             return f"({v} if {read} is None or {test} else {self._let(serialize)}({v}))"
         text = f"(None if {read} is None else {v} if ({v} := {self._let(serialize)}({v})) is not None else lacking())"
-        return text if type_.name in _TEXTS or isinstance(type_, GraphQLEnumType) else f"raw({text})"
+        return f"raw({text})" if may_be_any_json(type_) else text
 
     def _function(self, value: Any) -> str:
         return self._let(getattr(value, "of", value))
@@ -199,10 +200,17 @@ _TEXTS = frozenset({"BigInt", "Date", "Decimal"})
 """Scalars that serialize to text. Others may give any value, and msgspec writes some floats other than orjson does."""
 
 
+def may_be_any_json(type_: Any) -> bool:
+    """Return whether a type's values may be objects of any keys, or whatever else its scalar gives."""
+    if not is_leaf_type(type_) or isinstance(type_, GraphQLEnumType):
+        return False
+    return type_.name not in _TEXTS and type_.name not in _LEFT_AS_IS
+
+
 def _raw(value: Any) -> msgspec.Raw | None:
     """Return a value as orjson writes it, None for null."""
     try:
-        return None if value is None else msgspec.Raw(orjson.dumps(value))
+        return None if value is None else msgspec.Raw(checked(orjson.dumps(value)))
     except TypeError:  # what orjson does not write, such as an integer beyond 64 bits
         raise NotCompiled(Reason.VALUE) from None
 

@@ -6,6 +6,7 @@ from typing import Any
 from graphql import DocumentNode, GraphQLError, GraphQLObjectType, GraphQLOutputType, OperationDefinitionNode, Source
 from graphql.execution.collect_fields import FieldDetails
 
+from engine.aliases import Aliases
 from engine.codegen import Resolve, Writer
 from engine.fallbacks import DocumentFallbacks, NotCompiled, Reason
 from engine.literals import Parameterised
@@ -40,7 +41,7 @@ class Compilation:
         self.records = records
         self.fallbacks = fallbacks
         self.slots = slots or {}
-        self.parameters = parts.parameters if parts else ()
+        self.parameters: Sequence[str] = parts.parameters if parts else ()
         operations = [d for d in tree.definitions if isinstance(d, OperationDefinitionNode)]
         has_any_name = parts is not None and parts.name is not None
         self.operations = {None if has_any_name or d.name is None else d.name.value: d for d in operations}
@@ -88,8 +89,10 @@ class Compilation:
         self._serializers[key] = found = Serializer(to_object, *told)
         return found
 
-    def located(self, failures: Sequence[Failure], text: str, parameters: Sequence[str]) -> list[GraphQLError]:
-        """Return errors with their places in this text (GraphQL specification, 7.1.2: `locations`)."""
+    def located(
+        self, failures: Sequence[Failure], text: str, parameters: Sequence[str], aliases: Aliases
+    ) -> list[GraphQLError]:
+        """Return errors with their places in this text and its answer (GraphQL specification, 7.1.2)."""
         source = Source(text)
         return [
             GraphQLError(
@@ -97,7 +100,7 @@ class Compilation:
                 None,
                 source,
                 [shifted_position(position, self.slots, self.parameters, parameters) for position in failure.positions],
-                failure.path,
+                aliases.path(failure.path),
                 failure.error if isinstance(failure.error, Exception) else None,
             )
             for failure in failures

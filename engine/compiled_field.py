@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from orjson import Fragment
 
 from engine.fallbacks import NotCompiled, Reason
 from engine.lookup import Lookup
@@ -109,7 +108,7 @@ class CompiledField:
             size.add(len(text) - before)
             before = len(text)
         size.add(len(self.key) + 4 + 2 * self.lookup.is_list)  # quotation marks, colon, comma, brackets
-        return Fragment(b"[%b]" % bytes(text) if self.lookup.is_list else bytes(text))
+        return b"[%b]" % bytes(text) if self.lookup.is_list else bytes(text)
 
     def _failure(self, error: BaseException, index: int) -> Failure:
         assert self.lookup

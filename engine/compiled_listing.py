@@ -5,8 +5,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from orjson import Fragment
-
 from engine.compiled_connection import Connection
 from engine.compiled_field import Found
 from engine.run import Failure, Keys, Run, raise_if_not_compiled
@@ -38,7 +36,7 @@ class CompiledListing:
             run.failures.append(Failure(error, [self.key], self.positions))
             return None
         page = outcome.result()
-        return None if page is None else Fragment(self.connection.text(page, run, [self.key]))
+        return None if page is None else self.connection.text(page, run, [self.key])
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from orjson import Fragment
-
 from engine.arguments import Arguments
 from engine.compiled_field import CompiledField, Found
 from engine.lookup import Copies, ListedRecord
@@ -59,7 +57,7 @@ class CompiledRecords:
             for index, row in enumerate(outcome.result())
         ]
         run.size.add(max(len(texts) - 1, 0))
-        return Fragment(b"[%b]" % b",".join(texts) if lookup.is_list else texts[0])
+        return b"[%b]" % b",".join(texts) if lookup.is_list else texts[0]
 
     async def _copied(self, value: Any, accepted: Any, run: Run) -> list[Row]:
         """Return the copies that there are, and fetch all other records; raises the field's error."""

@@ -14,7 +14,6 @@ located error for each record that failed) are compared with it by `tests/test_e
 """
 
 from asyncio import Future, Task
-from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -37,6 +36,7 @@ from graphql import (
 from graphql.execution.collect_fields import FieldDetails, FragmentDetails, collect_fields, collect_subfields
 from graphql.execution.values import VariableValues
 
+from engine.aliases import NO_ALIASES, Aliases
 from engine.answer_size import AnswerSize
 from engine.arguments import Arguments, has_variables
 from engine.compilation import Compilation
@@ -48,6 +48,7 @@ from engine.connection_parts import parts_of
 from engine.context import Context
 from engine.cost import LimitExceeded
 from engine.fallbacks import NotCompiled, Reason
+from engine.literals import Parameterised
 from engine.lookup import Listing, no_listing
 from engine.resolved_fields import FieldOfContext, executed_field
 from engine.run import Run
@@ -94,7 +95,7 @@ class CompiledQuery:
         context: Context,
         size: AnswerSize,
         text: str,
-        parameters: Sequence[str] = (),
+        parts: Parameterised | None = None,
     ) -> ExecutionResult | None:
         """Return the result for a text that differs from the compiled one in its parameters alone.
 
@@ -107,15 +108,18 @@ class CompiledQuery:
             if variables is None:
                 raise NotCompiled(Reason.VARIABLES)
             fields = self.root_fields(variables)
+            parameters = parts.parameters if parts else ()
             # All of them before anything is asked for: one that is refused shall cost no request.
             values = [field.argument(variables, parameters) for field in fields]
             run = Run(self._asked, context, variables, given, size)
             requested = [field.request(value, run) for field, value in zip(fields, values, strict=True)]
             await _wait_for(requested)
             size.bytes += 1  # braces around the fields, less the comma behind the last one
-            data = {f.key: f.complete(found, run) for f, found in zip(fields, requested, strict=True)}
+            completed = {f.key: f.complete(found, run) for f, found in zip(fields, requested, strict=True)}
+            aliases = Aliases(parts.aliases) if parts and parts.aliases else NO_ALIASES
+            data = aliases.data(completed, size)
             failures = run.all_failures()
-            errors = self._shared.located(failures, text, parameters) if failures else None
+            errors = self._shared.located(failures, text, parameters, aliases) if failures else None
         except LimitExceeded:
             raise
         except NotCompiled as error:

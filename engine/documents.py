@@ -1,10 +1,12 @@
 """The cache of parsed and validated documents: least recently used first out, within a bound of memory.
 
 Texts that differ in string literals and in the operation's name alone are one document where these may be parameters
-(`engine/literals.py`). What is compiled of a document counts towards the bound as soon as it is compiled.
+(`engine/literals.py`). So are those that differ in aliases, but from the second one of them on: most documents have the
+same aliases each time, and are not to pay for the search. What is compiled of a document counts towards the bound as
+soon as it is compiled.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -36,6 +38,8 @@ class Document:
     known_tree: DocumentNode | None
     parts: Parameterised | None = None
     """How the text is parameterised."""
+    fixed_names: frozenset[str] = frozenset()
+    """Response keys that no alias that is a parameter may be."""
 
     @property
     def key(self) -> Key:
@@ -49,7 +53,9 @@ class Document:
 
     def of_text(self, text: str, parts: Parameterised) -> "Document":
         """Return the document that a text with other parameters is."""
-        return self if text == self.text else Document(text, self.operations, self.compiled_document, None, parts)
+        if text == self.text:
+            return self
+        return Document(text, self.operations, self.compiled_document, None, parts, self.fixed_names)
 
     def operation_key(self, operation_name: str | None) -> str | None:
         """Return what `operations` calls an operation of this text."""
@@ -61,11 +67,6 @@ class Document:
         if name is not None:  # a text has one operation where its name is a parameter
             return name if given is None or given == name else None
         return None if self.cost(given) is None else given or next(iter(self.operations))
-
-    @property
-    def parameters(self) -> Sequence[str]:
-        """The text's parameters."""
-        return self.parts.parameters if self.parts else ()
 
     def cost(self, operation_name: str | None) -> OperationCost | None:
         """Return the cost of the operation that would be executed; None where the name does not say which."""
@@ -80,6 +81,10 @@ class Document:
         return cost.kind if cost else None
 
 
+class Seen:
+    """Stands for texts of which one was read, with its aliases in it."""
+
+
 Read = Callable[[str, Iterable[Parameterised]], Document | Refusal]
 """Reads a text, which may have parameters in one of these ways."""
 
@@ -90,7 +95,7 @@ class Documents(Generic[Refusal]):
     def __init__(self, read: Read[Refusal], *, most_characters: int, most_bytes: int) -> None:
         self._read = read
         self._most_characters = most_characters
-        self._known: LRU[Key, Document | Refusal] = LRU(
+        self._known: LRU[Key, Document | Refusal | Seen] = LRU(
             max_size=most_bytes, size_of=lambda key, found: memory_of(found, key)
         )
 
@@ -109,7 +114,7 @@ class Documents(Generic[Refusal]):
                 if isinstance(found := self._known.get(parts.key), Document):
                     return found.of_text(text, parts)
         known = self._known.get(text)
-        return self._read_anew(text) if known is None else known
+        return self._read_anew(text) if known is None or isinstance(known, Seen) else known
 
     def recount(self, document: Document) -> None:
         """Count what has been compiled of a document since it was counted last."""
@@ -118,8 +123,18 @@ class Documents(Generic[Refusal]):
             self._known.put(document.key, known)
 
     def _read_anew(self, text: str) -> Document | Refusal:
-        found = self._read(text, parameterisations(text) if len(text) <= self._most_characters else ())
+        is_short = len(text) <= self._most_characters
+        aliased = list(parameterisations(text, with_aliases=True)) if is_short else []
+        for parts in aliased:
+            known = self._known.get(parts.key)
+            if isinstance(known, Document) and known.fixed_names.isdisjoint(parts.aliases):
+                return known.of_text(text, parts)
+        ways = list(parameterisations(text)) if is_short else []
+        is_seen = any(parts.key in self._known for parts in aliased)
+        found = self._read(text, aliased + ways if is_seen else ways)
         self._known.put(found.key if isinstance(found, Document) else text, found)
+        if aliased and not is_seen and isinstance(found, Document):
+            self._known.put(aliased[0].key, Seen())
         return found
 
 

@@ -88,7 +88,7 @@ class Engine:
             try:
                 if query is not None:
                     size = AnswerSize(most)
-                    result = await query.execute(variables or {}, context, size, document.text, document.parameters)
+                    result = await query.execute(variables or {}, context, size, document.text, document.parts)
             finally:
                 if compiled.shared.bytes != before:
                     self._documents.recount(document)

@@ -1,4 +1,4 @@
-"""The parameters of a document's text: its string literals, and the name of its operation.
+"""The parameters of a document's text: its string literals, the name of its operation, and its aliases.
 
 A client that writes `{ opportunity(id: "...") { status } }` sends a new text for each id, and some clients give each
 operation a name of its own. Without ids and name the text is the same each time. This template identifies the
@@ -6,24 +6,32 @@ document, and the ids are read as if they were variables.
 
 In a text without comments, block strings and escapes the first quotation mark of a line opens a string literal and
 the next one closes it (GraphQL specification, 2.9.4). A name follows the keyword `query` at the start of the text.
+In a text without literals and comments, a name with a colon behind it is an alias (2.7), unless it stands in
+parentheses, where it is the name of an argument or a field of an object. `engine/slots.py` compares what is found here
+with the syntax tree of the first text.
 """
 
 import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from engine.aliases import MOST, SHORTEST, numbered
+
+_ALIAS = re.compile(rf"\([^()]*+\)|(?<![$\w])([A-Za-z_]\w{{{SHORTEST - 1},}}+)(?=[\s,]*+:)", re.ASCII)
 _NAME = re.compile(r"[ \t\r\n,]*query[ \t\r\n,]+([A-Za-z_][A-Za-z_0-9]*)")
 
 
 class Parameterised(NamedTuple):
-    """A text without its parameters, and these: the string literals in order, then the operation's name.
+    """A text without its parameters, and these: the string literals in order, the aliases, the operation's name.
 
-    `name` is None where it is no parameter. The template is part of a key, and never parsed.
+    `name` is None where it is no parameter. The template is part of a key, and never parsed. It tells which aliases are
+    equal, and `aliases` has each as often as the text.
     """
 
     template: str
     parameters: list[str]
     name: str | None = None
+    aliases: tuple[str, ...] = ()
 
     @property
     def key(self) -> tuple[str, int, bool]:
@@ -31,19 +39,25 @@ class Parameterised(NamedTuple):
         return self.template, len(self.parameters), self.name is not None
 
 
-def parameterisations(text: str) -> Iterator[Parameterised]:
-    """Yield the ways to take parameters out of a text, the one with most parameters first."""
-    literals = _without_literals(text)
+def parameterisations(text: str, *, with_aliases: bool = False) -> Iterator[Parameterised]:
+    """Yield the ways to take parameters out of a text, the one with most parameters first.
+
+    Either all of them have aliases among the parameters, or none has.
+    """
+    parts = _without_literals(text)
+    if with_aliases:
+        parts = _without_aliases(text, parts)
     if (named := _NAME.match(text)) is not None:
         name = named[1]
         start, end = named.span(1)
-        if literals is not None:
-            template = literals.template[:start] + literals.template[end:]  # no literal stands before the name
-            yield Parameterised(template, [*literals.parameters, name], name)
-            yield literals
-        yield Parameterised(text[:start] + text[end:], [name], name)
-    elif literals is not None:
-        yield literals
+        if parts is not None:
+            template = parts.template[:start] + parts.template[end:]  # no other parameter stands before the name
+            yield Parameterised(template, [*parts.parameters, name], name, parts.aliases)
+            yield parts
+        if not with_aliases:
+            yield Parameterised(text[:start] + text[end:], [name], name)
+    elif parts is not None:
+        yield parts
 
 
 def _without_literals(text: str) -> Parameterised | None:
@@ -56,3 +70,24 @@ def _without_literals(text: str) -> Parameterised | None:
     if not together.isascii() or (together and not together.isprintable()):  # line breaks end a literal
         return None
     return Parameterised('""'.join(parts[::2]), literals)
+
+
+def _without_aliases(text: str, literals: Parameterised | None) -> Parameterised | None:
+    """Return the text without its aliases, too; None if it has none, or it is not clear what is one."""
+    if literals is None and ('"' in text or "#" in text):
+        return None
+    template, parameters = (text, []) if literals is None else (literals.template, literals.parameters)
+    numbers: dict[str, int] = {}
+    aliases: list[str] = []
+
+    def number(found: re.Match[str]) -> str:
+        alias = found[1]
+        if alias is None:  # what is in parentheses
+            return found[0]
+        aliases.append(alias)
+        return numbered(numbers.setdefault(alias, len(numbers)))
+
+    template = _ALIAS.sub(number, template)
+    if not aliases or len(numbers) > MOST:
+        return None
+    return Parameterised(template, [*parameters, *aliases], None, tuple(aliases))

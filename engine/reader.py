@@ -6,6 +6,7 @@ from typing import Final
 from graphql import DocumentNode, GraphQLError, GraphQLSchema, parse, validate
 from graphql.validation.rules import overlapping_fields_can_be_merged
 
+from engine.aliases import fixed_names, with_numbers
 from engine.answer import Answer
 from engine.compilation import Compilation
 from engine.compiled_document import CompiledDocument
@@ -84,10 +85,18 @@ class Reader:
         parts, slots = self._parameters(tree, ways)
         if parts is not None and parts.name is not None:
             costs = {None: costs[parts.name]}
+        takes_aliases = parts is not None and parts.aliases
         shared = Compilation(
-            text, tree, self._records, self._serialization_cache, self._fallbacks.of(text), parts, slots
+            text,
+            with_numbers(tree) if takes_aliases else tree,
+            self._records,
+            self._serialization_cache,
+            self._fallbacks.of(text),
+            parts,
+            slots,
         )
-        return Document(text, costs, CompiledDocument(shared), tree, parts)
+        fixed = fixed_names(tree) if takes_aliases else frozenset()
+        return Document(text, costs, CompiledDocument(shared), tree, parts, fixed)
 
     def _parameters(
         self, tree: DocumentNode, ways: Iterable[Parameterised]

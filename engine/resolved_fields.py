@@ -12,10 +12,12 @@ import msgspec
 import orjson
 from graphql import GraphQLNonNull, get_named_type
 
+from engine.aliases import checked, is_numbered
+from engine.codegen import may_be_any_json
 from engine.fallbacks import NotCompiled, Reason
 from engine.lookup import KnownField
 from engine.run import Keys, Run
-from engine.selected import Collect, SelectedField, check_open
+from engine.selected import Collect, SelectedField, open_fields
 from engine.serializer import ResolvedField
 
 
@@ -31,12 +33,14 @@ class FieldOfContext(ResolvedField):
 
     def text(self, outcome: Any, run: Run, keys: Keys) -> bytes:
         """Return its JSON."""
-        return msgspec.json.encode(outcome)
+        return checked(msgspec.json.encode(outcome))
 
 
 @dataclass(frozen=True, slots=True)
 class ExecutedField(ResolvedField):
     """A field that graphql-core executes, on the object that clients would see of the record."""
+
+    may_have_any_keys: bool
 
     def request(self, source: str, record: Any, run: Run, keys: Keys) -> Any:
         """Have it executed."""
@@ -52,7 +56,8 @@ class ExecutedField(ResolvedField):
     def text(self, outcome: Any, run: Run, keys: Keys) -> bytes:
         """Return its JSON."""
         try:
-            return orjson.dumps(outcome)
+            found = orjson.dumps(outcome)
+            return checked(found) if self.may_have_any_keys else found
         except TypeError:  # what orjson does not write, such as an integer beyond 64 bits
             raise NotCompiled(Reason.VALUE) from None
 
@@ -61,5 +66,9 @@ def executed_field(selected: SelectedField, collect: Collect) -> ExecutedField:
     """Return a field that graphql-core executes; raises `NotCompiled`."""
     if isinstance(selected.field.type, GraphQLNonNull):  # without a value it would take more than itself away
         raise NotCompiled(Reason.SELECTION)
-    check_open(get_named_type(selected.field.type), selected.details, collect)
-    return ExecutedField(selected)
+    type_ = get_named_type(selected.field.type)
+    fields = list(open_fields(type_, selected.details, collect))
+    may_have_any_keys = may_be_any_json(type_) or any(may_be_any_json(one) for _, one in fields)
+    if may_have_any_keys and any(is_numbered(key) for key, _ in fields):  # whose key is whose could not be told
+        raise NotCompiled(Reason.SELECTION)
+    return ExecutedField(selected, may_have_any_keys)

@@ -1,6 +1,6 @@
 """What an operation selects, as the compiler hands it on."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from graphql import (
     GraphQLField,
     GraphQLObjectType,
     GraphQLSchema,
+    GraphQLString,
     OperationDefinitionNode,
     get_named_type,
     is_leaf_type,
@@ -82,16 +83,23 @@ def is_plain(field: GraphQLField) -> bool:
     return not field.args and getattr(field.resolve, "_is_default", False)
 
 
-def check_open(type_: Any, details: list[FieldDetails], collect: Collect) -> None:
-    """Raise `NotCompiled` if a field of a selection refuses callers: graphql-core shall not meet one twice."""
+def open_fields(type_: Any, details: list[FieldDetails], collect: Collect) -> Iterator[tuple[str, Any]]:
+    """Yield the keys of a selection and their fields' types, those of the innermost ones, too.
+
+    Raises `NotCompiled` if a field refuses callers: graphql-core shall not meet one twice.
+    """
     if is_leaf_type(type_):
         return
     if not isinstance(type_, GraphQLObjectType):
         raise NotCompiled(Reason.SELECTION)
-    for same in collect(type_, details).values():
+    for key, same in collect(type_, details).items():
         name = same[0].node.name.value
-        if name != "__typename":
-            field = type_.fields.get(name)
-            if field is None or not is_open(field):
-                raise NotCompiled(Reason.SELECTION)
-            check_open(get_named_type(field.type), same, collect)
+        if name == "__typename":
+            yield key, GraphQLString
+            continue
+        field = type_.fields.get(name)
+        if field is None or not is_open(field):
+            raise NotCompiled(Reason.SELECTION)
+        inner = get_named_type(field.type)
+        yield key, inner
+        yield from open_fields(inner, same, collect)

@@ -16,6 +16,7 @@ from graphql import (
     get_named_type,
 )
 
+from engine.aliases import alias_nodes, fixed_names
 from engine.literals import Parameterised
 
 Slot = int | slice
@@ -41,9 +42,15 @@ class Slots:
         Two fields of one name in the answer have to have equal arguments (GraphQL specification, 5.3.2), so that the
         literals of such fields decide whether the document is valid. So do the names of several operations (5.2.1).
         """
-        slots = self._literals(tree) if len(parts.parameters) > (parts.name is not None) else []
+        others = len(parts.aliases) + (parts.name is not None)
+        slots = self._literals(tree) if len(parts.parameters) > others else []
         if slots is None:
             return None
+        if parts.aliases:
+            nodes = alias_nodes(tree)
+            if [node.value for node in nodes] != list(parts.aliases) or not fixed_names(tree).isdisjoint(parts.aliases):
+                return None
+            slots += [node.loc.start for node in nodes if node.loc]
         if parts.name is not None:
             operations = [one for one in tree.definitions if isinstance(one, OperationDefinitionNode)]
             name = operations[0].name

@@ -190,16 +190,20 @@ async def test_refusals_are_remembered_too() -> None:
     assert ENGINE.read("{ nothing }") is first
 
 
+def numbered(number: int) -> str:
+    return f"{{ ...F{number} }} fragment F{number} on Query {{ __typename }}"
+
+
 async def test_the_documents_kept_are_bounded_by_their_size_and_the_least_used_go_first() -> None:
     engine = build_engine(build_schema(), max_document_bytes=1_000_000)
     used = engine.read("{ used: __typename }")
-    first = engine.read("{ number0: __typename }")
+    first = engine.read(numbered(0))
     for number in range(1, 200):
-        engine.read(f"{{ number{number}: __typename }}")
+        engine.read(numbered(number))
         assert engine.read("{ used: __typename }") is used
         assert engine._documents.bytes <= 1_000_000
 
-    assert engine.read("{ number0: __typename }") is not first
+    assert engine.read(numbered(0)) is not first
 
 
 async def test_a_document_larger_than_all_that_is_kept_is_answered_and_not_kept() -> None:

@@ -106,7 +106,7 @@ def test_the_answer_is_the_same_as_if_each_text_were_a_document_of_its_own(seed:
     for _ in range(4):  # read, compiled, used, used
         query = text(chance, seed)
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr("engine.documents.parameterisations", lambda _: ())
+            patched.setattr("engine.documents.parameterisations", lambda _, **__: ())
             patched.setattr("engine.compiled_document.CompiledDocument.operation", lambda *_: None)
             expected = asyncio.run(body(WHOLE, query, seed, access, name=name))
         assert asyncio.run(body(ENGINE, query, seed, access, name=name)) == expected, query
@@ -328,9 +328,10 @@ async def test_many_documents_that_are_compiled_stay_within_the_memory_for_docum
     most = documents.MOST_BYTES // 10
     mine = build_engine(build_schema(), max_document_bytes=most)
     for number in range(30):
-        aliases = " ".join(f'a{number}x{n}: opportunity(id: "x") {{ id }}' for n in range(20))
+        aliases = " ".join(f'a{n}: opportunity(id: "x") {{ id }}' for n in range(20))
+        fragment = f"fragment F{number} on Query {{ __typename }}"
         for _ in range(2):
-            await body(mine, f"{{ {aliases} }}", 1, EVERYTHING)
+            await body(mine, f"{{ {aliases} ...F{number} }} {fragment}", 1, EVERYTHING)
             assert mine._documents.bytes <= most
     assert 1 < len(mine._documents) < 30
 
@@ -344,7 +345,8 @@ async def test_a_document_that_is_cast_out_needs_no_full_garbage_collection() ->
 
     async def ask(number: int) -> None:
         for _ in range(2):
-            await body(mine, f'query Q {{ a{number}: opportunity(id: "x") {{ id stageName }} }}', 1, EVERYTHING)
+            fragment = f"fragment F{number} on Opportunity {{ id stageName }}"
+            await body(mine, f'query Q {{ opportunity(id: "x") {{ ...F{number} }} }} {fragment}', 1, EVERYTHING)
         gc.collect(0)  # what validation and execution leave behind at once; what is cached grows older
 
     await ask(0)

@@ -60,13 +60,18 @@ def compile_all(document: Document) -> None:
                 return
 
 
+@pytest.mark.parametrize("takes_aliases", [False, True])
 @pytest.mark.parametrize("kind", DOCUMENTS)
-def test_a_document_takes_about_as_much_memory_as_it_is_counted_as(kind: str) -> None:
-    """When it has been read, and when it has been compiled as well."""
+def test_a_document_takes_about_as_much_memory_as_it_is_counted_as(kind: str, *, takes_aliases: bool) -> None:
+    """When it has been read, and when it has been compiled as well; also where it is one for any aliases."""
     engine = build_engine(SCHEMA)
-    make, count = DOCUMENTS[kind], 20 if kind == "small" else 4
-    compile_all(read(engine, make(1_000)))  # what the first one of a kind makes for all
-    before = engine._documents.bytes
+    numbers = range(100, 120 if kind == "small" else 104)
+    make: Callable[[int, int], str] = lambda aliases, number: DOCUMENTS[kind](aliases) + " " * number  # noqa: E731
+    compile_all(read(engine, make(1_000, 1_000)))  # what the first one of a kind makes for all
+    if takes_aliases:
+        for number in numbers:
+            read(engine, make(500, number))
+    before, count = engine._documents.bytes, len(numbers)
 
     def judge(state: str) -> None:
         gc.collect()
@@ -77,7 +82,10 @@ def test_a_document_takes_about_as_much_memory_as_it_is_counted_as(kind: str) ->
     gc.collect()
     tracemalloc.start()
     try:
-        documents = [read(engine, make(number)) for number in range(count)]
+        documents = [read(engine, make(number, number)) for number in numbers]
+        assert all(
+            bool(one.parts and one.parts.aliases) is (takes_aliases and "twenty" not in kind) for one in documents
+        )
         judge("read")
         for document in documents:
             compile_all(document)
