@@ -56,7 +56,7 @@ def with_numbers(tree: DocumentNode) -> DocumentNode:
     """Return a document with numbers in the places of its aliases."""
     numbers: dict[str, int] = {}
     nodes = [replace(node, value=numbered(numbers.setdefault(node.value, len(numbers)))) for node in alias_nodes(tree)]
-    return visit(tree, _Numbering({node.loc: node for node in nodes}))  # type: ignore[no-any-return] # a document
+    return visit(tree, _Numbering({node.loc: node for node in nodes}))  # type: ignore[no-any-return] # what is visited is a document, and so is what comes of it
 
 
 class _Numbering(Visitor):

@@ -44,7 +44,7 @@ class Run:
         path = path_of(keys, parent)
         type_ = one.schema.type_map[parent]
         name, told = nodes[0].name.value, (one.schema, one.definitions, None, one.node, self.variables, self.context)
-        return GraphQLResolveInfo(name, nodes, field.type, type_, path, *told, is_awaitable, None, None)  # type: ignore[arg-type] # no helpers
+        return GraphQLResolveInfo(name, nodes, field.type, type_, path, *told, is_awaitable, None, None)  # type: ignore[arg-type] # graphql-core's own helpers: none here
 
     def executed(self, selected: SelectedField, parent: Any, keys: Keys) -> Any:
         """Return a field of an object as graphql-core completes it, or an awaitable of that."""

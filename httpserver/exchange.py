@@ -155,7 +155,7 @@ class Exchange:
         if self._is_gone or self.is_complete or self._body is None:
             return {"type": "http.disconnect"}
         body, more = bytes(self._body), not self._is_whole
-        self._body = b"" if more else None  # type: ignore[assignment] # it was given
+        self._body = b"" if more else None  # type: ignore[assignment] # None: all of it was given on
         return {"type": "http.request", "body": body, "more_body": more}
 
     def _has_news(self) -> bool:
