@@ -110,7 +110,10 @@ async def test_an_export_without_an_order_misses_nothing_that_changes_meanwhile(
         ({"filter": {"status": {"eq": "CANARY"}}}, "`filter.status.eq` must be one of OPEN, WON, LOST."),
         ({"filter": {"CANARY": 1}}, "`filter` must be of type OpportunityFilter, which has and, or, not, source"),
         ({"filter": "CANARY"}, "`filter` must be of type OpportunityFilter"),
-        ({"filter": {"or": [{}, {"value": {"gte": 12.5}}]}}, "`filter.or.1.value.gte` must be of type Decimal."),
+        (
+            {"filter": {"or": [{}, {"value": {"gte": 12.5}}]}},
+            "`filter.or.1.value.gte` must be of type Decimal: text, the number in quotation marks.",
+        ),
         ({"orderBy": [{"field": "CANARY"}]}, "`orderBy.0.field` must be one of SOURCE, STATUS, VALUE"),
         ({"orderBy": {}}, "`orderBy` must be of type OpportunityOrder, which has field, direction, nulls."),
         ({"sources": [1]}, "`sources.0` must be of type String."),

@@ -29,6 +29,7 @@ from schema.deals.export_columns import ExportColumn, Value, chosen, readers
 from schema.deals.selection import Selection, select
 from schema.deals.source_status import SourceStatus, name_of
 from schema.federation import FederatedSchema
+from schema.scalars import WRITTEN
 from schema.sources import MAPPINGS
 from store.pages import PageRequest, chunk
 
@@ -104,7 +105,8 @@ def _expected(type_: Any) -> str:
     if isinstance(type_, GraphQLEnumType):
         return f"one of {', '.join(type_.values)}"
     fields = f", which has {', '.join(type_.fields)}" if isinstance(type_, GraphQLInputObjectType) else ""
-    return f"of type {type_.name}{fields}"
+    written = f": {WRITTEN[type_.name]}" if type_.name in WRITTEN else ""
+    return f"of type {type_.name}{fields}{written}"
 
 
 @dataclass(frozen=True, slots=True)
