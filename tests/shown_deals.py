@@ -47,6 +47,7 @@ def day(*path: str) -> Callable[[Shown], Any]:
     return lambda deal: None if (text := at(*path)(deal)) is None else date.fromisoformat(text)
 
 
+IDS = {"id": at("id")}
 TEXTS = {
     "pipelineName": at("pipelineName"),
     "stageName": at("stageName"),
@@ -74,7 +75,14 @@ MOMENTS = {name: moment(name) for name in ("createdAt", "updatedAt", "dueDate", 
 DAYS = {"estimatedCloseDate": day("estimatedCloseDate")}
 NUMBERS = {"winLikelihood": at("winLikelihood")}
 
+
+def key(deal: Shown) -> str:
+    """Return the last key of every order."""
+    return f"{deal['source'].lower()}:{deal['sourceId']}"
+
+
 ORDERS: dict[str, Callable[[Shown], Any]] = {
+    "ID": key,
     "SOURCE": at("source"),
     "VALUE": lambda deal: None if deal["value"] is None else Decimal(deal["value"]["amount"]),
     "STATUS": lambda deal: None if deal["status"] is None else deal["status"].lower(),
@@ -83,6 +91,7 @@ ORDERS: dict[str, Callable[[Shown], Any]] = {
     "OWNER": TEXTS["owner"],
     "CUSTOMER_NAME": TEXTS["customerName"],
     "CUSTOMER_COMPANY_NAME": TEXTS["customerCompanyName"],
+    "CUSTOMER_EMAIL": TEXTS["customerEmail"],
     "NAME": TEXTS["name"],
     "CREATED_AT": MOMENTS["createdAt"],
     "UPDATED_AT": MOMENTS["updatedAt"],
@@ -96,11 +105,6 @@ ORDERS: dict[str, Callable[[Shown], Any]] = {
 
 def folded(value: Any) -> Any:
     return fold(value) if isinstance(value, str) else value
-
-
-def key(deal: Shown) -> str:
-    """Return the last key of every order."""
-    return f"{deal['source'].lower()}:{deal['sourceId']}"
 
 
 def ordered(deals: Sequence[Shown], order: Sequence[dict[str, str]]) -> list[Shown]:
@@ -134,6 +138,7 @@ def _meets(deal: Shown, name: str, given: Any) -> bool:
     if name == "custom":
         return all(_has_attribute(deal, one) for one in given)
     for table, read_operand in (
+        (IDS, str),
         (TEXTS, folded),
         (KEYWORDS, str),
         (CODES, str.upper),

@@ -46,6 +46,15 @@ class StringFilter:
     is_null: bool | None = comparator(_IS_NULL)
 
 
+@strawberry.input(description="Comparisons of ids. All that are given must hold.")
+class IDFilter:
+    """Of ids, which every deal has."""
+
+    eq: strawberry.ID | None = comparator("Equal to this.")
+    in_: list[strawberry.ID] | None = comparator(_IN, "in")
+    not_in: list[strawberry.ID] | None = comparator("None of these.")
+
+
 @strawberry.input(description="Comparisons of whole numbers. All that are given must hold.")
 class IntFilter:
     """Of whole numbers."""

@@ -20,11 +20,11 @@ Value = str | int | bool | None
 
 @dataclass(frozen=True, slots=True)
 class ExportColumn:
-    """A column. `path`: as in the table of listed fields; `field`: the name of its row there, empty for the `id`."""
+    """A column. `path`: as in the table of listed fields; `field`: the name of its row there."""
 
     name: str
     path: str
-    field: str = ""
+    field: str
 
 
 def _name(path: str) -> str:
@@ -34,11 +34,7 @@ def _name(path: str) -> str:
 
 
 COLUMNS: Final[Mapping[str, ExportColumn]] = {
-    one.name: one
-    for one in (
-        ExportColumn("id", "id"),
-        *(ExportColumn(_name(path), path, field.name) for field in LISTED for path in field.paths),
-    )
+    one.name: one for one in (ExportColumn(_name(path), path, field.name) for field in LISTED for path in field.paths)
 }
 """By name, in the order of the table."""
 

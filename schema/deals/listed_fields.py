@@ -20,13 +20,13 @@ from schema.access import PERSONAL, is_marked
 from schema.chartmogul import ChartMogulForecastCategory
 from schema.opportunity import Opportunity, OpportunitySource, OpportunityStatus
 from schema.sources import MAPPINGS
-from store.paging import SOURCE
-from store.tables import ORDERABLE
+from store.paging import ORDERS
 
 
 class Kind(Enum):
     """How a field is compared."""
 
+    ID = "the graph's own id, as the store has it"
     TEXT = "without case: by the column of folded text"
     KEYWORD = "as it stands"
     CODE = "in capitals"
@@ -58,7 +58,7 @@ class ListedField:
     @property
     def is_ordered(self) -> bool:
         """Whether lists may be ordered by it: there is an index."""
-        return self.column in (*ORDERABLE, SOURCE)
+        return self.column in ORDERS
 
     @property
     def is_personal(self) -> bool:
@@ -81,6 +81,13 @@ def _moment(name: str, path: str, column: str = "", **more: Any) -> ListedField:
 
 
 LISTED: Final = (
+    ListedField(
+        name="id",
+        paths=("id",),
+        column="id",
+        kind=Kind.ID,
+        about="An order by it goes by system, then by the record's id there, as text.",
+    ),
     ListedField(
         name="source",
         paths=("source",),
