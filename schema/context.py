@@ -34,6 +34,8 @@ class Context:
     """The personal fields that were refused to this caller so far."""
     deals: Deals | None = None
     """The deals of the store."""
+    own_deals: Deals | None = None
+    """The same, as this operation reads them."""
     customer_deals: "CustomerDeals | None" = None
     """What the operation asks of customers' deals."""
     record_urls: Mapping[str, str] = field(default_factory=dict)
@@ -70,7 +72,9 @@ class Context:
         if self.deals is None:
             raise StoreOutage
         self.dependence.note(self.deals.database)
-        return self.deals
+        if self.own_deals is None:
+            self.own_deals = self.deals.for_operation()
+        return self.own_deals
 
     def validator(self) -> Validator | None:
         """Return what tells whether the answer would be the same now; None if nothing can."""

@@ -91,8 +91,8 @@ BAD_FILTERS = {
     "The range is reversed: its lower bound must not be above its upper bound.",
     "{wonOn: {relative: {unit: DAY, from: 1, to: 0}}}": "`filter.wonOn`: "
     "The range is reversed: `from` must not be greater than `to`.",
-    '{id: {in: ["1427000501"]}}': "`filter.id`: This is not the id of an opportunity. Pass back an `id` that this graph "
-    "gave out, unchanged.",
+    '{id: {in: ["1427000501"]}}': "`filter.id`: This is not the id of an opportunity. Pass back an `id` that this "
+    "graph gave out, unchanged.",
     '{wonOn: {relative: {unit: DAY, from: 0, to: 0}, timeZone: "Mars"}}': "`filter.wonOn`: "
     "`timeZone` must be an IANA name such as Europe/London.",
     "{stageName: {eq: null}}": "`filter.stageName`: `eq` must not be null: leave it out, or ask with `isNull: true`.",

@@ -1,7 +1,9 @@
 """The deals of the store, as the fields of the graph ask for them. One for the process; made by the server."""
 
+from asyncio import Semaphore
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from time import time
 from typing import Any, Final, Protocol, TypeVar
@@ -30,6 +32,10 @@ T = TypeVar("T")
 _JOINS: Final[dict[str, CustomerJoin | None]] = {source.name: source.customer_join for source in SOURCES}
 MOST_DECODED: Final = 1_000
 """Records of pages that stay in memory, of two kilobytes each."""
+
+READS_AT_ONCE: Final = 2
+"""Reads of one operation that the store has to do at once, as many as it has threads. The others wait here: in its
+queue they would be before those of every operation that comes later."""
 
 
 class StoreOutage(ResolverError):
@@ -118,6 +124,8 @@ class Deals:
     """Sources without credentials here: what the store has of them, from another time or process, is not shown."""
     links: Sequence[Link] = ()
     clock: Callable[[], float] = time
+    turns: Semaphore | None = None
+    """What reads wait for, of an operation of its own."""
     decoded: LRU[tuple[str, bytes, int], ListedRecord] = field(default_factory=lambda: LRU(max_entries=MOST_DECODED))
     """Records of pages, by their ids, hashes, and when they were read."""
 
@@ -125,10 +133,15 @@ class Deals:
         """Return the time."""
         return datetime.fromtimestamp(self.clock(), UTC)
 
+    def for_operation(self) -> "Deals":
+        """Return the same deals for one operation, whose reads take turns with those of others."""
+        return replace(self, turns=Semaphore(READS_AT_ONCE))
+
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Return what `work` gives; raises `StoreOutage`."""
         try:
-            return await self.database.read(work)
+            async with self.turns or nullcontext():
+                return await self.database.read(work)
         except StoreUnavailable:
             raise StoreOutage from None
 
