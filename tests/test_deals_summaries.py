@@ -184,6 +184,8 @@ def test_a_table_of_rates_is_read_with_its_digits(tmp_path: Path) -> None:
         ('{"date": "yesterday", "base": "EUR", "rates": {}}', "no table of rates"),
         ('{"date": "2026-11-02", "base": "EUR", "rates": {"USD": "0"}}', "the rate of USD must be above 0"),
         ('{"date": "2026-11-02", "base": "EUR", "rates": {"USD": "NaN"}}', "the rate of USD must be above 0"),
+        ('{"date": "2026-11-02", "base": "EUR", "rates": {"usd": "1.08"}}', "'usd' must be an ISO 4217 code"),
+        ('{"date": "2026-11-02", "base": "Euro", "rates": {}}', "'Euro' must be an ISO 4217 code"),
         ('{"date": "2026-11-02", "base": "EUR", "rates": {}, "more": 1}', "more"),
     ],
 )

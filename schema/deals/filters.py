@@ -15,6 +15,7 @@ from resolvers.errors import BadUserInput
 from resolvers.global_id import decode
 from schema.access import PERSONAL, READ_CONTACTS, Forbidden
 from schema.deals.comparators import (
+    EQUALITIES,
     DateFilter,
     DateTimeFilter,
     DecimalFilter,
@@ -174,6 +175,8 @@ class _Reading:
             return money(given, make)
         if field.kind in (Kind.MOMENT, Kind.DAY):
             return dates(given, make, self.now, is_day=field.kind is Kind.DAY)
+        if field.known_as is not None:
+            given = given | {name: _each(field.known_as, given[name]) for name in given.keys() & EQUALITIES}
         return plain(given, make, _STORED[field.kind])
 
     def _attribute(self, given: CustomAttributeFilter) -> Iterator[Condition]:
@@ -224,6 +227,10 @@ def check_open(name: str, closed: frozenset[str]) -> None:
 
 def _same(value: Any) -> Any:
     return value
+
+
+def _each(change: Callable[[str], str], given: str | list[str]) -> str | list[str]:
+    return list(map(change, given)) if isinstance(given, list) else change(given)
 
 
 def _stored_id(id_: str) -> str:
