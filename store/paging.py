@@ -17,7 +17,10 @@ SOURCE: Final = "source"
 ID: Final = "id"
 """The last column of every order, and one that a list may be ordered by itself."""
 
-ORDERS: Final = (*ORDERABLE, SOURCE, ID)
+EMAIL: Final = "customer_email_folded"
+"""A further one, whose index has no id: the few deals of an address are sorted."""
+
+ORDERS: Final = (*ORDERABLE, SOURCE, ID, EMAIL)
 """Columns that lists may be ordered by."""
 
 _NAMES: Final = (

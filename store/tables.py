@@ -118,7 +118,6 @@ ORDERABLE: Final = (
     "owner_folded",
     "customer_name_folded",
     "customer_company_folded",
-    "customer_email_folded",
     "name_folded",
     "win_likelihood",
     "close_on",
@@ -163,6 +162,7 @@ for _name in ORDERABLE:
     _behind = [DEALS.c[other] for other in WALKED if _name in USUAL and other != _name]
     Index(f"deals_by_{_name}", DEALS.c[_name], DEALS.c.id, *_behind, **_ALIVE)
 Index("deals_by_source", DEALS.c.source, DEALS.c.account, DEALS.c.source_id)
+Index("deals_by_customer", DEALS.c.customer_email_folded, **_ALIVE)
 Index("deals_by_system_id", DEALS.c.source, DEALS.c.account, DEALS.c.system_id)
 Index("deals_by_customer_id", DEALS.c.source, DEALS.c.account, DEALS.c.customer_source_id)
 # Of SQLite, which reads an index alone if it holds all that is asked, the index's own condition included. PostgreSQL

@@ -268,7 +268,7 @@ def test_a_filter_of_the_orders_column_narrows_the_range(connection: Connection,
 def test_deals_of_one_customer_are_looked_up_whatever_the_order(connection: Connection, plans: list[str]) -> None:
     plan_freely(connection)
     page(connection, PageRequest(Compare("customer_email_folded", Operator.EQ, "a@b"), (OrderKey("updated_at"),), 5))
-    assert all("deals_by_customer_email_folded" in plan for plan in plans)
+    assert all("deals_by_customer" in plan for plan in plans)
 
 
 def test_a_filter_that_few_meet_does_not_walk_along_the_order(connection: Connection, plans: list[str]) -> None:
