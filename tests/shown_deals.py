@@ -13,7 +13,7 @@ SHOWN = """
     ... on NexudusOpportunity {
       name leadSource lossReason dueDate wonOn lostOn systemId opportunityType { name }
       utm { source medium campaign content term }
-      boardColumn { board { business { currency { code } } } }
+      boardColumn { board { business { name currency { code } } } }
     }
     ... on ChartMogulOpportunity {
       estimatedCloseDate forecastCategory winLikelihood rawType currencyCode custom { key value }
@@ -61,6 +61,7 @@ KEYWORDS = {
     "sourceId": at("sourceId"),
     "kind": at("rawType"),
     "customerSourceId": at("customer", "sourceId"),
+    "businessName": at("boardColumn", "board", "business", "name"),
     "opportunityType": at("opportunityType", "name"),
     "systemId": at("systemId"),
     **{f"utm{name.title()}": at("utm", name) for name in ("source", "medium", "campaign", "content", "term")},

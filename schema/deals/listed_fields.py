@@ -149,6 +149,12 @@ LISTED: Final = (
     _moment("created_at", "created_at", dimension="created_month"),
     _moment("updated_at", "updated_at", dimension="updated_month"),
     _text("name", "NexudusOpportunity.name", column="name"),
+    _keyword(
+        "business_name",
+        "NexudusOpportunity.board_column.board.business.name",
+        dimension="business",
+        about="The location whose board the deal is on.",
+    ),
     _keyword("opportunity_type", "NexudusOpportunity.opportunity_type.name", dimension="opportunity_type"),
     ListedField(
         name="lead_source",
