@@ -1,5 +1,6 @@
 """`schema.deals.export_columns`: the columns of a file show what the graph shows at their paths."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -41,13 +42,28 @@ def test_what_cannot_be_read_is_an_empty_cell() -> None:
     assert {read(Broken()) for read in readers("nexudus", list(COLUMNS.values())[5:])} == {None}
 
 
+def test_a_custom_attribute_is_a_column_by_its_key() -> None:
+    values = {"a": "=1+1", "b": 3, "c": True, "d": 0.25, "e": Decimal("1E+2"), "f": [1, {"g": None}]}
+    record = replace(simulated()["chartmogul"][0], custom=values)
+    columns = chosen(",".join(f"custom.{key}" for key in [*values, "none"]), frozenset())
+    found = [read(record) for read in readers("chartmogul", columns)]
+    assert found == ["=1+1", 3, True, "0.25", "100", '[1,{"g":null}]', None]
+    assert {read(simulated()["nexudus"][0]) for read in readers("nexudus", columns)} == {None}
+    with pytest.raises(Forbidden, match=r"`custom\.a`.*contacts:read"):
+        chosen("id,custom.a", closed_fields())
+
+
 def test_columns_come_in_the_order_in_which_they_are_named() -> None:
     found = chosen("value.amount, id", frozenset())
     assert [column.name for column in found] == ["value.amount", "id"]
 
 
 @pytest.mark.parametrize(
-    "names", ["", "id,", "id,id", "ID", "value", "customer", "NexudusOpportunity.name", "x" * 9_000]
+    "names",
+    [
+        *("", "id,", "id,id", "ID", "value", "customer", "NexudusOpportunity.name", "x" * 9_000),
+        *("custom", "custom.", "custom.a,custom.a", f"custom.{'x' * 9_000}"),
+    ],
 )
 def test_what_is_no_column_is_refused_with_all_that_are(names: str) -> None:
     with pytest.raises(BadUserInput, match=r"^`columns` takes these names.*value\.amount.*\.$") as refused:

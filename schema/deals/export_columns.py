@@ -7,11 +7,13 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any, Final
 
+import msgspec
+
 from engine.mapping import ObjectMapping
 from resolvers.errors import BadUserInput
 from schema.access import READ_CONTACTS, Forbidden
 from schema.deals.columns import reader
-from schema.deals.listed_fields import LISTED, in_graph
+from schema.deals.listed_fields import CUSTOM, LISTED, in_graph
 from schema.scalars import SCALARS
 from schema.sources import MAPPINGS
 
@@ -38,6 +40,10 @@ COLUMNS: Final[Mapping[str, ExportColumn]] = {
 }
 """By name, in the order of the table."""
 
+ATTRIBUTE: Final = f"{CUSTOM}."
+"""What names of columns begin with that are a custom attribute's: behind it comes the key."""
+LONGEST_NAME: Final = 200
+
 
 def chosen(names: str | None, closed: frozenset[str]) -> tuple[ExportColumn, ...]:
     """Return the columns that are named, separated by commas; without names all that the caller may see.
@@ -47,17 +53,42 @@ def chosen(names: str | None, closed: frozenset[str]) -> tuple[ExportColumn, ...
     if names is None:
         return tuple([column for column in COLUMNS.values() if column.field not in closed])
     wanted = [name.strip() for name in names.split(",")]
-    if not COLUMNS.keys() >= set(wanted) or len(set(wanted)) < len(wanted):
-        raise BadUserInput(f"`columns` takes these names, each once, separated by commas: {', '.join(COLUMNS)}.")
-    for name in wanted:
-        if COLUMNS[name].field in closed:
-            raise Forbidden(f"The column `{name}` is personal data: the scope {READ_CONTACTS} is missing.")
-    return tuple([COLUMNS[name] for name in wanted])
+    found = [column for name in wanted if (column := COLUMNS.get(name) or _attribute(name)) is not None]
+    if len({column.name for column in found}) < len(wanted):
+        raise BadUserInput(
+            f"`columns` takes these names, each once, separated by commas: {', '.join(COLUMNS)}, and `{ATTRIBUTE}` "
+            "with the key of a custom attribute behind it."
+        )
+    for column in found:
+        if column.field in closed:
+            raise Forbidden(f"The column `{column.name}` is personal data: the scope {READ_CONTACTS} is missing.")
+    return tuple(found)
+
+
+def _attribute(name: str) -> ExportColumn | None:
+    is_one = name.startswith(ATTRIBUTE) and len(ATTRIBUTE) < len(name) <= LONGEST_NAME
+    return ExportColumn(name, name, CUSTOM) if is_one else None
 
 
 def readers(source: str, columns: Sequence[ExportColumn]) -> list[Callable[[Any], Value]]:
     """Return what gives the value of a source's record in each of these columns, as the graph writes it."""
-    return [_reader(MAPPINGS[source], column.path) for column in columns]
+    mapping = MAPPINGS[source]
+    return [
+        _attribute_reader(mapping, column.path.removeprefix(ATTRIBUTE))
+        if column.field == CUSTOM
+        else _reader(mapping, column.path)
+        for column in columns
+    ]
+
+
+def _attribute_reader(mapping: ObjectMapping[Any], key: str) -> Callable[[Any], Value]:
+    attributes = reader(mapping, CUSTOM)
+
+    def read(record: Any) -> Value:
+        value = next((one.value for one in attributes(record) or () if one.key == key), None)
+        return msgspec.json.encode(value).decode() if isinstance(value, list | dict | float) else _written(value)
+
+    return read
 
 
 def _reader(mapping: ObjectMapping[Any], path: str) -> Callable[[Any], Value]:
