@@ -26,7 +26,7 @@ def _utc_text(value: datetime) -> str:
 
 
 def _moment(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
+    moment = datetime.fromisoformat(text.upper())  # `t` and `z` may be small (RFC 3339, 5.6)
     if moment.tzinfo is None:
         raise ValueError("a point in time needs its UTC offset")
     return moment.astimezone(UTC)
