@@ -135,7 +135,7 @@ class Export:
         """
         following: PageRequest | None = PageRequest(self.selection.condition, self.selection.order, ROWS)
         while following is not None:
-            piece, following = await self.selection.deals.read(partial(self._read, encode, following))
+            piece, following = await self.selection.read(partial(self._read, encode, following))
             if piece:
                 yield piece
 

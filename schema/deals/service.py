@@ -2,8 +2,7 @@
 
 from asyncio import Semaphore
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import time
 from typing import Any, Final, Protocol, TypeVar
@@ -46,6 +45,21 @@ class StoreOutage(ResolverError):
 
     def __init__(self) -> None:
         super().__init__("Lists of deals are not available right now; records by id are.")
+
+
+class Turns:
+    """What the reads of one operation wait for, so that those of others come between them."""
+
+    __slots__ = ("_semaphore",)
+
+    def __init__(self) -> None:
+        self._semaphore: Semaphore | None = None  # most operations need none
+
+    def semaphore(self) -> Semaphore:
+        """Return what lets some of them through."""
+        if self._semaphore is None:
+            self._semaphore = Semaphore(READS_AT_ONCE)
+        return self._semaphore
 
 
 class Reader(Protocol):
@@ -124,8 +138,6 @@ class Deals:
     """Sources without credentials here: what the store has of them, from another time or process, is not shown."""
     links: Sequence[Link] = ()
     clock: Callable[[], float] = time
-    turns: Semaphore | None = None
-    """What reads wait for, of an operation of its own."""
     decoded: LRU[tuple[str, bytes, int], ListedRecord] = field(default_factory=lambda: LRU(max_entries=MOST_DECODED))
     """Records of pages, by their ids, hashes, and when they were read."""
 
@@ -133,14 +145,10 @@ class Deals:
         """Return the time."""
         return datetime.fromtimestamp(self.clock(), UTC)
 
-    def for_operation(self) -> "Deals":
-        """Return the same deals for one operation, whose reads take turns with those of others."""
-        return replace(self, turns=Semaphore(READS_AT_ONCE))
-
-    async def read(self, work: Callable[[Connection], T]) -> T:
-        """Return what `work` gives; raises `StoreOutage`."""
+    async def read(self, work: Callable[[Connection], T], turns: "Turns") -> T:
+        """Return what `work` gives, in the operation's turn; raises `StoreOutage`."""
         try:
-            async with self.turns or nullcontext():
+            async with turns.semaphore():
                 return await self.database.read(work)
         except StoreUnavailable:
             raise StoreOutage from None

@@ -67,7 +67,7 @@ async def young_copies(
     try:
         deals = context.lists()
         oldest = microseconds(deals.now() - age)
-        found, states = await deals.read(lambda connection: (find(connection, ids), state(connection)))
+        found, states = await deals.read(lambda connection: (find(connection, ids), state(connection)), context.turns)
     except StoreOutage:
         return {}
     copies = {}
