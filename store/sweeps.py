@@ -60,9 +60,12 @@ class SyncState:
         return max(deal.read_at, (self.as_of or 0) if self.is_complete and not deal.misses else 0)
 
 
+_STATES = select(*(SYNC_STATE.c[one.name] for one in fields(SyncState)))
+
+
 def state(connection: Connection) -> dict[tuple[str, str], SyncState]:
     """Return what is known, by source and account; nothing of those that were never swept."""
-    rows = connection.execute(select(*(SYNC_STATE.c[one.name] for one in fields(SyncState))))
+    rows = connection.execute(_STATES)
     return {(row[0], row[1]): SyncState(*row) for row in rows}
 
 
