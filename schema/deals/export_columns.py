@@ -44,20 +44,26 @@ ATTRIBUTE: Final = f"{CUSTOM}."
 """What names of columns begin with that are a custom attribute's: behind it comes the key."""
 LONGEST_NAME: Final = 200
 
+URL: Final = ExportColumn("url", "url", "")
+"""Of a record in its own system: only for who names it, since an operator has to say what addresses are like."""
+
+UrlOf = Callable[[str, str], str | None]
+"""Gives the address of a record, of its source's name and the id there."""
+
 
 def chosen(names: str | None, closed: frozenset[str]) -> tuple[ExportColumn, ...]:
-    """Return the columns that are named, separated by commas; without names all that the caller may see.
+    """Return the columns that are named, separated by commas; without names those of the table that the caller may see.
 
     `closed` are the listed fields that it may not see; raises `Forbidden` for one of them, and `BadUserInput`.
     """
     if names is None:
         return tuple([column for column in COLUMNS.values() if column.field not in closed])
     wanted = [name.strip() for name in names.split(",")]
-    found = [column for name in wanted if (column := COLUMNS.get(name) or _attribute(name)) is not None]
+    found = [column for name in wanted if (column := COLUMNS.get(name) or _further(name)) is not None]
     if len({column.name for column in found}) < len(wanted):
         raise BadUserInput(
-            f"`columns` takes these names, each once, separated by commas: {', '.join(COLUMNS)}, and `{ATTRIBUTE}` "
-            "with the key of a custom attribute behind it."
+            f"`columns` takes these names, each once, separated by commas: {', '.join(COLUMNS)}, {URL.name}, and "
+            f"`{ATTRIBUTE}` with the key of a custom attribute behind it."
         )
     for column in found:
         if column.field in closed:
@@ -65,20 +71,26 @@ def chosen(names: str | None, closed: frozenset[str]) -> tuple[ExportColumn, ...
     return tuple(found)
 
 
-def _attribute(name: str) -> ExportColumn | None:
+def _further(name: str) -> ExportColumn | None:
+    if name == URL.name:
+        return URL
     is_one = name.startswith(ATTRIBUTE) and len(ATTRIBUTE) < len(name) <= LONGEST_NAME
     return ExportColumn(name, name, CUSTOM) if is_one else None
 
 
-def readers(source: str, columns: Sequence[ExportColumn]) -> list[Callable[[Any], Value]]:
+def readers(source: str, columns: Sequence[ExportColumn], url_of: UrlOf) -> list[Callable[[Any], Value]]:
     """Return what gives the value of a source's record in each of these columns, as the graph writes it."""
     mapping = MAPPINGS[source]
-    return [
-        _attribute_reader(mapping, column.path.removeprefix(ATTRIBUTE))
-        if column.field == CUSTOM
-        else _reader(mapping, column.path)
-        for column in columns
-    ]
+    source_id = _reader(mapping, "source_id")
+
+    def read(column: ExportColumn) -> Callable[[Any], Value]:
+        if column is URL:
+            return lambda record: url_of(source, str(source_id(record)))
+        if column.field == CUSTOM:
+            return _attribute_reader(mapping, column.path.removeprefix(ATTRIBUTE))
+        return _reader(mapping, column.path)
+
+    return list(map(read, columns))
 
 
 def _attribute_reader(mapping: ObjectMapping[Any], key: str) -> Callable[[Any], Value]:

@@ -25,7 +25,7 @@ from strawberry.types.arguments import convert_arguments
 from resolvers.errors import BadUserInput
 from schema.context import Context
 from schema.deals.connections import opportunities
-from schema.deals.export_columns import ExportColumn, Value, chosen, readers
+from schema.deals.export_columns import ExportColumn, UrlOf, Value, chosen, readers
 from schema.deals.selection import Selection, select
 from schema.deals.source_status import SourceStatus, name_of
 from schema.federation import FederatedSchema
@@ -116,6 +116,7 @@ class Export:
     selection: Selection
     columns: tuple[ExportColumn, ...]
     statuses: Sequence[SourceStatus]
+    url_of: UrlOf
 
     @property
     def name(self) -> str:
@@ -142,7 +143,7 @@ class Export:
     def _read(self, encode: Encode, request: PageRequest, connection: Connection) -> tuple[bytes, PageRequest | None]:
         rows, following = chunk(connection, request)
         record_of = self.selection.deals.record
-        reads = {source: readers(source, self.columns) for source in MAPPINGS}
+        reads = {source: readers(source, self.columns, self.url_of) for source in MAPPINGS}
         records = ((row.source, record_of(row)) for row in rows)
         return encode([read(record) for read in reads[source]] for source, record in records), following
 
@@ -155,7 +156,7 @@ async def open_export(arguments: ExportArguments, given: Mapping[str, Any], cont
         # By what never changes: of a list by its last change, deals that change meanwhile would be missed.
         selection = replace(selection, order=())
     columns = chosen(given.get("columns"), context.closed_fields)
-    return Export(selection, columns, await selection.statuses())
+    return Export(selection, columns, await selection.statuses(), context.url_of)
 
 
 def _structured(status: SourceStatus) -> str:
