@@ -12,7 +12,7 @@ from resolvers.fetching.upstream_context import UpstreamContext
 from resolvers.loaders import Loaders
 from resolvers.source import ID_IN_URL, Source
 from schema.access import Access
-from schema.deals.service import Deals, StoreOutage
+from schema.deals.service import Deals, StoreOutage, Turns
 from schema.deals.validity import Dependence, Validator
 from schema.errors import Refused
 from schema.opportunity import Opportunity
@@ -34,6 +34,8 @@ class Context:
     """The personal fields that were refused to this caller so far."""
     deals: Deals | None = None
     """The deals of the store."""
+    turns: Turns = field(default_factory=Turns)
+    """What reads of the store wait for."""
     customer_deals: "CustomerDeals | None" = None
     """What the operation asks of customers' deals."""
     record_urls: Mapping[str, str] = field(default_factory=dict)

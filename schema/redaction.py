@@ -19,6 +19,8 @@ from graphql import (
     print_ast,
 )
 
+from schema.scalars import WRITTEN
+
 _VALUE_TOKEN = re.compile(r"((?:Block)?String|Int|Float) '.*'", re.DOTALL)
 _ANY_TOKEN = re.compile(r"(Name|(?:Block)?String|Int|Float) '.*'", re.DOTALL)
 _ESCAPE_SEQUENCE = re.compile(r"(escape sequence): '.*'", re.DOTALL)
@@ -42,6 +44,7 @@ _UNKNOWN_FIELD_SENT = re.compile(
 _UNKNOWN_VALUE_SENT = re.compile(
     f"Value '[^']*' (does not exist in '\\w+' enum\\.(?:{_SUGGESTION})?)", re.ASCII | re.DOTALL
 )
+_OF_SCALAR = re.compile(r"Expected value of type '(\w+)', (?:found: |but encountered error )", re.ASCII)
 _BEFORE_VALUE = re.compile(r": |[.,] found: |, but encountered | Did you mean ", re.IGNORECASE)
 
 
@@ -97,6 +100,8 @@ def _about_literal(message: str) -> str:
         return f"This value {found[1]}"
     if found := _UNKNOWN_FIELD.fullmatch(message):
         return found[1]
+    if (found := _OF_SCALAR.match(message)) and found[1] in WRITTEN:
+        return f"Expected value of type '{found[1]}': {WRITTEN[found[1]]}."
     suggestion = _SUGGESTED_AT_END.search(message)
     return _BEFORE_VALUE.split(message, maxsplit=1)[0].removesuffix(".") + "." + (suggestion[0] if suggestion else "")
 
@@ -118,14 +123,16 @@ def about_variable(error: GraphQLError, given: Mapping[str, Any]) -> str | None:
     said = f"Variable '${name}' has a value that is not of its type, {type_}"
     found = _WRONG_VARIABLE.fullmatch(error.message)
     place, message = found.groups() if found else (None, "")
-    wrong = _wrong_name(message)
+    wrong = _what_is_right(message)
     return said + (f", at `{place.removeprefix('.')}`" if place else "") + (f": {wrong}" if wrong else ".")
 
 
-def _wrong_name(message: str) -> str | None:
-    """Return what a wrong name in a variable's value could be; the name itself is its sender's."""
+def _what_is_right(message: str) -> str | None:
+    """Return what a wrong name could be, or how a scalar is written; what was sent is its sender's."""
     if found := _UNKNOWN_FIELD_SENT.fullmatch(message):
         return f"'{found[1]}' has no such field.{found[2] or ''}"
     if found := _UNKNOWN_VALUE_SENT.fullmatch(message):
         return f"this value {found[1]}"
+    if (found := _OF_SCALAR.match(message)) and found[1] in WRITTEN:
+        return f"'{found[1]}' is {WRITTEN[found[1]]}."
     return None

@@ -1,8 +1,9 @@
 """The custom scalars. All but `JSON` travel as strings, so that no JavaScript client rounds them."""
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any, NewType
+from typing import Any, Final, NewType
 
 import strawberry
 from strawberry.types.scalar import ScalarDefinition
@@ -25,7 +26,7 @@ def _utc_text(value: datetime) -> str:
 
 
 def _moment(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
+    moment = datetime.fromisoformat(text.upper())  # `t` and `z` may be small (RFC 3339, 5.6)
     if moment.tzinfo is None:
         raise ValueError("a point in time needs its UTC offset")
     return moment.astimezone(UTC)
@@ -42,6 +43,13 @@ def _finite(text: str) -> Decimal:
 def _same(value: Any) -> Any:
     return value
 
+
+WRITTEN: Final[Mapping[str, str]] = {
+    "Date": "text, YYYY-MM-DD",
+    "DateTime": "text, YYYY-MM-DDThh:mm:ss and the UTC offset, Z or +hh:mm",
+    "Decimal": "text, the number in quotation marks",
+}
+"""How callers write a scalar: for refusals, which say what would be right."""
 
 SCALARS: dict[object, ScalarDefinition] = {
     BigInt: strawberry.scalar(name="BigInt", description="An integer of any size, as a string.", serialize=str),

@@ -59,7 +59,7 @@ class Deal:
 
 @dataclass(frozen=True, slots=True)
 class StoredDeal:
-    """A deal as it is stored; `deleted_at` where its source no longer has it."""
+    """A deal as it is stored; `deleted_at` where its source no longer has it, `misses` as in `store/tables.py`."""
 
     id: str
     source: str
@@ -72,6 +72,7 @@ class StoredDeal:
     customer_name: str | None = None
     customer_company: str | None = None
     customer_email: str | None = None
+    misses: int = 0
 
 
 def deal_id(source: str, account: str, source_id: str) -> str:

@@ -14,6 +14,15 @@ Position: TypeAlias = tuple[str | int | None, ...]
 SOURCE: Final = "source"
 """A further column that lists may be ordered by: few values, and the ids begin with them."""
 
+ID: Final = "id"
+"""The last column of every order, and one that a list may be ordered by itself."""
+
+EMAIL: Final = "customer_email_folded"
+"""A further one, whose index has no id: the few deals of an address are sorted."""
+
+ORDERS: Final = (*ORDERABLE, SOURCE, ID, EMAIL)
+"""Columns that lists may be ordered by."""
+
 _NAMES: Final = (
     *("source", "account", "source_id", "body", "hash", "read_at"),
     *("customer_name", "customer_company", "customer_email"),
@@ -87,14 +96,18 @@ class Page:
 def full_order(order: Sequence[OrderKey]) -> tuple[OrderKey, ...]:
     """Return the order with `id` as its last key, in the direction of the key before it, as the indexes have it.
 
-    A source just before the id is left out: ids begin with it, so that theirs is the same order, and has an index.
+    What comes behind an id decides nothing. A source just before the id is left out if both have one direction: ids
+    begin with it, so that theirs is the same order, and has an index.
     """
     for key in order:
-        if key.column not in (*ORDERABLE, SOURCE):
+        if key.column not in ORDERS:
             raise ValueError(f"deals are not ordered by {key.column}")
-    is_descending = bool(order) and order[-1].is_descending
-    before = order[:-1] if order and order[-1].column == SOURCE else order
-    return (*before, OrderKey("id", is_descending))
+    ids = [index for index, key in enumerate(order) if key.column == ID]
+    before = tuple(order[: ids[0]] if ids else order)
+    is_descending = bool(order) and order[ids[0] if ids else -1].is_descending
+    if before and before[-1].column == SOURCE and before[-1].is_descending == is_descending:
+        before = before[:-1]
+    return (*before, OrderKey(ID, is_descending))
 
 
 def turned(order: tuple[OrderKey, ...]) -> tuple[OrderKey, ...]:

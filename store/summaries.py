@@ -33,6 +33,7 @@ class Dimension(Enum):
     LEAD_SOURCE = "lead_source"
     LOSS_REASON = "loss_reason"
     CAMPAIGN = "campaign"
+    BUSINESS = "business"
     OPPORTUNITY_TYPE = "opportunity_type"
     FORECAST_CATEGORY = "forecast_category"
     CLOSE_MONTH = "close_month"
@@ -160,6 +161,7 @@ _GROUPINGS: Final[dict[Dimension, tuple[str, ...]]] = {
     Dimension.LEAD_SOURCE: ("lead_source",),
     Dimension.LOSS_REASON: ("loss_reason",),
     Dimension.CAMPAIGN: ("utm_campaign",),
+    Dimension.BUSINESS: ("business_name",),
     Dimension.OPPORTUNITY_TYPE: ("opportunity_type",),
     Dimension.FORECAST_CATEGORY: ("forecast_category",),
     Dimension.CLOSE_MONTH: ("close_on",),

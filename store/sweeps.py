@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, case, delete, exists, func, select, update
 
-from store.deals import count_alive
+from store.deals import StoredDeal, count_alive
 from store.sequence import insert_into
 from store.tables import ALIVE, CUSTOMERS, DEALS, SWEPT, SYNC_STATE
 
@@ -43,10 +43,29 @@ class SyncState:
     changes_until: int | None
     deletions_until: int | None
 
+    @property
+    def as_of(self) -> int | None:
+        """The moment up to which everything was seen; None before the first complete sweep."""
+        if self.last_sweep_started_at is None:
+            return None
+        return max(self.last_sweep_started_at, self.changes_until or 0)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the store has all deals that the vendor counts, as far as is known."""
+        return self.last_sweep_at is not None and (self.drift is None or self.drift >= 0)
+
+    def confirmed_at(self, deal: StoredDeal) -> int:
+        """Return when a stored deal was last known to be as its source has it: unchanged ones are not written again."""
+        return max(deal.read_at, (self.as_of or 0) if self.is_complete and not deal.misses else 0)
+
+
+_STATES = select(*(SYNC_STATE.c[one.name] for one in fields(SyncState)))
+
 
 def state(connection: Connection) -> dict[tuple[str, str], SyncState]:
     """Return what is known, by source and account; nothing of those that were never swept."""
-    rows = connection.execute(select(*(SYNC_STATE.c[one.name] for one in fields(SyncState))))
+    rows = connection.execute(_STATES)
     return {(row[0], row[1]): SyncState(*row) for row in rows}
 
 

@@ -63,6 +63,7 @@ class DealColumns:
     customer_email_folded: str | None = None
     name: str | None = None
     name_folded: str | None = None
+    business_name: str | None = None
     opportunity_type: str | None = None
     lead_source: int | None = None
     loss_reason: int | None = None
@@ -149,7 +150,7 @@ GROUPED: Final = (
 SUMMED: Final = (
     *(*GROUPED, "value", "owner_folded", "owner_name", "owner_email", "lead_source", "loss_reason", "account"),
     *("utm_campaign", "opportunity_type", "forecast_category", "close_on", "created_at", "updated_at", "won_at"),
-    "lost_at",
+    *("lost_at", "business_name"),
 )
 """What summaries read, and counts, and filters that find few deals: one narrow index in place of all rows."""
 

@@ -6,6 +6,23 @@ from typing import Final
 FOLDED_LENGTH: Final = 300
 """Characters by which text is compared and ordered: an entry of a PostgreSQL index takes no more than 2,700 bytes."""
 
+PLAIN: Final = {
+    "æ": "ae",
+    "œ": "oe",
+    "ø": "o",
+    "ł": "l",
+    "đ": "d",
+    "ð": "d",
+    "þ": "th",
+    "ħ": "h",
+    "ŧ": "t",
+    "\N{LATIN SMALL LETTER DOTLESS I}": "i",
+}
+"""Letters of their own to Unicode, to people others with a stroke, or two: as they are written where a keyboard lacks
+them, in email addresses for example."""
+
+_PLAIN: Final = str.maketrans(PLAIN)
+
 
 def fold(text: str) -> str:
     """Return text for comparing and ordering: NFKC, casefolded. Accents stay: `ö` and `o` are two letters.
@@ -29,6 +46,6 @@ def _fold(text: str) -> str:
 
 
 def searchable(text: str) -> str:
-    """Return text for searching: folded, without accents, every run of white space one space."""
+    """Return text for searching: folded, without accents and strokes, every run of white space one space."""
     letters = unicodedata.normalize("NFKD", _fold(storable(text)))
-    return " ".join("".join(one for one in letters if not unicodedata.combining(one)).split())
+    return " ".join("".join(one for one in letters if not unicodedata.combining(one)).translate(_PLAIN).split())

@@ -17,6 +17,7 @@ from store import sweeps
 from store.deals import Deal, Evidence, StoredDeal, count_alive, deal_id, delete, find, upsert
 from store.errors import StoreUnavailable
 from store.fetched import find_fetched, mark_fetched
+from store.sweeps import SyncState
 from sync.job import SECOND, Parts
 from sync.looks import Looks
 from sync.rows import Read
@@ -96,15 +97,14 @@ class FetchedRecords:
         return found
 
     async def find(self, ids: Sequence[str]) -> Mapping[str, tuple[Record, float]]:
-        """Return the stored copies, each with its age: since it was read, or since a sweep found it unchanged."""
+        """Return the stored copies, each with its age: since it was read, or was known to be unchanged."""
         parts, (source, account) = self._parts, self._parts.account.key
         by_key = {deal_id(source, account, one): one for one in ids}
 
-        def read(connection: Connection) -> tuple[dict[str, StoredDeal], int]:
-            state = sweeps.state(connection).get((source, account))
-            return find(connection, list(by_key)), (state.last_sweep_started_at if state else None) or 0
+        def read(connection: Connection) -> tuple[dict[str, StoredDeal], SyncState | None]:
+            return find(connection, list(by_key)), sweeps.state(connection).get((source, account))
 
-        stored, swept_at = await parts.database.read(read)
+        stored, state = await parts.database.read(read)
         found = {}
         for key, deal in stored.items():
             if deal.deleted_at is None:
@@ -112,7 +112,8 @@ class FetchedRecords:
                     record = decode(source, deal.body)
                 except UpstreamBadResponse:
                     continue
-                found[by_key[key]] = record, max(0.0, (parts.now() - max(deal.read_at, swept_at)) / SECOND)
+                at = state.confirmed_at(deal) if state else deal.read_at
+                found[by_key[key]] = record, max(0.0, (parts.now() - at) / SECOND)
         return found
 
     async def run(self) -> None:

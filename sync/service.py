@@ -24,7 +24,7 @@ from sync.others import Others
 from sync.rows import Rows
 from sync.schedule import Kind, Schedule
 from sync.settings import SyncSettings
-from sync.status import Capability, Status, as_of, status_of, told_of
+from sync.status import Capability, Status, status_of, told_of
 from sync.worker import Worker
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ class Sync:
         keys = {entry.parts.account.key for entry in entries if entry.parts.account.listing is not None}
         while True:
             states = await self._database.read(sweeps.state)
-            if all(key in states and (as_of(states[key]) or 0) >= now for key in keys):
+            if all(key in states and (states[key].as_of or 0) >= now for key in keys):
                 return
             await asyncio.sleep(LOOK_SECONDS)
 

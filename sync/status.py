@@ -8,7 +8,6 @@ from sqlalchemy import Connection
 
 from store import sweeps
 from store.deals import count_alive
-from store.sweeps import SyncState
 from sync.job import SECOND
 from sync.run import Problem
 from sync.schedule import Kind
@@ -95,18 +94,6 @@ def told_of(body: bytes | None) -> Told | None:
     return told if is_known else None
 
 
-def as_of(state: SyncState) -> int | None:
-    """Return the moment up to which everything was seen; None before the first complete sweep."""
-    if state.last_sweep_started_at is None:
-        return None
-    return max(state.last_sweep_started_at, state.changes_until or 0)
-
-
-def is_complete(state: SyncState) -> bool:
-    """Whether the store has all deals that the vendor counts, as far as is known."""
-    return state.last_sweep_at is not None and (state.drift is None or state.drift >= 0)
-
-
 def status_of(
     connection: Connection,
     key: tuple[str, str],
@@ -136,9 +123,9 @@ def status_of(
     elif state.last_sweep_at is None and state.sweep is not None:
         shown = State.FILLING
     else:
-        shown = State.CURRENT if is_complete(state) and Kind.SWEEP not in problems else State.INCOMPLETE
+        shown = State.CURRENT if state.is_complete and Kind.SWEEP not in problems else State.INCOMPLETE
     seconds = min((s for kind in Kind if worker and (s := worker.schedule.due_seconds(kind)) is not None), default=None)
-    moment = as_of(state) if state else None
+    moment = state.as_of if state else None
     return Status(
         source=source,
         account=account,
@@ -147,7 +134,7 @@ def status_of(
         rows=rows,
         as_of=moment,
         age_seconds=None if moment is None else max(0, now - moment) / SECOND,
-        is_complete=state is not None and is_complete(state),
+        is_complete=state is not None and state.is_complete,
         last_sweep_at=state.last_sweep_at if state else None,
         next_run_at=told.next_run_at if told else None if seconds is None else now + int(seconds * SECOND),
         drift=state.drift if state else None,

@@ -13,6 +13,7 @@ from tests.shown_deals import (
     CODES,
     DAYS,
     ENUMS,
+    IDS,
     KEYWORDS,
     MOMENTS,
     NUMBERS,
@@ -110,7 +111,7 @@ def several(of: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 @st.composite
 def comparisons(draw: st.DrawFn, lists: Lists) -> dict[str, Any]:
     """Return a filter of one field with one comparison or two."""
-    table = draw(st.sampled_from([TEXTS, KEYWORDS, CODES, ENUMS, MOMENTS, DAYS, NUMBERS]))
+    table = draw(st.sampled_from([TEXTS, KEYWORDS, CODES, ENUMS, MOMENTS, DAYS, NUMBERS, IDS]))
     name = draw(st.sampled_from(sorted(table)))
     known = values(lists.deals, table, name)  # type: ignore[arg-type] # tables of functions
     value = st.sampled_from(known)
@@ -126,7 +127,7 @@ def comparisons(draw: st.DrawFn, lists: Lists) -> dict[str, Any]:
     if table in (MOMENTS, DAYS, NUMBERS):
         operator = draw(st.sampled_from(["lt", "lte", "gt", "gte"]))
         operators[operator] = value
-    if name == "source":
+    if name in ("source", "id"):
         del operators["isNull"]
     chosen = draw(st.lists(st.sampled_from(sorted(operators)), min_size=1, max_size=2, unique=True))
     return {name: {operator: draw(operators[operator]) for operator in chosen}}

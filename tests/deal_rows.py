@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, insert
 
 from store.conditions import And, Compare, CompareAttribute, Condition, Not, Operator, Or, Search
-from store.paging import SOURCE, OrderKey, full_order
+from store.paging import ID, SOURCE, OrderKey, full_order
 from store.tables import DEAL_ATTRIBUTES, DEALS, ORDERABLE
 from store.text import searchable
 
@@ -123,7 +123,10 @@ conditions: st.SearchStrategy[Condition] = st.recursive(
 
 orders: st.SearchStrategy[tuple[OrderKey, ...]] = st.lists(
     st.builds(
-        OrderKey, st.sampled_from([*(one for one in COLUMNS if one in ORDERABLE), SOURCE]), st.booleans(), st.booleans()
+        OrderKey,
+        st.sampled_from([*(one for one in COLUMNS if one in ORDERABLE), SOURCE, ID]),
+        st.booleans(),
+        st.booleans(),
     ),
     max_size=3,
     unique_by=lambda key: key.column,

@@ -13,7 +13,7 @@ SHOWN = """
     ... on NexudusOpportunity {
       name leadSource lossReason dueDate wonOn lostOn systemId opportunityType { name }
       utm { source medium campaign content term }
-      boardColumn { board { business { currency { code } } } }
+      boardColumn { board { business { name currency { code } } } }
     }
     ... on ChartMogulOpportunity {
       estimatedCloseDate forecastCategory winLikelihood rawType currencyCode custom { key value }
@@ -47,6 +47,7 @@ def day(*path: str) -> Callable[[Shown], Any]:
     return lambda deal: None if (text := at(*path)(deal)) is None else date.fromisoformat(text)
 
 
+IDS = {"id": at("id")}
 TEXTS = {
     "pipelineName": at("pipelineName"),
     "stageName": at("stageName"),
@@ -60,6 +61,7 @@ KEYWORDS = {
     "sourceId": at("sourceId"),
     "kind": at("rawType"),
     "customerSourceId": at("customer", "sourceId"),
+    "businessName": at("boardColumn", "board", "business", "name"),
     "opportunityType": at("opportunityType", "name"),
     "systemId": at("systemId"),
     **{f"utm{name.title()}": at("utm", name) for name in ("source", "medium", "campaign", "content", "term")},
@@ -74,7 +76,14 @@ MOMENTS = {name: moment(name) for name in ("createdAt", "updatedAt", "dueDate", 
 DAYS = {"estimatedCloseDate": day("estimatedCloseDate")}
 NUMBERS = {"winLikelihood": at("winLikelihood")}
 
+
+def key(deal: Shown) -> str:
+    """Return the last key of every order."""
+    return f"{deal['source'].lower()}:{deal['sourceId']}"
+
+
 ORDERS: dict[str, Callable[[Shown], Any]] = {
+    "ID": key,
     "SOURCE": at("source"),
     "VALUE": lambda deal: None if deal["value"] is None else Decimal(deal["value"]["amount"]),
     "STATUS": lambda deal: None if deal["status"] is None else deal["status"].lower(),
@@ -83,6 +92,7 @@ ORDERS: dict[str, Callable[[Shown], Any]] = {
     "OWNER": TEXTS["owner"],
     "CUSTOMER_NAME": TEXTS["customerName"],
     "CUSTOMER_COMPANY_NAME": TEXTS["customerCompanyName"],
+    "CUSTOMER_EMAIL": TEXTS["customerEmail"],
     "NAME": TEXTS["name"],
     "CREATED_AT": MOMENTS["createdAt"],
     "UPDATED_AT": MOMENTS["updatedAt"],
@@ -96,11 +106,6 @@ ORDERS: dict[str, Callable[[Shown], Any]] = {
 
 def folded(value: Any) -> Any:
     return fold(value) if isinstance(value, str) else value
-
-
-def key(deal: Shown) -> str:
-    """Return the last key of every order."""
-    return f"{deal['source'].lower()}:{deal['sourceId']}"
 
 
 def ordered(deals: Sequence[Shown], order: Sequence[dict[str, str]]) -> list[Shown]:
@@ -134,6 +139,7 @@ def _meets(deal: Shown, name: str, given: Any) -> bool:
     if name == "custom":
         return all(_has_attribute(deal, one) for one in given)
     for table, read_operand in (
+        (IDS, str),
         (TEXTS, folded),
         (KEYWORDS, str),
         (CODES, str.upper),

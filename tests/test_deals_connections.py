@@ -91,6 +91,10 @@ BAD_FILTERS = {
     "The range is reversed: its lower bound must not be above its upper bound.",
     "{wonOn: {relative: {unit: DAY, from: 1, to: 0}}}": "`filter.wonOn`: "
     "The range is reversed: `from` must not be greater than `to`.",
+    '{value: {currency: "\u20ac", gte: "2"}}': "`filter.value`: `currency` must be an ISO 4217 code: "
+    "three letters, such as EUR.",
+    '{id: {in: ["1427000501"]}}': "`filter.id`: This is not the id of an opportunity. Pass back an `id` that this "
+    "graph gave out, unchanged.",
     '{wonOn: {relative: {unit: DAY, from: 0, to: 0}, timeZone: "Mars"}}': "`filter.wonOn`: "
     "`timeZone` must be an IANA name such as Europe/London.",
     "{stageName: {eq: null}}": "`filter.stageName`: `eq` must not be null: leave it out, or ask with `isNull: true`.",
@@ -406,6 +410,7 @@ async def test_an_answer_without_the_store_is_kept_as_long_as_its_records() -> N
         'filter: {custom: [{key: "seats", isNull: true}]}',
         "orderBy: [{field: OWNER}]",
         "orderBy: [{field: STATUS}, {field: CUSTOMER_NAME}]",
+        "orderBy: [{field: CUSTOMER_EMAIL}]",
     ],
 )
 async def test_who_may_not_see_personal_data_may_not_list_by_it(arguments: str) -> None:

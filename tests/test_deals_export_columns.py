@@ -1,5 +1,6 @@
 """`schema.deals.export_columns`: the columns of a file show what the graph shows at their paths."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -15,6 +16,10 @@ from tests.shown_deals import SHOWN, at
 PERSONAL = {"owner.email", "owner.name", "customer.name", "customer.email", "name"}
 
 
+def no_url(_source: str, _source_id: str) -> None:
+    """Stand for a server whose operator has not said what addresses are like."""
+
+
 async def test_every_cell_is_what_the_graph_shows() -> None:
     records = {source: some[:60] for source, some in simulated().items()}
     records["nexudus"][0] = replace(records["nexudus"][0], system_id="crm-7")  # which the simulator leaves empty
@@ -24,7 +29,7 @@ async def test_every_cell_is_what_the_graph_shows() -> None:
     shown = {(node["source"].lower(), node["sourceId"]): node for node in nodes}
     seen: set[str] = set()
     for source, some in records.items():
-        reads = readers(source, list(COLUMNS.values()))
+        reads = readers(source, list(COLUMNS.values()), no_url)
         for record in some:
             node = shown[source, source_id(record)]
             row = dict(zip(COLUMNS, [read(record) for read in reads], strict=True))
@@ -38,7 +43,25 @@ def test_what_cannot_be_read_is_an_empty_cell() -> None:
         def __getattr__(self, _: str) -> Any:
             raise ValueError
 
-    assert {read(Broken()) for read in readers("nexudus", list(COLUMNS.values())[5:])} == {None}
+    assert {read(Broken()) for read in readers("nexudus", list(COLUMNS.values())[5:], no_url)} == {None}
+
+
+def test_a_custom_attribute_is_a_column_by_its_key() -> None:
+    values = {"a": "=1+1", "b": 3, "c": True, "d": 0.25, "e": Decimal("1E+2"), "f": [1, {"g": None}]}
+    record = replace(simulated()["chartmogul"][0], custom=values)
+    columns = chosen(",".join(f"custom.{key}" for key in [*values, "none"]), frozenset())
+    found = [read(record) for read in readers("chartmogul", columns, no_url)]
+    assert found == ["=1+1", 3, True, "0.25", "100", '[1,{"g":null}]', None]
+    assert {read(simulated()["nexudus"][0]) for read in readers("nexudus", columns, no_url)} == {None}
+    with pytest.raises(Forbidden, match=r"`custom\.a`.*contacts:read"):
+        chosen("id,custom.a", closed_fields())
+
+
+def test_the_address_of_a_record_is_a_column_for_who_names_it() -> None:
+    columns = chosen("url", closed_fields())
+    (read,) = readers("nexudus", columns, lambda source, source_id: f"https://crm.example/{source}/{source_id}")
+    assert read(simulated()["nexudus"][0]) == "https://crm.example/nexudus/1427000501"
+    assert [read(simulated()["nexudus"][0]) for read in readers("nexudus", columns, no_url)] == [None]
 
 
 def test_columns_come_in_the_order_in_which_they_are_named() -> None:
@@ -47,7 +70,11 @@ def test_columns_come_in_the_order_in_which_they_are_named() -> None:
 
 
 @pytest.mark.parametrize(
-    "names", ["", "id,", "id,id", "ID", "value", "customer", "NexudusOpportunity.name", "x" * 9_000]
+    "names",
+    [
+        *("", "id,", "id,id", "ID", "value", "customer", "NexudusOpportunity.name", "x" * 9_000),
+        *("custom", "custom.", "custom.a,custom.a", f"custom.{'x' * 9_000}"),
+    ],
 )
 def test_what_is_no_column_is_refused_with_all_that_are(names: str) -> None:
     with pytest.raises(BadUserInput, match=r"^`columns` takes these names.*value\.amount.*\.$") as refused:

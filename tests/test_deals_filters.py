@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests import list_checks
 from tests.deal_filters import Lists, keys
 from tests.fuzzing import EXAMPLES, bounded
-from tests.shown_deals import CODES, DAYS, ENUMS, KEYWORDS, MOMENTS, NUMBERS, ORDERS, TEXTS, ordered
+from tests.shown_deals import CODES, DAYS, ENUMS, IDS, KEYWORDS, MOMENTS, NUMBERS, ORDERS, TEXTS, ordered
 
 LISTS: list[Lists] = []
 
@@ -51,7 +51,7 @@ def test_the_measure_knows_every_field_that_lists_have() -> None:
 
     from schema.deals.listed_fields import LISTED
 
-    measured = {*TEXTS, *KEYWORDS, *CODES, *ENUMS, *MOMENTS, *DAYS, *NUMBERS, "value"}
+    measured = {*IDS, *TEXTS, *KEYWORDS, *CODES, *ENUMS, *MOMENTS, *DAYS, *NUMBERS, "value"}
     assert {to_camel_case(field.name) for field in LISTED} == measured
     assert {field.name.upper() for field in LISTED if field.is_ordered} == set(ORDERS)
 

@@ -9,9 +9,11 @@ from enum import Enum
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 
 from schema.deals.source_status import SourceCapability, SourceState
 from store.deals import Evidence, delete
+from store.sweeps import begin_sweep, continue_sweep, finish_sweep, note_misses
 from tests.deal_lists import ALL, NOTHING, NOW, DealGraph, Sync, deal, open_deals, simulated, status
 from tests.harness import open_graph
 
@@ -140,6 +142,38 @@ async def test_the_source_is_asked_where_the_copy_will_not_do() -> None:
         assert await asks_the_source(graph), "a list may have left fields out"
     async with open_deals() as graph:
         assert await asks_the_source(graph), "there is no copy"
+
+
+async def test_a_copy_that_a_sweep_found_unchanged_is_as_young_as_the_sweep() -> None:
+    copy = deal("nexudus", NEXUDUS[0], NOW - 9_000)
+
+    async def sweep(graph: DealGraph, seconds_ago: int, *seen: str, total: int = 1) -> None:
+        def work(connection: Connection) -> None:
+            number = begin_sweep(connection, "nexudus", at=int((NOW - seconds_ago) * 1e6))
+            continue_sweep(connection, "nexudus", sweep=number, seen=seen, position=None, total=total)
+            note_misses(connection, "nexudus", sweep=number)
+            finish_sweep(connection, "nexudus", sweep=number, at=int(NOW * 1e6))
+
+        await graph.database.write(work)
+
+    async with open_deals(copy) as graph:
+        assert await asks_the_source(graph)
+        await sweep(graph, 50, copy.source_id)
+        shown = {"sourceId": copy.source_id, "asOf": "2026-02-25T06:12:30Z"}
+        assert await graph.data(BY_ID, f=freshness(60)) == {"opportunity": shown}
+        assert await asks_the_source(graph, 49)
+        await sweep(graph, 40, copy.source_id, total=2)
+        assert await asks_the_source(graph), "there are deals that the store does not have"
+        await sweep(graph, 30)
+        assert await asks_the_source(graph), "the sweep did not see it"
+
+
+@pytest.mark.parametrize(("on_stale", "longest"), [("WARN", {}), ("WAIT", 60.0), ("ERROR", 60.0)])
+async def test_only_a_warning_lets_an_older_copy_stand_in_for_a_source_that_fails(on_stale: str, longest: Any) -> None:
+    async with open_deals() as graph:
+        await graph.ask(BY_ID, f=freshness(60, on_stale))
+        assert graph.context is not None
+        assert graph.context.operation.longest_ages == (longest and {("nexudus", "1427000501"): longest})
 
 
 async def test_a_bad_id_beside_an_age_is_refused_in_its_place() -> None:

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from strawberry.utils.str_converters import to_camel_case
 
 from schema.deals import summaries
 from schema.deals.exchange_rates import BadRates, ExchangeRates, read_rates
-from schema.deals.listed_fields import LISTED
+from schema.deals.listed_fields import LISTED, Kind
 from store.summaries import Dimension
 from store.tables import DealColumns
 from tests.deal_lists import ALL, WITHOUT_CONTACTS, deal, deals_of, open_deals, simulated, status
@@ -73,17 +74,21 @@ async def test_a_connection_sums_up_all_its_pages() -> None:
 
 async def test_a_key_is_what_a_filter_takes() -> None:
     async with open_deals(*deals_of({s: records[::8] for s, records in simulated().items()})) as graph:
-        query = "{ opportunitySummary(groupBy: [%s]) { rows { keys { value } count } } }"
-        for dimension, field in (
-            ("LEAD_SOURCE", "leadSource"),
-            ("SOURCE", "source"),
-            ("FORECAST_CATEGORY", "forecastCategory"),
-        ):
-            rows = (await graph.data(query % dimension))["opportunitySummary"]["rows"]
-            value = next(row["keys"][0]["value"] for row in rows if row["keys"][0]["value"] is not None)
-            total = sum(row["count"] for row in rows if row["keys"][0]["value"] == value)
-            listed = await graph.data(f"{{ opportunities(filter: {{{field}: {{eq: {value}}}}}) {{ totalCount }} }}")
-            assert listed["opportunities"]["totalCount"] == total
+        summary = (
+            "query($by: SummaryDimension!) { opportunitySummary(groupBy: [$by]) { rows { keys { value } count } } }"
+        )
+        count = "query($filter: OpportunityFilter) { opportunities(first: 1, filter: $filter) { totalCount } }"
+        for field in LISTED:
+            if not field.dimension or field.kind in (Kind.MOMENT, Kind.DAY):  # whose keys are months
+                continue
+            totals: Counter[str | None] = Counter()
+            for row in (await graph.data(summary, by=field.dimension.upper()))["opportunitySummary"]["rows"]:
+                totals[row["keys"][0]["value"]] += row["count"]
+            assert totals
+            for value, total in totals.items():
+                given = {"isNull": True} if value is None else {"eq": value}
+                found = await graph.data(count, filter={to_camel_case(field.name): given})
+                assert found["opportunities"]["totalCount"] == total, (field.name, value)
 
 
 def test_every_dimension_of_the_store_is_one_of_the_graph() -> None:
@@ -184,6 +189,8 @@ def test_a_table_of_rates_is_read_with_its_digits(tmp_path: Path) -> None:
         ('{"date": "yesterday", "base": "EUR", "rates": {}}', "no table of rates"),
         ('{"date": "2026-11-02", "base": "EUR", "rates": {"USD": "0"}}', "the rate of USD must be above 0"),
         ('{"date": "2026-11-02", "base": "EUR", "rates": {"USD": "NaN"}}', "the rate of USD must be above 0"),
+        ('{"date": "2026-11-02", "base": "EUR", "rates": {"usd": "1.08"}}', "'usd' must be an ISO 4217 code"),
+        ('{"date": "2026-11-02", "base": "Euro", "rates": {}}', "'Euro' must be an ISO 4217 code"),
         ('{"date": "2026-11-02", "base": "EUR", "rates": {}, "more": 1}', "more"),
     ],
 )

@@ -77,6 +77,19 @@ async def test_an_age_counts_from_the_last_sweep_that_found_it_unchanged() -> No
         assert operation.stale[0].age_seconds < 300
 
 
+async def test_who_accepts_no_copy_so_old_gets_the_error_of_the_source() -> None:
+    async with open_world(sources=("chartmogul",)) as world:
+        await asyncio.sleep(30)
+        world.simulator.chartmogul.faults.add(faults.status(503), times=None)
+        id_ = next(iter(world.simulator.chartmogul.records))
+        for longest, is_accepted in ((20, False), (60, True)):
+            operation = UpstreamContext(5.0)
+            operation.longest_ages["chartmogul", id_] = longest
+            (outcome,) = await world.schedulers["chartmogul"].fetch_many([id_], operation)
+            assert (getattr(outcome, "code", None) is None) is is_accepted
+            assert bool(operation.stale) is is_accepted
+
+
 async def test_who_wants_it_fresh_gets_the_error_and_so_does_who_asks_for_what_is_not_stored() -> None:
     async with open_world(sources=("chartmogul",)) as world:
         await asyncio.sleep(30)

@@ -35,6 +35,19 @@ async def test_an_owner_is_the_same_person_in_both_systems() -> None:
 
 
 @pytest.mark.usefixtures("known")
+@pytest.mark.parametrize("called", ["Testy McAdminface", "testy mcadminface", "testy.seller@example.com"])
+async def test_deals_of_a_person_are_found_by_all_that_the_person_is_called(called: str) -> None:
+    query = """query($called: String!) {
+      eq: opportunities(filter: {owner: {eq: $called}}) { totalCount }
+      in: opportunities(filter: {owner: {in: ["nobody", $called]}}) { totalCount }
+      not: opportunities(filter: {owner: {notIn: [$called]}}) { totalCount }
+    }"""
+    async with open_deals(deal("nexudus", NEXUDUS), deal("chartmogul", CHARTMOGUL)) as graph:
+        data = await graph.data(query, called=called)
+        assert {name: found["totalCount"] for name, found in data.items()} == {"eq": 2, "in": 2, "not": 0}
+
+
+@pytest.mark.usefixtures("known")
 def test_nobody_is_guessed() -> None:
     other = msgspec.structs.replace(NEXUDUS, responsible_full_name="Testy")
     assert columns("nexudus", other)[0].owner_email is None

@@ -62,7 +62,8 @@ READABLE = {
     "Did you mean the enum value 'OPEN'?",
     '{ deal(status: "OPEN") { __typename } }': "Enum 'Status' cannot represent non-enum value. "
     "Did you mean the enum value 'OPEN'?",
-    '{ deal(day: "tomorrow: 5") { __typename } }': "Expected value of type 'Date'.",
+    '{ deal(day: "tomorrow: 5") { __typename } }': "Expected value of type 'Date': text, YYYY-MM-DD.",
+    "{ deal(range: {from: 2026}) { __typename } }": "Expected value of type 'Date': text, YYYY-MM-DD.",
     "{ deal(range: 5) { __typename } }": "Expected value of type 'Range' to be an object.",
     "{ deal(range: {any: [1]}) { __typename } }": "Expected value of type 'Range' to include required field 'from'.",
     '{ deal(range: {from: "2026-01-01", till: 5}) { __typename } }': "Expected value of type 'Range' not to include "
@@ -178,9 +179,11 @@ def test_no_value_of_a_variable_is_repeated(type_: str, value: Any) -> None:
         ("Range", {"from": "2026-01-01", "any": [1, SECRET]}, ", at `any[1]`."),
         ("Status", f"'. Did you mean '{SECRET}'?", "."),
         ("ID", [1], "."),
+        ("Date", SECRET, ": 'Date' is text, YYYY-MM-DD."),
+        ("Range", {"from": 5}, ", at `from`: 'Date' is text, YYYY-MM-DD."),
     ],
 )
-def test_a_wrong_name_in_a_variable_is_told_with_its_place_and_what_it_could_be(
+def test_a_wrong_value_in_a_variable_is_told_with_its_place_and_what_it_could_be(
     type_: str, value: Any, said: str
 ) -> None:
     definitions: Any = parse(f"query($v: {type_}) {{ __typename }}").definitions[0]

@@ -100,3 +100,8 @@ def test_only_a_point_in_time_with_its_offset_is_taken_for_one(text: str) -> Non
     with pytest.raises((ValueError, OverflowError)):
         taken(datetime, text)
     assert taken(datetime, "2026-01-01T02:00:00+02:00") == datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("text", ["2026-01-05t08:00:00z", "2026-01-05T10:00:00+02:00", "2026-01-05T08:00:00.000Z"])
+def test_a_point_in_time_is_taken_as_rfc_3339_writes_it(text: str) -> None:
+    assert taken(datetime, text) == datetime(2026, 1, 5, 8, tzinfo=UTC)

@@ -55,6 +55,22 @@ async def test_a_source_that_fails_is_answered_for_from_memory_and_the_answer_sa
         assert 0.05 < stale["ageSeconds"] < 2
 
 
+@pytest.mark.parametrize(("on_stale", "is_answered"), [("WARN", True), ("WAIT", False), ("ERROR", False)])
+async def test_who_insists_on_an_age_is_not_answered_from_memory_with_what_is_older(
+    on_stale: str, is_answered: bool
+) -> None:
+    query = "query($f: FreshnessInput) { nexudusOpportunity(sourceId: 1427000501, freshness: $f) { status } }"
+    async with open_graph(**ONLY_STALE) as graph:
+        await ask(graph)
+        await asyncio.sleep(0.06)
+        graph.simulator.nexudus.faults.add(FAULTS["500"], times=None)
+        answer = await graph.ask(query, {"f": {"maxAgeSeconds": 0, "onStale": on_stale}})
+        assert (answer["data"]["nexudusOpportunity"] is not None) is is_answered
+        assert ("errors" not in answer) is is_answered
+        answer = await graph.ask(query, {"f": {"maxAgeSeconds": 60, "onStale": on_stale}})
+        assert answer["data"]["nexudusOpportunity"] is not None, "it is no older than that"
+
+
 @pytest.mark.parametrize(("fault", "code"), [("401", "UPSTREAM_UNAUTHORIZED"), ("403", "UPSTREAM_FORBIDDEN")])
 async def test_a_source_that_does_not_let_us_read_is_not_answered_for_from_memory(fault: str, code: str) -> None:
     async with open_graph(**ONLY_STALE) as graph:

@@ -2,7 +2,7 @@
 
 `store.migrations.upgrade` decides, alembic runs `store.migrations.env` and the steps in `store.migrations.versions`;
 `store.migrations.versions.version_1` is the first, `store.migrations.versions.version_2` what processes share,
-`store.migrations.versions.version_3` wider indexes.
+`store.migrations.versions.version_3` wider indexes, `store.migrations.versions.version_4` plain letters in searches.
 """
 
 import asyncio
@@ -11,14 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, create_engine, insert, inspect, text
+from sqlalchemy import Connection, Engine, create_engine, insert, inspect, select, text
 
 from store import sqlite
 from store.database import StoreUnavailable, open_database
 from store.migrations import upgrade as upgrading
 from store.migrations.upgrade import VERSION, VERSION_TABLE, UnknownSchemaError, migrate, upgrade
-from store.tables import METADATA
+from store.tables import DEALS, METADATA
+from store.text import searchable
 from tests import postgres
+from tests.deal_rows import deal, put
 
 VERSIONS = Path(upgrading.__file__).parent / "versions"
 
@@ -114,6 +116,25 @@ def test_a_store_of_an_earlier_version_is_migrated(empty: Engine, monkeypatch: p
     with empty.begin() as connection:
         upgrade(connection)
         assert migrated == [connection]
+
+
+def test_step_4_makes_what_is_stored_the_same_as_what_is_searched_for_now(empty: Engine) -> None:
+    with_version(empty, "3")
+    with empty.begin() as connection:
+        METADATA.create_all(connection)
+        if connection.dialect.name == "sqlite":
+            connection.execute(text("DROP INDEX deals_summed"))
+            connection.execute(text("CREATE INDEX deals_summed ON deals (status)"))
+        connection.execute(text("ALTER TABLE deals DROP COLUMN business_name"))
+        written = {1: ("łodz travel", "soren ørsted"), 2: ("media", None)}
+        for number, (public, personal) in written.items():
+            row = deal(number, search_public=public, search_personal=personal)
+            del row["business_name"]
+            put(connection, [row])
+        upgrade(connection)
+        columns = DEALS.c.search_public, DEALS.c.search_personal
+        found = [tuple(row) for row in connection.execute(select(*columns).order_by(DEALS.c.id))]
+        assert found == [(searchable("Łódź Travel"), searchable("Søren Ørsted")), ("media", None)]
 
 
 def test_a_step_that_fails_leaves_the_store_as_it_was(empty: Engine) -> None:

@@ -17,6 +17,7 @@ from store import walks as store_walks
 from store.conditions import And, Compare, Condition, Not, Operator, Or, Search
 from store.near import NEAR, find_near, near_page
 from store.pages import FEW, OrderKey, Page, PageRequest, PageRow, Position, chunk, count, export, page
+from store.paging import full_order
 from store.tables import DEALS, ORDERABLE
 from tests.deal_rows import Deal, conditions, deal, deals, listed, orders, put
 from tests.fuzzing import beside_databases
@@ -174,6 +175,17 @@ def test_a_position_of_another_order_is_refused(connection: Connection) -> None:
 def test_an_order_that_no_index_has_is_refused(connection: Connection) -> None:
     with pytest.raises(ValueError, match="not ordered by body"):
         page(connection, PageRequest(None, (OrderKey("body"),), 1))
+
+
+def test_an_order_ends_with_the_id_and_begins_with_what_the_index_of_ids_has(connection: Connection) -> None:
+    source, up, down = OrderKey("source", is_descending=True), OrderKey("id"), OrderKey("id", is_descending=True)
+    assert full_order((up, OrderKey("value"))) == (up,), "no two deals have the same id"
+    assert full_order((OrderKey("value"), down)) == (OrderKey("value"), down)
+    assert full_order((source, down)) == full_order((source,)) == (down,)
+    assert full_order((source, up)) == (source, up)
+    put(connection, [deal(1), deal(2), deal(3, id="chartmogul:3", source="chartmogul")])
+    found = page(connection, PageRequest(None, (source, up), 5)).rows
+    assert ids(found) == ["nexudus:1", "nexudus:2", "chartmogul:3"]
 
 
 @pytest.mark.parametrize("number", [FEW, FEW + 1])

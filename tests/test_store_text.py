@@ -21,6 +21,14 @@ def test_what_is_searched_has_no_accents_and_one_space_between_words() -> None:
     assert searchable("  Café\tÜnï \n Straße ") == "cafe uni strasse"
 
 
+def test_letters_with_a_stroke_are_searched_as_they_are_written_without_one() -> None:
+    assert (
+        searchable("Łódź Ørsted Đorđe Ægir Œuvre Þór Diyarbak\u0131r")
+        == "lodz orsted dorde aegir oeuvre thor diyarbakir"
+    )
+    assert fold("Łódź") != fold("Lodz")
+
+
 def test_folded_text_fits_into_an_index_of_postgresql() -> None:
     assert fold("A" * 400) == "a" * 300
     assert len((fold("\N{MATHEMATICAL BOLD CAPITAL A}\N{GRINNING FACE}" * 400) * 2).encode()) < 2_700

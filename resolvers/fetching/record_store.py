@@ -66,7 +66,8 @@ async def instead_of_failures(
 ) -> list[Outcome]:
     """Return the outcomes, with stored copies in place of errors, each noted in `operation.stale`.
 
-    Errors of the types `final` stay. Those of a store are nobody's business here: the source's stand.
+    Errors of the types `final` stay, and those in whose place the operation accepts no copy so old. A store's errors
+    are nobody's business here: the source's stand.
     """
     failed = [
         source_id
@@ -78,8 +79,9 @@ async def instead_of_failures(
     for source_id, outcome in zip(ids, outcomes, strict=True):
         if source_id in found and isinstance(outcome, UpstreamError):
             record, age_seconds = found[source_id]
-            operation.stale.append(Stale(source, source_id, age_seconds, outcome.code))
-            replaced.append(record)
-        else:
-            replaced.append(outcome)
+            if operation.accepts(source, source_id, age_seconds):
+                operation.stale.append(Stale(source, source_id, age_seconds, outcome.code))
+                replaced.append(record)
+                continue
+        replaced.append(outcome)
     return replaced

@@ -214,7 +214,7 @@ class Scheduler:
                 failure = UpstreamTimeout(self.source, detail="the operation's deadline passed")
         if not (operation.wants_fresh or isinstance(failure, NO_STALE_ANSWER)):
             stale = self._cache.stale(key_request.source_id)
-            if stale is not None:
+            if stale is not None and operation.accepts(self.source, key_request.source_id, stale[1]):
                 operation.stale.append(Stale(self.source, key_request.source_id, stale[1], failure.code))
                 return stale[0]
         return failure

@@ -77,6 +77,13 @@ class UpstreamContext:
         self.span = span
         self.usages: dict[str, Usage] = {}
         self.stale: list[Stale] = []
+        self.longest_ages: dict[tuple[str, str], float] = {}
+        """By source and id, for records that must not be older in seconds, though their source fails."""
+
+    def accepts(self, source: str, source_id: str, age_seconds: float) -> bool:
+        """Return whether a record of this age may stand in for one that its source does not give."""
+        longest = self.longest_ages.get((source, source_id))
+        return longest is None or age_seconds <= longest
 
     def usage(self, source: str) -> Usage:
         """Return the operation's usage of a source."""

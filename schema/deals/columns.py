@@ -24,7 +24,7 @@ Attributes = Mapping[str, str | Decimal | bool]
 
 Read = Callable[[Any], Any]
 
-_KEYS: Final = ("source", "source_id")
+_KEYS: Final = ("id", "source", "source_id")
 """Columns of every deal, which are no part of `DealColumns`."""
 
 

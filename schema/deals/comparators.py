@@ -1,5 +1,6 @@
 """What a field can be compared with, type by type, and the conditions that this makes for the store."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import fields
 from datetime import date, datetime, time
@@ -19,6 +20,8 @@ Make = Callable[[Operator, Any], Condition]
 """Makes the comparison of one column, or of one custom attribute."""
 
 NEVER: Final = Or(())
+
+_CURRENCY: Final = re.compile("[A-Za-z]{3}")
 
 LONGEST_TEXT: Final = 1_000
 """Characters of a text to compare with; SQLite takes no pattern of more than 50,000 bytes."""
@@ -44,6 +47,15 @@ class StringFilter:
     contains: str | None = comparator("This is a part of it.")
     starts_with: str | None = comparator("It starts with this.")
     is_null: bool | None = comparator(_IS_NULL)
+
+
+@strawberry.input(description="Comparisons of ids. All that are given must hold.")
+class IDFilter:
+    """Of ids, which every deal has."""
+
+    eq: strawberry.ID | None = comparator("Equal to this.")
+    in_: list[strawberry.ID] | None = comparator(_IN, "in")
+    not_in: list[strawberry.ID] | None = comparator("None of these.")
 
 
 @strawberry.input(description="Comparisons of whole numbers. All that are given must hold.")
@@ -131,6 +143,8 @@ def enum_filter(enum: type[Enum], name: str) -> Any:
     return strawberry.input(type(name, (), namespace), description=description)
 
 
+EQUALITIES: Final = frozenset({"eq", "in_", "not_in"})
+
 _OPERATORS: Final = {
     "eq": Operator.EQ,
     "in_": Operator.IN,
@@ -191,6 +205,8 @@ def money(given: dict[str, Any], make: Make) -> Iterator[Condition]:
     if amounts and "currency" not in given:
         raise BadUserInput('Give the amount\'s `currency` too, for example {currency: "EUR", gte: "1000"}.')
     if "currency" in given:
+        if not _CURRENCY.fullmatch(given["currency"]):
+            raise BadUserInput("`currency` must be an ISO 4217 code: three letters, such as EUR.")
         yield Compare("currency", Operator.EQ, code(given["currency"]))
         yield Not(has_none)
     yield from numbers(amounts, make)

@@ -131,7 +131,7 @@ class OpportunityConnection(OpportunityPage):
     async def total_count(self) -> int | None:
         """Return the number."""
         condition = self.selection.condition
-        return await self.selection.deals.read(lambda connection: count(connection, condition))
+        return await self.selection.read(lambda connection: count(connection, condition))
 
     @strawberry.field(description="Totals of the whole list, all its pages.")
     async def summary(self, info: Info, group_by: Dimensions) -> OpportunitySummary | None:
@@ -235,7 +235,7 @@ async def find_page(
     near = near_page(request)
     found = None if near is None else near.page(await selection.deals.fetch(near.query, near.values))
     if found is None:
-        found = await selection.deals.read(lambda connection: far_page(connection, request))
+        found = await selection.read(lambda connection: far_page(connection, request))
     return OpportunityConnection(selection=selection, page=found)
 
 

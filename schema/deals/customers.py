@@ -24,7 +24,7 @@ from schema.deals.connections import OpportunityPage, page_size, position
 from schema.deals.cursors import list_hash
 from schema.deals.listed_fields import CUSTOM
 from schema.deals.selection import select
-from schema.deals.service import Deals
+from schema.deals.service import Deals, Turns
 from schema.opportunity import DEALS_OF_CUSTOMER, OpportunityCustomer
 from store.customer_deals import CustomerKey, Link, counts_of, linked, pages_of
 from store.pages import PageRequest
@@ -53,8 +53,8 @@ class _Question:
 class CustomerDeals:
     """What one operation asks of customers' deals: each question once, and all of a kind by one statement."""
 
-    def __init__(self, deals: Deals) -> None:
-        self._deals = deals
+    def __init__(self, deals: Deals, turns: Turns) -> None:
+        self._deals, self._turns = deals, turns
         self._loader: DataLoader[_Question, Any] = DataLoader(self._answers, loop=asyncio.get_running_loop())
 
     async def ask(
@@ -76,7 +76,7 @@ class CustomerDeals:
                 for one, answer in zip(same, same[0].answer(connection, [each.customer for each in same]), strict=True)
             }
 
-        found = await self._deals.read(read)
+        found = await self._deals.read(read, self._turns)
         return [found[one] for one in questions]
 
 
@@ -128,7 +128,7 @@ async def matches_of(context: Context, customer: OpportunityCustomer) -> list[Cu
 
 def _asked(context: Context) -> CustomerDeals:
     if context.customer_deals is None:
-        context.customer_deals = CustomerDeals(context.lists())
+        context.customer_deals = CustomerDeals(context.lists(), context.turns)
     return context.customer_deals
 
 

@@ -5,6 +5,7 @@
 A rate says how much of a currency one unit of the base is worth.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -14,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 _PRECISE = Context(prec=60, rounding=ROUND_HALF_EVEN)
+_CODE = re.compile("[A-Z]{3}")
 _MILLIONTH = Decimal("0.000001")
 
 
@@ -54,4 +56,7 @@ def read_rates(path: Path) -> ExchangeRates:
         raise BadRates(f"the file is no table of rates: {error}") from None
     if bad := [code for code, rate in found.rates.items() if not rate.is_finite() or rate <= 0]:
         raise BadRates(f"the rate of {bad[0]} must be above 0")
-    return ExchangeRates(found.date, {**found.rates, found.base: Decimal(1)})
+    rates = {**found.rates, found.base: Decimal(1)}
+    if bad := [code for code in rates if not _CODE.fullmatch(code)]:
+        raise BadRates(f"{bad[0][:20]!r} must be an ISO 4217 code, such as USD")
+    return ExchangeRates(found.date, rates)

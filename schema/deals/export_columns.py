@@ -7,11 +7,13 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any, Final
 
+import msgspec
+
 from engine.mapping import ObjectMapping
 from resolvers.errors import BadUserInput
 from schema.access import READ_CONTACTS, Forbidden
 from schema.deals.columns import reader
-from schema.deals.listed_fields import LISTED, in_graph
+from schema.deals.listed_fields import CUSTOM, LISTED, in_graph
 from schema.scalars import SCALARS
 from schema.sources import MAPPINGS
 
@@ -20,11 +22,11 @@ Value = str | int | bool | None
 
 @dataclass(frozen=True, slots=True)
 class ExportColumn:
-    """A column. `path`: as in the table of listed fields; `field`: the name of its row there, empty for the `id`."""
+    """A column. `path`: as in the table of listed fields; `field`: the name of its row there."""
 
     name: str
     path: str
-    field: str = ""
+    field: str
 
 
 def _name(path: str) -> str:
@@ -34,34 +36,71 @@ def _name(path: str) -> str:
 
 
 COLUMNS: Final[Mapping[str, ExportColumn]] = {
-    one.name: one
-    for one in (
-        ExportColumn("id", "id"),
-        *(ExportColumn(_name(path), path, field.name) for field in LISTED for path in field.paths),
-    )
+    one.name: one for one in (ExportColumn(_name(path), path, field.name) for field in LISTED for path in field.paths)
 }
 """By name, in the order of the table."""
 
+ATTRIBUTE: Final = f"{CUSTOM}."
+"""What names of columns begin with that are a custom attribute's: behind it comes the key."""
+LONGEST_NAME: Final = 200
+
+URL: Final = ExportColumn("url", "url", "")
+"""Of a record in its own system: only for who names it, since an operator has to say what addresses are like."""
+
+UrlOf = Callable[[str, str], str | None]
+"""Gives the address of a record, of its source's name and the id there."""
+
 
 def chosen(names: str | None, closed: frozenset[str]) -> tuple[ExportColumn, ...]:
-    """Return the columns that are named, separated by commas; without names all that the caller may see.
+    """Return the columns that are named, separated by commas; without names those of the table that the caller may see.
 
     `closed` are the listed fields that it may not see; raises `Forbidden` for one of them, and `BadUserInput`.
     """
     if names is None:
         return tuple([column for column in COLUMNS.values() if column.field not in closed])
     wanted = [name.strip() for name in names.split(",")]
-    if not COLUMNS.keys() >= set(wanted) or len(set(wanted)) < len(wanted):
-        raise BadUserInput(f"`columns` takes these names, each once, separated by commas: {', '.join(COLUMNS)}.")
-    for name in wanted:
-        if COLUMNS[name].field in closed:
-            raise Forbidden(f"The column `{name}` is personal data: the scope {READ_CONTACTS} is missing.")
-    return tuple([COLUMNS[name] for name in wanted])
+    found = [column for name in wanted if (column := COLUMNS.get(name) or _further(name)) is not None]
+    if len({column.name for column in found}) < len(wanted):
+        raise BadUserInput(
+            f"`columns` takes these names, each once, separated by commas: {', '.join(COLUMNS)}, {URL.name}, and "
+            f"`{ATTRIBUTE}` with the key of a custom attribute behind it."
+        )
+    for column in found:
+        if column.field in closed:
+            raise Forbidden(f"The column `{column.name}` is personal data: the scope {READ_CONTACTS} is missing.")
+    return tuple(found)
 
 
-def readers(source: str, columns: Sequence[ExportColumn]) -> list[Callable[[Any], Value]]:
+def _further(name: str) -> ExportColumn | None:
+    if name == URL.name:
+        return URL
+    is_one = name.startswith(ATTRIBUTE) and len(ATTRIBUTE) < len(name) <= LONGEST_NAME
+    return ExportColumn(name, name, CUSTOM) if is_one else None
+
+
+def readers(source: str, columns: Sequence[ExportColumn], url_of: UrlOf) -> list[Callable[[Any], Value]]:
     """Return what gives the value of a source's record in each of these columns, as the graph writes it."""
-    return [_reader(MAPPINGS[source], column.path) for column in columns]
+    mapping = MAPPINGS[source]
+    source_id = _reader(mapping, "source_id")
+
+    def read(column: ExportColumn) -> Callable[[Any], Value]:
+        if column is URL:
+            return lambda record: url_of(source, str(source_id(record)))
+        if column.field == CUSTOM:
+            return _attribute_reader(mapping, column.path.removeprefix(ATTRIBUTE))
+        return _reader(mapping, column.path)
+
+    return list(map(read, columns))
+
+
+def _attribute_reader(mapping: ObjectMapping[Any], key: str) -> Callable[[Any], Value]:
+    attributes = reader(mapping, CUSTOM)
+
+    def read(record: Any) -> Value:
+        value = next((one.value for one in attributes(record) or () if one.key == key), None)
+        return msgspec.json.encode(value).decode() if isinstance(value, list | dict | float) else _written(value)
+
+    return read
 
 
 def _reader(mapping: ObjectMapping[Any], path: str) -> Callable[[Any], Value]:

@@ -25,10 +25,11 @@ from strawberry.types.arguments import convert_arguments
 from resolvers.errors import BadUserInput
 from schema.context import Context
 from schema.deals.connections import opportunities
-from schema.deals.export_columns import ExportColumn, Value, chosen, readers
+from schema.deals.export_columns import ExportColumn, UrlOf, Value, chosen, readers
 from schema.deals.selection import Selection, select
 from schema.deals.source_status import SourceStatus, name_of
 from schema.federation import FederatedSchema
+from schema.scalars import WRITTEN
 from schema.sources import MAPPINGS
 from store.pages import PageRequest, chunk
 
@@ -104,7 +105,8 @@ def _expected(type_: Any) -> str:
     if isinstance(type_, GraphQLEnumType):
         return f"one of {', '.join(type_.values)}"
     fields = f", which has {', '.join(type_.fields)}" if isinstance(type_, GraphQLInputObjectType) else ""
-    return f"of type {type_.name}{fields}"
+    written = f": {WRITTEN[type_.name]}" if type_.name in WRITTEN else ""
+    return f"of type {type_.name}{fields}{written}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,7 @@ class Export:
     selection: Selection
     columns: tuple[ExportColumn, ...]
     statuses: Sequence[SourceStatus]
+    url_of: UrlOf
 
     @property
     def name(self) -> str:
@@ -133,14 +136,14 @@ class Export:
         """
         following: PageRequest | None = PageRequest(self.selection.condition, self.selection.order, ROWS)
         while following is not None:
-            piece, following = await self.selection.deals.read(partial(self._read, encode, following))
+            piece, following = await self.selection.read(partial(self._read, encode, following))
             if piece:
                 yield piece
 
     def _read(self, encode: Encode, request: PageRequest, connection: Connection) -> tuple[bytes, PageRequest | None]:
         rows, following = chunk(connection, request)
         record_of = self.selection.deals.record
-        reads = {source: readers(source, self.columns) for source in MAPPINGS}
+        reads = {source: readers(source, self.columns, self.url_of) for source in MAPPINGS}
         records = ((row.source, record_of(row)) for row in rows)
         return encode([read(record) for read in reads[source]] for source, record in records), following
 
@@ -153,7 +156,7 @@ async def open_export(arguments: ExportArguments, given: Mapping[str, Any], cont
         # By what never changes: of a list by its last change, deals that change meanwhile would be missed.
         selection = replace(selection, order=())
     columns = chosen(given.get("columns"), context.closed_fields)
-    return Export(selection, columns, await selection.statuses())
+    return Export(selection, columns, await selection.statuses(), context.url_of)
 
 
 def _structured(status: SourceStatus) -> str:

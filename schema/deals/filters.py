@@ -12,11 +12,14 @@ from strawberry.federation.schema_directives import Tag
 from strawberry.utils.str_converters import to_camel_case
 
 from resolvers.errors import BadUserInput
+from resolvers.global_id import decode
 from schema.access import PERSONAL, READ_CONTACTS, Forbidden
 from schema.deals.comparators import (
+    EQUALITIES,
     DateFilter,
     DateTimeFilter,
     DecimalFilter,
+    IDFilter,
     IntFilter,
     MoneyFilter,
     StringFilter,
@@ -31,6 +34,7 @@ from schema.deals.comparators import (
 from schema.deals.listed_fields import CUSTOM, LISTED, Kind, ListedField, description, marks
 from schema.deals.values import code
 from store.conditions import And, Compare, CompareAttribute, Condition, Not, Operator, Or
+from store.deals import deal_id
 from store.text import fold
 
 MOST_CONDITIONS: Final = 20
@@ -40,6 +44,7 @@ MOST_FILTERS: Final = 100
 """Filters within one another, also those without any comparison."""
 
 TYPES: Final[dict[Kind, Any]] = {
+    Kind.ID: IDFilter,
     Kind.TEXT: StringFilter,
     Kind.KEYWORD: StringFilter,
     Kind.CODE: StringFilter,
@@ -170,6 +175,8 @@ class _Reading:
             return money(given, make)
         if field.kind in (Kind.MOMENT, Kind.DAY):
             return dates(given, make, self.now, is_day=field.kind is Kind.DAY)
+        if field.known_as is not None:
+            given = given | {name: _each(field.known_as, given[name]) for name in given.keys() & EQUALITIES}
         return plain(given, make, _STORED[field.kind])
 
     def _attribute(self, given: CustomAttributeFilter) -> Iterator[Condition]:
@@ -222,7 +229,17 @@ def _same(value: Any) -> Any:
     return value
 
 
+def _each(change: Callable[[str], str], given: str | list[str]) -> str | list[str]:
+    return list(map(change, given)) if isinstance(given, list) else change(given)
+
+
+def _stored_id(id_: str) -> str:
+    source, source_id = decode(id_)
+    return deal_id(source.name, "", source_id)
+
+
 _STORED: Final[dict[Kind, Callable[[Any], Any]]] = {
+    Kind.ID: _stored_id,
     Kind.TEXT: fold,
     Kind.KEYWORD: _same,
     Kind.CODE: code,

@@ -4,7 +4,7 @@ A row names the field of the graph that it shows, by its path in Python's names.
 sees, and who may not see a field may not filter, order or group by it either: its mark of personal data is the row's.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache
@@ -19,14 +19,15 @@ from resolvers.nexudus.record import LeadSource, LossReason
 from schema.access import PERSONAL, is_marked
 from schema.chartmogul import ChartMogulForecastCategory
 from schema.opportunity import Opportunity, OpportunitySource, OpportunityStatus
+from schema.people import PEOPLE
 from schema.sources import MAPPINGS
-from store.paging import SOURCE
-from store.tables import ORDERABLE
+from store.paging import ORDERS
 
 
 class Kind(Enum):
     """How a field is compared."""
 
+    ID = "the graph's own id, as the store has it"
     TEXT = "without case: by the column of folded text"
     KEYWORD = "as it stands"
     CODE = "in capitals"
@@ -43,7 +44,7 @@ class ListedField:
 
     A path begins with the name of a type where only that type has the field. `written`: the columns in which the text
     of each path stands as it is, for a field that is compared by a folded column. `dimension`: its name where totals
-    may be grouped by it.
+    may be grouped by it. `known_as`: what the field has for a text that stands for the same, of those that equal it.
     """
 
     name: str
@@ -54,11 +55,12 @@ class ListedField:
     enum: type[Enum] | None = None
     dimension: str | None = None
     about: str = ""
+    known_as: Callable[[str], str] | None = None
 
     @property
     def is_ordered(self) -> bool:
         """Whether lists may be ordered by it: there is an index."""
-        return self.column in (*ORDERABLE, SOURCE)
+        return self.column in ORDERS
 
     @property
     def is_personal(self) -> bool:
@@ -81,6 +83,13 @@ def _moment(name: str, path: str, column: str = "", **more: Any) -> ListedField:
 
 
 LISTED: Final = (
+    ListedField(
+        name="id",
+        paths=("id",),
+        column="id",
+        kind=Kind.ID,
+        about="An order by it goes by system, then by the record's id there, as text.",
+    ),
     ListedField(
         name="source",
         paths=("source",),
@@ -130,7 +139,8 @@ LISTED: Final = (
         column="owner",
         written=("owner_email", "owner_name"),
         dimension="owner",
-        about="The owner's email address, else the name.",
+        about="The owner's email address, else the name; equal to it is whatever the operator's list calls the person.",
+        known_as=lambda called: PEOPLE.address(called, called),
     ),
     _keyword("customer_source_id", "customer.source_id"),
     _text("customer_name", "customer.name", column="customer_name"),
@@ -139,6 +149,12 @@ LISTED: Final = (
     _moment("created_at", "created_at", dimension="created_month"),
     _moment("updated_at", "updated_at", dimension="updated_month"),
     _text("name", "NexudusOpportunity.name", column="name"),
+    _keyword(
+        "business_name",
+        "NexudusOpportunity.board_column.board.business.name",
+        dimension="business",
+        about="The location whose board the deal is on.",
+    ),
     _keyword("opportunity_type", "NexudusOpportunity.opportunity_type.name", dimension="opportunity_type"),
     ListedField(
         name="lead_source",

@@ -32,7 +32,7 @@ class Pipeline:
 async def pipelines(info: Info) -> list[Pipeline] | None:
     """Return all pipelines."""
     deals = info.context.lists()
-    found = await deals.read(stored_pipelines)
+    found = await deals.read(stored_pipelines, info.context.turns)
     return [
         Pipeline(
             name=one.name,

@@ -1,9 +1,11 @@
 """What a list is asked for, checked and put into the store's terms: one way for pages, totals and exports."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import Connection
 
 from resolvers.errors import BadUserInput
 from schema.context import Context
@@ -12,12 +14,14 @@ from schema.deals.filters import conditions
 from schema.deals.freshness import FreshnessInput, check_freshness
 from schema.deals.listed_fields import LISTED, Kind
 from schema.deals.orders import OpportunityOrder, order_keys
-from schema.deals.service import Deals, of_sources
+from schema.deals.service import Deals, Turns, of_sources
 from schema.deals.source_status import SourceStatus
 from schema.deals.validity import Dependence
 from store.conditions import And, Compare, Condition, Operator, Search
 from store.pages import OrderKey
 from store.text import searchable
+
+T = TypeVar("T")
 
 LONGEST_SEARCH: Final = 200
 MOST_WORDS: Final = 10
@@ -36,6 +40,11 @@ class Selection:
     sources: Sequence[str] | None
     hash: str
     dependence: Dependence
+    turns: Turns
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """Return what `work` gives of the store, in the operation's turn; raises `StoreOutage`."""
+        return await self.deals.read(work, self.turns)
 
     async def statuses(self) -> list[SourceStatus]:
         """Return how current the list's sources are; raises `StoreOutage`."""
@@ -72,7 +81,7 @@ async def select(
         context.dependence.on_time = True
         await check_freshness(deals, freshness, sources, context.operation.deadline)
     hash_ = list_hash(filter, order_by or None, search, sources)
-    return Selection(deals, And(found) if found else None, order, sources, hash_, context.dependence)
+    return Selection(deals, And(found) if found else None, order, sources, hash_, context.dependence, context.turns)
 
 
 def _search(text: str | None, closed: frozenset[str]) -> Condition | None:

@@ -1,5 +1,6 @@
 """The deals of the store, as the fields of the graph ask for them. One for the process; made by the server."""
 
+from asyncio import Semaphore
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -31,6 +32,10 @@ _JOINS: Final[dict[str, CustomerJoin | None]] = {source.name: source.customer_jo
 MOST_DECODED: Final = 1_000
 """Records of pages that stay in memory, of two kilobytes each."""
 
+READS_AT_ONCE: Final = 2
+"""Reads of one operation that the store has to do at once, as many as it has threads. The others wait here: in its
+queue they would be before those of every operation that comes later."""
+
 
 class StoreOutage(ResolverError):
     """The store cannot be read. Records by id need no store."""
@@ -40,6 +45,21 @@ class StoreOutage(ResolverError):
 
     def __init__(self) -> None:
         super().__init__("Lists of deals are not available right now; records by id are.")
+
+
+class Turns:
+    """What the reads of one operation wait for, so that those of others come between them."""
+
+    __slots__ = ("_semaphore",)
+
+    def __init__(self) -> None:
+        self._semaphore: Semaphore | None = None  # most operations need none
+
+    def semaphore(self) -> Semaphore:
+        """Return what lets some of them through."""
+        if self._semaphore is None:
+            self._semaphore = Semaphore(READS_AT_ONCE)
+        return self._semaphore
 
 
 class Reader(Protocol):
@@ -125,10 +145,11 @@ class Deals:
         """Return the time."""
         return datetime.fromtimestamp(self.clock(), UTC)
 
-    async def read(self, work: Callable[[Connection], T]) -> T:
-        """Return what `work` gives; raises `StoreOutage`."""
+    async def read(self, work: Callable[[Connection], T], turns: "Turns") -> T:
+        """Return what `work` gives, in the operation's turn; raises `StoreOutage`."""
         try:
-            return await self.database.read(work)
+            async with turns.semaphore():
+                return await self.database.read(work)
         except StoreUnavailable:
             raise StoreOutage from None
 

@@ -9,11 +9,12 @@ from engine.lookup import ListedRecord, Lookup
 from resolvers.errors import BadUserInput
 from resolvers.source import Source
 from schema.context import Context
-from schema.deals.freshness import FreshnessInput, max_age
+from schema.deals.freshness import FreshnessInput, OnStale, max_age
 from schema.deals.service import StoreOutage, shown
-from schema.deals.values import microseconds
+from schema.deals.values import microseconds, moment_of
 from schema.opportunity import Opportunity
 from store.deals import deal_id, find
+from store.sweeps import state
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,9 @@ async def young_copies(
 ) -> Mapping[tuple[str, str], ListedRecord]:
     """Return the records which the store has, whole and young enough, by the source's name and the id.
 
-    All others are asked of their sources, whatever `onStale` says: what comes from there is as fresh as can be.
+    A copy is as old as what is known of it: one that a sweep found unchanged is as young as the sweep. All others are
+    asked of their sources, whatever `onStale` says: what comes from there is as fresh as can be. Where one fails, only
+    who is content with a warning gets a copy that is older.
     """
     context.dependence.on_time = True
     if lookup.check is not None:
@@ -58,15 +61,20 @@ async def young_copies(
     for value in values:
         with suppress(BadUserInput):  # which the lookup raises again, at its place
             source, source_id = lookup.key(value)
+            if freshness.on_stale is not OnStale.WARN:
+                context.operation.longest_ages[source.name, source_id] = age.total_seconds()
             ids.append(deal_id(source.name, "", source_id))
     try:
         deals = context.lists()
         oldest = microseconds(deals.now() - age)
-        found = await deals.read(lambda connection: find(connection, ids))
+        found, states = await deals.read(lambda connection: (find(connection, ids), state(connection)), context.turns)
     except StoreOutage:
         return {}
-    return {
-        (one.source, one.source_id): deals.copied(one)
-        for one in found.values()
-        if one.is_whole and one.deleted_at is None and one.read_at >= oldest and one.source not in deals.unconfigured
-    }
+    copies = {}
+    for one in found.values():
+        if one.is_whole and one.deleted_at is None and one.source not in deals.unconfigured:
+            known = states.get((one.source, one.account))
+            confirmed_at = known.confirmed_at(one) if known else one.read_at
+            if confirmed_at >= oldest:
+                copies[one.source, one.source_id] = deals.copied(one)._replace(read_at=moment_of(confirmed_at))
+    return copies

@@ -153,7 +153,7 @@ async def summary_of(context: Context, selection: Selection, group_by: list[Any]
     for name in names:
         check_open(_FIELDS[name].name, context.closed_fields)
     dimensions = [Dimension(name) for name in names]
-    rows = await selection.deals.read(lambda connection: summarize(connection, selection.condition, dimensions))
+    rows = await selection.read(lambda connection: summarize(connection, selection.condition, dimensions))
     if len(rows) > MOST_ROWS:
         raise BadUserInput(f"This gives more than {MOST_ROWS} rows: group by less, or filter.")
     return OpportunitySummary(selection=selection, rows=[_totals(selection.deals, group_by, row) for row in rows])

@@ -1,0 +1,55 @@
+"""`schema.deals.service`: operations take turns at the store."""
+
+import asyncio
+from typing import Any
+
+from schema.deals.service import READS_AT_ONCE
+from store.database import Database
+from tests import loops
+from tests.deal_lists import open_deals
+
+LOOPS = loops.WITH_ITS_OWN_TIME
+
+SECONDS = 2.0
+"""Of one read of the slow store."""
+
+
+class Slow(Database):
+    """Does one read after the other, in the order in which they come, as a store with one thread."""
+
+    is_current = True
+
+    def __init__(self, database: Database) -> None:
+        self.sequence = 0
+        self.database = database
+        self.queue = asyncio.Lock()
+        self.waiting = self.most_waiting = 0
+
+    async def read(self, work: Any) -> Any:
+        self.waiting += 1
+        self.most_waiting = max(self.most_waiting, self.waiting)
+        async with self.queue:
+            await asyncio.sleep(SECONDS)
+            self.waiting -= 1
+            return await self.database.read(work)
+
+    async def fetch(self, query: Any, values: Any) -> Any:
+        return await self.database.fetch(query, values)
+
+
+async def test_who_asks_for_much_does_not_hold_up_who_asks_for_little() -> None:
+    async with open_deals() as graph:
+        slow = Slow(graph.database)
+        object.__setattr__(graph.deals, "database", slow)
+        much = " ".join(
+            f"a{n}: opportunities(first: 1) {{ totalCount summary(groupBy: []) {{ isComplete }} }}" for n in range(20)
+        )
+        busy = asyncio.create_task(graph.data(f"{{ {much} }}"))
+        await asyncio.sleep(SECONDS / 2)
+        begun = asyncio.get_running_loop().time()
+        await graph.data("{ pipelines { name } }")
+        waited = asyncio.get_running_loop().time() - begun
+        assert waited <= (READS_AT_ONCE + 1) * SECONDS
+        assert slow.most_waiting <= READS_AT_ONCE + 1
+        assert not busy.done()
+        await busy
