@@ -5,11 +5,16 @@ the same with PostgreSQL.
 """
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schema.deals.comparators import StringFilter
+from schema.deals.filters import OpportunityFilter, conditions
+from store.conditions import is_selective
 from tests import list_checks
 from tests.deal_filters import Lists, keys
 from tests.fuzzing import EXAMPLES, bounded
@@ -54,6 +59,13 @@ def test_the_measure_knows_every_field_that_lists_have() -> None:
     measured = {*IDS, *TEXTS, *KEYWORDS, *CODES, *ENUMS, *MOMENTS, *DAYS, *NUMBERS, "value"}
     assert {to_camel_case(field.name) for field in LISTED} == measured
     assert {field.name.upper() for field in LISTED if field.is_ordered} == set(ORDERS)
+
+
+@pytest.mark.parametrize("asked", [{"eq": "1427000501"}, {"in_": ["1427000501", "1427000502"]}])
+def test_a_sheet_of_ids_of_a_source_is_looked_up_by_an_index(asked: dict[str, Any]) -> None:
+    asked_for = OpportunityFilter(source_id=StringFilter(**asked))
+
+    assert is_selective(conditions(asked_for, frozenset(), lambda: datetime.now(UTC)))
 
 
 def test_without_an_order_the_last_changed_come_first() -> None:

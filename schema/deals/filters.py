@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import strawberry
@@ -33,6 +34,7 @@ from schema.deals.comparators import (
 )
 from schema.deals.listed_fields import CUSTOM, LISTED, Kind, ListedField, description, marks
 from schema.deals.values import code
+from schema.sources import MAPPINGS
 from store.conditions import And, Compare, CompareAttribute, Condition, Not, Operator, Or
 from store.deals import deal_id
 from store.text import fold
@@ -177,6 +179,8 @@ class _Reading:
             return dates(given, make, self.now, is_day=field.kind is Kind.DAY)
         if field.known_as is not None:
             given = given | {name: _each(field.known_as, given[name]) for name in given.keys() & EQUALITIES}
+        if field.column == "source_id":
+            return chain(plain(given, make, _same), _ids_of(given))
         return plain(given, make, _STORED[field.kind])
 
     def _attribute(self, given: CustomAttributeFilter) -> Iterator[Condition]:
@@ -231,6 +235,13 @@ def _same(value: Any) -> Any:
 
 def _each(change: Callable[[str], str], given: str | list[str]) -> str | list[str]:
     return list(map(change, given)) if isinstance(given, list) else change(given)
+
+
+def _ids_of(given: dict[str, Any]) -> Iterator[Condition]:
+    """Yield what ids deals of these sources' ids can have, by which an index finds them."""
+    for name in given.keys() & {"eq", "in_"}:
+        ids = given[name] if name == "in_" else [given[name]]
+        yield Compare("id", Operator.IN, tuple([deal_id(source, "", one) for one in ids for source in MAPPINGS]))
 
 
 def _stored_id(id_: str) -> str:
