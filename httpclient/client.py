@@ -46,11 +46,6 @@ class Request:
     trace: Mapping[str, str] | None = None
     connection: Connection | None = field(default=None, repr=False, compare=False)
 
-    @property
-    def is_safe(self) -> bool:
-        """Whether it may be sent twice and does no more than it would once (RFC 9110, 9.2.1)."""
-        return self.method == "GET"
-
     def close_connection(self) -> None:
         """Close what it was sent on: further responses there may be to other requests."""
         if self.connection is not None:

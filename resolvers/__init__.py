@@ -9,7 +9,7 @@ The path of one id. There is no other way to a source, and each step awaits the 
 4. When the source's `Transport` gives a permit (circuit breaker, concurrency limiter, rate limiter), as many queued ids
    as one request can carry become a batch. `Dispatcher` runs a task for each.
 5. The source's client turns a batch into requests: `fetch_many` in `nexudus/client.py`, `single_record_client.py`.
-6. `Transport.fetch` sends each, and again where `Retries` allows it; `Attempt.make` sends once, within a time limit;
+6. `Transport.fetch` sends each, and again where `Retries` allows it; `Attempts.make` sends once, within a time limit;
    `HttpClient.send` writes it on a connection and awaits the response.
 7. `reply.decipher` (pure) makes a body, "no such record" or an `UpstreamError` of the response.
 8. The source's `record.parse` (pure) makes a typed record of the body. The cache stores it; the loader returns it.

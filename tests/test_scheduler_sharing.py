@@ -1,7 +1,7 @@
 """`resolvers.fetching.scheduler` where operations share a fetch: joining one, hanging up, and what goes wrong
 meanwhile.
 
-The permit of a fetch that is broken off (`resolvers.resilience.permit`) is given back.
+The permit of a fetch that is broken off (`resolvers.resilience.attempt`) is given back.
 """
 
 import asyncio
@@ -241,7 +241,7 @@ async def test_what_is_told_of_a_call_has_no_request_id_because_several_may_have
     async with a_world(attempt_timeout_seconds=0.05 if end == "a timeout" else 1.0) as world:
         transport: Any = world.scheduler._client.transport
         transport._retries._saved = 0
-        transport._upstream = replace(transport._upstream, telemetry=lambda _: told.append(id_.get()))
+        transport._attempts = replace(transport._attempts, telemetry=lambda _: told.append(id_.get()))
         gate = Gate()
         world.simulator.nexudus.faults.add(FAULTS["close"] if end == "a lost connection" else gate.fault)
         id_.set("mine")
