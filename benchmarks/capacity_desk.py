@@ -67,12 +67,12 @@ class Desk:
         end = self._environment.now + TIMES.operation_deadline_seconds
         fitting = self._fitting(operation, len(new))
         requests = [self.wanted[one] for one in ids if one in self.wanted]
-        for one in new[:fitting]:
-            request = self.wanted[one] = KeyRequest(one, operation)  # type: ignore[arg-type] # it has what the queue asks of one
-            requests.append(request)
-            self.queue.add(request)
         for request in requests:
             request.join(operation)
+        for one in new[:fitting]:
+            request = self.wanted[one] = KeyRequest(one, operation)
+            requests.append(request)
+            self.queue.add(request)
         if fitting:
             self._wake()
         if operation.pending:

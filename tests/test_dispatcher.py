@@ -44,8 +44,7 @@ class Bench:
         client: Any = self
         self.dispatcher = Dispatcher(client, on_done=self._land, on_error=lambda _, error: self.failed.append(error))
         self.operation = UpstreamContext(1)
-        self.wanted = KeyRequest("1", self.operation)
-        self.wanted.join(Waiter(self.operation))
+        self.wanted = KeyRequest("1", Waiter(self.operation))
         self.dispatcher.start([self.wanted], self.permit)
 
     def telemetry(self, event: Event) -> None:
@@ -133,8 +132,7 @@ async def test_a_fault_when_the_span_of_a_fetch_ends_reaches_those_who_wait() ->
 async def test_who_rides_along_is_told_so_and_does_not_pay() -> None:
     bench = Bench(["fetched"])
     other = UpstreamContext(5)
-    second = KeyRequest("2", other)
-    second.join(Waiter(other))
+    second = KeyRequest("2", Waiter(other))
     bench.dispatcher.start([bench.wanted, second], RecordingPermit())
     shared_fetch = second.shared_fetch
     assert shared_fetch is bench.shared_fetch

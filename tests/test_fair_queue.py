@@ -18,9 +18,7 @@ def an_operation() -> UpstreamContext:
 
 
 def wanted(operation: UpstreamContext, source_id: str) -> KeyRequest:
-    one = KeyRequest(source_id, operation)
-    one.join(Waiter(operation))
-    return one
+    return KeyRequest(source_id, Waiter(operation))
 
 
 def fill(queue: FairQueue, operation: UpstreamContext, name: str, count: int) -> list[KeyRequest]:
@@ -87,9 +85,8 @@ async def test_those_who_wait_for_what_is_queued_are_known() -> None:
 
 async def test_who_waits_for_several_records_goes_on_when_all_are_there() -> None:
     visit = Waiter(an_operation())
-    one, other = wanted(visit.operation, "1"), wanted(visit.operation, "2")
-    for record in (one, other):
-        record.join(visit)
+    one, other = KeyRequest("1", visit), wanted(visit.operation, "2")
+    other.join(visit)
     waiting = asyncio.create_task(visit.wait())
     await asyncio.sleep(0)
     one.settle("a record")
@@ -103,8 +100,7 @@ async def test_who_waits_for_several_records_goes_on_when_all_are_there() -> Non
 
 async def test_who_waits_for_what_is_there_already_does_not_wait() -> None:
     visit = Waiter(an_operation())
-    record = wanted(visit.operation, "1")
-    record.join(visit)
+    record = KeyRequest("1", visit)
     record.settle(None)
     await asyncio.wait_for(visit.wait(), 0.1)
 

@@ -18,10 +18,12 @@ PENDING: Final[Any] = object()
 class Waiter:
     """One operation that waits for some records."""
 
-    __slots__ = ("_future", "operation", "pending")
+    __slots__ = ("_future", "operation", "pending", "since")
 
-    def __init__(self, operation: UpstreamContext) -> None:
+    def __init__(self, operation: UpstreamContext, since: float = 0.0) -> None:
         self.operation = operation
+        self.since = since
+        """When it began to wait."""
         self.pending = 0
         """Records without an outcome."""
         self._future: asyncio.Future[None] | None = None
@@ -46,15 +48,17 @@ class Waiter:
 class KeyRequest:
     """One record that is queued or being fetched; its owner requested it first, its waiters wait for it."""
 
-    __slots__ = ("is_queued", "outcome", "owner", "queued_at", "shared_fetch", "source_id", "waiters")
+    __slots__ = ("is_queued", "outcome", "owner", "requested_at", "shared_fetch", "source_id", "waiters")
 
-    def __init__(self, source_id: str, owner: UpstreamContext) -> None:
+    def __init__(self, source_id: str, waiter: Waiter) -> None:
+        """`waiter` is that of the owner."""
         self.source_id = source_id
-        self.owner = owner
-        self.waiters: list[Waiter] = []
+        self.owner = waiter.operation
+        self.requested_at = waiter.since
+        self.waiters = [waiter]
+        waiter.pending += 1
         self.outcome: Any = PENDING
         self.is_queued = False
-        self.queued_at = 0.0
         self.shared_fetch: SharedFetch | None = None
 
     def join(self, waiter: Waiter) -> None:
@@ -71,9 +75,8 @@ class KeyRequest:
         """Set the outcome, once, and notify all waiters."""
         if self.outcome is PENDING:
             self.outcome = outcome
-            self.shared_fetch = (
-                None  # which knows its records: a cycle would keep all of them until somebody looks for such
-            )
+            # It knows its records: a cycle would keep all of them until somebody looks for such.
+            self.shared_fetch = None
             for waiter in self.waiters:
                 waiter.on_outcome()
 
@@ -92,9 +95,8 @@ class FairQueue:
     def __bool__(self) -> bool:
         return bool(self._lines)
 
-    def add(self, key_request: KeyRequest, now: float = 0.0) -> None:
-        """Put a record at the end of its operation's line; `now` is in seconds."""
-        key_request.queued_at = now
+    def add(self, key_request: KeyRequest) -> None:
+        """Put a record at the end of its operation's line."""
         line = self._lines.get(key_request.owner)
         if line is None:
             line = self._lines[key_request.owner] = OrderedDict()

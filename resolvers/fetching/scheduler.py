@@ -23,7 +23,6 @@ from resolvers.errors import (
     UpstreamUnauthorized,
 )
 from resolvers.fetching.customer_client import CustomerClient, cache_settings
-from resolvers.fetching.diagnostics import Diagnostics
 from resolvers.fetching.dispatcher import Dispatcher
 from resolvers.fetching.fair_queue import PENDING, KeyRequest, Waiter
 from resolvers.fetching.record_cache import Entry, RecordCache
@@ -34,7 +33,7 @@ from resolvers.resilience.rate_limiter import RateLimiter
 from resolvers.resilience.shared_limits import SharedLimits
 from resolvers.resilience.transport import Transport, TransportSettings
 from resolvers.source import Client, FetchCustomer, Listing, Outcome, Record, Source, SourceSettings
-from resolvers.telemetry import NotSent, Telemetry
+from resolvers.telemetry import Diagnostics, NotSent, Telemetry
 from resolvers.tracing import Tracer
 
 NO_STALE_ANSWER = (UpstreamUnauthorized, UpstreamForbidden)
@@ -149,8 +148,8 @@ class Scheduler:
     async def _fetch_many(self, ids: Sequence[str], operation: UpstreamContext) -> list[Outcome]:
         usage = operation.usage(self.source)
         usage.keys += len(ids)
-        usage.begin_waiting(operation.now())
-        waiter = Waiter(operation)
+        waiter = Waiter(operation, operation.now())
+        usage.begin_waiting(waiter.since)
         key_requests: list[KeyRequest] = []
         try:
             key_requests = self._request(ids, waiter, usage)
@@ -181,23 +180,22 @@ class Scheduler:
             key_request = self._key_requests.get(source_id)
             # An operation that wants fresh records may join a request that is not sent yet, and no other.
             if key_request is None or (operation.wants_fresh and not key_request.is_queued):
-                key_request = KeyRequest(source_id, operation)
+                key_request = KeyRequest(source_id, waiter)
                 new.append(key_request)
             else:
                 usage.joined += 1
-            key_request.join(waiter)
+                key_request.join(waiter)
             found.append(key_request)
-        fitting = self._dispatcher.fitting(operation, len(new))
-        if late := new[fitting:]:
-            refusal = self._over_budget(self._dispatcher.delay(operation, fitting + len(late)))
+        if not new:
+            return found
+        if late := self._dispatcher.add(new, operation):
+            refusal = self._over_budget(self._dispatcher.delay(operation, len(late)))
             self._client.transport.telemetry(NotSent(self.source, len(late), refusal.code))
             for key_request in late:
                 key_request.settle(refusal)
-            del new[fitting:]
-        if new:
-            for key_request in new:
+        for key_request in new:
+            if key_request.outcome is PENDING:
                 self._key_requests[key_request.source_id] = key_request
-            self._dispatcher.add(new, operation)
         return found
 
     def _over_budget(self, delay: float) -> UpstreamRateLimited:
@@ -238,19 +236,19 @@ class Scheduler:
     def _on_done(self, batch: list[KeyRequest], outcomes: list[Outcome]) -> None:
         for one, outcome in zip(batch, outcomes, strict=True):
             self._diagnostics.record(outcome)
+            is_latest = self._key_requests.get(one.source_id) is one  # else it was asked for anew meanwhile
+            if is_latest:
+                del self._key_requests[one.source_id]
             if isinstance(outcome, UpstreamError):
                 # Their frames know this outcome, in a cycle, and whatever came.
                 outcome.__traceback__ = outcome.__context__ = None
-            elif (
-                self._key_requests.get(one.source_id) is one
-            ):  # else it was asked for anew meanwhile, and this may be older
+            elif is_latest:
                 self._cache.store(one.source_id, outcome)
                 if self.record_store is not None and one.shared_fetch is not None:
                     age_seconds = one.shared_fetch.now() - one.shared_fetch.started_at
                     self.record_store.on_fetched(
                         one.source_id, outcome, age_seconds=age_seconds, is_alone=len(batch) == 1
                     )
-            self._forget(one)
             one.settle(outcome)
 
     def _on_error(self, batch: Iterable[KeyRequest], error: Exception) -> None:
