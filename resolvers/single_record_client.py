@@ -1,4 +1,4 @@
-"""A client of a source that gives one record for each request, and wants nothing before it."""
+"""A client for sources that give one record in a request: their credential goes with it, and nothing comes before."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -14,7 +14,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9_-]+", re.ASCII).fullmatch
 
 
 class SingleRecordClient:
-    """A `resolvers.source.Client`: `url` without the id; `headers` gives those of a request, with its credential."""
+    """A `resolvers.source.Client`: `url` without the id; `headers` gives those of all requests, with the credential."""
 
     batch_size = 1
     is_ready = True
@@ -23,7 +23,8 @@ class SingleRecordClient:
 
     def __init__(self, url: str, headers: Callable[[], dict[str, str]], transport: Transport) -> None:
         self._url = url
-        self._headers = headers
+        self._make_headers = headers
+        self._headers = headers()
         self.transport = transport
 
     def record(self, source_id: str, body: bytes) -> Record:
@@ -38,7 +39,7 @@ class SingleRecordClient:
         (source_id,) = ids
         # A canonical id hardly ever has anything to quote, and to find that out `quote` takes its time.
         path = source_id if _PLAIN(source_id) else quote(source_id, safe="")
-        request = Request(f"{self._url}/{path}", "get", headers=self._headers())
+        request = Request(f"{self._url}/{path}", "get", headers=self._headers)
         try:
             body = await self.transport.fetch(request, shared_fetch)
             return [None if body is None else self.record(source_id, body)]
@@ -49,4 +50,5 @@ class SingleRecordClient:
             return [error]
 
     def begin_anew(self) -> None:
-        """Nothing to forget: each request has the credential of its time."""
+        """Make the headers anew: a credential was replaced."""
+        self._headers = self._make_headers()

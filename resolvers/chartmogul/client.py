@@ -35,7 +35,8 @@ class ChartMogulClient(SingleRecordClient):
         headers = partial(authorization, api_key)
         super().__init__(f"{base_url}/v1/opportunities", headers, transport)
         self.listing = ChartMogulListing(base_url, headers, transport, minor_units=minor_units)
-        self.fetch_customer = ChartMogulCustomerClient(f"{base_url}/v1/customers", headers, transport).fetch
+        self._customers = ChartMogulCustomerClient(f"{base_url}/v1/customers", headers, transport)
+        self.fetch_customer = self._customers.fetch
         self._minor_units = minor_units
 
     def record(self, source_id: str, body: bytes) -> ChartMogulRecord:
@@ -44,3 +45,8 @@ class ChartMogulClient(SingleRecordClient):
         if record.uuid.lower() != source_id:
             raise AnotherRecord(SOURCE, detail="another record than the one asked for")
         return record
+
+    def begin_anew(self) -> None:
+        """Ask with the key of now, for customers too."""
+        super().begin_anew()
+        self._customers.begin_anew()

@@ -18,6 +18,13 @@ SOURCE: Final = "chartmogul"
 UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 """Any 8-4-4-4-12 hexadecimal text: the vendor's own example is no valid variant of RFC 4122."""
 
+
+def canonical_id(text: str) -> str | None:
+    """Return an opportunity's `uuid` in lower case; None for what has another shape."""
+    lower = text.lower() if text.isascii() else ""
+    return lower if UUID.fullmatch(lower) else None
+
+
 FORECAST_CATEGORIES: Final = frozenset({"pipeline", "best_case", "committed", "lost", "won"})
 TYPES: Final = frozenset({"recurring", "arr", "one-time"})
 
