@@ -21,8 +21,16 @@ Future = asyncio.Future[Outcome]
 class _SourceLoader(aiodataloader.DataLoader[str, Outcome]):
     """What one request knows of a source's records: from the record cache, or the future of one that is fetched."""
 
+    get_cache_key = staticmethod(str)
+    """The key itself: where there is such an attribute, aiodataloader makes no function for each loader."""
+
     def __init__(self, scheduler: Scheduler, operation: UpstreamContext) -> None:
-        super().__init__(cache=False, loop=operation.loop)
+        # All that aiodataloader's own constructor would set. It asks, too, whether `batch_load_fn` is a coroutine
+        # function, which takes as long as all else that is done here for an operation.
+        self.loop = operation.loop
+        self.cache = False
+        self._cache = {}
+        self._queue = []
         self.scheduler = scheduler
         self.known: dict[str, Entry | Future] = {}
         self._operation = operation
@@ -42,17 +50,17 @@ class _SourceLoader(aiodataloader.DataLoader[str, Outcome]):
         for batch in self._batches:
             batch.cancel()
 
-    def get_cache_key(self, key: str) -> str:
-        """Return the key: with a method for it, aiodataloader makes no function for each loader."""
-        return key
-
     def do_resolve_reject(self, key: str, future: Future) -> None:
         """Queue a key, and have the batch leave two turns of the loop after its first one: one for all who request, one
         for what they have started. aiodataloader's own way there takes another task and another turn.
         """
         self._queue.append(aiodataloader.Loader(key, future))
         if len(self._queue) == 1:
-            self.loop.call_soon(self.loop.call_soon, aiodataloader.dispatch_queue, self)
+            self.loop.call_soon(self.loop.call_soon, self._dispatch)
+
+    def _dispatch(self) -> None:
+        queue, self._queue = self._queue, []
+        self.loop.create_task(aiodataloader.dispatch_queue_batch(self, queue))
 
     async def batch_load_fn(self, ids: list[str]) -> list[Outcome]:
         """Return one outcome for each id."""
