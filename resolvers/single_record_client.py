@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from typing import Any
 from urllib.parse import quote
 
 from httpclient.client import Request
@@ -14,22 +15,31 @@ _PLAIN = re.compile(r"[A-Za-z0-9_-]+", re.ASCII).fullmatch
 
 
 class SingleRecordClient:
-    """A `resolvers.source.Client`: `url` without the id; `headers` gives those of all requests, with the credential."""
+    """A `resolvers.source.Client`: `url` without the id; `headers` gives those of all requests, with the credential.
+
+    `parse` makes a record of a body, or raises an `UpstreamError`; `id_of` gives a record's canonical id.
+    """
 
     batch_size = 1
     is_ready = True
     listing: Listing | None = None
     fetch_customer: FetchCustomer | None = None
 
-    def __init__(self, url: str, headers: Callable[[], dict[str, str]], transport: Transport) -> None:
+    def __init__(
+        self,
+        url: str,
+        headers: Callable[[], dict[str, str]],
+        transport: Transport,
+        *,
+        parse: Callable[[bytes], Record],
+        id_of: Callable[[Any], str],
+    ) -> None:
         self._url = url
         self._make_headers = headers
         self._headers = headers()
         self.transport = transport
-
-    def record(self, source_id: str, body: bytes) -> Record:
-        """Return the record that a body is; raises an `UpstreamError`, which for another one is `AnotherRecord`."""
-        raise NotImplementedError  # each source says what its records are
+        self._parse = parse
+        self._id_of = id_of
 
     async def prepare(self, shared_fetch: SharedFetch) -> None:
         """Nothing to do."""
@@ -42,12 +52,13 @@ class SingleRecordClient:
         request = Request(f"{self._url}/{path}", "get", headers=self._headers)
         try:
             body = await self.transport.fetch(request, shared_fetch)
-            return [None if body is None else self.record(source_id, body)]
-        except AnotherRecord as error:
-            request.close_connection()
-            return [error]
+            record = None if body is None else self._parse(body)
         except UpstreamError as error:
             return [error]
+        if record is not None and self._id_of(record) != source_id:
+            request.close_connection()
+            return [AnotherRecord(self.transport.source, detail="another record than the one asked for")]
+        return [record]
 
     def begin_anew(self) -> None:
         """Make the headers anew: a credential was replaced."""
