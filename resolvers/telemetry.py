@@ -1,7 +1,8 @@
 """What happened upstream, reported to a listener, without a dependency on any monitoring library.
 
 An event is one frozen value; a `Telemetry` is any callable that takes one. `log_events` is the listener that ships.
-Events carry no id, name, address or credential of anybody.
+Events carry no id, name, address or credential of anybody. Those of what goes well (`UpstreamCall` without a code,
+`BatchSent`) are only made where somebody listens to them.
 """
 
 import logging
@@ -88,12 +89,16 @@ class Telemetry(Protocol):
         """Take one event."""
 
 
+def logs_all() -> bool:
+    """Return whether `log_events` makes a line of what goes well, too."""
+    return logger.isEnabledFor(logging.DEBUG)
+
+
 def log_events(event: Event) -> None:
     """Log failures and surprises as one warning line each, ordinary calls at debug level."""
     match event:
         case UpstreamCall(code=None) | BatchSent() | NotSent():
-            if logger.isEnabledFor(logging.DEBUG):
-                logger.debug("%s", event)
+            logger.debug("%s", event)
         case UpstreamCall():
             logger.warning(
                 "%s %s failed: %s (%s%s%.0f ms)",

@@ -27,6 +27,7 @@ class Bench:
     """Flights of a client that gives, when it may, what it is made with; one of them is under way."""
 
     source = "there"
+    reports_all = True
 
     def __init__(
         self, outcomes: Any, *, landing: Exception | None = None, telling: Exception | None = None, tracer: Any = None

@@ -161,8 +161,8 @@ class Dispatcher:
         first, source = batch[0], self._transport.source
         owner, requested_at = first.owner, first.requested_at
         is_alone = len(batch) == 1
-        contexts = first.contexts if is_alone else lambda: {w.operation for one in batch for w in one.waiters}
-        shared_fetch = first.shared_fetch = SharedFetch(contexts, owner=owner, permit=permit)
+        waiters = first.waiters.values if is_alone else lambda: {w.operation for one in batch for w in one.waiters}
+        shared_fetch = first.shared_fetch = SharedFetch(waiters, owner=owner, permit=permit)
         for one in batch[1:]:
             one.shared_fetch = shared_fetch
             requested_at = min(requested_at, one.requested_at)
@@ -170,8 +170,9 @@ class Dispatcher:
                 one.owner.usage(source).joined += 1
         if self._transport.tracer is not None:
             shared_fetch.span = self._transport.tracer.batch(source, len(batch), owner.span)
-        waited_seconds = max(0.0, shared_fetch.started_at - requested_at)
-        self._transport.telemetry(BatchSent(source, len(batch), len(contexts()), waited_seconds))
+        if self._transport.reports_all:
+            waited_seconds = max(0.0, shared_fetch.started_at - requested_at)
+            self._transport.telemetry(BatchSent(source, len(batch), shared_fetch.weight, waited_seconds))
         serve(shared_fetch)
         task = shared_fetch.loop.create_task(self._fetch(shared_fetch, batch), context=context)
         self._running[shared_fetch] = task, batch

@@ -5,7 +5,6 @@ Operations take turns, id by id: one that wants a thousand records cannot starve
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Collection
 from typing import Any, Final
 
 from resolvers.fetching.upstream_context import SharedFetch, UpstreamContext
@@ -55,7 +54,8 @@ class KeyRequest:
         self.source_id = source_id
         self.owner = waiter.operation
         self.requested_at = waiter.since
-        self.waiters = [waiter]
+        self.waiters = {waiter: waiter.operation}
+        """Each with its operation: no operation waits twice for one record."""
         waiter.pending += 1
         self.outcome: Any = PENDING
         self.is_queued = False
@@ -63,13 +63,12 @@ class KeyRequest:
 
     def join(self, waiter: Waiter) -> None:
         """Add a waiter."""
-        self.waiters.append(waiter)
+        self.waiters[waiter] = waiter.operation
         waiter.pending += 1
 
     def remove(self, waiter: Waiter) -> None:
         """Remove a waiter, if it is one."""
-        if waiter in self.waiters:
-            self.waiters.remove(waiter)
+        self.waiters.pop(waiter, None)
 
     def settle(self, outcome: Any) -> None:
         """Set the outcome, once, and notify all waiters."""
@@ -79,11 +78,6 @@ class KeyRequest:
             self.shared_fetch = None
             for waiter in self.waiters:
                 waiter.on_outcome()
-
-    def contexts(self) -> Collection[UpstreamContext]:
-        """Return the operations that wait for it."""
-        waiters = self.waiters
-        return (waiters[0].operation,) if len(waiters) == 1 else {waiter.operation for waiter in waiters}
 
 
 class FairQueue:

@@ -273,10 +273,12 @@ def open_scheduler(
     clock: Callable[[], float] = monotonic,
     shared_limits: SharedLimits | None = None,
     tracer: Tracer | None = None,
+    reports_all: bool = True,
 ) -> Scheduler:
     """Return the scheduler of a source that has credentials. `clock`, in seconds, is that of all its parts.
 
     `shared_limits`, where other processes share the source's limits, has to run as long as the scheduler is used.
+    `reports_all`: `telemetry` gets requests that go well, too.
     """
     rate_limiter = RateLimiter(
         source.name,
@@ -296,6 +298,7 @@ def open_scheduler(
         shared_limits=shared_limits,
         clock=clock,
         tracer=tracer,
+        reports_all=reports_all,
     )
     client, customers = source.open(settings, transport), None
     if client.fetch_customer is not None:

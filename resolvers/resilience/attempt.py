@@ -88,7 +88,7 @@ class SendPermit:
 
 @dataclass(frozen=True, slots=True)
 class Attempts:
-    """Makes attempts at requests to one source."""
+    """Makes attempts at requests to one source. `reports_all`: telemetry gets those that went well, too."""
 
     source: str
     http_client: HttpClient
@@ -98,6 +98,7 @@ class Attempts:
     max_bytes: int
     background_timeout_seconds: float = 30.0
     tracer: Tracer | None = None
+    reports_all: bool = True
 
     async def make(
         self,
@@ -149,13 +150,14 @@ class Attempts:
         except (MalformedResponse, ConnectionFailed) as error:
             failure, verdict = self._failure(error.with_traceback(None))
         finally:
-            code, detail = (failure.code, failure.detail) if failure is not None else (None, "")
-            milliseconds = (perf_counter() - started) * 1000
-            self.telemetry(
-                UpstreamCall(self.source, request.kind, request.keys, status, milliseconds, code, detail, number)
-            )
+            if self.reports_all or failure is not None:
+                code, detail = (failure.code, failure.detail) if failure is not None else (None, "")
+                milliseconds = (perf_counter() - started) * 1000
+                self.telemetry(
+                    UpstreamCall(self.source, request.kind, request.keys, status, milliseconds, code, detail, number)
+                )
             if span is not None:
-                span.end(code=code, status=status)
+                span.end(code=failure.code if failure is not None else None, status=status)
             if shared_fetch.is_background and verdict is not Verdict.GOOD:
                 verdict = Verdict.NONE  # lists may fail, or take long, where single records do not
             permit.release(verdict, weight=max(weight, len(shared_fetch.waiters())), is_whole=is_whole)

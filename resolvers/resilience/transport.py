@@ -75,9 +75,12 @@ class Transport:
         shared_limits: SharedLimits | None = None,
         clock: Callable[[], float] = monotonic,
         tracer: Tracer | None = None,
+        reports_all: bool = True,
     ) -> None:
         self.source = source
         self.tracer = tracer
+        self.reports_all = reports_all
+        """Whether telemetry gets what goes well, too; else only what an operator should know."""
         self.shared_limits = shared_limits
         """What other processes leave of the limits, where they share them."""
         self.rate_limiter = rate_limiter
@@ -91,6 +94,7 @@ class Transport:
             settings.max_reply_bytes,
             settings.sync_attempt_timeout_seconds,
             tracer,
+            reports_all,
         )
         self.telemetry = telemetry
         self._concurrency_limiter = concurrency_limiter
