@@ -130,13 +130,10 @@ class Connection(asyncio.Protocol):
 
     def _finish(self, result: Result) -> None:
         pending, self.pending = self.pending, None
-        keep_alive, is_encoded = self._parser.keep_alive, self._parser.is_encoded
-        self._parser.clear()
+        keep_alive = False
         if isinstance(result, Response):
-            result, is_sound = _decoded(result, self._max_bytes, is_encoded=is_encoded)
-            keep_alive = keep_alive and is_sound
-        else:
-            keep_alive = False
+            result, is_sound = _decoded(result, self._max_bytes, is_encoded=self._parser.is_encoded)
+            keep_alive = is_sound and self._parser.keep_alive
         if keep_alive and not self.is_closing():
             self.state = ConnectionState.IDLE
             self._on_idle(self)

@@ -71,7 +71,7 @@ class MalformedResponse(Exception):
 
 
 class ResponseParser:
-    """Takes bytes with `feed` until that gives a response; `begin` before each one, `clear` behind it."""
+    """Takes bytes with `feed` until that gives a response, of which nothing is kept then; `begin` before each one."""
 
     keep_alive: bool
     """Whether the next response may come on the same connection."""
@@ -91,7 +91,7 @@ class ResponseParser:
             lenient_headers=True, lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True
         )
         self._strict: Any = HttpResponseParser(_NO_CALLBACKS)
-        self.clear()
+        self._clear()
         self.begin(0)
 
     def begin(self, most_bytes: int) -> None:
@@ -99,17 +99,16 @@ class ResponseParser:
         self._most_bytes = most_bytes
         self._received = 0
         self._refusal = NO_RESPONSE
-        self._is_odd = False
+        self._is_odd = self.is_encoded = False
         self.keep_alive = True
 
-    def clear(self) -> None:
-        """Drop what has come: nobody needs it while the connection is idle."""
+    def _clear(self) -> None:
         self._response = None
         self._status = None
         self._headers = Headers()
         self._body = b""
         self._pieces = 0
-        self._is_chunked = self.is_encoded = False
+        self._is_chunked = False
 
     @property
     def has_head(self) -> bool:
@@ -137,15 +136,17 @@ class ResponseParser:
                 self.keep_alive = False
                 if str(error) == _BEFORE_THE_FIRST_HEADER:
                     raise MalformedResponse(NO_RESPONSE) from None
-        if self._response is not None:
+        response = self._response
+        if response is not None:
             if self._is_odd:
                 self._normalize()
+            self._clear()
         elif (
             len(self._body) > self._most_bytes
             or self._received - len(self._body) > MOST_FRAMING_BYTES + MOST_FRAMING_BYTES_OF_A_CHUNK * self._pieces
         ):
             raise MalformedResponse(BODY_TOO_LARGE)
-        return self._response
+        return response
 
     def end(self) -> Response:
         """Return the response that the connection's end completes (RFC 9112, 6.3); raises `MalformedResponse`."""
@@ -155,7 +156,8 @@ class ResponseParser:
         return Response(self._status, self._headers, bytes(self._body))
 
     def close(self) -> None:
-        """Drop the parsers, which refer to this in a cycle."""
+        """Drop what has come, and the parsers, which refer to this in a cycle."""
+        self._clear()
         self._parser = self._strict = None
 
     def _normalize(self) -> None:
@@ -207,7 +209,7 @@ class ResponseParser:
             return
         assert self._status is not None
         if self._status < 200 and self._status != 101:
-            self.clear()
+            self._clear()
             return
         self._response = Response(self._status, self._headers, bytes(self._body))
         self.keep_alive = self.keep_alive and self._parser.should_keep_alive()
