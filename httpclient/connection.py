@@ -59,7 +59,6 @@ class Connection(asyncio.Protocol):
         self._parser = ResponseParser()
         self.pending: asyncio.Future[Result] | None = None
         """What becomes of the request under way."""
-        self._max_bytes = 0
         self._is_reused = False
         self.state = ConnectionState.NEW
         self.idle_since = 0.0
@@ -73,10 +72,9 @@ class Connection(asyncio.Protocol):
     def send(self, request: bytes, max_bytes: int, pending: asyncio.Future[Result]) -> None:
         """Write a request; `pending` gets, later, the decompressed response or the failure."""
         self.pending = pending
-        self._max_bytes = max_bytes
         self._is_reused = self.state is ConnectionState.IDLE
         self.state = ConnectionState.WAITING
-        self._parser.begin(max_bytes)
+        self._parser.most_bytes = max_bytes
         self._transport.write(request)
 
     def abort(self) -> None:
@@ -132,7 +130,7 @@ class Connection(asyncio.Protocol):
         pending, self.pending = self.pending, None
         keep_alive = False
         if isinstance(result, Response):
-            result, is_sound = _decoded(result, self._max_bytes, is_encoded=self._parser.is_encoded)
+            result, is_sound = _decoded(result, self._parser.most_bytes, is_encoded=self._parser.is_encoded)
             keep_alive = is_sound and self._parser.keep_alive
         if keep_alive and not self.is_closing():
             self.state = ConnectionState.IDLE

@@ -71,13 +71,11 @@ class MalformedResponse(Exception):
 
 
 class ResponseParser:
-    """Takes bytes with `feed` until that gives a response, of which nothing is kept then; `begin` before each one."""
+    """Takes bytes with `feed` until that gives a response, of which nothing is kept then.
 
-    keep_alive: bool
-    """Whether the next response may come on the same connection."""
-
-    is_encoded: bool
-    """Whether the head has a `Content-Encoding`."""
+    `most_bytes` bounds the body. `keep_alive`: whether the next response may come on the same connection; else none may
+    be read of it. `is_encoded`: whether the head of the last response has a `Content-Encoding`.
+    """
 
     _response: Response | None
     _status: int | None
@@ -91,16 +89,13 @@ class ResponseParser:
             lenient_headers=True, lenient_optional_cr_before_lf=True, lenient_spaces_after_chunk_size=True
         )
         self._strict: Any = HttpResponseParser(_NO_CALLBACKS)
-        self._clear()
-        self.begin(0)
-
-    def begin(self, most_bytes: int) -> None:
-        """Await a response with a body of no more bytes than that."""
-        self._most_bytes = most_bytes
+        self.most_bytes = 0
+        self.keep_alive = True
+        self.is_encoded = False
         self._received = 0
         self._refusal = NO_RESPONSE
-        self._is_odd = self.is_encoded = False
-        self.keep_alive = True
+        self._is_odd = False
+        self._clear()
 
     def _clear(self) -> None:
         self._response = None
@@ -140,9 +135,10 @@ class ResponseParser:
         if response is not None:
             if self._is_odd:
                 self._normalize()
+            self._received = 0
             self._clear()
         elif (
-            len(self._body) > self._most_bytes
+            len(self._body) > self.most_bytes
             or self._received - len(self._body) > MOST_FRAMING_BYTES + MOST_FRAMING_BYTES_OF_A_CHUNK * self._pieces
         ):
             raise MalformedResponse(BODY_TOO_LARGE)
@@ -182,6 +178,7 @@ class ResponseParser:
         version = self._parser.get_http_version()
         if version not in _VERSIONS:
             self._refuse(NO_RESPONSE)
+        self.is_encoded = False
         for name, value in self._headers:
             if len(name) >= _SHORTEST_ENCODING:
                 lower = name.lower().rstrip()

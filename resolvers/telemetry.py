@@ -7,8 +7,9 @@ Events carry no id, name, address or credential of anybody. Those of what goes w
 
 import logging
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from resolvers.errors import UpstreamBadResponse, UpstreamError, UpstreamForbidden, UpstreamUnauthorized
 
@@ -133,27 +134,14 @@ MOST_REPORTED = 100
 
 
 class Diagnostics:
-    """Reports surprises among one source's outcomes to telemetry."""
+    """Reports surprises among one source's outcomes to telemetry. `has_found`: whether it ever had a record."""
 
     def __init__(self, source: str, telemetry: Telemetry) -> None:
         self._source = source
         self._telemetry = telemetry
         self._reported: set[tuple[str, str]] = set()
-        self._missing_at_first: int | None = 0
-        """How many records were missing before one was found; None from then on."""
-
-    def record(self, outcome: Any) -> None:
-        """Report an error, that no record is ever found, and each code that is not documented."""
-        if isinstance(outcome, UpstreamError):
-            self.report(outcome)
-        elif outcome is None:
-            self._count_missing()
-        else:
-            self._missing_at_first = None
-            for unknown in outcome.unknown_codes():
-                if unknown not in self._reported and len(self._reported) < MOST_REPORTED:
-                    self._reported.add(unknown)
-                    self._telemetry(UnknownCode(self._source, *unknown))
+        self._missing = 0
+        self.has_found = False
 
     def report(self, error: UpstreamError) -> None:
         """Report an error that no `UpstreamCall` shows. Refusals of limiter and breaker are none."""
@@ -161,8 +149,16 @@ class Diagnostics:
             error.is_reported = True
             self._telemetry(FetchFailed(self._source, error.code, error.detail))
 
-    def _count_missing(self) -> None:
-        if self._missing_at_first is not None:
-            self._missing_at_first += 1
-            if self._missing_at_first == SUSPICIOUSLY_MANY:
+    def report_codes(self, codes: Iterable[tuple[str, str]]) -> None:
+        """Report each code of a record that is not documented."""
+        for unknown in codes:
+            if unknown not in self._reported and len(self._reported) < MOST_REPORTED:
+                self._reported.add(unknown)
+                self._telemetry(UnknownCode(self._source, *unknown))
+
+    def count_missing(self) -> None:
+        """Report that no record is ever found."""
+        if not self.has_found:
+            self._missing += 1
+            if self._missing == SUSPICIOUSLY_MANY:
                 self._telemetry(NothingFound(self._source, SUSPICIOUSLY_MANY))

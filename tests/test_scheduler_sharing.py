@@ -163,6 +163,18 @@ async def test_who_joins_a_fetch_late_has_time_of_its_own() -> None:
         assert len(world.reads) == 2
 
 
+async def test_who_waits_gives_up_at_its_deadline_and_not_before() -> None:
+    async with a_world(attempt_timeout_seconds=5) as world:
+        world.simulator.nexudus.latency_seconds = (2.0, 2.0)
+        waiting = asyncio.create_task(world.one(IDS[0], UpstreamContext(5)))
+        await asyncio.sleep(0)
+        start = asyncio.get_running_loop().time()
+        assert isinstance(await world.one(IDS[0], UpstreamContext(1)), UpstreamTimeout)
+        assert asyncio.get_running_loop().time() - start == pytest.approx(1, abs=0.01)
+        assert str((await waiting).id) == IDS[0]
+        assert len(world.reads) == 1
+
+
 async def test_who_queues_late_is_not_failed_by_the_deadline_of_who_queued_early() -> None:
     async with a_world(attempt_timeout_seconds=0.4) as world:
         world.simulator.nexudus.faults.add(FAULTS["hang"], times=10, ids=IDS[:10])  # as many as there are places

@@ -23,14 +23,14 @@ from resolvers.errors import (
     UpstreamUnauthorized,
 )
 from resolvers.fetching.customer_client import CustomerClient, cache_settings
-from resolvers.fetching.dispatcher import Dispatcher
-from resolvers.fetching.fair_queue import PENDING, KeyRequest, Waiter
+from resolvers.fetching.dispatcher import PENDING, Dispatcher, KeyRequest, Waiter
 from resolvers.fetching.record_cache import Entry, RecordCache
 from resolvers.fetching.record_store import RecordStore, fresh, instead_of_failures
 from resolvers.fetching.upstream_context import Stale, UpstreamContext, Usage
 from resolvers.resilience.concurrency_limiter import ConcurrencyLimiter
 from resolvers.resilience.rate_limiter import RateLimiter
 from resolvers.resilience.shared_limits import SharedLimits
+from resolvers.resilience.timeouts import TimeLimit
 from resolvers.resilience.transport import Transport, TransportSettings
 from resolvers.source import Client, FetchCustomer, Listing, Outcome, Record, Source, SourceSettings
 from resolvers.telemetry import Diagnostics, NotSent, Telemetry
@@ -148,12 +148,19 @@ class Scheduler:
     async def _fetch_many(self, ids: Sequence[str], operation: UpstreamContext) -> list[Outcome]:
         usage = operation.usage(self.source)
         usage.keys += len(ids)
-        waiter = Waiter(operation, operation.now())
-        usage.begin_waiting(waiter.since)
+        now = operation.now()
+        usage.begin_waiting(now)
+        waiter = Waiter(operation, now)
         key_requests: list[KeyRequest] = []
         try:
             key_requests = self._request(ids, waiter, usage)
-            await waiter.wait()
+            if waiter.pending:
+                waiter.future = operation.loop.create_future()
+                try:
+                    with TimeLimit(operation.deadline, operation.loop):
+                        await waiter.future
+                except TimeoutError:
+                    pass  # what is pending stays so
             outcomes = [
                 self._stale_or_failure(one, operation)
                 if one.outcome is PENDING or isinstance(one.outcome, UpstreamError)
@@ -235,20 +242,25 @@ class Scheduler:
 
     def _on_done(self, batch: list[KeyRequest], outcomes: list[Outcome]) -> None:
         for one, outcome in zip(batch, outcomes, strict=True):
-            self._diagnostics.record(outcome)
             is_latest = self._key_requests.get(one.source_id) is one  # else it was asked for anew meanwhile
             if is_latest:
                 del self._key_requests[one.source_id]
             if isinstance(outcome, UpstreamError):
+                self._diagnostics.report(outcome)
                 # Their frames know this outcome, in a cycle, and whatever came.
                 outcome.__traceback__ = outcome.__context__ = None
-            elif is_latest:
-                self._cache.store(one.source_id, outcome)
-                if self.record_store is not None and one.shared_fetch is not None:
-                    age_seconds = one.shared_fetch.now() - one.shared_fetch.started_at
-                    self.record_store.on_fetched(
-                        one.source_id, outcome, age_seconds=age_seconds, is_alone=len(batch) == 1
-                    )
+            else:
+                if outcome is None:
+                    self._diagnostics.count_missing()
+                else:
+                    self._diagnostics.has_found = True
+                    if codes := outcome.unknown_codes():
+                        self._diagnostics.report_codes(codes)
+                if is_latest:
+                    self._cache.store(one.source_id, outcome)
+                    if self.record_store is not None and (fetch := one.shared_fetch) is not None:
+                        age_seconds, is_alone = fetch.now() - fetch.started_at, len(batch) == 1
+                        self.record_store.on_fetched(one.source_id, outcome, age_seconds=age_seconds, is_alone=is_alone)
             one.settle(outcome)
 
     def _on_error(self, batch: Iterable[KeyRequest], error: Exception) -> None:
