@@ -11,7 +11,6 @@ import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from time import monotonic
 from typing import Any
-from weakref import ref
 
 from aiohttp import ClientSession
 
@@ -32,7 +31,7 @@ from resolvers.resilience.rate_limiter import RateLimiter
 from resolvers.resilience.shared_limits import SharedLimits
 from resolvers.resilience.timeouts import TimeLimit
 from resolvers.resilience.transport import Transport, TransportSettings
-from resolvers.source import Client, FetchCustomer, Listing, Outcome, Record, Source, SourceSettings
+from resolvers.source import Client, FetchCustomer, Listing, Outcome, Source, SourceSettings
 from resolvers.telemetry import Diagnostics, NotSent, Telemetry
 from resolvers.tracing import Tracer
 
@@ -46,17 +45,11 @@ class Scheduler:
     `customers` fetches their customers in the same way, where records do not have their names.
     """
 
-    def __init__(
-        self,
-        client: Client,
-        cache: RecordCache,
-        *,
-        customers: "Scheduler | None" = None,
-    ) -> None:
+    def __init__(self, client: Client, cache: RecordCache, *, customers: "Scheduler | None" = None) -> None:
         self.customers = customers
         self.source = client.transport.source
         self._client = client
-        self._cache = cache
+        self.cache = cache
         self._key_requests: dict[str, KeyRequest] = {}
         self._dispatcher = Dispatcher(client, on_done=self._on_done, on_error=self._on_error)
         self._diagnostics = Diagnostics(self.source, client.transport.telemetry)
@@ -82,39 +75,14 @@ class Scheduler:
         """Ask the source as if it had never refused anything: a credential of it was replaced."""
         self._client.begin_anew()
 
-    @property
-    def cached_records(self) -> int:
-        """How many records the cache has, fresh or stale."""
-        return len(self._cache)
-
     def cached(self, source_id: str, operation: UpstreamContext) -> Entry | None:
         """Return the fresh entry of the cache, if there is one and the operation may use it; awaits nothing."""
-        entry = None if operation.wants_fresh else self._cache.fresh(source_id)
+        entry = None if operation.wants_fresh else self.cache.fresh(source_id)
         if entry is not None:
             usage = operation.usage(self.source)
             usage.keys += 1
             usage.cached += 1
         return entry
-
-    def holds(self, entries: Iterable[tuple[str, ref[Entry]]]) -> bool:
-        """Return whether all of these are entries of the cache still, and fresh."""
-        return self._cache.holds(entries)
-
-    def age_seconds(self, source_id: str) -> float:
-        """Return how long ago what the cache has of an id came from the source; 0 where it has nothing."""
-        return self._cache.age_seconds(source_id)
-
-    def join(self, source_id: str, record: Record, joined: Record) -> None:
-        """Have the cache keep a record with its customer in place of the same one without."""
-        self._cache.replace(source_id, record, joined)
-
-    def offer(self, source_id: str, record: Record, *, age_seconds: float, adds: bool) -> None:
-        """Let the cache know of a whole record that a list had; with `adds` also where it has none of that id."""
-        self._cache.refresh(source_id, record, age_seconds=age_seconds, adds=adds)
-
-    def forget(self, source_id: str, *, age_seconds: float) -> None:
-        """Let the cache forget a record that is older than that: another process has a newer one."""
-        self._cache.forget(source_id, age_seconds=age_seconds)
 
     def fetch_many(self, ids: Sequence[str], operation: UpstreamContext) -> Coroutine[Any, Any, list[Outcome]]:
         """Return one outcome for each of the distinct ids, in order, by the operation's deadline.
@@ -130,12 +98,12 @@ class Scheduler:
         self, store: RecordStore, ids: Sequence[str], operation: UpstreamContext
     ) -> list[Outcome]:
         unasked = [one for one in ids if one not in self._key_requests]
-        stored = await fresh(store, unasked, self._cache.fresh_seconds) if unasked else {}
+        stored = await fresh(store, unasked, self.cache.fresh_seconds) if unasked else {}
         for source_id, (record, age_seconds) in stored.items():
-            self.offer(source_id, record, age_seconds=age_seconds, adds=True)
+            self.cache.refresh(source_id, record, age_seconds=age_seconds, adds=True)
         found: dict[str, Outcome] = {source_id: record for source_id, (record, _) in stored.items()}
         for source_id in ids:
-            if source_id not in found and (entry := self._cache.fresh(source_id)) is not None:
+            if source_id not in found and (entry := self.cache.fresh(source_id)) is not None:
                 found[source_id] = entry.record  # which came meanwhile
         usage = operation.usage(self.source)
         usage.keys += len(found)
@@ -218,7 +186,7 @@ class Scheduler:
             else:
                 failure = UpstreamTimeout(self.source, detail="the operation's deadline passed")
         if not (operation.wants_fresh or isinstance(failure, NO_STALE_ANSWER)):
-            stale = self._cache.stale(key_request.source_id)
+            stale = self.cache.stale(key_request.source_id)
             if stale is not None:
                 operation.stale.append(Stale(self.source, key_request.source_id, stale[1], failure.code))
                 return stale[0]
@@ -257,7 +225,7 @@ class Scheduler:
                     if codes := outcome.unknown_codes():
                         self._diagnostics.report_codes(codes)
                 if is_latest:
-                    self._cache.store(one.source_id, outcome)
+                    self.cache.store(one.source_id, outcome)
                     if self.record_store is not None and (fetch := one.shared_fetch) is not None:
                         age_seconds, is_alone = fetch.now() - fetch.started_at, len(batch) == 1
                         self.record_store.on_fetched(one.source_id, outcome, age_seconds=age_seconds, is_alone=is_alone)
