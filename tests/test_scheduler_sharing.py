@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from resolvers.chartmogul import CHARTMOGUL
 from resolvers.errors import UpstreamError, UpstreamTimeout, UpstreamUnavailable
 from resolvers.fetching.upstream_context import UpstreamContext
 from resolvers.loaders import Loaders
@@ -207,6 +208,23 @@ async def test_a_fault_of_this_server_reaches_those_who_wait(monkeypatch: pytest
             monkeypatch.undo()
         monkeypatch.undo()
         assert str((await world.one(IDS[0])).id) == IDS[0]
+
+
+async def test_a_fault_before_a_request_is_sent_reaches_those_who_wait_and_the_next_ones_fetch_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with a_world(CHARTMOGUL) as world:
+        ids = list(world.simulator.chartmogul.records)[:3]
+        transport, permits = world.scheduler.transport, iter([None])
+
+        def broken() -> Any:
+            return type(transport).try_acquire(transport) if next(permits, 0) is None else 1 / 0
+
+        monkeypatch.setattr(transport, "try_acquire", broken)
+        outcomes = await asyncio.wait_for(world.fetch(*ids), 0.5)
+        assert [getattr(outcome, "uuid", type(outcome)) for outcome in outcomes] == [ids[0], *[ZeroDivisionError] * 2]
+        monkeypatch.undo()
+        assert [record.uuid for record in await world.fetch(*ids)] == ids
 
 
 @pytest.mark.parametrize("fault", ["html", "403", "409-retry-after-60", "503", "reset", "truncated"])
