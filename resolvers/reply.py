@@ -115,14 +115,13 @@ class Timestamp(datetime, metaclass=_AnyDatetime):
 
 def decode_hook(type_: type, value: Any) -> Any:
     """Return what a `Timestamp` field is (msgspec's `dec_hook`); raises what msgspec makes its own error of."""
+    try:
+        if type_ is Timestamp and (moment := _moment(value)).tzinfo is UTC:  # as nearly all are: one call for each
+            return moment
+    except (ValueError, TypeError):
+        pass
     if type_ is not Timestamp or type(value) is not str:
         raise TypeError("unexpected JSON type")
-    try:
-        moment = _moment(value)
-        if moment.tzinfo is UTC:  # as nearly all are: one call less for each
-            return moment
-    except ValueError:
-        pass
     try:
         return Timestamp.of(value)
     except ValueError:

@@ -55,6 +55,8 @@ MOST_NESTED: Final = 100
 """Objects and lists within one another in a custom attribute, whose form the vendor leaves open. msgspec reads deeper
 than any writer of JSON goes: what is read must be writable."""
 
+_SCALARS: Final = frozenset({str, int, float, bool, type(None)})
+
 
 def check_nesting(attributes: dict[str, Any]) -> None:
     """Raise `ValueError` for a JSON object that is nested too deeply."""
@@ -89,7 +91,7 @@ class ChartMogulRecord(msgspec.Struct, frozen=True, kw_only=True, weakref=True):
 
     def __post_init__(self) -> None:
         """Refuse custom attributes that could not be written again; make an integer of cents such as `1.0` or `1e3`."""
-        if self.custom:
+        if self.custom and not _SCALARS.issuperset(map(type, self.custom.values())):
             check_nesting(self.custom)
         cents = self.amount_in_cents
         if not isinstance(cents, Decimal):
