@@ -91,7 +91,7 @@ class ChartMogulRecord(msgspec.Struct, frozen=True, kw_only=True, weakref=True):
 
     def __post_init__(self) -> None:
         """Refuse custom attributes that could not be written again; make an integer of cents such as `1.0` or `1e3`."""
-        if self.custom and not _SCALARS.issuperset(map(type, self.custom.values())):
+        if isinstance(self.custom, dict) and not _SCALARS.issuperset(map(type, self.custom.values())):
             check_nesting(self.custom)
         cents = self.amount_in_cents
         if not isinstance(cents, Decimal):
