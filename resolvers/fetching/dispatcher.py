@@ -1,4 +1,5 @@
-"""Sends the queued ids of one source: as many with each permit as a request can carry, in a task for each request.
+"""Sends the ids of one source that operations wait for: as many with each permit as a request can carry, each request
+in a task of its own. An id goes at once if it may, and queues otherwise.
 
 This is done for several operations, so in a context of its own: the log would show the request id of one.
 """
