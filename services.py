@@ -15,7 +15,7 @@ from resolvers.fetching.scheduler import Scheduler, open_scheduler
 from resolvers.registry import SOURCES
 from resolvers.resilience.shared_limits import SharedLimits
 from resolvers.source import Source, SourceSettings
-from resolvers.telemetry import Event, log_events
+from resolvers.telemetry import Event, log_events, logs_all
 from rotation import Reaction, Rotation, rotating
 from schema.deals.columns import columns
 from schema.deals.listed_fields import closed_fields
@@ -123,6 +123,7 @@ class Services:
             clock=self._clock,
             tracer=self._operations.tracer,
             shared_limits=shared,
+            reports_all=self._counts is not None or logs_all(),
         )
         self._schedulers[source.name] = scheduler
         self._on_new_secret.append((given, scheduler.begin_anew))

@@ -7,7 +7,8 @@ from typing import Any, Final
 import simpy
 
 from benchmarks.capacity_time import Events
-from resolvers.fetching.fair_queue import PENDING, FairQueue, KeyRequest, Waiter
+from resolvers.fetching.dispatcher import PENDING, KeyRequest, Waiter
+from resolvers.fetching.fair_queue import FairQueue
 from resolvers.fetching.record_cache import RecordCache
 from resolvers.resilience.rate_limiter import RateLimiter
 from resolvers.resilience.transport import TransportSettings
@@ -67,12 +68,12 @@ class Desk:
         end = self._environment.now + TIMES.operation_deadline_seconds
         fitting = self._fitting(operation, len(new))
         requests = [self.wanted[one] for one in ids if one in self.wanted]
-        for one in new[:fitting]:
-            request = self.wanted[one] = KeyRequest(one, operation)  # type: ignore[arg-type] # it has what the queue asks of one
-            requests.append(request)
-            self.queue.add(request)
         for request in requests:
             request.join(operation)
+        for one in new[:fitting]:
+            request = self.wanted[one] = KeyRequest(one, operation)
+            requests.append(request)
+            self.queue.add(request)
         if fitting:
             self._wake()
         if operation.pending:

@@ -14,9 +14,8 @@ from aiohttp.connector import Connection as Opened
 
 from httpclient.content_encoding import BodyTooLarge, decompressed
 from httpclient.failure_reason import failure_reason
-from httpclient.response import BYTE_ORDER_MARK, Headers, Response
-from httpclient.response_parser import BODY_TOO_LARGE, CUT, ResponseParser
-from httpclient.response_parser import MalformedResponse as MalformedResponse  # which `OnResponse` gets
+from httpclient.response import BODY_TOO_LARGE, BYTE_ORDER_MARK, CUT, Headers, Response, ResponseParser
+from httpclient.response import MalformedResponse as MalformedResponse  # which `Result` may be
 
 
 class ConnectionFailed(Exception):
@@ -39,7 +38,6 @@ class ConnectionState(Enum):
 
 
 Result = Response | ConnectionFailed | MalformedResponse
-OnResponse = Callable[[Result], None]
 
 _IN_USE = (ConnectionState.WAITING, ConnectionState.RECEIVING)
 
@@ -59,33 +57,29 @@ class Connection(asyncio.Protocol):
         self._on_idle = on_idle
         self._on_closed = on_closed
         self._parser = ResponseParser()
-        self._on_response: OnResponse | None = None
-        self._max_bytes = 0
+        self.pending: asyncio.Future[Result] | None = None
+        """What becomes of the request under way."""
         self._is_reused = False
         self.state = ConnectionState.NEW
         self.idle_since = 0.0
+        self.is_closing = transport.is_closing
+        """Whether no request can be written any more."""
         transport.set_protocol(self)
         # What is written leaves now, and not when the loop has done all else, as uvloop would: the server begins to
         # work meanwhile.
         transport.set_write_buffer_limits(high=0)
 
-    @property
-    def is_open(self) -> bool:
-        """Whether a request can be written."""
-        return not self._transport.is_closing()
-
-    def send(self, request: bytes, max_bytes: int, on_response: OnResponse) -> None:
-        """Write a request; `on_response` is called once, later, with the decompressed response or with the failure."""
-        self._on_response = on_response
-        self._max_bytes = max_bytes
+    def send(self, request: bytes, max_bytes: int, pending: asyncio.Future[Result]) -> None:
+        """Write a request; `pending` gets, later, the decompressed response or the failure."""
+        self.pending = pending
         self._is_reused = self.state is ConnectionState.IDLE
         self.state = ConnectionState.WAITING
-        self._parser.begin(max_bytes)
+        self._parser.most_bytes = max_bytes
         self._transport.write(request)
 
     def abort(self) -> None:
-        """Close without a call of `on_response`."""
-        self._on_response = None
+        """Close; nobody waits for the response any more."""
+        self.pending = None
         self.state = ConnectionState.CLOSED
         self.close()
 
@@ -104,12 +98,12 @@ class Connection(asyncio.Protocol):
             return
         self.state = ConnectionState.RECEIVING
         try:
-            self._parser.feed(data)
+            response = self._parser.feed(data)
         except MalformedResponse as error:
             self._finish(error.with_traceback(None))
         else:
-            if self._parser.response is not None:
-                self._finish(self._parser.response)
+            if response is not None:
+                self._finish(response)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End the response, if it ends with the connection, or fail the request."""
@@ -133,39 +127,36 @@ class Connection(asyncio.Protocol):
             return error.with_traceback(None)
 
     def _finish(self, result: Result) -> None:
-        on_response, self._on_response = self._on_response, None
-        keep_alive = self._parser.keep_alive
-        self._parser.clear()
+        pending, self.pending = self.pending, None
+        keep_alive = False
         if isinstance(result, Response):
-            result, is_sound = _decoded(result, self._max_bytes)
-            keep_alive = keep_alive and is_sound
-        else:
-            keep_alive = False
-        if keep_alive and self.is_open:
+            result, is_sound = _decoded(result, self._parser.most_bytes, is_encoded=self._parser.is_encoded)
+            keep_alive = is_sound and self._parser.keep_alive
+        if keep_alive and not self.is_closing():
             self.state = ConnectionState.IDLE
             self._on_idle(self)
         else:
             self.state = ConnectionState.CLOSED
             self.close()
-        if on_response is not None:
-            on_response(result)
+        if pending is not None and not pending.done():
+            pending.set_result(result)
 
 
-def _decoded(response: Response, max_bytes: int) -> tuple[Response | MalformedResponse, bool]:
+def _decoded(response: Response, max_bytes: int, *, is_encoded: bool) -> tuple[Response | MalformedResponse, bool]:
     """Return the response with its body decompressed, and whether the body was all that it should be.
 
     A byte order mark before JSON (RFC 8259, 8.1: "MUST NOT") is left to whoever reads the body.
     """
     if len(response.body) > max_bytes:
         return MalformedResponse(BODY_TOO_LARGE), True
-    assert isinstance(response.headers, Headers)
-    encodings = response.headers.listed("Content-Encoding")
     is_sound = True
-    try:
-        if encodings:
+    if is_encoded:
+        assert isinstance(response.headers, Headers)
+        try:
+            encodings = response.headers.listed("Content-Encoding")
             response.body, is_sound = decompressed(response.body, encodings, max_bytes)
-    except BodyTooLarge:
-        return MalformedResponse(BODY_TOO_LARGE), True
-    except ValueError as error:
-        return MalformedResponse(str(error)), True
+        except BodyTooLarge:
+            return MalformedResponse(BODY_TOO_LARGE), True
+        except ValueError as error:
+            return MalformedResponse(str(error)), True
     return response, is_sound and not response.body.startswith(BYTE_ORDER_MARK)

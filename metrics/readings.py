@@ -70,7 +70,7 @@ class Readings:
             if transport.shared_limits is not None:
                 shared[source,] = int(not transport.shared_limits.is_alone)
             limit[source,] = transport.concurrency_limit
-            cached[source,] = scheduler.cached_records
+            cached[source,] = len(scheduler.cache)
         of_rate, of_source = ("source", "window_seconds"), ("source",)
         # Workers share an account's ration: it is what the one has left that has the least.
         yield gauge("ration_left", "Requests that may be sent now", of_rate, left, mode="livemin")

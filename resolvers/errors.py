@@ -101,6 +101,10 @@ class UpstreamUnavailable(UpstreamError):
     default_message = "The source is not available right now."
 
 
+class KeptConnectionClosed(UpstreamUnavailable):
+    """A kept connection turned out to be closed. That says nothing of the source, and is sent again at once."""
+
+
 class UpstreamBadResponse(UpstreamError):
     """The source answered, but not with what was asked for."""
 

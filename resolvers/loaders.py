@@ -10,7 +10,7 @@ from weakref import ref
 import aiodataloader
 
 from resolvers.errors import SourceNotConfigured, UpstreamUnavailable
-from resolvers.fetching.record_cache import Entry
+from resolvers.fetching.record_cache import Entry, RecordCache
 from resolvers.fetching.scheduler import Scheduler
 from resolvers.fetching.upstream_context import UpstreamContext
 from resolvers.source import Outcome, Record, Source
@@ -21,8 +21,16 @@ Future = asyncio.Future[Outcome]
 class _SourceLoader(aiodataloader.DataLoader[str, Outcome]):
     """What one request knows of a source's records: from the record cache, or the future of one that is fetched."""
 
+    get_cache_key = staticmethod(str)
+    """The key itself: where there is such an attribute, aiodataloader makes no function for each loader."""
+
     def __init__(self, scheduler: Scheduler, operation: UpstreamContext) -> None:
-        super().__init__(cache=False, loop=operation.loop)
+        # All that aiodataloader's own constructor would set. It asks, too, whether `batch_load_fn` is a coroutine
+        # function, which takes as long as all else that is done here for an operation.
+        self.loop = operation.loop
+        self.cache = False
+        self._cache = {}
+        self._queue = []
         self.scheduler = scheduler
         self.known: dict[str, Entry | Future] = {}
         self._operation = operation
@@ -42,17 +50,17 @@ class _SourceLoader(aiodataloader.DataLoader[str, Outcome]):
         for batch in self._batches:
             batch.cancel()
 
-    def get_cache_key(self, key: str) -> str:
-        """Return the key: with a method for it, aiodataloader makes no function for each loader."""
-        return key
-
     def do_resolve_reject(self, key: str, future: Future) -> None:
         """Queue a key, and have the batch leave two turns of the loop after its first one: one for all who request, one
         for what they have started. aiodataloader's own way there takes another task and another turn.
         """
         self._queue.append(aiodataloader.Loader(key, future))
         if len(self._queue) == 1:
-            self.loop.call_soon(self.loop.call_soon, aiodataloader.dispatch_queue, self)
+            self.loop.call_soon(self.loop.call_soon, self._dispatch)
+
+    def _dispatch(self) -> None:
+        queue, self._queue = self._queue, []
+        self.loop.create_task(aiodataloader.dispatch_queue_batch(self, queue))
 
     async def batch_load_fn(self, ids: list[str]) -> list[Outcome]:
         """Return one outcome for each id."""
@@ -118,12 +126,12 @@ class Loaders:
     def join(self, source: Source, source_id: str, record: Record, joined: Record) -> None:
         """Have the record cache keep a record with its customer in place of the same one without."""
         if source.name in self._schedulers:
-            self._schedulers[source.name].join(source_id, record, joined)
+            self._schedulers[source.name].cache.replace(source_id, record, joined)
 
     def age_seconds(self, source: str, source_id: str) -> float:
         """Return how old a record is that was loaded: 0 if it was fetched for this request, and is not cached."""
         mine = self._sources.get(source)
-        return 0.0 if mine is None else mine.scheduler.age_seconds(source_id)
+        return 0.0 if mine is None else mine.scheduler.cache.age_seconds(source_id)
 
     def _open(self, source: Source) -> _SourceLoader:
         scheduler = self._schedulers.get(source.name)
@@ -139,7 +147,7 @@ class Loaders:
             entries = [(source_id, one) for source_id, one in mine.known.items() if isinstance(one, Entry)]
             if len(entries) < len(mine.known):
                 return None
-            cached.append((mine.scheduler, entries))
+            cached.append((mine.scheduler.cache, entries))
         return CachedRecords(cached)
 
     def close(self) -> None:
@@ -153,15 +161,15 @@ class CachedRecords:
 
     __slots__ = ("_records",)
 
-    def __init__(self, records: Iterable[tuple[Scheduler, Iterable[tuple[str, Entry]]]]) -> None:
-        self._records = [(scheduler, [(id_, ref(entry)) for id_, entry in entries]) for scheduler, entries in records]
+    def __init__(self, records: Iterable[tuple[RecordCache, Iterable[tuple[str, Entry]]]]) -> None:
+        self._records = [(cache, [(id_, ref(entry)) for id_, entry in entries]) for cache, entries in records]
 
     def __len__(self) -> int:
         return sum(len(entries) for _, entries in self._records)
 
     def __call__(self) -> bool:
         """Return whether all of them are fresh entries of the cache now."""
-        return all(scheduler.holds(entries) for scheduler, entries in self._records)
+        return all(cache.holds(entries) for cache, entries in self._records)
 
 
 def _mark_as_seen(future: Future) -> None:

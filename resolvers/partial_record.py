@@ -13,8 +13,8 @@ from typing import Any, Final, Union, get_args
 import msgspec
 
 from resolvers.errors import UpstreamBadResponse
+from resolvers.reply import Timestamp
 from resolvers.stored_record import split
-from resolvers.timestamp import Timestamp
 
 MOST_DECODERS: Final = 256
 

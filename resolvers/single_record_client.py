@@ -1,7 +1,8 @@
-"""A client of a source that gives one record for each request, and wants nothing before it."""
+"""A client for sources that give one record in a request: their credential goes with it, and nothing comes before."""
 
 import re
 from collections.abc import Callable, Sequence
+from typing import Any
 from urllib.parse import quote
 
 from httpclient.client import Request
@@ -14,21 +15,31 @@ _PLAIN = re.compile(r"[A-Za-z0-9_-]+", re.ASCII).fullmatch
 
 
 class SingleRecordClient:
-    """A `resolvers.source.Client`: `url` without the id; `headers` gives those of a request, with its credential."""
+    """A `resolvers.source.Client`: `url` without the id; `headers` gives those of all requests, with the credential.
+
+    `parse` makes a record of a body, or raises an `UpstreamError`; `id_of` gives a record's canonical id.
+    """
 
     batch_size = 1
     is_ready = True
     listing: Listing | None = None
     fetch_customer: FetchCustomer | None = None
 
-    def __init__(self, url: str, headers: Callable[[], dict[str, str]], transport: Transport) -> None:
+    def __init__(
+        self,
+        url: str,
+        headers: Callable[[], dict[str, str]],
+        transport: Transport,
+        *,
+        parse: Callable[[bytes], Record],
+        id_of: Callable[[Any], str],
+    ) -> None:
         self._url = url
-        self._headers = headers
+        self._make_headers = headers
+        self._headers = headers()
         self.transport = transport
-
-    def record(self, source_id: str, body: bytes) -> Record:
-        """Return the record that a body is; raises an `UpstreamError`, which for another one is `AnotherRecord`."""
-        raise NotImplementedError  # each source says what its records are
+        self._parse = parse
+        self._id_of = id_of
 
     async def prepare(self, shared_fetch: SharedFetch) -> None:
         """Nothing to do."""
@@ -38,15 +49,17 @@ class SingleRecordClient:
         (source_id,) = ids
         # A canonical id hardly ever has anything to quote, and to find that out `quote` takes its time.
         path = source_id if _PLAIN(source_id) else quote(source_id, safe="")
-        request = Request(f"{self._url}/{path}", "get", headers=self._headers())
+        request = Request(f"{self._url}/{path}", "get", headers=self._headers)
         try:
             body = await self.transport.fetch(request, shared_fetch)
-            return [None if body is None else self.record(source_id, body)]
-        except AnotherRecord as error:
-            request.close_connection()
-            return [error]
+            record = None if body is None else self._parse(body)
         except UpstreamError as error:
             return [error]
+        if record is not None and self._id_of(record) != source_id:
+            request.close_connection()
+            return [AnotherRecord(self.transport.source, detail="another record than the one asked for")]
+        return [record]
 
     def begin_anew(self) -> None:
-        """Nothing to forget: each request has the credential of its time."""
+        """Make the headers anew: a credential was replaced."""
+        self._headers = self._make_headers()

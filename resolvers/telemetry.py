@@ -1,13 +1,17 @@
 """What happened upstream, reported to a listener, without a dependency on any monitoring library.
 
 An event is one frozen value; a `Telemetry` is any callable that takes one. `log_events` is the listener that ships.
-Events carry no id, name, address or credential of anybody.
+Events carry no id, name, address or credential of anybody. Those of what goes well (`UpstreamCall` without a code,
+`BatchSent`) are only made where somebody listens to them.
 """
 
 import logging
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
+
+from resolvers.errors import UpstreamBadResponse, UpstreamError, UpstreamForbidden, UpstreamUnauthorized
 
 logger = logging.getLogger("opportunity_graph.upstream")
 
@@ -86,12 +90,16 @@ class Telemetry(Protocol):
         """Take one event."""
 
 
+def logs_all() -> bool:
+    """Return whether `log_events` makes a line of what goes well, too."""
+    return logger.isEnabledFor(logging.DEBUG)
+
+
 def log_events(event: Event) -> None:
     """Log failures and surprises as one warning line each, ordinary calls at debug level."""
     match event:
         case UpstreamCall(code=None) | BatchSent() | NotSent():
-            if logger.isEnabledFor(logging.DEBUG):
-                logger.debug("%s", event)
+            logger.debug("%s", event)
         case UpstreamCall():
             logger.warning(
                 "%s %s failed: %s (%s%s%.0f ms)",
@@ -114,3 +122,43 @@ def log_events(event: Event) -> None:
             logger.warning("%s sent an unknown %s: %s", event.source, event.field, value)
         case ListByIdsSwitchedOff():
             logger.warning("%s: list-by-ids is switched off: %s", event.source, event.reason)
+
+
+REPORTED = (UpstreamBadResponse, UpstreamUnauthorized, UpstreamForbidden)
+"""Errors that an operator can do something about."""
+
+SUSPICIOUSLY_MANY = 20
+
+MOST_REPORTED = 100
+"""Unknown codes that are reported, each once."""
+
+
+class Diagnostics:
+    """Reports surprises among one source's outcomes to telemetry. `has_found`: whether it ever had a record."""
+
+    def __init__(self, source: str, telemetry: Telemetry) -> None:
+        self._source = source
+        self._telemetry = telemetry
+        self._reported: set[tuple[str, str]] = set()
+        self._missing = 0
+        self.has_found = False
+
+    def report(self, error: UpstreamError) -> None:
+        """Report an error that no `UpstreamCall` shows. Refusals of limiter and breaker are none."""
+        if not error.is_reported and isinstance(error, REPORTED):
+            error.is_reported = True
+            self._telemetry(FetchFailed(self._source, error.code, error.detail))
+
+    def report_codes(self, codes: Iterable[tuple[str, str]]) -> None:
+        """Report each code of a record that is not documented."""
+        for unknown in codes:
+            if unknown not in self._reported and len(self._reported) < MOST_REPORTED:
+                self._reported.add(unknown)
+                self._telemetry(UnknownCode(self._source, *unknown))
+
+    def count_missing(self) -> None:
+        """Report that no record is ever found."""
+        if not self.has_found:
+            self._missing += 1
+            if self._missing == SUSPICIOUSLY_MANY:
+                self._telemetry(NothingFound(self._source, SUSPICIOUSLY_MANY))

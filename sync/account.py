@@ -18,7 +18,7 @@ Columns = Callable[[str, Record], tuple[DealColumns, Mapping[str, Any]]]
 
 
 class Cache(Protocol):
-    """Takes whole records that lists had (`resolvers.fetching.scheduler.Scheduler.offer`)."""
+    """Takes whole records that lists had (`resolvers.fetching.record_cache.RecordCache.refresh`)."""
 
     def __call__(self, source_id: str, record: Record, *, age_seconds: float, adds: bool) -> None:
         """Take one."""

@@ -151,8 +151,8 @@ async def open_sync(
         account = Account(
             source=source,
             listing=scheduler.listing,
-            cache=scheduler.offer,
-            cache_customer=scheduler.customers.offer if scheduler.customers else None,
+            cache=scheduler.cache.refresh,
+            cache_customer=scheduler.customers.cache.refresh if scheduler.customers else None,
             fetch_customer=scheduler.fetch_customer,
         )
         parts = Parts(
@@ -178,7 +178,7 @@ async def open_sync(
         runs += [run for entry in entries for run in entry.begin()]
     elif entries:
         now = entries[0].parts.now
-        others = Others(database, {name: one.forget for name, one in schedulers.items()}, now)
+        others = Others(database, {name: one.cache.forget for name, one in schedulers.items()}, now)
         session.listen(others.hear)
         session.listen(sync.hear)
         runs += [others.run(), lead(session, entries, database, sync.statuses, now)]

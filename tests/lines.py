@@ -43,10 +43,16 @@ class Line:
         self.found: list[Response | ConnectionFailed | MalformedResponse] = []
         opened: Any = self.pipe
         self.connection = Connection(opened, self.idle.append, self.closed.append)
+        self.set_result = self.found.append
+
+    def done(self) -> bool:
+        """Return, as a future does, whether a result would come too late."""
+        return False
 
     def ask(self, *pieces: bytes, max_bytes: int = 100) -> Response | ConnectionFailed | MalformedResponse:
         """Return what is found when these bytes come; `end` has to bring it about if they do not."""
-        self.connection.send(b"GET", max_bytes, self.found.append)
+        pending: Any = self
+        self.connection.send(b"GET", max_bytes, pending)
         for piece in pieces:
             self.connection.data_received(piece)
         return self.found[-1] if self.found else ConnectionFailed("nothing yet")

@@ -10,9 +10,15 @@ import resolvers.resilience.attempt
 from httpclient.client import Request
 from httpclient.connection import ConnectionFailed, MalformedResponse, ReusedConnectionClosed
 from httpclient.response import Headers, Response
-from resolvers.errors import UpstreamBadResponse, UpstreamForbidden, UpstreamTimeout, UpstreamUnavailable
+from resolvers.errors import (
+    KeptConnectionClosed,
+    UpstreamBadResponse,
+    UpstreamForbidden,
+    UpstreamTimeout,
+    UpstreamUnavailable,
+)
 from resolvers.fetching.upstream_context import SharedFetch, UpstreamContext
-from resolvers.resilience.attempt import Attempt, Upstream
+from resolvers.resilience.attempt import Attempts, Found
 from resolvers.resilience.circuit_breaker import Verdict
 from resolvers.resilience.concurrency_limiter import ConcurrencyLimiter
 from resolvers.telemetry import Event, UpstreamCall
@@ -32,9 +38,11 @@ class Bench:
         self.permit = RecordingPermit()
         self.events: list[Event] = []
         http_client: Any = self
-        upstream = Upstream("there", http_client, self.concurrency_limiter, self.events.append, seconds, 1000)
-        shared_fetch = SharedFetch(lambda: (self.operation,), owner=self.operation)
-        self.attempt = Attempt(upstream, Request("http://there/", "get"), shared_fetch, self.permit)
+        self.attempts = Attempts("there", http_client, self.concurrency_limiter, self.events.append, seconds, 1000)
+        self.shared_fetch = SharedFetch(lambda: (self.operation,), owner=self.operation)
+
+    async def make(self) -> Found:
+        return await self.attempts.make(Request("http://there/", "get"), self.shared_fetch, self.permit)
 
     async def send(self, _: Request, *, on_sent: Any, **__: Any) -> Response:
         on_sent()
@@ -47,7 +55,7 @@ class Bench:
 
 async def test_a_reply_is_found_and_everybody_knows_when_it_is() -> None:
     bench = Bench(200)
-    assert await bench.attempt.make() == b"{}"
+    assert await bench.make() == b"{}"
     assert bench.permit.calls == ["sent", "slot released", (Verdict.GOOD, 1)]
     assert bench.operation.usage("there").requests == 1
     assert [event.status for event in bench.events if isinstance(event, UpstreamCall)] == [200]
@@ -64,26 +72,25 @@ async def test_a_reply_is_found_and_everybody_knows_when_it_is() -> None:
         (425, UpstreamUnavailable, Verdict.GOOD),
         (MalformedResponse("half"), UpstreamBadResponse, Verdict.GOOD),
         (ConnectionFailed("gone"), UpstreamUnavailable, Verdict.FAILED),
-        (ReusedConnectionClosed("gone"), UpstreamUnavailable, Verdict.NONE),
+        (ReusedConnectionClosed("gone"), KeptConnectionClosed, Verdict.NONE),
     ],
 )
 async def test_what_went_wrong_is_found_and_not_raised(found: Any, kind: type, verdict: Verdict) -> None:
     bench = Bench(found)
-    assert type(await bench.attempt.make()) is kind
+    assert type(await bench.make()) is kind
     assert bench.permit.calls == ["sent", *["slot released"] * (found == 404), (verdict, 1)]
     assert len(bench.events) == 1
-    assert bench.attempt.reused_connection_closed is isinstance(found, ReusedConnectionClosed)
 
 
 async def test_a_503_makes_less_room() -> None:
     bench = Bench(503)
-    await bench.attempt.make()
+    await bench.make()
     assert bench.concurrency_limiter.limit == 2
 
 
 async def test_an_attempt_that_is_cancelled_says_nothing_of_the_source() -> None:
     bench = Bench()
-    task = asyncio.create_task(bench.attempt.make())
+    task = asyncio.create_task(bench.make())
     await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -97,7 +104,7 @@ async def test_no_answer_in_time_is_a_timeout_and_a_failure_if_there_was_time(
     operation_seconds: float, verdict: Verdict
 ) -> None:
     bench = Bench(seconds=0.02, operation_seconds=operation_seconds)
-    assert isinstance(await bench.attempt.make(), UpstreamTimeout)
+    assert isinstance(await bench.make(), UpstreamTimeout)
     assert bench.permit.calls == ["sent", (verdict, 1)]
 
 
@@ -107,7 +114,7 @@ async def test_a_timeout_of_a_process_that_stood_still_says_nothing_of_the_sourc
     machine = iter((0.0, *[3_600.0] * 9))
     monkeypatch.setattr(resolvers.resilience.attempt, "perf_counter", lambda: next(machine))
     bench = Bench()
-    assert isinstance(await bench.attempt.make(), UpstreamTimeout)
+    assert isinstance(await bench.make(), UpstreamTimeout)
     assert bench.permit.calls == ["sent", (Verdict.NONE, 1)]
 
 
@@ -115,5 +122,5 @@ async def test_a_fault_of_ours_reaches_who_waits_and_gives_the_permit_back(monke
     monkeypatch.setattr(resolvers.resilience.attempt, "decipher", lambda *_: 1 / 0)
     bench = Bench(200)
     with pytest.raises(ZeroDivisionError):
-        await bench.attempt.make()
+        await bench.make()
     assert bench.permit.calls == ["sent", (Verdict.NONE, 1)]

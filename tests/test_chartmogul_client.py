@@ -1,6 +1,6 @@
 """`resolvers.chartmogul.client` over real sockets.
 
-`resolvers.single_record_client` is what it has in common with other sources, `resolvers.fetching.diagnostics` reports
+`resolvers.single_record_client` is what it has in common with other sources, `resolvers.telemetry` reports
 what an operator should know of its records.
 """
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resolvers.chartmogul.record import ChartMogulRecord, MinorUnits, parse
+from resolvers.chartmogul.record import MOST_NESTED, ChartMogulRecord, MinorUnits, parse
 from resolvers.errors import UpstreamBadResponse
 from simulator.chartmogul_records import DOCUMENTED as VENDORS_EXAMPLE
 from simulator.chartmogul_records import EXAMPLE
@@ -126,6 +126,17 @@ def test_cents_may_be_written_like_any_number_that_is_whole(sent: str, cents: in
 def test_cents_that_are_no_number_of_cents_are_a_bad_response(sent: str) -> None:
     with pytest.raises(UpstreamBadResponse):
         parse(json.dumps({**EXAMPLE, "amount_in_cents": "?"}).replace('"?"', sent).encode())
+
+
+@pytest.mark.parametrize(("opening", "closing"), [('{"a":', "}"), ("[", "]")])
+def test_custom_attributes_are_nested_no_deeper_than_they_can_be_written(opening: str, closing: str) -> None:
+    def sent(depth: int) -> bytes:
+        custom = '{"a":' + opening * (depth - 1) + "1" + closing * (depth - 1) + "}"
+        return json.dumps({**EXAMPLE, "custom": "?"}).replace('"?"', custom).encode()
+
+    assert parse(sent(MOST_NESTED)).custom
+    with pytest.raises(UpstreamBadResponse):
+        parse(sent(MOST_NESTED + 1))
 
 
 def test_custom_attributes_keep_their_order_and_their_types() -> None:

@@ -12,8 +12,7 @@ from unittest.mock import Mock
 import pytest
 
 from resolvers.errors import UpstreamUnavailable
-from resolvers.fetching.dispatcher import Dispatcher
-from resolvers.fetching.fair_queue import KeyRequest, Waiter
+from resolvers.fetching.dispatcher import Dispatcher, KeyRequest, Waiter
 from resolvers.fetching.upstream_context import SharedFetch, UpstreamContext
 from resolvers.resilience.circuit_breaker import Verdict
 from resolvers.telemetry import BatchSent, Event
@@ -27,6 +26,7 @@ class Bench:
     """Flights of a client that gives, when it may, what it is made with; one of them is under way."""
 
     source = "there"
+    reports_all = True
 
     def __init__(
         self, outcomes: Any, *, landing: Exception | None = None, telling: Exception | None = None, tracer: Any = None
@@ -44,8 +44,7 @@ class Bench:
         client: Any = self
         self.dispatcher = Dispatcher(client, on_done=self._land, on_error=lambda _, error: self.failed.append(error))
         self.operation = UpstreamContext(1)
-        self.wanted = KeyRequest("1", self.operation)
-        self.wanted.join(Waiter(self.operation))
+        self.wanted = KeyRequest("1", Waiter(self.operation))
         self.dispatcher.start([self.wanted], self.permit)
 
     def telemetry(self, event: Event) -> None:
@@ -133,8 +132,7 @@ async def test_a_fault_when_the_span_of_a_fetch_ends_reaches_those_who_wait() ->
 async def test_who_rides_along_is_told_so_and_does_not_pay() -> None:
     bench = Bench(["fetched"])
     other = UpstreamContext(5)
-    second = KeyRequest("2", other)
-    second.join(Waiter(other))
+    second = KeyRequest("2", Waiter(other))
     bench.dispatcher.start([bench.wanted, second], RecordingPermit())
     shared_fetch = second.shared_fetch
     assert shared_fetch is bench.shared_fetch
@@ -147,3 +145,42 @@ async def test_who_rides_along_is_told_so_and_does_not_pay() -> None:
         (2, 2),
     ]
     bench.dispatcher.cancel(shared_fetch)
+
+
+def a_waiter() -> Waiter:
+    waiter = Waiter(UpstreamContext(5))
+    waiter.future = waiter.operation.loop.create_future()
+    return waiter
+
+
+async def test_who_waits_for_several_records_goes_on_when_all_are_there() -> None:
+    waiter, other = a_waiter(), a_waiter()
+    first, second = KeyRequest("1", waiter), KeyRequest("2", other)
+    second.join(waiter)
+    first.settle("a record")
+    assert waiter.future
+    assert not waiter.future.done()
+    second.settle(None)
+    assert waiter.future.done()
+    assert not waiter.pending
+    assert (first.outcome, second.outcome) == ("a record", None)
+
+
+async def test_a_record_that_is_there_wakes_nobody_who_has_left() -> None:
+    early, late = a_waiter(), a_waiter()
+    record = KeyRequest("1", late)
+    record.join(early)
+    record.remove(early)
+    record.settle("a record")
+    assert late.future
+    assert late.future.done()
+    assert early.pending
+    assert early.future
+    assert not early.future.done()
+
+
+async def test_an_outcome_is_the_first_that_is_told() -> None:
+    record = KeyRequest("1", a_waiter())
+    record.settle("a record")
+    record.settle("another")
+    assert record.outcome == "a record"

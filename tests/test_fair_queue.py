@@ -1,12 +1,10 @@
 """`resolvers.fetching.fair_queue`: turns that are fair to every operation."""
 
-import asyncio
-
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from resolvers.fetching.fair_queue import FairQueue, KeyRequest, Waiter
+from resolvers.fetching.dispatcher import KeyRequest, Waiter
+from resolvers.fetching.fair_queue import FairQueue
 from resolvers.fetching.upstream_context import UpstreamContext
 from tests import loops
 
@@ -18,9 +16,7 @@ def an_operation() -> UpstreamContext:
 
 
 def wanted(operation: UpstreamContext, source_id: str) -> KeyRequest:
-    one = KeyRequest(source_id, operation)
-    one.join(Waiter(operation))
-    return one
+    return KeyRequest(source_id, Waiter(operation))
 
 
 def fill(queue: FairQueue, operation: UpstreamContext, name: str, count: int) -> list[KeyRequest]:
@@ -83,54 +79,6 @@ async def test_those_who_wait_for_what_is_queued_are_known() -> None:
     shared, _ = fill(queue, one, "a", 2)
     shared.join(Waiter(other))
     assert queue.contexts() == {one, other}
-
-
-async def test_who_waits_for_several_records_goes_on_when_all_are_there() -> None:
-    visit = Waiter(an_operation())
-    one, other = wanted(visit.operation, "1"), wanted(visit.operation, "2")
-    for record in (one, other):
-        record.join(visit)
-    waiting = asyncio.create_task(visit.wait())
-    await asyncio.sleep(0)
-    one.settle("a record")
-    await asyncio.sleep(1)
-    assert not waiting.done()
-    other.settle(None)
-    await asyncio.wait_for(waiting, 0.1)
-    assert not visit.pending
-    assert (one.outcome, other.outcome) == ("a record", None)
-
-
-async def test_who_waits_for_what_is_there_already_does_not_wait() -> None:
-    visit = Waiter(an_operation())
-    record = wanted(visit.operation, "1")
-    record.join(visit)
-    record.settle(None)
-    await asyncio.wait_for(visit.wait(), 0.1)
-
-
-async def test_who_waits_gives_up_at_its_deadline_and_not_before() -> None:
-    early, late = Waiter(UpstreamContext(1)), Waiter(an_operation())
-    record = wanted(late.operation, "1")
-    for one in (early, late):
-        record.join(one)
-    waiting = asyncio.create_task(late.wait())
-    start = asyncio.get_running_loop().time()
-    await early.wait()
-    assert asyncio.get_running_loop().time() - start == pytest.approx(1, abs=0.01)
-    assert early.pending
-    record.remove(early)
-    record.settle("a record")  # whoever has left is not waited for
-    await asyncio.wait_for(waiting, 0.1)
-    assert not late.pending
-    assert early.pending
-
-
-async def test_an_outcome_is_the_first_that_is_told() -> None:
-    record = wanted(an_operation(), "1")
-    record.settle("a record")
-    record.settle("another")
-    assert record.outcome == "a record"
 
 
 @settings(deadline=None)

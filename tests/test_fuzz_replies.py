@@ -57,7 +57,7 @@ def ours(pieces: list[bytes]) -> Read:
         assert not is_kept
         return Read()
     assert isinstance(found.headers, Headers)
-    return Read(found.status, plain(list(found.headers._lines)), found.body, is_kept)
+    return Read(found.status, plain(list(found.headers)), found.body, is_kept)
 
 
 def h11s(data: bytes) -> Read:

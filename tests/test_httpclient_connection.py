@@ -1,6 +1,6 @@
 """`httpclient.connection`, byte by byte and without sockets: what is a reply, and when the connection can rest.
 
-`httpclient.response_parser` reads the bytes.
+`httpclient.response` reads the bytes.
 """
 
 import asyncio
@@ -12,8 +12,7 @@ from aiohttp.client_proto import ResponseHandler
 from aiohttp.http_parser import HttpResponseParser
 
 from httpclient.connection import ConnectionFailed, MalformedResponse
-from httpclient.response import Response
-from httpclient.response_parser import MOST_FRAMING_BYTES, MOST_HEADERS, MOST_LINE_BYTES
+from httpclient.response import MOST_FRAMING_BYTES, MOST_HEADERS, MOST_LINE_BYTES, Response
 from tests.lines import Line
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
@@ -338,7 +337,9 @@ def test_nothing_of_a_reply_is_kept_while_the_connection_rests() -> None:
     line.ask(OK.replace(b"{}", b"[]").replace(b"Length", b"Length: 2\r\nX-Secret"))
     assert line.can_be_used_again
     parts = vars(line.connection._parser).values()
-    assert not [part for part in parts if b"[]" in (part, getattr(part, "body", 0)) or (type(part) is list and part)]
+    assert not [
+        part for part in parts if b"[]" in (part, getattr(part, "body", 0)) or (isinstance(part, list) and part)
+    ]
 
 
 def test_headers_of_a_second_reply_are_not_those_of_the_first() -> None:

@@ -11,10 +11,10 @@ from resolvers.chartmogul import RATES as CHARTMOGUL
 from resolvers.errors import UpstreamRateLimited, UpstreamUnavailable
 from resolvers.fetching.upstream_context import SharedFetch, UpstreamContext
 from resolvers.nexudus import RATES as NEXUDUS
+from resolvers.resilience.attempt import SendPermit
 from resolvers.resilience.circuit_breaker import Verdict
 from resolvers.resilience.concurrency_limiter import ConcurrencyLimiter
 from resolvers.resilience.lane import BackgroundLane
-from resolvers.resilience.permit import SendPermit
 from resolvers.resilience.rate_limiter import Rate, RateLimiter
 from resolvers.resilience.transport import Transport, TransportSettings
 from tests import loops

@@ -18,7 +18,7 @@ class Record(msgspec.Struct, weakref=True):
 
 
 def cache_of(records: dict[str, Any]) -> Any:
-    """Return a record cache, which is to a validator what a scheduler is, with these records."""
+    """Return a record cache with these records."""
     cache = RecordCache(CacheSettings(), clock=lambda: 0.0)
     for source_id, record in records.items():
         cache.store(source_id, record)

@@ -1,4 +1,4 @@
-"""`logs`, `resolvers.fetching.served`: a line for programs is one JSON object, with the ids of its requests."""
+"""`logs`: a line for programs is one JSON object, with the ids of its requests."""
 
 import asyncio
 import json
@@ -11,8 +11,7 @@ from asgi_correlation_id import correlation_id
 
 from configuration import kind_of
 from logs import MAX_IDS, JsonFormatter, RequestIds, open_handler
-from resolvers.fetching.served import serve
-from resolvers.fetching.upstream_context import SharedFetch, UpstreamContext
+from resolvers.fetching.upstream_context import SharedFetch, UpstreamContext, serve
 from simulator import FAULTS, NEXUDUS_EXAMPLE_ID
 from tests import credentials
 from tests.harness import open_graph

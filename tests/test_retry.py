@@ -77,7 +77,7 @@ def test_an_outage_is_not_multiplied() -> None:
     retries = Retries()
     retried = 0
     for _ in range(1_000):
-        retries.first_attempt()
+        retries.first_attempts += 1
         attempt = 1
         while retries.wait_seconds(DOWN, attempt, LONG) is not None:
             retried += 1
@@ -96,6 +96,6 @@ def test_a_retry_that_is_not_made_costs_nothing() -> None:
 def test_good_times_save_up_no_more_than_ten_retries() -> None:
     retries = Retries()
     for _ in range(10_000):
-        retries.first_attempt()
+        retries.first_attempts += 1
     retried = sum(retries.wait_seconds(DOWN, 1, LONG) is not None for _ in range(100))
     assert retried == 10

@@ -164,6 +164,15 @@ async def test_a_new_key_of_chartmogul_is_used_by_the_next_request() -> None:
         assert code(await graph.ask(CHARTMOGUL)) is None
 
 
+async def test_a_new_key_of_chartmogul_is_used_for_customers_too() -> None:
+    changes: dict[str, str] = {}
+    async with open_graph(changes=changes) as graph:
+        graph.simulator.chartmogul.api_key = changes["CHARTMOGUL_API_KEY"] = "simulated-another"
+        await hang_up()
+        assert code(await graph.ask(CHARTMOGUL.replace("sourceId }", "customer { name } }"))) is None
+        assert [call.status for call in graph.simulator.chartmogul.calls] == [200, 200]
+
+
 async def test_sync_tries_at_once_what_was_refused() -> None:
     async with open_world(is_open=False) as world:
         world.simulator.nexudus.audit_role_missing = True

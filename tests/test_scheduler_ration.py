@@ -41,6 +41,7 @@ async def test_the_ids_that_fit_are_fetched_and_the_others_refused_at_once() -> 
         found = await asyncio.wait_for(world.fetch(*ids), 0.5)
         assert [record.uuid for record in found[:2]] == ids[:2]
         assert {type(outcome) for outcome in found[2:]} == {UpstreamRateLimited}
+        assert found[5].retry_after_seconds == pytest.approx(120, abs=2)  # three of the four go after a minute
         assert len(world.reads) == 2
 
 

@@ -1,7 +1,7 @@
 """`resolvers.fetching.scheduler` where operations share a fetch: joining one, hanging up, and what goes wrong
 meanwhile.
 
-The permit of a fetch that is broken off (`resolvers.resilience.permit`) is given back.
+The permit of a fetch that is broken off (`resolvers.resilience.attempt`) is given back.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from resolvers.chartmogul import CHARTMOGUL
 from resolvers.errors import UpstreamError, UpstreamTimeout, UpstreamUnavailable
 from resolvers.fetching.upstream_context import UpstreamContext
 from resolvers.loaders import Loaders
@@ -163,6 +164,18 @@ async def test_who_joins_a_fetch_late_has_time_of_its_own() -> None:
         assert len(world.reads) == 2
 
 
+async def test_who_waits_gives_up_at_its_deadline_and_not_before() -> None:
+    async with a_world(attempt_timeout_seconds=5) as world:
+        world.simulator.nexudus.latency_seconds = (2.0, 2.0)
+        waiting = asyncio.create_task(world.one(IDS[0], UpstreamContext(5)))
+        await asyncio.sleep(0)
+        start = asyncio.get_running_loop().time()
+        assert isinstance(await world.one(IDS[0], UpstreamContext(1)), UpstreamTimeout)
+        assert asyncio.get_running_loop().time() - start == pytest.approx(1, abs=0.01)
+        assert str((await waiting).id) == IDS[0]
+        assert len(world.reads) == 1
+
+
 async def test_who_queues_late_is_not_failed_by_the_deadline_of_who_queued_early() -> None:
     async with a_world(attempt_timeout_seconds=0.4) as world:
         world.simulator.nexudus.faults.add(FAULTS["hang"], times=10, ids=IDS[:10])  # as many as there are places
@@ -195,6 +208,23 @@ async def test_a_fault_of_this_server_reaches_those_who_wait(monkeypatch: pytest
             monkeypatch.undo()
         monkeypatch.undo()
         assert str((await world.one(IDS[0])).id) == IDS[0]
+
+
+async def test_a_fault_before_a_request_is_sent_reaches_those_who_wait_and_the_next_ones_fetch_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with a_world(CHARTMOGUL) as world:
+        ids = list(world.simulator.chartmogul.records)[:3]
+        transport, permits = world.scheduler.transport, iter([None])
+
+        def broken() -> Any:
+            return type(transport).try_acquire(transport) if next(permits, 0) is None else 1 / 0
+
+        monkeypatch.setattr(transport, "try_acquire", broken)
+        outcomes = await asyncio.wait_for(world.fetch(*ids), 0.5)
+        assert [getattr(outcome, "uuid", type(outcome)) for outcome in outcomes] == [ids[0], *[ZeroDivisionError] * 2]
+        monkeypatch.undo()
+        assert [record.uuid for record in await world.fetch(*ids)] == ids
 
 
 @pytest.mark.parametrize("fault", ["html", "403", "409-retry-after-60", "503", "reset", "truncated"])
@@ -241,7 +271,7 @@ async def test_what_is_told_of_a_call_has_no_request_id_because_several_may_have
     async with a_world(attempt_timeout_seconds=0.05 if end == "a timeout" else 1.0) as world:
         transport: Any = world.scheduler._client.transport
         transport._retries._saved = 0
-        transport._upstream = replace(transport._upstream, telemetry=lambda _: told.append(id_.get()))
+        transport._attempts = replace(transport._attempts, telemetry=lambda _: told.append(id_.get()))
         gate = Gate()
         world.simulator.nexudus.faults.add(FAULTS["close"] if end == "a lost connection" else gate.fault)
         id_.set("mine")

@@ -4,7 +4,8 @@ import logging
 
 import pytest
 
-from resolvers.telemetry import UpstreamCall
+import services
+from resolvers.telemetry import Event, UpstreamCall
 from services import _report, open_counts
 from tests.harness import open_graph
 
@@ -22,6 +23,33 @@ async def test_without_a_store_there_are_no_lists_and_records_all_the_same() -> 
         )
     assert answer["data"] == {"nexudusOpportunity": {"sourceId": "1427000501"}, "opportunities": None}
     assert [error["extensions"]["code"] for error in answer["errors"]] == ["STORE_UNAVAILABLE"]
+
+
+@pytest.mark.parametrize(
+    ("level", "metrics", "expected"),
+    [
+        (logging.INFO, "false", ["UNAUTHORIZED"]),
+        (logging.DEBUG, "false", ["sent", "well", "sent", "UNAUTHORIZED"]),
+        (logging.INFO, "true", ["sent", "well", "sent", "UNAUTHORIZED"]),
+    ],
+)
+async def test_of_what_goes_well_only_those_are_told_who_listen_to_it(
+    level: int, metrics: str, expected: list[str], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level(level, "opportunity_graph.upstream")
+    found: list[str] = []
+
+    def listen(event: Event) -> None:
+        code = event.code or "well" if isinstance(event, UpstreamCall) else "sent"
+        found.append(code.removeprefix("UPSTREAM_"))
+
+    monkeypatch.setattr(services, "log_events", listen)
+    async with open_graph(METRICS=metrics) as graph:
+        query = '{ chartMogulOpportunity(sourceId: "4ee13ca4-e7fe-11ee-fa7f-f303abf41acc") { sourceId } }'
+        await graph.ask(query)
+        graph.simulator.chartmogul.api_key = "another"
+        await graph.ask(query)
+    assert found == expected
 
 
 def test_what_is_counted_is_logged_all_the_same(caplog: pytest.LogCaptureFixture) -> None:

@@ -130,7 +130,7 @@ def failures(events: list[Event]) -> list[Event]:
 
 async def close_kept(scheduler: Scheduler) -> None:
     transport: Any = scheduler._client.transport
-    for origin in transport._upstream.http_client._pools.values():
+    for origin in transport._attempts.http_client._pools.values():
         for connection in list(origin._idle):
             connection.close()
     await asyncio.sleep(0.01)

@@ -45,7 +45,7 @@ async def second_account(world: World, source: str) -> AsyncIterator[World]:
             source=source,
             account="eu",
             listing=scheduler.listing,
-            cache=scheduler.offer,
+            cache=scheduler.cache.refresh,
             fetch_customer=scheduler.fetch_customer,
         )
         parts = Parts(

@@ -193,8 +193,8 @@ async def test_a_place_is_given_on_when_the_connection_of_what_was_broken_off_is
 
 
 async def test_an_exchange_is_told_of_in_the_turn_after_the_answer(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "opportunity_graph.upstream")
     async with open_graph() as graph:
-        with caplog.at_level(logging.DEBUG, "opportunity_graph.upstream"):
-            await graph.ask(CHARTMOGUL)
-            await asyncio.sleep(0)
-            assert "UpstreamCall" in caplog.text
+        await graph.ask(CHARTMOGUL)
+        await asyncio.sleep(0)
+        assert "UpstreamCall" in caplog.text

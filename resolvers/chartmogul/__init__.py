@@ -9,7 +9,7 @@ from typing import ClassVar, Final
 from resolvers.chartmogul.access_check import check_access
 from resolvers.chartmogul.client import ChartMogulClient
 from resolvers.chartmogul.customer import CUSTOMER_JOIN
-from resolvers.chartmogul.record import RECORDS, SOURCE, UUID, MinorUnits
+from resolvers.chartmogul.record import RECORDS, SOURCE, MinorUnits, canonical_id
 from resolvers.resilience.rate_limiter import Rate
 from resolvers.resilience.transport import Transport
 from resolvers.settings import Secret, check_secret, check_url
@@ -49,12 +49,6 @@ class ChartMogulSettings(SourceSettings, frozen=True, kw_only=True):
             yield f"CHARTMOGUL_API_KEY: {fault}"
         if self.rationed and (self.concurrency or 0) > MOST_CONNECTIONS:
             yield f"CHARTMOGUL_CONCURRENCY: must be at most {MOST_CONNECTIONS}, which is what ChartMogul allows"
-
-
-def canonical_id(text: str) -> str | None:
-    """Return an opportunity's `uuid` in lower case; None for what has another shape."""
-    lower = text.lower() if text.isascii() else ""
-    return lower if UUID.fullmatch(lower) else None
 
 
 def open_client(settings: ChartMogulSettings, transport: Transport) -> ChartMogulClient:

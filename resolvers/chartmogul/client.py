@@ -5,8 +5,7 @@ from functools import partial
 
 from resolvers.chartmogul.customer import ChartMogulCustomerClient
 from resolvers.chartmogul.listing import ChartMogulListing
-from resolvers.chartmogul.record import SOURCE, ChartMogulRecord, MinorUnits, parse
-from resolvers.errors import AnotherRecord
+from resolvers.chartmogul.record import MinorUnits, canonical_uuid, parse
 from resolvers.resilience.transport import Transport
 from resolvers.settings import Secret
 from resolvers.single_record_client import SingleRecordClient
@@ -33,14 +32,18 @@ class ChartMogulClient(SingleRecordClient):
         minor_units: MinorUnits = "hundred",
     ) -> None:
         headers = partial(authorization, api_key)
-        super().__init__(f"{base_url}/v1/opportunities", headers, transport)
+        super().__init__(
+            f"{base_url}/v1/opportunities",
+            headers,
+            transport,
+            parse=partial(parse, minor_units=minor_units),
+            id_of=canonical_uuid,
+        )
         self.listing = ChartMogulListing(base_url, headers, transport, minor_units=minor_units)
-        self.fetch_customer = ChartMogulCustomerClient(f"{base_url}/v1/customers", headers, transport).fetch
-        self._minor_units = minor_units
+        self._customers = ChartMogulCustomerClient(base_url, headers, transport)
+        self.fetch_customer = self._customers.fetch
 
-    def record(self, source_id: str, body: bytes) -> ChartMogulRecord:
-        """Return the opportunity with this uuid; raises `UpstreamBadResponse`, or `AnotherRecord`."""
-        record = parse(body, self._minor_units)
-        if record.uuid.lower() != source_id:
-            raise AnotherRecord(SOURCE, detail="another record than the one asked for")
-        return record
+    def begin_anew(self) -> None:
+        """Ask with the key of now, for customers too."""
+        super().begin_anew()
+        self._customers.begin_anew()

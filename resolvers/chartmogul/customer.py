@@ -1,14 +1,15 @@
 """Whom an opportunity is with: `GET /v1/customers/{uuid}`, as far as the graph shows it."""
 
 import re
+from collections.abc import Callable
 from typing import Any, ClassVar, Final
 
 import msgspec
 
-from resolvers.chartmogul.record import SOURCE, UUID, ChartMogulRecord, MinorUnits
-from resolvers.errors import AnotherRecord
+from resolvers.chartmogul.record import SOURCE, UUID, ChartMogulRecord, MinorUnits, canonical_uuid
 from resolvers.fetching.upstream_context import SharedFetch
 from resolvers.reply import decode, decoder
+from resolvers.resilience.transport import Transport
 from resolvers.single_record_client import SingleRecordClient
 from resolvers.source import CustomerJoin, Outcome
 
@@ -45,6 +46,9 @@ def parse(body: bytes) -> ChartMogulCustomer:
 class ChartMogulCustomerClient(SingleRecordClient):
     """A `resolvers.source.Client` of customers: one `canonical_id` at a time."""
 
+    def __init__(self, base_url: str, headers: Callable[[], dict[str, str]], transport: Transport) -> None:
+        super().__init__(f"{base_url}/v1/customers", headers, transport, parse=parse, id_of=canonical_uuid)
+
     async def fetch(self, customer_id: str, shared_fetch: SharedFetch) -> Outcome:
         """Return the customer that an opportunity names; None for one that cannot be, which is not asked for."""
         canonical = canonical_id(customer_id)
@@ -52,13 +56,6 @@ class ChartMogulCustomerClient(SingleRecordClient):
             return None
         (outcome,) = await self.fetch_many([canonical], shared_fetch)
         return outcome
-
-    def record(self, source_id: str, body: bytes) -> ChartMogulCustomer:
-        """Return the customer with this uuid; raises `UpstreamBadResponse`, or `AnotherRecord`."""
-        customer = parse(body)
-        if customer.uuid.lower() != source_id:
-            raise AnotherRecord(SOURCE, detail="another customer than the one asked for")
-        return customer
 
 
 class _Joined(ChartMogulRecord, frozen=True, kw_only=True):

@@ -11,12 +11,25 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from resolvers.reply import Timestamp, check_nesting, decode, decoder
+from resolvers.reply import Timestamp, decode, decoder
 
 SOURCE: Final = "chartmogul"
 
 UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 """Any 8-4-4-4-12 hexadecimal text: the vendor's own example is no valid variant of RFC 4122."""
+
+
+def canonical_id(text: str) -> str | None:
+    """Return an opportunity's `uuid` in lower case; None for what has another shape."""
+    lower = text.lower() if text.isascii() else ""
+    return lower if UUID.fullmatch(lower) else None
+
+
+def canonical_uuid(record: Any) -> str:
+    """Return the `uuid` of a record of ChartMogul's, in lower case."""
+    uuid: str = record.uuid
+    return uuid.lower()
+
 
 FORECAST_CATEGORIES: Final = frozenset({"pipeline", "best_case", "committed", "lost", "won"})
 TYPES: Final = frozenset({"recurring", "arr", "one-time"})
@@ -36,6 +49,24 @@ _EXPONENTS: Final[dict[str, int]] = (
 
 _MOST_DIGITS: Final = 4_000
 """Of an amount with an exponent or a fraction; Python makes no longer text of a number either."""
+
+
+MOST_NESTED: Final = 100
+"""Objects and lists within one another in a custom attribute, whose form the vendor leaves open. msgspec reads deeper
+than any writer of JSON goes: what is read must be writable."""
+
+_SCALARS: Final = frozenset({str, int, float, bool, type(None)})
+
+
+def check_nesting(attributes: dict[str, Any]) -> None:
+    """Raise `ValueError` for a JSON object that is nested too deeply."""
+    level: list[Any] = [attributes]
+    for _ in range(MOST_NESTED):
+        inner = [value for one in level for value in (one.values() if isinstance(one, dict) else one)]
+        level = [one for one in inner if isinstance(one, dict | list)]
+        if not level:
+            return
+    raise ValueError("nested too deeply")
 
 
 class ChartMogulRecord(msgspec.Struct, frozen=True, kw_only=True, weakref=True):
@@ -60,7 +91,8 @@ class ChartMogulRecord(msgspec.Struct, frozen=True, kw_only=True, weakref=True):
 
     def __post_init__(self) -> None:
         """Refuse custom attributes that could not be written again; make an integer of cents such as `1.0` or `1e3`."""
-        check_nesting(self.custom)
+        if isinstance(self.custom, dict) and not _SCALARS.issuperset(map(type, self.custom.values())):
+            check_nesting(self.custom)
         cents = self.amount_in_cents
         if not isinstance(cents, Decimal):
             return

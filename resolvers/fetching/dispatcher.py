@@ -1,21 +1,83 @@
-"""Sends the queued ids of one source: as many with each permit as a request can carry, in a task for each request.
+"""Sends the ids of one source that operations wait for: as many with each permit as a request can carry, each request
+in a task of its own. An id goes at once if it may, and queues otherwise.
 
 This is done for several operations, so in a context of its own: the log would show the request id of one.
 """
 
 import asyncio
 from bisect import bisect_right
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextvars import Context
+from typing import Any, Final
 
 from resolvers.errors import UpstreamError, UpstreamUnavailable
-from resolvers.fetching.fair_queue import FairQueue, KeyRequest
-from resolvers.fetching.served import serve
-from resolvers.fetching.upstream_context import Permit, SharedFetch, UpstreamContext
+from resolvers.fetching.fair_queue import FairQueue
+from resolvers.fetching.upstream_context import Permit, SharedFetch, UpstreamContext, serve
 from resolvers.resilience.circuit_breaker import Verdict
 from resolvers.source import Client, Outcome
 from resolvers.telemetry import BatchSent, NotSent
 from resolvers.tracing import Span
+
+PENDING: Final[Any] = object()
+"""The outcome of a request that has none yet."""
+
+
+class Waiter:
+    """One operation that waits for some records."""
+
+    __slots__ = ("future", "operation", "pending", "since")
+
+    def __init__(self, operation: UpstreamContext, since: float = 0.0) -> None:
+        self.operation = operation
+        self.since = since
+        """When it began to wait."""
+        self.pending = 0
+        """Records without an outcome."""
+        self.future: asyncio.Future[None] | None = None
+        """What it awaits, if anything: done when each record has an outcome."""
+
+    def on_outcome(self) -> None:
+        """Wait for one record less; wake the operation at the last one."""
+        self.pending -= 1
+        if self.pending == 0 and self.future is not None and not self.future.done():
+            self.future.set_result(None)
+
+
+class KeyRequest:
+    """One record that is queued or being fetched; its owner requested it first, its waiters wait for it."""
+
+    __slots__ = ("is_queued", "outcome", "owner", "requested_at", "shared_fetch", "source_id", "waiters")
+
+    def __init__(self, source_id: str, waiter: Waiter) -> None:
+        """`waiter` is that of the owner."""
+        self.source_id = source_id
+        self.owner = waiter.operation
+        self.requested_at = waiter.since
+        self.waiters = {waiter: waiter.operation}
+        """Each with its operation: no operation waits twice for one record."""
+        waiter.pending += 1
+        self.outcome: Any = PENDING
+        self.is_queued = False
+        self.shared_fetch: SharedFetch | None = None
+
+    def join(self, waiter: Waiter) -> None:
+        """Add a waiter."""
+        self.waiters[waiter] = waiter.operation
+        waiter.pending += 1
+
+    def remove(self, waiter: Waiter) -> None:
+        """Remove a waiter, if it is one."""
+        self.waiters.pop(waiter, None)
+
+    def settle(self, outcome: Any) -> None:
+        """Set the outcome, once, and notify all waiters."""
+        if self.outcome is PENDING:
+            self.outcome = outcome
+            # It knows its records: a cycle would keep all of them until somebody looks for such.
+            self.shared_fetch = None
+            for waiter in self.waiters:
+                waiter.on_outcome()
+
 
 Batch = list[KeyRequest]
 """Ids that one request is sent for."""
@@ -43,17 +105,26 @@ class Dispatcher:
         self._dispatching: asyncio.Handle | asyncio.Task[None] | None = None
         self._is_acquiring = False
 
-    def add(self, key_requests: Iterable[KeyRequest], operation: UpstreamContext) -> None:
-        """Queue ids of an operation, and send what may be sent now."""
-        now = operation.now()
-        for key_request in key_requests:
-            self._queue.add(key_request, now)
-        if self._dispatching is not None:
-            return
-        if self._client.batch_size == 1:
-            Context().run(self._dispatch)
-        else:  # in the next turn: ids that others request in this one can share the batch
-            self._dispatching = operation.loop.call_soon(self._dispatch, context=Context())
+    def add(self, key_requests: Batch, operation: UpstreamContext) -> Batch:
+        """Send ids of an operation if they may go now, else queue them; return those that could not be sent in time.
+
+        In time is what leaves a response some of the time until the operation's deadline.
+        """
+        seconds_left = operation.deadline - operation.now() - self._transport.shortest_exchange_seconds
+        goes_at_once = self._dispatching is None and self._client.batch_size == 1 and seconds_left >= 0
+        if goes_at_once:
+            key_requests = self._start_at_once(key_requests)
+            if not key_requests:
+                return key_requests
+        fitting = self._fitting(operation, len(key_requests), seconds_left)
+        for key_request in key_requests[:fitting]:
+            self._queue.add(key_request)
+        if fitting and self._dispatching is None:
+            if goes_at_once:
+                self._dispatching = operation.loop.create_task(self._dispatch_slowly(), context=Context())
+            else:  # in the next turn: ids that others request in this one can share the batch
+                self._dispatching = operation.loop.call_soon(self._dispatch, context=Context())
+        return key_requests[fitting:]
 
     def remove(self, key_request: KeyRequest) -> None:
         """Take an id out of the queue that nobody waits for any more."""
@@ -79,12 +150,24 @@ class Dispatcher:
         requests = -(-position // self._client.batch_size)
         return rate_limiter.delay(requests - (self._is_acquiring and rate_limiter.waiters > 0))
 
-    def fitting(self, operation: UpstreamContext, count: int) -> int:
-        """Return how many of `count` new ids could be sent early enough for their response to be in time."""
-        left = operation.deadline - operation.now() - self._transport.shortest_exchange_seconds
-        if not count or self.delay(operation, count) <= left:
+    def _fitting(self, operation: UpstreamContext, count: int, seconds_left: float) -> int:
+        """Return how many of `count` new ids could be sent within the time."""
+        if self.delay(operation, count) <= seconds_left:
             return count
-        return bisect_right(range(1, count + 1), left, key=lambda further: self.delay(operation, further))
+        return bisect_right(range(1, count + 1), seconds_left, key=lambda further: self.delay(operation, further))
+
+    def _start_at_once(self, key_requests: Batch) -> Batch:
+        """Send each id in a request of its own, as long as there are permits; return the others."""
+        for position, one in enumerate(key_requests):
+            try:
+                permit = self._transport.try_acquire() if self._client.is_ready else None
+            except Exception as error:  # a fault of ours: those who wait have to know
+                self._on_error(key_requests[position:], error)
+                return []
+            if permit is None:
+                return key_requests[position:]
+            self.start([one], permit)
+        return []
 
     def _dispatch(self) -> None:
         """Send what may be sent at once; a task sends the rest, a permit at a time."""
@@ -92,7 +175,7 @@ class Dispatcher:
         client = self._client
         try:
             while self._queue:
-                permit = client.transport.try_acquire() if client.is_ready else None
+                permit = self._transport.try_acquire() if client.is_ready else None
                 if permit is None:
                     self._dispatching = asyncio.create_task(self._dispatch_slowly())
                     return
@@ -129,34 +212,33 @@ class Dispatcher:
         if not batch:
             permit.release(Verdict.NONE)
             return
+        context = Context()
         try:
-            shared_fetch = self._shared(batch, permit)
+            context.run(self._start, batch, permit, context)
         except Exception as error:  # a fault of ours: those who wait have to know
             permit.release(Verdict.NONE)
             self._on_error(batch, error)
-            return
-        context = Context()
-        context.run(serve, shared_fetch)
-        task = shared_fetch.loop.create_task(self._fetch(shared_fetch, batch), context=context)
-        self._running[shared_fetch] = task, batch
 
-    def _shared(self, batch: Batch, permit: Permit) -> SharedFetch:
-        """Return the fetch of a batch. Its request counts for the owner of the first id; the others have joined it."""
+    def _start(self, batch: Batch, permit: Permit, context: Context) -> None:
+        """Begin the fetch of a batch. Its request counts for the owner of the first id; the others have joined it."""
         first, source = batch[0], self._transport.source
-        owner, queued_at = first.owner, first.queued_at
+        owner, requested_at = first.owner, first.requested_at
         is_alone = len(batch) == 1
-        contexts = first.contexts if is_alone else lambda: {w.operation for one in batch for w in one.waiters}
-        shared_fetch = first.shared_fetch = SharedFetch(contexts, owner=owner, permit=permit)
+        waiters = first.waiters.values if is_alone else lambda: {w.operation for one in batch for w in one.waiters}
+        shared_fetch = first.shared_fetch = SharedFetch(waiters, owner=owner, permit=permit)
         for one in batch[1:]:
             one.shared_fetch = shared_fetch
-            queued_at = min(queued_at, one.queued_at)
+            requested_at = min(requested_at, one.requested_at)
             if one.owner is not owner:
                 one.owner.usage(source).joined += 1
         if self._transport.tracer is not None:
             shared_fetch.span = self._transport.tracer.batch(source, len(batch), owner.span)
-        waited_seconds = max(0.0, shared_fetch.started_at - queued_at)
-        self._transport.telemetry(BatchSent(source, len(batch), len(contexts()), waited_seconds))
-        return shared_fetch
+        if self._transport.reports_all:
+            waited_seconds = max(0.0, shared_fetch.started_at - requested_at)
+            self._transport.telemetry(BatchSent(source, len(batch), shared_fetch.weight, waited_seconds))
+        serve(shared_fetch)
+        task = shared_fetch.loop.create_task(self._fetch(shared_fetch, batch), context=context)
+        self._running[shared_fetch] = task, batch
 
     async def _fetch(self, shared_fetch: SharedFetch, batch: Batch) -> None:
         outcomes: list[Outcome] | Exception
@@ -167,7 +249,8 @@ class Dispatcher:
         except Exception as error:
             outcomes = error
         self._running.pop(shared_fetch, None)
-        shared_fetch.release_permit()
+        if shared_fetch.permit is not None:
+            shared_fetch.release_permit()
         try:
             if shared_fetch.span is not None:
                 _end_span(shared_fetch.span, batch, shared_fetch, outcomes)

@@ -3,84 +3,13 @@
 Operations take turns, id by id: one that wants a thousand records cannot starve one that wants a single one.
 """
 
-import asyncio
 from collections import OrderedDict
-from collections.abc import Collection
-from typing import Any, Final
+from typing import TYPE_CHECKING
 
-from resolvers.fetching.upstream_context import SharedFetch, UpstreamContext
-from resolvers.resilience.timeouts import TimeLimit
+from resolvers.fetching.upstream_context import UpstreamContext
 
-PENDING: Final[Any] = object()
-"""The outcome of a request that has none yet."""
-
-
-class Waiter:
-    """One operation that waits for some records."""
-
-    __slots__ = ("_future", "operation", "pending")
-
-    def __init__(self, operation: UpstreamContext) -> None:
-        self.operation = operation
-        self.pending = 0
-        """Records without an outcome."""
-        self._future: asyncio.Future[None] | None = None
-
-    async def wait(self) -> None:
-        """Wait until each record that has been joined has an outcome, or the operation's deadline passes."""
-        if self.pending:
-            self._future = self.operation.loop.create_future()
-            try:
-                with TimeLimit(self.operation.deadline, self.operation.loop):
-                    await self._future
-            except TimeoutError:
-                return  # what is pending stays so
-
-    def on_outcome(self) -> None:
-        """Wait for one record less; wake the operation at the last one."""
-        self.pending -= 1
-        if self.pending == 0 and self._future is not None and not self._future.done():
-            self._future.set_result(None)
-
-
-class KeyRequest:
-    """One record that is queued or being fetched; its owner requested it first, its waiters wait for it."""
-
-    __slots__ = ("is_queued", "outcome", "owner", "queued_at", "shared_fetch", "source_id", "waiters")
-
-    def __init__(self, source_id: str, owner: UpstreamContext) -> None:
-        self.source_id = source_id
-        self.owner = owner
-        self.waiters: list[Waiter] = []
-        self.outcome: Any = PENDING
-        self.is_queued = False
-        self.queued_at = 0.0
-        self.shared_fetch: SharedFetch | None = None
-
-    def join(self, waiter: Waiter) -> None:
-        """Add a waiter."""
-        self.waiters.append(waiter)
-        waiter.pending += 1
-
-    def remove(self, waiter: Waiter) -> None:
-        """Remove a waiter, if it is one."""
-        if waiter in self.waiters:
-            self.waiters.remove(waiter)
-
-    def settle(self, outcome: Any) -> None:
-        """Set the outcome, once, and notify all waiters."""
-        if self.outcome is PENDING:
-            self.outcome = outcome
-            self.shared_fetch = (
-                None  # which knows its records: a cycle would keep all of them until somebody looks for such
-            )
-            for waiter in self.waiters:
-                waiter.on_outcome()
-
-    def contexts(self) -> Collection[UpstreamContext]:
-        """Return the operations that wait for it."""
-        waiters = self.waiters
-        return (waiters[0].operation,) if len(waiters) == 1 else {waiter.operation for waiter in waiters}
+if TYPE_CHECKING:
+    from resolvers.fetching.dispatcher import KeyRequest
 
 
 class FairQueue:
@@ -92,16 +21,15 @@ class FairQueue:
     def __bool__(self) -> bool:
         return bool(self._lines)
 
-    def add(self, key_request: KeyRequest, now: float = 0.0) -> None:
-        """Put a record at the end of its operation's line; `now` is in seconds."""
-        key_request.queued_at = now
+    def add(self, key_request: "KeyRequest") -> None:
+        """Put a record at the end of its operation's line."""
         line = self._lines.get(key_request.owner)
         if line is None:
             line = self._lines[key_request.owner] = OrderedDict()
         line[key_request.source_id] = key_request
         key_request.is_queued = True
 
-    def remove(self, key_request: KeyRequest) -> None:
+    def remove(self, key_request: "KeyRequest") -> None:
         """Take a record out that nobody waits for any more."""
         line = self._lines[key_request.owner]
         del line[key_request.source_id]
@@ -109,7 +37,7 @@ class FairQueue:
             del self._lines[key_request.owner]
         key_request.is_queued = False
 
-    def pop(self, most: int | None = None) -> list[KeyRequest]:
+    def pop(self, most: int | None = None) -> list["KeyRequest"]:
         """Take all records out, or up to `most`: one of each operation in turn."""
         popped: list[KeyRequest] = []
         if len(self._lines) == 1:  # the usual case, and no turns to take

@@ -104,18 +104,33 @@ class RecordCache:
         entry = self._entries.peek(source_id)
         return 0.0 if entry is None else self._clock() - entry.stored_at
 
-    def store(self, source_id: str, record: Any | None) -> None:
-        """Store a record, or that there is none, in place of what was stored for the id."""
-        self._store(source_id, record, self._clock())
+    def store(self, source_id: str, record: Any | None, *, age_seconds: float = 0.0) -> None:
+        """Store a record, or that there is none, as of so long ago, in place of what was stored for the id."""
+        if self._is_off:
+            return
+        now, settings = self._clock() - age_seconds, self._settings
+        fresh = settings.cache_missing_seconds if record is None else settings.cache_fresh_seconds
+        stale = fresh if record is None else max(fresh, settings.cache_stale_seconds)
+        size = 300 if record is None else self._size_of(record)
+        if stale <= 0 or size > settings.cache_max_bytes:
+            self._entries.remove(source_id)  # what was known before is no longer true
+            return
+        self._entries.put(source_id, Entry(record, now, now + fresh, now + stale, size))
+        if now >= self._sweep_at:
+            self._sweep(now)
 
     def refresh(self, source_id: str, record: Any, *, age_seconds: float, adds: bool) -> None:
         """Store a record that is `age_seconds` old in place of an older entry; with `adds` also where there is none.
 
         An equal record that is stored stays itself: responses that were made of it stay valid.
         """
-        entry, moment = self._entries.peek(source_id), self._clock() - age_seconds
-        if (entry is None and adds) or (entry is not None and entry.stored_at < moment):
-            self._store(source_id, entry.record if entry is not None and entry.record == record else record, moment)
+        entry = self._entries.peek(source_id)
+        if entry is None:
+            if adds:
+                self.store(source_id, record, age_seconds=age_seconds)
+        elif entry.stored_at < self._clock() - age_seconds:
+            kept = entry.record if entry.record == record else record
+            self.store(source_id, kept, age_seconds=age_seconds)
 
     def forget(self, source_id: str, *, age_seconds: float) -> None:
         """Forget what was stored for an id longer ago than that."""
@@ -131,21 +146,6 @@ class RecordCache:
             if size <= self._settings.cache_max_bytes:
                 self._entries.remove(source_id)
                 self._entries.put(source_id, Entry(other, entry.stored_at, entry.fresh_until, entry.stale_until, size))
-
-    def _store(self, source_id: str, record: Any | None, now: float) -> None:
-        """Store what was true at the moment `now`."""
-        if self._is_off:
-            return
-        settings = self._settings
-        fresh = settings.cache_missing_seconds if record is None else settings.cache_fresh_seconds
-        stale = fresh if record is None else max(fresh, settings.cache_stale_seconds)
-        size = 300 if record is None else self._size_of(record)
-        if stale <= 0 or size > settings.cache_max_bytes:
-            self._entries.remove(source_id)  # what was known before is no longer true
-            return
-        self._entries.put(source_id, Entry(record, now, now + fresh, now + stale, size))
-        if now >= self._sweep_at:
-            self._sweep(now)
 
     def _sweep(self, now: float) -> None:
         """Remove what may no longer be served: records are personal data."""

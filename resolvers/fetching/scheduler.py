@@ -11,7 +11,6 @@ import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from time import monotonic
 from typing import Any
-from weakref import ref
 
 from aiohttp import ClientSession
 
@@ -23,18 +22,17 @@ from resolvers.errors import (
     UpstreamUnauthorized,
 )
 from resolvers.fetching.customer_client import CustomerClient, cache_settings
-from resolvers.fetching.diagnostics import Diagnostics
-from resolvers.fetching.dispatcher import Dispatcher
-from resolvers.fetching.fair_queue import PENDING, KeyRequest, Waiter
+from resolvers.fetching.dispatcher import PENDING, Dispatcher, KeyRequest, Waiter
 from resolvers.fetching.record_cache import Entry, RecordCache
 from resolvers.fetching.record_store import RecordStore, fresh, instead_of_failures
 from resolvers.fetching.upstream_context import Stale, UpstreamContext, Usage
 from resolvers.resilience.concurrency_limiter import ConcurrencyLimiter
 from resolvers.resilience.rate_limiter import RateLimiter
 from resolvers.resilience.shared_limits import SharedLimits
+from resolvers.resilience.timeouts import TimeLimit
 from resolvers.resilience.transport import Transport, TransportSettings
-from resolvers.source import Client, FetchCustomer, Listing, Outcome, Record, Source, SourceSettings
-from resolvers.telemetry import NotSent, Telemetry
+from resolvers.source import Client, FetchCustomer, Listing, Outcome, Source, SourceSettings
+from resolvers.telemetry import Diagnostics, NotSent, Telemetry
 from resolvers.tracing import Tracer
 
 NO_STALE_ANSWER = (UpstreamUnauthorized, UpstreamForbidden)
@@ -47,17 +45,11 @@ class Scheduler:
     `customers` fetches their customers in the same way, where records do not have their names.
     """
 
-    def __init__(
-        self,
-        client: Client,
-        cache: RecordCache,
-        *,
-        customers: "Scheduler | None" = None,
-    ) -> None:
+    def __init__(self, client: Client, cache: RecordCache, *, customers: "Scheduler | None" = None) -> None:
         self.customers = customers
         self.source = client.transport.source
         self._client = client
-        self._cache = cache
+        self.cache = cache
         self._key_requests: dict[str, KeyRequest] = {}
         self._dispatcher = Dispatcher(client, on_done=self._on_done, on_error=self._on_error)
         self._diagnostics = Diagnostics(self.source, client.transport.telemetry)
@@ -83,39 +75,14 @@ class Scheduler:
         """Ask the source as if it had never refused anything: a credential of it was replaced."""
         self._client.begin_anew()
 
-    @property
-    def cached_records(self) -> int:
-        """How many records the cache has, fresh or stale."""
-        return len(self._cache)
-
     def cached(self, source_id: str, operation: UpstreamContext) -> Entry | None:
         """Return the fresh entry of the cache, if there is one and the operation may use it; awaits nothing."""
-        entry = None if operation.wants_fresh else self._cache.fresh(source_id)
+        entry = None if operation.wants_fresh else self.cache.fresh(source_id)
         if entry is not None:
             usage = operation.usage(self.source)
             usage.keys += 1
             usage.cached += 1
         return entry
-
-    def holds(self, entries: Iterable[tuple[str, ref[Entry]]]) -> bool:
-        """Return whether all of these are entries of the cache still, and fresh."""
-        return self._cache.holds(entries)
-
-    def age_seconds(self, source_id: str) -> float:
-        """Return how long ago what the cache has of an id came from the source; 0 where it has nothing."""
-        return self._cache.age_seconds(source_id)
-
-    def join(self, source_id: str, record: Record, joined: Record) -> None:
-        """Have the cache keep a record with its customer in place of the same one without."""
-        self._cache.replace(source_id, record, joined)
-
-    def offer(self, source_id: str, record: Record, *, age_seconds: float, adds: bool) -> None:
-        """Let the cache know of a whole record that a list had; with `adds` also where it has none of that id."""
-        self._cache.refresh(source_id, record, age_seconds=age_seconds, adds=adds)
-
-    def forget(self, source_id: str, *, age_seconds: float) -> None:
-        """Let the cache forget a record that is older than that: another process has a newer one."""
-        self._cache.forget(source_id, age_seconds=age_seconds)
 
     def fetch_many(self, ids: Sequence[str], operation: UpstreamContext) -> Coroutine[Any, Any, list[Outcome]]:
         """Return one outcome for each of the distinct ids, in order, by the operation's deadline.
@@ -131,12 +98,12 @@ class Scheduler:
         self, store: RecordStore, ids: Sequence[str], operation: UpstreamContext
     ) -> list[Outcome]:
         unasked = [one for one in ids if one not in self._key_requests]
-        stored = await fresh(store, unasked, self._cache.fresh_seconds) if unasked else {}
+        stored = await fresh(store, unasked, self.cache.fresh_seconds) if unasked else {}
         for source_id, (record, age_seconds) in stored.items():
-            self.offer(source_id, record, age_seconds=age_seconds, adds=True)
+            self.cache.refresh(source_id, record, age_seconds=age_seconds, adds=True)
         found: dict[str, Outcome] = {source_id: record for source_id, (record, _) in stored.items()}
         for source_id in ids:
-            if source_id not in found and (entry := self._cache.fresh(source_id)) is not None:
+            if source_id not in found and (entry := self.cache.fresh(source_id)) is not None:
                 found[source_id] = entry.record  # which came meanwhile
         usage = operation.usage(self.source)
         usage.keys += len(found)
@@ -149,12 +116,19 @@ class Scheduler:
     async def _fetch_many(self, ids: Sequence[str], operation: UpstreamContext) -> list[Outcome]:
         usage = operation.usage(self.source)
         usage.keys += len(ids)
-        usage.begin_waiting(operation.now())
-        waiter = Waiter(operation)
+        now = operation.now()
+        usage.begin_waiting(now)
+        waiter = Waiter(operation, now)
         key_requests: list[KeyRequest] = []
         try:
             key_requests = self._request(ids, waiter, usage)
-            await waiter.wait()
+            if waiter.pending:
+                waiter.future = operation.loop.create_future()
+                try:
+                    with TimeLimit(operation.deadline, operation.loop):
+                        await waiter.future
+                except TimeoutError:
+                    pass  # what is pending stays so
             outcomes = [
                 self._stale_or_failure(one, operation)
                 if one.outcome is PENDING or isinstance(one.outcome, UpstreamError)
@@ -181,23 +155,22 @@ class Scheduler:
             key_request = self._key_requests.get(source_id)
             # An operation that wants fresh records may join a request that is not sent yet, and no other.
             if key_request is None or (operation.wants_fresh and not key_request.is_queued):
-                key_request = KeyRequest(source_id, operation)
+                key_request = KeyRequest(source_id, waiter)
                 new.append(key_request)
             else:
                 usage.joined += 1
-            key_request.join(waiter)
+                key_request.join(waiter)
             found.append(key_request)
-        fitting = self._dispatcher.fitting(operation, len(new))
-        if late := new[fitting:]:
-            refusal = self._over_budget(self._dispatcher.delay(operation, fitting + len(late)))
+        if not new:
+            return found
+        if late := self._dispatcher.add(new, operation):
+            refusal = self._over_budget(self._dispatcher.delay(operation, len(late)))
             self._client.transport.telemetry(NotSent(self.source, len(late), refusal.code))
             for key_request in late:
                 key_request.settle(refusal)
-            del new[fitting:]
-        if new:
-            for key_request in new:
+        for key_request in new:
+            if key_request.outcome is PENDING:
                 self._key_requests[key_request.source_id] = key_request
-            self._dispatcher.add(new, operation)
         return found
 
     def _over_budget(self, delay: float) -> UpstreamRateLimited:
@@ -213,7 +186,7 @@ class Scheduler:
             else:
                 failure = UpstreamTimeout(self.source, detail="the operation's deadline passed")
         if not (operation.wants_fresh or isinstance(failure, NO_STALE_ANSWER)):
-            stale = self._cache.stale(key_request.source_id)
+            stale = self.cache.stale(key_request.source_id)
             if stale is not None and operation.accepts(self.source, key_request.source_id, stale[1]):
                 operation.stale.append(Stale(self.source, key_request.source_id, stale[1], failure.code))
                 return stale[0]
@@ -237,20 +210,25 @@ class Scheduler:
 
     def _on_done(self, batch: list[KeyRequest], outcomes: list[Outcome]) -> None:
         for one, outcome in zip(batch, outcomes, strict=True):
-            self._diagnostics.record(outcome)
+            is_latest = self._key_requests.get(one.source_id) is one  # else it was asked for anew meanwhile
+            if is_latest:
+                del self._key_requests[one.source_id]
             if isinstance(outcome, UpstreamError):
+                self._diagnostics.report(outcome)
                 # Their frames know this outcome, in a cycle, and whatever came.
                 outcome.__traceback__ = outcome.__context__ = None
-            elif (
-                self._key_requests.get(one.source_id) is one
-            ):  # else it was asked for anew meanwhile, and this may be older
-                self._cache.store(one.source_id, outcome)
-                if self.record_store is not None and one.shared_fetch is not None:
-                    age_seconds = one.shared_fetch.now() - one.shared_fetch.started_at
-                    self.record_store.on_fetched(
-                        one.source_id, outcome, age_seconds=age_seconds, is_alone=len(batch) == 1
-                    )
-            self._forget(one)
+            else:
+                if outcome is None:
+                    self._diagnostics.count_missing()
+                else:
+                    self._diagnostics.has_found = True
+                    if codes := outcome.unknown_codes():
+                        self._diagnostics.report_codes(codes)
+                if is_latest:
+                    self.cache.store(one.source_id, outcome)
+                    if self.record_store is not None and (fetch := one.shared_fetch) is not None:
+                        age_seconds, is_alone = fetch.now() - fetch.started_at, len(batch) == 1
+                        self.record_store.on_fetched(one.source_id, outcome, age_seconds=age_seconds, is_alone=is_alone)
             one.settle(outcome)
 
     def _on_error(self, batch: Iterable[KeyRequest], error: Exception) -> None:
@@ -275,10 +253,12 @@ def open_scheduler(
     clock: Callable[[], float] = monotonic,
     shared_limits: SharedLimits | None = None,
     tracer: Tracer | None = None,
+    reports_all: bool = True,
 ) -> Scheduler:
     """Return the scheduler of a source that has credentials. `clock`, in seconds, is that of all its parts.
 
     `shared_limits`, where other processes share the source's limits, has to run as long as the scheduler is used.
+    `reports_all`: `telemetry` gets requests that go well, too.
     """
     rate_limiter = RateLimiter(
         source.name,
@@ -298,6 +278,7 @@ def open_scheduler(
         shared_limits=shared_limits,
         clock=clock,
         tracer=tracer,
+        reports_all=reports_all,
     )
     client, customers = source.open(settings, transport), None
     if client.fetch_customer is not None:

@@ -1,13 +1,19 @@
 """One GraphQL operation's deadline and its usage of the sources; and the fetch that serves several operations.
 
 One `UpstreamContext` is made for each operation. Times are those of the running loop's clock.
+
+What is done for several operations at once runs in an empty context, or the log would show the id of one request. Its
+shared fetch is in a context variable instead, by a weak reference: connections that are opened meanwhile keep the
+context for much longer.
 """
 
 import asyncio
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
+from weakref import ref
 
 from resolvers.errors import UpstreamTimeout
 from resolvers.resilience.circuit_breaker import Verdict
@@ -122,7 +128,7 @@ class Permit(Protocol):
 class SharedFetch:
     """A running fetch. Its deadline is the latest of its waiters'; its requests count for its owner.
 
-    `waiters` returns the operations that wait for it just now; `permit` is for its first request.
+    `waiters` returns the operations that wait for it just now; `permit` is for its first request, which takes it.
     `is_background`: nobody waits for it, so it goes in a share of the ration, most of which only when nobody else does.
     """
 
@@ -172,14 +178,10 @@ class SharedFetch:
         """How many operations wait for it."""
         return len(self.waiters())
 
-    def pop_permit(self) -> Permit | None:
-        """Return the permit that it was made with, once."""
-        permit, self.permit = self.permit, None
-        return permit
-
     def release_permit(self) -> None:
         """Release a permit that was not used."""
-        if (permit := self.pop_permit()) is not None:
+        if (permit := self.permit) is not None:
+            self.permit = None
             permit.release(Verdict.NONE)
 
     def count_request(self, source: str) -> None:
@@ -195,3 +197,20 @@ class SharedFetch:
                 yield
         except TimeoutError:
             raise UpstreamTimeout(source, detail="the deadline passed") from None
+
+
+_SERVED: Final[ContextVar[ref[SharedFetch] | None]] = ContextVar("served", default=None)
+
+
+def serve(shared_fetch: SharedFetch) -> None:
+    """Let what is done from now on in this context be done for those who wait for a fetch."""
+    _SERVED.set(ref(shared_fetch))
+
+
+def served_request_ids() -> list[str]:
+    """Return the ids of the requests that wait for what is being done, as of now; empty where nobody is known to."""
+    served = _SERVED.get()
+    shared_fetch = served() if served is not None else None
+    if shared_fetch is None:
+        return []
+    return sorted({one.request_id for one in shared_fetch.waiters() if one.request_id is not None})

@@ -127,15 +127,13 @@ class NexudusClient:
         if token is None:
             with shared_fetch.time_left(SOURCE):
                 token = await self._tokens.get(shared_fetch)
+        request.headers["Authorization"] = f"Bearer {token}"
         try:
-            return await self._send(request, token, shared_fetch)
+            body = await self.transport.fetch(request, shared_fetch)
         except UpstreamUnauthorized:
             with shared_fetch.time_left(SOURCE):
                 token = await self._tokens.renew(token, shared_fetch)
-            return await self._send(request, token, shared_fetch)
-
-    async def _send(self, request: Request, token: str, shared_fetch: SharedFetch) -> bytes | None:
-        request.headers["Authorization"] = f"Bearer {token}"
-        body = await self.transport.fetch(request, shared_fetch)
+            request.headers["Authorization"] = f"Bearer {token}"
+            body = await self.transport.fetch(request, shared_fetch)
         self._tokens.accepted(token)
         return body

@@ -4,7 +4,6 @@ Names are the vendor's, in Python's spelling (`CrmBoardColumnId` is `crm_board_c
 never be missing from a record that is used; every other field may be null, whatever the documentation promises.
 """
 
-from contextlib import suppress
 from decimal import Decimal
 from enum import IntEnum
 from operator import attrgetter
@@ -186,6 +185,7 @@ _STATUSES = frozenset(map(int, Status))
 _LEAD_SOURCES = frozenset({None, *map(int, LeadSource)})
 _LOSS_REASONS = frozenset({None, *map(int, LossReason)})
 _ABSENT: Any = object()
+_NOTHING: frozenset[str] = frozenset()
 
 PartialRecord = msgspec.defstruct(
     "PartialRecord",
@@ -219,9 +219,10 @@ def parse(body: bytes | msgspec.Raw) -> tuple[NexudusRecord, frozenset[str]]:
 
     Raises `UpstreamBadResponse` for anything that is not a CrmOpportunity.
     """
-    with suppress(UpstreamBadResponse):  # mostly a missing field
-        return decode(SOURCE, _RECORD, body), frozenset()
-    return fill(decode(SOURCE, _PARTIAL, body))
+    try:
+        return decode(SOURCE, _RECORD, body), _NOTHING
+    except UpstreamBadResponse:  # mostly a missing field
+        return fill(decode(SOURCE, _PARTIAL, body))
 
 
 def fill(partial: Any) -> tuple[NexudusRecord, frozenset[str]]:

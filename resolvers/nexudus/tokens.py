@@ -11,8 +11,7 @@ from time import monotonic
 
 from httpclient.client import Request
 from resolvers.errors import UpstreamBadResponse, UpstreamError, UpstreamUnauthorized
-from resolvers.fetching.served import serve
-from resolvers.fetching.upstream_context import SharedFetch, UpstreamContext
+from resolvers.fetching.upstream_context import SharedFetch, UpstreamContext, serve
 from resolvers.nexudus.grant import parse_grant
 from resolvers.nexudus.record import SOURCE
 from resolvers.nexudus.shared_grant import Found, Kept, SharedGrant

@@ -59,12 +59,11 @@ class Totals:
         enough = self.failed_exchanges >= FEWEST_EXCHANGES and self.all >= FEWEST_VERDICTS
         return enough and self.failed * 2 >= self.all
 
-    def add(self, weight: int, *, has_failed: bool) -> None:
-        """Count an exchange."""
+    def add_failure(self, weight: int) -> None:
+        """Count an exchange that failed."""
         self.all += weight
-        if has_failed:
-            self.failed_exchanges += 1
-            self.failed += weight
+        self.failed_exchanges += 1
+        self.failed += weight
 
     def subtract(self, others: "Totals") -> None:
         """Count some no more."""
@@ -90,9 +89,10 @@ class CircuitBreaker:
         self._timeouts = 0
         """Exchanges that timed out since the last good verdict."""
         self._last_good = clock()
-        self._state = State.CLOSED
+        self.is_closed = True
+        """Whether everything is let through."""
         self._probe_at = 0.0
-        """When it is half open, if it is open now."""
+        """When it is half open, unless it is closed."""
         self._probe: object | None = None
         self._hinted_until = 0.0
         self.on_open: Callable[[], None] | None = None
@@ -101,7 +101,7 @@ class CircuitBreaker:
     @property
     def open_seconds(self) -> float:
         """For how long it stays open; 0 if it is not."""
-        return max(0.0, self._probe_at - self._clock()) if self.state is State.OPEN else 0.0
+        return 0.0 if self.is_closed else max(0.0, self._probe_at - self._clock())
 
     def hint(self, seconds: float) -> None:
         """Open at the first failure within so many seconds: another process has seen enough of them."""
@@ -110,14 +110,13 @@ class CircuitBreaker:
     @property
     def state(self) -> State:
         """Its state at this moment."""
-        if self._state is State.OPEN and self._clock() >= self._probe_at:
-            self._state = State.HALF_OPEN
-        return self._state
+        if self.is_closed:
+            return State.CLOSED
+        return State.HALF_OPEN if self._clock() >= self._probe_at else State.OPEN
 
     def check(self) -> None:
         """Raise `UpstreamUnavailable` if nothing may be sent now."""
-        state = self.state
-        if state is State.OPEN or self._probe is not None:
+        if self.state is State.OPEN or self._probe is not None:
             wait = round(max(self._probe_at - self._clock(), 1.0), 1)
             detail = "the circuit breaker is open"
             raise UpstreamUnavailable(self._source, detail=detail, retry_after_seconds=wait)
@@ -125,7 +124,7 @@ class CircuitBreaker:
     def start(self, exchange: object) -> None:
         """Let an exchange begin, as the probe if there is to be one; raises like `check`. `record` has to follow."""
         self.check()
-        if self._state is State.HALF_OPEN:
+        if not self.is_closed:
             self._probe = exchange
 
     def record(self, exchange: object, verdict: Verdict, *, weight: int = 1) -> None:
@@ -133,39 +132,40 @@ class CircuitBreaker:
         if exchange is self._probe:
             self._probe = None
             if verdict is Verdict.GOOD:
-                self._state = State.CLOSED
+                self.is_closed = True
                 self._last_good = self._clock()
             elif verdict is not Verdict.NONE:
                 self._open()
-        elif verdict is not Verdict.NONE and self._state is State.CLOSED:
+        elif verdict is not Verdict.NONE and self.is_closed:
             self._count(weight, verdict)
 
     def _count(self, weight: int, verdict: Verdict) -> None:
-        now, slices, has_failed = self._clock(), self._slices, verdict is not Verdict.GOOD
+        now, slices, recent = self._clock(), self._slices, self._recent
         # By slices and not one by one: a busy server has 100,000 exchanges in 10 seconds.
         if not slices or now >= slices[-1][0] + SLICE_SECONDS:
             slices.append((now, Totals()))
-        slices[-1][1].add(weight, has_failed=has_failed)
-        self._recent.add(weight, has_failed=has_failed)
         while slices[0][0] <= now - WINDOW_SECONDS:
-            self._recent.subtract(slices.popleft()[1])
-        if not has_failed:
+            recent.subtract(slices.popleft()[1])
+        if verdict is Verdict.GOOD:
+            slices[-1][1].all += weight
+            recent.all += weight
             self._last_good = now
             self._timeouts = 0
             if self._in_a_row.all:
                 self._in_a_row = Totals()
             return
+        for totals in (slices[-1][1], recent, self._in_a_row):
+            totals.add_failure(weight)
         self._timeouts += verdict is Verdict.TIMED_OUT
-        self._in_a_row.add(weight, has_failed=True)
         # A row that is longer than what is recent reaches back too far; then what is recent are failures alone.
-        is_silent = now - self._last_good >= SILENCE_SECONDS and self._in_a_row.all <= self._recent.all
+        is_silent = now - self._last_good >= SILENCE_SECONDS and self._in_a_row.all <= recent.all
         hangs = self._timeouts >= self._most_timeouts
         hangs |= now < self._hinted_until  # as it does for another process
-        if hangs or self._recent.exceed_threshold or (is_silent and self._in_a_row.exceed_threshold):
+        if hangs or recent.exceed_threshold or (is_silent and self._in_a_row.exceed_threshold):
             self._open()
 
     def _open(self) -> None:
-        self._state = State.OPEN
+        self.is_closed = False
         self._probe_at = self._clock() + OPEN_SECONDS
         self._slices.clear()
         self._recent = Totals()

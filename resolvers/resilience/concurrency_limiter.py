@@ -15,8 +15,10 @@ class ConcurrencyLimiter:
 
     def __init__(self, ceiling: int) -> None:
         self.ceiling = ceiling
-        self._limit = float(ceiling)
+        self._adapted = float(ceiling)
         self._lent = ceiling
+        self.limit = ceiling
+        """How many may run at once just now."""
         self.in_use = 0
         """How many run."""
         self.on_short: Callable[[], None] | None = None
@@ -26,11 +28,6 @@ class ConcurrencyLimiter:
         """How many times the limit was decreased."""
 
     @property
-    def limit(self) -> int:
-        """How many may run at once just now."""
-        return min(int(self._limit), self._lent)
-
-    @property
     def wanted(self) -> int:
         """How many slots would do: one for each that runs or waits, and one more."""
         return min(self.ceiling, self.in_use + len(self._queue) + 1)
@@ -38,15 +35,17 @@ class ConcurrencyLimiter:
     def lend(self, slots: int) -> None:
         """Let so many run at once, at most, where several processes share the slots."""
         self._lent = slots
+        self._adapt(self._adapted)
         self._wake()
 
     def try_acquire(self) -> bool:
         """Take a slot if one is free; return whether it was."""
-        is_free = self.in_use < self.limit and not self._queue
-        self.in_use += is_free
-        if not is_free and self.on_short is not None:
+        if self.in_use < self.limit and not self._queue:
+            self.in_use += 1
+            return True
+        if self.on_short is not None:
             self.on_short()
-        return is_free
+        return False
 
     async def acquire(self) -> None:
         """Wait for a slot and take it, first come, first served."""
@@ -66,10 +65,15 @@ class ConcurrencyLimiter:
 
     def release(self, *, is_good: bool = False) -> None:
         """Give a slot back; after a good exchange the limit rises a little."""
-        if is_good:
-            self._limit = min(self.ceiling, self._limit + 1 / self._limit)
+        if is_good and self._adapted < self.ceiling:
+            self._adapt(min(self.ceiling, self._adapted + 1 / self._adapted))
         self.in_use -= 1
-        self._wake()
+        if self._queue:
+            self._wake()
+
+    def _adapt(self, limit: float) -> None:
+        self._adapted = limit
+        self.limit = min(int(limit), self._lent)
 
     def _wake(self) -> None:
         while self._queue and self.in_use < self.limit:
@@ -85,4 +89,4 @@ class ConcurrencyLimiter:
         """
         if started_in == self.round:
             self.round += 1
-            self._limit = max(1.0, self._limit / 2)
+            self._adapt(max(1.0, self._adapted / 2))

@@ -24,13 +24,13 @@ class Retries:
         self._attempts = attempts
         self._uniform = uniform
         self._saved = SAVED_AT_MOST
-
-    def first_attempt(self) -> None:
-        """Earn a part of a retry."""
-        self._saved = min(SAVED_AT_MOST, self._saved + 1)
+        self.first_attempts = 0
+        """Each earns a part of a retry; those that are not counted as saved yet."""
 
     def wait_seconds(self, error: UpstreamError, attempt: int, seconds_left: float) -> float | None:
         """Return how long to wait before the next attempt, or None if there shall be none."""
+        self._saved = min(SAVED_AT_MOST, self._saved + self.first_attempts)
+        self.first_attempts = 0
         if not error.retryable or attempt >= self._attempts or self._saved < FIRST_ATTEMPTS_FOR_A_RETRY:
             return None
         wait = error.retry_after_seconds or 0.0

@@ -16,13 +16,12 @@ import aiohttp
 from msgspec import Meta
 
 from httpclient.client import HttpClient, Request
-from resolvers.errors import UpstreamError, UpstreamRateLimited
+from resolvers.errors import KeptConnectionClosed, UpstreamError, UpstreamRateLimited
 from resolvers.fetching.upstream_context import SharedFetch
-from resolvers.resilience.attempt import Attempt, Upstream
+from resolvers.resilience.attempt import Attempts, Ration, SendPermit
 from resolvers.resilience.circuit_breaker import CircuitBreaker, State, Verdict
 from resolvers.resilience.concurrency_limiter import ConcurrencyLimiter
 from resolvers.resilience.lane import BackgroundLane
-from resolvers.resilience.permit import Ration, SendPermit
 from resolvers.resilience.rate_limiter import RateLimiter
 from resolvers.resilience.retry import Retries
 from resolvers.resilience.shared_limits import SharedLimits
@@ -76,14 +75,17 @@ class Transport:
         shared_limits: SharedLimits | None = None,
         clock: Callable[[], float] = monotonic,
         tracer: Tracer | None = None,
+        reports_all: bool = True,
     ) -> None:
         self.source = source
         self.tracer = tracer
+        self.reports_all = reports_all
+        """Whether telemetry gets what goes well, too; else only what an operator should know."""
         self.shared_limits = shared_limits
         """What other processes leave of the limits, where they share them."""
         self.rate_limiter = rate_limiter
         self.clock = clock
-        self._upstream = Upstream(
+        self._attempts = Attempts(
             source,
             HttpClient(session),
             concurrency_limiter,
@@ -92,6 +94,7 @@ class Transport:
             settings.max_reply_bytes,
             settings.sync_attempt_timeout_seconds,
             tracer,
+            reports_all,
         )
         self.telemetry = telemetry
         self._concurrency_limiter = concurrency_limiter
@@ -126,7 +129,7 @@ class Transport:
 
     def try_acquire(self) -> SendPermit | None:
         """Return a permit if a request may be sent right now."""
-        return self._try_acquire(self.rate_limiter) if self._circuit_breaker.state is State.CLOSED else None
+        return self._try_acquire(self.rate_limiter) if self._circuit_breaker.is_closed else None
 
     def _try_acquire(self, ration: Ration) -> SendPermit | None:
         if not self._concurrency_limiter.try_acquire():
@@ -134,9 +137,7 @@ class Transport:
         if not self.rate_limiter.try_acquire():
             self._concurrency_limiter.release()
             return None
-        permit = SendPermit(self._concurrency_limiter, ration, self._circuit_breaker)
-        permit.is_unsent = True
-        return permit
+        return SendPermit(self._concurrency_limiter, ration, self._circuit_breaker, is_unsent=True)
 
     async def acquire(self, shared_fetch: SharedFetch) -> SendPermit:
         """Wait until a request may be sent, however long; raises an `UpstreamError` at once where that is in vain."""
@@ -179,29 +180,34 @@ class Transport:
 
         Raises the `UpstreamError` of the last attempt. All attempts share the deadline of the shared fetch.
         """
-        self._retries.first_attempt()
+        self._retries.first_attempts += 1
         attempts = sent = 0
         error: UpstreamError | None = None
-        on_new_connection = not request.is_safe  # else nobody knows whether it was executed when its connection dies
+        # Unless it is safe (RFC 9110, 9.2.1), nobody knows whether it was executed when its connection dies.
+        on_new_connection = request.method != "GET"
         while True:
-            try:
-                permit = shared_fetch.pop_permit() or await self._acquire_in_time(shared_fetch)
-            except UpstreamError as refusal:
-                raise (error or refusal) from None
+            permit, shared_fetch.permit = shared_fetch.permit, None
+            if permit is None:
+                try:
+                    with shared_fetch.time_left(self.source):
+                        permit = await self.acquire(shared_fetch)
+                except UpstreamError as refusal:
+                    raise (error or refusal) from None
             sent += 1
-            attempt = Attempt(self._upstream, request, shared_fetch, permit, number=sent)
-            found = await attempt.make(on_new_connection=on_new_connection)
+            found = await self._attempts.make(
+                request, shared_fetch, permit, number=sent, on_new_connection=on_new_connection
+            )
             if not isinstance(found, UpstreamError):
                 return found
             error = found
             del found
             if error.status in OTHER_CONNECTION:
                 request.close_connection()
-            on_new_connection = (
-                on_new_connection or attempt.reused_connection_closed or error.status in OTHER_CONNECTION
-            )
-            if attempt.reused_connection_closed and shared_fetch.seconds_left > self.shortest_exchange_seconds:
-                continue
+                on_new_connection = True
+            if isinstance(error, KeptConnectionClosed):
+                on_new_connection = True
+                if shared_fetch.seconds_left > self.shortest_exchange_seconds:
+                    continue
             attempts += 1
             wait = self._wait_seconds(request, error, attempts, shared_fetch)
             if wait is None:
@@ -222,7 +228,3 @@ class Transport:
             # For everybody: whoever asked meanwhile would be refused too.
             self.rate_limiter.pause(min(wait or error.retry_after_seconds or 0.0, LONGEST_PAUSE_SECONDS))
         return wait
-
-    async def _acquire_in_time(self, shared_fetch: SharedFetch) -> SendPermit:
-        with shared_fetch.time_left(self.source):
-            return await self.acquire(shared_fetch)

@@ -1,4 +1,4 @@
-"""`resolvers.timestamp`: every way in which a vendor may write a point in time, and those that are none."""
+"""`resolvers.reply`, its times: every way in which a vendor may write a point in time, and those that are none."""
 
 import calendar
 import json
@@ -11,8 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from resolvers.errors import UpstreamBadResponse
-from resolvers.reply import decode, decoder
-from resolvers.timestamp import Timestamp
+from resolvers.reply import Timestamp, decode, decoder
 
 
 class Sample(msgspec.Struct):

@@ -1,4 +1,4 @@
-"""`httpclient.pool`: which connection takes a request, and what becomes of those that rest."""
+"""`httpclient.client`, its pools: which connection takes a request, and what becomes of those that rest."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -6,10 +6,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from httpclient import pool as origin
-from httpclient.client import open_session
-from httpclient.connection import Connection
-from httpclient.pool import ConnectionPool, header_lines
+from httpclient import client
+from httpclient.client import ConnectionPool, header_lines, open_session
+from httpclient.connection import Connection, Result
 from httpclient.response import Response
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
@@ -37,8 +36,8 @@ async def an_origin() -> AsyncIterator[tuple[ConnectionPool, list[asyncio.Stream
 
 
 async def answered(connection: Connection) -> None:
-    answer: asyncio.Future[object] = asyncio.get_running_loop().create_future()
-    connection.send(b"GET", 100, answer.set_result)
+    answer: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+    connection.send(b"GET", 100, answer)
     assert isinstance(await answer, Response)
 
 
@@ -88,13 +87,13 @@ async def test_one_that_was_idle_for_too_long_is_closed_by_whoever_wants_it(monk
     async with an_origin() as (there, _):
         connection = await there.open()
         await answered(connection)
-        monkeypatch.setattr(origin, "KEEP_ALIVE_SECONDS", 0.0)
+        monkeypatch.setattr(client, "KEEP_ALIVE_SECONDS", 0.0)
         assert there.idle_connection() is None
-        assert not connection.is_open
+        assert connection.is_closing()
 
 
 async def test_one_that_nobody_wants_is_closed_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(origin, "KEEP_ALIVE_SECONDS", 0.001)
+    monkeypatch.setattr(client, "KEEP_ALIVE_SECONDS", 0.001)
     async with an_origin() as (there, _):
         ended = ending(there, monkeypatch)
         await answered(await there.open())
@@ -106,7 +105,7 @@ async def test_all_connections_end_with_the_session() -> None:
     async with an_origin() as (there, _):
         connections = [await there.open(), await there.open()]
         await answered(connections[0])
-    assert not any(connection.is_open for connection in connections)
+    assert all(connection.is_closing() for connection in connections)
 
 
 async def test_credentials_are_those_of_the_request_not_of_the_one_before() -> None:

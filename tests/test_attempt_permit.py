@@ -1,10 +1,10 @@
-"""`resolvers.resilience.permit`: when what a permit holds is given back, and that it is once."""
+"""`resolvers.resilience.attempt`, its permits: when what a permit holds is given back, and that it is once."""
 
 import asyncio
 
+from resolvers.resilience.attempt import SendPermit
 from resolvers.resilience.circuit_breaker import CircuitBreaker, Verdict
 from resolvers.resilience.concurrency_limiter import ConcurrencyLimiter
-from resolvers.resilience.permit import SendPermit
 from resolvers.resilience.rate_limiter import RateLimiter
 
 
