@@ -19,8 +19,8 @@ from httpserver.hangup import Terminal
 from resolvers.secret_files import SecretFiles
 from resolvers.settings import BadSettings, Secret, Settings, file_of, is_secret, read_secret, variables
 
-LOOK_SECONDS: Final = 1.0
-"""Between two looks at the files."""
+CHECK_SECONDS: Final = 1.0
+"""Between two checks of the files."""
 logger: Final = logging.getLogger("opportunity_graph.rotation")
 
 Read = Callable[[], Mapping[str, str]]
@@ -51,9 +51,9 @@ class Rotation:
         if self._read_variables():
             self._replace(self._secrets)
 
-    def look(self) -> None:
+    def read_changed(self) -> None:
         """Read anew the secrets whose files have changed."""
-        if changed := self.files.look():
+        if changed := self.files.changed():
             self._replace([name for name in self._secrets if file_of(name, self._given) in changed])
 
     def read_anew(self) -> None:
@@ -124,10 +124,10 @@ async def rotating(rotation: Rotation) -> AsyncIterator[None]:
     terminal = Terminal()
     timer: asyncio.TimerHandle | None = None
 
-    def look() -> None:
+    def check() -> None:
         nonlocal timer
-        timer = loop.call_later(LOOK_SECONDS, look)
-        rotation.look()
+        timer = loop.call_later(CHECK_SECONDS, check)
+        rotation.read_changed()
 
     def on_hangup() -> None:
         if terminal.is_closed:
@@ -135,13 +135,13 @@ async def rotating(rotation: Rotation) -> AsyncIterator[None]:
             return
         rotation.read_anew()
         if len(rotation.files) and timer is None:
-            look()
+            check()
 
     rotation.begin()
     with suppress(ValueError, RuntimeError):  # in another thread than the main one
         loop.add_signal_handler(signal.SIGHUP, on_hangup)
     if len(rotation.files):
-        look()
+        check()
     try:
         yield
     finally:

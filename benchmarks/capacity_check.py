@@ -26,7 +26,7 @@ BEYOND: Final = {**WITHIN, Kind.MANY: 0.8, Kind.HOT: 0.0, Kind.ONE: 0.0, Kind.PA
 PEOPLES: Final = {"get", "list-by-ids"}
 """Kinds of calls, as the simulator names them, that serve somebody who waits."""
 
-LOOK_SECONDS: Final = 2.0
+POLL_SECONDS: Final = 2.0
 """Between two looks at how old the copies are."""
 
 
@@ -41,7 +41,7 @@ async def drive(server: Served, demand: Demand, seconds: float) -> Outcome:
         while True:
             for one in await copies(server):
                 outcome.copy_ages.setdefault(one["source"], []).extend(_ages([one]))
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(POLL_SECONDS)
 
     async def ask(request: Request) -> None:
         await asyncio.sleep(began + request.at - time.monotonic())

@@ -14,7 +14,7 @@ from typing import Final
 
 from httpserver.hangup import Terminal
 
-LOOK_SECONDS: Final = 0.1
+POLL_SECONDS: Final = 0.1
 """Between two looks at how the workers are."""
 
 SHORT_LIFE_SECONDS: Final = 5.0
@@ -63,7 +63,7 @@ class Workers:
                 self._start()
             if time.monotonic() >= self._end_by:
                 self._kill()
-            time.sleep(LOOK_SECONDS)
+            time.sleep(POLL_SECONDS)
         return 0
 
     def _is_one_to_be_started(self) -> bool:

@@ -2,7 +2,7 @@
 
 By their identity: a file that was written, replaced, or that is behind another symbolic link, as in Kubernetes, where a
 link called `..data` is exchanged. Whoever writes a file may not be done when it is seen first, so a change counts once
-a file has stayed the same from one look to the next.
+a file has stayed the same from one check to the next.
 """
 
 import os
@@ -13,7 +13,7 @@ Identity = tuple[int, ...] | None
 
 
 class SecretFiles:
-    """Files, as they were when they were last read. It takes a change for one read once `look` has told of it."""
+    """Files, as they were when they were last read. It takes a change for one read once `changed` has given it."""
 
     def __init__(self, paths: Iterable[str]) -> None:
         self._read = self._seen = {path: _identity(path) for path in paths}
@@ -21,7 +21,7 @@ class SecretFiles:
     def __len__(self) -> int:
         return len(self._read)
 
-    def look(self) -> set[str]:
+    def changed(self) -> set[str]:
         """Return the paths whose files have changed, and are written."""
         seen = {path: _identity(path) for path in self._read}
         changed = {path for path, found in seen.items() if found == self._seen[path] != self._read[path]}

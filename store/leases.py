@@ -35,9 +35,9 @@ class SourceLeases:
         """Report what was sent; return what may be sent further."""
         return await self._write(lambda connection: rations.report(connection, self._key, self._holder, given))
 
-    async def leave(self) -> None:
+    async def withdraw(self) -> None:
         """Give back what was lent."""
-        await self._write(lambda connection: rations.leave(connection, self._key, self._holder))
+        await self._write(lambda connection: rations.withdraw(connection, self._key, self._holder))
 
     async def background_sends(self) -> list[float]:
         """Return how many seconds ago each request of the background was sent, whoever sent it."""

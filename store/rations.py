@@ -98,7 +98,7 @@ def report(connection: Connection, key: tuple[str, str], holder: str, given: Rep
     )
 
 
-def leave(connection: Connection, key: tuple[str, str], holder: str) -> None:
+def withdraw(connection: Connection, key: tuple[str, str], holder: str) -> None:
     """Give everything back: the process has reported all, and sends nothing any more."""
     lock(connection, key)
     connection.execute(delete(RATION_HOLDERS).where(*of(RATION_HOLDERS, key), RATION_HOLDERS.c.holder == holder))

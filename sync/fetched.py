@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from resolvers.errors import UpstreamBadResponse
-from resolvers.fetching.record_store import LONGEST_LOOK_SECONDS
+from resolvers.fetching.record_store import LOOKUP_TIMEOUT_SECONDS
 from resolvers.source import Record
 from resolvers.stored_record import decode
 from store import sweeps
@@ -19,8 +19,8 @@ from store.errors import StoreUnavailable
 from store.fetched import find_fetched, mark_fetched
 from store.sweeps import SyncState
 from sync.job import SECOND, Parts
-from sync.looks import Looks
 from sync.rows import Read
+from sync.shared_lookups import SharedLookups
 
 logger: Final = logging.getLogger("opportunity_graph.sync")
 
@@ -47,7 +47,7 @@ class FetchedRecords:
         self._gone: list[float] = []
         self._held_back_at = float("-inf")
         self._left_alone_until = float("-inf")
-        self._looks = Looks(self._look)
+        self._lookups = SharedLookups(self._find_stored)
         self._fresh_seconds = 0.0
 
     @property
@@ -73,19 +73,19 @@ class FetchedRecords:
     async def fresh(self, ids: Sequence[str], seconds: float) -> Mapping[str, tuple[Record, float]]:
         """Return what some process has read by its id within so many seconds, with its age."""
         self._fresh_seconds = seconds
-        async with asyncio.timeout(LONGEST_LOOK_SECONDS):
-            found = await self._looks.find(ids)
+        async with asyncio.timeout(LOOKUP_TIMEOUT_SECONDS):
+            found = await self._lookups.find(ids)
         now = self._parts.now()
         return {one: (record, max(0, now - fetched_at) / SECOND) for one, (record, fetched_at) in found.items()}
 
-    async def _look(self, ids: Sequence[str]) -> Mapping[str, tuple[Record, int]]:
+    async def _find_stored(self, ids: Sequence[str]) -> Mapping[str, tuple[Record, int]]:
         parts, (source, account) = self._parts, self._parts.account.key
         if not self.has_fresh:
             return {}
         keys = [deal_id(source, account, one) for one in ids]
         since = parts.now() - int(self._fresh_seconds * SECOND)
         try:
-            async with asyncio.timeout(LONGEST_LOOK_SECONDS):
+            async with asyncio.timeout(LOOKUP_TIMEOUT_SECONDS):
                 stored = await find_fetched(parts.database, keys, since=since)
         except (TimeoutError, StoreUnavailable):
             self._left_alone_until = parts.wall_clock() + LEFT_ALONE_SECONDS

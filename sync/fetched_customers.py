@@ -5,7 +5,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from resolvers.fetching.record_store import LONGEST_LOOK_SECONDS
+from resolvers.fetching.record_store import LOOKUP_TIMEOUT_SECONDS
 from resolvers.source import Record
 from store.customers import find_customers
 from store.errors import StoreUnavailable
@@ -35,7 +35,7 @@ class FetchedCustomers:
 
     async def fresh(self, ids: Sequence[str], seconds: float) -> Mapping[str, tuple[Record, float]]:
         """Return the stored copies, however old: sync renews them."""
-        async with asyncio.timeout(LONGEST_LOOK_SECONDS):
+        async with asyncio.timeout(LOOKUP_TIMEOUT_SECONDS):
             return await self.find(ids)
 
     async def find(self, ids: Sequence[str]) -> Mapping[str, tuple[Record, float]]:

@@ -43,10 +43,10 @@ class Others:
                 async with asyncio.timeout(POLL_SECONDS):
                     await self._is_said.wait()
             with suppress(StoreUnavailable):  # looked at again soon
-                await self._look()
+                await self._forget_changed()
             await asyncio.sleep(AT_ONCE_SECONDS)
 
-    async def _look(self) -> None:
+    async def _forget_changed(self) -> None:
         if self._is_said.is_set():
             self._is_said.clear()
             await self._database.poll()

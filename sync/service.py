@@ -30,7 +30,7 @@ from sync.worker import Worker
 if TYPE_CHECKING:
     from store.session import Session
 
-LOOK_SECONDS: Final = 0.5
+POLL_SECONDS: Final = 0.5
 """Between two looks at whether another process has read what has changed."""
 
 FLUSH_SECONDS: Final = 2.0
@@ -117,7 +117,7 @@ class Sync:
             states = await self._database.read(sweeps.state)
             if all(key in states and (states[key].as_of or 0) >= now for key in keys):
                 return
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(POLL_SECONDS)
 
     def hear(self, text: str) -> None:
         """Refresh, if another process asks for it and this one syncs."""

@@ -52,7 +52,7 @@ def test_all_shares_together_keep_every_rate(rates: tuple[Rate, ...]) -> None:
         if (wait := shares[place].delay(1)) > 1e-9:
             heapq.heappush(due, (clock.now + wait, place))
             continue
-        shares[place].take()
+        shares[place].acquire()
         shares[place].on_sent()
         sent.append(clock.now)
         heapq.heappush(due, (clock.now + max(shares[place].delay(1), 1e-6), place))
@@ -92,7 +92,7 @@ def test_what_was_let_go_before_is_no_part_of_it() -> None:
     clock.now += 100
     for _ in range(2):
         assert share.delay(1) == 0
-        share.take()
+        share.acquire()
     share.put_back()
     assert share.delay(1) == 0
 

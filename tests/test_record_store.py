@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from resolvers.errors import UpstreamError, UpstreamForbidden, UpstreamUnavailable
-from resolvers.fetching.record_store import LONGEST_LOOK_SECONDS, instead_of_failures
+from resolvers.fetching.record_store import LOOKUP_TIMEOUT_SECONDS, instead_of_failures
 from resolvers.fetching.upstream_context import Stale, UpstreamContext
 from resolvers.source import Outcome
 from tests import loops
@@ -62,5 +62,5 @@ async def test_a_refusal_of_access_stays_one() -> None:
 
 async def test_a_store_that_fails_or_hangs_leaves_the_sources_error() -> None:
     assert (await replaced(Copies({"1": ("copy", 1.0)}, is_broken=True), {"1": DOWN}))[0] == [DOWN]
-    late = Copies({"1": ("copy", 1.0)}, seconds=2 * LONGEST_LOOK_SECONDS)
+    late = Copies({"1": ("copy", 1.0)}, seconds=2 * LOOKUP_TIMEOUT_SECONDS)
     assert (await replaced(late, {"1": DOWN}))[0] == [DOWN]

@@ -12,7 +12,7 @@ import pytest
 from configuration import AllSettings, StoreSettings
 from resolvers.secret_files import SecretFiles
 from resolvers.settings import BadSettings
-from rotation import LOOK_SECONDS, Rotation
+from rotation import CHECK_SECONDS, Rotation
 from simulator import FAULTS, Simulator
 from tests import loops
 from tests.credentials import SCOPES, line
@@ -55,7 +55,7 @@ async def hang_up() -> None:
 
 
 async def some_looks() -> None:
-    await asyncio.sleep(2.5 * LOOK_SECONDS)
+    await asyncio.sleep(2.5 * CHECK_SECONDS)
 
 
 # The server
@@ -288,12 +288,12 @@ def test_a_file_counts_as_changed_once_it_has_stayed_the_same_for_a_look(tmp_pat
     file = tmp_path / "secret"
     file.write_text("one")
     files = SecretFiles([str(file)])
-    assert files.look() == set()
+    assert files.changed() == set()
     for text in ("t", "tw", "two"):
         file.write_text(text)
-        assert files.look() == set(), "somebody may still be writing"
-    assert files.look() == {str(file)}
-    assert files.look() == set()
+        assert files.changed() == set(), "somebody may still be writing"
+    assert files.changed() == {str(file)}
+    assert files.changed() == set()
 
 
 def test_a_link_that_leads_elsewhere_is_a_change_as_kubernetes_makes_it(tmp_path: Path) -> None:
@@ -305,8 +305,8 @@ def test_a_link_that_leads_elsewhere_is_a_change_as_kubernetes_makes_it(tmp_path
     files = SecretFiles([str(tmp_path / "secret")])
     (tmp_path / "..data_tmp").symlink_to("second")
     (tmp_path / "..data_tmp").rename(tmp_path / "..data")
-    files.look()
-    assert files.look() == {str(tmp_path / "secret")}
+    files.changed()
+    assert files.changed() == {str(tmp_path / "secret")}
 
 
 def test_a_file_that_is_removed_and_comes_back_is_a_change_each_time(tmp_path: Path) -> None:
@@ -314,6 +314,6 @@ def test_a_file_that_is_removed_and_comes_back_is_a_change_each_time(tmp_path: P
     file.write_text("one")
     files = SecretFiles([str(file)])
     file.unlink()
-    assert [files.look(), files.look()] == [set(), {str(file)}]
+    assert [files.changed(), files.changed()] == [set(), {str(file)}]
     file.write_text("one")
-    assert [files.look(), files.look()] == [set(), {str(file)}]
+    assert [files.changed(), files.changed()] == [set(), {str(file)}]

@@ -10,7 +10,7 @@ import pytest
 
 from loans import Claim, Loan, Report
 from resolvers.errors import UpstreamRateLimited
-from resolvers.fetching.record_store import LONGEST_LOOK_SECONDS
+from resolvers.fetching.record_store import LOOKUP_TIMEOUT_SECONDS
 from resolvers.nexudus import RATES as NEXUDUS
 from resolvers.resilience.circuit_breaker import CircuitBreaker, Verdict
 from resolvers.resilience.concurrency_limiter import ConcurrencyLimiter
@@ -55,7 +55,7 @@ class Lender:
         self.reports.append(given)
         return replace(self.loan, sends=min(self.loan.sends, given.wanted), now=loops.now())
 
-    async def leave(self) -> None:
+    async def withdraw(self) -> None:
         self.has_left = True
 
     async def background_sends(self) -> list[float]:
@@ -167,7 +167,7 @@ async def test_without_a_lender_it_keeps_to_its_own_part_and_says_so(caplog: pyt
 async def test_a_database_that_hangs_takes_no_request_of_its_deadline(processes: int, turn: int) -> None:
     """After a look into the store a request waits for a report, for what others were lent, and for its turn."""
     bounds = TransportSettings()
-    seconds = bounds.operation_deadline_seconds - bounds.attempt_timeout_seconds / 10 - LONGEST_LOOK_SECONDS
+    seconds = bounds.operation_deadline_seconds - bounds.attempt_timeout_seconds / 10 - LOOKUP_TIMEOUT_SECONDS
     lender = Lender()
     lender.loan = replace(NOTHING, left=[1, 100, 4_000], places=processes)
     async with a_world(lender, rates=NEXUDUS, share=1 / processes) as world:

@@ -196,7 +196,7 @@ def test_slots_are_parted_by_need_and_never_more_than_there_are(connection: Conn
 
 def test_places_are_the_lowest_that_are_free(connection: Connection) -> None:
     assert [report(connection, holder).place for holder in "abc"] == [0, 1, 2]
-    rations.leave(connection, KEY, "b")
+    rations.withdraw(connection, KEY, "b")
     found = report(connection, "d")
     assert (found.place, found.places) == (1, 3)
 
@@ -256,5 +256,5 @@ async def test_a_call_that_gets_no_answer_fails_soon(engine: Engine, monkeypatch
             with pytest.raises(StoreUnavailable):
                 await nexudus.report(EMPTY)
         assert (await nexudus.report(EMPTY)).left == [10]
-        await nexudus.leave()
+        await nexudus.withdraw()
     assert METADATA.tables["ration_holders"] is RATION_HOLDERS

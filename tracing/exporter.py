@@ -19,7 +19,7 @@ NAME: Final = "opportunity-graph"
 FLUSH_SECONDS: Final = 3.0
 """For the last spans, when the server stops."""
 
-LOOK_SECONDS: Final = 0.02
+POLL_SECONDS: Final = 0.02
 """Between two looks at whether they are sent."""
 
 
@@ -45,5 +45,5 @@ async def open_tracer(variables: Mapping[str, str], version: str) -> AsyncIterat
         ending.start()
         patience = FLUSH_SECONDS
         while ending.is_alive() and patience > 0:
-            await asyncio.sleep(LOOK_SECONDS)
-            patience -= LOOK_SECONDS
+            await asyncio.sleep(POLL_SECONDS)
+            patience -= POLL_SECONDS

@@ -8,7 +8,7 @@ from resolvers.errors import UpstreamError
 from resolvers.fetching.upstream_context import Stale, UpstreamContext
 from resolvers.source import Outcome, Record
 
-LONGEST_LOOK_SECONDS: Final = 0.5
+LOOKUP_TIMEOUT_SECONDS: Final = 0.5
 """A store that takes longer has nothing: who asks has mostly waited for the source before."""
 
 
@@ -41,7 +41,7 @@ class RecordStore(Protocol):
 async def copies(store: RecordStore, ids: Sequence[str]) -> Mapping[str, tuple[Record, float]]:
     """Return those of the records that are kept, each with its age in seconds; nothing if the store fails."""
     try:
-        async with asyncio.timeout(LONGEST_LOOK_SECONDS):
+        async with asyncio.timeout(LOOKUP_TIMEOUT_SECONDS):
             return await store.find(ids)
     except Exception:
         return {}

@@ -23,7 +23,7 @@ CLAIM_SECONDS: Final = 5.0
 """For so long the others wait for the process that signs in; it may have died."""
 
 LONGEST_WAIT_SECONDS: Final = 8.0
-LOOK_SECONDS: Final = 0.1
+POLL_SECONDS: Final = 0.1
 
 _VERSION: Final = b"1"
 _SALT_BYTES: Final = 16
@@ -102,7 +102,7 @@ class SharedGrant:
                             return Found(claim.number, kept, claim.age_seconds, claim.is_mine)
                         known = claim.number  # it is over, or another password's
                     else:
-                        await asyncio.sleep(LOOK_SECONDS)
+                        await asyncio.sleep(POLL_SECONDS)
         return None
 
     async def write(self, kept: Kept) -> int | None:

@@ -183,7 +183,7 @@ class PasswordTokens:
             self._pause.check()
         if kept.access_token is not None:
             self._pause.end()
-            self._take(kept.access_token, kept.life_seconds, age_seconds=found.age_seconds)
+            self._accept(kept.access_token, kept.life_seconds, age_seconds=found.age_seconds)
         return kept.access_token
 
     async def _share_refusal(self, shared: SharedGrant, failure: UpstreamError) -> None:
@@ -237,10 +237,10 @@ class PasswordTokens:
         grant = parse_grant(body, kind)
         self._refresh = grant.refresh_token if isinstance(grant.refresh_token, str) and grant.refresh_token else None
         self._pause.end()
-        self._take(grant.access_token, grant.life_seconds)
+        self._accept(grant.access_token, grant.life_seconds)
         return grant.access_token
 
-    def _take(self, token: str, life_seconds: float, *, age_seconds: float = 0.0) -> None:
+    def _accept(self, token: str, life_seconds: float, *, age_seconds: float = 0.0) -> None:
         granted_at = self._clock() - age_seconds
         self._access = token
         self._renew_at = granted_at + life_seconds * _RENEW_AT

@@ -41,7 +41,7 @@ class Slices(Protocol):
     def want(self) -> None:
         """Have some more lent, or learn what is known, as soon as can be."""
 
-    def take(self) -> None:
+    def acquire(self) -> None:
         """Let one go."""
 
     def on_sent(self, *, is_background: bool) -> None:
@@ -141,7 +141,7 @@ class RateLimiter:
     def _let_go(self) -> None:
         self._unsent += 1
         if self._slices is not None:
-            self._slices.take()
+            self._slices.acquire()
 
     def on_sent(self, *, is_background: bool = False) -> None:
         """Count the request as sent now."""

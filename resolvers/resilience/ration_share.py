@@ -74,7 +74,7 @@ class RationShare:
         """Take note that so many requests were let go before this began."""
         self._before = unsent
 
-    def take(self) -> None:
+    def acquire(self) -> None:
         """Let one go."""
         self._limiter.try_acquire()
 

@@ -48,7 +48,7 @@ class Lender(Protocol):
     async def report(self, given: Report) -> Loan:
         """Take a report; return what is lent until the next."""
 
-    async def leave(self) -> None:
+    async def withdraw(self) -> None:
         """Take everything back."""
 
     async def background_sends(self) -> list[float]:
@@ -142,11 +142,11 @@ class SharedLimits:
             self._is_wanted = True
             self._hasten(self._retry_at)
 
-    def take(self) -> None:
+    def acquire(self) -> None:
         """Let one go."""
         self._unsent += 1
         if self._alone is not None:
-            self._alone.take()
+            self._alone.acquire()
         elif self._held:
             self._held -= 1
 
@@ -211,7 +211,7 @@ class SharedLimits:
         finally:
             with suppress(Exception):
                 await self._report()
-                await self.lender.leave()
+                await self.lender.withdraw()
 
     def _on_short(self) -> None:
         if self._loan is not None and self._loan.slots < self._concurrency_limiter.ceiling:

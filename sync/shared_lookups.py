@@ -1,4 +1,4 @@
-"""Looks for records in the store that others write: who asks while one is under way shares the next."""
+"""Lookups of records in the store that others write: who asks while one is under way shares the next."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -8,11 +8,11 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Looks(Generic[T]):
-    """One look at a time, for all ids that are asked for by then. `look` gives what there is, and must not raise."""
+class SharedLookups(Generic[T]):
+    """One lookup at a time, for all ids that are asked for by then. `find` gives what there is, and must not raise."""
 
-    def __init__(self, look: Callable[[Sequence[str]], Awaitable[Mapping[str, T]]]) -> None:
-        self._look = look
+    def __init__(self, find: Callable[[Sequence[str]], Awaitable[Mapping[str, T]]]) -> None:
+        self._find = find
         self._wanted: dict[str, asyncio.Future[T | None]] = {}
         self._under_way: dict[str, asyncio.Future[T | None]] = {}
         self._task: asyncio.Task[None] | None = None
@@ -37,7 +37,7 @@ class Looks(Generic[T]):
                 self._under_way, self._wanted = self._wanted, {}
                 found: Mapping[str, T] = {}
                 try:
-                    found = await self._look(list(self._under_way))
+                    found = await self._find(list(self._under_way))
                 finally:
                     for one, future in self._under_way.items():
                         future.set_result(found.get(one))
