@@ -5,12 +5,11 @@ They remember only within one request. A loader kept longer would be a cache of 
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from weakref import ref
 
 import aiodataloader
 
 from resolvers.errors import SourceNotConfigured, UpstreamUnavailable
-from resolvers.fetching.record_cache import Entry
+from resolvers.fetching.record_cache import Entry, EntrySet
 from resolvers.fetching.scheduler import Scheduler
 from resolvers.fetching.upstream_context import UpstreamContext
 from resolvers.source import Outcome, Record, Source
@@ -154,10 +153,10 @@ class CachedRecords:
     __slots__ = ("_records",)
 
     def __init__(self, records: Iterable[tuple[Scheduler, Iterable[tuple[str, Entry]]]]) -> None:
-        self._records = [(scheduler, [(id_, ref(entry)) for id_, entry in entries]) for scheduler, entries in records]
+        self._records = [(scheduler, EntrySet(entries)) for scheduler, entries in records]
 
     def __len__(self) -> int:
-        return sum(len(entries) for _, entries in self._records)
+        return sum(len(entries.references) for _, entries in self._records)
 
     def __call__(self) -> bool:
         """Return whether all of them are fresh entries of the cache now."""

@@ -11,7 +11,6 @@ import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from time import monotonic
 from typing import Any
-from weakref import ref
 
 from aiohttp import ClientSession
 
@@ -26,7 +25,7 @@ from resolvers.fetching.customer_client import CustomerClient, cache_settings
 from resolvers.fetching.diagnostics import Diagnostics
 from resolvers.fetching.dispatcher import Dispatcher
 from resolvers.fetching.fair_queue import PENDING, KeyRequest, Waiter
-from resolvers.fetching.record_cache import Entry, RecordCache
+from resolvers.fetching.record_cache import Entry, EntrySet, RecordCache
 from resolvers.fetching.record_store import RecordStore, fresh, instead_of_failures
 from resolvers.fetching.upstream_context import Stale, UpstreamContext, Usage
 from resolvers.resilience.concurrency_limiter import ConcurrencyLimiter
@@ -97,7 +96,7 @@ class Scheduler:
             usage.cached += 1
         return entry
 
-    def holds(self, entries: Iterable[tuple[str, ref[Entry]]]) -> bool:
+    def holds(self, entries: EntrySet) -> bool:
         """Return whether all of these are entries of the cache still, and fresh."""
         return self._cache.holds(entries)
 
