@@ -10,32 +10,32 @@ WRITE_BYTES = 65_536
 """In so many seconds a client has to read so many bytes of a response that is larger."""
 
 
+NEVER = float("inf")
+
+
 class Deadline:
     """Calls `on_expired` when the time that was set last is over. Its timer is not set anew for each request."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, on_expired: Callable[[], None]) -> None:
         self._loop = loop
         self._on_expired = on_expired
-        self._due = float("inf")
+        self.due = NEVER
+        """When that is, by the loop's clock. `NEVER` stands until a time is set again."""
         self._timer: asyncio.TimerHandle | None = None
 
     def set(self, seconds: float) -> None:
         """Expire after so many seconds from now, rather than when it would have."""
-        self._due = due = self._loop.time() + seconds
+        self.due = due = self._loop.time() + seconds
         if self._timer is None:
             self._timer = self._loop.call_at(due, self._check)
         elif self._timer.when() > due:
             self._timer.cancel()
             self._timer = self._loop.call_at(due, self._check)
 
-    def suspend(self) -> None:
-        """Do not expire until a time is set again."""
-        self._due = float("inf")
-
     def end(self) -> None:
         """Never expire, and let go of what would be called: a connection and its deadline know each other, and with
         them its client's credentials would stay in memory until somebody looks for such cycles."""
-        self.suspend()
+        self.due = NEVER
         self._on_expired = _nothing
         if self._timer is not None:
             self._timer.cancel()
@@ -43,10 +43,10 @@ class Deadline:
 
     def _check(self) -> None:
         self._timer = None
-        if self._due <= self._loop.time():
+        if self.due <= self._loop.time():
             self._on_expired()
-        elif self._due != float("inf"):
-            self._timer = self._loop.call_at(self._due, self._check)
+        elif self.due != NEVER:
+            self._timer = self._loop.call_at(self.due, self._check)
 
 
 def _nothing() -> None: ...

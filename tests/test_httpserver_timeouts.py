@@ -2,7 +2,7 @@
 
 import asyncio
 
-from httpserver.timeouts import Deadline
+from httpserver.timeouts import NEVER, Deadline
 from tests import loops
 
 LOOPS = loops.WITH_ITS_OWN_TIME
@@ -16,7 +16,7 @@ async def expiries(*steps: tuple[float, float | None]) -> list[float]:
     for pause, seconds in steps:
         await asyncio.sleep(pause)
         if seconds is None:
-            deadline.suspend()
+            deadline.due = NEVER
         else:
             deadline.set(seconds)
     await asyncio.sleep(100)

@@ -131,7 +131,7 @@ class GraphQLEndpoint:
         except HTTPError:
             return None
         respond = partial(self._respond_to_whole, request, type_)
-        return Prepared(respond, needs_id=self._on_stored is not None)
+        return Prepared(respond, needs_id=self._on_stored is not None, any_length=True)
 
     def _respond_to_whole(self, head: HttpRequest, type_: str, body: bytes) -> Answer:
         """Return the response to a request with this body where it is stored, else the work that makes it."""
