@@ -38,6 +38,8 @@ class LRU(Generic[K, V]):
         """Another number after each change of what is stored."""
         self.peek: Callable[[K], V | None] = self._values.get
         """Return a value, without a note that it was used."""
+        self.touch: Callable[[K], None] = self._values.move_to_end
+        """Note that a value, which must be there, was used."""
 
     def __len__(self) -> int:
         return len(self._values)

@@ -286,6 +286,7 @@ class Security:
             max_body_bytes=settings.max_request_bytes,
             body_timeout_seconds=settings.request_body_timeout_seconds,
             identify=callers.identify,
+            settle=callers.settle,
             concurrency_limit=ConcurrencyLimit(settings.max_concurrent_requests),
             uploads=ConcurrencyLimit(settings.max_concurrent_requests),
             documents=PersistedDocuments(settings.persisted_queries, settings.manifest()),

@@ -41,6 +41,8 @@ class PersistedDocuments:
         max_bytes: int = 2_000_000,
     ) -> None:
         self._mode = mode
+        self.are_listed = mode == "listed-only"
+        """Whether also a document that comes as a text alone has to be allowed by `find`."""
         self._listed = dict(listed or {})
         self._listed_texts = frozenset(self._listed.values())
         self._registered: LRU[str, str] = LRU(
@@ -49,14 +51,12 @@ class PersistedDocuments:
 
     def find(self, params: GraphQLParams) -> GraphQLParams:
         """Return the parameters with the document's text; raises `HTTPError` where it is not known or not allowed."""
-        if params.extensions is None and params.query is not None and self._mode != "listed-only":
-            return params
         name = _hash(params)
         if params.query is None:
             return replace(params, query=self._text(params, name))
         if self._mode == "automatic" and name is not None and not self._is_of(name, params.query):
             raise HTTPError(400, "The hash is not that of the document.", code=HASH_MISMATCH)
-        allowed = self._mode != "listed-only" or params.caller.kind == "gateway" or params.query in self._listed_texts
+        allowed = not self.are_listed or params.caller.kind == "gateway" or params.query in self._listed_texts
         if not allowed:
             raise _not_listed()
         return params
@@ -81,7 +81,7 @@ class PersistedDocuments:
             text = self._registered.get(wanted)
         if text is not None:
             return text
-        if self._mode == "listed-only":
+        if self.are_listed:
             raise _not_listed()
         # The protocol's answer to a hash; a name that only a manifest gives will not be followed by a text.
         raise HTTPError(200 if params.document_id is None else 400, "PersistedQueryNotFound", code=NOT_FOUND)

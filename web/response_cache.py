@@ -13,13 +13,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from sys import getsizeof
 from time import monotonic
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from httpserver.request import HttpRequest
 from lru import LRU
 from web.auth.callers import Caller
-from web.header_values import cache_directives
-from web.parameters import wants_fresh
 
 MAX_UNUSED_SECONDS = 60.0
 """After which a response that nobody requests is evicted, when another one is stored."""
@@ -42,8 +40,21 @@ MAX_NAME_CHARACTERS = 64
 
 OTHER_OPERATIONS = "(other)"
 
-Key = tuple[bool, bytes, Caller]
-"""Whether it is a POST, what was requested, and by whom: all that is known of a caller, whatever that comes to be."""
+
+class Key(NamedTuple):
+    """Whether it is a POST, what was requested, and by whom: all that is known of a caller."""
+
+    is_post: bool
+    content: bytes
+    caller: Caller
+
+
+def key_of(request: HttpRequest, caller: Caller) -> Key:
+    """Return the key of a request whose body has been read: what it asks for is that, or else its query string."""
+    if request.method != "POST":
+        return Key(False, request.query_string, caller)
+    assert request.body is not None, "the body has not been read"
+    return Key(True, request.body, caller)
 
 
 class Validator(Protocol):
@@ -103,12 +114,9 @@ class ResponseCache:
         """Memory for requests and responses, estimated."""
         return self._responses.size
 
-    def find(self, request: HttpRequest, caller: Caller) -> bytes | None:
-        """Return the response to a request whose body has been read, if one is stored and still valid."""
-        if request.headers.memoized(wants_fresh):
-            return None
-        key = _key(request, caller)
-        stored = self._responses.get(key)
+    def find(self, key: Key) -> bytes | None:
+        """Return the response to a request, if one is stored and still valid."""
+        stored = self._responses.peek(key)
         if stored is None:
             self.misses += 1
             return None
@@ -116,33 +124,28 @@ class ResponseCache:
             self._responses.remove(key)
             self.misses += 1
             return None
+        self._responses.touch(key)
         stored.operation.hits += 1
         stored.used_at = self._clock()
         return stored.content
 
-    def operation_name(self, request: HttpRequest, caller: Caller) -> str | None:
+    def operation_name(self, key: Key) -> str | None:
         """Return the name of the operation whose response `find` has found."""
-        stored = self._responses.get(_key(request, caller))
+        stored = self._responses.peek(key)
         return None if stored is None else stored.operation.name
 
     def store(
         self,
-        request: HttpRequest,
-        caller: Caller,
+        key: Key,
         content: bytes,
         validator: Callable[[], Validator | None],
         *,
         operation_name: str | None = None,
     ) -> None:
-        """Store the response to a request that has come before, if it has a validator and there is room.
-
-        Nothing is stored of a request that says `Cache-Control: no-store` (RFC 9111, 5.2.1.5).
-        """
-        if "no-store" in request.headers.memoized(cache_directives):
-            return
-        key, now = _key(request, caller), self._clock()
-        while (oldest := self._responses.oldest()) is not None and oldest[1].used_at <= now - MAX_UNUSED_SECONDS:
-            self._responses.remove(oldest[0])
+        """Store the response to a request that has come before, if it has a validator and there is room."""
+        now = self._clock()
+        if self._responses.size:
+            self._remove_unused(now)
         # Room for the content alone is looked for first: a validator of many records takes a while to make.
         if not self._was_seen(hash(key)) or not self._make_room(len(content), now) or (valid := validator()) is None:
             return
@@ -150,6 +153,10 @@ class ResponseCache:
         stored = _StoredResponse(content, valid, now, self._operation(operation_name))
         if self._make_room(_size(key, stored), now):
             self._responses.put(key, stored)
+
+    def _remove_unused(self, now: float) -> None:
+        while (oldest := self._responses.oldest()) is not None and oldest[1].used_at <= now - MAX_UNUSED_SECONDS:
+            self._responses.remove(oldest[0])
 
     def _operation(self, name: str | None) -> OperationHits:
         found = self._hits.get(name)
@@ -160,7 +167,7 @@ class ResponseCache:
         return found
 
     def _was_seen(self, number: int) -> bool:
-        if number in self._seen:
+        if self._seen.peek(number):
             return True
         self._seen.put(number, True)
         return False
@@ -175,11 +182,6 @@ class ResponseCache:
         return True
 
 
-def _key(request: HttpRequest, caller: Caller) -> Key:
-    return request.method == "POST", request.content, caller
-
-
 def _size(key: Key, stored: _StoredResponse) -> int:
-    _, content, caller = key
-    scopes = getsizeof(caller.scopes) + sum(map(getsizeof, caller.scopes))
-    return 1_000 + len(content) + len(stored.content) + 150 * len(stored.validator) + scopes
+    scopes = getsizeof(key.caller.scopes) + sum(map(getsizeof, key.caller.scopes))
+    return 1_000 + len(key.content) + len(stored.content) + 150 * len(stored.validator) + scopes

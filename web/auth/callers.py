@@ -83,6 +83,14 @@ class Callers:
             raise HTTPError(403, ONLY_LOCALLY, code="FORBIDDEN")
         return self._nobody
 
+    def settle(self, request: HttpRequest) -> Caller | None:
+        """Return who sends every request with this head, if it is nobody: a credential is looked at each time.
+
+        Raises `HTTPError` as `identify` does.
+        """
+        has_none = not any(request.headers.memoized(self._credentials))
+        return self._nobody if has_none and self._may_be_nobody(request) else None
+
     def _credentials(self, headers: Headers) -> tuple[str | None, str | None, BearerToken | None]:
         """Return the gateway key, the API key and the bearer token that a head carries; raises `HTTPError`."""
         gateway_key = _one(headers, GATEWAY_KEY) if self._gateway_keys else None
