@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from engine.answer_size import AnswerSize
+from engine.answer import AnswerSize
 from engine.lookup import NotRead, PageRecord
 from engine.run import Failure, Keys, Run, raise_if_not_compiled
 from engine.selected import SelectedField, positions

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.answer import Answer
-from engine.answer_size import AnswerSize
+from engine.answer import Answer, AnswerSize
 from engine.cost import LimitExceeded, QueryLimits
 from engine.engine import Engine
 from httpserver.response import dumps
