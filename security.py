@@ -23,11 +23,10 @@ from web.auth.api_keys import ApiKeys, read_keys
 from web.auth.callers import API_KEY, Caller, Callers
 from web.auth.cors import Cors, LoopbackOrigins, check_origin
 from web.auth.csrf import comes_from_here, is_loopback
-from web.concurrency_limit import ConcurrencyLimit
 from web.download import DownloadLimits
-from web.endpoint import RequestPolicy
 from web.manifest import read_manifest
 from web.persisted_documents import Mode, PersistedDocuments
+from web.policy import ConcurrencyLimit, RequestPolicy
 from web.refusals import Refusals
 
 SAY_WHO = (

@@ -33,9 +33,9 @@ from tests.sockets import (
     serving,
     until,
 )
-from web.concurrency_limit import ConcurrencyLimit
 from web.endpoint import GraphQLEndpoint, GraphQLResponse
 from web.parameters import GraphQLParams
+from web.policy import ConcurrencyLimit
 
 stub, served, client = sockets.stub, sockets.served, sockets.client
 LOOPS = loops.BOTH

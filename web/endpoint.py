@@ -4,8 +4,8 @@ Follows the GraphQL-over-HTTP specification (media types, methods, status codes)
 here: `answer` takes the parameters and gives the response.
 """
 
-from collections.abc import Awaitable, Callable, Container, Coroutine
-from dataclasses import dataclass, field
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from functools import partial
 from time import monotonic
 from typing import Any
@@ -21,14 +21,11 @@ from httpserver.request import Headers, HttpRequest
 from httpserver.response import JSON, HttpResponse, dumps
 from web.access_log import ACCESS_NOTE
 from web.auth.callers import Caller
-from web.auth.csrf import check_cross_site
 from web.body import read_body
-from web.concurrency_limit import ConcurrencyLimit
 from web.header_values import cache_directives
 from web.media_types import RESPONSE_JSON, check_content, response_type, wants_page
-from web.parameters import ANYONE, GraphQLParams, read_parameters
-from web.persisted_documents import PersistedDocuments
-from web.refusals import Refusals
+from web.parameters import GraphQLParams, read_parameters
+from web.policy import RequestPolicy
 from web.response_cache import Key, ResponseCache, Validator, key_of
 
 METHODS = "GET, HEAD, POST"
@@ -52,54 +49,7 @@ class GraphQLResponse:
 
 AnswerFunction = Callable[[GraphQLParams], Coroutine[Any, Any, GraphQLResponse]]
 OnStored = Callable[[HttpRequest, str | None], None]
-Identify = Callable[[HttpRequest], Awaitable[Caller]]
-Settle = Callable[[HttpRequest], Caller | None]
 Page = Callable[[Request], Response]
-
-
-async def anyone(_: HttpRequest) -> Caller:
-    """Return a caller about whom nothing is known, who may see nothing that needs a scope."""
-    return ANYONE
-
-
-@dataclass(frozen=True)
-class RequestPolicy:
-    """What a request has to pass before it is answered."""
-
-    max_body_bytes: int = 256_000
-    body_timeout_seconds: float = 10.0
-    identify: Identify = anyone
-    settle: Settle = lambda _: None
-    concurrency_limit: ConcurrencyLimit = field(default_factory=lambda: ConcurrencyLimit(500))
-    uploads: ConcurrencyLimit = field(default_factory=lambda: ConcurrencyLimit(500))
-    documents: PersistedDocuments = field(default_factory=PersistedDocuments)
-    origins: Container[str] = ()
-    preflight_header_required: bool = False
-    refusals: Refusals = field(default_factory=Refusals)
-
-    async def admit(self, request: HttpRequest, methods: str) -> Caller:
-        """Return the caller; raises `HTTPError`. It is identified first: the body of a stranger is not read.
-
-        `methods` are those that are taken, as `Allow` has them.
-        """
-        if request.method not in methods.split(", "):
-            raise HTTPError(405, f"Use {methods}.", {"Allow": methods})
-        caller = await self.identify(request)
-        self._check_ambient(request, caller)
-        if (note := ACCESS_NOTE.get()) is not None:
-            note.caller = caller.kind
-        return caller
-
-    def settled(self, request: HttpRequest) -> Caller | None:
-        """Return who sends every request with this head, for which nothing needs to be looked at again; else None."""
-        caller = self.settle(request)
-        if caller is not None:
-            self._check_ambient(request, caller)
-        return caller
-
-    def _check_ambient(self, request: HttpRequest, caller: Caller) -> None:
-        if caller.has_ambient_authority:
-            check_cross_site(request, self.origins, header_required=self.preflight_header_required)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,12 +124,12 @@ class GraphQLEndpoint:
         elif (note := ACCESS_NOTE.get()) is not None:
             note.caller = caller.kind
         if caller is None or len(body) > self._policy.max_body_bytes:
-            return self.respond(request)
+            return self.respond(request, head)
         key = key_of(request, caller)
         stored = None if head.wants_fresh else self._find(request, key)
         if stored is not None:
             return HttpResponse(stored, 200, head.media_type)
-        return self.respond(request, key)
+        return self.respond(request, head, key)
 
     def _find(self, request: HttpRequest, key: Key) -> bytes | None:
         """Return the stored response to a request, if any: the access log and traces are told."""
@@ -201,14 +151,17 @@ class GraphQLEndpoint:
     def _is_for_page(self, request: HttpRequest) -> bool:
         return self._page is not None and request.method in ("GET", "HEAD") and wants_page(request.headers)
 
-    async def respond(self, request: HttpRequest, key: Key | None = None) -> HttpResponse:
+    async def respond(
+        self, request: HttpRequest, head: RequestHead | None = None, key: Key | None = None
+    ) -> HttpResponse:
         """Return the response to a request that is none for the page.
 
-        `key` is given where the caller has been admitted, the body is there, and no response to it is stored.
+        `head` is given where it has been read; `key` where the caller has been admitted, the body is there, and no
+        response to it is stored.
         """
         type_, policy = JSON, self._policy
         try:
-            head = request.headers.memoized(read_head)
+            head = head or request.headers.memoized(read_head)
             type_ = head.media_type
             if key is None:
                 key = key_of(request, await self._admit(request))
