@@ -24,8 +24,7 @@ from web.auth.callers import API_KEY, Caller, Callers
 from web.auth.cors import Cors, LoopbackOrigins, check_origin
 from web.auth.csrf import comes_from_here, is_loopback
 from web.download import DownloadLimits
-from web.manifest import read_manifest
-from web.persisted_documents import Mode, PersistedDocuments
+from web.persisted_documents import Mode, PersistedDocuments, read_manifest
 from web.policy import ConcurrencyLimit, RequestPolicy
 from web.refusals import Refusals
 

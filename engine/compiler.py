@@ -14,7 +14,6 @@ located error for each record that failed) are compared with it by `tests/test_e
 """
 
 from asyncio import Future, Task
-from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -123,7 +122,10 @@ class CompiledQuery:
             for field, found in zip(fields, requested, strict=True):
                 completed[field.key] = field.complete(found, run)
             aliases = Aliases(parts.aliases) if parts and parts.aliases else NO_ALIASES
-            data = aliases.data(completed, size) if parts and parts.aliases else fragments(completed)
+            if aliases is NO_ALIASES:
+                data = {key: Fragment(one) if type(one) is bytes else one for key, one in completed.items()}
+            else:
+                data = aliases.data(completed, size)
             failures = run.failures if run.executor is None else run.all_failures()
             errors = self._shared.located(failures, text, parameters, aliases) if failures else None
         except LimitExceeded:
@@ -251,14 +253,6 @@ class CompiledQuery:
             ):
                 found[source] = self._shared.serializer(type_, mapping, details, collect, resolve)
         return found
-
-
-def fragments(completed: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a response's data of completed root fields: their JSON, or what is encoded as it is."""
-    data = {}
-    for key, one in completed.items():
-        data[key] = Fragment(one) if type(one) is bytes else one
-    return data
 
 
 async def _wait_for(requested: list[list[Found]]) -> None:

@@ -103,7 +103,7 @@ class Document:
         name = self.parts.name if self.parts else None
         if name is not None:  # a text has one operation where its name is a parameter
             return name if given is None or given == name else None
-        return None if self.cost(given) is None else given or next(iter(self.operations))
+        return None if self.requested(given)[1] is None else given or next(iter(self.operations))
 
     def requested(self, operation_name: str | None) -> tuple[str | None, OperationCost | None]:
         """Return the key and the cost of the operation that would be executed; no cost where it is not clear which."""
@@ -111,13 +111,9 @@ class Document:
         key = None if parts is not None and operation_name == parts.name else operation_name
         return key, next(iter(costs.values())) if key is None and len(costs) == 1 else costs.get(key)
 
-    def cost(self, operation_name: str | None) -> OperationCost | None:
-        """Return the cost of the operation that would be executed; None where the name does not say which."""
-        return self.requested(operation_name)[1]
-
     def kind_of(self, operation_name: str | None) -> str | None:
         """Return the kind (query, mutation, subscription) of the operation that would be executed, if it is clear."""
-        cost = self.cost(operation_name)
+        cost = self.requested(operation_name)[1]
         return cost.kind if cost else None
 
 

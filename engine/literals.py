@@ -33,11 +33,6 @@ class Parameterised(NamedTuple):
     name: str | None = None
     aliases: tuple[str, ...] = ()
 
-    @property
-    def template(self) -> str:
-        """The text without its parameters."""
-        return self.key[0]
-
 
 def parameterisations(text: str, *, with_aliases: bool = False) -> list[Parameterised]:
     """Return the ways to take parameters out of a text, the one with most parameters first.
@@ -53,7 +48,7 @@ def parameterisations(text: str, *, with_aliases: bool = False) -> list[Paramete
     start, end = named.span(1)
     found = []
     if parts is not None:
-        template, parameters = parts.template, [*parts.parameters, name]
+        template, parameters = parts.key[0], [*parts.parameters, name]
         template = template[:start] + template[end:]  # no other parameter stands before the name
         found = [Parameterised((template, len(parameters), True), parameters, name, parts.aliases), parts]
     if not with_aliases:
@@ -77,7 +72,7 @@ def _without_aliases(text: str, literals: Parameterised | None) -> Parameterised
     """Return the text without its aliases, too; None if it has none, or it is not clear what is one."""
     if literals is None and ('"' in text or "#" in text):
         return None
-    template, parameters = (text, []) if literals is None else (literals.template, literals.parameters)
+    template, parameters = (text, []) if literals is None else (literals.key[0], literals.parameters)
     numbers: dict[str, int] = {}
     aliases: list[str] = []
 

@@ -2,7 +2,7 @@
 
 Messages are framed in one place (`httpserver/framing.py`), and read one at a time (`httpserver/request_reader.py`).
 Whatever a connection waits for, a head, a body, the reading of its response, or its end, it is closed if that takes too
-long (`httpserver/timeouts.py`).
+long (`httpserver/connection.py`).
 
 A request that is here as a whole takes the fast path where the application has one (`httpserver/fast_path.py`): it is
 answered at once if its response is stored, else in a task. All others are answered in a task by ASGI's messages

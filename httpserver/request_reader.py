@@ -8,12 +8,11 @@ import asyncio
 import re
 from contextvars import copy_context
 
-from httpserver.connection import LINGER_SECONDS, Connection, ConnectionLimits, State
+from httpserver.connection import LINGER_SECONDS, NEVER, Connection, ConnectionLimits, State
 from httpserver.exchange import HIGH_WATER_BYTES, Exchange
 from httpserver.framing import END, MAX_HEAD_BYTES, NEVER_IN_A_HEAD, RequestHead, malformed, read_head, too_large
 from httpserver.http_errors import HTTPError
 from httpserver.request_body import Body
-from httpserver.timeouts import NEVER
 
 MAX_KNOWN_HEADS = 8
 MAX_KNOWN_HEAD_BYTES = 4_096

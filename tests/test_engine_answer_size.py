@@ -30,7 +30,7 @@ json_values = st.recursive(
 
 def fits(value: Any, most: int) -> bool:
     try:
-        AnswerSize(most).check(value)
+        assert AnswerSize(most).checked(value) is value
     except LimitExceeded:
         return False
     return True

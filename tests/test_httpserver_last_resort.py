@@ -23,6 +23,7 @@ from tests.harness import Graph, open_graph
 from tests.sockets import asking, body_of, both_ways, endpoint, post, real, serving
 from web.endpoint import GraphQLResponse
 from web.persisted_documents import PersistedDocuments
+from web.response_cache import OperationHits, StoredResponse
 
 SECRET = "hunter2"
 MASKED = (
@@ -163,7 +164,7 @@ async def test_a_fault_of_a_layer_that_changes_headers_is_status_500_on_both_way
 ) -> None:
     found = endpoint(GOOD)
     if query == "{ a }":
-        found.response_cache.find = lambda *_: b"{}"
+        found.response_cache.find = lambda *_: StoredResponse(b"{}", list, 0.0, OperationHits(None))
     found.app = Envelope(BrokenHeaders(found))
     check_masked(await answers(found, asking(query)), caplog)
 

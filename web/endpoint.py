@@ -134,15 +134,13 @@ class GraphQLEndpoint:
     def _find(self, request: HttpRequest, key: Key) -> bytes | None:
         """Return the stored response to a request, if any: the access log and traces are told."""
         stored = self.response_cache.find(key)
-        if stored is not None:
-            note = ACCESS_NOTE.get()
-            if note is not None or self._on_stored is not None:
-                name = self.response_cache.operation_name(key)
-                if note is not None:
-                    note.operation, note.is_stored = name, True
-                if self._on_stored is not None:
-                    self._on_stored(request, name)
-        return stored
+        if stored is None:
+            return None
+        if (note := ACCESS_NOTE.get()) is not None:
+            note.operation, note.is_stored = stored.operation.name, True
+        if self._on_stored is not None:
+            self._on_stored(request, stored.operation.name)
+        return stored.content
 
     async def _refused(self, request: HttpRequest, error: HTTPError, type_: str) -> HttpResponse:
         self._policy.refusals.add(request.headers, error)

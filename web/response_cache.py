@@ -75,7 +75,9 @@ class OperationHits:
 
 
 @dataclass(slots=True)
-class _StoredResponse:
+class StoredResponse:
+    """The response to a request, and how long it is valid."""
+
     content: bytes
     validator: Validator
     used_at: float
@@ -88,7 +90,7 @@ class ResponseCache:
     def __init__(self, *, clock: Callable[[], float] = monotonic, max_bytes: int = MAX_BYTES) -> None:
         self._clock = clock
         self._max_bytes = max_bytes
-        self._responses: LRU[Key, _StoredResponse] = LRU(max_size=max_bytes, size_of=_size)
+        self._responses: LRU[Key, StoredResponse] = LRU(max_size=max_bytes, size_of=_size)
         self._seen: LRU[int, bool] = LRU(max_entries=MAX_SEEN)
         self._hits: dict[str | None, OperationHits] = {}
         self._further = OperationHits(OTHER_OPERATIONS)
@@ -114,7 +116,7 @@ class ResponseCache:
         """Memory for requests and responses, estimated."""
         return self._responses.size
 
-    def find(self, key: Key) -> bytes | None:
+    def find(self, key: Key) -> StoredResponse | None:
         """Return the response to a request, if one is stored and still valid."""
         stored = self._responses.peek(key)
         if stored is None:
@@ -127,12 +129,7 @@ class ResponseCache:
         self._responses.touch(key)
         stored.operation.hits += 1
         stored.used_at = self._clock()
-        return stored.content
-
-    def operation_name(self, key: Key) -> str | None:
-        """Return the name of the operation whose response `find` has found."""
-        stored = self._responses.peek(key)
-        return None if stored is None else stored.operation.name
+        return stored
 
     def store(
         self,
@@ -144,19 +141,19 @@ class ResponseCache:
     ) -> None:
         """Store the response to a request that has come before, if it has a validator and there is room."""
         now = self._clock()
-        if self._responses.size:
-            self._remove_unused(now)
+        unused = now - MAX_UNUSED_SECONDS
+        while self._responses.size and (oldest := self._responses.oldest()) and oldest[1].used_at <= unused:
+            self._responses.remove(oldest[0])
+        if not self._seen.peek(number := hash(key)):
+            self._seen.put(number, True)
+            return
         # Room for the content alone is looked for first: a validator of many records takes a while to make.
-        if not self._was_seen(hash(key)) or not self._make_room(len(content), now) or (valid := validator()) is None:
+        if not self._make_room(len(content), now) or (valid := validator()) is None:
             return
         self._responses.remove(key)
-        stored = _StoredResponse(content, valid, now, self._operation(operation_name))
+        stored = StoredResponse(content, valid, now, self._operation(operation_name))
         if self._make_room(_size(key, stored), now):
             self._responses.put(key, stored)
-
-    def _remove_unused(self, now: float) -> None:
-        while (oldest := self._responses.oldest()) is not None and oldest[1].used_at <= now - MAX_UNUSED_SECONDS:
-            self._responses.remove(oldest[0])
 
     def _operation(self, name: str | None) -> OperationHits:
         found = self._hits.get(name)
@@ -165,12 +162,6 @@ class ResponseCache:
                 return self._further
             found = self._hits[name] = OperationHits(name)
         return found
-
-    def _was_seen(self, number: int) -> bool:
-        if self._seen.peek(number):
-            return True
-        self._seen.put(number, True)
-        return False
 
     def _make_room(self, size: int, now: float) -> bool:
         """Return whether there is room for so many bytes; what nobody has requested lately is evicted for it."""
@@ -182,6 +173,6 @@ class ResponseCache:
         return True
 
 
-def _size(key: Key, stored: _StoredResponse) -> int:
+def _size(key: Key, stored: StoredResponse) -> int:
     scopes = getsizeof(key.caller.scopes) + sum(map(getsizeof, key.caller.scopes))
     return 1_000 + len(key.content) + len(stored.content) + 150 * len(stored.validator) + scopes

@@ -1,8 +1,8 @@
-"""`httpserver.timeouts`: a deadline that is moved with each request, in time of the loop's own."""
+"""`httpserver.connection`: a deadline that is moved with each request, in time of the loop's own."""
 
 import asyncio
 
-from httpserver.timeouts import NEVER, Deadline
+from httpserver.connection import NEVER, Deadline
 from tests import loops
 
 LOOPS = loops.WITH_ITS_OWN_TIME
