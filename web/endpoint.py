@@ -115,20 +115,20 @@ class GraphQLEndpoint:
 
     def _respond_to_whole(self, like: HttpRequest, head: RequestHead, caller: Caller | None, body: bytes) -> Answer:
         """Return the response to a request with this body where it is stored, else the work that makes it."""
-        request = HttpRequest(like.method, like.headers, like.server, like.query_string, body)
         if caller is None:
             try:
-                caller = result_at_once(self._policy.admit(request, METHODS))
+                caller = result_at_once(self._policy.admit(like, METHODS))
             except HTTPError as error:
-                return self._refused(request, error, head.media_type)
+                return self._refused(like, error, head.media_type)
         elif (note := ACCESS_NOTE.get()) is not None:
             note.caller = caller.kind
-        if caller is None or len(body) > self._policy.max_body_bytes:
-            return self.respond(request, head)
-        key = key_of(request, caller)
-        stored = None if head.wants_fresh else self._find(request, key)
-        if stored is not None:
-            return HttpResponse(stored, 200, head.media_type)
+        key = None
+        if caller is not None and len(body) <= self._policy.max_body_bytes:
+            key = key_of(like, body, caller)
+            stored = None if head.wants_fresh else self._find(like, key)
+            if stored is not None:
+                return HttpResponse(stored, 200, head.media_type)
+        request = HttpRequest(like.method, like.headers, like.server, like.query_string, body)
         return self.respond(request, head, key)
 
     def _find(self, request: HttpRequest, key: Key) -> bytes | None:
@@ -162,7 +162,8 @@ class GraphQLEndpoint:
             head = head or request.headers.memoized(read_head)
             type_ = head.media_type
             if key is None:
-                key = key_of(request, await self._admit(request))
+                caller = await self._admit(request)
+                key = key_of(request, request.body, caller)
                 if not head.wants_fresh and (stored := self._find(request, key)) is not None:
                     return HttpResponse(stored, 200, type_)
             params = read_parameters(request, key.caller, wants_fresh=head.wants_fresh)

@@ -49,12 +49,12 @@ class Key(NamedTuple):
     caller: Caller
 
 
-def key_of(request: HttpRequest, caller: Caller) -> Key:
-    """Return the key of a request whose body has been read: what it asks for is that, or else its query string."""
+def key_of(request: HttpRequest, body: bytes | None, caller: Caller) -> Key:
+    """Return the key of a request with this body: what it asks for is that, or else its query string."""
     if request.method != "POST":
         return Key(False, request.query_string, caller)
-    assert request.body is not None, "the body has not been read"
-    return Key(True, request.body, caller)
+    assert body is not None, "the body has not been read"
+    return Key(True, body, caller)
 
 
 class Validator(Protocol):
