@@ -133,7 +133,7 @@ class HTTPConnection(RequestReader):
         if prepared is None or response is None:
             exact = self._buffer.exact(head)
             self._exchange = Exchange(self, exact, self._app_state, body, is_whole=is_whole)
-            self._work(self._exchange.run(self._app)).add_done_callback(self.state.tasks.discard)
+            self._work(self._exchange.run(self._app))
             return
         if isinstance(response, HttpResponse):
             self._respond(prepared, response, id_)
@@ -147,16 +147,14 @@ class HTTPConnection(RequestReader):
         head.prepared = prepare(self._app, request)
         return head.prepared
 
-    def _work(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def _work(self, work: Coroutine[Any, Any, None]) -> None:
         self._task = task = self._loop.create_task(work)
         self.state.tasks.add(task)
-        return task
+        task.add_done_callback(self.state.tasks.discard)
 
     async def _respond_later(
         self, prepared: Prepared, work: Coroutine[Any, Any, HttpResponse], id_: tuple[bytes, bytes] | None
     ) -> None:
-        task = asyncio.current_task(self._loop)
-        assert task is not None, "it runs in the task that was made for it"
         if id_ is not None:
             correlation_id.set(id_[1].decode())
         try:
@@ -166,8 +164,6 @@ class HTTPConnection(RequestReader):
         except BaseException:  # cancelled: the client has gone, or the server must end now
             self.abort()
             raise
-        finally:
-            self.state.tasks.discard(task)
         self._respond(prepared, response, id_)
 
     def _respond(self, prepared: Prepared, response: HttpResponse, id_: tuple[bytes, bytes] | None) -> None:

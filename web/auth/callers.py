@@ -10,9 +10,8 @@ A refusal is always the same, whichever part of a credential was wrong: a strang
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from httpserver.http_errors import HTTPError
 from httpserver.request import Headers, HttpRequest
@@ -27,8 +26,7 @@ API_KEY = "X-API-Key"
 GATEWAY_KEY = "X-Gateway-Key"
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(NamedTuple):  # caches are keyed by it, and a tuple's hash takes no call
     """Who calls, and what it may see. `has_ambient_authority`: it proved nothing, where it calls from was enough."""
 
     kind: Kind
