@@ -54,7 +54,12 @@ class AnswerSize:
             raise self._too_much()
 
     def checked(self, value: Any) -> Any:
-        """Return a value; raises `LimitExceeded` if it would exceed the limit. Nothing is counted.
+        """Return a value that `check` has let pass."""
+        self.check(value)
+        return value
+
+    def check(self, value: Any) -> None:
+        """Raise `LimitExceeded` if a value would exceed the limit; nothing is counted.
 
         The value is a response's data, or a part of it, of any depth: dictionaries, lists, structs, scalars.
         """
@@ -77,7 +82,6 @@ class AnswerSize:
                 size += _length(one)
             if size > self.most:
                 raise self._too_much()
-        return value
 
     def _too_much(self) -> LimitExceeded:
         return LimitExceeded("bytes of data in the answer", self.most)

@@ -98,7 +98,7 @@ class Engine:
                 result = await execute_with_graphql_core(
                     schema, document.tree, variables, operation_name, context, suggests_names=self._suggests_names
                 )
-                AnswerSize(most).checked(result.data)
+                AnswerSize(most).check(result.data)
             else:
                 self.compiled += 1
             if result.data is None and result.errors and not any(error.path for error in result.errors):
