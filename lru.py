@@ -34,8 +34,12 @@ class LRU(Generic[K, V]):
         self._sizes: dict[K, int] = {}
         self.size = 0
         """The sum of the sizes of all entries; 0 without `size_of`."""
+        self.version = 0
+        """Another number after each change of what is stored."""
         self.peek: Callable[[K], V | None] = self._values.get
         """Return a value, without a note that it was used."""
+        self.touch: Callable[[K], None] = self._values.move_to_end
+        """Note that a value, which must be there, was used."""
 
     def __len__(self) -> int:
         return len(self._values)
@@ -55,6 +59,7 @@ class LRU(Generic[K, V]):
         if key in self._values:
             self.remove(key)
         self._values[key] = value
+        self.version += 1
         if self._size_of is not None:
             self._sizes[key] = size = self._size_of(key, value)
             self.size += size
@@ -69,8 +74,10 @@ class LRU(Generic[K, V]):
 
     def remove(self, key: K) -> None:
         """Remove an entry, if there is one."""
-        if self._values.pop(key, None) is not None and self._size_of is not None:
-            self.size -= self._sizes.pop(key)
+        if self._values.pop(key, None) is not None:
+            self.version += 1
+            if self._size_of is not None:
+                self.size -= self._sizes.pop(key)
 
     def remove_where(self, is_over: Callable[[V], bool]) -> None:
         """Remove all entries whose values `is_over` says so of."""
@@ -80,5 +87,6 @@ class LRU(Generic[K, V]):
     def clear(self) -> None:
         """Remove all entries."""
         self._values.clear()
+        self.version += 1
         self._sizes.clear()
         self.size = 0

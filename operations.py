@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing, contextmanager
+from functools import lru_cache
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
     from tracing.spans import OpenTelemetryTracer, TracedSpan
 
 
+MAX_CALLERS = 64
+"""Whose access is remembered."""
+
+
 class Operations:
     """Executes operations over the sources and the store.
 
@@ -51,7 +56,7 @@ class Operations:
         self._export_arguments = export_arguments
         self._schedulers = schedulers
         self._counts = counts
-        self._access = settings.security.access
+        self._access = lru_cache(MAX_CALLERS)(settings.security.access)
         self._deadline_seconds = settings.transport.operation_deadline_seconds
         self._error_docs_url = settings.server.error_docs_url
         self._record_urls = settings.record_urls
@@ -95,7 +100,7 @@ class Operations:
         code: str | None = "INTERNAL_SERVER_ERROR"  # where it raises
         try:
             found = await self._engine.answer(document, params.variables, params.operation_name, context)
-            code = found.code
+            code = found.code if found.errors else None
         except asyncio.CancelledError:
             code = "cancelled"  # its client has gone
             raise

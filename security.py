@@ -23,11 +23,9 @@ from web.auth.api_keys import ApiKeys, read_keys
 from web.auth.callers import API_KEY, Caller, Callers
 from web.auth.cors import Cors, LoopbackOrigins, check_origin
 from web.auth.csrf import comes_from_here, is_loopback
-from web.concurrency_limit import ConcurrencyLimit
 from web.download import DownloadLimits
-from web.endpoint import RequestPolicy
-from web.manifest import read_manifest
-from web.persisted_documents import Mode, PersistedDocuments
+from web.persisted_documents import Mode, PersistedDocuments, read_manifest
+from web.policy import ConcurrencyLimit, RequestPolicy
 from web.refusals import Refusals
 
 SAY_WHO = (
@@ -286,6 +284,7 @@ class Security:
             max_body_bytes=settings.max_request_bytes,
             body_timeout_seconds=settings.request_body_timeout_seconds,
             identify=callers.identify,
+            settle=callers.settle,
             concurrency_limit=ConcurrencyLimit(settings.max_concurrent_requests),
             uploads=ConcurrencyLimit(settings.max_concurrent_requests),
             documents=PersistedDocuments(settings.persisted_queries, settings.manifest()),

@@ -56,11 +56,10 @@ from startup.process import (
     workers_of_uvicorn,
 )
 from web.access_log import AccessLog
-from web.application import Application, AtPath
+from web.application import Application, AtPath, not_found
 from web.endpoint import GraphQLEndpoint
 from web.graphiql.page import GraphiQL
 from web.health import Health
-from web.not_found import not_found
 
 gc.freeze()  # else the first collection would make up for it
 gc.enable()

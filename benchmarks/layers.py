@@ -89,7 +89,7 @@ LAYERS: Mapping[str, Mapping[str, object]] = {
         "web.response_cache.ResponseCache.store": nothing,
     },
     "verified tokens": {"web.auth.verified_tokens.VerifiedTokens.find": nothing},
-    "compiled executor": {"engine.compiled_document.CompiledDocument.operation": nothing},
+    "compiled executor": {"engine.documents.CompiledDocument.operation": nothing},
     "serialisation cache": {
         "engine.serialization_cache.SerializationCache.get": nothing,
         "engine.serialization_cache.SerializationCache.store": encoded,

@@ -16,7 +16,7 @@ from typing import Any
 from graphql import DocumentNode, FieldNode, InlineFragmentNode, Location, NameNode, SelectionSetNode, Visitor, visit
 from orjson import Fragment
 
-from engine.answer_size import AnswerSize
+from engine.answer import AnswerSize
 from engine.fallbacks import NotCompiled, Reason
 
 MARK = "\x7f"
@@ -100,8 +100,6 @@ class Aliases:
 
         Raises `LimitExceeded`.
         """
-        if not self._keys:
-            return {key: Fragment(one) if type(one) is bytes else one for key, one in completed.items()}
         data = {}
         for key, one in completed.items():
             real = self.key(key)

@@ -4,7 +4,7 @@ graphql-core's executor completes value by value: it serializes each, and refuse
 and which attribute a field has does not change from record to record, so all that is decided once, and written as the
 text of a function, which Python compiles. For `{ sourceId status coworkerType }` that text is, but for the names,
 
-    lambda record, read_at: shape(
+    lambda record, size, read_at: shape(
         refuse_null(None if (v1 := record.id) is None else str(v1)),
         status_names.get(record.status),
         v2 if (v2 := record.coworker_type) is None or type(v2) is str else serialize_string(v2),

@@ -74,7 +74,9 @@ class Compilation:
         return self._generated(writer, writer.value(type_, details))
 
     def _generated(self, writer: Writer, expression: str) -> Serializer:
-        text = f"lambda record, read_at: {expression}"
+        if writer.repeats:  # else it is no longer than what the source sent
+            expression = f"size.checked({expression})"
+        text = f"lambda record, size, read_at: {expression}"
         key = (text, *writer.values)
         if (known := self._serializers.get(key)) is not None:
             return known
@@ -83,10 +85,10 @@ class Compilation:
             raise NotCompiled(Reason.SIZE)
         self._serializers_bytes += size
         self.bytes += size
-        to_object = eval(text, writer.names)  # noqa: S307 - nothing of a request is in it but GraphQL names
+        complete = eval(text, writer.names)  # noqa: S307 - nothing of a request is in it but GraphQL names
         cache = self._serialization_cache
-        told = (writer.repeats, writer.tells_age, cache, cache.number(), tuple(writer.resolved))
-        self._serializers[key] = found = Serializer(to_object, *told)
+        told = (writer.tells_age, cache, cache.number(), tuple(writer.resolved))
+        self._serializers[key] = found = Serializer(complete, *told)
         return found
 
     def located(

@@ -132,7 +132,7 @@ def _resolved(part: Resolved | Executed, value: Any, run: Run, keys: Keys) -> by
     if isinstance(part, Executed):
         text = part.executed.text(value, run, keys)
     else:
-        text = msgspec.json.encode(part.serializer.complete(value, run.size))
+        text = msgspec.json.encode(part.serializer.complete(value, run.size, None))
     run.size.add(len(text))
     return text
 

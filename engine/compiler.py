@@ -35,9 +35,10 @@ from graphql import (
 )
 from graphql.execution.collect_fields import FieldDetails, FragmentDetails, collect_fields, collect_subfields
 from graphql.execution.values import VariableValues
+from orjson import Fragment
 
 from engine.aliases import NO_ALIASES, Aliases
-from engine.answer_size import AnswerSize
+from engine.answer import AnswerSize
 from engine.arguments import Arguments, has_variables
 from engine.compilation import Compilation
 from engine.compiled_connection import Connection
@@ -112,13 +113,20 @@ class CompiledQuery:
             # All of them before anything is asked for: one that is refused shall cost no request.
             values = [field.argument(variables, parameters) for field in fields]
             run = Run(self._asked, context, variables, given, size)
-            requested = [field.request(value, run) for field, value in zip(fields, values, strict=True)]
+            requested = []
+            for field, value in zip(fields, values, strict=True):
+                requested.append(field.request(value, run))
             await _wait_for(requested)
             size.bytes += 1  # braces around the fields, less the comma behind the last one
-            completed = {f.key: f.complete(found, run) for f, found in zip(fields, requested, strict=True)}
+            completed = {}
+            for field, found in zip(fields, requested, strict=True):
+                completed[field.key] = field.complete(found, run)
             aliases = Aliases(parts.aliases) if parts and parts.aliases else NO_ALIASES
-            data = aliases.data(completed, size)
-            failures = run.all_failures()
+            if aliases is NO_ALIASES:
+                data = {key: Fragment(one) if type(one) is bytes else one for key, one in completed.items()}
+            else:
+                data = aliases.data(completed, size)
+            failures = run.failures if run.executor is None else run.all_failures()
             errors = self._shared.located(failures, text, parameters, aliases) if failures else None
         except LimitExceeded:
             raise
@@ -249,7 +257,11 @@ class CompiledQuery:
 
 async def _wait_for(requested: list[list[Found]]) -> None:
     """Wait for every record that was requested; pages that are still looked for are given up with the operation."""
-    outcomes = [outcome for found in requested for _, _, outcome in found if isinstance(outcome, Future)]
+    outcomes = []
+    for found in requested:
+        for _, _, outcome in found:
+            if isinstance(outcome, Future):
+                outcomes.append(outcome)
     try:
         for outcome in outcomes:
             # One by one: those of a source come together, so that only the first one has to be awaited.

@@ -1,7 +1,8 @@
 """What an operation's context must offer to the engine."""
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 
 class Source(Protocol):
@@ -41,8 +42,13 @@ class Access(Protocol):
         """Whether operations run on the restricted schema."""
         ...
 
-    def check_root_fields(self, names: frozenset[str]) -> None:
-        """Raise `RequestRefused` if one of these fields is closed to the caller."""
+    @property
+    def closed_fields(self) -> frozenset[str]:
+        """The root fields that are closed to the caller."""
+        ...
+
+    def refuse_root_fields(self) -> NoReturn:
+        """Raise `RequestRefused`: one of these was asked for."""
         ...
 
 
@@ -57,6 +63,11 @@ class Context(Protocol):
     @property
     def access(self) -> Access:
         """What the caller may see."""
+        ...
+
+    @property
+    def refused(self) -> Sequence[object]:
+        """What was refused to the caller at fields, without an error so far (`ErrorFormatter.execution_errors`)."""
         ...
 
     def read_at(self, source: str, record_id: str) -> datetime | None:

@@ -44,7 +44,7 @@ class QueryLimits:
     max_answer_fields: int = 10_000
     """Fields times the records that they are selected on: what a response can hold if its lists have one item each."""
     max_answer_bytes: int = 10_000_000
-    """JSON of an answer's data (`engine/answer_size.py`)."""
+    """JSON of an answer's data (`engine/answer.py`)."""
 
 
 class LimitExceeded(RequestRefused):

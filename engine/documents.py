@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from graphql import DocumentNode, parse
+from graphql import DocumentNode, GraphQLSchema, OperationDefinitionNode, parse
 
-from engine.compiled_document import CompiledDocument
+from engine.compilation import Compilation
+from engine.compiler import CompiledQuery
 from engine.cost_limits import OperationCost
+from engine.fallbacks import NotCompiled, Reason
 from engine.literals import Parameterised, parameterisations
 from lru import LRU
 
@@ -21,6 +23,47 @@ MOST_BYTES = 8_000_000
 """Memory for all documents, as `memory_of` estimates it."""
 
 Refusal = TypeVar("Refusal")
+
+
+class CompiledDocument:
+    """The compiled operations of one document, by schema and name, each when it is requested for the second time."""
+
+    def __init__(self, shared: Compilation) -> None:
+        self.shared = shared
+        self._found: dict[tuple[GraphQLSchema, str | None], CompiledQuery | Reason] = {}
+        self._requested: set[tuple[GraphQLSchema, str | None]] = set()
+
+    def operation(self, schema: GraphQLSchema, name: str | None) -> CompiledQuery | None:
+        """Return an operation if it is compiled, or can be."""
+        key = (schema, name)
+        found = self._found.get(key)
+        if found is None:
+            operation = self._named(name)
+            if operation is None or key not in self._requested:
+                if operation is not None:
+                    self._requested.add(key)
+                self.shared.fallbacks.add(Reason.FIRST_REQUEST if operation else Reason.OPERATION)
+                return None
+            self.shared.bytes += 1_500
+            try:
+                found = CompiledQuery(schema, operation, self.shared)
+            except NotCompiled as error:
+                found = error.reason
+            except Exception as error:  # graphql-core answers all the same
+                self._found[key] = Reason.FAULT
+                self.shared.fallbacks.add(Reason.FAULT, error)
+                return None
+            self._found[key] = found
+        if isinstance(found, Reason):
+            self.shared.fallbacks.add(found)
+            return None
+        return found
+
+    def _named(self, name: str | None) -> OperationDefinitionNode | None:
+        operations = self.shared.operations
+        if name is None and len(operations) == 1:
+            return next(iter(operations.values()))
+        return operations.get(name)
 
 
 Key = str | tuple[str, int, bool]
@@ -53,31 +96,24 @@ class Document:
 
     def of_text(self, text: str, parts: Parameterised) -> "Document":
         """Return the document that a text with other parameters is."""
-        if text == self.text:
-            return self
         return Document(text, self.operations, self.compiled_document, None, parts, self.fixed_names)
-
-    def operation_key(self, operation_name: str | None) -> str | None:
-        """Return what `operations` calls an operation of this text."""
-        return None if self.parts is not None and operation_name == self.parts.name else operation_name
 
     def operation_name(self, given: str | None) -> str | None:
         """Return the name of the operation that would be executed; None where it has none, or it is not clear which."""
         name = self.parts.name if self.parts else None
         if name is not None:  # a text has one operation where its name is a parameter
             return name if given is None or given == name else None
-        return None if self.cost(given) is None else given or next(iter(self.operations))
+        return None if self.requested(given)[1] is None else given or next(iter(self.operations))
 
-    def cost(self, operation_name: str | None) -> OperationCost | None:
-        """Return the cost of the operation that would be executed; None where the name does not say which."""
-        name = self.operation_key(operation_name)
-        if name is None and len(self.operations) == 1:
-            return next(iter(self.operations.values()))
-        return self.operations.get(name)
+    def requested(self, operation_name: str | None) -> tuple[str | None, OperationCost | None]:
+        """Return the key and the cost of the operation that would be executed; no cost where it is not clear which."""
+        parts, costs = self.parts, self.operations
+        key = None if parts is not None and operation_name == parts.name else operation_name
+        return key, next(iter(costs.values())) if key is None and len(costs) == 1 else costs.get(key)
 
     def kind_of(self, operation_name: str | None) -> str | None:
         """Return the kind (query, mutation, subscription) of the operation that would be executed, if it is clear."""
-        cost = self.cost(operation_name)
+        cost = self.requested(operation_name)[1]
         return cost.kind if cost else None
 
 
@@ -111,8 +147,9 @@ class Documents(Generic[Refusal]):
         """Return the document of a text, or its refusal, from the cache if it is there."""
         if len(text) <= self._most_characters:
             for parts in parameterisations(text):
-                if isinstance(found := self._known.get(parts.key), Document):
-                    return found.of_text(text, parts)
+                if isinstance(found := self._known.peek(parts.key), Document):
+                    self._known.touch(parts.key)
+                    return found if text == found.text else found.of_text(text, parts)
         known = self._known.get(text)
         return self._read_anew(text) if known is None or isinstance(known, Seen) else known
 
@@ -124,12 +161,12 @@ class Documents(Generic[Refusal]):
 
     def _read_anew(self, text: str) -> Document | Refusal:
         is_short = len(text) <= self._most_characters
-        aliased = list(parameterisations(text, with_aliases=True)) if is_short else []
+        aliased = parameterisations(text, with_aliases=True) if is_short else []
         for parts in aliased:
             known = self._known.get(parts.key)
             if isinstance(known, Document) and known.fixed_names.isdisjoint(parts.aliases):
-                return known.of_text(text, parts)
-        ways = list(parameterisations(text)) if is_short else []
+                return known if text == known.text else known.of_text(text, parts)
+        ways = parameterisations(text) if is_short else []
         is_seen = any(parts.key in self._known for parts in aliased)
         found = self._read(text, aliased + ways if is_seen else ways)
         self._known.put(found.key if isinstance(found, Document) else text, found)

@@ -12,8 +12,7 @@ from typing import Any
 from graphql import DocumentNode, ExecutionResult, GraphQLError, GraphQLSchema, execute
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
-from engine.answer import Answer
-from engine.answer_size import AnswerSize
+from engine.answer import Answer, AnswerSize
 from engine.context import Context
 from engine.cost import QueryLimits
 from engine.cost_limits import CostLimits
@@ -76,14 +75,17 @@ class Engine:
     ) -> Answer:
         """Execute one operation of the document, with what its caller may see."""
         try:
-            if (cost := document.cost(operation_name)) is not None:  # else execution says which names there are
-                context.access.check_root_fields(cost.root_fields)
+            access = context.access
+            key, cost = document.requested(operation_name)
+            if cost is not None:  # else execution says which names there are
+                if not access.closed_fields.isdisjoint(cost.root_fields):
+                    access.refuse_root_fields()
                 self._cost_limits.check(cost, variables)
-            schema = self._restricted if context.access.is_restricted else self._schema
+            schema = self._restricted if access.is_restricted else self._schema
             assert schema, "no restricted schema was given"
             most, compiled = self._limits.max_answer_bytes, document.compiled_document
             before = compiled.shared.bytes
-            query = compiled.operation(schema, document.operation_key(operation_name))
+            query = compiled.operation(schema, key)
             result = None
             try:
                 if query is not None:
@@ -103,7 +105,8 @@ class Engine:
                 return Answer(
                     errors=self._errors.variable_errors(result.errors, variables or {}), is_request_error=True
                 )
-            errors = self._errors.execution_errors(result.errors or (), context)
+            has_errors = result.errors or context.refused
+            errors = self._errors.execution_errors(result.errors or (), context) if has_errors else None
         except RequestRefused as error:
             return self.refusal(str(error), error.code)
         extensions = self._extensions(context) if self._extensions else None

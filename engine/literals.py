@@ -12,7 +12,6 @@ with the syntax tree of the first text.
 """
 
 import re
-from collections.abc import Iterator
 from typing import NamedTuple
 
 from engine.aliases import MOST, SHORTEST, numbered
@@ -24,40 +23,37 @@ _NAME = re.compile(r"[ \t\r\n,]*query[ \t\r\n,]+([A-Za-z_][A-Za-z_0-9]*)")
 class Parameterised(NamedTuple):
     """A text without its parameters, and these: the string literals in order, the aliases, the operation's name.
 
-    `name` is None where it is no parameter. The template is part of a key, and never parsed. It tells which aliases are
-    equal, and `aliases` has each as often as the text.
+    `name` is None where it is no parameter. `key` is what texts have in common that differ in their parameters alone:
+    the template, which is never parsed, the number of parameters, and whether the name is one. The template tells which
+    aliases are equal, and `aliases` has each as often as the text.
     """
 
-    template: str
+    key: tuple[str, int, bool]
     parameters: list[str]
     name: str | None = None
     aliases: tuple[str, ...] = ()
 
-    @property
-    def key(self) -> tuple[str, int, bool]:
-        """What texts have in common that differ in their parameters alone."""
-        return self.template, len(self.parameters), self.name is not None
 
-
-def parameterisations(text: str, *, with_aliases: bool = False) -> Iterator[Parameterised]:
-    """Yield the ways to take parameters out of a text, the one with most parameters first.
+def parameterisations(text: str, *, with_aliases: bool = False) -> list[Parameterised]:
+    """Return the ways to take parameters out of a text, the one with most parameters first.
 
     Either all of them have aliases among the parameters, or none has.
     """
-    parts = _without_literals(text)
+    parts = _without_literals(text) if '"' in text else None
     if with_aliases:
         parts = _without_aliases(text, parts)
-    if (named := _NAME.match(text)) is not None:
-        name = named[1]
-        start, end = named.span(1)
-        if parts is not None:
-            template = parts.template[:start] + parts.template[end:]  # no other parameter stands before the name
-            yield Parameterised(template, [*parts.parameters, name], name, parts.aliases)
-            yield parts
-        if not with_aliases:
-            yield Parameterised(text[:start] + text[end:], [name], name)
-    elif parts is not None:
-        yield parts
+    if (named := _NAME.match(text)) is None:
+        return [] if parts is None else [parts]
+    name = named[1]
+    start, end = named.span(1)
+    found = []
+    if parts is not None:
+        template, parameters = parts.key[0], [*parts.parameters, name]
+        template = template[:start] + template[end:]  # no other parameter stands before the name
+        found = [Parameterised((template, len(parameters), True), parameters, name, parts.aliases), parts]
+    if not with_aliases:
+        found.append(Parameterised((text[:start] + text[end:], 1, True), [name], name))
+    return found
 
 
 def _without_literals(text: str) -> Parameterised | None:
@@ -69,14 +65,14 @@ def _without_literals(text: str) -> Parameterised | None:
     together = "".join(literals)
     if not together.isascii() or (together and not together.isprintable()):  # line breaks end a literal
         return None
-    return Parameterised('""'.join(parts[::2]), literals)
+    return Parameterised(('""'.join(parts[::2]), len(literals), False), literals)
 
 
 def _without_aliases(text: str, literals: Parameterised | None) -> Parameterised | None:
     """Return the text without its aliases, too; None if it has none, or it is not clear what is one."""
     if literals is None and ('"' in text or "#" in text):
         return None
-    template, parameters = (text, []) if literals is None else (literals.template, literals.parameters)
+    template, parameters = (text, []) if literals is None else (literals.key[0], literals.parameters)
     numbers: dict[str, int] = {}
     aliases: list[str] = []
 
@@ -90,4 +86,5 @@ def _without_aliases(text: str, literals: Parameterised | None) -> Parameterised
     template = _ALIAS.sub(number, template)
     if not aliases or len(numbers) > MOST:
         return None
-    return Parameterised(template, [*parameters, *aliases], None, tuple(aliases))
+    both = [*parameters, *aliases]
+    return Parameterised((template, len(both), False), both, None, tuple(aliases))

@@ -9,10 +9,9 @@ from graphql.validation.rules import overlapping_fields_can_be_merged
 from engine.aliases import fixed_names, with_numbers
 from engine.answer import Answer
 from engine.compilation import Compilation
-from engine.compiled_document import CompiledDocument
 from engine.cost import LimitExceeded
 from engine.cost_limits import CostLimits
-from engine.documents import Document, drop_tokens
+from engine.documents import CompiledDocument, Document, drop_tokens
 from engine.errors import BAD_USER_INPUT, PARSE_FAILED, VALIDATION_FAILED, ErrorFormatter
 from engine.fallbacks import Fallbacks
 from engine.literals import Parameterised

@@ -9,7 +9,7 @@ from graphql.execution import Executor
 from graphql.pyutils import Path, Undefined, is_awaitable
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
-from engine.answer_size import AnswerSize
+from engine.answer import AnswerSize
 from engine.context import Context
 from engine.fallbacks import NotCompiled, Reason
 from engine.selected import Operation, SelectedField
@@ -36,7 +36,7 @@ class Run:
     given: dict[str, Any]
     size: AnswerSize
     failures: list[Failure] = field(default_factory=list)
-    _executor: Executor[Any] | None = None
+    executor: Executor[Any] | None = None
 
     def info(self, field: GraphQLField, nodes: list[FieldNode], parent: str, keys: Keys) -> GraphQLResolveInfo[Any]:
         """Return what a resolver is told of a field that is at these keys, of a type by its name."""
@@ -48,9 +48,9 @@ class Run:
 
     def executed(self, selected: SelectedField, parent: Any, keys: Keys) -> Any:
         """Return a field of an object as graphql-core completes it, or an awaitable of that."""
-        executor = self._executor
+        executor = self.executor
         if executor is None:
-            self._executor = executor = self._made()
+            self.executor = executor = self._made()
         path = path_of(keys, selected.type_.name)
         found = executor.execute_field(selected.type_, parent, selected.details, path, None)
         if found is Undefined:
@@ -69,10 +69,10 @@ class Run:
 
     def all_failures(self) -> Sequence[Failure]:
         """Return the errors, with those of graphql-core's executor; raises `NotCompiled` if one of these is one."""
-        if self._executor is None:
+        if self.executor is None:
             return self.failures
         found = []
-        for error in self._executor.collected_errors.errors:
+        for error in self.executor.collected_errors.errors:
             cause = error.original_error or error
             raise_if_not_compiled(cause)
             found.append(Failure(cause, list(error.path or ()), list(error.positions or ())))

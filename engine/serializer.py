@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from engine.answer_size import AnswerSize
+from engine.answer import AnswerSize
 from engine.lookup import NotRead, PageRecord
 from engine.run import Failure, Keys, Run, raise_if_not_compiled
 from engine.selected import SelectedField, positions
@@ -54,23 +54,15 @@ def mark(number: int) -> msgspec.Raw:
 class Serializer:
     """Serializes records of one source, for one selection."""
 
-    to_object: Callable[[Any, datetime | None], Any]
-    """Generated (`engine/codegen.py`): makes what is encoded as the JSON of a record that was read at a time."""
-    repeats: bool
-    """Whether that may hold one value several times."""
+    complete: Callable[[Any, AnswerSize, datetime | None], Any]
+    """Makes what is encoded as the JSON of a record, which was read at a time; raises `LimitExceeded`. Generated
+    (`engine/codegen.py`)."""
     tells_age: bool
     """Whether it holds the time."""
     serialization_cache: SerializationCache
     number: int
     resolved: tuple[ResolvedField, ...] = ()
     reads: "Reads" = field(default_factory=lambda: Reads())
-
-    def complete(self, record: Any, size: AnswerSize, read_at: datetime | None = None) -> Any:
-        """Return the object that is encoded as the record's JSON; raises `LimitExceeded`."""
-        completed = self.to_object(record, read_at)
-        if self.repeats:  # else it is no longer than what the source sent
-            size.check(completed)
-        return completed
 
     def complete_cached(self, record: Any, size: AnswerSize, read_at: datetime | None = None) -> bytes:
         """Return a record's JSON, which is stored for the next time. One record is always read at the same time."""

@@ -1,20 +1,29 @@
-"""A connection below its requests: its state, flow control both ways, and its end in stages.
+"""A connection below its requests: its state, flow control both ways, its time limits, and its end in stages.
 
 A close with unread bytes resets a connection, and the client would not see its last response. So the server ends its
 side first, and reads and drops what still comes for a while (RFC 9112, 9.6).
 """
 
 import asyncio
+import socket
+import struct
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 
-from httpserver.reset import reset
-from httpserver.timeouts import Deadline, ReadingClient
-
 LINGER_SECONDS = 5.0
 LINGER_BYTES = 16_000_000
 """How long, and for how much, the rest of an upload that was refused is read and dropped."""
+
+WRITE_SECONDS = 10.0
+WRITE_BYTES = 65_536
+"""In so many seconds a client has to read so many bytes of a response that is larger."""
+
+_AT_ONCE = struct.pack("ii", 1, 0)
+"""`SO_LINGER` with no time to linger: the system drops what is unsent, and sends a reset."""
+
+NEVER = float("inf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +50,67 @@ class State(Enum):
     ANSWERING = "has started a request"
     LINGERING = "has sent its last response, and drops what comes"
     CLOSED = "is closed"
+
+
+class Deadline:
+    """Calls `on_expired` when the time that was set last is over. Its timer is not set anew for each request."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, on_expired: Callable[[], None]) -> None:
+        self._loop = loop
+        self._on_expired = on_expired
+        self.due = NEVER
+        """When that is, by the loop's clock. `NEVER` stands until a time is set again."""
+        self._timer: asyncio.TimerHandle | None = None
+
+    def set(self, seconds: float) -> None:
+        """Expire after so many seconds from now, rather than when it would have."""
+        self.due = due = self._loop.time() + seconds
+        if self._timer is None:
+            self._timer = self._loop.call_at(due, self._check)
+        elif self._timer.when() > due:
+            self._timer.cancel()
+            self._timer = self._loop.call_at(due, self._check)
+
+    def end(self) -> None:
+        """Never expire, and let go of what would be called: a connection and its deadline know each other, and with
+        them its client's credentials would stay in memory until somebody looks for such cycles."""
+        self.due = NEVER
+        self._on_expired = _nothing
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _check(self) -> None:
+        self._timer = None
+        if self.due <= self._loop.time():
+            self._on_expired()
+        elif self.due != NEVER:
+            self._timer = self._loop.call_at(self.due, self._check)
+
+
+def _nothing() -> None: ...
+
+
+class ReadingClient:
+    """Ends a connection whose client does not read the response that it asked for."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, transport: asyncio.Transport) -> None:
+        self._loop = loop
+        self._transport = transport
+        self._unread = transport.get_write_buffer_size()
+        self._timer = loop.call_later(WRITE_SECONDS, self._check)
+
+    def cancel(self) -> None:
+        """Watch no more."""
+        self._timer.cancel()
+
+    def _check(self) -> None:
+        unread = self._transport.get_write_buffer_size()
+        if unread > self._unread - WRITE_BYTES:
+            reset(self._transport)
+            return
+        self._unread = unread
+        self._timer = self._loop.call_later(WRITE_SECONDS, self._check)
 
 
 class Connection(asyncio.Protocol):
@@ -145,3 +215,11 @@ class Connection(asyncio.Protocol):
             self._reading_client.cancel()
         if self._writable is not None:
             self._writable.set()
+
+
+def reset(transport: asyncio.Transport) -> None:
+    """End a connection by a reset. Where a response ends with its connection, a plain end would look like its own."""
+    connected = transport.get_extra_info("socket")
+    if connected is not None:
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+    transport.abort()

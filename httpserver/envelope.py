@@ -14,8 +14,7 @@ headers of, and two Host headers are refused where another server than ours has 
 """
 
 import re
-from collections.abc import Iterable
-from functools import partial
+from collections.abc import Callable, Iterable
 from random import getrandbits
 
 from asgi_correlation_id import correlation_id
@@ -47,8 +46,20 @@ def request_id(headers: Headers | None) -> tuple[bytes, bytes]:
 
     Without `headers`: no head could be read.
     """
+    return request_ids(headers)()
+
+
+def request_ids(headers: Headers | None) -> Callable[[], tuple[bytes, bytes]]:
+    """Return what gives that header for each request with these headers."""
     given = headers.get(REQUEST_ID) if headers is not None else b""
-    return REQUEST_ID, given if given and _ACCEPTABLE_ID.fullmatch(given) else b"%032x" % getrandbits(128)
+    if not _ACCEPTABLE_ID.fullmatch(given):
+        return _new_id
+    own = REQUEST_ID, given
+    return lambda: own
+
+
+def _new_id() -> tuple[bytes, bytes]:
+    return REQUEST_ID, b"%032x" % getrandbits(128)
 
 
 def secured(fields: Iterable[tuple[bytes, bytes]]) -> HeaderFields:
@@ -126,5 +137,5 @@ class Envelope:
         prepared = None if ends_connection(request.method, request.headers) else prepare(self._app, request)
         if prepared is not None:
             prepared.layers.append(secured)
-            prepared.request_id = partial(request_id, request.headers)
+            prepared.request_id = request_ids(request.headers)
         return prepared

@@ -5,10 +5,9 @@ server may: nothing in a header can end its line, and a body is as long as its h
 """
 
 import asyncio
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from starlette.types import ASGIApp, Message
-from uvicorn.server import ServerState
 
 from httpserver.envelope import Envelope
 from httpserver.framing import RequestHead
@@ -16,45 +15,20 @@ from httpserver.http_errors import internal_error
 from httpserver.request import EXTENSION
 from httpserver.response import CLOSE, header_lines, status_line
 
+if TYPE_CHECKING:
+    from httpserver.protocol import HTTPConnection
+
 HIGH_WATER_BYTES = 65_536
 """Of a body that the application has not asked for yet. Then no more of it is read."""
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
-class Connection(Protocol):
-    """What an exchange needs of its connection."""
-
-    scheme: str
-    server: tuple[str, int | None] | None
-    client: tuple[str, int] | None
-    state: ServerState
-    is_ending: bool
-
-    def write(self, data: bytes) -> None:
-        """Send some bytes."""
-
-    def is_full(self) -> bool:
-        """Return whether so much waits to be read by the client that no more is to be written."""
-
-    async def drain(self) -> None:
-        """Wait until that is no longer so."""
-
-    def resume_reading(self) -> None:
-        """Read more of the body."""
-
-    def responded(self, *, closes: bool) -> None:
-        """Take note that the response has been written."""
-
-    def abort(self) -> None:
-        """End the connection at once."""
-
-
 class Exchange:
     """A request with its response; `body` is what has come of the body, all of it where `is_whole`."""
 
     def __init__(
-        self, connection: Connection, head: RequestHead, state: dict[str, Any], body: bytes, *, is_whole: bool
+        self, connection: "HTTPConnection", head: RequestHead, state: dict[str, Any], body: bytes, *, is_whole: bool
     ) -> None:
         self._connection = connection
         self._head = head

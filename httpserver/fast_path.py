@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from asgi_correlation_id import correlation_id
 
 from httpserver.request import HttpRequest
-from httpserver.response import HeaderFields, HttpResponse, header_lines, status_line
+from httpserver.response import STATUS_LINES, HeaderFields, HttpResponse, header_lines, status_line
 
 T = TypeVar("T")
 
@@ -33,18 +33,20 @@ class Prepared:
     What it raises by itself means that the usual way has to respond: it meets the same, and says what is wrong.
     `layers` are what the layers around do to the headers of a response, the innermost first; `request_id` gives the
     header of that name for one response. `needs_id`: `respond` itself writes down what it gives, in the log or a trace,
-    and finds the id where the usual way has it.
+    and finds the id where the usual way has it. `any_length`: the responses to requests whose heads differ in their
+    `Content-Length` alone differ by their bodies alone.
     """
 
     respond: Callable[[bytes], Answer]
     layers: list[Callable[[HeaderFields], HeaderFields]] = field(default_factory=list)
     request_id: Callable[[], tuple[bytes, bytes]] | None = None
     needs_id: bool = False
+    any_length: bool = False
     _lines: dict[str, bytes] = field(default_factory=dict)
 
     def begin(self, body: bytes, id_: tuple[bytes, bytes] | None) -> Answer:
-        """Respond to a request with this body and this id."""
-        if id_ is None or not self.needs_id:
+        """Respond to a request with this body, where its id is needed."""
+        if id_ is None:
             return self.respond(body)
         token = correlation_id.set(id_[1].decode())
         try:
@@ -62,7 +64,7 @@ class Prepared:
             lines = header_lines(fields)
             if not response.headers:
                 self._lines[response.media_type] = lines
-        start, body = status_line(response.status), response.body
+        start, body = STATUS_LINES.get(response.status) or status_line(response.status), response.body
         return b"%s%scontent-length: %d\r\n%s%s\r\n%s" % (start, first_lines, len(body), lines, last_lines, body)
 
 

@@ -2,7 +2,7 @@
 
 Messages are framed in one place (`httpserver/framing.py`), and read one at a time (`httpserver/request_reader.py`).
 Whatever a connection waits for, a head, a body, the reading of its response, or its end, it is closed if that takes too
-long (`httpserver/timeouts.py`).
+long (`httpserver/connection.py`).
 
 A request that is here as a whole takes the fast path where the application has one (`httpserver/fast_path.py`): it is
 answered at once if its response is stored, else in a task. All others are answered in a task by ASGI's messages
@@ -69,6 +69,7 @@ class HTTPConnection(RequestReader):
         self._on_refusal = on_refusal
         self._default_fields: HeaderFields = []
         self._default_lines = b""
+        self._says_close = False
 
     # From the transport
 
@@ -108,7 +109,7 @@ class HTTPConnection(RequestReader):
         """Take the end of the connection: nobody reads an answer."""
         super().connection_lost(exc)
         self.state.connections.discard(self)
-        self._buffer.clear()
+        self._buffer.data = b""
         self._cancel()
 
     def shutdown(self) -> None:
@@ -126,11 +127,12 @@ class HTTPConnection(RequestReader):
                 prepared = head.prepared if head.is_prepared else self._prepare(head)
                 if prepared is not None:
                     id_ = None if prepared.request_id is None else prepared.request_id()
-                    response = prepared.begin(body, id_)
+                    response = prepared.begin(body, id_) if prepared.needs_id else prepared.respond(body)
             except Exception:  # the usual way meets it too, and says what is wrong
                 response = None
         if prepared is None or response is None:
-            self._exchange = Exchange(self, head, self._app_state, body, is_whole=is_whole)
+            exact = self._buffer.exact(head)
+            self._exchange = Exchange(self, exact, self._app_state, body, is_whole=is_whole)
             self._work(self._exchange.run(self._app))
             return
         if isinstance(response, HttpResponse):
@@ -171,8 +173,9 @@ class HTTPConnection(RequestReader):
         default_fields = self.state.default_headers
         if default_fields is not self._default_fields:  # uvicorn makes new ones each second
             self._default_fields, self._default_lines = default_fields, header_lines(default_fields)
+            self._says_close = CLOSE in default_fields
         last_lines = b"" if id_ is None else b"%s: %s\r\n" % id_
-        says_close = response.closes or CLOSE in default_fields
+        says_close = self._says_close or (bool(response.headers) and response.closes)
         if self.is_ending and not says_close:
             last_lines += header_lines([CLOSE])
         try:
@@ -180,7 +183,7 @@ class HTTPConnection(RequestReader):
         except Exception as error:  # a layer's: as on the usual way, the layers are not asked again
             bare = Prepared(prepared.respond, [secured])
             message = bare.message(internal_error(error), self._default_lines, last_lines)
-        self.write(message)
+        self.transport.write(message)
         self.responded(closes=says_close or self.is_ending)
 
     def responded(self, *, closes: bool) -> None:

@@ -75,14 +75,6 @@ class HttpRequest:
     is_whole: bool = False
     is_cancelled_by_server: bool = False
 
-    @property
-    def content(self) -> bytes:
-        """The GraphQL parameters as they were sent: a POST's body, which must have been read, else the query string."""
-        if self.method != "POST":
-            return self.query_string
-        assert self.body is not None, "the body has not been read"
-        return self.body
-
     @classmethod
     def from_scope(cls, scope: Scope, receive: Receive) -> "HttpRequest":
         """Return the request of an ASGI scope."""

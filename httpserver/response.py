@@ -39,12 +39,13 @@ def _line(header: tuple[bytes, bytes]) -> bytes:
     return line
 
 
-_STATUS = {one.value: f"HTTP/1.1 {one.value} {one.phrase}\r\n".encode() for one in HTTPStatus}
+STATUS_LINES = {one.value: f"HTTP/1.1 {one.value} {one.phrase}\r\n".encode() for one in HTTPStatus}
+"""A response's first line, for each status that has a name."""
 
 
 def status_line(status: int) -> bytes:
     """Return a response's first line."""
-    return _STATUS.get(status) or b"HTTP/1.1 %d \r\n" % status
+    return STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
 
 
 @dataclass(slots=True)

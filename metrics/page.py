@@ -10,7 +10,7 @@ from httpserver.request import HttpRequest
 from httpserver.response import HttpResponse
 from metrics.exposition import text_of
 from metrics.service import Metrics
-from web.endpoint import RequestPolicy
+from web.policy import RequestPolicy
 
 FORBIDDEN: Final = HTTPError(403, "A frontend's user may not see metrics.", code="FORBIDDEN")
 

@@ -5,12 +5,11 @@ They remember only within one request. A loader kept longer would be a cache of 
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from weakref import ref
 
 import aiodataloader
 
 from resolvers.errors import SourceNotConfigured, UpstreamUnavailable
-from resolvers.fetching.record_cache import Entry, RecordCache
+from resolvers.fetching.record_cache import Entry, EntrySet, RecordCache
 from resolvers.fetching.scheduler import Scheduler
 from resolvers.fetching.upstream_context import UpstreamContext
 from resolvers.source import Outcome, Record, Source
@@ -162,10 +161,10 @@ class CachedRecords:
     __slots__ = ("_records",)
 
     def __init__(self, records: Iterable[tuple[RecordCache, Iterable[tuple[str, Entry]]]]) -> None:
-        self._records = [(cache, [(id_, ref(entry)) for id_, entry in entries]) for cache, entries in records]
+        self._records = [(cache, EntrySet(entries)) for cache, entries in records]
 
     def __len__(self) -> int:
-        return sum(len(entries) for _, entries in self._records)
+        return sum(len(entries.references) for _, entries in self._records)
 
     def __call__(self) -> bool:
         """Return whether all of them are fresh entries of the cache now."""

@@ -12,7 +12,7 @@ marked fields refuse: nobody pays for a check that cannot fail.
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from graphql import GraphQLField, GraphQLInterfaceType, GraphQLObjectType, GraphQLResolveInfo, GraphQLSchema
 from strawberry.federation.schema_directives import Tag
@@ -65,10 +65,9 @@ class Access:
         """Return what a caller with these scopes may do."""
         return _access(READ_OPPORTUNITIES in scopes, READ_CONTACTS not in scopes, is_production and not is_gateway)
 
-    def check_root_fields(self, names: frozenset[str]) -> None:
-        """Raise `RequestRefused` if one of these fields is closed to the caller."""
-        if not self.closed_fields.isdisjoint(names):
-            raise RequestRefused("Introspection and the fields of a gateway are closed to this caller.", Forbidden.code)
+    def refuse_root_fields(self) -> NoReturn:
+        """Raise `RequestRefused`: one of `closed_fields` was asked for."""
+        raise RequestRefused("Introspection and the fields of a gateway are closed to this caller.", Forbidden.code)
 
     def check_opportunities(self) -> None:
         """Raise `Forbidden` unless the caller may fetch records."""

@@ -46,16 +46,16 @@ class People:
 
     def named(self, called: Any, otherwise: Any) -> Any:
         """Return the name of whom a source calls this."""
-        person = self._person(called)
+        person = self._person(called) if self._known else None
         return otherwise if person is None else person.name
 
     def address(self, called: Any, otherwise: Any) -> Any:
         """Return the email address of whom a source calls this."""
-        person = self._person(called)
+        person = self._person(called) if self._known else None
         return otherwise if person is None else person.email
 
     def _person(self, called: Any) -> Person | None:
-        return self._known.get(fold(called)) if self._known and isinstance(called, str) else None
+        return self._known.get(fold(called)) if isinstance(called, str) else None
 
 
 PEOPLE: Final = People()

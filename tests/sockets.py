@@ -20,7 +20,8 @@ from httpserver.protocol import protocol
 from httpserver.request import HttpRequest
 from httpserver.response import HttpResponse
 from tests.harness import Graph
-from web.endpoint import GraphQLEndpoint, RequestPolicy
+from web.endpoint import GraphQLEndpoint
+from web.policy import RequestPolicy
 
 MAX_BODY_BYTES = 256_000
 DATE = (b"date", b"Sun, 22 Nov 2026 04:00:00 GMT")

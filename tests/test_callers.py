@@ -273,3 +273,13 @@ async def test_the_demo_of_an_image_answers_whoever_can_reach_it() -> None:
         head = Headers([(b"host", b"demo.example.com:8000"), (b"content-type", b"application/json")])
         request = HttpRequest("POST", head, ("172.17.0.2", 8000), body=b'{"query": "{ __typename }"}')
         assert (await app.state.endpoint.respond(request)).status == status
+
+
+def test_a_caller_without_a_credential_is_settled_by_the_head_and_no_other_is() -> None:
+    nobody = Caller("nobody", frozenset(), has_ambient_authority=True)
+    assert callers(nobody).settle(request()) == nobody
+    assert callers(nobody).settle(request(BEARER)) is None
+    assert callers(nobody).settle(request(MACHINE)) is None
+    assert callers(nobody).settle(request(GATEWAY)) is None
+    assert callers(None).settle(request()) is None
+    assert Callers(nobody=nobody, may_be_nobody=lambda _: False).settle(request()) is None

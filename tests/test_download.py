@@ -11,10 +11,9 @@ from httpserver.envelope import Envelope
 from httpserver.http_errors import HTTPError
 from tests.sockets import Client, body_of, serving, until
 from web.auth.callers import Caller
-from web.concurrency_limit import ConcurrencyLimit
 from web.download import Download, DownloadLimits, Encode, Table, read_parameters
-from web.endpoint import RequestPolicy
 from web.file_formats import NDJSON
+from web.policy import ConcurrencyLimit, RequestPolicy
 
 SECRET = "CANARY-7d1c"
 BIG = "x" * 60_000

@@ -9,7 +9,9 @@ from urllib.parse import quote, urlencode
 import pytest
 import pytest_asyncio
 
+from httpserver.request import Headers
 from tests.harness import Graph, Response, open_graph
+from web.endpoint import read_head
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -371,3 +373,9 @@ async def test_without_the_page_a_browser_is_told_406() -> None:
 
 async def test_no_source_was_asked_by_any_of_these(web: Graph) -> None:
     assert web.simulator.calls == []
+
+
+@pytest.mark.parametrize(("value", "fresh"), [("no-cache", True), ("max-age=0, No-Cache", True), ("max-age=0", False)])
+async def test_who_asks_for_no_cache_wants_a_fresh_answer(value: str, fresh: bool) -> None:
+    """RFC 9111, 5.2.1.4; 5.2: directives are compared without regard to case."""
+    assert read_head(Headers([(b"cache-control", value.encode())])).wants_fresh is fresh

@@ -16,8 +16,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from engine.aliases import Aliases, alias_nodes, checked, fixed_names, with_numbers
-from engine.answer import Answer
-from engine.answer_size import AnswerSize
+from engine.answer import Answer, AnswerSize
 from engine.cost import LimitExceeded, QueryLimits
 from engine.documents import Document
 from engine.engine import Engine
@@ -149,7 +148,7 @@ def test_the_bytes_are_the_same_as_if_no_alias_were_a_parameter(seed: int) -> No
         query = text(chance, seed)
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr("engine.documents.parameterisations", lambda _, **__: ())
-            patched.setattr("engine.compiled_document.CompiledDocument.operation", lambda *_: None)
+            patched.setattr("engine.documents.CompiledDocument.operation", lambda *_: None)
             expected = asyncio.run(answered(WHOLE, query, seed, access))
         assert asyncio.run(answered(ENGINE, query, seed, access)) == expected, query
     taken.update([seed] if ENGINE.compiled > before else [])
@@ -318,7 +317,7 @@ def test_an_answer_that_gets_too_long_by_its_aliases_is_refused_before_it_is_mad
     ],
 )
 def test_aliases_are_those_that_the_parser_finds(query: str, aliases: list[str] | None) -> None:
-    found = next(parameterisations(query, with_aliases=True), None)
+    found = next(iter(parameterisations(query, with_aliases=True)), None)
     assert (list(found.aliases) if found else None) == aliases
     if aliases:
         assert [node.value for node in alias_nodes(parse(query))] == aliases
@@ -331,7 +330,7 @@ TOKENS = [*"{}()$@:,[]!=| \n1", "...", '""', "abcd", "efg", "fragment ", "on ", 
 @given(st.lists(st.sampled_from(TOKENS)))
 def test_no_text_stops_the_search_for_aliases(parts: list[str]) -> None:
     query = "".join(parts)
-    found = next(parameterisations(query, with_aliases=True), None)
+    found = next(iter(parameterisations(query, with_aliases=True)), None)
     try:
         nodes = alias_nodes(parse(query))
     except GraphQLError:

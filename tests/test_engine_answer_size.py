@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.answer import Answer
-from engine.answer_size import AnswerSize
+from engine.answer import Answer, AnswerSize
 from engine.cost import LimitExceeded, QueryLimits
 from engine.engine import Engine
 from httpserver.response import dumps
@@ -31,7 +30,7 @@ json_values = st.recursive(
 
 def fits(value: Any, most: int) -> bool:
     try:
-        AnswerSize(most).check(value)
+        assert AnswerSize(most).checked(value) is value
     except LimitExceeded:
         return False
     return True

@@ -14,7 +14,7 @@ from graphql import OperationDefinitionNode, parse, validate
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.answer_size import AnswerSize
+from engine.answer import AnswerSize
 from engine.compilation import Compilation
 from engine.compiler import CompiledQuery
 from engine.engine import execute_with_graphql_core

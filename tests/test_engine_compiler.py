@@ -8,7 +8,7 @@ COMPILED_EXAMPLES=5000 looks further than the suite does.
 `engine.codegen` writes the functions that complete a record, `engine.compiled_field` fetches records and calls them,
 `engine.mapping` says where each field comes from. `engine.selected` is what the compiler hands on.
 
-`engine.compiled_document` and `engine.compilation` hold what is compiled of a document.
+`engine.documents` and `engine.compilation` hold what is compiled of a document.
 """
 
 import asyncio
@@ -44,10 +44,10 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from hypothesis_graphql import nodes, queries
 
-from engine.answer_size import AnswerSize
+from engine.answer import AnswerSize
 from engine.compilation import Compilation
-from engine.compiled_document import CompiledDocument
 from engine.compiler import CompiledQuery
+from engine.documents import CompiledDocument
 from engine.engine import execute_with_graphql_core
 from engine.fallbacks import Fallbacks, NotCompiled
 from engine.lookup import Records

@@ -107,7 +107,7 @@ def test_the_answer_is_the_same_as_if_each_text_were_a_document_of_its_own(seed:
         query = text(chance, seed)
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr("engine.documents.parameterisations", lambda _, **__: ())
-            patched.setattr("engine.compiled_document.CompiledDocument.operation", lambda *_: None)
+            patched.setattr("engine.documents.CompiledDocument.operation", lambda *_: None)
             expected = asyncio.run(body(WHOLE, query, seed, access, name=name))
         assert asyncio.run(body(ENGINE, query, seed, access, name=name)) == expected, query
 

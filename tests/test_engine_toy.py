@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from enum import Enum
-from typing import Any
+from typing import Any, NoReturn
 
 import orjson
 import pytest
@@ -120,17 +120,17 @@ class Loaders:
 class Access:
     may_fetch: bool = True
     is_restricted: bool = False
-    closed: frozenset[str] = frozenset()
+    closed_fields: frozenset[str] = frozenset()
 
-    def check_root_fields(self, names: frozenset[str]) -> None:
-        if names & self.closed:
-            raise RequestRefused("Not for you.", "CLOSED")
+    def refuse_root_fields(self) -> NoReturn:
+        raise RequestRefused("Not for you.", "CLOSED")
 
 
 @dataclass
 class Context:
     loaders: Loaders = field(default_factory=Loaders)
     access: Access = Access()
+    refused: Sequence[object] = ()
 
     async def load(self, source: Shelf, number: str) -> Book | None:
         if not self.access.may_fetch:
@@ -420,7 +420,7 @@ async def test_each_record_is_requested_once_whoever_executes() -> None:
 
 
 async def test_what_is_closed_to_a_caller_is_refused_before_anything_is_executed() -> None:
-    mine, closed = engine(), Access(closed=frozenset({"motto"}))
+    mine, closed = engine(), Access(closed_fields=frozenset({"motto"}))
     for _ in range(3):
         assert await answer(mine, "{ motto }", access=closed) == {
             "errors": [{"message": "Not for you.", "extensions": {"code": "CLOSED"}}]

@@ -5,9 +5,8 @@ from typing import Any
 
 import pytest
 
-from httpserver.connection import LINGER_SECONDS
+from httpserver.connection import LINGER_SECONDS, WRITE_SECONDS
 from httpserver.response import CLOSE
-from httpserver.timeouts import WRITE_SECONDS
 from tests import loops
 from tests.sockets import FastStub, Served, Stub, connections, post
 

@@ -2,7 +2,7 @@
 
 Also the answers of `httpserver.http_errors`, where there is no such page.
 
-Also the answers of `web.not_found`.
+Also the answers of `web.application`.
 """
 
 import pytest

@@ -33,9 +33,9 @@ from tests.sockets import (
     serving,
     until,
 )
-from web.concurrency_limit import ConcurrencyLimit
 from web.endpoint import GraphQLEndpoint, GraphQLResponse
 from web.parameters import GraphQLParams
+from web.policy import ConcurrencyLimit
 
 stub, served, client = sockets.stub, sockets.served, sockets.client
 LOOPS = loops.BOTH
@@ -94,7 +94,7 @@ async def test_what_waits_behind_an_answer_is_bounded(stub: Stub, served: Served
     client.writer.write(b"POST / HTTP/1.1\r\n" + b"x: y\r\n" * 1_000_000)
     await until(lambda: connection._is_reading_paused)
     await asyncio.sleep(0.02)
-    assert len(connection._buffer) < 600_000
+    assert len(connection._buffer.data) < 600_000
     stub.gate.set()
     assert echoed(await client.answer()) == b"wait"
     assert (await client.rest()).startswith(b"HTTP/1.1 431 ")

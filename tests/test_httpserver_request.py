@@ -1,6 +1,6 @@
 """`httpserver.request`: the head of a request, and what the request asks."""
 
-from httpserver.request import EXTENSION, Headers, HttpRequest
+from httpserver.request import EXTENSION, Headers
 
 HEAD = Headers([(b"host", b"first"), (b"accept", b""), (b"host", b"second")])
 
@@ -43,11 +43,6 @@ def test_a_list_in_several_lines_is_one_and_one_that_is_missing_is_empty() -> No
     assert HEAD.combined(b"host") == b"first, second"
     assert HEAD.combined(b"accept") == b""
     assert HEAD.combined(b"cookie") == b""
-
-
-def test_what_a_request_asks_is_its_body_or_its_query_string() -> None:
-    assert HttpRequest("POST", HEAD, query_string=b"query=", body=b"{}").content == b"{}"
-    assert HttpRequest("GET", HEAD, query_string=b"query=", body=b"{}").content == b"query="
 
 
 def test_headers_that_a_middleware_changed_are_those_of_the_request() -> None:

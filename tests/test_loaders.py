@@ -58,3 +58,16 @@ def test_records_are_no_longer_than_they_are_fresh() -> None:
     assert cached()
     now += 0.1
     assert not cached()
+
+
+def test_records_of_responses_that_are_given_are_not_evicted_before_others() -> None:
+    cache: Any = RecordCache(CacheSettings(cache_max_records=3), clock=lambda: 0.0)
+    for source_id in ("1", "2", "3"):
+        cache.store(source_id, Record())
+    cached = CachedRecords([(cache, [(id_, cache.fresh(id_)) for id_ in ("1", "2")])])
+    for source_id in ("4", "5", "6"):
+        assert cached()
+        cache.store(source_id, Record())
+    assert cached()
+    cache.forget("2", age_seconds=-1.0)
+    assert not cached()

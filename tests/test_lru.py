@@ -124,3 +124,24 @@ def test_it_does_as_a_list_of_pairs_would(
         assert cache.oldest() == (model[0] if model else None)
         assert (len(cache), cache.size) == (len(model), sum(size for _, size in model))
         assert {key for key in range(7) if key in cache} == dict(model).keys()
+
+
+def test_the_version_is_another_after_each_change_and_after_nothing_else() -> None:
+    cache: LRU[str, int] = LRU(max_entries=2)
+    versions = [cache.version]
+    for change in (
+        lambda: cache.put("a", 1),
+        lambda: cache.put("a", 1),
+        lambda: cache.remove("a"),
+        lambda: cache.put("b", 2),
+        cache.clear,
+    ):
+        change()
+        versions.append(cache.version)
+    assert len(set(versions)) == len(versions)
+    cache.put("c", 3)
+    before = cache.version
+    cache.get("c")
+    cache.peek("c")
+    cache.remove("d")
+    assert cache.version == before

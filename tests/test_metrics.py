@@ -16,7 +16,7 @@ from tests.harness import Graph, open_graph
 from tests.schedulers import until
 from tests.two_sources import ALWAYS
 from web.auth.callers import Caller
-from web.endpoint import RequestPolicy
+from web.policy import RequestPolicy
 
 ONE = f'query Deal {{ nexudusOpportunity(sourceId: "{NEXUDUS_EXAMPLE_ID}") {{ stageName }} }}'
 BOTH = f"""query Both {{

@@ -10,10 +10,19 @@ from httpserver.request import Headers, HttpRequest
 from resolvers.fetching.record_cache import Entry
 from resolvers.loaders import CachedRecords
 from web.auth.callers import Caller
-from web.response_cache import MAX_BYTES, MAX_OPERATIONS, MAX_SEEN, MAX_UNUSED_SECONDS, RECENT_SECONDS, ResponseCache
+from web.response_cache import (
+    MAX_BYTES,
+    MAX_OPERATIONS,
+    MAX_SEEN,
+    MAX_UNUSED_SECONDS,
+    RECENT_SECONDS,
+    ResponseCache,
+    key_of,
+)
 
 HEAD = Headers([(b"content-type", b"application/json")])
 NOBODY = Caller("nobody", frozenset())
+POST = HttpRequest("POST", HEAD)
 
 
 class Lasting:
@@ -45,11 +54,14 @@ class Cache(ResponseCache):
     def take(self, body: bytes, text: bytes = b"text", lasts: Lasting | None = None, *, times: int = 2) -> None:
         for _ in range(times):
             self.store(
-                HttpRequest("POST", HEAD, body=body), NOBODY, text, lambda: Lasting() if lasts is None else lasts
+                key_of(POST, body, NOBODY),
+                text,
+                lambda: Lasting() if lasts is None else lasts,
             )
 
     def give(self, body: bytes) -> bytes | None:
-        return self.find(HttpRequest("POST", HEAD, body=body), NOBODY)
+        found = self.find(key_of(POST, body, NOBODY))
+        return None if found is None else found.content
 
 
 def test_what_is_asked_for_only_once_is_not_kept() -> None:
@@ -71,7 +83,7 @@ def test_what_does_not_last_is_forgotten() -> None:
     cache.take(b"a", b"text", lasts)
     assert cache.give(b"a") == b"text"
     assert cache.give(b"b") is None
-    assert cache.find(HttpRequest("POST", HEAD, body=b"a"), Caller("gateway", frozenset())) is None
+    assert cache.find(key_of(POST, b"a", Caller("gateway", frozenset()))) is None
     lasts.lasts = False
     assert cache.give(b"a") is None
     assert len(cache) == 0
@@ -80,7 +92,7 @@ def test_what_does_not_last_is_forgotten() -> None:
 def test_what_cannot_last_is_not_kept() -> None:
     cache = Cache()
     for _ in range(3):
-        cache.store(HttpRequest("POST", HEAD, body=b"a"), NOBODY, b"text", lambda: None)
+        cache.store(key_of(POST, b"a", NOBODY), b"text", lambda: None)
     assert len(cache) == 0
 
 
@@ -154,10 +166,9 @@ def test_an_answer_takes_about_as_much_memory_as_it_is_counted_as() -> None:
     try:
         for number in range(100):
             held = [(f"{number:010}{index}", entry) for index, entry in enumerate(entries)]
-            cache.store(HttpRequest("POST", HEAD, body=b"%d" % number), NOBODY, b"", lambda: None)
+            cache.store(key_of(POST, b"%d" % number, NOBODY), b"", lambda: None)
             cache.store(
-                HttpRequest("POST", HEAD, body=b"%d" % number),
-                NOBODY,
+                key_of(POST, b"%d" % number, NOBODY),
                 b"x" * 5_000,
                 partial(CachedRecords, [(scheduler, held)]),
             )
@@ -172,18 +183,17 @@ def test_an_answer_takes_about_as_much_memory_as_it_is_counted_as() -> None:
 @pytest.mark.parametrize("scopes", [0, 10_000])
 def test_what_is_known_of_a_caller_counts_as_well(scopes: int) -> None:
     cache = Cache()
-    request = HttpRequest("POST", HEAD, body=b"{}")
     callers = []
     tracemalloc.start()
     try:
         for number in range(10):
             callers.append(Caller("frontend", frozenset(f"scope-{number}-{one}" for one in range(scopes))))
             for _ in range(2):
-                cache.store(request, callers[-1], b"x" * 5_000, Lasting)
+                cache.store(key_of(POST, b"{}", callers[-1]), b"x" * 5_000, Lasting)
         taken, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    found = sum(1 for caller in callers if cache.find(request, caller))
+    found = sum(1 for caller in callers if cache.find(key_of(POST, b"{}", caller)))
     assert (found == 10) is (scopes == 0)  # of the large ones there is room for some only
     assert 0.5 < found / 10 * taken / cache.memory_bytes < 1.5
     assert cache.memory_bytes <= MAX_BYTES
@@ -192,12 +202,20 @@ def test_what_is_known_of_a_caller_counts_as_well(scopes: int) -> None:
 def test_hits_are_counted_by_the_name_of_the_operation_up_to_a_number_of_names() -> None:
     cache = Cache(max_bytes=10_000_000)
     for number in range(MAX_OPERATIONS + 2):
-        request = HttpRequest("POST", HEAD, body=b"%d" % number)
+        key = key_of(POST, b"%d" % number, NOBODY)
         for _ in range(2):
-            cache.store(request, NOBODY, b"text", Lasting, operation_name=f"Name{number}")
-        assert cache.find(request, NOBODY) == b"text"
-        assert cache.operation_name(request, NOBODY) in (f"Name{number}", "(other)")
+            cache.store(key, b"text", Lasting, operation_name=f"Name{number}")
+        found = cache.find(key)
+        assert found is not None
+        assert found.content == b"text"
+        assert found.operation.name in (f"Name{number}", "(other)")
 
     assert cache.hits == MAX_OPERATIONS + 2
     assert len(cache.hits_by_operation) == MAX_OPERATIONS + 1
     assert cache.hits_by_operation["(other)"] == 2
+
+
+def test_what_a_request_asks_is_its_body_or_its_query_string() -> None:
+    post, get = (HttpRequest(method, HEAD, query_string=b"query=") for method in ("POST", "GET"))
+    assert key_of(post, b"{}", NOBODY) == (True, b"{}", NOBODY)
+    assert key_of(get, b"", NOBODY) == (False, b"query=", NOBODY)

@@ -14,8 +14,9 @@ from httpserver.request import Headers, HttpRequest
 from tests.harness import Graph, open_graph
 from tests.sockets import Served, asking, body_of, real
 from web.auth.callers import Caller, unauthenticated
-from web.endpoint import GraphQLEndpoint, GraphQLResponse, RequestPolicy
+from web.endpoint import GraphQLEndpoint, GraphQLResponse
 from web.parameters import GraphQLParams
+from web.policy import RequestPolicy
 
 QUERY = '{ nexudusOpportunity(sourceId: "1427000501") { name } }'
 CACHES = {

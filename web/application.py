@@ -1,10 +1,14 @@
-"""Starlette, with a fast path where every layer of it has one, and a short way to the graph."""
+"""Starlette, with a fast path where every layer of it has one, a short way to the graph, and JSON for no page."""
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware.errors import ServerErrorMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from httpserver.fast_path import Prepared, prepare
+from httpserver.http_errors import HTTPError
 from httpserver.request import HttpRequest
 
 
@@ -44,3 +48,13 @@ class AtPath:
     def prepare(self, request: HttpRequest) -> Prepared | None:
         """Do the same on the fast path."""
         return prepare(self._endpoint if request.path == self._path else self._app, request)
+
+
+async def not_found(_: Request, error: Exception) -> JSONResponse:
+    """Respond where no route fits (404), or none with this method (405): in JSON, like everything else."""
+    assert isinstance(error, HTTPException)
+    message = "There is nothing here; the endpoint is /graphql."
+    if error.status_code == 405:
+        message = "This page does not take this method."
+    refusal = HTTPError(error.status_code, message)
+    return JSONResponse(refusal.body, refusal.status, error.headers)

@@ -7,8 +7,8 @@ from starlette.types import Receive
 
 from httpserver.http_errors import HTTPError
 from httpserver.request import HttpRequest
-from web.concurrency_limit import ConcurrencyLimit
 from web.media_types import check_content
+from web.policy import ConcurrencyLimit
 
 
 async def read_body(request: HttpRequest, *, max_bytes: int, timeout_seconds: float, uploads: ConcurrencyLimit) -> None:

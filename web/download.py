@@ -22,11 +22,10 @@ from httpserver.disconnect import ClientDisconnected, cancel_on_disconnect
 from httpserver.http_errors import HTTPError, internal_error
 from httpserver.request import HttpRequest
 from web.auth.callers import Caller
-from web.concurrency_limit import ConcurrencyLimit
-from web.endpoint import RequestPolicy
 from web.file_formats import FileFormat, Rows
 from web.media_types import check_accepted
 from web.parameters import decode_json
+from web.policy import ConcurrencyLimit, RequestPolicy
 
 logger = logging.getLogger("opportunity_graph.http")
 

@@ -4,8 +4,8 @@ Follows the GraphQL-over-HTTP specification (media types, methods, status codes)
 here: `answer` takes the parameters and gives the response.
 """
 
-from collections.abc import Awaitable, Callable, Container, Coroutine
-from dataclasses import dataclass, field
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from functools import partial
 from time import monotonic
 from typing import Any
@@ -17,18 +17,16 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from httpserver.disconnect import ClientDisconnected, cancel_on_disconnect
 from httpserver.fast_path import Answer, Prepared, result_at_once
 from httpserver.http_errors import HTTPError, internal_error
-from httpserver.request import HttpRequest
+from httpserver.request import Headers, HttpRequest
 from httpserver.response import JSON, HttpResponse, dumps
 from web.access_log import ACCESS_NOTE
 from web.auth.callers import Caller
-from web.auth.csrf import check_cross_site
 from web.body import read_body
-from web.concurrency_limit import ConcurrencyLimit
+from web.header_values import cache_directives
 from web.media_types import RESPONSE_JSON, check_content, response_type, wants_page
-from web.parameters import ANYONE, GraphQLParams, read_parameters
-from web.persisted_documents import PersistedDocuments
-from web.refusals import Refusals
-from web.response_cache import ResponseCache, Validator
+from web.parameters import GraphQLParams, read_parameters
+from web.policy import RequestPolicy
+from web.response_cache import Key, ResponseCache, Validator, key_of
 
 METHODS = "GET, HEAD, POST"
 
@@ -51,42 +49,23 @@ class GraphQLResponse:
 
 AnswerFunction = Callable[[GraphQLParams], Coroutine[Any, Any, GraphQLResponse]]
 OnStored = Callable[[HttpRequest, str | None], None]
-Identify = Callable[[HttpRequest], Awaitable[Caller]]
 Page = Callable[[Request], Response]
 
 
-async def anyone(_: HttpRequest) -> Caller:
-    """Return a caller about whom nothing is known, who may see nothing that needs a scope."""
-    return ANYONE
+@dataclass(frozen=True, slots=True)
+class RequestHead:
+    """What a request's head says of its response: its media type, whether it shall come from no cache (RFC 9111,
+    5.2.1.4), and whether it may be stored (5.2.1.5)."""
+
+    media_type: str
+    wants_fresh: bool
+    may_store: bool
 
 
-@dataclass(frozen=True)
-class RequestPolicy:
-    """What a request has to pass before it is answered."""
-
-    max_body_bytes: int = 256_000
-    body_timeout_seconds: float = 10.0
-    identify: Identify = anyone
-    concurrency_limit: ConcurrencyLimit = field(default_factory=lambda: ConcurrencyLimit(500))
-    uploads: ConcurrencyLimit = field(default_factory=lambda: ConcurrencyLimit(500))
-    documents: PersistedDocuments = field(default_factory=PersistedDocuments)
-    origins: Container[str] = ()
-    preflight_header_required: bool = False
-    refusals: Refusals = field(default_factory=Refusals)
-
-    async def admit(self, request: HttpRequest, methods: str) -> Caller:
-        """Return the caller; raises `HTTPError`. It is identified first: the body of a stranger is not read.
-
-        `methods` are those that are taken, as `Allow` has them.
-        """
-        if request.method not in methods.split(", "):
-            raise HTTPError(405, f"Use {methods}.", {"Allow": methods})
-        caller = await self.identify(request)
-        if caller.has_ambient_authority:
-            check_cross_site(request, self.origins, header_required=self.preflight_header_required)
-        if (note := ACCESS_NOTE.get()) is not None:
-            note.caller = caller.kind
-        return caller
+def read_head(headers: Headers) -> RequestHead:
+    """Return what a head says; raises `HTTPError` where nothing can be said in a way that it accepts."""
+    directives = cache_directives(headers)
+    return RequestHead(response_type(headers), "no-cache" in directives, "no-store" not in directives)
 
 
 class GraphQLEndpoint:
@@ -125,38 +104,43 @@ class GraphQLEndpoint:
         if request.method not in ("GET", "POST") or self._is_for_page(request):
             return None
         try:
-            type_ = request.headers.memoized(response_type)
+            head = request.headers.memoized(read_head)
             if request.method == "POST":
                 request.headers.memoized(check_content)
+            caller = self._policy.settled(request)
         except HTTPError:
             return None
-        respond = partial(self._respond_to_whole, request, type_)
-        return Prepared(respond, needs_id=self._on_stored is not None)
+        respond = partial(self._respond_to_whole, request, head, caller)
+        return Prepared(respond, needs_id=self._on_stored is not None, any_length=True)
 
-    def _respond_to_whole(self, head: HttpRequest, type_: str, body: bytes) -> Answer:
+    def _respond_to_whole(self, like: HttpRequest, head: RequestHead, caller: Caller | None, body: bytes) -> Answer:
         """Return the response to a request with this body where it is stored, else the work that makes it."""
-        request = HttpRequest(head.method, head.headers, head.server, head.query_string, body)
-        try:
-            caller = result_at_once(self._policy.admit(request, METHODS))
-        except HTTPError as error:
-            return self._refused(request, error, type_)
-        if caller is None or len(body) > self._policy.max_body_bytes:
-            return self.respond(request)
-        stored = self._find(request, caller)
-        return self.respond(request, caller) if stored is None else HttpResponse(stored, 200, type_)
+        if caller is None:
+            try:
+                caller = result_at_once(self._policy.admit(like, METHODS))
+            except HTTPError as error:
+                return self._refused(like, error, head.media_type)
+        elif (note := ACCESS_NOTE.get()) is not None:
+            note.caller = caller.kind
+        key = None
+        if caller is not None and len(body) <= self._policy.max_body_bytes:
+            key = key_of(like, body, caller)
+            stored = None if head.wants_fresh else self._find(like, key)
+            if stored is not None:
+                return HttpResponse(stored, 200, head.media_type)
+        request = HttpRequest(like.method, like.headers, like.server, like.query_string, body)
+        return self.respond(request, head, key)
 
-    def _find(self, request: HttpRequest, caller: Caller) -> bytes | None:
-        """Return the stored response to a request whose body is here, if any: the access log and traces are told."""
-        stored = self.response_cache.find(request, caller)
-        if stored is not None:
-            note = ACCESS_NOTE.get()
-            if note is not None or self._on_stored is not None:
-                name = self.response_cache.operation_name(request, caller)
-                if note is not None:
-                    note.operation, note.is_stored = name, True
-                if self._on_stored is not None:
-                    self._on_stored(request, name)
-        return stored
+    def _find(self, request: HttpRequest, key: Key) -> bytes | None:
+        """Return the stored response to a request, if any: the access log and traces are told."""
+        stored = self.response_cache.find(key)
+        if stored is None:
+            return None
+        if (note := ACCESS_NOTE.get()) is not None:
+            note.operation, note.is_stored = stored.operation.name, True
+        if self._on_stored is not None:
+            self._on_stored(request, stored.operation.name)
+        return stored.content
 
     async def _refused(self, request: HttpRequest, error: HTTPError, type_: str) -> HttpResponse:
         self._policy.refusals.add(request.headers, error)
@@ -165,25 +149,32 @@ class GraphQLEndpoint:
     def _is_for_page(self, request: HttpRequest) -> bool:
         return self._page is not None and request.method in ("GET", "HEAD") and wants_page(request.headers)
 
-    async def respond(self, request: HttpRequest, caller: Caller | None = None) -> HttpResponse:
+    async def respond(
+        self, request: HttpRequest, head: RequestHead | None = None, key: Key | None = None
+    ) -> HttpResponse:
         """Return the response to a request that is none for the page.
 
-        `caller` is given where it has been admitted already, the body is there, and no response to it is stored.
+        `head` is given where it has been read; `key` where the caller has been admitted, the body is there, and no
+        response to it is stored.
         """
         type_, policy = JSON, self._policy
         try:
-            type_ = request.headers.memoized(response_type)
-            if caller is None:
+            head = head or request.headers.memoized(read_head)
+            type_ = head.media_type
+            if key is None:
                 caller = await self._admit(request)
-                if (stored := self._find(request, caller)) is not None:
+                key = key_of(request, request.body, caller)
+                if not head.wants_fresh and (stored := self._find(request, key)) is not None:
                     return HttpResponse(stored, 200, type_)
-            params = policy.documents.find(read_parameters(request, caller))
+            params = read_parameters(request, key.caller, wants_fresh=head.wants_fresh)
+            if params.extensions is not None or params.query is None or policy.documents.are_listed:
+                params = policy.documents.find(params)
             with policy.concurrency_limit:
                 working = self._answer(params)
                 if request.receive is not None and not request.is_cancelled_by_server:
                     working = cancel_on_disconnect(request.receive, working)
                 reply = await working
-            return self._response(request, params, reply, type_)
+            return self._response(params, reply, head, key)
         except HTTPError as error:
             return await self._refused(request, error, type_)
         except ClientDisconnected:
@@ -204,16 +195,15 @@ class GraphQLEndpoint:
             )
         return caller
 
-    def _response(
-        self, request: HttpRequest, params: GraphQLParams, reply: GraphQLResponse, type_: str
-    ) -> HttpResponse:
+    def _response(self, params: GraphQLParams, reply: GraphQLResponse, head: RequestHead, key: Key) -> HttpResponse:
         """Return the response to a request that was answered, and store it if it may be given again."""
         if (note := ACCESS_NOTE.get()) is not None:
             note.operation, note.code = reply.operation_name, reply.code
-        if not reply.is_request_error:
+        if params.extensions is not None and not reply.is_request_error:
             self._policy.documents.register(params)
         content, validator = dumps(reply.body), reply.validator
-        if validator is not None and params.extensions is None and params.document_id is None:
-            self.response_cache.store(request, params.caller, content, validator, operation_name=reply.operation_name)
-        status = reply.status or (400 if reply.is_request_error and type_ == RESPONSE_JSON else 200)
-        return HttpResponse(content, status, type_, {"Allow": "POST"} if status == 405 else {})
+        if validator is not None and head.may_store and params.extensions is None and params.document_id is None:
+            self.response_cache.store(key, content, validator, operation_name=reply.operation_name)
+        is_bad = reply.is_request_error and head.media_type == RESPONSE_JSON
+        status = reply.status or (400 if is_bad else 200)
+        return HttpResponse(content, status, head.media_type, {"Allow": "POST"} if status == 405 else {})

@@ -13,7 +13,6 @@ from starlette.datastructures import QueryParams
 from httpserver.http_errors import HTTPError
 from httpserver.request import Headers, HttpRequest
 from web.auth.callers import Caller
-from web.header_values import cache_directives
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 """Which some programs for Windows put before JSON, and a reader may skip (RFC 8259, 8.1)."""
@@ -25,8 +24,8 @@ ANYONE = Caller("nobody", frozenset())
 class GraphQLParams:
     """What is asked, and by whom.
 
-    `is_get`: nothing but a query may be executed. `wants_fresh`: as the function of that name says. `headers`: those of
-    the request, for what they say of its trace.
+    `is_get`: nothing but a query may be executed. `wants_fresh`: the answer shall come from no cache. `headers`: the
+    request's, for what they say of its trace.
     """
 
     query: str | None
@@ -40,14 +39,16 @@ class GraphQLParams:
     headers: Headers | None = field(default=None, repr=False, compare=False)
 
 
-def read_parameters(request: HttpRequest, caller: Caller) -> GraphQLParams:
+def read_parameters(request: HttpRequest, caller: Caller, *, wants_fresh: bool) -> GraphQLParams:
     """Return the parameters of a request whose body has been read; raises `HTTPError`."""
     if request.method != "POST":
-        return _in_query_string(request, caller)
+        return _params(_in_query_string(request), request, caller, wants_fresh=wants_fresh)
+    assert request.body is not None, "the body has not been read"
     try:
-        given = _BODY.decode(request.content.removeprefix(BYTE_ORDER_MARK))
+        given = _BODY.decode(request.body.removeprefix(BYTE_ORDER_MARK))
     except (msgspec.MsgspecError, ValueError, RecursionError):
-        return _params(decode_json(request.content, "The body"), request, caller)  # says what is wrong
+        said = decode_json(request.body, "The body")  # says what is wrong, or `_params` does
+        return _params(said, request, caller, wants_fresh=wants_fresh)
     return GraphQLParams(
         given.query,
         given.variables,
@@ -55,14 +56,14 @@ def read_parameters(request: HttpRequest, caller: Caller) -> GraphQLParams:
         given.extensions,
         False,
         given.document_id or None,
-        request.headers.memoized(wants_fresh),
+        wants_fresh,
         caller,
         request.headers,
     )
 
 
-def _in_query_string(request: HttpRequest, caller: Caller) -> GraphQLParams:
-    parameters = QueryParams(request.content)
+def _in_query_string(request: HttpRequest) -> dict[str, Any]:
+    parameters = QueryParams(request.query_string)
     given: dict[str, Any] = {}
     for name in ("query", "operationName", "variables", "extensions", "documentId"):
         text = parameters.get(name)
@@ -70,7 +71,7 @@ def _in_query_string(request: HttpRequest, caller: Caller) -> GraphQLParams:
             given[name] = decode_json(text.encode("utf-8", "surrogatepass"), f"The parameter `{name}`")
         elif text:
             given[name] = text
-    return _params(given, request, caller)
+    return given
 
 
 class _Body(msgspec.Struct, rename="camel"):
@@ -82,11 +83,6 @@ class _Body(msgspec.Struct, rename="camel"):
 
 
 _BODY = msgspec.json.Decoder(_Body)
-
-
-def wants_fresh(head: Headers) -> bool:
-    """Whether a request asks for an answer that comes from no cache: `Cache-Control: no-cache` (RFC 9111, 5.2.1.4)."""
-    return "no-cache" in head.memoized(cache_directives)
 
 
 def decode_json(text: bytes, what: str) -> Any:
@@ -107,7 +103,7 @@ _MEMBERS: Mapping[Any, tuple[type, str]] = {
 }
 
 
-def _params(given: Any, request: HttpRequest, caller: Caller) -> GraphQLParams:
+def _params(given: Any, request: HttpRequest, caller: Caller, *, wants_fresh: bool) -> GraphQLParams:
     if isinstance(given, list):
         raise HTTPError(400, "Several requests in one body are not supported. Send one JSON object.")
     if not isinstance(given, dict):
@@ -123,7 +119,7 @@ def _params(given: Any, request: HttpRequest, caller: Caller) -> GraphQLParams:
         given.get("extensions"),
         request.method != "POST",
         given.get("documentId") or None,
-        request.headers.memoized(wants_fresh),
+        wants_fresh,
         caller,
         request.headers,
     )

@@ -4,8 +4,20 @@ Two ways lead to a text. A manifest, made when a frontend is built, lists all do
 Apollo's automatic persisted queries (APQ): a client sends the SHA-256 hash alone, is told that it is not known, and
 sends hash and text once. Three modes: `off`; `automatic`, which takes both and any other document; `listed-only`,
 which takes the manifest's documents and nothing else, but for gateways, whose documents nobody can list.
+
+Manifests are read as the frontend world writes them:
+
+- Apollo's `persisted-query-manifest.json`: `{"format": "apollo-persisted-query-manifest", "version": 1,
+  "operations": [{"id", "name", "type", "body"}]}`
+- graphql-codegen's `persisted-documents.json` (client preset, `persistedDocuments`): `{hash: document}`
+- Relay's `persistConfig.file`: `{id: document}`
+
+Some write a document's SHA-256 hash as hexadecimal digits, others with `sha256:` before them, as the GraphQL-over-HTTP
+specification's appendix on persisted documents has it for `documentId`.
 """
 
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from hashlib import sha256
@@ -13,7 +25,6 @@ from typing import Any, Literal
 
 from httpserver.http_errors import HTTPError
 from lru import LRU
-from web.manifest import document_name
 from web.parameters import GraphQLParams
 
 Mode = Literal["off", "automatic", "listed-only"]
@@ -24,6 +35,12 @@ NOT_LISTED = "PERSISTED_QUERY_NOT_LISTED"
 HASH_MISMATCH = "PERSISTED_QUERY_HASH_MISMATCH"
 
 LONGEST_NAME = 200
+
+APOLLO = "apollo-persisted-query-manifest"
+
+SHAPE = "must be a JSON object of documents by name, or Apollo's manifest of version 1"
+
+_HASH = re.compile(r"(?:sha256:)?([0-9a-f]{64})", re.ASCII | re.IGNORECASE)
 
 
 class PersistedDocuments:
@@ -41,6 +58,8 @@ class PersistedDocuments:
         max_bytes: int = 2_000_000,
     ) -> None:
         self._mode = mode
+        self.are_listed = mode == "listed-only"
+        """Whether also a document that comes as a text alone has to be allowed by `find`."""
         self._listed = dict(listed or {})
         self._listed_texts = frozenset(self._listed.values())
         self._registered: LRU[str, str] = LRU(
@@ -49,14 +68,12 @@ class PersistedDocuments:
 
     def find(self, params: GraphQLParams) -> GraphQLParams:
         """Return the parameters with the document's text; raises `HTTPError` where it is not known or not allowed."""
-        if params.extensions is None and params.query is not None and self._mode != "listed-only":
-            return params
         name = _hash(params)
         if params.query is None:
             return replace(params, query=self._text(params, name))
         if self._mode == "automatic" and name is not None and not self._is_of(name, params.query):
             raise HTTPError(400, "The hash is not that of the document.", code=HASH_MISMATCH)
-        allowed = self._mode != "listed-only" or params.caller.kind == "gateway" or params.query in self._listed_texts
+        allowed = not self.are_listed or params.caller.kind == "gateway" or params.query in self._listed_texts
         if not allowed:
             raise _not_listed()
         return params
@@ -81,7 +98,7 @@ class PersistedDocuments:
             text = self._registered.get(wanted)
         if text is not None:
             return text
-        if self._mode == "listed-only":
+        if self.are_listed:
             raise _not_listed()
         # The protocol's answer to a hash; a name that only a manifest gives will not be followed by a text.
         raise HTTPError(200 if params.document_id is None else 400, "PersistedQueryNotFound", code=NOT_FOUND)
@@ -104,3 +121,38 @@ def _hash(params: GraphQLParams) -> str | None:
     if not isinstance(name, str) or not 0 < len(name) <= LONGEST_NAME or version != 1 or isinstance(version, bool):
         raise HTTPError(400, "`persistedQuery` must have `version` 1 and a `sha256Hash`.")
     return document_name(name)
+
+
+def document_name(name: str) -> str:
+    """Return the one spelling of a name: a SHA-256 hash in lower case without its prefix, any other name as it is."""
+    found = _HASH.fullmatch(name)
+    return found[1].lower() if found else name
+
+
+def read_manifest(text: str) -> dict[str, str]:
+    """Return the documents by `document_name`; raises `ValueError`, saying what is wrong."""
+    try:
+        found: Any = json.loads(text)
+    except (ValueError, RecursionError):
+        raise ValueError(SHAPE) from None
+    if not isinstance(found, dict):
+        raise ValueError(SHAPE)
+    if found.get("format") == APOLLO:
+        operations = found.get("operations")
+        if found.get("version") != 1 or not isinstance(operations, list):
+            raise ValueError(SHAPE)
+        if not all(isinstance(operation, dict) for operation in operations):
+            raise ValueError(SHAPE)
+        given = [(operation.get("id"), operation.get("body")) for operation in operations]
+    else:
+        given = list(found.items())
+    documents: dict[str, str] = {}
+    for name, body in given:
+        if not (isinstance(name, str) and name and isinstance(body, str) and body):
+            raise ValueError(SHAPE)
+        if document_name(name) in documents:
+            raise ValueError("has the same id twice")
+        documents[document_name(name)] = body
+    if not documents:
+        raise ValueError("lists no document")
+    return documents

@@ -13,13 +13,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from sys import getsizeof
 from time import monotonic
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from httpserver.request import HttpRequest
 from lru import LRU
 from web.auth.callers import Caller
-from web.header_values import cache_directives
-from web.parameters import wants_fresh
 
 MAX_UNUSED_SECONDS = 60.0
 """After which a response that nobody requests is evicted, when another one is stored."""
@@ -42,8 +40,21 @@ MAX_NAME_CHARACTERS = 64
 
 OTHER_OPERATIONS = "(other)"
 
-Key = tuple[bool, bytes, Caller]
-"""Whether it is a POST, what was requested, and by whom: all that is known of a caller, whatever that comes to be."""
+
+class Key(NamedTuple):
+    """Whether it is a POST, what was requested, and by whom: all that is known of a caller."""
+
+    is_post: bool
+    content: bytes
+    caller: Caller
+
+
+def key_of(request: HttpRequest, body: bytes | None, caller: Caller) -> Key:
+    """Return the key of a request with this body: what it asks for is that, or else its query string."""
+    if request.method != "POST":
+        return Key(False, request.query_string, caller)
+    assert body is not None, "the body has not been read"
+    return Key(True, body, caller)
 
 
 class Validator(Protocol):
@@ -64,7 +75,9 @@ class OperationHits:
 
 
 @dataclass(slots=True)
-class _StoredResponse:
+class StoredResponse:
+    """The response to a request, and how long it is valid."""
+
     content: bytes
     validator: Validator
     used_at: float
@@ -77,7 +90,7 @@ class ResponseCache:
     def __init__(self, *, clock: Callable[[], float] = monotonic, max_bytes: int = MAX_BYTES) -> None:
         self._clock = clock
         self._max_bytes = max_bytes
-        self._responses: LRU[Key, _StoredResponse] = LRU(max_size=max_bytes, size_of=_size)
+        self._responses: LRU[Key, StoredResponse] = LRU(max_size=max_bytes, size_of=_size)
         self._seen: LRU[int, bool] = LRU(max_entries=MAX_SEEN)
         self._hits: dict[str | None, OperationHits] = {}
         self._further = OperationHits(OTHER_OPERATIONS)
@@ -103,12 +116,9 @@ class ResponseCache:
         """Memory for requests and responses, estimated."""
         return self._responses.size
 
-    def find(self, request: HttpRequest, caller: Caller) -> bytes | None:
-        """Return the response to a request whose body has been read, if one is stored and still valid."""
-        if request.headers.memoized(wants_fresh):
-            return None
-        key = _key(request, caller)
-        stored = self._responses.get(key)
+    def find(self, key: Key) -> StoredResponse | None:
+        """Return the response to a request, if one is stored and still valid."""
+        stored = self._responses.peek(key)
         if stored is None:
             self.misses += 1
             return None
@@ -116,38 +126,32 @@ class ResponseCache:
             self._responses.remove(key)
             self.misses += 1
             return None
+        self._responses.touch(key)
         stored.operation.hits += 1
         stored.used_at = self._clock()
-        return stored.content
-
-    def operation_name(self, request: HttpRequest, caller: Caller) -> str | None:
-        """Return the name of the operation whose response `find` has found."""
-        stored = self._responses.get(_key(request, caller))
-        return None if stored is None else stored.operation.name
+        return stored
 
     def store(
         self,
-        request: HttpRequest,
-        caller: Caller,
+        key: Key,
         content: bytes,
         validator: Callable[[], Validator | None],
         *,
         operation_name: str | None = None,
     ) -> None:
-        """Store the response to a request that has come before, if it has a validator and there is room.
-
-        Nothing is stored of a request that says `Cache-Control: no-store` (RFC 9111, 5.2.1.5).
-        """
-        if "no-store" in request.headers.memoized(cache_directives):
-            return
-        key, now = _key(request, caller), self._clock()
-        while (oldest := self._responses.oldest()) is not None and oldest[1].used_at <= now - MAX_UNUSED_SECONDS:
+        """Store the response to a request that has come before, if it has a validator and there is room."""
+        now = self._clock()
+        unused = now - MAX_UNUSED_SECONDS
+        while self._responses.size and (oldest := self._responses.oldest()) and oldest[1].used_at <= unused:
             self._responses.remove(oldest[0])
+        if not self._seen.peek(number := hash(key)):
+            self._seen.put(number, True)
+            return
         # Room for the content alone is looked for first: a validator of many records takes a while to make.
-        if not self._was_seen(hash(key)) or not self._make_room(len(content), now) or (valid := validator()) is None:
+        if not self._make_room(len(content), now) or (valid := validator()) is None:
             return
         self._responses.remove(key)
-        stored = _StoredResponse(content, valid, now, self._operation(operation_name))
+        stored = StoredResponse(content, valid, now, self._operation(operation_name))
         if self._make_room(_size(key, stored), now):
             self._responses.put(key, stored)
 
@@ -159,12 +163,6 @@ class ResponseCache:
             found = self._hits[name] = OperationHits(name)
         return found
 
-    def _was_seen(self, number: int) -> bool:
-        if number in self._seen:
-            return True
-        self._seen.put(number, True)
-        return False
-
     def _make_room(self, size: int, now: float) -> bool:
         """Return whether there is room for so many bytes; what nobody has requested lately is evicted for it."""
         while self._responses.size + size > self._max_bytes:
@@ -175,11 +173,6 @@ class ResponseCache:
         return True
 
 
-def _key(request: HttpRequest, caller: Caller) -> Key:
-    return request.method == "POST", request.content, caller
-
-
-def _size(key: Key, stored: _StoredResponse) -> int:
-    _, content, caller = key
-    scopes = getsizeof(caller.scopes) + sum(map(getsizeof, caller.scopes))
-    return 1_000 + len(content) + len(stored.content) + 150 * len(stored.validator) + scopes
+def _size(key: Key, stored: StoredResponse) -> int:
+    scopes = getsizeof(key.caller.scopes) + sum(map(getsizeof, key.caller.scopes))
+    return 1_000 + len(key.content) + len(stored.content) + 150 * len(stored.validator) + scopes

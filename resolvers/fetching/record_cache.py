@@ -10,6 +10,7 @@ waiting does no harm.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from math import inf
 from time import monotonic
 from typing import Annotated, Any
 from weakref import ref
@@ -44,6 +45,19 @@ class Entry:
     fresh_until: float
     stale_until: float
     size: int
+
+
+class EntrySet:
+    """Some entries of one cache, which alone keeps them alive."""
+
+    __slots__ = ("fresh_until", "references", "version")
+
+    def __init__(self, entries: Iterable[tuple[str, Entry]]) -> None:
+        known = list(entries)
+        self.references = [(source_id, ref(entry)) for source_id, entry in known]
+        self.fresh_until = min((entry.fresh_until for _, entry in known), default=inf)
+        self.version: int | None = None
+        """The cache's, when all of them were found in it last."""
 
 
 class RecordCache:
@@ -82,13 +96,18 @@ class RecordCache:
         entry = self._entries.get(source_id)
         return entry if entry is not None and self._clock() < entry.fresh_until else None
 
-    def holds(self, entries: Iterable[tuple[str, ref[Entry]]]) -> bool:
-        """Return whether all of these are its entries still, and fresh."""
-        now, get = self._clock(), self._entries.get
-        for source_id, known in entries:
-            entry = get(source_id)
-            if entry is None or entry is not known() or now >= entry.fresh_until:
-                return False
+    def holds(self, entries: EntrySet) -> bool:
+        """Return whether all of these are its entries still, and fresh. They are looked up, and so used, once for each
+        change of the cache."""
+        if self._clock() >= entries.fresh_until:
+            return False
+        if entries.version != self._entries.version:
+            get = self._entries.get
+            for source_id, known in entries.references:
+                entry = get(source_id)
+                if entry is None or entry is not known():
+                    return False
+            entries.version = self._entries.version
         return True
 
     def stale(self, source_id: str) -> tuple[Any, float] | None:

@@ -10,9 +10,8 @@ A refusal is always the same, whichever part of a credential was wrong: a strang
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from httpserver.http_errors import HTTPError
 from httpserver.request import Headers, HttpRequest
@@ -27,8 +26,7 @@ API_KEY = "X-API-Key"
 GATEWAY_KEY = "X-Gateway-Key"
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(NamedTuple):  # caches are keyed by it, and a tuple's hash takes no call
     """Who calls, and what it may see. `has_ambient_authority`: it proved nothing, where it calls from was enough."""
 
     kind: Kind
@@ -82,6 +80,14 @@ class Callers:
         if not self._may_be_nobody(request):
             raise HTTPError(403, ONLY_LOCALLY, code="FORBIDDEN")
         return self._nobody
+
+    def settle(self, request: HttpRequest) -> Caller | None:
+        """Return who sends every request with this head, if it is nobody: a credential is looked at each time.
+
+        Raises `HTTPError` as `identify` does.
+        """
+        has_none = not any(request.headers.memoized(self._credentials))
+        return self._nobody if has_none and self._may_be_nobody(request) else None
 
     def _credentials(self, headers: Headers) -> tuple[str | None, str | None, BearerToken | None]:
         """Return the gateway key, the API key and the bearer token that a head carries; raises `HTTPError`."""

@@ -19,7 +19,7 @@ from starlette.types import Receive, Scope, Send
 from httpserver.http_errors import HTTPError
 from httpserver.request import HttpRequest
 from httpserver.response import HttpResponse, dumps
-from web.endpoint import RequestPolicy
+from web.policy import RequestPolicy
 
 FOLDER: Final = Path(__file__).resolve().parent
 

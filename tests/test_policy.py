@@ -1,4 +1,4 @@
-"""`web.concurrency_limit` and `web.body`: how many requests and uploads there are at once, and what the others get."""
+"""`web.policy` and `web.body`: how many requests and uploads there are at once, and what the others get."""
 
 import asyncio
 import json
@@ -9,7 +9,7 @@ import pytest
 from httpserver.http_errors import HTTPError
 from simulator import FAULTS
 from tests.harness import Graph, open_graph
-from web.concurrency_limit import ConcurrencyLimit
+from web.policy import ConcurrencyLimit
 
 
 def test_a_place_is_free_again_whatever_became_of_the_request() -> None:

@@ -1,12 +1,12 @@
-"""`engine.record_cost`: the records of one root field, whatever its variables are."""
+"""`engine.cost_limits`: the records of one root field, whatever its variables are."""
 
 from typing import Any
 
 import pytest
 from graphql import FieldNode, OperationDefinitionNode, parse
 
+from engine.cost_limits import record_cost
 from engine.lookup import PageSize
-from engine.record_cost import record_cost
 
 
 def count(arguments: str, given: dict[str, Any], size: PageSize | None, variables: str = "") -> int:

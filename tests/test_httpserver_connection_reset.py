@@ -5,7 +5,7 @@ from typing import cast
 
 import pytest
 
-from httpserver.reset import reset
+from httpserver.connection import reset
 from tests import loops
 
 LOOPS = loops.BOTH

@@ -1,11 +1,11 @@
-"""`web.manifest`: the formats in which lists of documents are written."""
+"""`web.persisted_documents`: the formats in which lists of documents are written."""
 
 import json
 from typing import Any
 
 import pytest
 
-from web.manifest import APOLLO, read_manifest
+from web.persisted_documents import APOLLO, read_manifest
 
 DOCUMENTS = {"a1": "query A { __typename }", "b2": "query B { __typename }"}
 

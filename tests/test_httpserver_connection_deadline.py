@@ -1,8 +1,8 @@
-"""`httpserver.timeouts`: a deadline that is moved with each request, in time of the loop's own."""
+"""`httpserver.connection`: a deadline that is moved with each request, in time of the loop's own."""
 
 import asyncio
 
-from httpserver.timeouts import Deadline
+from httpserver.connection import NEVER, Deadline
 from tests import loops
 
 LOOPS = loops.WITH_ITS_OWN_TIME
@@ -16,7 +16,7 @@ async def expiries(*steps: tuple[float, float | None]) -> list[float]:
     for pause, seconds in steps:
         await asyncio.sleep(pause)
         if seconds is None:
-            deadline.suspend()
+            deadline.due = NEVER
         else:
             deadline.set(seconds)
     await asyncio.sleep(100)
