@@ -321,15 +321,15 @@ async def test_answers_are_counted_and_dated(served: Served, client: Client) -> 
 
 
 async def test_an_idle_connection_is_closed_and_a_request_puts_that_off(stub: Stub) -> None:
-    async with serving(stub, keep_alive_seconds=0.05) as served, served.client() as client:
+    async with serving(stub, keep_alive_seconds=0.4) as served, served.client() as client:
         loop = asyncio.get_running_loop()
-        for _ in range(3):
+        for _ in range(2):
             await client.ask(post())
-            await asyncio.sleep(0.03)
+            await asyncio.sleep(0.22)  # a busy machine may be late by nearly as much
         asked = loop.time()
         await client.ask(post(b"turn"))
         assert await client.is_closed()
-        assert 0.04 < loop.time() - asked < 0.5
+        assert 0.39 < loop.time() - asked < 5
 
 
 @pytest.mark.parametrize(
