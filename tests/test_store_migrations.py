@@ -2,7 +2,7 @@
 
 `store.migrations.upgrade` decides, alembic runs `store.migrations.env` and the steps in `store.migrations.versions`;
 `store.migrations.versions.version_1` is the first, `store.migrations.versions.version_2` what processes share,
-`store.migrations.versions.version_3` wider indexes.
+`store.migrations.versions.version_3` wider indexes, `store.migrations.versions.version_4` what takes less room.
 """
 
 import asyncio
