@@ -20,8 +20,8 @@ Row = tuple[Any, ...]
 COLUMNS: Final = tuple(DEALS.c.keys())
 """Of a row, in their order."""
 
-ROWS_AT_ONCE: Final = 10
-"""After which the writer may pause."""
+ROWS_AT_ONCE: Final = 5
+"""After which the writer may pause: half a millisecond's work, or one of new rows."""
 
 MOST_STATEMENTS: Final = 256
 """Of a few kilobytes each; there is one for each set of indexed columns that have changed together."""
@@ -41,6 +41,7 @@ def write(connection: Connection, rows: Sequence[Row], stored: Collection[str], 
     known = {row[0]: row for row in connection.execute(_KNOWN, {"ids": list(stored)}).all()} if stored else {}
     shapes: dict[tuple[str, ...] | None, list[Row]] = {}
     for row in rows:
+        pause()
         was, shape = known.get(row[0]), None
         if was is not None:
             pairs = zip(_INDEXED, _INDEXED_OF(row), was[2:], strict=True)

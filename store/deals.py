@@ -21,8 +21,8 @@ from store.tables import ALIVE, DEALS, DealColumns
 from store.text import fold, storable
 
 IDS_AT_ONCE = 1_000  # in one statement; SQLite takes 32,766 parameters, PostgreSQL 65,535
-WORK_SECONDS = 0.001  # after which the writer pauses
-PAUSE_SECONDS = 0.0005  # in which the interpreter serves readers
+WORK_SECONDS = 0.0005  # after which the writer pauses
+PAUSE_SECONDS = 0.001  # in which readers have the interpreter and the processor
 
 _NAMES = tuple(one.name for one in fields(DealColumns))
 _VALUES = attrgetter(*_NAMES)
