@@ -95,6 +95,11 @@ class Database:
         """Return what the work returns, when it is committed."""
         return await self._run("write", self._writer, partial(self._write, work), Use.WRITTEN)
 
+    async def compact(self) -> None:
+        """Give back memory that a store in memory does not need, after much of it has changed."""
+        for statement in self._location.compacting():  # others may write in between
+            await self._run("write", self._writer, partial(self._maintain, statement), Use.WRITTEN)
+
     async def poll(self) -> None:
         """Learn of what other processes have changed, and take up a store that has come in this one's place."""
         if self._lost is None and self._location.has_moved():
@@ -194,7 +199,12 @@ class Database:
                 if number and self.is_shared:
                     notify(connection, CHANGED)
             self._learn(number)
+            self._location.shorten_log(connection)
         return result
+
+    def _maintain(self, statement: str) -> None:
+        with self._writing.connect() as connection:
+            self._location.maintain(connection, statement)
 
     def _learn(self, number: int) -> None:
         self.sequence = max(self.sequence, number)

@@ -5,25 +5,24 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from enum import StrEnum
-from functools import cache
 from hashlib import blake2b
 from itertools import islice
 from operator import attrgetter
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 from sqlalchemy import delete as delete_from
 
 from store.amounts import scaled
-from store.sequence import Insert, advance, insert_into
-from store.tables import ALIVE, DEAL_ATTRIBUTES, DEALS, DealColumns
+from store.deal_rows import Row, write, write_attributes
+from store.sequence import advance
+from store.tables import ALIVE, DEALS, DealColumns
 from store.text import fold, storable
 
 IDS_AT_ONCE = 1_000  # in one statement; SQLite takes 32,766 parameters, PostgreSQL 65,535
-ROWS_AT_ONCE = 10  # half a millisecond's work, in which the interpreter does nothing else
-WORK_SECONDS = 0.001  # after which the writer pauses
-PAUSE_SECONDS = 0.0005  # in which the interpreter serves readers
+WORK_SECONDS = 0.0005  # after which the writer pauses
+PAUSE_SECONDS = 0.001  # in which readers have the interpreter and the processor
 
 _NAMES = tuple(one.name for one in fields(DealColumns))
 _VALUES = attrgetter(*_NAMES)
@@ -92,28 +91,36 @@ def upsert(connection: Connection, deals: Iterable[Deal]) -> int:
         key = deal.id
         if key not in newest or deal.read_at >= newest[key].read_at:
             newest[key] = deal
-    changed: list[tuple[str, Deal, bytes]] = []
+    changed: dict[str, tuple[Deal, bytes]] = {}
+    known: set[str] = set()
     found_again: list[str] = []
     turns = _Turns()
     for ids in chunks(newest):
-        stored = {row[0]: row for row in connection.execute(_STORED, {"ids": ids})}
+        stored = {row[0]: row for row in connection.execute(_STORED, {"ids": ids}).all()}
         for key in ids:
             turns.pause()
             deal, row = newest[key], stored.get(key)
             digest = _digest(deal)
             if row is None or _replaces(deal, digest, row):
-                changed.append((key, deal, digest))
+                changed[key] = deal, digest
+                if row is not None:
+                    known.add(key)
             elif row[_MISSES] and deal.read_at >= row[_READ_AT]:
                 found_again.append(key)
     for ids in chunks(found_again):
         connection.execute(update(DEALS).where(DEALS.c.id.in_(ids)).values(misses=0))
-    return _write(connection, changed) if changed else 0
+    written = 0
+    for ids in chunks(changed):
+        written += _write(connection, {key: changed[key] for key in ids}, known.intersection(ids))
+    return written
 
 
 def find(connection: Connection, ids: Collection[str]) -> dict[str, StoredDeal]:
     """Return those of these deals that are stored, by id, also those that are gone from their source."""
     return {
-        row.id: stored_deal(row) for part in chunks(ids) for row in connection.execute(_FOUND.where(_IN), {"ids": part})
+        row.id: stored_deal(row)
+        for part in chunks(ids)
+        for row in connection.execute(_FOUND.where(_IN), {"ids": part}).all()
     }
 
 
@@ -188,28 +195,13 @@ def _digest(deal: Deal) -> bytes:
 
 
 def _replaces(deal: Deal, digest: bytes, row: tuple[Any, ...]) -> bool:
-    """Return whether a deal is newer than its row and differs; the upsert below asks the database the same."""
+    """Return whether a deal is newer than its row and differs; `store.deal_rows` asks the database the same."""
     _, hash_, read_at, is_whole, _, deleted_at = row
     if deal.read_at < read_at:
         return False
     if deleted_at is not None:
         return bool(deal.read_at >= deleted_at)
     return bool(digest != hash_ or deal.is_whole > is_whole)
-
-
-@cache
-def _upsert(dialect: str) -> Insert:
-    statement = insert_into(dialect, DEALS)
-    new, old = statement.excluded, DEALS.c
-    statement = statement.on_conflict_do_update(
-        index_elements=["id"],
-        set_={column.name: new[column.name] for column in DEALS.columns if not column.primary_key},
-        # Between our look at the row and this statement another process may have written it.
-        where=(new.read_at >= old.read_at)
-        & or_(old.deleted_at.is_(None), new.read_at >= old.deleted_at)
-        & or_(old.deleted_at.is_not(None), new.hash != old.hash, new.is_whole > old.is_whole),
-    )
-    return statement.execution_options(preserve_rowcount=True)
 
 
 class _Turns:
@@ -225,35 +217,32 @@ class _Turns:
             self._since = time.perf_counter()
 
 
-def _write(connection: Connection, changed: Sequence[tuple[str, Deal, bytes]]) -> int:
+def _write(connection: Connection, changed: Mapping[str, tuple[Deal, bytes]], stored: Collection[str]) -> int:
     sequence = advance(connection)
-    written = 0
     turns = _Turns()
-    for start in range(0, len(changed), ROWS_AT_ONCE):
+    rows, attributes = [], {}
+    for key, (deal, digest) in changed.items():
         turns.pause()
-        part = changed[start : start + ROWS_AT_ONCE]
-        rows = [_row(key, deal, digest, sequence) for key, deal, digest in part]
-        written += connection.execute(_upsert(connection.dialect.name), rows).rowcount
-        connection.execute(delete_from(DEAL_ATTRIBUTES).where(DEAL_ATTRIBUTES.c.deal_id.in_([one[0] for one in part])))
-        attributes = [_attribute(key, *item) for key, deal, _ in part for item in deal.attributes.items()]
-        if attributes:
-            connection.execute(insert(DEAL_ATTRIBUTES), attributes)
+        rows.append(_row(key, deal, digest, sequence))
+        attributes[key] = [_attribute(key, *item) for item in deal.attributes.items()]
+    written = write(connection, rows, stored, turns.pause)
+    write_attributes(connection, attributes, stored)
     return written
 
 
-def _row(key: str, deal: Deal, digest: bytes, sequence: int) -> dict[str, Any]:
-    row: dict[str, Any] = dict(zip(_NAMES, map(_storable, _VALUES(deal.columns)), strict=True))
-    row["value_is_inexact"] = int(deal.columns.value_is_inexact)
-    row |= {"id": key, "source": deal.source, "account": deal.account, "source_id": deal.source_id}
-    row |= {"body": deal.body, "hash": digest, "sequence": sequence, "read_at": deal.read_at}
-    return row | {"is_whole": int(deal.is_whole), "misses": 0, "deleted_at": None, "deleted_by": None}
+def _row(key: str, deal: Deal, digest: bytes, sequence: int) -> Row:
+    """Return a row, its values in the order of `store.tables.DEALS`."""
+    own = (key, deal.source, deal.account, deal.source_id, deal.body, digest, sequence, deal.read_at)
+    return (*own, int(deal.is_whole), 0, None, None, *map(_storable, _VALUES(deal.columns)))
 
 
 def _storable(value: str | int | None) -> str | int | None:
     """Return a value as both databases take it: one that they refuse would take all of its page along."""
+    if value is None:
+        return None
     if isinstance(value, str):
         return storable(value)
-    return value if value is None or -(2**63) < value < 2**63 else None
+    return int(value) if -(2**63) < value < 2**63 else None
 
 
 def _attribute(key: str, name: str, value: str | Decimal | bool) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from sqlalchemy import URL, Connection, Engine, exc, make_url, text
 
 from store import postgresql, sqlite
 from store.errors import StoreUnavailable
+from store.memory import is_private
 from store.migrations.upgrade import VERSION, UnknownSchemaError, found_version, upgrade
 from store.postgresql import CurrentUrl
 from store.queries import DirectReads
@@ -62,6 +63,20 @@ class Location:
                 sqlite.remove_log(self.path)
             sqlite.protect(self.path)
             self._known = sqlite.identities(self.path)
+
+    def shorten_log(self, connection: Connection) -> None:
+        """See that a change has left no long log, of a file in memory; outside of a transaction."""
+        if self.path is not None:
+            sqlite.shorten_log(connection, self.path)
+
+    def compacting(self) -> tuple[str, ...]:
+        """Return the statements that give back memory which a store in memory does not need."""
+        return sqlite.COMPACTING if self.path is not None and is_private(self.path) else ()
+
+    def maintain(self, connection: Connection, statements: str) -> None:
+        """Run one of these."""
+        sqlite.maintain(connection, statements)
+        self.shorten_log(connection)
 
     def direct_reads(self) -> DirectReads:
         """Return what reads by single statements, in the driver's own words."""

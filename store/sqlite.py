@@ -7,13 +7,14 @@ import stat
 from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, QueuePool, create_engine, event, exc
 
 from store.errors import MISTAKES, StoreUnavailable
 from store.memory import is_private
 from store.queries import DirectReads
+from store.tables import DEALS
 
 BUSY_SECONDS: Final = 5.0
 """A writer waits so long for one of another process."""
@@ -34,10 +35,22 @@ PRAGMAS: Final = {
 
 PRIVATE: Final = {
     "mmap_size": 2**30,  # it is read where it is; a file that somebody else can cut off would then end the process
+    "cache_size": -256,  # kilobytes of each connection: what is read where it is needs no copy
     "wal_autocheckpoint": 256,  # pages, a megabyte: the log is in memory, too
     "journal_size_limit": 2**20,
 }
 """Of a file in memory, which only this process has."""
+
+LONGEST_LOG: Final = 2**20
+"""Bytes of a log in memory, between two changes."""
+
+EMPTY_LOG: Final = "PRAGMA wal_checkpoint(TRUNCATE)"
+
+COMPACTING: Final = (
+    *sorted(f"REINDEX {index.name}" for index in DEALS.indexes),
+    f"PRAGMA incremental_vacuum; {EMPTY_LOG}",  # until then the file keeps its length
+)
+"""What writes the indexes of deals anew, so that their pages are full, and gives back the pages that are then free."""
 
 REASONS: Final = {
     "not a database": "the store's file is no database",
@@ -151,11 +164,27 @@ def protect(path: Path) -> None:
                 file_.chmod(0o600)
         if not has_store:
             with closing(sqlite3.connect(path)) as raw:
+                if is_private(path):
+                    raw.execute("PRAGMA auto_vacuum = INCREMENTAL")  # `COMPACTING` makes it shorter
                 raw.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     except OSError as error:
         raise StoreUnavailable(f"{path} cannot be written: {error.strerror}") from None
     except sqlite3.Error:
         raise StoreUnavailable(f"{path} cannot be written") from None
+
+
+def shorten_log(connection: Connection, path: Path) -> None:
+    """Empty the log of a file in memory if a change has left a long one, which would stay until there is another."""
+    with suppress(OSError):  # of a file that is gone
+        if is_private(path) and path.with_name(f"{path.name}-wal").stat().st_size > LONGEST_LOG:
+            maintain(connection, EMPTY_LOG)
+
+
+def maintain(connection: Connection, statements: str) -> None:
+    """Run statements outside of a transaction; what cannot be done now is left undone."""
+    driver: Any = connection.connection.driver_connection
+    with suppress(sqlite3.Error):
+        driver.executescript(statements)  # `execute` would free one page of many
 
 
 def check(connection: Connection) -> str | None:

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, delete, exists, func, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, delete, exists, func, literal, select, update
 
-from store.deals import StoredDeal, count_alive
+from store.deals import StoredDeal, count_alive, deal_id
 from store.sequence import insert_into
 from store.tables import ALIVE, CUSTOMERS, DEALS, SWEPT, SYNC_STATE
 
@@ -137,7 +137,8 @@ def finish_sweep(
     """
     _require(connection, source, account, sweep)
     columns = SYNC_STATE.c
-    unread = -(connection.scalar(select(func.count()).where(*_of(SWEPT, source, account), ~_STORED)) or 0)
+    is_stored = exists().where(DEALS.c.id == literal(deal_id(source, account, "")) + SWEPT.c.source_id)
+    unread = -(connection.scalar(select(func.count()).where(*_of(SWEPT, source, account), ~is_stored)) or 0)
     # Null where no total is told.
     drift = count_alive(connection, source, account) - columns.sweep_total
     values: dict[str, Any] = {"drift": case((drift < unread, drift), else_=unread) if unread else drift}
@@ -196,11 +197,6 @@ def _of(table: Any, source: str, account: str) -> Sequence[ColumnElement[bool]]:
 
 _SEEN = exists().where(
     SWEPT.c.source == DEALS.c.source, SWEPT.c.account == DEALS.c.account, SWEPT.c.source_id == DEALS.c.source_id
-)
-
-
-_STORED = exists().where(
-    DEALS.c.source == SWEPT.c.source, DEALS.c.account == SWEPT.c.account, DEALS.c.source_id == SWEPT.c.source_id
 )
 
 

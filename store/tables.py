@@ -21,6 +21,7 @@ from sqlalchemy import (
     SmallInteger,
     String,
     Table,
+    and_,
 )
 
 MONEY_SCALE: Final = 1_000_000
@@ -162,9 +163,11 @@ _ALIVE: Final[Any] = {"sqlite_where": ALIVE, "postgresql_where": ALIVE}
 for _name in ORDERABLE:
     _behind = [DEALS.c[other] for other in WALKED if _name in USUAL and other != _name]
     Index(f"deals_by_{_name}", DEALS.c[_name], DEALS.c.id, *_behind, **_ALIVE)
-Index("deals_by_source", DEALS.c.source, DEALS.c.account, DEALS.c.source_id)
-Index("deals_by_customer", DEALS.c.customer_email_folded, **_ALIVE)
-Index("deals_by_system_id", DEALS.c.source, DEALS.c.account, DEALS.c.system_id)
+_known = and_(ALIVE, DEALS.c.customer_email_folded.is_not(None))
+Index("deals_by_customer", DEALS.c.customer_email_folded, sqlite_where=_known, postgresql_where=_known)
+_known = DEALS.c.system_id.is_not(None)
+_columns = (DEALS.c.source, DEALS.c.account, DEALS.c.system_id)
+Index("deals_by_system_id", *_columns, sqlite_where=_known, postgresql_where=_known)
 Index("deals_by_customer_id", DEALS.c.source, DEALS.c.account, DEALS.c.customer_source_id)
 # Of SQLite, which reads an index alone if it holds all that is asked, the index's own condition included. PostgreSQL
 # has its statistics and hash tables instead, and its indexes take no long text.
@@ -183,6 +186,7 @@ DEAL_ATTRIBUTES: Final = Table(
     Column("number", BigInteger),  # of a number: millionths, as amounts
     Column("boolean", SmallInteger),  # of a boolean
     ForeignKeyConstraint(["deal_id"], ["deals.id"], ondelete="CASCADE"),
+    sqlite_with_rowid=False,  # else each key would stand in the table and in an index
 )
 """Custom attributes of deals, by key."""
 
@@ -233,6 +237,7 @@ SWEPT: Final = Table(
     Column("source", Text, primary_key=True),
     Column("account", Text, primary_key=True, server_default=""),
     Column("source_id", Text, primary_key=True),
+    sqlite_with_rowid=False,
 )
 """Ids that the sweep under way has seen; emptied when it ends."""
 

@@ -42,10 +42,14 @@ def storable(text: str) -> str:
 
 
 def _fold(text: str) -> str:
+    if text.isascii():  # which has no other form
+        return text.casefold()
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
 
 
 def searchable(text: str) -> str:
     """Return text for searching: folded, without accents and strokes, every run of white space one space."""
     letters = unicodedata.normalize("NFKD", _fold(storable(text)))
+    if letters.isascii():
+        return " ".join(letters.split())
     return " ".join("".join(one for one in letters if not unicodedata.combining(one)).translate(_PLAIN).split())

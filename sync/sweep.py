@@ -5,6 +5,7 @@ many rows were seen as the vendor counts. A doubt about one page is kept beside 
 not forget it.
 """
 
+from contextlib import suppress
 from typing import Final
 
 from sqlalchemy import Connection
@@ -13,6 +14,7 @@ from resolvers.errors import UpstreamBadResponse
 from resolvers.source import ListedPage
 from store import sweeps
 from store.customers import purge_customers
+from store.database import StoreUnavailable
 from store.deals import Deal, Evidence, count_alive, delete, purge, upsert
 from store.fetched import forget_fetched
 from store.sweeps import SyncState
@@ -29,6 +31,9 @@ FETCHED_SECONDS: Final = 86_400
 
 MOST_REFUSALS: Final = 5
 """Of the same page in a row; then its position is taken to be of no use any more."""
+
+MUCH: Final = 4
+"""If one row of so many has changed, the store is compacted after the sweep."""
 
 _MARK: Final = "|"
 
@@ -71,6 +76,11 @@ class Sweep:
         counts.deleted += found.deleted
         if step.is_done and self._began_here == state.sweep:
             parts.rows.derives_all = False
+        if step.is_done:
+            with suppress(StoreUnavailable):  # what was read is committed
+                if counts.changed * MUCH > counts.rows:
+                    await parts.database.compact()
+                await parts.database.read(lambda _: give_back())  # in a thread, where it holds up no event loop
         return step
 
     async def _begin(self) -> SyncState:
@@ -124,7 +134,6 @@ class Sweep:
         purge(connection, deleted_before=now - int(parts.tombstone_seconds * SECOND))
         purge_customers(connection)
         forget_fetched(connection, before=now - FETCHED_SECONDS * SECOND)
-        give_back()  # here, where it holds up no event loop
         return Step(is_done=True, problem=problem)
 
 

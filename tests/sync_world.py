@@ -71,6 +71,9 @@ class InlineDatabase(Database):
             self.written.set()
             self.written = asyncio.Event()
 
+    async def compact(self) -> None:
+        """Its database has no file."""
+
     def run(self, work: Callable[[Connection], T]) -> T:
         if self.error is not None:
             raise self.error

@@ -12,9 +12,9 @@ from sqlalchemy import Connection
 
 from store import sqlite
 from store.database import StoreUnavailable, open_database
-from store.deals import count_alive, upsert
+from store.deals import Deal, count_alive, upsert
 from store.memory import SHARED_MEMORY, private_folder
-from store.sqlite import connect, make_engine, protect
+from store.sqlite import LONGEST_LOG, connect, make_engine, protect
 from tests.stores import deal
 
 
@@ -162,3 +162,31 @@ def test_a_folder_that_takes_no_file_says_why(
     monkeypatch.setattr("os.statvfs", lambda _: SimpleNamespace(f_flag=flag))
     with pytest.raises(StoreUnavailable, match=f"deals.db cannot be written: {reason}$"):
         sqlite.inspect(tmp_path / "deals.db")
+
+
+def many(count: int, read_at: int = 1) -> list[Deal]:
+    """Deals that come in the order in which an index of their time fills its pages least."""
+    return [deal(n, created_at=count - n, name=f"{n} " * 30, read_at=read_at) for n in range(count)]
+
+
+async def test_a_store_in_memory_gives_back_what_it_does_not_need() -> None:
+    with private_folder() as folder:
+        file, log = folder / "deals.db", folder / "deals.db-wal"
+        async with open_database(str(file)) as database:
+            await database.write(lambda connection: upsert(connection, many(2_000)))
+            assert log.stat().st_size == 0  # a long log is not kept until the next change
+            filled = file.stat().st_size
+            await database.compact()
+            assert file.stat().st_size < filled * 0.95
+            assert await database.read(lambda connection: count_alive(connection, "nexudus")) == 2_000
+            await database.write(lambda connection: upsert(connection, many(1)))
+            assert 0 < log.stat().st_size <= LONGEST_LOG
+
+
+async def test_a_file_that_others_may_use_is_left_as_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "deals.db"
+    async with open_database(str(file)) as database:
+        await database.write(lambda connection: upsert(connection, many(2_000)))
+        filled = file.stat().st_size
+        await database.compact()
+        assert (file.stat().st_size, file.with_name("deals.db-wal").stat().st_size > LONGEST_LOG) == (filled, True)

@@ -4,14 +4,16 @@ What a client sees of a record is what a filter compares. A value that its scala
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
-from functools import cache
+from functools import cache, partial
+from operator import attrgetter
 from typing import Any, Final
 
-from engine.mapping import ObjectMapping, value_of
-from schema.deals.listed_fields import LISTED, Kind, ListedField
+from engine.mapping import ObjectMapping, Value, value_of
+from schema.deals.listed_fields import LISTED, Kind
 from schema.deals.values import code, days, microseconds
 from schema.sources import MAPPINGS
 from store.amounts import scaled
@@ -28,55 +30,85 @@ _KEYS: Final = ("id", "source", "source_id")
 """Columns of every deal, which are no part of `DealColumns`."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """How one field is read: what reads each of its paths, and the column in which the text of that path stands."""
+
+    column: str
+    kind: Kind
+    reads: list[tuple[Read, str]]
+    is_personal: bool
+
+
 def columns(source: str, record: Any) -> tuple[DealColumns, Attributes]:
     """Return the columns and the custom attributes of a source's record."""
     found: dict[str, Any] = {}
-    texts: dict[bool, list[str]] = {True: [], False: []}
-    for field, reads in _readers(source):
-        values = [read(record) for read in reads]
-        stored = [_STORED[field.kind](value) for value in values]
-        found[field.column] = next((value for value in stored if value is not None), None)
-        if field.kind is Kind.TEXT:
-            for column, value in zip(field.written, values, strict=True):
-                found[column] = text = storable(value) if isinstance(value, str) else None
-                texts[field.is_personal].append(text or "")
-        elif field.kind is Kind.MONEY:
-            found["value_is_inexact"] = found[field.column] is None and isinstance(values[0], Decimal)
-    found["search_public"] = searchable(" ".join(texts[False])) or None
-    found["search_personal"] = searchable(" ".join(texts[True])) or None
+    public: list[str] = []
+    personal: list[str] = []
+    for field in _fields(source):
+        kind, stored = field.kind, _STORED[field.kind]
+        for read, written in field.reads:
+            value = read(record)
+            if value is None:
+                continue
+            if kind is Kind.TEXT and isinstance(value, str):
+                found[written] = text = storable(value)
+                (personal if field.is_personal else public).append(text)
+            if found.get(field.column) is None:
+                found[field.column] = stored(value)
+                if kind is Kind.MONEY:
+                    found["value_is_inexact"] = found[field.column] is None and isinstance(value, Decimal)
+    found["search_public"] = searchable(" ".join(public)) or None
+    found["search_personal"] = searchable(" ".join(personal)) or None
     return DealColumns(**found), _attributes(source, record)
 
 
 @cache
-def _readers(source: str) -> list[tuple[ListedField, list[Read]]]:
-    """Return how a source's records are read, for each field: a function for each of its paths."""
-    mapping = MAPPINGS[source]
-    fields = [field for field in LISTED if field.column not in _KEYS]
-    return [(field, [reader(mapping, path) for path in field.paths]) for field in fields]
+def _fields(source: str) -> list[_Field]:
+    """Return how a source's records are read, without paths that only other sources have."""
+    mapping, found = MAPPINGS[source], []
+    for field in LISTED:
+        reads = [reader(mapping, path) for path in field.paths]
+        pairs = zip(reads, field.written or [""] * len(reads), strict=True)
+        own = [(read, written) for read, written in pairs if read is not _nothing]
+        if own and field.column not in _KEYS:
+            found.append(_Field(field.column, field.kind, own, field.is_personal))
+    return found
 
 
 def reader(mapping: ObjectMapping[Any], path: str) -> Read:
     """Return what reads the value at a path of the graph from a source's record: None where there is none to show."""
     names = path.split(".")
     if names[0][0].isupper() and names.pop(0) != mapping.type_.__name__:
-        return lambda _: None  # a field of another source's type
+        return _nothing  # a field of another source's type
+    presences: list[Read] = []
+    for name in names[:-1]:
+        inner = mapping.fields[name]
+        if not isinstance(inner, ObjectMapping):
+            return _nothing
+        mapping = inner
+        presences.append(mapping.is_in)
+    get = _getter(mapping.fields[names[-1]])
 
     def read(record: Any) -> Any:
         try:
-            return _value_at(mapping, names, record)
+            for is_in in presences:
+                if not is_in(record):
+                    return None
+            return get(record)
         except Exception:  # which a client gets as an error at this field
             return None
 
     return read
 
 
-def _value_at(mapping: ObjectMapping[Any], names: list[str], record: Any) -> Any:
-    value = mapping.fields[names[0]]
-    if len(names) == 1:
-        return value_of(value, record)
-    if not isinstance(value, ObjectMapping):
-        raise TypeError(f"{mapping.type_.__name__}.{names[0]} is no object")
-    return _value_at(value, names[1:], record) if value.is_in(record) else None
+def _nothing(_: Any) -> None:
+    """Read what no record of the source has."""
+
+
+def _getter(value: Value) -> Read:
+    """Return what gives a field's value, as `engine.mapping.value_of` does."""
+    return attrgetter(value) if isinstance(value, str) else partial(value_of, value)
 
 
 def _attributes(source: str, record: Any) -> Attributes:

@@ -1,0 +1,126 @@
+"""Rows of deals are written in the driver's own words; no index is touched whose columns stay as they were.
+
+Most of what a change costs is its indexes. SQLite writes an entry of an index anew if a column of it is assigned,
+whatever the value; so a row that is there is compared first, and of the indexed columns those that differ are
+assigned. From a list of rows to the database it is the driver's work, in which the interpreter is free for others.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import lru_cache
+from operator import itemgetter
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, Dialect, and_, bindparam, delete, insert, or_, select, update
+
+from store.sequence import insert_into
+from store.tables import DEAL_ATTRIBUTES, DEALS
+
+Row = tuple[Any, ...]
+
+COLUMNS: Final = tuple(DEALS.c.keys())
+"""Of a row, in their order."""
+
+ROWS_AT_ONCE: Final = 5
+"""After which the writer may pause: half a millisecond's work, or one of new rows."""
+
+MOST_STATEMENTS: Final = 256
+"""Of a few kilobytes each; there is one for each set of indexed columns that have changed together."""
+
+_INDEXED: Final = tuple(
+    name for name in COLUMNS if any(name in index.columns for index in DEALS.indexes) and name not in ("id", "sequence")
+)
+_KNOWN: Final = select(DEALS.c.id, DEALS.c.sequence, *(DEALS.c[name] for name in _INDEXED)).where(
+    DEALS.c.id.in_(bindparam("ids", expanding=True))
+)
+_INDEXED_OF: Final = itemgetter(*map(COLUMNS.index, _INDEXED))
+_ATTRIBUTES_OF: Final = DEAL_ATTRIBUTES.c.deal_id.in_(bindparam("ids", expanding=True))
+
+
+def write(connection: Connection, rows: Sequence[Row], stored: Collection[str], pause: Callable[[], None]) -> int:
+    """Write rows, of which those of the ids `stored` are there already; return how many were not newer meanwhile."""
+    known = {row[0]: row for row in connection.execute(_KNOWN, {"ids": list(stored)}).all()} if stored else {}
+    shapes: dict[tuple[str, ...] | None, list[Row]] = {}
+    for row in rows:
+        pause()
+        was, shape = known.get(row[0]), None
+        if was is not None:
+            pairs = zip(_INDEXED, _INDEXED_OF(row), was[2:], strict=True)
+            shape, row = tuple([name for name, new, old in pairs if new != old]), (*row, was[1])
+        shapes.setdefault(shape, []).append(row)
+    written = 0
+    for shape, some in shapes.items():
+        count = _run(connection, shape, some, pause)
+        if shape is not None and count < len(some):  # another process has written since our look
+            count += _run(connection, None, some, pause)
+        written += count
+    return written
+
+
+def write_attributes(
+    connection: Connection, attributes: Mapping[str, Sequence[Mapping[str, Any]]], stored: Collection[str]
+) -> None:
+    """Write the attributes of deals, by their ids, in place of those that they have."""
+    known: dict[str, set[Row]] = {}
+    if stored:
+        for row in connection.execute(select(DEAL_ATTRIBUTES).where(_ATTRIBUTES_OF), {"ids": list(stored)}).all():
+            known.setdefault(row[0], set()).add(tuple(row))
+    changed = [
+        id_ for id_, rows in attributes.items() if known.get(id_, set()) != {tuple(row.values()) for row in rows}
+    ]
+    if changed:
+        connection.execute(delete(DEAL_ATTRIBUTES).where(_ATTRIBUTES_OF), {"ids": changed})
+    if new := [row for id_ in changed for row in attributes[id_]]:
+        connection.execute(insert(DEAL_ATTRIBUTES), new)
+
+
+def _run(connection: Connection, shape: tuple[str, ...] | None, rows: Sequence[Row], pause: Callable[[], None]) -> int:
+    statement = _statement(connection.dialect, shape)
+    count = 0
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        pause()
+        given = list(map(statement.parameters, rows[start : start + ROWS_AT_ONCE]))
+        done = connection.exec_driver_sql(statement.text, given, execution_options={"preserve_rowcount": True})
+        count += done.rowcount
+    return count
+
+
+class _Statement:
+    """The text of a statement, and how its parameters are taken from a row, with the row's last number behind it."""
+
+    def __init__(self, statement: Any, dialect: Dialect) -> None:
+        compiled = statement.compile(dialect=dialect)
+        names = tuple(compiled.positiontup or compiled.params)
+        self.text: Final = str(compiled)
+        self._names = None if compiled.positional else names
+        self._values = itemgetter(*[len(COLUMNS) if name == "was" else COLUMNS.index(name[4:]) for name in names])
+
+    def parameters(self, row: Row) -> Any:
+        """Return what belongs to the text."""
+        values = self._values(row)
+        return values if self._names is None else dict(zip(self._names, values, strict=True))
+
+
+@lru_cache(MOST_STATEMENTS)
+def _statement(dialect: Dialect, shape: tuple[str, ...] | None) -> _Statement:
+    """Return what writes a row: without a shape one that may be there or not, else one of which these columns differ,
+    of those that are indexed."""
+    given = {name: bindparam(f"new_{name}", type_=DEALS.c[name].type) for name in COLUMNS}
+    if shape is None:
+        upsert = insert_into(dialect.name, DEALS).values(given)
+        new = upsert.excluded
+        set_ = {name: new[name] for name in COLUMNS if name != "id"}
+        return _Statement(upsert.on_conflict_do_update(index_elements=["id"], set_=set_, where=_replaces(new)), dialect)
+    same = {"id", *_INDEXED}.difference(shape)
+    as_it_was = (DEALS.c.id == given["id"], DEALS.c.sequence == bindparam("was", type_=DEALS.c.sequence.type))
+    values = {name: given[name] for name in COLUMNS if name not in same}
+    return _Statement(update(DEALS).where(*as_it_was, _replaces(given)).values(values), dialect)
+
+
+def _replaces(new: Any) -> ColumnElement[bool]:
+    """Return whether a row is newer than the one that is there, and differs."""
+    old = DEALS.c
+    return and_(
+        new["read_at"] >= old.read_at,
+        or_(old.deleted_at.is_(None), new["read_at"] >= old.deleted_at),
+        or_(old.deleted_at.is_not(None), new["hash"] != old.hash, new["is_whole"] > old.is_whole),
+    )
