@@ -22,14 +22,20 @@ class AnswerSize:
         self.most = most
         self.bytes = 0
 
+    def copy(self) -> "AnswerSize":
+        """Return another one that has counted as much."""
+        other = AnswerSize(self.most)
+        other.bytes = self.bytes
+        return other
+
     def add(self, count: int) -> None:
         """Count bytes; raises `LimitExceeded`."""
         self.bytes += count
         if self.bytes > self.most:
             raise self._too_much()
 
-    def check(self, value: Any) -> None:
-        """Raise `LimitExceeded` if a value would exceed the limit; nothing is counted.
+    def check(self, value: Any) -> int:
+        """Return the bytes of a value; raises `LimitExceeded` if it would exceed the limit. Nothing is counted.
 
         The value is a response's data, or a part of it, of any depth: dictionaries, lists, structs, scalars.
         """
@@ -52,6 +58,7 @@ class AnswerSize:
                 size += _length(one)
             if size > self.most:
                 raise self._too_much()
+        return size - self.bytes
 
     def _too_much(self) -> LimitExceeded:
         return LimitExceeded("bytes of data in the answer", self.most)
