@@ -100,7 +100,7 @@ def test_pages_are_those_that_each_customer_would_have_alone(connection: Connect
         after = PageRequest(None, order, 30, after=alone[1][3].position)
         assert pages_of(connection, customers, after)[1].rows == alone[1][4:]
     assert counts_of(connection, customers, Compare("value", Operator.GTE, 3)) == [
-        sum(row.source_id.isdigit() and int(row.source_id) % 4 != 0 and int(row.source_id) % 5 >= 3 for row in rows)
+        sum(number % 4 != 0 and number % 5 >= 3 for number in [int(row.id.partition(":")[2]) for row in rows])
         for rows in alone
     ]
 
