@@ -93,13 +93,15 @@ class Listing:
     `find` takes the context, the object that has the field unless it is a root field, and the field's arguments, by
     their names in Python. It returns an instance of the connection's type, or None; what it raises is the field's
     error. `records` (None for an object that is no page) and `cursors` read it, in the page's order. Fields other than
-    `edges` and `nodes` are resolved as ever.
+    `edges` and `nodes` are resolved as ever, but for those of `parts`, by their names in Python: these need nothing but
+    the connection.
     """
 
     size: PageSize
     find: Callable[..., Awaitable[Any]]
     records: Callable[[Any], PageRecords | None]
     cursors: Callable[[Any], Sequence[str]]
+    parts: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)
 
 
 def no_listing(find: Callable[..., Awaitable[Any]]) -> Listing:

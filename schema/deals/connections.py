@@ -114,6 +114,10 @@ class OpportunityPage:
     @strawberry.field(description="Where the page is in its list.")
     def page_info(self) -> PageInfo:
         """Return Relay's PageInfo."""
+        return self.place()
+
+    def place(self) -> PageInfo:
+        """Return where the page is in its list."""
         rows, hash_ = self.page.rows, self.selection.hash
         return PageInfo(
             has_next_page=self.page.has_next,
@@ -239,8 +243,11 @@ async def find_page(
     return OpportunityConnection(selection=selection, page=found)
 
 
+PARTS: Final = {"page_info": OpportunityPage.place}
+"""What a connection has without asking anybody."""
+
 LISTING: Final = Listing(
-    SIZE, find_page, records=attrgetter("records"), cursors=lambda connection: connection.cursors()
+    SIZE, find_page, records=attrgetter("records"), cursors=lambda connection: connection.cursors(), parts=PARTS
 )
 """How compiled operations read a page."""
 
