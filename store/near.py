@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Integer, Select, literal, lite
 from store.conditions import LARGEST, Condition, clause, is_selective, ranges, shape
 from store.paging import WANTED, OrderKey, Page, PageRequest, PageRow, kept, page_of, turned
 from store.queries import Query, Values, parameter
+from store.steps import row_steps
 from store.tables import ALIVE, DEALS, held
 from store.walks import ordering, parameters, segments
 
@@ -71,7 +72,7 @@ def find_near(connection: Connection, near: NearPage) -> Page | None:
 def _query(condition: Condition | None, order: tuple[OrderKey, ...], start: tuple[str | None, ...] | None) -> Query:
     """Return the query for the first deals behind a start; its last column then says whether there are any before."""
     ended, endless = [_statement(condition, order, start, has_end=has_end) for has_end in (True, False)]
-    return Query(ended, endless=endless, reach="within")
+    return Query(ended, endless=endless, reach="within", row_steps=row_steps(condition))
 
 
 def _statement(

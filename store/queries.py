@@ -25,12 +25,15 @@ class Query:
 
     Both drivers take and give these as they are, so that nothing is to be done to a value on its way. Parameters are
     made by `parameter`. `endless` is the statement without what ends it once it has looked at as many rows as its
-    parameter `reach` says: for who breaks it off (`store/steps.py`).
+    parameter `reach` says: for who breaks it off, after `row_steps` for each of them (`store/steps.py`).
     """
 
-    def __init__(self, statement: Select[Any], *, endless: Select[Any] | None = None, reach: str = "") -> None:
+    def __init__(
+        self, statement: Select[Any], *, endless: Select[Any] | None = None, reach: str = "", row_steps: int = 0
+    ) -> None:
         self.statement: Final = statement
         self.reach: Final = reach
+        self.row_steps: Final = row_steps
         self._endless = endless
         self._texts: dict[tuple[str, bool], tuple[str, dict[str, Any], tuple[str, ...] | None]] = {}
 

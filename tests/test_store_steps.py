@@ -83,6 +83,14 @@ async def test_a_look_is_as_far_as_the_page_is_long(path: Path, monkeypatch: pyt
         assert (found is not None) is is_found
 
 
+@pytest.mark.parametrize("count", [1, 3, 10, 20])
+async def test_a_look_is_as_far_however_many_comparisons_there_are(path: Path, count: int) -> None:
+    """One deal of five meets one of them; each of those that do not is compared with all."""
+    condition = Or(tuple(Compare("lead_source", Operator.EQ, one) for one in range(4, 4 + count)))
+    found, expected = await near(path, PageRequest(condition, ORDER, 100))
+    assert found == expected
+
+
 async def test_a_query_of_one_row_is_not_broken_off(path: Path) -> None:
     async with open_database(str(path), threads=1) as database:
         await database.poll()
