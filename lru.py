@@ -66,7 +66,9 @@ class LRU(Generic[K, V]):
         while (self._max_size is not None and self.size > self._max_size) or (
             self._max_entries is not None and len(self._values) > self._max_entries
         ):
-            self.remove(next(iter(self._values)))
+            key, _ = self._values.popitem(last=False)
+            if self._size_of is not None:
+                self.size -= self._sizes.pop(key)
 
     def oldest(self) -> tuple[K, V] | None:
         """Return the entry that would be evicted next."""

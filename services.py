@@ -151,7 +151,7 @@ class Services:
         self._operations.deals = Deals(
             database=database,
             decode=stored_record.decode,
-            decode_part=partial_record.decode,
+            decode_parts=partial_record.decode,
             sync=sync,
             closed_fields=closed_fields(custom_attributes_too=settings.security.general.custom_attributes_are_personal),
             exchange_rates=settings.exchange_rates,

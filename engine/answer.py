@@ -47,6 +47,12 @@ class AnswerSize:
         self.most = most
         self.bytes = 0
 
+    def ahead(self) -> "SizeAhead":
+        """Return one that has counted as much, for what is completed before its place in the answer is written."""
+        found = SizeAhead(self.most)
+        found.bytes = self.bytes
+        return found
+
     def add(self, count: int) -> None:
         """Count bytes; raises `LimitExceeded`."""
         self.bytes += count
@@ -58,8 +64,8 @@ class AnswerSize:
         self.check(value)
         return value
 
-    def check(self, value: Any) -> None:
-        """Raise `LimitExceeded` if a value would exceed the limit; nothing is counted.
+    def check(self, value: Any) -> int:
+        """Return the bytes of a value; raises `LimitExceeded` if it would exceed the limit. Nothing is counted.
 
         The value is a response's data, or a part of it, of any depth: dictionaries, lists, structs, scalars.
         """
@@ -82,9 +88,21 @@ class AnswerSize:
                 size += _length(one)
             if size > self.most:
                 raise self._too_much()
+        return size - self.bytes
 
     def _too_much(self) -> LimitExceeded:
         return LimitExceeded("bytes of data in the answer", self.most)
+
+
+class SizeAhead(AnswerSize):
+    """One that counts also what is only checked."""
+
+    __slots__ = ()
+
+    def checked(self, value: Any) -> Any:
+        """Return a value that `check` has let pass, and count it."""
+        self.bytes += self.check(value)
+        return value
 
 
 def _length(value: Any) -> int:

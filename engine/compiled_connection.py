@@ -12,12 +12,14 @@ from typing import Any
 
 import msgspec
 
+from engine.answer import SizeAhead
 from engine.arguments import Arguments
 from engine.connection_parts import Constant, Edges, Executed, Nodes, Part, Resolved
 from engine.fallbacks import NotCompiled, Reason
-from engine.lookup import Listing
+from engine.lookup import Listing, PageRecords
+from engine.page_serializer import Text, page_texts
 from engine.run import Failure, Keys, Run, raise_if_not_compiled
-from engine.serializer import PageRow, has_resolved, resolve, row_text
+from engine.serializer import Row, has_resolved, resolve, text_in_place
 
 
 @dataclass(slots=True)
@@ -28,8 +30,13 @@ class Page:
     cursors: Sequence[str]
     resolved: dict[str, Any]
     """The values of `Resolved` and `Executed` parts by their keys, or why there are none."""
-    rows: dict[tuple[str, ...], list[PageRow]]
-    """The records by the keys of the part that shows them."""
+    records: PageRecords | None
+    rows: dict[tuple[str, ...], list[Row]]
+    """The records of parts whose fields have resolvers, by the part's keys."""
+
+    def texts(self, part: Nodes, ahead: SizeAhead) -> Sequence[Text]:
+        """Return the records' JSON as `page_texts` does."""
+        return () if self.records is None else page_texts(self.records, part.serializers, ahead)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +52,14 @@ class Connection:
         connection = await self.listing.find(run.context, *parent, **arguments)
         if connection is None:
             return None
-        records = self.listing.records(connection)
-        page = Page(connection, (), {}, {at: [PageRow(one.source, one) for one in records] for at, _ in self._nodes()})
+        page = Page(connection, (), {}, self.listing.records(connection), {})
         if any(isinstance(part, Edges) for part in self.parts):
             page.cursors = self.listing.cursors(connection)
-        waiting = [
-            resolve(page.rows[at], part.serializers, run, _keys(keys, at))
-            for at, part in self._nodes()
-            if has_resolved(part.serializers)
-        ]
+        waiting = []
+        for at, nodes in self._nodes():
+            if has_resolved(nodes.serializers):
+                page.rows[at] = _rows(page.records)
+                waiting.append(resolve(page.rows[at], nodes.serializers, run, _keys(keys, at)))
         for part in self.parts:
             if isinstance(part, Resolved):
                 page.resolved[part.key] = _value(part.of, connection, run, [*keys, part.key])
@@ -85,32 +91,54 @@ class Connection:
             case Constant():
                 return part.text
             case Nodes():
-                run.size.add(1 + (len(page.rows[part.key,]) or 1))
-                told = (part.serializers, run, part.positions, keys)
-                return b"[%b]" % b",".join([row_text(row, *told, at) for at, row in enumerate(page.rows[part.key,])])
+                texts = page.texts(part, run.size.ahead())
+                run.size.add(1 + (len(texts) or 1))
+                return b"[%b]" % b",".join(_in_place(texts, part, page.rows.get((part.key,)), run, keys))
             case Edges():
                 run.size.add(1 + (len(page.cursors) or 1))
-                return b"[%b]" % b",".join(
-                    [self._edge(part, page, index, run, [*keys, index]) for index in range(len(page.cursors))]
-                )
+                ahead = run.size.ahead()
+                written = {one.key: page.texts(one, ahead) for one in part.parts if isinstance(one, Nodes)}
+                places = range(len(page.cursors))
+                return b"[%b]" % b",".join([self._edge(part, page, written, at, run, [*keys, at]) for at in places])
             case Resolved() | Executed():
                 return _resolved(part, page.resolved[part.key], run, keys)
         raise NotCompiled(Reason.SELECTION)
 
-    def _edge(self, edges: Edges, page: Page, index: int, run: Run, keys: Keys) -> bytes:
+    def _edge(
+        self, edges: Edges, page: Page, written: Mapping[str, Sequence[Text]], place: int, run: Run, keys: Keys
+    ) -> bytes:
         texts = []
         for part in edges.parts:
             match part:
                 case Constant():
                     text = part.text
                 case Nodes():
-                    row = page.rows[edges.key, part.key][index]
-                    text = row_text(row, part.serializers, run, part.positions, keys, part.key)
+                    rows = page.rows.get((edges.key, part.key))
+                    text = _node(written[part.key][place], part, rows[place] if rows else None, run, [*keys, part.key])
                 case _:
-                    text = msgspec.json.encode(page.cursors[index])
+                    text = msgspec.json.encode(page.cursors[place])
                     run.size.add(len(text))
             texts.append((part.key, text))
         return _object(texts, run)
+
+
+def _in_place(texts: Sequence[Text], part: Nodes, rows: Sequence[Row] | None, run: Run, keys: Keys) -> Sequence[bytes]:
+    whole = [text for text in texts if isinstance(text, bytes)]
+    if rows is None and len(whole) == len(texts):
+        run.size.add(sum(map(len, whole)))
+        return whole
+    return [_node(text, part, rows[at] if rows else None, run, [*keys, at]) for at, text in enumerate(texts)]
+
+
+def _node(text: Text, part: Nodes, row: Row | None, run: Run, keys: Keys) -> bytes:
+    fields = part.serializers[row.source].resolved if row else ()
+    return text_in_place(text, fields, row.outcomes if row else None, run, part.positions, keys)
+
+
+def _rows(records: PageRecords | None) -> list[Row]:
+    if records is None:
+        return []
+    return [Row(source, records.record(place)) for place, source in enumerate(records.sources)]
 
 
 def _keys(keys: Keys, at: tuple[str, ...]) -> Any:

@@ -225,7 +225,7 @@ class CompiledQuery:
         self, listing: Listing, field: GraphQLField, details: list[FieldDetails], collect: Collect
     ) -> Connection:
         given = {one.name.value: one.value for one in details[0].node.arguments or ()}
-        parts = parts_of(field.type, details, collect, self._shared, self._serializers)
+        parts = parts_of(field.type, details, collect, self._shared, self._serializers, listing.parts)
         self._shared.bytes += 3_000 + 500 * len(parts)
         return Connection(listing, Arguments(field, given), parts)
 

@@ -1,6 +1,6 @@
 """What may be selected of a connection or an edge (GraphQL Cursor Connections Specification), part by part."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,9 +51,13 @@ class Resolved(Part):
 
     selected: SelectedField
     serializer: Serializer
+    known: Callable[[Any], Any] | None
+    """What gives its value without a resolver."""
 
     def of(self, connection: Any, run: Run, keys: Keys) -> Any:
         """Return its value of a connection, or an awaitable of that."""
+        if self.known is not None:
+            return self.known(connection)
         field = self.selected.field
         assert field.resolve
         return field.resolve(connection, run.info(field, self.selected.nodes, self.selected.type_.name, keys))
@@ -69,14 +73,21 @@ class Executed(Part):
 WritersOf = Callable[[GraphQLNamedType, list[FieldDetails], Collect], Serializers]
 """Returns what serializes the records that a field of this type may give."""
 
+KnownParts = Mapping[str, Callable[[Any], Any]]
+
 
 def parts_of(
-    type_: GraphQLOutputType, details: list[FieldDetails], collect: Collect, shared: Compilation, writers: WritersOf
+    type_: GraphQLOutputType,
+    details: list[FieldDetails],
+    collect: Collect,
+    shared: Compilation,
+    writers: WritersOf,
+    known: KnownParts,
 ) -> list[Part]:
-    """Return the parts of a connection that are selected; raises `NotCompiled`."""
+    """Return the parts of a connection that are selected; `known` as `Listing.parts`. Raises `NotCompiled`."""
     if not isinstance(type_, GraphQLObjectType):  # it may be null
         raise NotCompiled(Reason.ROOT_FIELD)
-    reading = _Selection(collect, shared, writers)
+    reading = _Selection(collect, shared, writers, known)
     return [reading.part(type_, key, same, of_edge=False) for key, same in collect(type_, details).items()]
 
 
@@ -85,6 +96,7 @@ class _Selection:
     collect: Collect
     shared: Compilation
     writers: WritersOf
+    known: KnownParts
 
     def part(self, parent: GraphQLObjectType, key: str, same: list[FieldDetails], *, of_edge: bool) -> Part:
         name = same[0].node.name.value
@@ -107,7 +119,8 @@ class _Selection:
         if not field.args:
             try:
                 serializer = self.shared.resolved_serializer(field.type, same, self.collect)
-                return Resolved(key, positions(same), selected, serializer)
+                known = self.known.get(selected.python_name)
+                return Resolved(key, positions(same), selected, serializer, known)
             except NotCompiled as error:
                 if error.reason is not Reason.SELECTION:
                     raise

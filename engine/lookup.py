@@ -57,31 +57,32 @@ class NotRead(Exception):
     """A record that was read in part has no such attribute; the exception's argument is its name."""
 
 
-class PageRecord(Protocol):
-    """A record on a page, of which no more is read than is asked for."""
+class PageRecords(Protocol):
+    """The records of a page, of which no more is read than is asked for; each is named by its place on the page."""
 
     @property
-    def source(self) -> str:
-        """Its source's name."""
+    def sources(self) -> Sequence[str]:
+        """The name of each record's source."""
         ...
 
     @property
-    def version(self) -> Hashable:
-        """Equal for equal records, of whatever page, and for no others."""
+    def versions(self) -> Sequence[Hashable]:
+        """What is equal for equal records, of whatever page, and for no others."""
         ...
 
-    @property
-    def read_at(self) -> datetime | None:
-        """When it was read from its source."""
+    def read_at(self, place: int) -> datetime | None:
+        """When a record was read from its source."""
         ...
 
-    @property
-    def record(self) -> Any:
+    def record(self, place: int) -> Any:
         """The whole record, or why it cannot be shown."""
         ...
 
-    def part(self, names: frozenset[str]) -> Any:
-        """Return what has these attributes of the record, of which others raise `NotRead`; None if it cannot be had."""
+    def parts(self, source: str, places: Sequence[int], names: frozenset[str]) -> Sequence[Any] | None:
+        """Return what has these attributes of some records of one source, of which others raise `NotRead`.
+
+        None if it cannot be had of each of them.
+        """
         ...
 
 
@@ -91,19 +92,21 @@ class Listing:
 
     `find` takes the context, the object that has the field unless it is a root field, and the field's arguments, by
     their names in Python. It returns an instance of the connection's type, or None; what it raises is the field's
-    error. `records` and `cursors` read it, in the page's order. Fields other than `edges` and `nodes` are resolved as
-    ever.
+    error. `records` (None for an object that is no page) and `cursors` read it, in the page's order. Fields other than
+    `edges` and `nodes` are resolved as ever, but for those of `parts`, by their names in Python: these need nothing but
+    the connection.
     """
 
     size: PageSize
     find: Callable[..., Awaitable[Any]]
-    records: Callable[[Any], Sequence[PageRecord]]
+    records: Callable[[Any], PageRecords | None]
     cursors: Callable[[Any], Sequence[str]]
+    parts: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)
 
 
 def no_listing(find: Callable[..., Awaitable[Any]]) -> Listing:
     """Return how an object is found that is no page of records."""
-    return Listing(PageSize(0, 0), find, records=lambda _: (), cursors=lambda _: ())
+    return Listing(PageSize(0, 0), find, records=lambda _: None, cursors=lambda _: ())
 
 
 @dataclass(frozen=True, slots=True)

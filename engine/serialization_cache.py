@@ -5,7 +5,7 @@ lives, which the record cache decides, within a bound of bytes, and is copied in
 fetched again is another object. A record of a page is known by its version, and need not be at hand for its text.
 """
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable, Sequence
 from contextlib import suppress
 from itertools import count
 from typing import Any
@@ -14,6 +14,8 @@ from weakref import ref
 import msgspec
 
 from lru import LRU
+
+_ENCODER = msgspec.json.Encoder()
 
 MOST_BYTES = 8_000_000
 """Of text. What is stored beside each text is counted as 400 bytes."""
@@ -55,13 +57,14 @@ class SerializationCache:
             self._texts.put(key, (text, ref(record, lambda _: self._texts.remove(key))))
         return text
 
-    def get_version(self, number: int, version: Hashable) -> bytes | None:
-        """Return the text that is stored for a version of a record."""
-        found = self._texts.peek((number, version))
-        return None if found is None else found[0]
+    def get_versions(self, numbers: Iterable[int], versions: Iterable[Hashable]) -> list[bytes | None]:
+        """Return the texts that are stored for versions of records, by as many serializers."""
+        found = map(self._texts.peek, zip(numbers, versions, strict=True))
+        return [None if one is None else one[0] for one in found]
 
-    def store_version(self, number: int, version: Hashable, completed: Any) -> bytes:
-        """Encode a completed record, and store the text for its version, which is another one after each change."""
-        text = bytes(memoryview(msgspec.json.encode(completed)))
-        self._texts.put((number, version), (text, None))
-        return text
+    def store_versions(self, number: int, versions: Sequence[Hashable], completed: Sequence[Any]) -> list[bytes]:
+        """Encode completed records, and store each text for its version, which is another one after each change."""
+        texts = _ENCODER.encode_lines(completed).split(b"\n")[:-1]  # no JSON that is written here has a line break
+        for version, text in zip(versions, texts, strict=True):
+            self._texts.put((number, version), (text, None))
+        return texts

@@ -14,7 +14,6 @@ from typing import Any
 import msgspec
 
 from engine.answer import AnswerSize
-from engine.lookup import NotRead, PageRecord
 from engine.run import Failure, Keys, Run, raise_if_not_compiled
 from engine.selected import SelectedField, positions
 from engine.serialization_cache import SerializationCache
@@ -71,32 +70,6 @@ class Serializer:
             return known
         return self.serialization_cache.store(self.number, record, self.complete(record, size, read_at))
 
-    def complete_version(self, one: PageRecord, size: AnswerSize) -> bytes | Exception | None:
-        """Return the JSON of a page's record, which is stored for the next page that has it; or why it has none.
-
-        None if there is no record.
-        """
-        version = (one.version, one.read_at) if self.tells_age else one.version
-        known = self.serialization_cache.get_version(self.number, version)
-        if known is not None:
-            return known
-        completed = self._completed(one, size)
-        if completed is None or isinstance(completed, Exception):
-            return completed
-        return self.serialization_cache.store_version(self.number, version, completed)
-
-    def _completed(self, one: PageRecord, size: AnswerSize) -> Any:
-        """Read no more of a record than the function reads: what that is, records before this one have shown."""
-        while (names := self.reads.names) is not None and (part := one.part(names)) is not None:
-            try:
-                return self.complete(part, size, one.read_at)
-            except NotRead as missing:
-                self.reads.add(missing.args[0])
-        record = one.record
-        if record is None or isinstance(record, Exception):
-            return record
-        return self.complete(record, size, one.read_at)
-
 
 @dataclass(slots=True)
 class Reads:
@@ -126,28 +99,12 @@ class Row:
     """Of its fields with resolvers."""
 
 
-@dataclass(slots=True)
-class PageRow:
-    """A record of a page, at its place in a list."""
-
-    source: str
-    found: PageRecord
-    outcomes: list[Any] | None = None
-
-    @property
-    def record(self) -> Any:
-        """The record, or why it cannot be shown."""
-        return self.found.record
-
-
 def has_resolved(serializers: Serializers) -> bool:
     """Return whether records have fields with resolvers."""
     return any(one.resolved for one in serializers.values())
 
 
-async def resolve(
-    rows: Sequence[Row | PageRow], serializers: Serializers, run: Run, keys: Callable[[int], Keys]
-) -> None:
+async def resolve(rows: Sequence[Row], serializers: Serializers, run: Run, keys: Callable[[int], Keys]) -> None:
     """Ask for what the fields with resolvers give; `keys` are a row's place in the answer by its index."""
     if not has_resolved(serializers):
         return
@@ -178,24 +135,29 @@ def _requested(one: ResolvedField, source: str, record: Any, run: Run, keys: Key
         return error
 
 
-def row_text(
-    row: Row | PageRow, serializers: Serializers, run: Run, positions: list[int], keys: Keys, *further: str | int
+def row_text(row: Row, serializers: Serializers, run: Run, positions: list[int], keys: Keys) -> bytes:
+    """Return the JSON of a row, and count its bytes."""
+    fields = serializers[row.source].resolved if row.outcomes else ()
+    return text_in_place(_of_row(row, serializers, run.size), fields, row.outcomes, run, positions, keys)
+
+
+def text_in_place(
+    text: bytes | Exception | None,
+    fields: Sequence[ResolvedField],
+    outcomes: list[Any] | None,
+    run: Run,
+    positions: list[int],
+    keys: Keys,
 ) -> bytes:
-    """Return the JSON of a row, and count its bytes. Its place in the answer is `keys`, and then the `further` ones."""
-    size = run.size
-    if isinstance(row, PageRow):
-        text: bytes | Exception | None = serializers[row.source].complete_version(row.found, size)
-    else:
-        text = _of_row(row, serializers, size)
+    """Return the JSON of a record at its place in the answer, `keys`, where it may have none; count its bytes."""
     if not isinstance(text, bytes):
         if text is not None:
             raise_if_not_compiled(text)
-            run.failures.append(Failure(text, [*keys, *further], positions))
-        size.add(len(b"null"))
-        return b"null"
-    if row.outcomes:
-        text = _filled(text, serializers[row.source].resolved, row.outcomes, run, [*keys, *further])
-    size.add(len(text))
+            run.failures.append(Failure(text, keys, positions))
+        text = b"null"
+    elif outcomes:
+        text = _filled(text, fields, outcomes, run, keys)
+    run.size.add(len(text))
     return text
 
 

@@ -4,7 +4,7 @@ A list shows a dozen of a record's values. What is stored was checked when it ca
 `resolvers/stored_record.py`, so that nothing is checked again, and times are as msgspec writes and reads them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import lru_cache
 from types import MemberDescriptorType
@@ -22,21 +22,27 @@ JOINED: Final = "customer"
 """What `resolvers.source.CustomerJoin` adds to a record, which is not stored with it."""
 
 
-def decode(source: str, body: bytes, names: frozenset[str], absent: Callable[[str], Exception]) -> Any:
-    """Return what has these attributes of a record; None if the body cannot be read so, though perhaps as a whole.
+def decode(
+    source: str, bodies: Sequence[bytes], names: frozenset[str], absent: Callable[[str], Exception]
+) -> Sequence[Any] | None:
+    """Return what has these attributes of each record; None if one body cannot be read so, though perhaps as a whole.
 
     It has the methods and properties of the record's type too. An attribute that it has not raises what `absent`
     gives for its name. `JOINED`, if it is among the names, is None, and can be set.
     """
     try:
-        type_, text = split(source, body)
+        texts = [split(source, body) for body in bodies]
     except UpstreamBadResponse:
         return None
-    how = _decoder(type_, names, absent)  # type: ignore[arg-type] # types have hashes
+    types = {type_ for type_, _ in texts}
+    if len(types) != 1:
+        return None
+    how = _decoder(types.pop(), names, absent)  # type: ignore[arg-type] # types have hashes
     try:
-        return how.decode(text)
+        found = how.decode_lines(b"\n".join([text for _, text in texts]))
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
+    return found if len(found) == len(texts) else None
 
 
 @lru_cache(MOST_DECODERS)

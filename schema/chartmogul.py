@@ -87,7 +87,7 @@ class ChartMogulOpportunity(Opportunity):
     source = inherited(Constant(OpportunitySource.CHARTMOGUL))
     source_id = inherited("uuid")
     status = inherited(EnumMapping(_STATUS, "forecast_category"))
-    value = inherited(money("amount", "currency"))
+    value = inherited(money("amount", "currency", recorded="amount_in_cents"))
     pipeline_name = inherited("pipeline")
     stage_name = inherited("pipeline_stage")
     owner = inherited(

@@ -188,10 +188,14 @@ GlobalId = Annotated[strawberry.ID, strawberry.argument(description="An `id` tha
 GlobalIds = Annotated[list[strawberry.ID], strawberry.argument(description="At most 100 `id`s.")]
 
 
-def money(amount: str, currency_code: str) -> ObjectMapping[Money]:
-    """Return the mapping of `Money` from two attributes of a record; null unless both are recorded."""
+def money(amount: str, currency_code: str, *, recorded: str | None = None) -> ObjectMapping[Money]:
+    """Return the mapping of `Money` from two attributes of a record; null unless both are recorded.
+
+    `recorded` is the attribute that the amount is calculated from, if it is: the amount is None where this is.
+    """
+    source = amount if recorded is None else recorded
     return ObjectMapping(
         Money,
         {"amount": amount, "currency_code": currency_code},
-        present=lambda r: getattr(r, currency_code) and getattr(r, amount) is not None,
+        present=lambda r: getattr(r, currency_code) and getattr(r, source) is not None,
     )

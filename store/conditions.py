@@ -45,6 +45,8 @@ SELECTIVE: Final = frozenset(
 class Operator(Enum):
     """How a column is compared."""
 
+    __hash__ = object.__hash__  # each is there once; to hash its name takes longer than to look at a condition
+
     EQ = "eq"
     NE = "ne"  # as not EQ: nulls are included
     IN = "in"

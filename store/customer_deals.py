@@ -4,8 +4,9 @@ A deal is a customer's if its source has the customer's own id on it, if it has 
 link joins both. Names are never compared.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -18,7 +19,6 @@ from sqlalchemy import (
     String,
     and_,
     cast,
-    column,
     false,
     func,
     literal,
@@ -27,14 +27,15 @@ from sqlalchemy import (
     select,
     true,
     union,
-    values,
 )
 
-from store.conditions import LARGEST, Condition, clause
-from store.paging import WANTED, Page, PageRequest, PageRow, full_order
+from store.conditions import LARGEST, Condition, clause, shape
+from store.json_rows import json_rows, packed
+from store.paging import WANTED, OrderKey, Page, PageRequest, PageRow, full_order
+from store.queries import parameter
 from store.tables import ALIVE, DEAL_ATTRIBUTES, DEALS, MONEY_SCALE
 from store.text import fold, storable
-from store.walks import Segment, ordering, segments
+from store.walks import Segment, ordering, parameters, segments
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,31 +67,15 @@ def pages_of(
 
     Behind a position there is taken to be something before the page, without a look.
     """
-    order = full_order(request.order)
-    matched = _matched(customers, links)
-    keys = [ordering(key, Segment((), frozenset())) for key in order]
-    behind: list[ColumnElement[bool]] = []
-    if request.after is not None:
-        found = segments(order, request.after, False, DEALS.c.__getitem__)
-        behind = [or_(false(), *[and_(true(), *one.clauses) for one in found])]
-    ranked = (
-        select(
-            matched.c.customer,
-            DEALS.c.id.label("deal_id"),
-            func.row_number().over(partition_by=matched.c.customer, order_by=keys).label("place"),
-        )
-        .join(DEALS, DEALS.c.id == matched.c.deal_id)
-        .where(ALIVE, clause(request.condition), *behind)
-        .subquery()
-    )
-    wanted = (
-        select(*WANTED, *[DEALS.c[key.column] for key in order], ranked.c.customer)
-        .join(ranked, DEALS.c.id == ranked.c.deal_id)
-        .where(ranked.c.place <= request.count + 1)
-        .order_by(ranked.c.customer, ranked.c.place)
-    )
+    shaped, values = shape(request.condition)
+    start = request.after
+    names = None if start is None else tuple([None if one is None else f"start_{n}" for n, one in enumerate(start)])
+    if start is not None:
+        values |= {f"start_{n}": one for n, one in enumerate(start) if one is not None}
+    wanted = _kept(_pages, shaped, tuple(links), full_order(request.order), names)
+    given = {**values, GIVEN: _packed(customers), "count": request.count + 1}
     rows: list[list[PageRow]] = [[] for _ in customers]
-    for *row, customer in connection.execute(wanted):
+    for *row, customer in connection.execute(wanted, given):
         rows[customer].append(PageRow(row))
     return [Page(own[: request.count], len(own) > request.count, request.after is not None) for own in rows]
 
@@ -99,14 +84,9 @@ def counts_of(
     connection: Connection, customers: Sequence[CustomerKey], condition: Condition | None, links: Links = ()
 ) -> list[int]:
     """Return how many deals of each customer meet a condition."""
-    matched = _matched(customers, links)
-    counted = (
-        select(matched.c.customer, func.count())
-        .join(DEALS, DEALS.c.id == matched.c.deal_id)
-        .where(ALIVE, clause(condition))
-        .group_by(matched.c.customer)
-    )
-    found = {row[0]: row[1] for row in connection.execute(counted)}
+    shaped, values = shape(condition)
+    counted = _kept(_counts, shaped, tuple(links))
+    found = {row[0]: row[1] for row in connection.execute(counted, {**values, GIVEN: _packed(customers)})}
     return [found.get(number, 0) for number in range(len(customers))]
 
 
@@ -114,10 +94,73 @@ def linked(connection: Connection, customers: Sequence[CustomerKey], links: Link
     """Return whether a link leads from each customer to deals of another source."""
     if not links:
         return [False] * len(customers)
-    other = _linked(_given(customers), links)
-    found = set(connection.scalars(select(other.c.customer).join(DEALS, and_(_is_of(other), ALIVE)).distinct()))
+    wanted = _kept(_others, tuple(links))
+    found = set(connection.scalars(wanted, {GIVEN: _packed(customers)}))
     return [number in found for number in range(len(customers))]
 
+
+MOST_STATEMENTS: Final = 16
+"""Of each kind, and of a hundred kilobytes each."""
+
+
+def _kept(build: Callable[..., Select[Any]], *shape_of_it: Any) -> Select[Any]:
+    try:
+        return build(*shape_of_it)
+    except TypeError:  # a long list of values, which has no hash
+        return build.__wrapped__(*shape_of_it)  # type: ignore[attr-defined,no-any-return] # by `lru_cache`
+
+
+@lru_cache(MOST_STATEMENTS)
+def _pages(
+    condition: Condition | None,
+    links: tuple[Link, ...],
+    order: tuple[OrderKey, ...],
+    start: tuple[str | None, ...] | None,
+) -> Select[Any]:
+    matched = _matched(links)
+    keys = [ordering(key, Segment((), frozenset())) for key in order]
+    behind: list[ColumnElement[bool]] = []
+    if start is not None:
+        position = parameters(start, [DEALS.c[key.column] for key in order])
+        found = segments(order, position, False, DEALS.c.__getitem__)
+        behind = [or_(false(), *[and_(true(), *one.clauses) for one in found])]
+    ranked = (
+        select(
+            matched.c.customer,
+            DEALS.c.id.label("deal_id"),
+            func.row_number().over(partition_by=matched.c.customer, order_by=keys).label("place"),
+        )
+        .join(DEALS, DEALS.c.id == matched.c.deal_id)
+        .where(ALIVE, clause(condition), *behind)
+        .subquery()
+    )
+    return (
+        select(*WANTED, *[DEALS.c[key.column] for key in order], ranked.c.customer)
+        .join(ranked, DEALS.c.id == ranked.c.deal_id)
+        .where(ranked.c.place <= parameter("count", Integer()))
+        .order_by(ranked.c.customer, ranked.c.place)
+    )
+
+
+@lru_cache(MOST_STATEMENTS)
+def _counts(condition: Condition | None, links: tuple[Link, ...]) -> Select[Any]:
+    matched = _matched(links)
+    return (
+        select(matched.c.customer, func.count())
+        .join(DEALS, DEALS.c.id == matched.c.deal_id)
+        .where(ALIVE, clause(condition))
+        .group_by(matched.c.customer)
+    )
+
+
+@lru_cache(MOST_STATEMENTS)
+def _others(links: tuple[Link, ...]) -> Select[Any]:
+    other = _linked(json_rows(GIVEN, _COLUMNS), links)
+    return select(other.c.customer).join(DEALS, and_(_is_of(other), ALIVE)).distinct()
+
+
+GIVEN: Final = "given"
+"""The parameter that has the customers."""
 
 _COLUMNS: Final[tuple[tuple[str, Any], ...]] = (
     ("customer", Integer),
@@ -130,7 +173,8 @@ _COLUMNS: Final[tuple[tuple[str, Any], ...]] = (
 )
 
 
-def _given(customers: Sequence[CustomerKey]) -> FromClause:
+def _packed(customers: Sequence[CustomerKey]) -> str:
+    """Return customers as a parameter, each with the values of `_COLUMNS`."""
     rows = []
     for number, one in enumerate(customers):
         source_id, email = storable(one.source_id), fold(storable(one.email)) if one.email else None
@@ -138,12 +182,12 @@ def _given(customers: Sequence[CustomerKey]) -> FromClause:
         rows.append(
             (number, one.source, one.account, source_id, email, fold(source_id), scaled if scaled <= LARGEST else None)
         )
-    return values(*[column(name, type_) for name, type_ in _COLUMNS], name="given").data(rows).cte("given")
+    return packed(rows)
 
 
-def _matched(customers: Sequence[CustomerKey], links: Links) -> FromClause:
+def _matched(links: Links) -> FromClause:
     """Return the numbers of customers with the ids of their deals, each pair once."""
-    given = _given(customers)
+    given = json_rows(GIVEN, _COLUMNS)
     same_address = and_(DEALS.c.customer_email_folded == given.c.email, ALIVE)
     own = (_is_of(given), same_address)
     ways = [select(given.c.customer, DEALS.c.id.label("deal_id")).join(DEALS, on) for on in own]
@@ -167,7 +211,8 @@ def _linked(given: FromClause, links: Links) -> FromClause:
     number, account = given.c.customer, given.c.account
     for link in links:
         bears = and_(DEALS.c.source == link.bearer, DEALS.c.account == account, ALIVE)
-        own = and_(bears, DEALS.c.customer_source_id == given.c.source_id, given.c.source == link.bearer)
+        # Customers first: SQLite, which does not know how few they are, would go through all deals of the source.
+        own = and_(_is_of(given), ALIVE, func.coalesce(given.c.source, null()) == link.bearer)
         to_bearer = select(number, literal(link.bearer).label("source"), account, DEALS.c.customer_source_id)
         if link.attribute is None:
             system_id = DEALS.c.system_id
@@ -182,7 +227,9 @@ def _linked(given: FromClause, links: Links) -> FromClause:
         text = func.coalesce(attribute.text, cast(attribute.number // literal(MONEY_SCALE), String))
         for same in (attribute.text_folded == given.c.folded_id, attribute.number == given.c.scaled_id):
             there = and_(attribute.key == key, same, given.c.source == link.of)
-            whose = and_(bears, attribute.deal_id == DEALS.c.id)
+            # Attributes first, for the same reason.
+            whose = and_(attribute.deal_id == DEALS.c.id, func.coalesce(DEALS.c.source, null()) == link.bearer)
+            whose = and_(whose, func.coalesce(DEALS.c.account, null()) == account, ALIVE)
             ways.append(to_bearer.join(DEAL_ATTRIBUTES, there).join(DEALS, whose))
         ways.append(select(number, literal(link.of), account, text).join(DEALS, own).join(DEAL_ATTRIBUTES, is_it))
     found = union(*ways).subquery("linked")

@@ -80,16 +80,15 @@ class Database:
         In a store of this machine it is done at once, in the caller's thread: two threads that take turns at every row
         take twice as long for it. Where a file is kept by another process, a thread waits for it.
         """
-        text, parameters = query.text(self._engine.dialect, values)
         if not self._is_server and self._lost is None:
             started = perf_counter()
-            if (rows := self._direct.fetch(text, parameters)) is not None:
+            if (rows := self._direct.fetch(query, values)) is not None:
                 if self.on_work is not None:
                     self.on_work("short read", perf_counter() - started, False)
                 if self.outages is not None:
                     self.outages.worked(Use.READ)
                 return rows
-        return await self._run("short read", self._readers, partial(self._fetch, text, parameters), Use.READ)
+        return await self._run("short read", self._readers, partial(self._fetch, query, values), Use.READ)
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """Return what the work returns, when it is committed."""
@@ -184,9 +183,10 @@ class Database:
                 connection.commit()
             return result
 
-    def _fetch(self, text: str, parameters: Any) -> list[tuple[Any, ...]]:
-        if self._is_server and (rows := self._direct.fetch(text, parameters)) is not None:
+    def _fetch(self, query: Query, values: Values) -> list[tuple[Any, ...]]:
+        if self._is_server and (rows := self._direct.fetch(query, values)) is not None:
             return rows
+        text, parameters = query.text(self._engine.dialect, values)
         return self._read(lambda connection: [tuple(row) for row in connection.exec_driver_sql(text, parameters)])
 
     def _write(self, work: Callable[[Connection], T]) -> T:

@@ -80,7 +80,9 @@ class Location:
 
     def direct_reads(self) -> DirectReads:
         """Return what reads by single statements, in the driver's own words."""
-        return postgresql.direct_reads(self.engine) if self.path is None else sqlite.direct_reads(self.path)
+        if self.path is None:
+            return postgresql.direct_reads(self.engine)
+        return sqlite.direct_reads(self.path, self.engine.dialect)
 
     def has_moved(self) -> bool:
         """Return whether the file was deleted or replaced: what is open still leads to the one that was there."""

@@ -161,7 +161,7 @@ def direct_reads(engine: Engine) -> DirectReads:
             raw.execute(setting)
         return raw.cursor(binary=True)
 
-    return DirectReads(open_cursor, (Error, exc.SQLAlchemyError))
+    return DirectReads(engine.dialect, open_cursor, (Error, exc.SQLAlchemyError))
 
 
 def reason(url: URL, error: exc.DBAPIError) -> str:

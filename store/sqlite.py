@@ -9,11 +9,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, QueuePool, create_engine, event, exc
+from sqlalchemy import Connection, Dialect, Engine, QueuePool, create_engine, event, exc
 
 from store.errors import MISTAKES, StoreUnavailable
 from store.memory import is_private
 from store.queries import DirectReads
+from store.steps import SteppedCursor, SteppedReads
 from store.tables import DEALS
 
 BUSY_SECONDS: Final = 5.0
@@ -92,13 +93,13 @@ def make_engine(path: Path, connections: int) -> Engine:
     return engine
 
 
-def direct_reads(path: Path) -> DirectReads:
+def direct_reads(path: Path, dialect: Dialect) -> DirectReads:
     """Return what reads in the event loop's own thread: it waits for nobody."""
 
     def open_cursor() -> sqlite3.Cursor:
-        return connect(path, busy_seconds=0.0).execute("PRAGMA query_only = ON")
+        return connect(path, busy_seconds=0.0).cursor(SteppedCursor).execute("PRAGMA query_only = ON")
 
-    return DirectReads(open_cursor, (sqlite3.Error,))
+    return SteppedReads(dialect, open_cursor, (sqlite3.Error,))
 
 
 def _begin(connection: Connection) -> None:

@@ -21,3 +21,11 @@ def test_a_text_takes_about_as_much_memory_as_it_is_counted_as() -> None:
         tracemalloc.stop()
     assert len(memo) == 500
     assert taken < 2 * memo.memory_bytes
+
+
+def test_texts_of_versions_are_stored_by_serializer_and_found_in_order() -> None:
+    memo = SerializationCache()
+    versions = ["first", "second", "third"]
+    texts = memo.store_versions(1, versions, [{"text": "a\nb"}, {}, [1]])
+    assert texts == [b'{"text":"a\\nb"}', b"{}", b"[1]"]
+    assert memo.get_versions([1, 2, 1, 1], ["third", "third", "first", "fourth"]) == [texts[2], None, texts[0], None]

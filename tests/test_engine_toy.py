@@ -194,38 +194,42 @@ class Part:
 
 @dataclass(frozen=True)
 class OnShelf:
-    """A book on a page."""
+    """The books of a page."""
 
-    number: str
-    source: str = "shelf"
-    read_at: datetime = LISTED
-
-    @property
-    def version(self) -> str:
-        return self.number
+    versions: list[str]
+    """Their numbers."""
 
     @property
-    def record(self) -> Any:
-        return Burnt("This book is burnt.") if self.number == "451" else BOOKS.get(self.number)
+    def sources(self) -> list[str]:
+        return ["shelf"] * len(self.versions)
 
-    def part(self, names: frozenset[str]) -> Any:
+    def read_at(self, place: int) -> datetime:
+        return LISTED
+
+    def record(self, place: int) -> Any:
+        number = self.versions[place]
+        return Burnt("This book is burnt.") if number == "451" else BOOKS.get(number)
+
+    def parts(self, source: str, places: Sequence[int], names: frozenset[str]) -> list[Part] | None:
         PARTS.append(names)
-        return None if self.number not in BOOKS or self.number == "451" else Part(BOOKS[self.number], names)
+        found = [self.record(place) for place in places]
+        return [Part(one, names) for one in found] if all(isinstance(one, BookRecord) for one in found) else None
 
 
 @strawberry.type
 class BookConnection:
     numbers: strawberry.Private[list[str]]
 
-    def records(self) -> list[OnShelf]:
-        return [OnShelf(number) for number in self.numbers]
+    def records(self) -> OnShelf:
+        return OnShelf(self.numbers)
 
     def books(self) -> list[Any]:
-        found = []
-        for one in self.records():
-            book = one.record if isinstance(one.record, Exception | None) else BOOK.of(one.record)
+        found, records = [], self.records()
+        for place in range(len(self.numbers)):
+            record = records.record(place)
+            book = record if isinstance(record, Exception | None) else BOOK.of(record)
             if isinstance(book, Book):
-                vars(book)["read"] = one.read_at
+                vars(book)["read"] = records.read_at(place)
             found.append(book)
         return found
 
@@ -352,7 +356,7 @@ async def test_of_a_page_s_records_no_more_is_read_than_is_shown() -> None:
 
 @pytest.mark.anyio
 async def test_a_record_that_cannot_be_read_in_part_is_read_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(OnShelf, "part", lambda *_: Whole())
+    monkeypatch.setattr(OnShelf, "parts", lambda *_: [Whole()])
     mine, query = engine(), '{ shelf(numbers: ["1"]) { nodes { title } } }'
     found = [await answer(mine, query) for _ in range(3)]
     assert found == [{"data": {"shelf": {"nodes": [{"title": "Emma"}]}}, "extensions": {"requested": []}}] * 3

@@ -77,6 +77,25 @@ def test_an_attribute_links_customers_both_ways(connection: Connection, value: A
     assert linked(connection, asked, []) == [False] * 4
 
 
+def test_an_attribute_links_a_customer_whose_id_can_be_no_number(connection: Connection) -> None:
+    """PostgreSQL takes a column without any value for text, unless it is told otherwise."""
+    put(connection, nexudus(1, "7"), chartmogul(1, "c", attributes={"coworker": "7"}), chartmogul(2, "c"))
+    expected = ["chartmogul:u1", "chartmogul:u2", "nexudus:1"]
+    assert ids(connection, of("chartmogul", "c"), links=[ATTRIBUTE]) == [expected]
+
+
+def test_a_link_leads_from_customers_to_deals_and_not_through_all_deals(connection: Connection) -> None:
+    if connection.dialect.name != "sqlite":  # PostgreSQL knows how many there are
+        return
+    asked: list[tuple[str, Any]] = []
+    event.listen(connection, "before_cursor_execute", lambda *told: asked.append((told[2], told[3])))
+    ids(connection, of("chartmogul", "c"), of("nexudus", "7"), links=[ATTRIBUTE])
+    ((statement, parameters),) = asked
+    plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]
+    assert any("deals_by_customer_id" in line for line in plan)
+    assert not any(line == "SCAN deals" or line.endswith("(source=?)") for line in plan)
+
+
 def test_a_system_id_links_customers_both_ways(connection: Connection) -> None:
     put(connection, nexudus(1, "7", system_id="c"), nexudus(2, "7"), chartmogul(1, "c"), chartmogul(2, "d"))
     expected = ["chartmogul:u1", "nexudus:1", "nexudus:2"]
@@ -100,7 +119,7 @@ def test_pages_are_those_that_each_customer_would_have_alone(connection: Connect
         after = PageRequest(None, order, 30, after=alone[1][3].position)
         assert pages_of(connection, customers, after)[1].rows == alone[1][4:]
     assert counts_of(connection, customers, Compare("value", Operator.GTE, 3)) == [
-        sum(row.source_id.isdigit() and int(row.source_id) % 4 != 0 and int(row.source_id) % 5 >= 3 for row in rows)
+        sum(number % 4 != 0 and number % 5 >= 3 for number in [int(row.id.partition(":")[2]) for row in rows])
         for rows in alone
     ]
 
@@ -111,6 +130,23 @@ def test_any_number_of_customers_is_one_statement(connection: Connection) -> Non
     event.listen(connection, "before_cursor_execute", lambda *told: statements.append(told[2]))
     assert len(ids(connection, *[of("nexudus", str(n), f"{n}@x.org") for n in range(50)])) == 50
     assert len([one for one in statements if "deals" in one]) == 1
+
+
+def test_a_statement_is_built_once_for_all_customers_values_and_positions(connection: Connection) -> None:
+    put(connection, *[nexudus(n, str(n % 3), value=n) for n in range(30)])
+    statements: list[str] = []
+    event.listen(connection, "before_cursor_execute", lambda *told: statements.append(told[2]))
+    order = (OrderKey("value"),)
+    for lowest, start, customers, expected in ((3, 9, "01", [[12], [10]]), (20, 24, "210", [[26], [25], [27]])):
+        condition = Compare("value", Operator.GTE, lowest)
+        request = PageRequest(condition, order, 1, after=(start, f"nexudus:{start}"))
+        found = pages_of(connection, [of("nexudus", one) for one in customers], request)
+        assert [[row.position[0] for row in one.rows] for one in found] == expected
+        assert counts_of(connection, [of("nexudus", one) for one in customers], condition) == [
+            sum(n % 3 == int(one) for n in range(lowest, 30)) for one in customers
+        ]
+    assert len(statements) == 4
+    assert len(set(statements)) == 2
 
 
 def test_deleted_deals_are_nobodys(connection: Connection) -> None:

@@ -6,7 +6,8 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Select, exc, select
+from sqlalchemy import Select, exc, func, literal_column, select
+from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 
 from store import sqlite
 from store.database import StoreUnavailable, open_database
@@ -70,7 +71,7 @@ async def test_each_query_sees_what_was_committed_before_it(store_url: str) -> N
 
 async def test_a_query_changes_nothing(store_url: str) -> None:
     class Writes(Query):
-        def text(self, *_: object) -> tuple[str, Any]:
+        def text(self, *_: object, **__: object) -> tuple[str, Any]:
             return "DELETE FROM deals RETURNING id", ()
 
     async with open_database(store_url, threads=1) as database:
@@ -130,6 +131,6 @@ async def test_a_file_that_another_process_keeps_to_itself_does_not_hold_up_the_
 
 def test_what_reads_in_the_event_loop_waits_for_no_lock(tmp_path: Path) -> None:
     sqlite.protect(tmp_path / "deals.db")
-    reads = sqlite.direct_reads(tmp_path / "deals.db")
-    assert reads.fetch("PRAGMA busy_timeout", ()) == [(0,)]
+    reads = sqlite.direct_reads(tmp_path / "deals.db", sqlite_dialect())
+    assert reads.fetch(Query(select(literal_column("timeout")).select_from(func.pragma_busy_timeout())), {}) == [(0,)]
     reads.close()

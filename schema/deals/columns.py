@@ -88,6 +88,8 @@ def reader(mapping: ObjectMapping[Any], path: str) -> Read:
             return _nothing
         mapping = inner
         presences.append(mapping.is_in)
+    if names[-1] not in mapping.fields:
+        return _nothing
     get = _getter(mapping.fields[names[-1]])
 
     def read(record: Any) -> Any:

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import fields
 from datetime import date, datetime, time
 from decimal import Decimal
 from enum import Enum
@@ -160,8 +159,7 @@ _OPERATORS: Final = {
 
 def comparisons(given: Any) -> dict[str, Any]:
     """Return what is given of a comparator, by the names in Python; raises `BadUserInput` for a null."""
-    found = {one.name: getattr(given, one.name) for one in fields(given)}
-    found = {name: value for name, value in found.items() if value is not strawberry.UNSET}
+    found = {name: value for name, value in vars(given).items() if value is not strawberry.UNSET}
     for name, value in found.items():
         if value is None:
             shown = to_camel_case(name.rstrip("_"))

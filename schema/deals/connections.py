@@ -17,7 +17,7 @@ from schema.deals import cursors
 from schema.deals.filters import OpportunityFilter
 from schema.deals.freshness import FreshnessInput
 from schema.deals.orders import OpportunityOrder
-from schema.deals.page_record import PageRecord
+from schema.deals.page_records import PageRecords
 from schema.deals.selection import Selection, select
 from schema.deals.service import shown
 from schema.deals.source_status import age_seconds, moment, name_of
@@ -84,15 +84,15 @@ class OpportunityPage:
     page: strawberry.Private[Page]
 
     @cached_property
-    def records(self) -> list[PageRecord]:
-        """The record of each row of the page, or why it cannot be shown."""
-        deals = self.selection.deals
-        return [PageRecord(deals, row) for row in self.page.rows]
+    def records(self) -> PageRecords:
+        """The records of the page, read as far as they are shown."""
+        return PageRecords(self.selection.deals, self.page.rows)
 
     @cached_property
     def found(self) -> list[Opportunity | Exception]:
         """What clients see of each record."""
-        return [shown(one) for one in self.records]
+        deals = self.selection.deals
+        return [shown(deals.listed(row)) for row in self.page.rows]
 
     def cursors(self) -> list[str]:
         """Return the cursor of each row."""
@@ -114,6 +114,10 @@ class OpportunityPage:
     @strawberry.field(description="Where the page is in its list.")
     def page_info(self) -> PageInfo:
         """Return Relay's PageInfo."""
+        return self.place()
+
+    def place(self) -> PageInfo:
+        """Return where the page is in its list."""
         rows, hash_ = self.page.rows, self.selection.hash
         return PageInfo(
             has_next_page=self.page.has_next,
@@ -239,8 +243,11 @@ async def find_page(
     return OpportunityConnection(selection=selection, page=found)
 
 
+PARTS: Final = {"page_info": OpportunityPage.place}
+"""What a connection has without asking anybody."""
+
 LISTING: Final = Listing(
-    SIZE, find_page, records=attrgetter("records"), cursors=lambda connection: connection.cursors()
+    SIZE, find_page, records=attrgetter("records"), cursors=lambda connection: connection.cursors(), parts=PARTS
 )
 """How compiled operations read a page."""
 

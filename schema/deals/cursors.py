@@ -8,6 +8,8 @@ import base64
 import binascii
 from collections.abc import Sequence
 from dataclasses import is_dataclass
+from datetime import datetime
+from decimal import Decimal
 from enum import Enum
 from hashlib import blake2b
 from typing import Any, Final
@@ -23,6 +25,8 @@ from store.text import storable
 
 VERSION: Final = 1
 
+_SCALARS: Final = frozenset({str, int, bool, type(None), datetime, Decimal})
+
 
 def list_hash(*asked: Any) -> str:
     """Return a hash of what a list was asked for with: input objects, lists and values."""
@@ -30,6 +34,8 @@ def list_hash(*asked: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
+    if type(value) in _SCALARS:
+        return value
     if isinstance(value, Enum):
         return value.name
     if isinstance(value, list):

@@ -20,7 +20,7 @@ from sqlalchemy import Connection
 
 from engine.lookup import Listing
 from schema.context import Context, Info
-from schema.deals.connections import OpportunityPage, page_size, position
+from schema.deals.connections import PARTS, OpportunityPage, page_size, position
 from schema.deals.cursors import list_hash
 from schema.deals.listed_fields import CUSTOM
 from schema.deals.selection import select
@@ -159,6 +159,7 @@ LISTING: Final = Listing(
     opportunities_of,
     records=attrgetter("records"),
     cursors=lambda connection: connection.cursors(),
+    parts=PARTS,
 )
 """How compiled operations read a page of a customer's deals."""
 

@@ -1,7 +1,6 @@
 """`OpportunityFilter`: which deals, field by field as `listed_fields.py` has them, and its conditions for the store."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -156,8 +155,10 @@ class _Reading:
                 parts += self._field(field, value)
         for attribute in getattr(given, CUSTOM) or ():
             check_open(CUSTOM, self.closed)
-            with _named(CUSTOM):
+            try:
                 parts += self._attribute(attribute)
+            except BadUserInput as error:
+                raise _named(CUSTOM, error) from None
         if given.and_ is not None:
             parts += [self.filter(one, level + 1) for one in given.and_]
         if given.or_ is not None:
@@ -168,8 +169,10 @@ class _Reading:
 
     def _field(self, field: ListedField, value: Any) -> list[Condition]:
         check_open(field.name, self.closed)
-        with _named(field.name):
+        try:
             return list(self._compared(field, self._counted(value)))
+        except BadUserInput as error:
+            raise _named(field.name, error) from None
 
     def _compared(self, field: ListedField, given: dict[str, Any]) -> Iterator[Condition]:
         make = partial(Compare, field.column)
@@ -214,13 +217,9 @@ class _Reading:
             raise BadUserInput(f"A filter may have at most {MOST_VALUES} values.")
 
 
-@contextmanager
-def _named(name: str) -> Iterator[None]:
-    """Say in a refusal which field of the filter it is about."""
-    try:
-        yield
-    except BadUserInput as error:
-        raise BadUserInput(f"`filter.{to_camel_case(name)}`: {error.message}") from None
+def _named(name: str, error: BadUserInput) -> BadUserInput:
+    """Return a refusal that says which field of the filter it is about."""
+    return BadUserInput(f"`filter.{to_camel_case(name)}`: {error.message}")
 
 
 def check_open(name: str, closed: frozenset[str]) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 from sqlalchemy import Connection
 
-from engine.lookup import ListedRecord, NotRead, PageRecord
+from engine.lookup import ListedRecord, NotRead
 from lru import LRU
 from resolvers.errors import BadUserInput, ResolverError
 from resolvers.partial_record import JOINED
@@ -120,8 +120,8 @@ class StoredCopy(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deals:
-    """What lists need. `decode` makes a source's record of what the store has, `decode_part` what has some attributes
-    of it (`resolvers/partial_record.py`); `clock` gives seconds since 1970.
+    """What lists need. `decode` makes a source's record of what the store has, `decode_parts` what has some attributes
+    of such records (`resolvers/partial_record.py`); `clock` gives seconds since 1970.
 
     `links` join customers of both sources.
     `closed_fields`: the listed fields that callers without the scope for personal data may not list by. It has no
@@ -130,7 +130,7 @@ class Deals:
 
     database: Reader
     decode: Callable[[str, bytes], Any]
-    decode_part: Callable[[str, bytes, frozenset[str], Callable[[str], Exception]], Any]
+    decode_parts: Callable[[str, Sequence[bytes], frozenset[str], Callable[[str], Exception]], Sequence[Any] | None]
     sync: Sync
     closed_fields: frozenset[str]
     exchange_rates: ExchangeRates | None = None
@@ -167,11 +167,13 @@ class Deals:
             return record
         return how.join(record, how.make(copy.customer_name, copy.customer_company, copy.customer_email))
 
-    def part(self, copy: StoredCopy, names: frozenset[str]) -> Any:
-        """Return what has these attributes of a stored record, as `engine.lookup.PageRecord` says."""
-        found, how = self.decode_part(copy.source, copy.body, names, NotRead), _JOINS[copy.source]
-        if found is not None and how is not None and JOINED in names:
-            found.customer = how.make(copy.customer_name, copy.customer_company, copy.customer_email)
+    def parts(self, source: str, copies: Sequence[StoredCopy], names: frozenset[str]) -> Sequence[Any] | None:
+        """Return what has these attributes of stored records of a source, as `engine.lookup.PageRecords` says."""
+        found = self.decode_parts(source, [copy.body for copy in copies], names, NotRead)
+        how = _JOINS[source] if JOINED in names else None
+        if found is not None and how is not None:
+            for part, copy in zip(found, copies, strict=True):
+                part.customer = how.make(copy.customer_name, copy.customer_company, copy.customer_email)
         return found
 
     def copied(self, copy: StoredCopy) -> ListedRecord:
@@ -213,12 +215,12 @@ class Deals:
         return [one for one in known if name_of(one) in names]
 
 
-def shown(one: ListedRecord | PageRecord) -> Opportunity | Exception:
+def shown(one: ListedRecord) -> Opportunity | Exception:
     """Return what clients see of a record on a page."""
     return one.record if isinstance(one.record, Exception) else _shown(one)
 
 
-def _shown(one: ListedRecord | PageRecord) -> Opportunity:
+def _shown(one: ListedRecord) -> Opportunity:
     found: Opportunity = MAPPINGS[one.source].of(one.record)  # type: ignore[assignment] # no source's own type has a test of presence
     vars(found)["read_at"] = one.read_at
     return found

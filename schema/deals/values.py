@@ -48,6 +48,8 @@ def floor_of(number: Decimal) -> tuple[int, bool]:
         return (-2 * LARGEST if number < 0 else 2 * LARGEST), True
     if number.adjusted() < -_LARGE:
         return (-1 if number < 0 else 0), False
+    if (whole := int(number)) == number:
+        return whole * MONEY_SCALE, True
     scaled = Fraction(number) * MONEY_SCALE  # exact, where Decimal's own arithmetic rounds to 28 digits
     floor = scaled.numerator // scaled.denominator
     return floor, floor == scaled

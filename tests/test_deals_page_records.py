@@ -1,4 +1,4 @@
-"""`schema.deals.page_record`: what a page shows of its records is what the whole records have."""
+"""`schema.deals.page_records`: what a page shows of its records is what the whole records have."""
 
 from dataclasses import replace
 from unittest.mock import patch
