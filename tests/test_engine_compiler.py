@@ -195,8 +195,8 @@ def _literal(value: Any) -> Any:
 
 
 def told(result: ExecutionResult) -> bytes:
-    """Return the answer's bytes. In which order several root fields fail is chance: it depends on what arrives when."""
-    errors = sorted(result.errors or [], key=lambda error: str((error.path or [""])[0]))
+    """Return the answer's bytes. In which order several fields fail is chance: it depends on what arrives when."""
+    errors = sorted(result.errors or [], key=lambda error: [str(one) for one in error.path or ()])
     if result.errors and not any(error.path for error in result.errors):
         return orjson.dumps([error.formatted for error in result.errors])
     return dumps({"data": result.data, "errors": field_errors(errors)})
