@@ -176,6 +176,18 @@ async def test_only_a_warning_lets_an_older_copy_stand_in_for_a_source_that_fail
         assert graph.context.operation.longest_ages == (longest and {("nexudus", "1427000501"): longest})
 
 
+@pytest.mark.parametrize("seconds", [(5, 60), (60, 5)])
+async def test_of_two_fields_that_insist_on_ages_of_a_record_the_stricter_decides(seconds: tuple[int, int]) -> None:
+    fields = [
+        f'f{n}: opportunity(id: "bmV4dWR1czoxNDI3MDAwNTAx", freshness: {{maxAgeSeconds: {n}, onStale: ERROR}}) {{ id }}'
+        for n in seconds
+    ]
+    async with open_deals() as graph:
+        await graph.ask(f"{{ {' '.join(fields)} }}")
+        assert graph.context is not None
+        assert graph.context.operation.longest_ages == {("nexudus", "1427000501"): 5.0}
+
+
 async def test_a_bad_id_beside_an_age_is_refused_in_its_place() -> None:
     async with open_deals(deal("nexudus", NEXUDUS[0])) as graph:
         answer = await graph.ask(
