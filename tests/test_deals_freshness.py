@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from schema.deals.source_status import SourceCapability, SourceState
 from store.deals import Evidence, delete
-from store.sweeps import begin_sweep, continue_sweep, finish_sweep, note_misses
+from store.sweeps import begin_sweep, continue_sweep, finish_sweep, note_misses, note_watermarks
 from tests.deal_lists import ALL, NOTHING, NOW, DealGraph, Sync, deal, open_deals, simulated, status
 from tests.harness import open_graph
 
@@ -162,6 +162,10 @@ async def test_a_copy_that_a_sweep_found_unchanged_is_as_young_as_the_sweep() ->
         shown = {"sourceId": copy.source_id, "asOf": "2026-02-25T06:12:30Z"}
         assert await graph.data(BY_ID, f=freshness(60)) == {"opportunity": shown}
         assert await asks_the_source(graph, 49)
+        await graph.database.write(
+            lambda connection: note_watermarks(connection, "nexudus", changes_until=int(NOW * 1e6))
+        )
+        assert await asks_the_source(graph, 49), "among what has changed is nothing that is gone or was renamed"
         await sweep(graph, 40, copy.source_id, total=2)
         assert await asks_the_source(graph), "there are deals that the store does not have"
         await sweep(graph, 30)
