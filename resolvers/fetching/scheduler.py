@@ -224,9 +224,7 @@ class Scheduler:
             if is_latest:
                 del self._key_requests[one.source_id]
             if isinstance(outcome, UpstreamError):
-                self._diagnostics.report(outcome)
-                # Their frames know this outcome, in a cycle, and whatever came.
-                outcome.__traceback__ = outcome.__context__ = None
+                self._note(outcome)
             else:
                 if outcome is None:
                     self._diagnostics.count_missing()
@@ -243,10 +241,15 @@ class Scheduler:
 
     def _on_error(self, batch: Iterable[KeyRequest], error: Exception) -> None:
         if isinstance(error, UpstreamError):
-            self._diagnostics.report(error)
+            self._note(error)
         for one in batch:
             self._forget(one)
             one.settle(error)
+
+    def _note(self, error: UpstreamError) -> None:
+        self._diagnostics.report(error)
+        # Frames know those who wait for this error, in a cycle, and whatever came.
+        error.__traceback__ = error.__context__ = None
 
     def _forget(self, key_request: KeyRequest) -> None:
         if self._key_requests.get(key_request.source_id) is key_request:
