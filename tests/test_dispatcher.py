@@ -130,10 +130,12 @@ async def test_a_fault_of_ours_reaches_those_who_wait(where: str, kind: type[Exc
 
 
 async def test_a_fault_when_a_fetch_begins_reaches_those_who_wait() -> None:
-    bench = Bench(["fetched"], telling=RuntimeError("ours"))
+    tracer = Mock()
+    bench = Bench(["fetched"], telling=RuntimeError("ours"), tracer=tracer)
     await bench.settle()
     assert [type(error) for error in bench.failed] == [RuntimeError]
     assert bench.permit.calls == [(Verdict.NONE, 1)]
+    tracer.batch.assert_not_called()  # nothing would end it
 
 
 async def test_a_fault_when_the_span_of_a_fetch_ends_reaches_those_who_wait() -> None:

@@ -239,11 +239,11 @@ class Dispatcher:
             requested_at = min(requested_at, one.requested_at)
             if one.owner is not owner:
                 one.owner.usage(source).joined += 1
-        if self._transport.tracer is not None:
-            shared_fetch.span = self._transport.tracer.batch(source, len(batch), owner.span)
         if self._transport.reports_all:
             waited_seconds = max(0.0, shared_fetch.started_at - requested_at)
             self._transport.telemetry(BatchSent(source, len(batch), shared_fetch.weight, waited_seconds))
+        if self._transport.tracer is not None:  # last: nothing fails between the span and what ends it
+            shared_fetch.span = self._transport.tracer.batch(source, len(batch), owner.span)
         serve(shared_fetch)
         task = shared_fetch.loop.create_task(self._fetch(shared_fetch, batch), context=context)
         self._running[shared_fetch] = task, batch
