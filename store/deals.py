@@ -150,7 +150,7 @@ def delete(connection: Connection, ids: Collection[str], *, evidence: Evidence, 
 
 
 def doubt(connection: Connection, ids: Collection[str]) -> None:
-    """Note that these deals are not known to be as they are stored: what their source has of them cannot be read."""
+    """Note that these deals are not known to be as they are stored: not all that their source has could be read."""
     for part in chunks(ids):
         connection.execute(update(DEALS).where(DEALS.c.id.in_(part), DEALS.c.is_whole == 1).values(is_whole=0))
 

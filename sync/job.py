@@ -62,10 +62,13 @@ class Parts:
         return int(self.wall_clock() * SECOND)
 
     def write(self, connection: Connection, page: ListedPage, deals: Iterable[Deal]) -> int:
-        """Write the deals of a page, and of which of its rows nothing can be read; return how many have changed."""
+        """Write the deals of a page, and which of its rows could not be read or left fields out; return how many have
+        changed."""
         source, account = self.account.key
-        doubt(connection, [deal_id(source, account, row.source_id) for row in page.rows if row.record is None])
-        return upsert(connection, deals)
+        changed = upsert(connection, deals)
+        doubted = [row.source_id for row in page.rows if row.record is None or row.lacks]
+        doubt(connection, [deal_id(source, account, one) for one in doubted])
+        return changed
 
     def offer(self, page: ListedPage, read_at: int, *, adds: bool) -> None:
         """Let the record cache know of the whole records on a page; with `adds` also of those that it does not have."""

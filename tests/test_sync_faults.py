@@ -245,6 +245,18 @@ async def test_fault_4_a_row_that_cannot_be_read_proves_no_stored_deal_unchanged
         assert all(world.deal(source, id_).is_whole for id_ in whole)
 
 
+async def test_fault_4_a_row_that_leaves_fields_out_proves_no_stored_deal_unchanged() -> None:
+    async with open_world(sources=("nexudus",), **SWEEPS) as world:
+        world.simulator.nexudus.partial_fields.add("Notes")
+        await asyncio.sleep(FILLED)
+        id_ = next(iter(world.simulator.nexudus.records))
+        await world.fetch("nexudus", id_)
+        await asyncio.sleep(1_500)
+        world.simulator.nexudus.faults.add(faults.status(503), times=None, kinds={"get"})
+        (stale,) = (await world.fetch("nexudus", id_))[1].stale
+        assert stale.age_seconds > 1_400, "its notes may have been changed since"
+
+
 @pytest.mark.parametrize("fault", ["unreadable-row", "row-without-id"])
 @pytest.mark.parametrize("source", ["nexudus", "chartmogul"])
 async def test_fault_4_a_copy_that_lacks_a_row_nobody_can_read_is_not_complete(source: str, fault: str) -> None:
