@@ -39,6 +39,13 @@ class _SourceLoader(aiodataloader.DataLoader[str, Outcome]):
     def request(self, source_id: str) -> Outcome | Future:
         """Return the record if it is cached, or the future that will have it; all who request the id share it."""
         found = self.known.get(source_id)
+        operation = self._operation
+        if (
+            operation.longest_ages
+            and isinstance(found, Entry)
+            and not self.scheduler.accepts(found, source_id, operation)
+        ):
+            found = None  # another field was content with it
         if found is None:
             found = self.known[source_id] = self.scheduler.cached(source_id, self._operation) or self.load(source_id)
         return found.record if isinstance(found, Entry) else found

@@ -156,6 +156,12 @@ def delete(connection: Connection, ids: Collection[str], *, evidence: Evidence, 
     return deleted
 
 
+def doubt(connection: Connection, ids: Collection[str]) -> None:
+    """Note that these deals are not known to be as they are stored: not all that their source has could be read."""
+    for part in chunks(ids):
+        connection.execute(update(DEALS).where(DEALS.c.id.in_(part), DEALS.c.is_whole == 1).values(is_whole=0))
+
+
 def purge(connection: Connection, *, deleted_before: int) -> int:
     """Forget for good what was gone before that time; return how many deals that were."""
     return connection.execute(delete_from(DEALS).where(DEALS.c.deleted_at < deleted_before)).rowcount

@@ -56,8 +56,12 @@ class SyncState:
         return self.last_sweep_at is not None and (self.drift is None or self.drift >= 0)
 
     def confirmed_at(self, deal: StoredDeal) -> int:
-        """Return when a stored deal was last known to be as its source has it: unchanged ones are not written again."""
-        return max(deal.read_at, (self.as_of or 0) if self.is_complete and not deal.misses else 0)
+        """Return when a stored deal was last known to be as its source has it: unchanged ones are not written again.
+
+        By sweeps alone: among what has changed is no deal that is gone, nor one whose stage or customer was renamed.
+        """
+        is_confirmed = self.is_complete and deal.is_whole and not deal.misses
+        return max(deal.read_at, (self.last_sweep_started_at or 0) if is_confirmed else 0)
 
 
 _STATES = select(*(SYNC_STATE.c[one.name] for one in fields(SyncState)))

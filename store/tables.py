@@ -101,7 +101,7 @@ DEALS: Final = Table(
     Column("hash", LargeBinary, nullable=False),  # of body, columns, attributes; an upsert of the same writes nothing
     Column("sequence", BigInteger, nullable=False),  # of the transaction that last changed it
     Column("read_at", BigInteger, nullable=False),  # when this body was read from its source
-    Column("is_whole", SmallInteger, nullable=False),  # 1: from get-one; 0: from a list, which may leave fields out
+    Column("is_whole", SmallInteger, nullable=False),  # 0: a list has left fields out, or what it has cannot be read
     Column("misses", Integer, nullable=False, server_default="0"),  # complete sweeps in a row that did not have it
     Column("deleted_at", BigInteger),
     Column("deleted_by", Text),  # the evidence: audit, not_found, sweeps

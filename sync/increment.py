@@ -6,8 +6,9 @@ the middle does not begin it anew for ever.
 
 from sqlalchemy import Connection
 
+from resolvers.source import ListedPage
 from store import sweeps
-from store.deals import Deal, upsert
+from store.deals import Deal
 from sync.account import Requests
 from sync.job import Parts, Reading, Step, moment, reading
 from sync.run import Counts, Problem
@@ -38,7 +39,7 @@ class Increment:
         parts.offer(page, read_at, adds=True)
         is_last = page.next is None
         watermark = run.started_at if is_last and not page.filter_ignored else None
-        changed = await parts.database.write(lambda connection: self._commit(connection, deals, watermark))
+        changed = await parts.database.write(lambda connection: self._commit(connection, page, deals, watermark))
         counts.rows += len(page.rows)
         counts.changed += changed
         run.position = page.next
@@ -50,8 +51,8 @@ class Increment:
             return Step(is_done=True, problem=Problem.FILTER_IGNORED, is_impossible=True)
         return Step(is_done=is_last, problem=problem)
 
-    def _commit(self, connection: Connection, deals: list[Deal], watermark: int | None) -> int:
-        changed = upsert(connection, deals)
+    def _commit(self, connection: Connection, page: ListedPage, deals: list[Deal], watermark: int | None) -> int:
+        changed = self._parts.write(connection, page, deals)
         if watermark is not None:
             sweeps.note_watermarks(connection, *self._parts.account.key, changes_until=watermark)
         return changed

@@ -1,13 +1,16 @@
 """What all jobs of an account share, and what a step of one says."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
+from sqlalchemy import Connection
+
 from resolvers.source import ListedPage
 from store import sweeps
 from store.database import Database
+from store.deals import Deal, deal_id, doubt, upsert
 from store.sweeps import SyncState
 from sync.account import Account
 from sync.rows import Rows
@@ -57,6 +60,15 @@ class Parts:
     def now(self) -> int:
         """Return the time as the store keeps it: microseconds since 1970."""
         return int(self.wall_clock() * SECOND)
+
+    def write(self, connection: Connection, page: ListedPage, deals: Iterable[Deal]) -> int:
+        """Write the deals of a page, and which of its rows could not be read or left fields out; return how many have
+        changed."""
+        source, account = self.account.key
+        changed = upsert(connection, deals)
+        doubted = [row.source_id for row in page.rows if row.record is None or row.lacks]
+        doubt(connection, [deal_id(source, account, one) for one in doubted])
+        return changed
 
     def offer(self, page: ListedPage, read_at: int, *, adds: bool) -> None:
         """Let the record cache know of the whole records on a page; with `adds` also of those that it does not have."""

@@ -15,7 +15,7 @@ from resolvers.source import ListedPage
 from store import sweeps
 from store.customers import purge_customers
 from store.database import StoreUnavailable
-from store.deals import Deal, Evidence, count_alive, delete, purge, upsert
+from store.deals import Deal, Evidence, count_alive, delete, purge
 from store.fetched import forget_fetched
 from store.sweeps import SyncState
 from sync.account import Requests
@@ -104,7 +104,7 @@ class Sweep:
     ) -> tuple[Step, Counts]:
         source, account = self._parts.account.key
         assert state.sweep is not None
-        found = Counts(rows=len(page.rows), changed=upsert(connection, deals))
+        found = Counts(rows=len(page.rows), changed=self._parts.write(connection, page, deals))
         sweeps.continue_sweep(
             connection,
             source,

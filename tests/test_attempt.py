@@ -2,7 +2,9 @@
 hears."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -97,6 +99,23 @@ async def test_an_attempt_that_is_cancelled_says_nothing_of_the_source() -> None
         await task
     assert bench.permit.calls == ["sent", (Verdict.NONE, 1)]
     assert len(bench.events) == 1
+
+
+@pytest.mark.parametrize("where", ["request", "end", "telemetry"])
+async def test_a_fault_of_ours_beside_an_attempt_does_not_cost_the_permit(where: str) -> None:
+    bench = Bench(200)
+    tracer, telemetry = Mock(), Mock()
+    if where == "telemetry":
+        telemetry.side_effect = RuntimeError("ours")
+    elif where == "end":
+        tracer.request.return_value.end.side_effect = RuntimeError("ours")
+    else:
+        tracer.request.side_effect = RuntimeError("ours")
+    bench.attempts = replace(bench.attempts, tracer=tracer, telemetry=telemetry)
+    with pytest.raises(RuntimeError, match="ours"):
+        await bench.make()
+    verdict = Verdict.NONE if where == "request" else Verdict.GOOD
+    assert bench.permit.calls[-1] == (verdict, 1)
 
 
 @pytest.mark.parametrize(("operation_seconds", "verdict"), [(1.0, Verdict.TIMED_OUT), (0.004, Verdict.NONE)])

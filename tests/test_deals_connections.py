@@ -97,6 +97,7 @@ BAD_FILTERS = {
     "graph gave out, unchanged.",
     '{wonOn: {relative: {unit: DAY, from: 0, to: 0}, timeZone: "Mars"}}': "`filter.wonOn`: "
     "`timeZone` must be an IANA name such as Europe/London.",
+    "{id: {in: null}}": "`filter.id`: `in` must not be null: leave it out.",
     "{stageName: {eq: null}}": "`filter.stageName`: `eq` must not be null: leave it out, or ask with `isNull: true`.",
     "{not: {not: {not: {not: {}}}}}": "A filter may nest `and`, `or` and `not` at most 3 deep.",
     "{{or: [{}]}}".format(", ".join(['{stageName: {eq: "a"}}'] * 21)): "`filter.stageName`: "

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from schema.deals.source_status import SourceCapability, SourceState
 from store.deals import Evidence, delete
-from store.sweeps import begin_sweep, continue_sweep, finish_sweep, note_misses
+from store.sweeps import begin_sweep, continue_sweep, finish_sweep, note_misses, note_watermarks
 from tests.deal_lists import ALL, NOTHING, NOW, DealGraph, Sync, deal, open_deals, simulated, status
 from tests.harness import open_graph
 
@@ -162,6 +162,10 @@ async def test_a_copy_that_a_sweep_found_unchanged_is_as_young_as_the_sweep() ->
         shown = {"sourceId": copy.source_id, "asOf": "2026-02-25T06:12:30Z"}
         assert await graph.data(BY_ID, f=freshness(60)) == {"opportunity": shown}
         assert await asks_the_source(graph, 49)
+        await graph.database.write(
+            lambda connection: note_watermarks(connection, "nexudus", changes_until=int(NOW * 1e6))
+        )
+        assert await asks_the_source(graph, 49), "among what has changed is nothing that is gone or was renamed"
         await sweep(graph, 40, copy.source_id, total=2)
         assert await asks_the_source(graph), "there are deals that the store does not have"
         await sweep(graph, 30)
@@ -174,6 +178,18 @@ async def test_only_a_warning_lets_an_older_copy_stand_in_for_a_source_that_fail
         await graph.ask(BY_ID, f=freshness(60, on_stale))
         assert graph.context is not None
         assert graph.context.operation.longest_ages == (longest and {("nexudus", "1427000501"): longest})
+
+
+@pytest.mark.parametrize("seconds", [(5, 60), (60, 5)])
+async def test_of_two_fields_that_insist_on_ages_of_a_record_the_stricter_decides(seconds: tuple[int, int]) -> None:
+    fields = [
+        f'f{n}: opportunity(id: "bmV4dWR1czoxNDI3MDAwNTAx", freshness: {{maxAgeSeconds: {n}, onStale: ERROR}}) {{ id }}'
+        for n in seconds
+    ]
+    async with open_deals() as graph:
+        await graph.ask(f"{{ {' '.join(fields)} }}")
+        assert graph.context is not None
+        assert graph.context.operation.longest_ages == {("nexudus", "1427000501"): 5.0}
 
 
 async def test_a_bad_id_beside_an_age_is_refused_in_its_place() -> None:

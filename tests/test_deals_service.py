@@ -3,10 +3,12 @@
 import asyncio
 from typing import Any
 
+import pytest
+
 from schema.deals.service import READS_AT_ONCE
 from store.database import Database
 from tests import loops
-from tests.deal_lists import open_deals
+from tests.deal_lists import open_deals, status
 
 LOOPS = loops.WITH_ITS_OWN_TIME
 
@@ -33,17 +35,28 @@ class Slow(Database):
             self.waiting -= 1
             return await self.database.read(work)
 
+    async def statuses(self) -> Any:
+        """Stand for sync, which reads them of the store."""
+        await self.read(lambda _: None)
+        return [status("nexudus"), status("chartmogul")]
+
     async def fetch(self, query: Any, values: Any) -> Any:
         return await self.database.fetch(query, values)
 
 
-async def test_who_asks_for_much_does_not_hold_up_who_asks_for_little() -> None:
+LIST = "opportunities(first: 1) { totalCount summary(groupBy: []) { rows { count } } }"
+STATUSES = (
+    "opportunities(first: 1, freshness: {maxAgeSeconds: 99}) { sources { source } summary(groupBy: []) { asOf } }"
+)
+
+
+@pytest.mark.parametrize("field", [LIST, STATUSES], ids=["deals", "statuses"])
+async def test_who_asks_for_much_does_not_hold_up_who_asks_for_little(field: str) -> None:
     async with open_deals() as graph:
         slow = Slow(graph.database)
         object.__setattr__(graph.deals, "database", slow)
-        much = " ".join(
-            f"a{n}: opportunities(first: 1) {{ totalCount summary(groupBy: []) {{ isComplete }} }}" for n in range(20)
-        )
+        object.__setattr__(graph.deals, "sync", slow)
+        much = " ".join(f"a{n}: {field}" for n in range(20))
         busy = asyncio.create_task(graph.data(f"{{ {much} }}"))
         await asyncio.sleep(SECONDS / 2)
         begun = asyncio.get_running_loop().time()

@@ -98,6 +98,21 @@ async def test_a_fetch_that_is_abandoned_lands_nowhere_and_gives_its_permit_back
     assert bench.permit.calls == [(Verdict.NONE, 1)]
 
 
+@pytest.mark.parametrize("turns", [0, 1, 2])
+@pytest.mark.parametrize("fault", [None, RuntimeError("ours")])
+async def test_the_span_of_a_fetch_that_is_abandoned_ends_once_even_if_it_has_not_begun(
+    turns: int, fault: Exception | None
+) -> None:
+    tracer = Mock()
+    tracer.batch.return_value.end.side_effect = fault
+    bench = Bench(["fetched"], tracer=tracer)
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    assert bench.dispatcher.cancel(bench.shared_fetch) == [bench.wanted]
+    await bench.settle()
+    tracer.batch.return_value.end.assert_called_once_with(code="UPSTREAM_UNAVAILABLE")
+
+
 async def test_a_fetch_that_is_cancelled_from_outside_is_unavailability() -> None:
     bench = Bench(asyncio.CancelledError())
     await bench.settle()
@@ -115,10 +130,12 @@ async def test_a_fault_of_ours_reaches_those_who_wait(where: str, kind: type[Exc
 
 
 async def test_a_fault_when_a_fetch_begins_reaches_those_who_wait() -> None:
-    bench = Bench(["fetched"], telling=RuntimeError("ours"))
+    tracer = Mock()
+    bench = Bench(["fetched"], telling=RuntimeError("ours"), tracer=tracer)
     await bench.settle()
     assert [type(error) for error in bench.failed] == [RuntimeError]
     assert bench.permit.calls == [(Verdict.NONE, 1)]
+    tracer.batch.assert_not_called()  # nothing would end it
 
 
 async def test_a_fault_when_the_span_of_a_fetch_ends_reaches_those_who_wait() -> None:

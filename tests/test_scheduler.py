@@ -11,6 +11,8 @@ from resolvers.fetching.record_cache import Entry
 from resolvers.fetching.scheduler import Scheduler
 from resolvers.fetching.upstream_context import UpstreamContext
 from resolvers.global_id import encode
+from resolvers.loaders import Loaders
+from resolvers.nexudus import NEXUDUS
 from resolvers.resilience.rate_limiter import Rate
 from simulator import FAULTS
 from tests import loops
@@ -151,6 +153,42 @@ async def test_that_a_record_is_missing_is_remembered_too() -> None:
         entry = world.scheduler.cached("999", UpstreamContext(2))
         assert entry
         assert entry.record is None
+
+
+async def test_who_insists_on_an_age_gets_no_older_record_from_the_cache_nor_another_fields() -> None:
+    async with a_world() as world:
+        await world.one(IDS[0])
+        await asyncio.sleep(10)
+        world.simulator.nexudus.records[int(IDS[0])]["Name"] = "Renamed"
+        operation = UpstreamContext(2)
+        loaders = Loaders({"nexudus": world.scheduler}, operation)
+        assert not isinstance(loaders.request(NEXUDUS, IDS[0]), asyncio.Future), "nobody insists yet"
+        operation.insist("nexudus", IDS[0], 11)
+        assert world.scheduler.cached(IDS[0], operation)
+        operation.insist("nexudus", IDS[0], 9)
+        assert world.scheduler.cached(IDS[0], operation) is None
+        assert (await loaders.load(NEXUDUS, IDS[0])).name == "Renamed"  # type: ignore[union-attr] # a record
+
+
+@pytest.mark.parametrize(("longest", "is_asked"), [(9.0, True), (11.0, False)])
+async def test_who_insists_on_an_age_gets_no_older_copy_of_the_store(longest: float, is_asked: bool) -> None:
+    class Store:
+        has_fresh = True
+
+        def on_fetched(self, *_: Any, **__: Any) -> None: ...
+
+        async def fresh(self, ids: Any, seconds: float) -> Any:
+            return dict.fromkeys(ids, (record, 10.0))
+
+    async with a_world() as world:
+        record = await world.one(IDS[0])
+        world.scheduler.cache.forget(IDS[0], age_seconds=-1)
+        world.simulator.calls.clear()
+        world.scheduler.record_store = Store()  # type: ignore[assignment] # it has no `find`
+        operation = UpstreamContext(2)
+        operation.insist("nexudus", IDS[0], longest)
+        assert await world.fetch(IDS[0], operation=operation) == [record]
+        assert bool(world.reads) is is_asked
 
 
 async def test_a_request_for_fresh_data_asks_anew_and_what_comes_is_kept() -> None:

@@ -223,6 +223,40 @@ async def test_fault_4_a_row_that_cannot_be_read_keeps_its_stored_deal() -> None
         assert (await world.status("nexudus")).state is State.CURRENT
 
 
+@pytest.mark.parametrize("source", ["nexudus", "chartmogul"])
+async def test_fault_4_a_row_that_cannot_be_read_proves_no_stored_deal_unchanged(source: str) -> None:
+    async with open_world(sources=(source,), **SWEEPS) as world:
+        await asyncio.sleep(FILLED)
+        simulated = getattr(world.simulator, source)
+        whole = {id_ for id_ in simulated.records if world.deal(source, id_).is_whole}
+        simulated.faults.add(PAGE_FAULTS["unreadable-row"], times=None, kinds={"list"})
+        await asyncio.sleep(1_500)
+        simulated.faults.add(faults.status(503), times=None, kinds={"get"})
+        ages = {}
+        for id_ in whole:
+            (stale,) = (await world.fetch(source, str(id_)))[1].stale
+            ages[id_] = stale.age_seconds
+        old = {id_ for id_, age in ages.items() if age > 1_400}
+        assert old
+        assert not any(world.deal(source, id_).is_whole for id_ in old)
+        assert max(age for id_, age in ages.items() if id_ not in old) < 700
+        simulated.faults.clear()
+        await asyncio.sleep(700)
+        assert all(world.deal(source, id_).is_whole for id_ in whole)
+
+
+async def test_fault_4_a_row_that_leaves_fields_out_proves_no_stored_deal_unchanged() -> None:
+    async with open_world(sources=("nexudus",), **SWEEPS) as world:
+        world.simulator.nexudus.partial_fields.add("Notes")
+        await asyncio.sleep(FILLED)
+        id_ = next(iter(world.simulator.nexudus.records))
+        await world.fetch("nexudus", id_)
+        await asyncio.sleep(1_500)
+        world.simulator.nexudus.faults.add(faults.status(503), times=None, kinds={"get"})
+        (stale,) = (await world.fetch("nexudus", id_))[1].stale
+        assert stale.age_seconds > 1_400, "its notes may have been changed since"
+
+
 @pytest.mark.parametrize("fault", ["unreadable-row", "row-without-id"])
 @pytest.mark.parametrize("source", ["nexudus", "chartmogul"])
 async def test_fault_4_a_copy_that_lacks_a_row_nobody_can_read_is_not_complete(source: str, fault: str) -> None:

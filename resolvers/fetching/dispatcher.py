@@ -7,6 +7,7 @@ This is done for several operations, so in a context of its own: the log would s
 import asyncio
 from bisect import bisect_right
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import Context
 from typing import Any, Final
 
@@ -17,6 +18,8 @@ from resolvers.resilience.circuit_breaker import Verdict
 from resolvers.source import Client, Outcome
 from resolvers.telemetry import BatchSent, NotSent
 from resolvers.tracing import Span
+
+CANCELLED: Final = "the fetch was cancelled"
 
 PENDING: Final[Any] = object()
 """The outcome of a request that has none yet."""
@@ -136,7 +139,12 @@ class Dispatcher:
             return []
         task, batch = self._running.pop(shared_fetch)
         task.cancel()
-        shared_fetch.release_permit()  # it may not even have begun
+        # It may not even have begun.
+        shared_fetch.release_permit()
+        if shared_fetch.span is not None:
+            span, shared_fetch.span = shared_fetch.span, None
+            with suppress(Exception):  # a fault of ours, which nobody waits to know
+                _end_span(span, batch, shared_fetch, UpstreamUnavailable(self._transport.source, detail=CANCELLED))
         for one in batch:
             one.shared_fetch = None
         return batch
@@ -231,11 +239,11 @@ class Dispatcher:
             requested_at = min(requested_at, one.requested_at)
             if one.owner is not owner:
                 one.owner.usage(source).joined += 1
-        if self._transport.tracer is not None:
-            shared_fetch.span = self._transport.tracer.batch(source, len(batch), owner.span)
         if self._transport.reports_all:
             waited_seconds = max(0.0, shared_fetch.started_at - requested_at)
             self._transport.telemetry(BatchSent(source, len(batch), shared_fetch.weight, waited_seconds))
+        if self._transport.tracer is not None:  # last: nothing fails between the span and what ends it
+            shared_fetch.span = self._transport.tracer.batch(source, len(batch), owner.span)
         serve(shared_fetch)
         task = shared_fetch.loop.create_task(self._fetch(shared_fetch, batch), context=context)
         self._running[shared_fetch] = task, batch
@@ -245,7 +253,7 @@ class Dispatcher:
         try:
             outcomes = await self._client.fetch_many([one.source_id for one in batch], shared_fetch)
         except asyncio.CancelledError:
-            outcomes = UpstreamUnavailable(self._transport.source, detail="the fetch was cancelled")
+            outcomes = UpstreamUnavailable(self._transport.source, detail=CANCELLED)
         except Exception as error:
             outcomes = error
         self._running.pop(shared_fetch, None)

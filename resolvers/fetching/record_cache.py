@@ -121,7 +121,11 @@ class RecordCache:
     def age_seconds(self, source_id: str) -> float:
         """Return how long ago the entry of an id was stored; 0 where there is none."""
         entry = self._entries.peek(source_id)
-        return 0.0 if entry is None else self._clock() - entry.stored_at
+        return 0.0 if entry is None else self.age_of(entry)
+
+    def age_of(self, entry: Entry) -> float:
+        """Return how many seconds ago what an entry says was so."""
+        return self._clock() - entry.stored_at
 
     def store(self, source_id: str, record: Any | None, *, age_seconds: float = 0.0) -> None:
         """Store a record, or that there is none, as of so long ago, in place of what was stored for the id."""

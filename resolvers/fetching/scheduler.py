@@ -78,11 +78,16 @@ class Scheduler:
     def cached(self, source_id: str, operation: UpstreamContext) -> Entry | None:
         """Return the fresh entry of the cache, if there is one and the operation may use it; awaits nothing."""
         entry = None if operation.wants_fresh else self.cache.fresh(source_id)
-        if entry is not None:
+        if entry is not None and self.accepts(entry, source_id, operation):
             usage = operation.usage(self.source)
             usage.keys += 1
             usage.cached += 1
-        return entry
+            return entry
+        return None
+
+    def accepts(self, entry: Entry, source_id: str, operation: UpstreamContext) -> bool:
+        """Return whether an entry of the cache is young enough for an operation."""
+        return not operation.longest_ages or operation.accepts(self.source, source_id, self.cache.age_of(entry))
 
     def fetch_many(self, ids: Sequence[str], operation: UpstreamContext) -> Coroutine[Any, Any, list[Outcome]]:
         """Return one outcome for each of the distinct ids, in order, by the operation's deadline.
@@ -101,9 +106,14 @@ class Scheduler:
         stored = await fresh(store, unasked, self.cache.fresh_seconds) if unasked else {}
         for source_id, (record, age_seconds) in stored.items():
             self.cache.refresh(source_id, record, age_seconds=age_seconds, adds=True)
-        found: dict[str, Outcome] = {source_id: record for source_id, (record, _) in stored.items()}
+        found: dict[str, Outcome] = {
+            source_id: record
+            for source_id, (record, age_seconds) in stored.items()
+            if operation.accepts(self.source, source_id, age_seconds)
+        }
         for source_id in ids:
-            if source_id not in found and (entry := self.cache.fresh(source_id)) is not None:
+            entry = None if source_id in found else self.cache.fresh(source_id)
+            if entry is not None and self.accepts(entry, source_id, operation):
                 found[source_id] = entry.record  # which came meanwhile
         usage = operation.usage(self.source)
         usage.keys += len(found)
@@ -214,9 +224,7 @@ class Scheduler:
             if is_latest:
                 del self._key_requests[one.source_id]
             if isinstance(outcome, UpstreamError):
-                self._diagnostics.report(outcome)
-                # Their frames know this outcome, in a cycle, and whatever came.
-                outcome.__traceback__ = outcome.__context__ = None
+                self._note(outcome)
             else:
                 if outcome is None:
                     self._diagnostics.count_missing()
@@ -233,10 +241,15 @@ class Scheduler:
 
     def _on_error(self, batch: Iterable[KeyRequest], error: Exception) -> None:
         if isinstance(error, UpstreamError):
-            self._diagnostics.report(error)
+            self._note(error)
         for one in batch:
             self._forget(one)
             one.settle(error)
+
+    def _note(self, error: UpstreamError) -> None:
+        self._diagnostics.report(error)
+        # Frames know those who wait for this error, in a cycle, and whatever came.
+        error.__traceback__ = error.__context__ = None
 
     def _forget(self, key_request: KeyRequest) -> None:
         if self._key_requests.get(key_request.source_id) is key_request:

@@ -86,8 +86,13 @@ class UpstreamContext:
         self.longest_ages: dict[tuple[str, str], float] = {}
         """By source and id, for records that must not be older in seconds, though their source fails."""
 
+    def insist(self, source: str, source_id: str, longest_age: float) -> None:
+        """Take no older record than that; of several fields with one record the strictest decides."""
+        known = self.longest_ages.get((source, source_id), longest_age)
+        self.longest_ages[source, source_id] = min(known, longest_age)
+
     def accepts(self, source: str, source_id: str, age_seconds: float) -> bool:
-        """Return whether a record of this age may stand in for one that its source does not give."""
+        """Return whether a record of this age will do in place of one that its source gives now."""
         longest = self.longest_ages.get((source, source_id))
         return longest is None or age_seconds <= longest
 

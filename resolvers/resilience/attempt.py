@@ -117,7 +117,7 @@ class Attempts:
         longest = self.background_timeout_seconds if shared_fetch.is_background else self.timeout_seconds
         seconds = max(0.0, min(longest, seconds_left))
         round_ = self.concurrency_limiter.round
-        span = self._begin_span(request, shared_fetch, number) if self.tracer is not None else None
+        span: Span | None = None
         shared_fetch.count_request(self.source)
         status: int | None = None
         failure: UpstreamError | None = None
@@ -125,6 +125,8 @@ class Attempts:
         started = perf_counter()
         # An error that is found is kept without its traceback, which would know this frame, and so what was found.
         try:
+            if self.tracer is not None:
+                span = self._begin_span(request, shared_fetch, number)
             with TimeLimit(shared_fetch.now() + seconds, shared_fetch.loop):
                 response = await self.http_client.send(
                     request, max_bytes=self.max_bytes, on_sent=permit.on_sent, on_new_connection=on_new_connection
@@ -150,17 +152,21 @@ class Attempts:
         except (MalformedResponse, ConnectionFailed) as error:
             failure, verdict = self._failure(error.with_traceback(None))
         finally:
-            if self.reports_all or failure is not None:
-                code, detail = (failure.code, failure.detail) if failure is not None else (None, "")
-                milliseconds = (perf_counter() - started) * 1000
-                self.telemetry(
-                    UpstreamCall(self.source, request.kind, request.keys, status, milliseconds, code, detail, number)
-                )
-            if span is not None:
-                span.end(code=failure.code if failure is not None else None, status=status)
-            if shared_fetch.is_background and verdict is not Verdict.GOOD:
-                verdict = Verdict.NONE  # lists may fail, or take long, where single records do not
-            permit.release(verdict, weight=max(weight, len(shared_fetch.waiters())), is_whole=is_whole)
+            try:
+                if self.reports_all or failure is not None:
+                    code, detail = (failure.code, failure.detail) if failure is not None else (None, "")
+                    milliseconds = (perf_counter() - started) * 1000
+                    self.telemetry(
+                        UpstreamCall(
+                            self.source, request.kind, request.keys, status, milliseconds, code, detail, number
+                        )
+                    )
+                if span is not None:
+                    span.end(code=failure.code if failure is not None else None, status=status)
+            finally:  # a fault of ours there must not cost the permit
+                if shared_fetch.is_background and verdict is not Verdict.GOOD:
+                    verdict = Verdict.NONE  # lists may fail, or take long, where single records do not
+                permit.release(verdict, weight=max(weight, len(shared_fetch.waiters())), is_whole=is_whole)
         failure.is_reported = True
         return failure
 

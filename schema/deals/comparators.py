@@ -163,7 +163,8 @@ def comparisons(given: Any) -> dict[str, Any]:
     for name, value in found.items():
         if value is None:
             shown = to_camel_case(name.rstrip("_"))
-            raise BadUserInput(f"`{shown}` must not be null: leave it out, or ask with `isNull: true`.")
+            instead = ", or ask with `isNull: true`" if hasattr(given, "is_null") else ""
+            raise BadUserInput(f"`{shown}` must not be null: leave it out{instead}.")
         for one in value if isinstance(value, list) else (value,):
             if isinstance(one, str) and len(one) > LONGEST_TEXT:
                 raise BadUserInput(f"A text may have at most {LONGEST_TEXT:,} characters.")

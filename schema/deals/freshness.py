@@ -10,7 +10,7 @@ from typing import Final
 import strawberry
 
 from resolvers.errors import BadUserInput, ResolverError
-from schema.deals.service import Deals
+from schema.deals.service import Deals, Turns
 from schema.deals.source_status import SourceStatus, name_of
 from schema.deals.values import moment_of
 
@@ -51,24 +51,24 @@ def max_age(freshness: FreshnessInput) -> timedelta:
 
 
 async def check_freshness(
-    deals: Deals, freshness: FreshnessInput, sources: Sequence[str] | None, deadline: float
+    deals: Deals, turns: Turns, freshness: FreshnessInput, sources: Sequence[str] | None, deadline: float
 ) -> None:
     """Return when the copies of these sources are as fresh as the caller accepts; raises `StoreStale`.
 
     Sources that are not configured count if they are named. `deadline` is a time of the running loop.
     """
     oldest = deals.now() - max_age(freshness)
-    stale = await _stale(deals, sources, oldest)
+    stale = await _stale(deals, turns, sources, oldest)
     if not stale or freshness.on_stale is OnStale.WARN:
         return
     if freshness.on_stale is OnStale.WAIT:
         with suppress(TimeoutError):
             async with asyncio.timeout_at(deadline):
                 await deals.sync.refresh([one.source for one in stale])
-                stale = await _stale(deals, sources, oldest)
+                stale = await _stale(deals, turns, sources, oldest)
     if stale:
         raise StoreStale(f"The store's copy is older than accepted: {', '.join(map(name_of, stale))}.")
 
 
-async def _stale(deals: Deals, sources: Sequence[str] | None, oldest: datetime) -> list[SourceStatus]:
-    return [one for one in await deals.statuses(sources) if one.as_of is None or moment_of(one.as_of) < oldest]
+async def _stale(deals: Deals, turns: Turns, sources: Sequence[str] | None, oldest: datetime) -> list[SourceStatus]:
+    return [one for one in await deals.statuses(turns, sources) if one.as_of is None or moment_of(one.as_of) < oldest]

@@ -49,7 +49,7 @@ class Selection:
     async def statuses(self) -> list[SourceStatus]:
         """Return how current the list's sources are; raises `StoreOutage`."""
         self.dependence.on_time = True
-        return await self.deals.statuses(self.sources)
+        return await self.deals.statuses(self.turns, self.sources)
 
 
 async def select(
@@ -73,13 +73,13 @@ async def select(
         conditions(filter, closed, now),
         _search(search, closed),
         *[Compare("source", Operator.NE, one) for one in sorted(deals.unconfigured)],
-        None if sources is None else of_sources(await deals.statuses(sources)),
+        None if sources is None else of_sources(await deals.statuses(context.turns, sources)),
     ]
     found = tuple([part for part in parts if part is not None])
     order = order_keys(order_by, closed)
     if freshness is not None:
         context.dependence.on_time = True
-        await check_freshness(deals, freshness, sources, context.operation.deadline)
+        await check_freshness(deals, context.turns, freshness, sources, context.operation.deadline)
     hash_ = list_hash(filter, order_by or None, search, sources)
     return Selection(deals, And(found) if found else None, order, sources, hash_, context.dependence, context.turns)
 

@@ -1,7 +1,8 @@
 """The deals of the store, as the fields of the graph ask for them. One for the process; made by the server."""
 
 from asyncio import Semaphore
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import time
@@ -147,9 +148,14 @@ class Deals:
 
     async def read(self, work: Callable[[Connection], T], turns: "Turns") -> T:
         """Return what `work` gives, in the operation's turn; raises `StoreOutage`."""
+        async with self._turn(turns):
+            return await self.database.read(work)
+
+    @asynccontextmanager
+    async def _turn(self, turns: "Turns") -> AsyncIterator[None]:
         try:
             async with turns.semaphore():
-                return await self.database.read(work)
+                yield
         except StoreUnavailable:
             raise StoreOutage from None
 
@@ -194,20 +200,19 @@ class Deals:
                 self.decoded.put(key, known)
         return known
 
-    async def all_statuses(self) -> list[SourceStatus]:
-        """Return the statuses of all sources, also of those that are not configured; raises `StoreOutage`."""
-        try:
+    async def all_statuses(self, turns: "Turns") -> list[SourceStatus]:
+        """Return the statuses of all sources, also of those that are not configured, in the operation's turn; raises
+        `StoreOutage`."""
+        async with self._turn(turns):
             return with_unconfigured(await self.sync.statuses())
-        except StoreUnavailable:
-            raise StoreOutage from None
 
-    async def statuses(self, names: Sequence[str] | None = None) -> list[SourceStatus]:
-        """Return the statuses of these sources, by default of all that are configured.
+    async def statuses(self, turns: "Turns", names: Sequence[str] | None = None) -> list[SourceStatus]:
+        """Return the statuses of these sources, by default of all that are configured, in the operation's turn.
 
         A source without credentials is missed by nobody who has not named it. Raises `BadUserInput` for an unknown
         name, and `StoreOutage`.
         """
-        known = await self.all_statuses()
+        known = await self.all_statuses(turns)
         if names is None:
             return [one for one in known if one.state is not SourceState.NOT_CONFIGURED]
         if set(names) - {name_of(one) for one in known}:

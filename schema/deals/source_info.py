@@ -80,7 +80,7 @@ async def sources(info: Info) -> list[SourceInfo]:
     try:
         if context.deals is None:
             raise StoreOutage
-        statuses = await context.deals.all_statuses()
+        statuses = await context.deals.all_statuses(context.turns)
     except StoreOutage as error:
         return [SourceInfo(found=error, name=source.name, account=None) for source in SOURCES]
     return [SourceInfo(found=one, name=name_of(one), account=one.account or None) for one in statuses]

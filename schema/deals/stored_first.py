@@ -62,7 +62,7 @@ async def young_copies(
         with suppress(BadUserInput):  # which the lookup raises again, at its place
             source, source_id = lookup.key(value)
             if freshness.on_stale is not OnStale.WARN:
-                context.operation.longest_ages[source.name, source_id] = age.total_seconds()
+                context.operation.insist(source.name, source_id, age.total_seconds())
             ids.append(deal_id(source.name, "", source_id))
     try:
         deals = context.lists()
