@@ -47,21 +47,6 @@ class StoreOutage(ResolverError):
         super().__init__("Lists of deals are not available right now; records by id are.")
 
 
-class Turns:
-    """What the reads of one operation wait for, so that those of others come between them."""
-
-    __slots__ = ("_semaphore",)
-
-    def __init__(self) -> None:
-        self._semaphore: Semaphore | None = None  # most operations need none
-
-    def semaphore(self) -> Semaphore:
-        """Return what lets some of them through."""
-        if self._semaphore is None:
-            self._semaphore = Semaphore(READS_AT_ONCE)
-        return self._semaphore
-
-
 class Reader(Protocol):
     """What runs statements: `store.database.Database`."""
 
@@ -145,10 +130,10 @@ class Deals:
         """Return the time."""
         return datetime.fromtimestamp(self.clock(), UTC)
 
-    async def read(self, work: Callable[[Connection], T], turns: "Turns") -> T:
+    async def read(self, work: Callable[[Connection], T], turns: Semaphore) -> T:
         """Return what `work` gives, in the operation's turn; raises `StoreOutage`."""
         try:
-            async with turns.semaphore():
+            async with turns:
                 return await self.database.read(work)
         except StoreUnavailable:
             raise StoreOutage from None
