@@ -128,12 +128,10 @@ class Scheduler:
                         await waiter.future
                 except TimeoutError:
                     pass  # what is pending stays so
-            outcomes = [
-                self._stale_or_failure(one, operation)
-                if one.outcome is PENDING or isinstance(one.outcome, UpstreamError)
-                else one.outcome
-                for one in key_requests
-            ]
+            outcomes: list[Outcome] = []
+            for one in key_requests:
+                has_failed = one.outcome is PENDING or isinstance(one.outcome, UpstreamError)
+                outcomes.append(self._stale_or_failure(one, operation) if has_failed else one.outcome)
             if self.record_store is None or operation.wants_fresh:
                 return outcomes
             return await instead_of_failures(
