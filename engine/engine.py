@@ -56,15 +56,13 @@ class Engine:
         self._documents: Documents[Answer] = Documents(
             reader.read, most_characters=self._limits.max_characters, most_bytes=max_document_bytes
         )
+        self.read: Callable[[str], Document | Answer] = self._documents.get
+        """Return a text's document, or the response that says why it cannot be executed."""
 
     @property
     def fallbacks(self) -> Mapping[Reason, int]:
         """How many operations graphql-core has executed, by the reason why they were not executed as compiled."""
         return self._fallbacks.counts
-
-    def read(self, query: str) -> Document | Answer:
-        """Return the document, or the response that says why it cannot be executed."""
-        return self._documents.get(query)
 
     def refusal(self, message: str, code: str) -> Answer:
         """Return the response to a request that is not executed."""
