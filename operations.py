@@ -61,18 +61,16 @@ class Operations:
         self._error_docs_url = settings.server.error_docs_url
         self._record_urls = settings.record_urls
 
-    def _documented(self, found: Answer) -> Answer:
+    def _add_docs(self, found: Answer) -> None:
         if found.errors and self._error_docs_url:
             add_docs(found.errors, self._error_docs_url)
-        return found
 
     def _refused(self, answer: Answer, status: int | None = None) -> GraphQLResponse:
         code = answer.code
+        self._add_docs(answer)
         if self._counts is not None:
             self._counts.on_refused_document(code)
-        return GraphQLResponse(
-            self._documented(answer).body(), is_request_error=status is None, status=status, code=code
-        )
+        return GraphQLResponse(answer.body(), is_request_error=status is None, status=status, code=code)
 
     async def answer(self, params: GraphQLParams) -> GraphQLResponse:
         """Execute the operation that a request asks for."""
@@ -112,8 +110,10 @@ class Operations:
                 self._counts.on_operation(name, code, perf_counter() - started, operation)
         # What failed, or tells of the way it came, is another answer the next time.
         validator = None if found.errors or found.extensions else context.validator
+        if found.errors:
+            self._add_docs(found)
         return GraphQLResponse(
-            self._documented(found).body(), found.is_request_error, validator=validator, operation_name=name, code=code
+            found.body(), found.is_request_error, validator=validator, operation_name=name, code=code
         )
 
     def trace_stored(self, request: HttpRequest, name: str | None) -> None:
