@@ -22,6 +22,7 @@ from schema.context import Context
 from schema.deals.export_request import Encode, ExportArguments, open_export
 from schema.deals.service import Deals
 from schema.errors import add_docs
+from schema.execution import extensions
 from web.auth.callers import Caller
 from web.download import Table
 from web.endpoint import GraphQLResponse
@@ -59,6 +60,7 @@ class Operations:
         self._access = lru_cache(MAX_CALLERS)(settings.security.access)
         self._deadline_seconds = settings.transport.operation_deadline_seconds
         self._error_docs_url = settings.server.error_docs_url
+        self._show_costs = settings.server.upstream_cost or settings.demo
         self._record_urls = settings.record_urls
 
     def _add_docs(self, found: Answer) -> None:
@@ -108,6 +110,8 @@ class Operations:
                 span.end(code=code)
             if self._counts is not None:
                 self._counts.on_operation(name, code, perf_counter() - started, operation)
+        if (self._show_costs or operation.stale) and not found.is_request_error:
+            found.extensions = extensions(operation, show_costs=self._show_costs)
         # What failed, or tells of the way it came, is another answer the next time.
         validator = None if found.errors or found.extensions else context.validator
         if found.errors:

@@ -316,7 +316,6 @@ def engine() -> Engine:
         SCHEMA,
         Records({"book": ONE, "books": MANY}, {"shelf": BOOK}, {"shelf": LISTING}, read_at="read_at"),
         Errors(),
-        extensions=lambda context: {"requested": sorted(context.loaders.requested)},
     )
 
 
@@ -326,7 +325,10 @@ async def answer(
     document = engine.read(query)
     if isinstance(document, Answer):
         return document.body()
-    found = await engine.answer(document, variables, None, Context(access=access or Access()))
+    context = Context(access=access or Access())
+    found = await engine.answer(document, variables, None, context)
+    if not found.is_request_error:
+        found.extensions = {"requested": sorted(context.loaders.requested)}
     body: dict[str, Any] = orjson.loads(dumps(found.body()))
     return body
 
