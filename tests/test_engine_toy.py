@@ -414,6 +414,15 @@ async def test_an_answer_is_graphql_core_s_whether_compiled_or_not(
     assert dict(mine.fallbacks) == {Reason.FIRST_REQUEST: 1, **({fallback: 2} if fallback else {})}
 
 
+async def test_variables_decide_anew_at_each_request_what_is_selected() -> None:
+    mine = engine()
+    query = 'query($no: Boolean!) { a: book(id: "2") { id title @skip(if: $no) } b: __typename @skip(if: $no) }'
+    for no in (False, False, True, False, True):
+        data = (await answer(mine, query, {"no": no}))["data"]
+        assert ["title" in data["a"], "b" in data] == [not no, not no]
+    assert mine.compiled == 4
+
+
 async def test_each_record_is_requested_once_whoever_executes() -> None:
     mine = engine()
     for _ in range(3):
