@@ -1,6 +1,6 @@
 """The bounded cache that every other cache is built on: the least recently used entry is evicted first.
 
-Bounded in number, in size, or in both; a size is whatever unit `size_of` returns, bytes mostly. How long an entry is
+Bounded in number, in size, or in both; a size is in whatever unit the caller counts, bytes mostly. How long an entry is
 valid is known to whoever stored it: values carry their own times, and an entry that must not be used is removed. Not
 thread-safe. Weak reference callbacks may call `remove` at any time.
 """
@@ -33,7 +33,7 @@ class LRU(Generic[K, V]):
         self._values: OrderedDict[K, V] = OrderedDict()
         self._sizes: dict[K, int] = {}
         self.size = 0
-        """The sum of the sizes of all entries; 0 without `size_of`."""
+        """The sum of the sizes of all entries that have one."""
         self.version = 0
         """Another number after each change of what is stored."""
         self.peek: Callable[[K], V | None] = self._values.get
@@ -54,14 +54,19 @@ class LRU(Generic[K, V]):
             self._values.move_to_end(key)
         return value
 
-    def put(self, key: K, value: V) -> None:
-        """Store a value as the most recently used, in place of what the key had; evict what no longer fits."""
+    def put(self, key: K, value: V, size: int | None = None) -> None:
+        """Store a value as the most recently used, in place of what the key had; evict what no longer fits.
+
+        Where its size is not given, `size_of` says it, if there is one.
+        """
         if key in self._values:
             self.remove(key)
         self._values[key] = value
         self.version += 1
-        if self._size_of is not None:
-            self._sizes[key] = size = self._size_of(key, value)
+        if size is None and self._size_of is not None:
+            size = self._size_of(key, value)
+        if size is not None:
+            self._sizes[key] = size
             self.size += size
         while (self._max_size is not None and self.size > self._max_size) or (
             self._max_entries is not None and len(self._values) > self._max_entries
@@ -78,8 +83,7 @@ class LRU(Generic[K, V]):
         """Remove an entry, if there is one."""
         if self._values.pop(key, None) is not None:
             self.version += 1
-            if self._size_of is not None:
-                self.size -= self._sizes.pop(key)
+            self.size -= self._sizes.pop(key, 0)
 
     def remove_where(self, is_over: Callable[[V], bool]) -> None:
         """Remove all entries whose values `is_over` says so of."""

@@ -22,6 +22,7 @@ from schema.context import Context
 from schema.deals.export_request import Encode, ExportArguments, open_export
 from schema.deals.service import Deals
 from schema.errors import add_docs
+from schema.execution import extensions
 from web.auth.callers import Caller
 from web.download import Table
 from web.endpoint import GraphQLResponse
@@ -59,20 +60,19 @@ class Operations:
         self._access = lru_cache(MAX_CALLERS)(settings.security.access)
         self._deadline_seconds = settings.transport.operation_deadline_seconds
         self._error_docs_url = settings.server.error_docs_url
+        self._show_costs = settings.server.upstream_cost or settings.demo
         self._record_urls = settings.record_urls
 
-    def _documented(self, found: Answer) -> Answer:
+    def _add_docs(self, found: Answer) -> None:
         if found.errors and self._error_docs_url:
             add_docs(found.errors, self._error_docs_url)
-        return found
 
     def _refused(self, answer: Answer, status: int | None = None) -> GraphQLResponse:
         code = answer.code
+        self._add_docs(answer)
         if self._counts is not None:
             self._counts.on_refused_document(code)
-        return GraphQLResponse(
-            self._documented(answer).body(), is_request_error=status is None, status=status, code=code
-        )
+        return GraphQLResponse(answer.body(), is_request_error=status is None, status=status, code=code)
 
     async def answer(self, params: GraphQLParams) -> GraphQLResponse:
         """Execute the operation that a request asks for."""
@@ -110,10 +110,14 @@ class Operations:
                 span.end(code=code)
             if self._counts is not None:
                 self._counts.on_operation(name, code, perf_counter() - started, operation)
+        if (self._show_costs or operation.stale) and not found.is_request_error:
+            found.extensions = extensions(operation, show_costs=self._show_costs)
         # What failed, or tells of the way it came, is another answer the next time.
         validator = None if found.errors or found.extensions else context.validator
+        if found.errors:
+            self._add_docs(found)
         return GraphQLResponse(
-            self._documented(found).body(), found.is_request_error, validator=validator, operation_name=name, code=code
+            found.body(), found.is_request_error, validator=validator, operation_name=name, code=code
         )
 
     def trace_stored(self, request: HttpRequest, name: str | None) -> None:

@@ -100,7 +100,6 @@ def create_app(
         if settings.security.knows_callers
         else None,
         limits=settings.security.query_limits(),
-        show_costs=settings.server.upstream_cost or settings.demo,
         suggests_names=not settings.security.general.production,
     )
 

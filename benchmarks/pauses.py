@@ -40,7 +40,7 @@ class Absent:
 
     def cached(self, _source_id: str, _operation: UpstreamContext) -> Entry:
         """Return that there is no such record."""
-        return Entry(None, 0, 0, 0, 0)
+        return Entry(None, 0, 0, 0)
 
 
 FETCHERS: Mapping[str, Any] = {source: Absent(source) for source in ("nexudus", "chartmogul")}

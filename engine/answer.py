@@ -38,14 +38,12 @@ class Answer:
         return found
 
 
+@dataclass(slots=True)
 class AnswerSize:
-    """The bytes of JSON that a response's data takes so far."""
+    """The bytes of JSON that a response's data takes so far, and at most."""
 
-    __slots__ = ("bytes", "most")
-
-    def __init__(self, most: int) -> None:
-        self.most = most
-        self.bytes = 0
+    most: int
+    bytes: int = 0
 
     def ahead(self) -> "SizeAhead":
         """Return one that has counted as much, for what is completed before its place in the answer is written."""

@@ -42,7 +42,7 @@ from engine.answer import AnswerSize
 from engine.arguments import Arguments, has_variables
 from engine.compilation import Compilation
 from engine.compiled_connection import Connection
-from engine.compiled_field import CompiledField, Found
+from engine.compiled_field import CompiledField
 from engine.compiled_listing import CompiledListing, NestedListing
 from engine.compiled_records import CompiledRecords
 from engine.connection_parts import parts_of
@@ -89,6 +89,8 @@ class CompiledQuery:
         if len(self._conditional_variables) > MAX_CONDITIONAL_VARIABLES:
             raise NotCompiled(Reason.CONDITIONS)
         self._specialisations: dict[tuple[Any, ...], list[RootField] | Reason] = {}
+        self._unconditional: list[RootField] = []
+        """Its fields, once they are compiled, where no variable decides which they are."""
 
     async def execute(
         self,
@@ -102,30 +104,42 @@ class CompiledQuery:
 
         None where it is graphql-core's to give. Raises `LimitExceeded` for an answer that is too long.
         """
+        awaited: list[Future[Any]] = []
         try:
             if not context.access.may_fetch:
                 raise NotCompiled(Reason.ACCESS)
             variables = self._variables.coerced(given)
             if variables is None:
                 raise NotCompiled(Reason.VARIABLES)
-            fields = self.root_fields(variables)
+            fields = self._unconditional or self.root_fields(variables)
             parameters = parts.parameters if parts else ()
             # All of them before anything is asked for: one that is refused shall cost no request.
             values = [field.argument(variables, parameters) for field in fields]
             run = Run(self._asked, context, variables, given, size)
             requested = []
             for field, value in zip(fields, values, strict=True):
-                requested.append(field.request(value, run))
-            await _wait_for(requested)
+                requested.append(found := field.request(value, run))
+                for _, _, outcome in found:
+                    if isinstance(outcome, Future):
+                        awaited.append(outcome)
+            for outcome in awaited:
+                # One by one: those of a source come together, so that only the first one has to be awaited.
+                if not outcome.done():
+                    try:
+                        await outcome
+                    except Exception:  # noqa: S112 - `complete` puts it at its place in the answer
+                        continue
             size.bytes += 1  # braces around the fields, less the comma behind the last one
-            completed = {}
+            data: dict[str, Any] = {}
             for field, found in zip(fields, requested, strict=True):
-                completed[field.key] = field.complete(found, run)
+                data[field.key] = field.complete(found, run)
             aliases = Aliases(parts.aliases) if parts and parts.aliases else NO_ALIASES
             if aliases is NO_ALIASES:
-                data = {key: Fragment(one) if type(one) is bytes else one for key, one in completed.items()}
+                for key, one in data.items():
+                    if type(one) is bytes:
+                        data[key] = Fragment(one)
             else:
-                data = aliases.data(completed, size)
+                data = aliases.data(data, size)
             failures = run.failures if run.executor is None else run.all_failures()
             errors = self._shared.located(failures, text, parameters, aliases) if failures else None
         except LimitExceeded:
@@ -136,6 +150,11 @@ class CompiledQuery:
             self._shared.fallbacks.add(Reason.VALUE)
         except Exception as error:  # graphql-core will answer all the same
             self._shared.fallbacks.add(Reason.FAULT, error)
+        except BaseException:  # its client has gone: pages that are still looked for are given up
+            for outcome in awaited:
+                if isinstance(outcome, Task):
+                    outcome.cancel()
+            raise
         else:
             return ExecutionResult(data, errors)
         return None
@@ -168,6 +187,8 @@ class CompiledQuery:
             self._specialisations[switched] = found
         if isinstance(found, Reason):
             raise NotCompiled(found)
+        if not self._conditional_variables:
+            self._unconditional = found
         return found
 
     def _compile(self, conditions: dict[str, Any]) -> list[RootField]:
@@ -253,25 +274,3 @@ class CompiledQuery:
             ):
                 found[source] = self._shared.serializer(type_, mapping, details, collect, resolve)
         return found
-
-
-async def _wait_for(requested: list[list[Found]]) -> None:
-    """Wait for every record that was requested; pages that are still looked for are given up with the operation."""
-    outcomes = []
-    for found in requested:
-        for _, _, outcome in found:
-            if isinstance(outcome, Future):
-                outcomes.append(outcome)
-    try:
-        for outcome in outcomes:
-            # One by one: those of a source come together, so that only the first one has to be awaited.
-            if not outcome.done():
-                try:
-                    await outcome
-                except Exception:  # noqa: S112 - `complete` puts it at its place in the answer
-                    continue
-    except BaseException:
-        for outcome in outcomes:
-            if isinstance(outcome, Task):
-                outcome.cancel()
-        raise

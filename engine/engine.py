@@ -26,8 +26,7 @@ from engine.reader import Reader
 class Engine:
     """Answers requests with one schema. Shared by all requests.
 
-    `restricted` is the same schema with fields closed, for callers whose access is restricted. `extensions` gives
-    what a response has under that name, from the operation's context.
+    `restricted` is the same schema with fields closed, for callers whose access is restricted.
     """
 
     def __init__(
@@ -37,7 +36,6 @@ class Engine:
         errors: ErrorFormatter,
         *,
         restricted: GraphQLSchema | None = None,
-        extensions: Callable[[Any], dict[str, Any]] | None = None,
         limits: QueryLimits | None = None,
         suggests_names: bool = True,
         max_document_bytes: int = MOST_BYTES,
@@ -45,7 +43,6 @@ class Engine:
         self._schema = schema
         self._restricted = restricted
         self._errors = errors
-        self._extensions = extensions
         self._suggests_names = suggests_names
         self._limits = limits or QueryLimits()
         self._cost_limits = CostLimits(schema, self._limits, records.listings, records.nested_listings)
@@ -56,15 +53,13 @@ class Engine:
         self._documents: Documents[Answer] = Documents(
             reader.read, most_characters=self._limits.max_characters, most_bytes=max_document_bytes
         )
+        self.read: Callable[[str], Document | Answer] = self._documents.get
+        """Return a text's document, or the response that says why it cannot be executed."""
 
     @property
     def fallbacks(self) -> Mapping[Reason, int]:
         """How many operations graphql-core has executed, by the reason why they were not executed as compiled."""
         return self._fallbacks.counts
-
-    def read(self, query: str) -> Document | Answer:
-        """Return the document, or the response that says why it cannot be executed."""
-        return self._documents.get(query)
 
     def refusal(self, message: str, code: str) -> Answer:
         """Return the response to a request that is not executed."""
@@ -109,8 +104,7 @@ class Engine:
             errors = self._errors.execution_errors(result.errors or (), context) if has_errors else None
         except RequestRefused as error:
             return self.refusal(str(error), error.code)
-        extensions = self._extensions(context) if self._extensions else None
-        return Answer(data=result.data, errors=errors or None, extensions=extensions or None)
+        return Answer(data=result.data, errors=errors or None)
 
 
 async def execute_with_graphql_core(

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from asgi_correlation_id import correlation_id
 
 from httpserver.request import HttpRequest
-from httpserver.response import STATUS_LINES, HeaderFields, HttpResponse, header_lines, status_line
+from httpserver.response import HeaderFields, HttpResponse, header_lines
 
 T = TypeVar("T")
 
@@ -42,7 +42,8 @@ class Prepared:
     request_id: Callable[[], tuple[bytes, bytes]] | None = None
     needs_id: bool = False
     any_length: bool = False
-    _lines: dict[str, bytes] = field(default_factory=dict)
+    usual_lines: dict[str, bytes] = field(default_factory=dict)
+    """What `header_lines` gives for responses without headers of their own, by media type, once it was asked for."""
 
     def begin(self, body: bytes, id_: tuple[bytes, bytes] | None) -> Answer:
         """Respond to a request with this body, where its id is needed."""
@@ -54,18 +55,15 @@ class Prepared:
         finally:
             correlation_id.reset(token)
 
-    def message(self, response: HttpResponse, first_lines: bytes, last_lines: bytes) -> bytes:
-        """Return the whole response, between the connection's own headers; all come in the order of the usual way."""
-        lines = None if response.headers else self._lines.get(response.media_type)
-        if lines is None:
-            fields = response.fields
-            for layer in self.layers:
-                fields = layer(fields)
-            lines = header_lines(fields)
-            if not response.headers:
-                self._lines[response.media_type] = lines
-        start, body = STATUS_LINES.get(response.status) or status_line(response.status), response.body
-        return b"%s%scontent-length: %d\r\n%s%s\r\n%s" % (start, first_lines, len(body), lines, last_lines, body)
+    def header_lines(self, response: HttpResponse) -> bytes:
+        """Return a response's headers but its length, with what the layers do to them."""
+        fields = response.fields
+        for layer in self.layers:
+            fields = layer(fields)
+        lines = header_lines(fields)
+        if not response.headers:
+            self.usual_lines[response.media_type] = lines
+        return lines
 
 
 def prepare(app: Any, request: HttpRequest) -> Prepared | None:

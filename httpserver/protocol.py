@@ -35,7 +35,7 @@ from httpserver.framing import RequestHead
 from httpserver.http_errors import HTTPError, internal_error
 from httpserver.request import Headers, HttpRequest
 from httpserver.request_reader import RequestReader
-from httpserver.response import CLOSE, HeaderFields, HttpResponse, header_lines
+from httpserver.response import CLOSE, STATUS_LINES, HeaderFields, HttpResponse, header_lines, status_line
 
 OnRefusal = Callable[[Headers | None, HTTPError], None]
 
@@ -179,12 +179,21 @@ class HTTPConnection(RequestReader):
         if self.is_ending and not says_close:
             last_lines += header_lines([CLOSE])
         try:
-            message = prepared.message(response, self._default_lines, last_lines)
+            message = self._message(prepared, response, last_lines)
         except Exception as error:  # a layer's: as on the usual way, the layers are not asked again
             bare = Prepared(prepared.respond, [secured])
-            message = bare.message(internal_error(error), self._default_lines, last_lines)
+            message = self._message(bare, internal_error(error), last_lines)
         self.transport.write(message)
         self.responded(closes=says_close or self.is_ending)
+
+    def _message(self, prepared: Prepared, response: HttpResponse, last_lines: bytes) -> bytes:
+        """Return a whole response, with the connection's own headers; all come in the order of the usual way."""
+        lines = None if response.headers else prepared.usual_lines.get(response.media_type)
+        if lines is None:
+            lines = prepared.header_lines(response)
+        start, body = STATUS_LINES.get(response.status) or status_line(response.status), response.body
+        first_lines = self._default_lines
+        return b"%s%scontent-length: %d\r\n%s%s\r\n%s" % (start, first_lines, len(body), lines, last_lines, body)
 
     def responded(self, *, closes: bool) -> None:
         """Go on to the next request, or to the end of the connection (an exchange, when its response is written)."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import date
 from enum import Enum
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import Any
 
 import strawberry
@@ -93,8 +93,8 @@ class ChartMogulOpportunity(Opportunity):
     owner = inherited(
         ObjectMapping(
             OpportunityOwner,
-            {"name": lambda r: PEOPLE.named(r.owner, None), "email": lambda r: PEOPLE.address(r.owner, r.owner)},
-            present=lambda r: r.owner,
+            {"name": PEOPLE.name_of("owner", is_name=False), "email": PEOPLE.address_of("owner", is_address=True)},
+            present=attrgetter("owner"),
         )
     )
     customer = inherited(

@@ -1,5 +1,6 @@
 """What the resolvers of one operation share (`engine.context.Context`)."""
 
+from asyncio import Semaphore
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -12,7 +13,7 @@ from resolvers.fetching.upstream_context import UpstreamContext
 from resolvers.loaders import Loaders
 from resolvers.source import ID_IN_URL, Source
 from schema.access import Access
-from schema.deals.service import Deals, StoreOutage, Turns
+from schema.deals.service import READS_AT_ONCE, Deals, StoreOutage
 from schema.deals.validity import Dependence, Validator
 from schema.errors import Refused
 from schema.opportunity import Opportunity
@@ -34,14 +35,13 @@ class Context:
     """The personal fields that were refused to this caller so far."""
     deals: Deals | None = None
     """The deals of the store."""
-    turns: Turns = field(default_factory=Turns)
-    """What reads of the store wait for."""
     customer_deals: "CustomerDeals | None" = None
     """What the operation asks of customers' deals."""
     record_urls: Mapping[str, str] = field(default_factory=dict)
     """Patterns of the addresses at which people see records, by the source's name."""
     dependence: Dependence = field(default_factory=Dependence)
     """What the answer depends on beside records that were fetched."""
+    _turns: Semaphore | None = field(default=None, init=False)
 
     async def load(self, source: Source, source_id: str) -> Opportunity | None:
         """Return a source's opportunity, None where it has none; the id is canonical. Raises a `ResolverError`."""
@@ -65,6 +65,13 @@ class Context:
         """Return where people see a record in its source's own program, if the operator has said so."""
         pattern = self.record_urls.get(source)
         return pattern.replace(ID_IN_URL, quote(source_id, safe="")) if pattern else None
+
+    @property
+    def turns(self) -> Semaphore:
+        """What the operation's reads of the store wait for, so that those of others come between them."""
+        if self._turns is None:  # most operations need none
+            self._turns = Semaphore(READS_AT_ONCE)
+        return self._turns
 
     def lists(self) -> Deals:
         """Return the deals of the store; raises `Forbidden`, or `StoreOutage` where there is no store."""

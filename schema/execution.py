@@ -1,7 +1,6 @@
 """The engine over this graph: what `engine/` does not know of opportunities is handed to it here."""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 
 from graphql import GraphQLError
@@ -13,6 +12,7 @@ from engine.errors import RequestRefused
 from engine.lookup import Copies, Records
 from engine.mapping import value_of
 from resolvers import global_id
+from resolvers.fetching.upstream_context import UpstreamContext
 from schema.access import MOST_REFUSALS, NO_CONTACTS, Forbidden
 from schema.context import Context
 from schema.deals import customers
@@ -47,21 +47,18 @@ def build_engine(
     *,
     restricted: FederatedSchema | None = None,
     limits: QueryLimits | None = None,
-    show_costs: bool = False,
     suggests_names: bool = True,
     max_document_bytes: int = MOST_BYTES,
 ) -> Engine:
     """Return the engine that answers requests to this graph.
 
     `restricted` is the schema with personal data closed (`schema/access.py`), for callers that may not see it.
-    `show_costs`: every response says what it took upstream.
     """
     return Engine(
         schema._schema,  # noqa: SLF001 - Strawberry has no public way to the graphql-core schema
         RECORDS,
         ErrorFormatter(),
         restricted=restricted._schema if restricted else None,  # noqa: SLF001 - as above
-        extensions=partial(extensions, show_costs=show_costs),
         limits=limits,
         suggests_names=suggests_names,
         max_document_bytes=max_document_bytes,
@@ -89,9 +86,8 @@ class ErrorFormatter:
         return found
 
 
-def extensions(context: Context, *, show_costs: bool) -> dict[str, Any]:
+def extensions(operation: UpstreamContext, *, show_costs: bool) -> dict[str, Any]:
     """Return a response's `extensions`: what it took upstream, and which records are stale."""
-    operation = context.operation
     found: dict[str, Any] = {"upstream": operation.report()} if show_costs else {}
     if operation.stale:
         found["stale"] = [

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from decimal import Decimal
+from operator import attrgetter
 
 import strawberry
 
@@ -41,10 +42,10 @@ def _global_id(r: NexudusRecord) -> str:
 _OWNER = ObjectMapping(
     OpportunityOwner,
     {
-        "name": lambda r: PEOPLE.named(r.responsible_full_name, r.responsible_full_name),
-        "email": lambda r: PEOPLE.address(r.responsible_full_name, None),
+        "name": PEOPLE.name_of("responsible_full_name", is_name=True),
+        "email": PEOPLE.address_of("responsible_full_name", is_address=False),
     },
-    present=lambda r: r.responsible_full_name,
+    present=attrgetter("responsible_full_name"),
 )
 _CUSTOMER = ObjectMapping(
     OpportunityCustomer,

@@ -5,7 +5,7 @@
 An owner whose name or address is one of a person's, without case, is that person in both systems.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -44,10 +44,26 @@ class People:
                 known[called] = person
         self._known = known
 
-    def named(self, called: Any, otherwise: Any) -> Any:
-        """Return the name of whom a source calls this."""
-        person = self._person(called) if self._known else None
-        return otherwise if person is None else person.name
+    def name_of(self, attribute: str, *, is_name: bool) -> Callable[[Any], Any]:
+        """Return what gives the name of whom a record's attribute calls, or that itself if it is one."""
+
+        def read(record: Any) -> Any:
+            called = getattr(record, attribute)
+            person = self._person(called) if self._known else None
+            if person is not None:
+                return person.name
+            return called if is_name else None
+
+        return read
+
+    def address_of(self, attribute: str, *, is_address: bool) -> Callable[[Any], Any]:
+        """Return what gives the email address of whom a record's attribute calls, or that itself if it is one."""
+
+        def read(record: Any) -> Any:
+            called = getattr(record, attribute)
+            return self.address(called, called if is_address else None)
+
+        return read
 
     def address(self, called: Any, otherwise: Any) -> Any:
         """Return the email address of whom a source calls this."""

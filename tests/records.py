@@ -93,7 +93,7 @@ class Scheduler:
         self._at_hand = {id_ for id_ in sorted(self._at_hand) if chance.random() < 0.5}
 
     def cached(self, source_id: str, _: UpstreamContext) -> Entry | None:
-        return Entry(self._outcomes.get(source_id), 0, 0, 0, 0) if source_id in self._at_hand else None
+        return Entry(self._outcomes.get(source_id), 0, 0, 0) if source_id in self._at_hand else None
 
     async def fetch_many(self, ids: Sequence[str], _: UpstreamContext) -> list[Any]:
         self.visits += 1

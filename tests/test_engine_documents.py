@@ -175,7 +175,7 @@ async def test_whether_fields_of_one_name_are_equal_is_decided_for_each_text(fir
 @pytest.fixture
 def known(monkeypatch: pytest.MonkeyPatch) -> None:
     """Records that are known not to exist."""
-    monkeypatch.setattr(Scheduler, "cached", lambda *_: Entry(None, 0, 0, 0, 0))
+    monkeypatch.setattr(Scheduler, "cached", lambda *_: Entry(None, 0, 0, 0))
 
 
 @pytest.mark.parametrize(

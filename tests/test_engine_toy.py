@@ -320,7 +320,6 @@ def engine() -> Engine:
         SCHEMA,
         Records({"book": ONE, "books": MANY}, {"shelf": BOOK}, {"shelf": LISTING}, read_at="read_at"),
         Errors(),
-        extensions=lambda context: {"requested": sorted(context.loaders.requested)},
     )
 
 
@@ -330,7 +329,10 @@ async def answer(
     document = engine.read(query)
     if isinstance(document, Answer):
         return document.body()
-    found = await engine.answer(document, variables, None, Context(access=access or Access()))
+    context = Context(access=access or Access())
+    found = await engine.answer(document, variables, None, context)
+    if not found.is_request_error:
+        found.extensions = {"requested": sorted(context.loaders.requested)}
     body: dict[str, Any] = orjson.loads(dumps(found.body()))
     return body
 
@@ -414,6 +416,15 @@ async def test_an_answer_is_graphql_core_s_whether_compiled_or_not(
         assert found.get("data") == expected.data
         assert ordered(found.get("errors", [])) == ordered([error.formatted for error in expected.errors or ()])
     assert dict(mine.fallbacks) == {Reason.FIRST_REQUEST: 1, **({fallback: 2} if fallback else {})}
+
+
+async def test_variables_decide_anew_at_each_request_what_is_selected() -> None:
+    mine = engine()
+    query = 'query($no: Boolean!) { a: book(id: "2") { id title @skip(if: $no) } b: __typename @skip(if: $no) }'
+    for no in (False, False, True, False, True):
+        data = (await answer(mine, query, {"no": no}))["data"]
+        assert ["title" in data["a"], "b" in data] == [not no, not no]
+    assert mine.compiled == 4
 
 
 async def test_each_record_is_requested_once_whoever_executes() -> None:

@@ -63,6 +63,17 @@ def test_a_value_that_has_grown_is_counted_anew_when_it_is_stored_again() -> Non
     assert (len(cache), cache.size) == (1, 4)
 
 
+def test_a_size_that_is_given_counts_in_place_of_what_would_be_reckoned() -> None:
+    cache = sized(max_size=8)
+    cache.put("a", b"1234", 2)
+    cache.put("b", b"1234")
+    assert cache.size == 2 + 5
+    cache.put("c", b"", 3)
+    assert ("a" in cache, cache.size) == (False, 5 + 3)
+    cache.remove("b")
+    assert cache.size == 3
+
+
 def test_after_all_is_removed_the_whole_room_is_free() -> None:
     cache = sized(max_size=10)
     cache.put("a", b"123456789")

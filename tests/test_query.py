@@ -177,6 +177,12 @@ async def test_costs_are_hidden_unless_asked_for() -> None:
         assert list(answer) == ["data"]
 
 
+async def test_what_is_not_executed_tells_no_costs() -> None:
+    async with open_graph(UPSTREAM_COST="true") as graph:
+        answer = await graph.ask("query One($id: ID!) { opportunity(id: $id) { id } }")
+        assert list(answer) == ["errors"]
+
+
 async def test_one_failing_record_leaves_the_others_whole(graph: Graph) -> None:
     """Trap 3: a raised error would fail every key of the batch."""
     graph.simulator.chartmogul.faults.add(FAULTS["403"], times=None, ids={CHARTMOGUL_EXAMPLE_ID})

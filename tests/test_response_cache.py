@@ -161,7 +161,7 @@ def test_the_same_question_takes_no_more_room_the_second_time() -> None:
 def test_an_answer_takes_about_as_much_memory_as_it_is_counted_as() -> None:
     cache = Cache()
     scheduler: Any = cache  # of which nothing is asked
-    entries = [Entry(None, 0, 0, 0, 0) for _ in range(50)]
+    entries = [Entry(None, 0, 0, 0) for _ in range(50)]
     tracemalloc.start()
     try:
         for number in range(100):

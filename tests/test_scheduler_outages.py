@@ -55,6 +55,13 @@ async def test_a_source_that_fails_is_answered_for_from_memory_and_the_answer_sa
         assert 0.05 < stale["ageSeconds"] < 2
 
 
+async def test_an_answer_tells_of_stale_records_though_it_tells_no_costs() -> None:
+    async with open_graph(UPSTREAM_COST="", **ONLY_STALE) as graph:
+        assert "extensions" not in await ask(graph)
+        graph.simulator.nexudus.faults.add(FAULTS["503"], times=None)
+        assert list((await ask(graph))["extensions"]) == ["stale"]
+
+
 @pytest.mark.parametrize(("on_stale", "is_answered"), [("WARN", True), ("WAIT", False), ("ERROR", False)])
 async def test_who_insists_on_an_age_is_not_answered_from_memory_with_what_is_older(
     on_stale: str, is_answered: bool

@@ -26,7 +26,7 @@ from web.header_values import cache_directives
 from web.media_types import RESPONSE_JSON, check_content, response_type, wants_page
 from web.parameters import GraphQLParams, read_parameters
 from web.policy import RequestPolicy
-from web.response_cache import Key, ResponseCache, Validator, key_of
+from web.response_cache import Key, ResponseCache, StoredResponse, Validator, key_of
 
 METHODS = "GET, HEAD, POST"
 
@@ -125,22 +125,19 @@ class GraphQLEndpoint:
         key = None
         if caller is not None and len(body) <= self._policy.max_body_bytes:
             key = key_of(like, body, caller)
-            stored = None if head.wants_fresh else self._find(like, key)
+            stored = None if head.wants_fresh else self.response_cache.find(key)
             if stored is not None:
-                return HttpResponse(stored, 200, head.media_type)
+                return self._give(like, stored, head)
         request = HttpRequest(like.method, like.headers, like.server, like.query_string, body)
         return self.respond(request, head, key)
 
-    def _find(self, request: HttpRequest, key: Key) -> bytes | None:
-        """Return the stored response to a request, if any: the access log and traces are told."""
-        stored = self.response_cache.find(key)
-        if stored is None:
-            return None
+    def _give(self, request: HttpRequest, stored: StoredResponse, head: RequestHead) -> HttpResponse:
+        """Return a stored response: the access log and traces are told."""
         if (note := ACCESS_NOTE.get()) is not None:
             note.operation, note.is_stored = stored.operation.name, True
         if self._on_stored is not None:
             self._on_stored(request, stored.operation.name)
-        return stored.content
+        return HttpResponse(stored.content, 200, head.media_type)
 
     async def _refused(self, request: HttpRequest, error: HTTPError, type_: str) -> HttpResponse:
         self._policy.refusals.add(request.headers, error)
@@ -164,8 +161,8 @@ class GraphQLEndpoint:
             if key is None:
                 caller = await self._admit(request)
                 key = key_of(request, request.body, caller)
-                if not head.wants_fresh and (stored := self._find(request, key)) is not None:
-                    return HttpResponse(stored, 200, type_)
+                if not head.wants_fresh and (stored := self.response_cache.find(key)) is not None:
+                    return self._give(request, stored, head)
             params = read_parameters(request, key.caller, wants_fresh=head.wants_fresh)
             if params.extensions is not None or params.query is None or policy.documents.are_listed:
                 params = policy.documents.find(params)

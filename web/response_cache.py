@@ -90,7 +90,7 @@ class ResponseCache:
     def __init__(self, *, clock: Callable[[], float] = monotonic, max_bytes: int = MAX_BYTES) -> None:
         self._clock = clock
         self._max_bytes = max_bytes
-        self._responses: LRU[Key, StoredResponse] = LRU(max_size=max_bytes, size_of=_size)
+        self._responses: LRU[Key, StoredResponse] = LRU(max_size=max_bytes)
         self._seen: LRU[int, bool] = LRU(max_entries=MAX_SEEN)
         self._hits: dict[str | None, OperationHits] = {}
         self._further = OperationHits(OTHER_OPERATIONS)
@@ -152,8 +152,9 @@ class ResponseCache:
             return
         self._responses.remove(key)
         stored = StoredResponse(content, valid, now, self._operation(operation_name))
-        if self._make_room(_size(key, stored), now):
-            self._responses.put(key, stored)
+        size = _size(key, stored)
+        if self._make_room(size, now):
+            self._responses.put(key, stored, size)
 
     def _operation(self, name: str | None) -> OperationHits:
         found = self._hits.get(name)

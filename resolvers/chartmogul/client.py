@@ -5,7 +5,7 @@ from functools import partial
 
 from resolvers.chartmogul.customer import ChartMogulCustomerClient
 from resolvers.chartmogul.listing import ChartMogulListing
-from resolvers.chartmogul.record import MinorUnits, canonical_uuid, parse
+from resolvers.chartmogul.record import MinorUnits, canonical_uuid, parser
 from resolvers.resilience.transport import Transport
 from resolvers.settings import Secret
 from resolvers.single_record_client import SingleRecordClient
@@ -36,7 +36,7 @@ class ChartMogulClient(SingleRecordClient):
             f"{base_url}/v1/opportunities",
             headers,
             transport,
-            parse=partial(parse, minor_units=minor_units),
+            parse=parser(minor_units),
             id_of=canonical_uuid,
         )
         self.listing = ChartMogulListing(base_url, headers, transport, minor_units=minor_units)

@@ -4,8 +4,10 @@ Nullability is not documented: `uuid`, `customer_uuid`, `created_at` and `update
 """
 
 import re
+from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from typing import Annotated, Any, ClassVar, Final, Literal
 
 import msgspec
@@ -132,6 +134,11 @@ _DECODERS: Final[dict[MinorUnits, msgspec.json.Decoder[ChartMogulRecord]]] = {
 }
 
 
+def parser(minor_units: MinorUnits) -> Callable[[bytes], ChartMogulRecord]:
+    """Return what gives the record of a JSON object, and raises `UpstreamBadResponse` for what is no opportunity."""
+    return partial(decode, SOURCE, _DECODERS[minor_units])
+
+
 def parse(body: bytes, minor_units: MinorUnits = "hundred") -> ChartMogulRecord:
-    """Return the record of a JSON object; raises `UpstreamBadResponse` for anything that is not an opportunity."""
-    return decode(SOURCE, _DECODERS[minor_units], body)
+    """Return the record of one JSON object, as a `parser` does."""
+    return parser(minor_units)(body)

@@ -9,6 +9,7 @@ from bisect import bisect_right
 from collections.abc import Callable
 from contextlib import suppress
 from contextvars import Context
+from dataclasses import dataclass
 from typing import Any, Final
 
 from resolvers.errors import UpstreamError, UpstreamUnavailable
@@ -25,19 +26,16 @@ PENDING: Final[Any] = object()
 """The outcome of a request that has none yet."""
 
 
+@dataclass(eq=False, slots=True)
 class Waiter:
-    """One operation that waits for some records."""
+    """One operation that waits for some records, since when it began to."""
 
-    __slots__ = ("future", "operation", "pending", "since")
-
-    def __init__(self, operation: UpstreamContext, since: float = 0.0) -> None:
-        self.operation = operation
-        self.since = since
-        """When it began to wait."""
-        self.pending = 0
-        """Records without an outcome."""
-        self.future: asyncio.Future[None] | None = None
-        """What it awaits, if anything: done when each record has an outcome."""
+    operation: UpstreamContext
+    since: float = 0.0
+    pending: int = 0
+    """Records without an outcome."""
+    future: asyncio.Future[None] | None = None
+    """What it awaits, if anything: done when each record has an outcome."""
 
     def on_outcome(self) -> None:
         """Wait for one record less; wake the operation at the last one."""

@@ -44,7 +44,6 @@ class Entry:
     stored_at: float
     fresh_until: float
     stale_until: float
-    size: int
 
 
 class EntrySet:
@@ -74,11 +73,7 @@ class RecordCache:
         self._clock = clock
         self._size_of = size_of or _size_of
         self._sweep_at = clock() + SWEEP_SECONDS
-        self._entries: LRU[str, Entry] = LRU(
-            max_entries=settings.cache_max_records,
-            max_size=settings.cache_max_bytes,
-            size_of=lambda _, entry: entry.size,
-        )
+        self._entries: LRU[str, Entry] = LRU(max_entries=settings.cache_max_records, max_size=settings.cache_max_bytes)
         self._is_off = not (
             settings.cache_fresh_seconds or settings.cache_missing_seconds or settings.cache_stale_seconds
         )
@@ -93,8 +88,11 @@ class RecordCache:
 
     def fresh(self, source_id: str) -> Entry | None:
         """Return the entry if it can be served without asking the source."""
-        entry = self._entries.get(source_id)
-        return entry if entry is not None and self._clock() < entry.fresh_until else None
+        entry = self._entries.peek(source_id)
+        if entry is None:
+            return None
+        self._entries.touch(source_id)  # as `get` does: here it would be one more call for each record
+        return entry if self._clock() < entry.fresh_until else None
 
     def holds(self, entries: EntrySet) -> bool:
         """Return whether all of these are its entries still, and fresh. They are looked up, and so used, once for each
@@ -138,7 +136,7 @@ class RecordCache:
         if stale <= 0 or size > settings.cache_max_bytes:
             self._entries.remove(source_id)  # what was known before is no longer true
             return
-        self._entries.put(source_id, Entry(record, now, now + fresh, now + stale, size))
+        self._entries.put(source_id, Entry(record, now, now + fresh, now + stale), size)
         if now >= self._sweep_at:
             self._sweep(now)
 
@@ -168,7 +166,7 @@ class RecordCache:
             size = self._size_of(other)
             if size <= self._settings.cache_max_bytes:
                 self._entries.remove(source_id)
-                self._entries.put(source_id, Entry(other, entry.stored_at, entry.fresh_until, entry.stale_until, size))
+                self._entries.put(source_id, Entry(other, entry.stored_at, entry.fresh_until, entry.stale_until), size)
 
     def _sweep(self, now: float) -> None:
         """Remove what may no longer be served: records are personal data."""

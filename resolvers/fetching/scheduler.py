@@ -25,11 +25,10 @@ from resolvers.fetching.customer_client import CustomerClient, cache_settings
 from resolvers.fetching.dispatcher import PENDING, Dispatcher, KeyRequest, Waiter
 from resolvers.fetching.record_cache import Entry, RecordCache
 from resolvers.fetching.record_store import RecordStore, fresh, instead_of_failures
-from resolvers.fetching.upstream_context import Stale, UpstreamContext, Usage
+from resolvers.fetching.upstream_context import Stale, TimeLimit, UpstreamContext, Usage
 from resolvers.resilience.concurrency_limiter import ConcurrencyLimiter
 from resolvers.resilience.rate_limiter import RateLimiter
 from resolvers.resilience.shared_limits import SharedLimits
-from resolvers.resilience.timeouts import TimeLimit
 from resolvers.resilience.transport import Transport, TransportSettings
 from resolvers.source import Client, FetchCustomer, Listing, Outcome, Source, SourceSettings
 from resolvers.telemetry import Diagnostics, NotSent, Telemetry
@@ -139,12 +138,10 @@ class Scheduler:
                         await waiter.future
                 except TimeoutError:
                     pass  # what is pending stays so
-            outcomes = [
-                self._stale_or_failure(one, operation)
-                if one.outcome is PENDING or isinstance(one.outcome, UpstreamError)
-                else one.outcome
-                for one in key_requests
-            ]
+            outcomes: list[Outcome] = []
+            for one in key_requests:
+                has_failed = one.outcome is PENDING or isinstance(one.outcome, UpstreamError)
+                outcomes.append(self._stale_or_failure(one, operation) if has_failed else one.outcome)
             if self.record_store is None or operation.wants_fresh:
                 return outcomes
             return await instead_of_failures(

@@ -1,7 +1,7 @@
 """One attempt at a request: made with a permit, bounded in time, judged, and reported."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Protocol
 
@@ -14,11 +14,10 @@ from resolvers.errors import (
     UpstreamTimeout,
     UpstreamUnavailable,
 )
-from resolvers.fetching.upstream_context import Permit, SharedFetch
+from resolvers.fetching.upstream_context import Permit, SharedFetch, TimeLimit
 from resolvers.reply import ASK_AGAIN, decipher
 from resolvers.resilience.circuit_breaker import CircuitBreaker, Verdict
 from resolvers.resilience.concurrency_limiter import ConcurrencyLimiter
-from resolvers.resilience.timeouts import TimeLimit
 from resolvers.telemetry import Telemetry, UpstreamCall
 from resolvers.tracing import Span, Tracer
 
@@ -39,33 +38,24 @@ class Ration(Protocol):
         """Count the request no more: it was not sent."""
 
 
+@dataclass(eq=False, slots=True)
 class SendPermit:
     """What the two limiters and the breaker have given for one request; one `release` gives it back to all three.
 
     `is_unsent`: whether the ration has let it go, and does not know yet whether it was sent.
     """
 
-    __slots__ = ("_circuit_breaker", "_concurrency_limiter", "_has_slot", "_ration", "is_unsent")
-
-    def __init__(
-        self,
-        concurrency_limiter: ConcurrencyLimiter,
-        ration: Ration,
-        circuit_breaker: CircuitBreaker,
-        *,
-        is_unsent: bool = False,
-    ) -> None:
-        self._concurrency_limiter = concurrency_limiter
-        self._ration = ration
-        self._circuit_breaker = circuit_breaker
-        self._has_slot = True
-        self.is_unsent = is_unsent
+    concurrency_limiter: ConcurrencyLimiter
+    ration: Ration
+    circuit_breaker: CircuitBreaker
+    is_unsent: bool = False
+    _has_slot: bool = field(default=True, init=False)
 
     def on_sent(self) -> None:
         """Count the request in the ration from now on."""
         if self.is_unsent:
             self.is_unsent = False
-            self._ration.on_sent()
+            self.ration.on_sent()
 
     def release(self, verdict: Verdict, *, weight: int = 1, is_whole: bool = False) -> None:
         """Give back the slot and the part of the ration that are still held; record the verdict.
@@ -74,16 +64,16 @@ class SendPermit:
         """
         if self.is_unsent:
             self.is_unsent = False
-            self._ration.release()
-        self._circuit_breaker.record(self, verdict, weight=max(weight, 1))
+            self.ration.release()
+        self.circuit_breaker.record(self, verdict, weight=max(weight, 1))
         if not self._has_slot:
             return
         self._has_slot = False
         if is_whole:
-            self._concurrency_limiter.release(is_good=True)
+            self.concurrency_limiter.release(is_good=True)
         else:
             # It was aborted: asyncio closes its connection in the next turn, and the next request must come after that.
-            asyncio.get_running_loop().call_soon(self._concurrency_limiter.release)
+            asyncio.get_running_loop().call_soon(self.concurrency_limiter.release)
 
 
 @dataclass(frozen=True, slots=True)

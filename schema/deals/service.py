@@ -48,21 +48,6 @@ class StoreOutage(ResolverError):
         super().__init__("Lists of deals are not available right now; records by id are.")
 
 
-class Turns:
-    """What the reads of one operation wait for, so that those of others come between them."""
-
-    __slots__ = ("_semaphore",)
-
-    def __init__(self) -> None:
-        self._semaphore: Semaphore | None = None  # most operations need none
-
-    def semaphore(self) -> Semaphore:
-        """Return what lets some of them through."""
-        if self._semaphore is None:
-            self._semaphore = Semaphore(READS_AT_ONCE)
-        return self._semaphore
-
-
 class Reader(Protocol):
     """What runs statements: `store.database.Database`."""
 
@@ -146,15 +131,15 @@ class Deals:
         """Return the time."""
         return datetime.fromtimestamp(self.clock(), UTC)
 
-    async def read(self, work: Callable[[Connection], T], turns: "Turns") -> T:
+    async def read(self, work: Callable[[Connection], T], turns: Semaphore) -> T:
         """Return what `work` gives, in the operation's turn; raises `StoreOutage`."""
         async with self._turn(turns):
             return await self.database.read(work)
 
     @asynccontextmanager
-    async def _turn(self, turns: "Turns") -> AsyncIterator[None]:
+    async def _turn(self, turns: Semaphore) -> AsyncIterator[None]:
         try:
-            async with turns.semaphore():
+            async with turns:
                 yield
         except StoreUnavailable:
             raise StoreOutage from None
@@ -200,13 +185,13 @@ class Deals:
                 self.decoded.put(key, known)
         return known
 
-    async def all_statuses(self, turns: "Turns") -> list[SourceStatus]:
+    async def all_statuses(self, turns: Semaphore) -> list[SourceStatus]:
         """Return the statuses of all sources, also of those that are not configured, in the operation's turn; raises
         `StoreOutage`."""
         async with self._turn(turns):
             return with_unconfigured(await self.sync.statuses())
 
-    async def statuses(self, turns: "Turns", names: Sequence[str] | None = None) -> list[SourceStatus]:
+    async def statuses(self, turns: Semaphore, names: Sequence[str] | None = None) -> list[SourceStatus]:
         """Return the statuses of these sources, by default of all that are configured, in the operation's turn.
 
         A source without credentials is missed by nobody who has not named it. Raises `BadUserInput` for an unknown

@@ -1,11 +1,11 @@
-"""`resolvers.resilience.timeouts`: nothing is waited for too long."""
+"""`resolvers.fetching.upstream_context`: nothing is waited for too long."""
 
 import asyncio
 import itertools
 
 import pytest
 
-from resolvers.resilience.timeouts import TURNS_TO_READ, TimeLimit
+from resolvers.fetching.upstream_context import TURNS_TO_READ, TimeLimit
 from tests import loops
 
 LOOPS = loops.WITH_ITS_OWN_TIME
