@@ -132,13 +132,13 @@ class Operations:
         with _refusals():
             export = await open_export(self._export_arguments, given, context)
 
-        async def pieces(encode: Encode) -> AsyncGenerator[bytes, None]:
+        async def chunks(encode: Encode) -> AsyncGenerator[bytes, None]:
             with _refusals():
-                async with aclosing(export.pieces(encode)) as found:
-                    async for piece in found:
-                        yield piece
+                async with aclosing(export.chunks(encode)) as found:
+                    async for chunk in found:
+                        yield chunk
 
-        return Table(export.name, [column.name for column in export.columns], pieces, export.headers)
+        return Table(export.name, [column.name for column in export.columns], chunks, export.headers)
 
 
 def _begin_span(

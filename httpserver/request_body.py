@@ -24,13 +24,13 @@ class Body:
         self._is_last = False
         self.is_complete = length == 0
 
-    def take(self, buffer: bytearray) -> bytes:
+    def read(self, buffer: bytearray) -> bytes:
         """Take from the buffer what belongs to the body, and return its content; raises `HTTPError`.
 
         Trailers are dropped (RFC 9110, 6.5.1), and so are extensions of chunks.
         """
         if not self._is_chunked:
-            return self._take(buffer)
+            return self._read(buffer)
         found, at = [], 0
         while not self.is_complete:
             if self._left:
@@ -58,7 +58,7 @@ class Body:
         del buffer[:at]
         return b"".join(found)
 
-    def _take(self, buffer: bytearray) -> bytes:
+    def _read(self, buffer: bytearray) -> bytes:
         piece = bytes(buffer[: self._left])
         del buffer[: self._left]
         self._left -= len(piece)

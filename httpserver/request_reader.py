@@ -99,9 +99,9 @@ class RequestBuffer:
             known[form] = head
         return head
 
-    def take_body(self, body: Body) -> bytes:
+    def read_body(self, body: Body) -> bytes:
         """Return the content of what has come of a body; raises `HTTPError`."""
-        return body.take(self._mutable())
+        return body.read(self._mutable())
 
     def _mutable(self) -> bytearray:
         if not isinstance(self.data, bytearray):
@@ -203,7 +203,7 @@ class RequestReader(Connection):
                 buffer.data = data[length:]
             else:
                 self._body = Body(length, MAX_HEAD_BYTES + 5 * self._limits.max_body_bytes)
-                body, is_whole = buffer.take_body(self._body), self._body.is_complete
+                body, is_whole = buffer.read_body(self._body), self._body.is_complete
         except HTTPError as error:
             self._refuse(error)
             return False
@@ -221,7 +221,7 @@ class RequestReader(Connection):
         body, exchange = self._body, self._exchange
         if body is not None and not body.is_complete and exchange is not None:
             try:
-                piece = self._buffer.take_body(body)
+                piece = self._buffer.read_body(body)
             except HTTPError as error:
                 self._give_up(error)
                 return

@@ -44,12 +44,12 @@ def context(graph: DealGraph, access: Access = ALL) -> Context:
 
 
 async def export(graph: DealGraph, access: Access = ALL, **given: Any) -> list[dict[str, Any]]:
-    """Return the rows of an export, which come in pieces."""
+    """Return the rows of an export, which come in chunks."""
     found = await open_export(ExportArguments(schemas()[0]), given, context(graph, access))
     names = [column.name for column in found.columns]
-    pieces = [piece async for piece in found.pieces(lambda rows: NDJSON.rows(names, rows))]
-    assert all(piece.count(b"\n") <= ROWS for piece in pieces)
-    return [json.loads(line) for line in b"".join(pieces).splitlines()]
+    chunks = [chunk async for chunk in found.chunks(lambda rows: NDJSON.rows(names, rows))]
+    assert all(chunk.count(b"\n") <= ROWS for chunk in chunks)
+    return [json.loads(line) for line in b"".join(chunks).splitlines()]
 
 
 def test_the_parameters_are_the_arguments_of_the_list_but_those_of_paging() -> None:
@@ -97,8 +97,8 @@ async def test_an_export_without_an_order_misses_nothing_that_changes_meanwhile(
     async with open_deals(*deals) as graph:
         found = await open_export(ExportArguments(schemas()[0]), {"columns": "id"}, context(graph))
         read: list[int] = []
-        async for piece in found.pieces(lambda rows: b"x" * len(list(rows))):
-            read.append(len(piece))
+        async for chunk in found.chunks(lambda rows: b"x" * len(list(rows))):
+            read.append(len(chunk))
             changed = [replace(one, columns=replace(one.columns, updated_at=2**50), read_at=2**50) for one in deals]
             await graph.database.write(lambda connection, changed=changed: upsert(connection, changed))  # type: ignore[misc]
     assert sum(read) == len(deals)
@@ -189,11 +189,11 @@ async def test_a_store_that_fails_is_an_outage_also_in_the_middle(monkeypatch: p
         async def fail(*_: Any, **__: Any) -> None:
             raise StoreUnavailable("away")
 
-        pieces = found.pieces(lambda rows: b"x" * len(list(rows)))
-        assert await anext(pieces)
+        chunks = found.chunks(lambda rows: b"x" * len(list(rows)))
+        assert await anext(chunks)
         monkeypatch.setattr(Database, "read", fail)
         with pytest.raises(StoreOutage):
-            await anext(pieces)
+            await anext(chunks)
         graph.sync.error = StoreUnavailable("away")
         with pytest.raises(StoreOutage):
             await open_export(ExportArguments(schemas()[0]), {}, context(graph))
@@ -223,8 +223,8 @@ async def test_an_export_of_100_000_deals_takes_no_more_memory_than_one_of_few()
         graph.deals = replace(graph.deals, decode=lambda *_: record)
         found = await open_export(ExportArguments(schemas()[0]), {"columns": "id,stageName"}, context(graph))
         rows, sizes = 0, []
-        async for piece in found.pieces(lambda rows: NDJSON.rows(["id", "stageName"], rows)):
-            rows += piece.count(b"\n")
+        async for chunk in found.chunks(lambda rows: NDJSON.rows(["id", "stageName"], rows)):
+            rows += chunk.count(b"\n")
             sizes.append(own_bytes())
             await asyncio.sleep(0)
     assert rows == 100_000

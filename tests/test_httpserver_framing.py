@@ -96,7 +96,7 @@ def taken(data: bytes, *, cut: int) -> tuple[bytes, bytes]:
     for at in range(0, len(data), cut):
         buffer += data[at : at + cut]
         if not body.is_complete:
-            found += body.take(buffer)
+            found += body.read(buffer)
     assert body.is_complete
     return found, bytes(buffer)
 
@@ -116,13 +116,13 @@ def test_chunks_are_joined_and_what_is_beside_them_is_dropped(cut: int) -> None:
 )
 def test_chunks_that_are_none_are_refused(data: bytes) -> None:
     with pytest.raises(HTTPError) as refusal:
-        Body(None, 10_000).take(bytearray(data))
+        Body(None, 10_000).read(bytearray(data))
     assert refusal.value.status == 400
 
 
 def test_what_is_beside_the_chunks_is_bounded() -> None:
     with pytest.raises(HTTPError) as refusal:
-        Body(None, 10_000).take(bytearray(b"1\r\nx\r\n" * 3_000))
+        Body(None, 10_000).read(bytearray(b"1\r\nx\r\n" * 3_000))
     assert refusal.value.status == 413
 
 

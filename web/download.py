@@ -38,17 +38,17 @@ Encode = Callable[[Rows], bytes]
 class Table:
     """A table that may be read. `name` is that of the file, without its ending; `headers` are more of the response's.
 
-    `pieces` gives what `encode` makes of its rows, some at a time; it may be called in another thread.
+    `chunks` gives what `encode` makes of its rows, some at a time; it may be called in another thread.
     """
 
     name: str
     columns: Sequence[str]
-    pieces: Callable[[Encode], AsyncGenerator[bytes, None]]
+    chunks: Callable[[Encode], AsyncGenerator[bytes, None]]
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
 OpenTable = Callable[[Mapping[str, Any], Caller], Awaitable[Table]]
-"""Checks the parameters that were given, and opens the table; raises `HTTPError`, as its pieces may."""
+"""Checks the parameters that were given, and opens the table; raises `HTTPError`, as its chunks may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,16 +124,16 @@ class Download:
             raise HTTPError(503, "The file took too long.", code="SERVER_BUSY", retryable=True) from None
 
     async def _send_rows(self, table: Table, response: "_Response") -> None:
-        """Send each piece when the next one is there: what fails at once can still be told, and the last is known."""
+        """Send each chunk when the next one is there: what fails at once can still be told, and the last is known."""
         text = self._format.header(table.columns)
         is_first = True
-        async with aclosing(table.pieces(partial(self._format.rows, table.columns))) as pieces:
-            async for piece in pieces:
+        async with aclosing(table.chunks(partial(self._format.rows, table.columns))) as chunks:
+            async for chunk in chunks:
                 if is_first:
-                    text, is_first = text + piece, False
+                    text, is_first = text + chunk, False
                     continue
                 await response.send(text, is_last=False)
-                text = piece
+                text = chunk
         await response.send(text, is_last=True)
 
     def _headers(self, table: Table) -> list[tuple[bytes, bytes]]:
@@ -147,18 +147,18 @@ class Download:
 
 
 class _Response:
-    """A response that begins with its first piece."""
+    """A response that begins with its first chunk."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
         self.headers: list[tuple[bytes, bytes]] = []
         self.has_started = False
 
-    async def send(self, piece: bytes, *, is_last: bool) -> None:
+    async def send(self, chunk: bytes, *, is_last: bool) -> None:
         if not self.has_started:
             self.has_started = True
             await self._send({"type": "http.response.start", "status": 200, "headers": self.headers})
-        await self._send({"type": "http.response.body", "body": piece, "more_body": not is_last})
+        await self._send({"type": "http.response.body", "body": chunk, "more_body": not is_last})
 
 
 def read_parameters(query_string: bytes, known: Mapping[str, bool]) -> dict[str, Any]:

@@ -91,7 +91,7 @@ class CustomerOpportunityConnection(OpportunityPage):
         """Return the number."""
         selection = self.selection
         count = partial(counts_of, condition=selection.condition, links=_links(info.context))
-        return await _asked(info.context).ask(self.customer, f"count {selection.hash}", count)
+        return await _customer_deals(info.context).ask(self.customer, f"count {selection.hash}", count)
 
 
 async def opportunities_of(
@@ -110,7 +110,7 @@ async def opportunities_of(
     request = PageRequest(selection.condition, selection.order, number, after=position(selection, "after", after))
     key = await _key(context, customer)
     pages = partial(pages_of, request=request, links=_links(context))
-    found = await _asked(context).ask(key, f"page {selection.hash} {number} {after}", pages)
+    found = await _customer_deals(context).ask(key, f"page {selection.hash} {number} {after}", pages)
     return CustomerOpportunityConnection(selection=selection, page=found, customer=key)
 
 
@@ -121,12 +121,12 @@ async def matches_of(context: Context, customer: OpportunityCustomer) -> list[Cu
     if key.email is not None:
         found.append(CustomerMatch.EMAIL)
     if links:
-        has_link: bool = await _asked(context).ask(key, "linked", partial(linked, links=links))
+        has_link: bool = await _customer_deals(context).ask(key, "linked", partial(linked, links=links))
         found += [CustomerMatch.LINK] if has_link else []
     return found
 
 
-def _asked(context: Context) -> CustomerDeals:
+def _customer_deals(context: Context) -> CustomerDeals:
     if context.customer_deals is None:
         context.customer_deals = CustomerDeals(context.lists(), context.turns)
     return context.customer_deals

@@ -128,7 +128,7 @@ class Export:
         """How current the list is: a list of strings with parameters, as structured fields are written (RFC 9651)."""
         return {SOURCES: ", ".join(map(_structured, self.statuses))}
 
-    async def pieces(self, encode: Encode) -> AsyncGenerator[bytes, None]:
+    async def chunks(self, encode: Encode) -> AsyncGenerator[bytes, None]:
         """Yield what `encode` makes of the rows, some at a time; it runs in the store's threads.
 
         Each time in a transaction of its own: however long a client reads, the store is not kept from changing.

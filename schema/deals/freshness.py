@@ -70,5 +70,7 @@ async def check_freshness(
         raise StoreStale(f"The store's copy is older than accepted: {', '.join(map(name_of, stale))}.")
 
 
-async def _stale(deals: Deals, turns: asyncio.Semaphore, sources: Sequence[str] | None, oldest: datetime) -> list[SourceStatus]:
+async def _stale(
+    deals: Deals, turns: asyncio.Semaphore, sources: Sequence[str] | None, oldest: datetime
+) -> list[SourceStatus]:
     return [one for one in await deals.statuses(turns, sources) if one.as_of is None or moment_of(one.as_of) < oldest]
