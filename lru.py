@@ -72,8 +72,7 @@ class LRU(Generic[K, V]):
             self._max_entries is not None and len(self._values) > self._max_entries
         ):
             key, _ = self._values.popitem(last=False)
-            if self._size_of is not None:
-                self.size -= self._sizes.pop(key)
+            self.size -= self._sizes.pop(key, 0)
 
     def oldest(self) -> tuple[K, V] | None:
         """Return the entry that would be evicted next."""
