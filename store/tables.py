@@ -21,7 +21,6 @@ from sqlalchemy import (
     SmallInteger,
     String,
     Table,
-    and_,
 )
 
 MONEY_SCALE: Final = 1_000_000
@@ -163,8 +162,7 @@ _ALIVE: Final[Any] = {"sqlite_where": ALIVE, "postgresql_where": ALIVE}
 for _name in ORDERABLE:
     _behind = [DEALS.c[other] for other in WALKED if _name in USUAL and other != _name]
     Index(f"deals_by_{_name}", DEALS.c[_name], DEALS.c.id, *_behind, **_ALIVE)
-_known = and_(ALIVE, DEALS.c.customer_email_folded.is_not(None))
-Index("deals_by_customer", DEALS.c.customer_email_folded, sqlite_where=_known, postgresql_where=_known)
+Index("deals_by_customer", DEALS.c.customer_email_folded, **_ALIVE)  # all of them: lists are ordered by it
 _known = DEALS.c.system_id.is_not(None)
 _columns = (DEALS.c.source, DEALS.c.account, DEALS.c.system_id)
 Index("deals_by_system_id", *_columns, sqlite_where=_known, postgresql_where=_known)

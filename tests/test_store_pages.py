@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from functools import cache
 from itertools import product
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -350,3 +351,16 @@ def test_that_nothing_is_near_does_not_mean_that_nothing_comes_before(
     monkeypatch.setattr(near_pages, "NEAR", 2)
     found = page(connection, PageRequest(UNUSUAL, (OrderKey("value"),), 1, after=(5, "nexudus:5")))
     assert (ids(found.rows), found.has_previous) == (["nexudus:6"], True)
+
+
+def test_a_page_by_customers_addresses_begins_where_its_cursor_is(connection: Connection) -> None:
+    if connection.dialect.name != "sqlite":  # PostgreSQL goes by how many there are
+        return
+    asked: list[tuple[str, Any]] = []
+    event.listen(connection, "before_cursor_execute", lambda *told: asked.append((told[2], told[3])))
+    for is_descending in (False, True):
+        order = (OrderKey("customer_email_folded", is_descending),)
+        page(connection, PageRequest(None, order, 50, after=("a@b", "nexudus:1")))
+    for statement, parameters in tuple(asked):  # to explain them is to ask, too
+        plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]
+        assert not any(line.startswith("SCAN deals") for line in plan)

@@ -10,15 +10,12 @@ down_revision = "4"
 
 
 def upgrade() -> None:
-    """Drop an index, make two of fewer rows, and in SQLite make two tables anew."""
+    """Drop an index, make one of fewer rows, and in SQLite make two tables anew."""
     op.drop_index("deals_by_source", "deals")
-    for name, columns, known in (
-        ("deals_by_customer", ["customer_email_folded"], "deleted_at IS NULL AND customer_email_folded IS NOT NULL"),
-        ("deals_by_system_id", ["source", "account", "system_id"], "system_id IS NOT NULL"),
-    ):
-        op.drop_index(name, "deals")
-        where: Any = {"sqlite_where": sa.text(known), "postgresql_where": sa.text(known)}
-        op.create_index(name, "deals", columns, **where)
+    op.drop_index("deals_by_system_id", "deals")
+    known: Any = sa.text("system_id IS NOT NULL")
+    columns = ["source", "account", "system_id"]
+    op.create_index("deals_by_system_id", "deals", columns, sqlite_where=known, postgresql_where=known)
     if op.get_bind().dialect.name == "sqlite":
         op.drop_index("deal_attributes_by_key", "deal_attributes")
         _make_anew(
