@@ -5,21 +5,22 @@ A list shows a dozen of a record's values. What is stored was checked when it ca
 """
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from functools import lru_cache
 from types import MemberDescriptorType
-from typing import Any, Final, Union, get_args
+from typing import Any, Final
 
 import msgspec
 
 from resolvers.errors import UpstreamBadResponse
-from resolvers.reply import Timestamp
-from resolvers.stored_record import split
+from resolvers.registry import SOURCES
+from resolvers.stored_record import split, values_type
 
 MOST_DECODERS: Final = 256
 
 JOINED: Final = "customer"
 """What `resolvers.source.CustomerJoin` adds to a record, which is not stored with it."""
+
+_STORED: Final = {source.name: source.stored for source in SOURCES}
 
 
 def decode(
@@ -31,36 +32,32 @@ def decode(
     gives for its name. `JOINED`, if it is among the names, is None, and can be set.
     """
     try:
-        texts = [split(source, body) for body in bodies]
+        split_bodies = [split(source, body) for body in bodies]
     except UpstreamBadResponse:
         return None
-    types = {type_ for type_, _ in texts}
+    types = {type_ for type_, _ in split_bodies}
     if len(types) != 1:
         return None
-    how = _decoder(types.pop(), names, absent)  # type: ignore[arg-type] # types have hashes
+    how = _decoder(types.pop(), _STORED[source], names, absent)  # type: ignore[arg-type] # types have hashes
+    array = b"\xdd%s%s" % (len(bodies).to_bytes(4), b"".join([array for _, array in split_bodies]))
     try:
-        found = how.decode_lines(b"\n".join([text for _, text in texts]))
+        return how.decode(array)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
-    return found if len(found) == len(texts) else None
 
 
 @lru_cache(MOST_DECODERS)
-def _decoder(type_: type[Any], names: frozenset[str], absent: Callable[[str], Exception]) -> msgspec.json.Decoder[Any]:
-    fields: list[Any] = [
-        (one.name, _plain(one.type), msgspec.field(name=one.encode_name))
-        for one in msgspec.structs.fields(type_)
-        if one.name in names
-    ]
-    if JOINED in names and JOINED not in type_.__struct_fields__:
-        fields.append((JOINED, Any, msgspec.field(default=None, name=f" {JOINED}")))  # nothing stored has such a name
+def _decoder(
+    type_: type[Any], stored: tuple[str, ...], names: frozenset[str], absent: Callable[[str], Exception]
+) -> msgspec.msgpack.Decoder[list[Any]]:
+    is_joined = JOINED in names and JOINED not in stored
 
     def missing(_: object, name: str) -> None:
         raise absent(name)
 
-    namespace = {**_further(type_), "__getattr__": missing}
-    part = msgspec.defstruct("Part", fields, namespace=namespace, kw_only=True, eq=False, gc=False)
-    return msgspec.json.Decoder(part, strict=False)
+    namespace = {**_further(type_), "__getattr__": missing, **({JOINED: None} if is_joined else {})}
+    part: Any = values_type(type_, stored, names, namespace=namespace, dict=is_joined, gc=is_joined)
+    return msgspec.msgpack.Decoder(list[part])
 
 
 def _further(type_: type[Any]) -> dict[str, Any]:
@@ -71,10 +68,3 @@ def _further(type_: type[Any]) -> dict[str, Any]:
         for name, one in found.items()
         if not name.startswith("__") and not isinstance(one, MemberDescriptorType)
     }
-
-
-def _plain(type_: Any) -> Any:
-    if type_ is Timestamp:
-        return datetime
-    parts = get_args(type_)
-    return Union[tuple(map(_plain, parts))] if Timestamp in parts else type_  # noqa: UP007 - made of a list

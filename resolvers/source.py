@@ -195,9 +195,11 @@ class Source:
     `name` is the prefix of its global ids, the name of its folders and modules, and the key of its costs and errors.
     `canonical_id` gives the one spelling of an id, or None for what cannot be one; `id_shape` says it in words.
     `rates` and `concurrency` are what the vendor allows. `open` makes the client, where there are credentials.
-    `records` are the types of its records, structs of msgspec, the usual one first. `names` are pairs of their fields:
-    an id, and the name that the vendor joins to it. `customer_join` is there where records lack customers' names.
-    `check` tries what the credentials may do; without it, the first page of the list is read.
+    `records` are the types of its records, structs of msgspec, the usual one first. `stored` are the names of all their
+    fields, in the order in which stores have them (`stored_record.py`): a new one goes to the end, and none ever leaves
+    its place. `names` are pairs of fields: an id, and the name that the vendor joins to it. `customer_join` is there
+    where records lack customers' names. `check` tries what the credentials may do; without it, the first page of the
+    list is read.
     """
 
     name: str
@@ -209,6 +211,7 @@ class Source:
     concurrency: int
     open: Callable[[Any, Transport], Client]
     records: tuple[type[Any], ...]
+    stored: tuple[str, ...]
     names: tuple[tuple[str, str], ...] = ()
     customer_join: CustomerJoin | None = None
     check: Check | None = None

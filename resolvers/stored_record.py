@@ -1,32 +1,71 @@
-"""Records as the store keeps them: the JSON of what the graph serves, each digit of an amount, and back.
+"""Records as the store keeps them: the values of what the graph serves, each digit of an amount, and back.
 
-A source's record may have several types (`Source.records`), for instance by a setting that says how amounts count. A
-body begins with the number of its type, unless that is the first: so after a change of the setting each body differs
-from what is stored, and is written anew.
+A body is an array of MessagePack, with a record's values in the order of `Source.stored` and without their names: a
+third of the JSON, and read in less time. Fields are only ever added at the end of that order; so a body that another
+version has written has some at its end that are not known, or lacks some, which are null. A source's record may have
+several types (`Source.records`), for instance by a setting that says how amounts count. A body begins with the number
+of its type, unless that is the first: so after a change of the setting each body differs from what is stored, and is
+written anew.
+
+What earlier versions have written, and a record with a number of more than 64 bits, is an object of JSON in place of
+the array, with the vendor's names of the fields, and the number of its type in decimal digits.
 """
 
-from typing import Any
+from datetime import datetime
+from operator import itemgetter
+from typing import Any, Final, Union, get_args
 
 import msgspec
 
 from resolvers.errors import UpstreamBadResponse
 from resolvers.registry import SOURCES
+from resolvers.reply import Timestamp, decoder
 from resolvers.reply import decode as decode_reply
-from resolvers.reply import decoder
 from resolvers.source import Record, Source
 
-_ENCODER = msgspec.json.Encoder(decimal_format="string")
+_JSON = msgspec.json.Encoder(decimal_format="string")
+_PACK = msgspec.msgpack.Encoder(decimal_format="string")
 _OBJECT = decoder(dict[str, msgspec.Raw])
+
+_MOST_TYPES: Final = 16
+"""Of a source's records; all bytes from there on begin an array or are digits."""
+
+_ARRAYS: Final = 0x90
+"""The first byte of an array, at least (https://github.com/msgpack/msgpack/blob/master/spec.md)."""
 
 
 class _Source:
-    """How a source's records are read: a decoder for each of their types, and the fields that all of them have."""
+    """How a source's records are written and read, and the fields that all of its types have."""
 
     def __init__(self, source: Source) -> None:
         self.types = source.records
         self.decoders = {one: decoder(one) for one in source.records}
         self.names = source.names
         self.fields = {one.name: one.encode_name for type_ in source.records for one in msgspec.structs.fields(type_)}
+        self.values = {one: itemgetter(*map(one.__struct_fields__.index, source.stored)) for one in source.records}
+        self.arrays = {one: msgspec.msgpack.Decoder(values_type(one, source.stored)) for one in source.records}
+
+
+def values_type(type_: type[Any], stored: tuple[str, ...], names: frozenset[str] | None = None, **more: Any) -> Any:
+    """Return the type of an array with a record's values; only those of some names, if they are given.
+
+    `more` goes to `msgspec.defstruct`.
+    """
+    types = {one.name: _plain(one.type) for one in msgspec.structs.fields(type_)}
+    last = max((place for place, name in enumerate(stored) if names is None or name in names), default=-1)
+    fields = [
+        (name, types[name], None) if names is None or name in names else (f"_{place}", msgspec.Raw, None)
+        for place, name in enumerate(stored[: last + 1])
+    ]
+    return msgspec.defstruct("Values", fields, array_like=True, eq=False, **more)
+
+
+def _plain(type_: Any) -> Any:
+    """Return a field's type without what only a vendor's texts are looked at for."""
+    if type_ is Timestamp:
+        return datetime
+    parts = get_args(type_)
+    return Union[tuple(map(_plain, parts))] if Timestamp in parts else type_  # noqa: UP007 - made of a list
 
 
 _SOURCES = {source.name: _Source(source) for source in SOURCES}
@@ -34,35 +73,54 @@ _SOURCES = {source.name: _Source(source) for source in SOURCES}
 
 def encode(source: str, record: Record) -> bytes:
     """Return the body that `decode` makes an equal record of."""
-    number = _SOURCES[source].types.index(type(record))
-    body = _ENCODER.encode(record)
-    return b"%d%s" % (number, body) if number else body
+    known, type_ = _SOURCES[source], type(record)
+    number = known.types.index(type_)
+    try:
+        body = _PACK.encode(known.values[type_](msgspec.structs.astuple(record)))  # type: ignore[arg-type] # a struct
+    except OverflowError:
+        body = _JSON.encode(record)
+        return b"%d%s" % (number, body) if number else body
+    return b"%c%s" % (number, body) if number else body
 
 
 def decode(source: str, body: bytes) -> Any:
-    """Return the record of a body; fields that an older version did not store are null.
+    """Return the record of a body; fields that another version did not store are null.
 
     Raises `UpstreamBadResponse` for what no version has written.
     """
     known = _SOURCES[source]
-    type_, text = split(source, body)
-    how = known.decoders[type_]
+    type_, rest = split(source, body)
+    if rest[:1] == b"{":
+        how = known.decoders[type_]
+        try:
+            return how.decode(rest)
+        except (msgspec.MsgspecError, ValueError):  # mostly a field that is newer than the body
+            absent = dict.fromkeys(known.fields.values(), msgspec.Raw(b"null"))
+            return decode_reply(source, how, msgspec.json.encode(absent | decode_reply(source, _OBJECT, rest)))
     try:
-        return how.decode(text)
-    except (msgspec.MsgspecError, ValueError):  # mostly a field that is newer than the body
-        absent = dict.fromkeys(known.fields.values(), msgspec.Raw(b"null"))
-        return decode_reply(source, how, msgspec.json.encode(absent | decode_reply(source, _OBJECT, text)))
+        return msgspec.convert(known.arrays[type_].decode(rest), type_, from_attributes=True)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        raise unreadable(source) from None
 
 
 def split(source: str, body: bytes) -> tuple[type[Any], bytes]:
-    """Return the type of a body's record, and its JSON; raises `UpstreamBadResponse` for what nobody has written."""
-    if body[:1] == b"{":
-        return _SOURCES[source].types[0], body
-    start = body.find(b"{", 0, 3)
-    number = int(body[:start]) if start > 0 and body[:start].isdigit() else len(_SOURCES[source].types)
-    if number >= len(_SOURCES[source].types):
-        raise UpstreamBadResponse(source, detail="a stored record that cannot be read")
-    return _SOURCES[source].types[number], body[start:]
+    """Return the type of a body's record, and its array or object; raises `UpstreamBadResponse` for what is neither."""
+    types = _SOURCES[source].types
+    first = body[0] if body else _MOST_TYPES
+    if first >= _ARRAYS or first == ord("{"):
+        return types[0], body
+    number, start = first, 1
+    if first >= _MOST_TYPES:
+        start = body.find(b"{", 0, 3)
+        number = int(body[:start]) if start > 0 and body[:start].isdigit() else len(types)
+    if number >= len(types):
+        raise unreadable(source)
+    return types[number], body[start:]
+
+
+def unreadable(source: str) -> UpstreamBadResponse:
+    """Return what is raised for a body that nobody has written."""
+    return UpstreamBadResponse(source, detail="a stored record that cannot be read")
 
 
 def merge(source: str, record: Any, stored: Any, *, lacks: frozenset[str] = frozenset()) -> Any:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 
 from resolvers import stored_record
@@ -77,11 +78,35 @@ def test_a_customer_can_be_joined_where_it_is_asked_for() -> None:
     assert part.customer == "whoever"
 
 
-@pytest.mark.parametrize("body", [b"{}", b"", b"7{}", b"no JSON", b'{"uuid": 1}', b"9" * 5, b"[" * 100_000])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{}",
+        b"",
+        b"7{}",
+        b"no JSON",
+        b'{"uuid": 1}',
+        b"9" * 5,
+        b"[" * 100_000,
+        b"\x91" * 100_000,
+        b"\x91\x01",
+        b"\x02\x90",
+    ],
+)
 def test_what_cannot_be_read_in_part_is_left_to_who_reads_the_whole(body: bytes) -> None:
     good = stored_record.encode("chartmogul", parse_chartmogul(json.dumps(CHARTMOGUL).encode()))
     for bodies in ([body], [good, body], [body, good, good]):
         assert decode("chartmogul", bodies, frozenset({"uuid"}), AbsentError) is None
+
+
+def test_what_a_version_with_other_fields_has_stored_is_read_too() -> None:
+    record = parse_chartmogul(json.dumps(CHARTMOGUL | {"owner": "Ada"}).encode())
+    values = msgspec.msgpack.decode(stored_record.encode("chartmogul", record))
+    names = frozenset({"owner", "updated_at", "customer"})
+    bodies = [msgspec.msgpack.encode(one) for one in (values[:-1], [*values, "later", "still later"])]
+    older, newer = decode("chartmogul", bodies, names, AbsentError) or ()
+    assert (older.owner, older.updated_at, older.customer) == ("Ada", None, None)
+    assert (newer.owner, newer.updated_at, newer.customer) == ("Ada", record.updated_at, None)
 
 
 def test_records_are_read_together_in_their_order() -> None:

@@ -2,6 +2,7 @@
 
 import json
 from decimal import Decimal
+from hashlib import blake2b
 from typing import Any
 
 import msgspec
@@ -9,8 +10,11 @@ import pytest
 
 from resolvers.chartmogul.record import parse as parse_chartmogul
 from resolvers.errors import UpstreamBadResponse
+from resolvers.nexudus import NEXUDUS
 from resolvers.nexudus.record import NexudusRecord
 from resolvers.nexudus.record import parse as parse_nexudus
+from resolvers.registry import SOURCES
+from resolvers.source import Source
 from resolvers.stored_record import decode, encode, merge
 from simulator import Simulator
 
@@ -54,14 +58,53 @@ def test_a_record_whose_amounts_count_otherwise_has_another_body_and_comes_back_
     assert decode("chartmogul", encode("chartmogul", iso4217)).amount == Decimal(500)
 
 
+def pack(values: list[Any]) -> bytes:
+    return msgspec.msgpack.encode(values)
+
+
 def test_a_field_that_an_older_version_did_not_store_is_null() -> None:
-    fields = json.loads(encode("nexudus", nexudus(Name="old", Value=1.5)))
+    values = msgspec.msgpack.decode(encode("nexudus", nexudus(Name="old", Value=1.5, SystemId="x")))
+    assert NEXUDUS.stored[-1] == "system_id"
+    found = decode("nexudus", pack(values[:-1]))
+    assert (found.name, found.value, found.system_id) == ("old", Decimal("1.5"), None)
+
+
+def test_a_field_that_only_a_later_version_stores_is_passed_over() -> None:
+    record = nexudus(Name="new", SystemId="x")
+    values = msgspec.msgpack.decode(encode("nexudus", record))
+    assert decode("nexudus", pack([*values, "later", {"a": [1]}])) == record
+
+
+def test_what_versions_stored_that_had_objects_of_json_comes_back() -> None:
+    record = nexudus(Name="old", Value=1.5, CreatedOn="2026-01-28T10:15:31.005062Z")
+    text = msgspec.json.encode(record, enc_hook=str)
+    assert decode("nexudus", text) == record
+    fields = json.loads(text)
     del fields["UtmTerm"]
-    found = decode("nexudus", json.dumps(fields).encode())
-    assert (found.name, found.value, found.utm_term) == ("old", Decimal("1.5"), None)
+    assert decode("nexudus", json.dumps(fields).encode()) == record
+    numbered = b"1%s" % json.dumps(CHARTMOGUL | {"amount_in_cents": 500, "currency": "JPY"}).encode()
+    assert decode("chartmogul", numbered).amount == Decimal(500)
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b"7{}", b"x{}", b"{}"])
+@pytest.mark.parametrize(
+    ("source", "fields", "hash_"), [("nexudus", 48, "bbaf617d14"), ("chartmogul", 14, "2c0160af5a")]
+)
+def test_no_field_ever_changes_its_place(source: str, fields: int, hash_: str) -> None:
+    """What fails here would have other programs read stored values as those of other fields."""
+    stored = next(one for one in SOURCES if one.name == source).stored
+    assert blake2b(" ".join(stored[:fields]).encode(), digest_size=5).hexdigest() == hash_
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)
+def test_every_field_is_stored_once(source: Source) -> None:
+    for type_ in source.records:
+        assert sorted(source.stored) == sorted(type_.__struct_fields__)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{", b"[]", b"null", b"7{}", b"x{}", b"{}", b"\x90", b"\x07\x90", b"\x00", b"\xdc\x00\x30", b"\x91" * 9_999],
+)
 def test_what_no_version_has_written_is_an_error(body: bytes) -> None:
     with pytest.raises(UpstreamBadResponse):
         decode("nexudus", body)

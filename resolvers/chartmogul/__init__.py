@@ -9,7 +9,7 @@ from typing import ClassVar, Final
 from resolvers.chartmogul.access_check import check_access
 from resolvers.chartmogul.client import ChartMogulClient
 from resolvers.chartmogul.customer import CUSTOMER_JOIN
-from resolvers.chartmogul.record import RECORDS, SOURCE, MinorUnits, canonical_id
+from resolvers.chartmogul.record import RECORDS, SOURCE, STORED, MinorUnits, canonical_id
 from resolvers.resilience.rate_limiter import Rate
 from resolvers.resilience.transport import Transport
 from resolvers.settings import Secret, check_secret, check_url
@@ -68,6 +68,7 @@ CHARTMOGUL: Final = Source(
     concurrency=CONCURRENCY,
     open=open_client,
     records=RECORDS,
+    stored=STORED,
     customer_join=CUSTOMER_JOIN,
     check=check_access,
 )

@@ -128,6 +128,14 @@ class _Iso4217Record(ChartMogulRecord, frozen=True, kw_only=True):
 
 RECORDS: Final = (ChartMogulRecord, _Iso4217Record)
 
+STORED: Final = tuple(
+    (
+        "uuid customer_uuid owner pipeline pipeline_stage estimated_close_date currency amount_in_cents type "
+        "forecast_category win_likelihood custom created_at updated_at"
+    ).split()
+)
+"""The fields, as stores have them: a new one goes to the end."""
+
 _DECODERS: Final[dict[MinorUnits, msgspec.json.Decoder[ChartMogulRecord]]] = {
     "hundred": decoder(ChartMogulRecord),
     "iso4217": decoder(_Iso4217Record),

@@ -10,7 +10,7 @@ from typing import ClassVar, Final
 
 from resolvers.nexudus.access_check import check_access
 from resolvers.nexudus.client import NexudusClient
-from resolvers.nexudus.record import NAMES, SOURCE, NexudusRecord
+from resolvers.nexudus.record import NAMES, SOURCE, STORED, NexudusRecord
 from resolvers.nexudus.shared_grant import SharedGrant
 from resolvers.nexudus.tokens import GivenToken, PasswordTokens
 from resolvers.resilience.rate_limiter import Rate
@@ -100,6 +100,7 @@ NEXUDUS: Final = Source(
     concurrency=CONCURRENCY,
     open=open_client,
     records=(NexudusRecord,),
+    stored=STORED,
     names=NAMES,
     check=check_access,
 )

@@ -207,6 +207,21 @@ NAMES: Final = (
 )
 """Ids, and the names that Nexudus joins to them. Of people and teams none: whose name is gone may have asked for it."""
 
+STORED: Final = tuple(
+    (
+        "name crm_board_column_id crm_board_column_name crm_board_column_crm_board_id crm_board_column_crm_board_name "
+        "crm_board_column_crm_board_business_id crm_board_column_crm_board_business_name "
+        "crm_board_column_crm_board_business_currency_id crm_board_column_crm_board_business_currency_code "
+        "coworker_id coworker_full_name coworker_coworker_type coworker_company_name coworker_email "
+        "team_id team_name team_description team_profile_website opportunity_type_id opportunity_type_name "
+        "responsible_id responsible_full_name referrer_id agent_id notes completed due_date value reminded "
+        "lead_source loss_reason status won_on lost_on crm_updated_on position "
+        "utm_source utm_medium utm_campaign utm_content utm_term "
+        "id unique_id created_on updated_on updated_by is_new system_id"
+    ).split()
+)
+"""The fields, as stores have them: a new one goes to the end."""
+
 _RECORD = decoder(NexudusRecord)
 _PARTIAL = decoder(PartialRecord)
 _NEVER_NULL = ("crm_board_column_id", "coworker_id", "position", "completed", "unique_id", "created_on")
