@@ -42,7 +42,7 @@ NODES: Final = {
     "": "nodes { __typename id stageName pipelineName createdAt updatedAt value { amount currencyCode } "
     "owner { name email } ... on NexudusOpportunity { dueDate leadSource statusCode } "
     "... on ChartMogulOpportunity { estimatedCloseDate forecastCategory winLikelihood } }",
-    "postgraphile": "nodes { source id: rowId stageName pipelineName createdAt updatedAt value currency ownerName "
+    "postgraphile": "nodes { source id: sourceId stageName pipelineName createdAt updatedAt value currency ownerName "
     "ownerEmail dueAt leadSource status }",
     "strawberry": "nodes { source id stageName pipelineName createdAt updatedAt value { amount currencyCode } "
     "owner { name email } dueAt leadSource status }",
@@ -179,12 +179,14 @@ def page(candidate: Candidate, text: str) -> dict[str, Any]:
 
 
 def ids(candidate: Candidate, text: str) -> list[str]:
-    """Return the store's ids of a page's deals."""
+    """Return the ids of a page's deals in their own systems."""
     return [_id(candidate, node["id"]) for node in page(candidate, text)["nodes"]]
 
 
 def _id(candidate: Candidate, given: str) -> str:
-    return given if candidate.dialect else base64.urlsafe_b64decode(given + "=" * (-len(given) % 4)).decode()
+    if candidate.dialect:
+        return given
+    return base64.urlsafe_b64decode(given + "=" * (-len(given) % 4)).decode().partition(":")[2]
 
 
 def differences(found: list[Candidate], files: Files, workloads: list[str]) -> list[str]:

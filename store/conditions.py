@@ -18,7 +18,8 @@ from store.queries import parameter
 from store.tables import DEAL_ATTRIBUTES, DEALS
 from store.text import searchable, storable
 
-Scalar: TypeAlias = str | int
+Scalar: TypeAlias = str | int | bytes
+"""Bytes of ids, which are compared with these alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +197,7 @@ def shape(condition: Condition | None) -> tuple[Condition | None, dict[str, Scal
                 return Or(tuple(map(shaped, parts)))
             case Not(part):
                 return Not(shaped(part))
-            case Compare(column, operator, str() | int() as value) if operator in _SHAPED and _fits(value):
+            case Compare(column, operator, str() | int() | bytes() as value) if operator in _SHAPED and _fits(value):
                 name = f"value_{len(values)}"
                 values[name] = _bound(value)
                 return Compare(column, operator, Parameter(name))
@@ -261,11 +262,11 @@ def _is_so(column: ColumnElement[Any], operator: Operator, value: Value) -> Colu
 
 def _compared(column: ColumnElement[Any], operator: Operator, value: Value) -> ColumnElement[bool]:
     if operator is Operator.IN:
-        values: Any = value if isinstance(value, Collection) and not isinstance(value, str) else (value,)
+        values: Any = value if isinstance(value, Collection) and not isinstance(value, str | bytes) else (value,)
         return column.in_([_parameter(one, column) for one in values if one is not None and _fits(one)])
     if value is None:
         return false()
-    if not isinstance(value, str | int | Parameter):
+    if not isinstance(value, str | int | bytes | Parameter):
         raise ValueError(f"{operator.value} takes one value")
     if isinstance(value, int) and not _fits(value):  # below or above whatever a column holds
         always = {Operator.LT, Operator.LTE} if value > 0 else {Operator.GT, Operator.GTE}
@@ -294,11 +295,13 @@ def _parameter(value: Scalar | Parameter, column: ColumnElement[Any]) -> ColumnE
 
 
 def _bound(value: Scalar) -> Scalar:
-    return storable(value) if isinstance(value, str) else int(value)
+    if isinstance(value, str):
+        return storable(value)
+    return value if isinstance(value, bytes) else int(value)
 
 
 def _fits(value: Scalar | Parameter) -> bool:
-    return isinstance(value, str | Parameter) or -LARGEST - 1 <= value <= LARGEST
+    return isinstance(value, str | bytes | Parameter) or -LARGEST - 1 <= value <= LARGEST
 
 
 def _contains(column: ColumnElement[Any], text: str) -> ColumnElement[bool]:

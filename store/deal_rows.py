@@ -36,7 +36,7 @@ _INDEXED_OF: Final = itemgetter(*map(COLUMNS.index, _INDEXED))
 _ATTRIBUTES_OF: Final = DEAL_ATTRIBUTES.c.deal_id.in_(bindparam("ids", expanding=True))
 
 
-def write(connection: Connection, rows: Sequence[Row], stored: Collection[str], pause: Callable[[], None]) -> int:
+def write(connection: Connection, rows: Sequence[Row], stored: Collection[bytes], pause: Callable[[], None]) -> int:
     """Write rows, of which those of the ids `stored` are there already; return how many were not newer meanwhile."""
     known = {row[0]: row for row in connection.execute(_KNOWN, {"ids": list(stored)}).all()} if stored else {}
     shapes: dict[tuple[str, ...] | None, list[Row]] = {}
@@ -57,10 +57,10 @@ def write(connection: Connection, rows: Sequence[Row], stored: Collection[str], 
 
 
 def write_attributes(
-    connection: Connection, attributes: Mapping[str, Sequence[Mapping[str, Any]]], stored: Collection[str]
+    connection: Connection, attributes: Mapping[bytes, Sequence[Mapping[str, Any]]], stored: Collection[bytes]
 ) -> None:
     """Write the attributes of deals, by their ids, in place of those that they have."""
-    known: dict[str, set[Row]] = {}
+    known: dict[bytes, set[Row]] = {}
     if stored:
         for row in connection.execute(select(DEAL_ATTRIBUTES).where(_ATTRIBUTES_OF), {"ids": list(stored)}).all():
             known.setdefault(row[0], set()).add(tuple(row))

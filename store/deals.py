@@ -8,17 +8,20 @@ from enum import StrEnum
 from hashlib import blake2b
 from itertools import islice
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from sqlalchemy import Connection, bindparam, func, select, update
 from sqlalchemy import delete as delete_from
 
 from store.amounts import scaled
+from store.deal_ids import deal_id as deal_id
 from store.deal_rows import Row, write, write_attributes
 from store.sequence import advance
 from store.tables import ALIVE, DEALS, DealColumns
 from store.text import fold, storable
+
+T = TypeVar("T")
 
 IDS_AT_ONCE = 1_000  # in one statement; SQLite takes 32,766 parameters, PostgreSQL 65,535
 WORK_SECONDS = 0.0005  # after which the writer pauses
@@ -51,7 +54,7 @@ class Deal:
     attributes: Mapping[str, str | Decimal | bool] = field(default_factory=dict)
 
     @property
-    def id(self) -> str:
+    def id(self) -> bytes:
         """Its key in the store."""
         return deal_id(self.source, self.account, self.source_id)
 
@@ -60,7 +63,7 @@ class Deal:
 class StoredDeal:
     """A deal as it is stored; `deleted_at` where its source no longer has it, `misses` as in `store/tables.py`."""
 
-    id: str
+    id: bytes
     source: str
     account: str
     source_id: str
@@ -74,11 +77,6 @@ class StoredDeal:
     misses: int = 0
 
 
-def deal_id(source: str, account: str, source_id: str) -> str:
-    """Return the key of a deal: `nexudus:12`, of a further account `nexudus@eu:12`."""
-    return f"{source}@{account}:{source_id}" if account else f"{source}:{source_id}"
-
-
 def upsert(connection: Connection, deals: Iterable[Deal]) -> int:
     """Write what has changed; return how many rows that were.
 
@@ -86,14 +84,14 @@ def upsert(connection: Connection, deals: Iterable[Deal]) -> int:
     change does not move. What was read before the stored copy, or before the deal was seen to be gone, is dropped;
     what was read after that brings it back.
     """
-    newest: dict[str, Deal] = {}
+    newest: dict[bytes, Deal] = {}
     for deal in deals:
         key = deal.id
         if key not in newest or deal.read_at >= newest[key].read_at:
             newest[key] = deal
-    changed: dict[str, tuple[Deal, bytes]] = {}
-    known: set[str] = set()
-    found_again: list[str] = []
+    changed: dict[bytes, tuple[Deal, bytes]] = {}
+    known: set[bytes] = set()
+    found_again: list[bytes] = []
     turns = _Turns()
     for ids in chunks(newest):
         stored = {row[0]: row for row in connection.execute(_STORED, {"ids": ids}).all()}
@@ -115,7 +113,7 @@ def upsert(connection: Connection, deals: Iterable[Deal]) -> int:
     return written
 
 
-def find(connection: Connection, ids: Collection[str]) -> dict[str, StoredDeal]:
+def find(connection: Connection, ids: Collection[bytes]) -> dict[bytes, StoredDeal]:
     """Return those of these deals that are stored, by id, also those that are gone from their source."""
     return {
         row.id: stored_deal(row)
@@ -142,7 +140,7 @@ def count_alive(connection: Connection, source: str, account: str = "") -> int:
     return connection.scalar(counted) or 0
 
 
-def delete(connection: Connection, ids: Collection[str], *, evidence: Evidence, at: int) -> int:
+def delete(connection: Connection, ids: Collection[bytes], *, evidence: Evidence, at: int) -> int:
     """Mark deals as gone; return how many were not yet.
 
     `at` is when the evidence was read, by our own clock: what was read from its source later stays.
@@ -156,7 +154,7 @@ def delete(connection: Connection, ids: Collection[str], *, evidence: Evidence, 
     return deleted
 
 
-def doubt(connection: Connection, ids: Collection[str]) -> None:
+def doubt(connection: Connection, ids: Collection[bytes]) -> None:
     """Note that these deals are not known to be as they are stored: not all that their source has could be read."""
     for part in chunks(ids):
         connection.execute(update(DEALS).where(DEALS.c.id.in_(part), DEALS.c.is_whole == 1).values(is_whole=0))
@@ -167,7 +165,7 @@ def purge(connection: Connection, *, deleted_before: int) -> int:
     return connection.execute(delete_from(DEALS).where(DEALS.c.deleted_at < deleted_before)).rowcount
 
 
-def chunks(ids: Iterable[str]) -> Iterator[Sequence[str]]:
+def chunks(ids: Iterable[T]) -> Iterator[Sequence[T]]:
     """Return the ids in parts that one statement takes."""
     rest = iter(ids)
     while part := list(islice(rest, IDS_AT_ONCE)):
@@ -223,7 +221,7 @@ class _Turns:
             self._since = time.perf_counter()
 
 
-def _write(connection: Connection, changed: Mapping[str, tuple[Deal, bytes]], stored: Collection[str]) -> int:
+def _write(connection: Connection, changed: Mapping[bytes, tuple[Deal, bytes]], stored: Collection[bytes]) -> int:
     sequence = advance(connection)
     turns = _Turns()
     rows, attributes = [], {}
@@ -236,7 +234,7 @@ def _write(connection: Connection, changed: Mapping[str, tuple[Deal, bytes]], st
     return written
 
 
-def _row(key: str, deal: Deal, digest: bytes, sequence: int) -> Row:
+def _row(key: bytes, deal: Deal, digest: bytes, sequence: int) -> Row:
     """Return a row, its values in the order of `store.tables.DEALS`."""
     own = (key, deal.source, deal.account, deal.source_id, deal.body, digest, sequence, deal.read_at)
     return (*own, int(deal.is_whole), 0, None, None, *map(_storable, _VALUES(deal.columns)))
@@ -251,7 +249,7 @@ def _storable(value: str | int | None) -> str | int | None:
     return int(value) if -(2**63) < value < 2**63 else None
 
 
-def _attribute(key: str, name: str, value: str | Decimal | bool) -> dict[str, Any]:
+def _attribute(key: bytes, name: str, value: str | Decimal | bool) -> dict[str, Any]:
     row: dict[str, Any] = {"deal_id": key, "key": storable(name), "text": None, "text_folded": None}
     row |= {"number": None, "boolean": None}
     match value:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
-from sqlalchemy import BigInteger, Connection, Integer, Text, delete, func, select
+from sqlalchemy import BigInteger, Connection, Integer, LargeBinary, delete, func, select
 
 from store.database import Database
 from store.deals import STORED_DEAL, StoredDeal, chunks, stored_deal
@@ -27,7 +27,7 @@ class Change:
     at: int
 
 
-def mark_fetched(connection: Connection, times: Mapping[str, int]) -> None:
+def mark_fetched(connection: Connection, times: Mapping[bytes, int]) -> None:
     """Note when these deals were read by their ids, microseconds; what is known to be later stays."""
     if times:
         statement = insert_into(connection.dialect.name, FETCHED)
@@ -40,7 +40,7 @@ def mark_fetched(connection: Connection, times: Mapping[str, int]) -> None:
         connection.execute(later, [{"id": id_, "fetched_at": times[id_]} for id_ in sorted(times)])
 
 
-async def find_fetched(database: Database, ids: Sequence[str], *, since: int) -> list[tuple[StoredDeal, int]]:
+async def find_fetched(database: Database, ids: Sequence[bytes], *, since: int) -> list[tuple[StoredDeal, int]]:
     """Return those of these deals that were read by their ids since a time, and when; not what is gone."""
     found = []
     for part in chunks(ids):
@@ -52,7 +52,7 @@ async def find_fetched(database: Database, ids: Sequence[str], *, since: int) ->
 
 @cache
 def _those_fetched(count: int) -> Query:
-    ids = [parameter(f"id_{number}", Text()) for number in range(count)]
+    ids = [parameter(f"id_{number}", LargeBinary()) for number in range(count)]
     chosen = select(*STORED_DEAL, FETCHED.c.fetched_at).join(FETCHED, FETCHED.c.id == DEALS.c.id)
     since = parameter("since", BigInteger())
     return Query(chosen.where(ALIVE, DEALS.c.is_whole == 1, DEALS.c.id.in_(ids), FETCHED.c.fetched_at >= since))
@@ -66,7 +66,7 @@ def forget_fetched(connection: Connection, *, before: int) -> None:
 async def changed_since(database: Database, sequence: int) -> list[Change]:
     """Return the deals that have changed after a number, in its order: at most `CHANGES_AT_ONCE`, and the rest of the
     transaction that the last one is of."""
-    after: dict[str, str | int | None] = {"after": sequence}
+    after: dict[str, str | int | bytes | None] = {"after": sequence}
     rows = await database.fetch(_FIRST_CHANGES, {**after, "limit": CHANGES_AT_ONCE})
     if len(rows) == CHANGES_AT_ONCE:
         rows = await database.fetch(_CHANGES_UP_TO, {**after, "last": rows[-1][0]})

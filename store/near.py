@@ -115,8 +115,10 @@ def _next(
     return found.where(up_to)
 
 
-def _last(column: ColumnElement[Any], is_descending: bool) -> str | int:
+def _last(column: ColumnElement[Any], is_descending: bool) -> str | int | bytes:
     """Return what no deal's value lies behind."""
     if column.type.python_type is int:
         return -LARGEST - 1 if is_descending else LARGEST
+    if column.type.python_type is bytes:
+        return b"" if is_descending else b"\xff"
     return "" if is_descending else "\U0010ffff"

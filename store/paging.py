@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias
 from store.conditions import Condition
 from store.tables import DEALS, ORDERABLE
 
-Position: TypeAlias = tuple[str | int | None, ...]
+Position: TypeAlias = tuple[str | int | bytes | None, ...]
 """Where a deal is in a list: its values of the order's columns, then its id."""
 
 SOURCE: Final = "source"
@@ -42,7 +42,7 @@ class PageRow(tuple[Any, ...]):
     customer_company: str | None = property(operator.itemgetter(5))  # type: ignore[assignment]
     customer_email: str | None = property(operator.itemgetter(6))  # type: ignore[assignment]
     position: Position = property(operator.itemgetter(slice(len(_NAMES), None)))  # type: ignore[assignment]
-    id: str = property(operator.itemgetter(-1))  # type: ignore[assignment]
+    id: bytes = property(operator.itemgetter(-1))  # type: ignore[assignment]
 
 
 @dataclass(frozen=True, slots=True)

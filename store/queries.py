@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 from sqlalchemy import BindParameter, Dialect, Select, bindparam
 from sqlalchemy.types import TypeEngine
 
-Values: TypeAlias = Mapping[str, str | int | None]
+Values: TypeAlias = Mapping[str, str | int | bytes | None]
 """Of a query's parameters, by their names."""
 
 

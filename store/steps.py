@@ -39,7 +39,7 @@ def _steps(condition: Condition) -> int:
         case Search(text, _):
             return 2 * COMPARISON_STEPS * len(text.split())
         case Compare(_, _, value) | CompareAttribute(_, _, _, value):
-            is_list = isinstance(value, Collection) and not isinstance(value, str)
+            is_list = isinstance(value, Collection) and not isinstance(value, str | bytes)
             return COMPARISON_STEPS + (len(value) if is_list else 0)  # type: ignore[arg-type] # it is one
 
 

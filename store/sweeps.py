@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, delete, exists, func, literal, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, delete, exists, func, select, update
 
 from store.deals import StoredDeal, count_alive, deal_id
 from store.sequence import insert_into
@@ -98,7 +98,8 @@ def continue_sweep(
     Raises SweepLost.
     """
     _require(connection, source, account, sweep)
-    rows = [{"source": source, "account": account, "source_id": one} for one in dict.fromkeys(seen)]
+    ids = [deal_id(source, account, one) for one in dict.fromkeys(seen)]
+    rows = [{"source": source, "account": account, "deal_id": one} for one in ids]
     new = 0
     if rows:
         statement = insert_into(connection.dialect.name, SWEPT).on_conflict_do_nothing()
@@ -110,12 +111,12 @@ def continue_sweep(
     return new
 
 
-def missing_after(connection: Connection, source: str, account: str = "") -> list[str]:
+def missing_after(connection: Connection, source: str, account: str = "") -> list[bytes]:
     """Return the ids of the deals that the sweep under way has not seen, but for those read since it began."""
     return list(connection.scalars(select(DEALS.c.id).where(_unseen(source, account)).order_by(DEALS.c.id)))
 
 
-def note_misses(connection: Connection, source: str, account: str = "", *, sweep: int) -> list[str]:
+def note_misses(connection: Connection, source: str, account: str = "", *, sweep: int) -> list[bytes]:
     """Count a miss for each deal that the sweep has not seen, none for those seen; return the ids that are due.
 
     To be called once, when all pages are read. Those due are what two complete sweeps in a row have missed; whether
@@ -141,7 +142,7 @@ def finish_sweep(
     """
     _require(connection, source, account, sweep)
     columns = SYNC_STATE.c
-    is_stored = exists().where(DEALS.c.id == literal(deal_id(source, account, "")) + SWEPT.c.source_id)
+    is_stored = exists().where(DEALS.c.id == SWEPT.c.deal_id)
     unread = -(connection.scalar(select(func.count()).where(*_of(SWEPT, source, account), ~is_stored)) or 0)
     # Null where no total is told.
     drift = count_alive(connection, source, account) - columns.sweep_total
@@ -200,7 +201,7 @@ def _of(table: Any, source: str, account: str) -> Sequence[ColumnElement[bool]]:
 
 
 _SEEN = exists().where(
-    SWEPT.c.source == DEALS.c.source, SWEPT.c.account == DEALS.c.account, SWEPT.c.source_id == DEALS.c.source_id
+    SWEPT.c.source == DEALS.c.source, SWEPT.c.account == DEALS.c.account, SWEPT.c.deal_id == DEALS.c.id
 )
 
 

@@ -1,7 +1,7 @@
 """The tables, the same in SQLite and PostgreSQL.
 
-A deal is one opportunity of one account of one source. `id` is `source:source_id`, for a further account of a vendor
-`source@account:source_id`; it is unique, never changes, and is the last key of every order. Text that is compared or
+A deal is one opportunity of one account of one source. `id` is made of these three (`store/deal_ids.py`); it is unique,
+never changes, and is the last key of every order. Text that is compared or
 ordered is stored a second time, casefolded (`folded`), and compared by bytes on both databases. Amounts are whole
 millionths of a currency's major unit, times whole microseconds since 1970 in UTC, dates whole days since 1970: whole
 numbers are exact and ordered alike on both.
@@ -92,7 +92,7 @@ def _column(name: str, type_: Any) -> Column[Any]:
 DEALS: Final = Table(
     "deals",
     METADATA,
-    Column("id", Text, primary_key=True),
+    Column("id", LargeBinary, primary_key=True),
     Column("source", Text, nullable=False),
     Column("account", Text, nullable=False, server_default=""),
     Column("source_id", Text, nullable=False),
@@ -177,7 +177,7 @@ Index("deals_by_sequence", DEALS.c.sequence)
 DEAL_ATTRIBUTES: Final = Table(
     "deal_attributes",
     METADATA,
-    Column("deal_id", Text, primary_key=True),
+    Column("deal_id", LargeBinary, primary_key=True),
     Column("key", Text, primary_key=True),
     Column("text", Text),  # of a string
     Column("text_folded", Text),
@@ -234,10 +234,10 @@ SWEPT: Final = Table(
     METADATA,
     Column("source", Text, primary_key=True),
     Column("account", Text, primary_key=True, server_default=""),
-    Column("source_id", Text, primary_key=True),
+    Column("deal_id", LargeBinary, primary_key=True),
     sqlite_with_rowid=False,
 )
-"""Ids that the sweep under way has seen; emptied when it ends."""
+"""Deals that the sweep under way has seen; emptied when it ends."""
 
 SYNC_RUNS: Final = Table(
     "sync_runs",
@@ -262,7 +262,7 @@ Index("sync_runs_by_source", SYNC_RUNS.c.source, SYNC_RUNS.c.account, SYNC_RUNS.
 FETCHED: Final = Table(
     "fetched",
     METADATA,
-    Column("id", Text, primary_key=True),
+    Column("id", LargeBinary, primary_key=True),
     Column("fetched_at", BigInteger, nullable=False),
 )
 """When a deal was last read by its id, by any process: its row in `deals` is at least as new, in every field. Only kept

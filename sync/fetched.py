@@ -101,7 +101,7 @@ class FetchedRecords:
         parts, (source, account) = self._parts, self._parts.account.key
         by_key = {deal_id(source, account, one): one for one in ids}
 
-        def read(connection: Connection) -> tuple[dict[str, StoredDeal], SyncState | None]:
+        def read(connection: Connection) -> tuple[dict[bytes, StoredDeal], SyncState | None]:
             return find(connection, list(by_key)), sweeps.state(connection).get((source, account))
 
         stored, state = await parts.database.read(read)
@@ -148,7 +148,7 @@ class FetchedRecords:
         if deals or gone or fetched:
             await parts.database.write(lambda connection: self._commit(connection, deals, gone, fetched))
 
-    async def _stored(self, missing: Mapping[str, int]) -> dict[str, int]:
+    async def _stored(self, missing: Mapping[str, int]) -> dict[bytes, int]:
         """Return those that the store has, by key, with the time at which their source did not have them."""
         if not missing:
             return {}
@@ -157,7 +157,7 @@ class FetchedRecords:
         return {key: times[key] for key, deal in stored.items() if deal.deleted_at is None}
 
     def _commit(
-        self, connection: Connection, deals: Sequence[Deal], gone: Mapping[str, int], fetched: Mapping[str, int]
+        self, connection: Connection, deals: Sequence[Deal], gone: Mapping[bytes, int], fetched: Mapping[bytes, int]
     ) -> None:
         parts, now = self._parts, self._parts.wall_clock()
         upsert(connection, deals)

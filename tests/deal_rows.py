@@ -11,6 +11,7 @@ from store.conditions import And, Compare, CompareAttribute, Condition, Not, Ope
 from store.paging import ID, SOURCE, OrderKey, full_order
 from store.tables import DEAL_ATTRIBUTES, DEALS, ORDERABLE
 from store.text import searchable
+from tests.stores import key
 
 Deal = dict[str, Any]
 
@@ -32,9 +33,8 @@ COLUMNS = (
 
 def deal(number: int, **values: Any) -> Deal:
     """Return the row of a deal."""
-    key = f"nexudus:{number}"
     fixed = {
-        "id": key,
+        "id": key(f"nexudus:{number}"),
         "source": "nexudus",
         "account": "",
         "source_id": str(number),
@@ -76,7 +76,7 @@ def deals(draw: st.DrawFn) -> list[Deal]:
     return [
         deal(
             number,
-            **({"source": "chartmogul", "id": f"chartmogul:{number}"} if draw(st.booleans()) else {}),
+            **({"source": "chartmogul", "id": key(f"chartmogul:{number}")} if draw(st.booleans()) else {}),
             **{name: draw(_optional(_values(name))) for name in COLUMNS},
             search_public=draw(_optional(map(searchable, WORDS))),
             search_personal=draw(_optional(map(searchable, WORDS))),
@@ -178,13 +178,13 @@ def listed(rows: Iterable[Deal], condition: Condition | None, order: tuple[Order
     """Return the deals of a list, in its order."""
 
     def compare(one: Deal, other: Deal) -> int:
-        for key in full_order(order):
-            first, second = one[key.column], other[key.column]
+        for part in full_order(order):
+            first, second = one[part.column], other[part.column]
             if first == second:
                 continue
             if first is None or second is None:
-                return -1 if (first is None) == key.nulls_first else 1
-            return -1 if (first < second) != key.is_descending else 1
+                return -1 if (first is None) == part.nulls_first else 1
+            return -1 if (first < second) != part.is_descending else 1
         return 0
 
     alive = [one for one in rows if one["deleted_at"] is None and meets(one, condition)]

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine
 
 from store import memory, sqlite
+from store.deal_ids import deal_id
 from store.deals import Deal
 from store.migrations.upgrade import upgrade
 from store.sequence import CURRENT
@@ -89,6 +90,13 @@ def deal(source_id: str | int = 1, **given: Any) -> Deal:
         }
         | own
     )
+
+
+def key(named: str) -> bytes:
+    """Return the id of a deal: of `nexudus:1`, or of `nexudus@eu:1`, a further account's."""
+    owner, _, source_id = named.partition(":")
+    source, _, account = owner.partition("@")
+    return deal_id(source, account, source_id)
 
 
 def current(connection: Connection) -> int:

@@ -216,7 +216,7 @@ async def test_an_export_of_100_000_deals_takes_no_more_memory_than_one_of_few()
         def fill(connection: Any) -> None:
             for index in DEALS.indexes:  # which take most of the time, and are not looked into
                 connection.execute(text(f"DROP INDEX IF EXISTS {index.name}"))
-            copies = f"SELECT id || i, source_id || i, {columns} FROM deals CROSS JOIN n"  # noqa: S608 - our own names
+            copies = f"SELECT CAST(id || i AS BLOB), source_id || i, {columns} FROM deals CROSS JOIN n"  # noqa: S608 - our own names
             connection.execute(text(f"INSERT INTO deals (id, source_id, {columns}) {numbers} {copies}"))
 
         await graph.database.write(fill)

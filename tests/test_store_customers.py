@@ -13,7 +13,7 @@ from store.customers import (
 )
 from store.deals import Evidence, delete, purge, upsert
 from store.tables import CUSTOMERS
-from tests.stores import current, deal
+from tests.stores import current, deal, key
 
 ADA = Customer(
     source="chartmogul", source_id="cus_1", name="Ada", company_name="Würfel", email="Ada@Example.COM", read_at=5
@@ -61,7 +61,7 @@ def test_text_that_a_database_refuses_spoils_nothing(connection: Connection) -> 
 def test_customers_are_wanted_that_deals_mention_and_nobody_has_read(connection: Connection) -> None:
     mentioned = [deal(n, source="chartmogul", customer_source_id=f"cus_{n}") for n in (1, 2, 3, 4)]
     upsert(connection, [*mentioned, deal(5, source="chartmogul"), deal(6, customer_source_id="7")])
-    delete(connection, ["chartmogul:4"], evidence=Evidence.AUDIT, at=9)
+    delete(connection, [key("chartmogul:4")], evidence=Evidence.AUDIT, at=9)
     upsert_customers(connection, [ADA])
     assert deals_without_customer(connection, "chartmogul", limit=9) == ["cus_2", "cus_3"]
     assert deals_without_customer(connection, "chartmogul", limit=1) == ["cus_2"]
@@ -73,6 +73,6 @@ def test_a_customer_goes_with_its_last_deal(connection: Connection) -> None:
     upsert(connection, [deal(1, source="chartmogul", customer_source_id="cus_1")])
     upsert_customers(connection, [ADA])
     assert purge_customers(connection) == 0
-    delete(connection, ["chartmogul:1"], evidence=Evidence.AUDIT, at=9)
+    delete(connection, [key("chartmogul:1")], evidence=Evidence.AUDIT, at=9)
     purge(connection, deleted_before=10)
     assert (purge_customers(connection), found(connection)) == (1, None)

@@ -24,9 +24,9 @@ from store.deals import (
 )
 from store.tables import DEAL_ATTRIBUTES, DEALS
 from tests.fuzzing import bounded
-from tests.stores import connected, current, deal
+from tests.stores import connected, current, deal, key
 
-ONE = "nexudus:1"
+ONE = key("nexudus:1")
 
 
 def row(connection: Connection, id_: str = ONE) -> Any:
@@ -41,16 +41,16 @@ def later(connection: Connection) -> Callable[[], int]:
 
 
 def test_the_key_of_a_deal_names_a_further_account() -> None:
-    assert deal_id("nexudus", "", "12") == "nexudus:12"
-    assert deal_id("nexudus", "eu", "12") == "nexudus@eu:12"
+    assert deal_id("nexudus", "", "12") == key("nexudus:12")
+    assert deal_id("nexudus", "eu", "12") == key("nexudus@eu:12")
 
 
 def test_a_deal_is_found_as_it_was_written(connection: Connection) -> None:
     written = deal(1, body=b"\x00{}", read_at=5, is_whole=True, account="eu")
     assert upsert(connection, [written]) == 1
-    found = find(connection, [written.id, "nexudus:9"])
-    assert list(found) == ["nexudus@eu:1"]
-    stored = found["nexudus@eu:1"]
+    found = find(connection, [written.id, key("nexudus:9")])
+    assert list(found) == [key("nexudus@eu:1")]
+    stored = found[key("nexudus@eu:1")]
     assert (stored.source, stored.account, stored.source_id) == ("nexudus", "eu", "1")
     assert (stored.body, stored.read_at, stored.is_whole, stored.deleted_at) == (b"\x00{}", 5, True, None)
 
@@ -77,7 +77,7 @@ def test_what_has_changed_is_written_with_the_next_number(connection: Connection
     with connection.begin_nested():
         assert upsert(connection, [deal(**({"attributes": {"plan": "a"}} | changed)), deal(2)]) == 1
     assert moved() == 1
-    assert (row(connection).sequence, row(connection, "nexudus:2").sequence) == (current(connection), 1)
+    assert (row(connection).sequence, row(connection, key("nexudus:2")).sequence) == (current(connection), 1)
 
 
 def test_a_transaction_that_changes_much_takes_one_number(connection: Connection) -> None:
@@ -112,7 +112,7 @@ def test_a_deal_is_deleted_by_evidence(connection: Connection) -> None:
     upsert(connection, [deal(), deal(2)])
     moved = later(connection)
     with connection.begin_nested():
-        assert delete(connection, [ONE, "nexudus:9"], evidence=Evidence.NOT_FOUND, at=7) == 1
+        assert delete(connection, [ONE, key("nexudus:9")], evidence=Evidence.NOT_FOUND, at=7) == 1
     assert (row(connection).deleted_at, row(connection).deleted_by, moved()) == (7, "not_found", 1)
     assert find(connection, [ONE])[ONE].deleted_at == 7
     assert count_alive(connection, "nexudus") == 1
@@ -151,9 +151,9 @@ def test_a_deal_that_is_seen_again_comes_back_even_unchanged(connection: Connect
 def test_what_was_deleted_long_ago_is_forgotten_with_its_attributes(connection: Connection) -> None:
     upsert(connection, [deal(1, attributes={"a": "b"}), deal(2, attributes={"a": "c"}), deal(3)])
     delete(connection, [ONE], evidence=Evidence.AUDIT, at=7)
-    delete(connection, ["nexudus:2"], evidence=Evidence.AUDIT, at=8)
+    delete(connection, [key("nexudus:2")], evidence=Evidence.AUDIT, at=8)
     assert purge(connection, deleted_before=8) == 1
-    assert find(connection, [ONE, "nexudus:2", "nexudus:3"]).keys() == {"nexudus:2", "nexudus:3"}
+    assert find(connection, [ONE, key("nexudus:2"), key("nexudus:3")]).keys() == {key("nexudus:2"), key("nexudus:3")}
     assert connection.scalars(select(DEAL_ATTRIBUTES.c.text)).all() == ["c"]
 
 
@@ -173,7 +173,7 @@ def test_attributes_are_stored_by_their_type_and_replaced_as_a_whole(connection:
 def test_deals_are_found_by_their_customers_but_for_those_that_are_gone(connection: Connection) -> None:
     upsert(connection, [deal(n, customer_source_id="cus_1") for n in (1, 2)] + [deal(3, customer_source_id="cus_2")])
     delete(connection, [ONE], evidence=Evidence.AUDIT, at=7)
-    assert [one.id for one in find_by_customer(connection, "nexudus", "", ["cus_1"])] == ["nexudus:2"]
+    assert [one.id for one in find_by_customer(connection, "nexudus", "", ["cus_1"])] == [key("nexudus:2")]
     assert find_by_customer(connection, "chartmogul", "", ["cus_1"]) == []
 
 

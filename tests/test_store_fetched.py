@@ -11,7 +11,7 @@ from store.database import Database, open_database
 from store.deals import Evidence, delete, upsert
 from store.fetched import changed_since, find_fetched, forget_fetched, mark_fetched
 from store.sync_status import statuses, write_status
-from tests.stores import deal
+from tests.stores import deal, key
 
 
 @pytest.fixture
@@ -24,12 +24,12 @@ async def database(store_url: str) -> AsyncIterator[Database]:
 async def test_what_was_read_by_its_id_since_a_time_is_found_with_that_time(database: Database) -> None:
     def write(connection: Connection) -> None:
         upsert(connection, [deal(number, is_whole=True) for number in range(4)] + [deal(9)])
-        mark_fetched(connection, {"nexudus:0": 10, "nexudus:1": 20, "nexudus:9": 20, "nexudus:77": 20})
-        delete(connection, ["nexudus:3"], evidence=Evidence.AUDIT, at=30)
-        mark_fetched(connection, {"nexudus:3": 25, "nexudus:1": 15})
+        mark_fetched(connection, {key(f"nexudus:{number}"): at for number, at in ((0, 10), (1, 20), (9, 20), (77, 20))})
+        delete(connection, [key("nexudus:3")], evidence=Evidence.AUDIT, at=30)
+        mark_fetched(connection, {key("nexudus:3"): 25, key("nexudus:1"): 15})
 
     await database.write(write)
-    ids = [f"nexudus:{number}" for number in (0, 1, 2, 3, 9, 77)]
+    ids = [key(f"nexudus:{number}") for number in (0, 1, 2, 3, 9, 77)]
     # Neither what is gone, nor what lists alone have had, nor what the store never had.
     assert [(found.source_id, at) for found, at in await find_fetched(database, ids, since=15)] == [("1", 20)]
     assert [found.source_id for found, _ in await find_fetched(database, ids[:1], since=10)] == ["0"]
@@ -57,7 +57,7 @@ async def test_changes_come_in_their_order_whole_transactions_at_a_time(
 async def test_what_is_gone_has_changed(database: Database) -> None:
     await database.write(lambda connection: upsert(connection, [deal(1)]))
     (before,) = await changed_since(database, 0)
-    await database.write(lambda connection: delete(connection, ["nexudus:1"], evidence=Evidence.AUDIT, at=30))
+    await database.write(lambda connection: delete(connection, [key("nexudus:1")], evidence=Evidence.AUDIT, at=30))
     assert [change.at for change in await changed_since(database, before.sequence)] == [30]
 
 

@@ -3,25 +3,31 @@
 `store.migrations.upgrade` decides, alembic runs `store.migrations.env` and the steps in `store.migrations.versions`;
 `store.migrations.versions.version_1` is the first, `store.migrations.versions.version_2` what processes share,
 `store.migrations.versions.version_3` wider indexes, `store.migrations.versions.version_4` plain letters in searches,
-`store.migrations.versions.version_5` what takes less room.
+`store.migrations.versions.version_5` what takes less room, `store.migrations.versions.version_6` shorter ids.
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, create_engine, insert, inspect, select, text
+from sqlalchemy import Connection, Engine, MetaData, Table, create_engine, insert, inspect, select, text
 
 from store import sqlite
+from store.customers import find_customers
 from store.database import StoreUnavailable, open_database
+from store.deal_ids import deal_id
+from store.deals import upsert
 from store.migrations import upgrade as upgrading
 from store.migrations.upgrade import VERSION, VERSION_TABLE, UnknownSchemaError, migrate, upgrade
-from store.tables import DEALS, METADATA
+from store.sequence import CURRENT, advance
+from store.sweeps import state
+from store.tables import DEAL_ATTRIBUTES, DEALS, FETCHED, METADATA, SWEPT
 from store.text import searchable
 from tests import postgres
-from tests.deal_rows import deal, put
+from tests.deal_rows import deal
+from tests.stores import deal as stored_deal
 
 VERSIONS = Path(upgrading.__file__).parent / "versions"
 
@@ -119,24 +125,76 @@ def test_a_store_of_an_earlier_version_is_migrated(empty: Engine, monkeypatch: p
         assert migrated == [connection]
 
 
+def old_deal(number: int | str, **values: Any) -> dict[str, Any]:
+    """Return the row of a deal as versions up to 5 had it."""
+    row = {**deal(0), "id": f"nexudus:{number}", "source_id": str(number), **values}
+    return {name: value for name, value in row.items() if name != "attributes"}
+
+
+def put_rows(connection: Connection, table: str, rows: Sequence[dict[str, Any]]) -> None:
+    """Put rows into a table that is none of today's."""
+    found = Table(table, MetaData(), autoload_with=connection)
+    for row in rows:
+        connection.execute(insert(found).values({name: value for name, value in row.items() if name in found.c}))
+
+
 def test_step_4_makes_what_is_stored_the_same_as_what_is_searched_for_now(empty: Engine) -> None:
-    with_version(empty, "3")
     with empty.begin() as connection:
-        METADATA.create_all(connection)
-        if connection.dialect.name == "sqlite":
-            connection.execute(text("DROP INDEX deals_summed"))
-            connection.execute(text("CREATE INDEX deals_summed ON deals (status)"))
-        connection.execute(text("ALTER TABLE deals DROP COLUMN business_name"))
-        connection.execute(text("CREATE INDEX deals_by_source ON deals (source)"))  # which step 5 drops
+        migrate(connection, "3")
         written = {1: ("łodz travel", "soren ørsted"), 2: ("media", None)}
         for number, (public, personal) in written.items():
-            row = deal(number, search_public=public, search_personal=personal)
-            del row["business_name"]
-            put(connection, [row])
+            put_rows(connection, "deals", [old_deal(number, search_public=public, search_personal=personal)])
         upgrade(connection)
         columns = DEALS.c.search_public, DEALS.c.search_personal
         found = [tuple(row) for row in connection.execute(select(*columns).order_by(DEALS.c.id))]
         assert found == [(searchable("Łódź Travel"), searchable("Søren Ørsted")), ("media", None)]
+
+
+def test_step_6_keeps_each_deal_with_what_belongs_to_it_under_its_new_id(empty: Engine) -> None:
+    """The sequence, tombstones and customers too; of a sweep under way nothing."""
+    uuid = "4ee13ca4-e7fe-11ee-fa7f-f303abf41acc"
+    deals = [
+        old_deal(1427000501, sequence=7, name="Ada's", value=2**62, misses=1, search_public="a"),
+        old_deal(9, deleted_at=5, deleted_by="audit", sequence=3),
+        old_deal(9, id="nexudus@eu:9", account="eu", body=b"\0\xff{}", hash=b"h"),
+        old_deal(uuid, id=f"chartmogul:{uuid}", source="chartmogul"),
+        old_deal("T-1", id="toy:T-1", source="toy", value_is_inexact=1),
+    ]
+    attributes = [
+        {"deal_id": f"chartmogul:{uuid}", "key": "plan", "text": "Öl", "text_folded": "öl"},
+        {"deal_id": f"chartmogul:{uuid}", "key": "seats", "number": 3_000_000},
+        {"deal_id": "nexudus:9", "key": "is_new", "boolean": 1},
+    ]
+    customer = {"source": "chartmogul", "account": "", "source_id": "cus_1", "name": "Ada", "read_at": 4}
+    sweep = {"source": "nexudus", "account": "", "sweep": 5, "sweep_position": "|2", "sweep_rows": 3, "drift": -1}
+    with empty.begin() as connection:
+        migrate(connection, "5")
+        put_rows(connection, "deals", deals)
+        put_rows(connection, "deal_attributes", attributes)
+        put_rows(connection, "customers", [customer])
+        put_rows(connection, "sequence", [{"one": 1, "value": 7}])
+        put_rows(connection, "sync_state", [sweep])
+        put_rows(connection, "swept", [{"source": "nexudus", "account": "", "source_id": "9"}])
+        put_rows(connection, "fetched", [{"id": "nexudus:9", "fetched_at": 4}])
+        upgrade(connection)
+    with empty.begin() as connection:
+        new = {one["id"]: deal_id(one["source"], one["account"], one["source_id"]) for one in deals}
+        expected = {new[one["id"]]: {**one, "id": new[one["id"]]} for one in deals}
+        assert {row["id"]: dict(row) for row in connection.execute(select(DEALS)).mappings()} == expected
+        found = [dict(row) for row in connection.execute(select(DEAL_ATTRIBUTES)).mappings()]
+        of_nothing = dict.fromkeys(DEAL_ATTRIBUTES.c.keys())
+        assert sorted(found, key=repr) == sorted(
+            [{**of_nothing, **one, "deal_id": new[one["deal_id"]]} for one in attributes], key=repr
+        )
+        assert find_customers(connection, "chartmogul", "", ["cus_1"])["cus_1"].name == "Ada"
+        assert connection.scalar(CURRENT.statement) == 7
+        known = state(connection)["nexudus", ""]
+        assert (known.sweep, known.sweep_position, known.sweep_rows, known.drift) == (None, None, 0, -1)
+        assert not connection.scalars(select(SWEPT.c.deal_id)).all() + connection.scalars(select(FETCHED.c.id)).all()
+        upsert(connection, [stored_deal(9, read_at=9, body=b"new")])
+        assert advance(connection) == 8
+        connection.execute(DEALS.delete().where(DEALS.c.id == new["nexudus:9"]))
+        assert len(connection.execute(select(DEAL_ATTRIBUTES)).all()) == 2
 
 
 def test_a_step_that_fails_leaves_the_store_as_it_was(empty: Engine) -> None:
@@ -183,9 +241,9 @@ async def test_replicas_that_start_at_once_make_the_tables_once() -> None:
 async def test_a_later_version_is_one_clear_line(tmp_path: Path) -> None:
     path = str(tmp_path / "deals.db")
     async with open_database(path) as database:
-        await database.write(lambda connection: connection.execute(VERSION_TABLE.update().values(version_num="7")))
+        await database.write(lambda connection: connection.execute(VERSION_TABLE.update().values(version_num="9")))
     with pytest.raises(
-        StoreUnavailable, match=rf"deals.db is of version 7, and this program knows those up to {VERSION}$"
+        StoreUnavailable, match=rf"deals.db is of version 9, and this program knows those up to {VERSION}$"
     ):
         async with open_database(path):
             pass

@@ -22,7 +22,7 @@ from store.paging import full_order
 from store.tables import DEALS, ORDERABLE
 from tests.deal_rows import Deal, conditions, deal, deals, listed, orders, put
 from tests.fuzzing import beside_databases
-from tests.stores import connected
+from tests.stores import connected, key
 
 OPEN = Compare("status", Operator.EQ, "open")
 
@@ -132,13 +132,13 @@ def test_fault_2_every_unchanged_deal_comes_once_while_others_come_change_and_go
 
     with connected(store_kind) as connection:
         put(connection, [deal(number, **some_values()) for number in range(16)])
-        unchanged = {f"nexudus:{number}" for number in range(0, 16, 2)}
+        unchanged = {key(f"nexudus:{number}") for number in range(0, 16, 2)}
         seen: list[str] = []
         for number, found in enumerate(all_pages(connection, PageRequest(None, order, size))):
             seen += ids(found.rows)
-            other = f"nexudus:{chance.randrange(1, 16, 2)}"
+            other = key(f"nexudus:{chance.randrange(1, 16, 2)}")
             connection.execute(update(DEALS).where(DEALS.c.id == other).values(some_values()))
-            connection.execute(delete(DEALS).where(DEALS.c.id == f"nexudus:{chance.randrange(1, 16, 2)}"))
+            connection.execute(delete(DEALS).where(DEALS.c.id == key(f"nexudus:{chance.randrange(1, 16, 2)}")))
             if number < 12:
                 put(connection, [deal(1000 + number, **some_values())])
         assert sorted(one for one in seen if one in unchanged) == sorted(unchanged)
@@ -154,23 +154,23 @@ def test_fault_9_an_export_has_all_deals_however_many(connection: Connection) ->
 
 def test_the_deal_of_a_position_may_be_gone(connection: Connection) -> None:
     put(connection, [deal(number, value=number) for number in range(3)])
-    request = PageRequest(None, (OrderKey("value"),), 5, after=(1, "nexudus:1"))
-    connection.execute(delete(DEALS).where(DEALS.c.id == "nexudus:1"))
-    assert ids(page(connection, request).rows) == ["nexudus:2"]
-    connection.execute(delete(DEALS).where(DEALS.c.id == "nexudus:2"))
+    request = PageRequest(None, (OrderKey("value"),), 5, after=(1, key("nexudus:1")))
+    connection.execute(delete(DEALS).where(DEALS.c.id == key("nexudus:1")))
+    assert ids(page(connection, request).rows) == [key("nexudus:2")]
+    connection.execute(delete(DEALS).where(DEALS.c.id == key("nexudus:2")))
     found = page(connection, request)
     assert (found.rows, found.has_previous, found.has_next) == ([], True, False)
 
 
 def test_an_empty_page_behind_the_last_deal_has_that_deal_before_it(connection: Connection) -> None:
     put(connection, [deal(1, value=1)])
-    found = page(connection, PageRequest(None, (OrderKey("value"),), 5, after=(1, "nexudus:1")))
+    found = page(connection, PageRequest(None, (OrderKey("value"),), 5, after=(1, key("nexudus:1"))))
     assert (found.rows, found.has_previous, found.has_next) == ([], True, False)
 
 
 def test_a_position_of_another_order_is_refused(connection: Connection) -> None:
     with pytest.raises(ValueError, match="another order"):
-        page(connection, PageRequest(None, (), 1, after=(1, "nexudus:1")))
+        page(connection, PageRequest(None, (), 1, after=(1, key("nexudus:1"))))
 
 
 def test_an_order_that_no_index_has_is_refused(connection: Connection) -> None:
@@ -184,9 +184,9 @@ def test_an_order_ends_with_the_id_and_begins_with_what_the_index_of_ids_has(con
     assert full_order((OrderKey("value"), down)) == (OrderKey("value"), down)
     assert full_order((source, down)) == full_order((source,)) == (down,)
     assert full_order((source, up)) == (source, up)
-    put(connection, [deal(1), deal(2), deal(3, id="chartmogul:3", source="chartmogul")])
+    put(connection, [deal(1), deal(2), deal(3, id=key("chartmogul:3"), source="chartmogul")])
     found = page(connection, PageRequest(None, (source, up), 5)).rows
-    assert ids(found) == ["nexudus:1", "nexudus:2", "chartmogul:3"]
+    assert ids(found) == [key("nexudus:1"), key("nexudus:2"), key("chartmogul:3")]
 
 
 @pytest.mark.parametrize("number", [FEW, FEW + 1])
@@ -291,7 +291,7 @@ def test_a_statement_is_built_once_for_all_values_and_positions(connection: Conn
         condition = Not(Compare("value", Operator.LT, value))
         first = page(connection, PageRequest(condition, order, 2))
         second = page(connection, PageRequest(condition, order, 2, after=first.rows[-1].position))
-        assert ids([*first.rows, *second.rows]) == [f"nexudus:{n}" for n in range(value, value + 4)]
+        assert ids([*first.rows, *second.rows]) == [key(f"nexudus:{n}") for n in range(value, value + 4)]
         built = [cache_.cache_info().misses for cache_ in caches]
         assert sum(built) <= 6
     assert [cache_.cache_info().misses for cache_ in caches] == built
@@ -302,8 +302,8 @@ def test_of_deals_that_are_looked_up_no_statement_is_kept(connection: Connection
     store_walks._built_once.cache_clear()
     found = page(connection, PageRequest(Compare("status", Operator.NE, "open"), (OrderKey("updated_at"),), 2))
     assert len(found.rows) == 2
-    found = page(connection, PageRequest(Compare("id", Operator.IN, ["nexudus:1"]), (OrderKey("updated_at"),), 2))
-    assert ids(found.rows) == ["nexudus:1"]
+    found = page(connection, PageRequest(Compare("id", Operator.IN, [key("nexudus:1")]), (OrderKey("updated_at"),), 2))
+    assert ids(found.rows) == [key("nexudus:1")]
     assert store_walks._built_once.cache_info().currsize <= 1
 
 
@@ -328,7 +328,7 @@ def test_a_filter_of_the_orders_column_begins_where_its_deals_are(
     assert near is not None
     found = find_near(connection, near)
     assert found is not None
-    assert ids(found.rows) == ["nexudus:8", "nexudus:7", "nexudus:6"]
+    assert ids(found.rows) == [key("nexudus:8"), key("nexudus:7"), key("nexudus:6")]
 
 
 UNUSUAL = Or((Compare("won_at", Operator.EQ, 1), Compare("lost_at", Operator.EQ, 1)))
@@ -341,7 +341,7 @@ def test_what_is_near_does_not_fill_a_page_with_deals_from_further_on(
     put(connection, [deal(n, value=n if n < 6 else None, won_at=1) for n in range(10)])
     monkeypatch.setattr(near_pages, "NEAR", 1)
     found = page(connection, PageRequest(UNUSUAL, (OrderKey("value"),), 3))
-    assert ids(found.rows) == ["nexudus:0", "nexudus:1", "nexudus:2"]
+    assert ids(found.rows) == [key("nexudus:0"), key("nexudus:1"), key("nexudus:2")]
 
 
 def test_that_nothing_is_near_does_not_mean_that_nothing_comes_before(
@@ -349,8 +349,8 @@ def test_that_nothing_is_near_does_not_mean_that_nothing_comes_before(
 ) -> None:
     put(connection, [deal(n, value=n, won_at=int(n in (0, 6, 7, 8))) for n in range(10)])
     monkeypatch.setattr(near_pages, "NEAR", 2)
-    found = page(connection, PageRequest(UNUSUAL, (OrderKey("value"),), 1, after=(5, "nexudus:5")))
-    assert (ids(found.rows), found.has_previous) == (["nexudus:6"], True)
+    found = page(connection, PageRequest(UNUSUAL, (OrderKey("value"),), 1, after=(5, key("nexudus:5"))))
+    assert (ids(found.rows), found.has_previous) == ([key("nexudus:6")], True)
 
 
 def test_a_page_by_customers_addresses_begins_where_its_cursor_is(connection: Connection) -> None:
@@ -360,7 +360,7 @@ def test_a_page_by_customers_addresses_begins_where_its_cursor_is(connection: Co
     event.listen(connection, "before_cursor_execute", lambda *told: asked.append((told[2], told[3])))
     for is_descending in (False, True):
         order = (OrderKey("customer_email_folded", is_descending),)
-        page(connection, PageRequest(None, order, 50, after=("a@b", "nexudus:1")))
+        page(connection, PageRequest(None, order, 50, after=("a@b", key("nexudus:1"))))
     for statement, parameters in tuple(asked):  # to explain them is to ask, too
         plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]
         assert not any(line.startswith("SCAN deals") for line in plan)

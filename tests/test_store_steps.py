@@ -57,7 +57,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
         Not(Compare("lead_source", Operator.IN, (1, 2))),
     ],
 )
-@pytest.mark.parametrize("after", [None, (1_500, "nexudus:1500")])
+@pytest.mark.parametrize("after", [None, (1_500, stores.key("nexudus:1500"))])
 async def test_a_page_that_is_near_is_found_within_the_steps(
     path: Path, condition: Condition | None, after: tuple[int, str] | None
 ) -> None:

@@ -18,7 +18,7 @@ from store.sweeps import (
     state,
 )
 from store.tables import DEALS, SWEPT
-from tests.stores import current, deal
+from tests.stores import current, deal, key
 
 KEY = ("nexudus", "")
 
@@ -49,7 +49,7 @@ def test_what_a_clock_that_was_ahead_has_left_is_forgotten(connection: Connectio
     upsert(connection, [deal(1, read_at=ahead), deal(2, read_at=ahead), deal(3, read_at=5)])
     swept(connection, "1", "2", "3", at=ahead)
     note_watermarks(connection, "nexudus", changes_until=ahead, deletions_until=ahead)
-    delete(connection, ["nexudus:2"], evidence=Evidence.AUDIT, at=ahead)
+    delete(connection, [key("nexudus:2")], evidence=Evidence.AUDIT, at=ahead)
     assert not forget_future(connection, "nexudus", at=ahead + 5 - SKEW_MICROSECONDS)  # the sweep has ended 5 later
     assert forget_future(connection, "nexudus", at=now)
     known = state(connection)[KEY]
@@ -79,7 +79,7 @@ def test_accounts_and_sources_are_swept_apart(connection: Connection) -> None:
     ours, theirs = begin_sweep(connection, "nexudus", at=100), begin_sweep(connection, "nexudus", "eu", at=100)
     continue_sweep(connection, "nexudus", sweep=ours, seen=["1"], position=None)
     assert missing_after(connection, "nexudus") == []
-    assert missing_after(connection, "nexudus", "eu") == ["nexudus@eu:1"]
+    assert missing_after(connection, "nexudus", "eu") == [key("nexudus@eu:1")]
     finish_sweep(connection, "nexudus", sweep=ours, at=101)
     assert state(connection)["nexudus", "eu"].sweep == theirs
 
@@ -91,7 +91,7 @@ def test_4_a_sweep_that_is_complete_tells_the_drift(connection: Connection) -> N
     found = finish_sweep(connection, "nexudus", sweep=sweep, at=110)
     assert (found.last_sweep_started_at, found.last_sweep_at, found.last_sweep_rows, found.drift) == (100, 110, 2, -3)
     assert (found.sweep, found.sweep_position, found.sweep_rows, found.sweep_total) == (None, None, 0, None)
-    assert connection.scalars(select(SWEPT.c.source_id)).all() == []
+    assert connection.scalars(select(SWEPT.c.deal_id)).all() == []
 
 
 def test_there_is_no_drift_where_the_vendor_tells_no_total(connection: Connection) -> None:
@@ -102,7 +102,7 @@ def test_there_is_no_drift_where_the_vendor_tells_no_total(connection: Connectio
 def test_1_two_complete_sweeps_without_a_deal_make_it_due(connection: Connection) -> None:
     upsert(connection, [deal(1), deal(2)])
     assert swept(connection, "2", at=100) == []
-    assert swept(connection, "2", at=200) == ["nexudus:1"]
+    assert swept(connection, "2", at=200) == [key("nexudus:1")]
     assert current(connection) == 1  # to miss a deal is no change of it
 
 
@@ -139,7 +139,7 @@ def test_a_deal_that_came_in_mid_sweep_is_not_missed(connection: Connection) -> 
 
 def test_what_is_gone_already_is_not_missed(connection: Connection) -> None:
     upsert(connection, [deal(1)])
-    delete(connection, ["nexudus:1"], evidence=Evidence.AUDIT, at=9)
+    delete(connection, [key("nexudus:1")], evidence=Evidence.AUDIT, at=9)
     begin_sweep(connection, "nexudus", at=100)
     assert missing_after(connection, "nexudus") == []
 

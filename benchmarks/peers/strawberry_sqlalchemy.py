@@ -70,7 +70,7 @@ class Deal:
     def of(cls, row: Any) -> Self:
         """Return what clients see of a row."""
         return cls(
-            id=strawberry.ID(row.id),
+            id=strawberry.ID(row.source_id),
             source=row.source,
             stage_name=row.stage_name,
             pipeline_name=row.pipeline_name,
@@ -135,11 +135,11 @@ class Query:
             wanted = wanted.where(model.updated_at < int(filter.updated_before))
         if after is not None:
             moment, id_ = base64.b64decode(after).decode().split("|")
-            wanted = wanted.where(tuple_(model.updated_at, model.id) < tuple_(int(moment), id_))
+            wanted = wanted.where(tuple_(model.updated_at, model.id) < tuple_(int(moment), bytes.fromhex(id_)))
         wanted = wanted.order_by(model.updated_at.desc(), model.id.desc()).limit(first + 1)
         rows = info.context["session"].scalars(wanted).all()
         page = rows[:first]
-        end = base64.b64encode(f"{page[-1].updated_at}|{page[-1].id}".encode()).decode() if page else None
+        end = base64.b64encode(f"{page[-1].updated_at}|{page[-1].id.hex()}".encode()).decode() if page else None
         info_ = PageInfo(has_next_page=len(rows) > first, end_cursor=end)
         return DealConnection(nodes=[Deal.of(row) for row in page], page_info=info_)
 

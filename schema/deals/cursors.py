@@ -19,11 +19,11 @@ import strawberry
 
 from resolvers.errors import BadUserInput
 from store.conditions import LARGEST
-from store.paging import OrderKey, Position, full_order
+from store.paging import ID, OrderKey, Position, full_order
 from store.tables import DEALS
 from store.text import storable
 
-VERSION: Final = 1
+VERSION: Final = 2
 
 _SCALARS: Final = frozenset({str, int, bool, type(None), datetime, Decimal})
 
@@ -69,15 +69,19 @@ def decode(cursor: str, argument: str, hash_: str, order: Sequence[OrderKey]) ->
             f"`{argument}` is a cursor of another list: `filter`, `orderBy`, `search` and `sources` must be those that "
             "it came with."
         )
-    position = found[2:]
-    if not all(_fits(value, column) for value, column in zip(position, columns, strict=True)):
-        raise BadUserInput(f"`{argument}` is no cursor of this graph: pass back a `cursor` unchanged.")
-    return tuple([storable(value) if isinstance(value, str) else value for value in position])
+    try:
+        return tuple([_value(value, column) for value, column in zip(found[2:], columns, strict=True)])
+    except (ValueError, TypeError):
+        raise BadUserInput(f"`{argument}` is no cursor of this graph: pass back a `cursor` unchanged.") from None
 
 
-def _fits(value: Any, column: str) -> bool:
-    if value is None:
-        return column != "id"
-    if DEALS.c[column].type.python_type is str:
-        return isinstance(value, str)
-    return type(value) is int and abs(value) <= LARGEST
+def _value(value: Any, column: str) -> str | int | bytes | None:
+    """Return a value as its column has it; raises `ValueError` and `TypeError` for what it cannot have."""
+    if value is None and column != ID:
+        return None
+    type_ = DEALS.c[column].type.python_type
+    if type_ is bytes:
+        return base64.b64decode(value, validate=True)  # which `encode` writes for bytes
+    if type(value) is not type_ or (type_ is int and abs(value) > LARGEST):
+        raise ValueError
+    return storable(value) if isinstance(value, str) else int(value)

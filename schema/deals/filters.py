@@ -243,7 +243,7 @@ def _ids_of(given: dict[str, Any]) -> Iterator[Condition]:
         yield Compare("id", Operator.IN, tuple([deal_id(source, "", one) for one in ids for source in MAPPINGS]))
 
 
-def _stored_id(id_: str) -> str:
+def _stored_id(id_: str) -> bytes:
     source, source_id = decode(id_)
     return deal_id(source.name, "", source_id)
 

@@ -88,7 +88,7 @@ LISTED: Final = (
         paths=("id",),
         column="id",
         kind=Kind.ID,
-        about="An order by it goes by system, then by the record's id there, as text.",
+        about="An order by it goes by system, then by the record's id there, numbers by their value.",
     ),
     ListedField(
         name="source",

@@ -124,7 +124,7 @@ class Deals:
     """Sources without credentials here: what the store has of them, from another time or process, is not shown."""
     links: Sequence[Link] = ()
     clock: Callable[[], float] = time
-    decoded: LRU[tuple[str, bytes, int], ListedRecord] = field(default_factory=lambda: LRU(max_entries=MOST_DECODED))
+    decoded: LRU[tuple[bytes, bytes, int], ListedRecord] = field(default_factory=lambda: LRU(max_entries=MOST_DECODED))
     """Records of pages, by their ids, hashes, and when they were read."""
 
     def now(self) -> datetime:

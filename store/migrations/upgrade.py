@@ -7,7 +7,7 @@ from sqlalchemy import Column, Connection, MetaData, String, Table, insert, insp
 
 from store.tables import METADATA
 
-VERSION: Final = 5
+VERSION: Final = 6
 """Of `store/tables.py`; the highest number of a file in `versions/`."""
 
 # As alembic would make it, by a name that no other program's migrations have.
@@ -54,8 +54,8 @@ def upgrade(connection: Connection) -> None:
         migrate(connection)
 
 
-def migrate(connection: Connection) -> None:
-    """Run the steps that are missing; alembic is loaded only now, for it takes as long as the rest of a start."""
+def migrate(connection: Connection, to: str = "head") -> None:
+    """Run the steps that are missing up to a version; alembic is loaded now, for it takes as long as all of a start."""
     from alembic import command
     from alembic.config import Config
 
@@ -63,4 +63,4 @@ def migrate(connection: Connection) -> None:
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, to)

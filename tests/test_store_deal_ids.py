@@ -1,0 +1,47 @@
+"""What a deal is known by in the store: `store.deal_ids`."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from resolvers.registry import SOURCES
+from store.deal_ids import SHORT, deal_id
+from tests.fuzzing import bounded
+
+UUIDS = ("00000000-0000-4000-8000-000000000000", "4ee13ca4-e7fe-11ee-fa7f-f303abf41acc")
+NUMBERS = ("1", "9", "10", "255", "256", "1427000501", "9" * 19)
+OTHERS = ("", "0", "007", "-1", "1" * 20, "T-1", "٣", UUIDS[1].upper(), UUIDS[1][:-1], "n", "é\0\ud800")
+
+parts = st.tuples(
+    st.sampled_from([*SHORT, *(source.name for source in SOURCES), "n", "ne", "toy"]),
+    st.sampled_from(["", "eu", "eu2", "é"]),
+    st.sampled_from([*UUIDS, *NUMBERS, *OTHERS]) | st.text(max_size=4) | st.integers(0).map(str) | st.uuids().map(str),
+)
+
+
+@bounded
+@given(parts, parts)
+def test_two_deals_never_have_the_same(one: tuple[str, str, str], other: tuple[str, str, str]) -> None:
+    assert (deal_id(*one) == deal_id(*other)) == (one == other)
+
+
+def test_what_is_stored_is_found_by_every_version() -> None:
+    """What fails here would have each deal stored a second time."""
+    assert deal_id("nexudus", "", "1427000501").hex(" ") == "6e 04 55 0e 4c b5"
+    assert deal_id("nexudus", "eu", "9").hex(" ") == "6e 40 65 75 00 01 09"
+    assert deal_id("chartmogul", "", UUIDS[1]).hex(" ", 8) == "6310 4ee13ca4e7fe11ee fa7ff303abf41acc"
+    assert deal_id("toy", "", "T-1") == b"toy\x20T-1"
+
+
+def test_ids_come_by_system_then_by_account_then_by_their_own() -> None:
+    names = sorted(source.name for source in SOURCES)
+    expected = [
+        deal_id(name, account, own)
+        for name in names
+        for account in ("", "eu", "eu2")
+        for own in (*NUMBERS, *UUIDS, *sorted(OTHERS[5:7]))
+    ]
+    assert sorted(expected) == expected
+
+
+def test_every_id_is_compared_with_less_than_what_comes_behind_all() -> None:
+    assert all(deal_id(source.name, "", one) < b"\xff" for source in SOURCES for one in (*NUMBERS, *UUIDS))
