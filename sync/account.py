@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar
 
 from resolvers.fetching.upstream_context import SharedFetch, UpstreamContext
-from resolvers.source import FetchCustomer, Listing, Record
+from resolvers.source import FetchCustomer, Listing, ListStages, Record
 from store.tables import DealColumns
 
 T = TypeVar("T")
@@ -26,7 +26,8 @@ class Cache(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """One account of a source. `listing` is None where there is no list, `fetch_customer` where deals have names."""
+    """One account of a source. `listing` is None where there is no list, `fetch_customer` where deals have names,
+    `list_stages` where stages are not listed."""
 
     source: str
     listing: Listing | None
@@ -34,6 +35,7 @@ class Account:
     cache: Cache | None = None
     cache_customer: Cache | None = None
     fetch_customer: FetchCustomer | None = None
+    list_stages: ListStages | None = None
 
     @property
     def key(self) -> tuple[str, str]:

@@ -133,7 +133,8 @@ BEHAVIOUR = frozenset(
 
 
 BOTH_STORES = frozenset(
-    f"test_{name}" for name in "fetched fetched_customers service status sync_customers sync_faults worker".split()
+    f"test_{name}"
+    for name in "fetched fetched_customers service status sync_customers sync_faults sync_stages worker".split()
 )
 """The files whose tests run once for each kind of store (`tests/sync_world.py`)."""
 

@@ -30,7 +30,7 @@ from resolvers.resilience.concurrency_limiter import ConcurrencyLimiter
 from resolvers.resilience.rate_limiter import RateLimiter
 from resolvers.resilience.shared_limits import SharedLimits
 from resolvers.resilience.transport import Transport, TransportSettings
-from resolvers.source import Client, FetchCustomer, Listing, Outcome, Source, SourceSettings
+from resolvers.source import Client, FetchCustomer, Listing, ListStages, Outcome, Source, SourceSettings
 from resolvers.telemetry import Diagnostics, NotSent, Telemetry
 from resolvers.tracing import Tracer
 
@@ -69,6 +69,11 @@ class Scheduler:
     def fetch_customer(self) -> FetchCustomer | None:
         """What fetches a customer of the source's records, if these do not have its names."""
         return self._client.fetch_customer
+
+    @property
+    def list_stages(self) -> ListStages | None:
+        """What lists the stages of the source's pipelines, if its vendor does."""
+        return self._client.list_stages
 
     def begin_anew(self) -> None:
         """Ask the source as if it had never refused anything: a credential of it was replaced."""
