@@ -155,6 +155,7 @@ async def open_sync(
             cache_customer=scheduler.customers.cache.refresh if scheduler.customers else None,
             fetch_customer=scheduler.fetch_customer,
             list_stages=scheduler.list_stages,
+            fetch_alone=scheduler.fetch_alone,
         )
         parts = Parts(
             account=account,
