@@ -88,7 +88,7 @@ class Sweep:
                     await parts.database.compact()
                 await parts.database.read(lambda _: give_back())  # in a thread, where it holds up no event loop
         self._unseen.begin(unseen)
-        return replace(step, is_done=False) if unseen else step
+        return replace(step, is_done=False) if self._unseen.is_asking else step
 
     async def _begin(self) -> SyncState:
         parts, (source, account) = self._parts, self._parts.account.key

@@ -137,6 +137,12 @@ def test_a_deal_that_came_in_mid_sweep_is_not_missed(connection: Connection) -> 
     assert missing_after(connection, "nexudus") == []
 
 
+def test_of_what_is_missing_the_oldest_copies_come_first(connection: Connection) -> None:
+    upsert(connection, [deal(1, read_at=30), deal(2, read_at=10), deal(3, read_at=20)])
+    begin_sweep(connection, "nexudus", at=100)
+    assert missing_after(connection, "nexudus") == ["nexudus:2", "nexudus:3", "nexudus:1"]
+
+
 def test_what_is_gone_already_is_not_missed(connection: Connection) -> None:
     upsert(connection, [deal(1)])
     delete(connection, ["nexudus:1"], evidence=Evidence.AUDIT, at=9)
