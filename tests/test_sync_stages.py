@@ -56,7 +56,7 @@ async def test_stages_are_read_again_after_a_sweep_whenever_that_comes() -> None
         async with world_sync(world, **OFTEN):  # which reads stages at once, and deals when it is time
             await asyncio.sleep(FILLED)
             rename(world, "Lead")
-            await asyncio.sleep(6_000)
+            await asyncio.sleep(6_300)
             assert shown(world) == [("Lead", 0), *STAGES[1:]]
             assert len(world.calls("nexudus", "stages")) == 3
             sweep, stages = world.runs("nexudus", "sweep")[-1], world.runs("nexudus", "stages")[-1]
