@@ -87,8 +87,8 @@ class Sweep:
                 if counts.changed * MUCH > counts.rows:
                     await parts.database.compact()
                 await parts.database.read(lambda _: give_back())  # in a thread, where it holds up no event loop
-        self._unseen.begin(unseen)
-        return replace(step, is_done=False) if self._unseen.is_asking else step
+            self._unseen.begin(unseen)
+        return replace(step, is_done=step.is_done and not self._unseen.is_asking)
 
     async def _begin(self) -> SyncState:
         parts, (source, account) = self._parts, self._parts.account.key

@@ -185,7 +185,8 @@ class Worker:
         if was_ahead or is_another:
             why = "the clock was ahead" if was_ahead else "the store is another one"
             logger.warning("%s: %s: all deals are read anew", self.parts.account.label, why)
-            self.schedule.add(Kind.SWEEP)
+            for one in self._jobs.keys() & {Kind.SWEEP, Kind.STAGES}:
+                self.schedule.add(one)
         if is_another:
             self._has_swept, self.parts.rows.derives_all = False, True
         return _Run(number, self._clock(), self._clock())

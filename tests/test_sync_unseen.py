@@ -104,7 +104,7 @@ async def test_a_complete_sweep_asks_for_nothing() -> None:
 
 
 async def test_a_sweep_asks_for_a_few_and_all_have_their_turn() -> None:
-    async with open_world(sources=("chartmogul",), full_sweep_seconds=600.0, brake_count=100) as world:
+    async with open_world(sources=("chartmogul",), page_rows=25, full_sweep_seconds=600.0, brake_count=100) as world:
         await asyncio.sleep(FILLED)
         hidden = ids(world, "chartmogul")[5:35]
         hide(world, "chartmogul", hidden)
