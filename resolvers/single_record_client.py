@@ -9,7 +9,7 @@ from httpclient.client import Request
 from resolvers.errors import AnotherRecord, UpstreamError
 from resolvers.fetching.upstream_context import SharedFetch
 from resolvers.resilience.transport import Transport
-from resolvers.source import FetchCustomer, Listing, Outcome, Record
+from resolvers.source import FetchCustomer, Listing, ListStages, Outcome, Record
 
 _PLAIN = re.compile(r"[A-Za-z0-9_-]+", re.ASCII).fullmatch
 
@@ -24,6 +24,7 @@ class SingleRecordClient:
     is_ready = True
     listing: Listing | None = None
     fetch_customer: FetchCustomer | None = None
+    list_stages: ListStages | None = None
 
     def __init__(
         self,

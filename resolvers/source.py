@@ -107,6 +107,36 @@ class Listing(Protocol):
         """Return what was deleted since a moment; None where the vendor does not say it, at least not to us."""
 
 
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A stage of a pipeline as its vendor lists it, also one without a deal.
+
+    Ids are the vendor's; a name is None where the row does not have it. `position`: the stages of one pipeline come in
+    its order, the lowest first; None where that is not known.
+    """
+
+    id: str
+    name: str | None
+    pipeline_id: str
+    pipeline_name: str | None
+    position: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class StagesPage:
+    """One page of stages; `next` is as that of a `ListedPage`. `is_whole`: no row of it is missing or unreadable."""
+
+    stages: Sequence[Stage]
+    next: str | None
+    is_whole: bool = True
+
+
+ListStages = Callable[[str | None, SharedFetch], Awaitable[StagesPage | None]]
+"""Gives the page of stages at a position, None being the first; None where the vendor does not let us read them.
+
+It sends one request, and raises an `UpstreamError`.
+"""
+
 FetchCustomer = Callable[[str, SharedFetch], Awaitable[Outcome]]
 """Fetches one customer by the id that records have of it: a value with `name`, `company` and `email`."""
 
@@ -128,12 +158,13 @@ class Client(Protocol):
     """Fetches records of one source; lives as long as the server.
 
     `listing` is None for a vendor without lists: its records are there by id all the same. `fetch_customer` is None for
-    one whose records have their customers' names.
+    one whose records have their customers' names, `list_stages` for one that does not list the stages of its pipelines.
     """
 
     transport: Transport
     listing: Listing | None
     fetch_customer: FetchCustomer | None
+    list_stages: ListStages | None
 
     @property
     def batch_size(self) -> int:

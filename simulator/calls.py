@@ -15,6 +15,7 @@ Kind = Literal[
     "write",
     "customer",
     "audit-trail",
+    "stages",
     "other",
 ]
 

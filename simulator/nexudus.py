@@ -1,7 +1,8 @@
-"""Nexudus' REST API, as far as CRM opportunities go: token, get one, list, list by ids, writes.
+"""Nexudus' REST API, as far as CRM opportunities go: token, get one, list, list by ids, writes, columns of boards.
 
-Follows the vendor's pages "Authentication", "Get one CrmOpportunity", "List CrmOpportunities", "API limitations". What
-those pages leave open, and what is served here all the same, is marked "assumed".
+Follows the vendor's pages "Authentication", "Get one CrmOpportunity", "List CrmOpportunities", "Search
+CrmBoardColumns", "API limitations". What those pages leave open, and what is served here all the same, is marked
+"assumed".
 """
 
 import base64
@@ -12,10 +13,11 @@ from datetime import datetime
 from typing import Any, ClassVar, Literal
 from urllib.parse import parse_qsl
 
-from . import nexudus_audit, nexudus_list, nexudus_writes
+from . import nexudus_audit, nexudus_columns, nexudus_list, nexudus_writes
 from .calls import Call, Kind
+from .nexudus_demo import RATES as DEMO_RATES
 from .nexudus_demo import nexudus_demo
-from .nexudus_records import nexudus_deals, nexudus_records
+from .nexudus_records import BUSINESSES, nexudus_deals, nexudus_records
 from .replies import Reply, text
 from .throttle import Throttle
 from .tokens import Tokens
@@ -23,6 +25,7 @@ from .upstream import Upstream, lowered, originals
 
 COLLECTION = "/api/crm/crmopportunities"
 AUDIT_TRAIL = "/api/sys/audittrailentries"
+COLUMNS = "/api/crm/crmboardcolumns"
 LIMITS = ((1, 0.1), (120, 60.0), (5_000, 3_600.0))
 """(requests, seconds) for each token."""
 WAIT = "You must wait before accessing this url again."
@@ -56,6 +59,7 @@ class Nexudus(Upstream):
         "list_order_ignored",
         "list_repeats",
         "audit_role_missing",
+        "columns_role_missing",
     )
     username = "gateway@example.com"
     password = "simulated-password-3f9c"
@@ -79,6 +83,8 @@ class Nexudus(Upstream):
         self.records: dict[int, dict[str, Any]] = self._originals()
         self.audit_trail: list[dict[str, Any]] = []
         """Entries for what was written since the last reset, the oldest first."""
+        self.columns: dict[int, dict[str, Any]] = self._its_columns()
+        """Columns of boards by Id."""
         self.tokens = Tokens(seed, clock)
         self.throttle = Throttle(LIMITS)
         self._set_knobs()
@@ -109,6 +115,8 @@ class Nexudus(Upstream):
         """So many rows of a page come again on the page behind it."""
         self.audit_role_missing = False
         """401 on the audit trail, as for a valid token without the role."""
+        self.columns_role_missing = False
+        """401 on the columns of boards, as for a valid token without the role."""
 
     def reset(self) -> None:
         """Restore the records and the knobs, forget calls, faults and tokens."""
@@ -119,11 +127,16 @@ class Nexudus(Upstream):
         self.audit_trail.clear()
         self.records.clear()
         self.records.update(self._originals())
+        self.columns.clear()
+        self.columns.update(self._its_columns())
 
     def _originals(self) -> dict[int, dict[str, Any]]:
         if self._is_demo:
             return _demo(self.seed, self.today)
         return _deals(self.seed, self._deals, self.today) if self._deals else _records(self.seed)
+
+    def _its_columns(self) -> dict[int, dict[str, Any]]:
+        return nexudus_columns.columns(len(DEMO_RATES) if self._is_demo else len(BUSINESSES))
 
     def create(self, fields: Mapping[str, Any]) -> int:
         """Create a record as a POST would, the example's stage and customer unless `fields` say others; return its Id.
@@ -155,6 +168,8 @@ class Nexudus(Upstream):
             return "me", ()
         if path == AUDIT_TRAIL:
             return "audit-trail", ()
+        if path == COLUMNS and method == "GET":
+            return "stages", ()
         one = re.fullmatch(rf"{COLLECTION}/(\d{{1,30}})", path, re.ASCII)
         if one:
             return ("get" if method == "GET" else "write"), (str(int(one[1])),)
@@ -185,6 +200,8 @@ class Nexudus(Upstream):
                 return DENIED if self.list_role_missing else nexudus_list.answer(self, lowered(call.query))
             case "audit-trail":
                 return DENIED if self.audit_role_missing else nexudus_audit.answer(self, lowered(call.query))
+            case "stages":
+                return DENIED if self.columns_role_missing else nexudus_columns.answer(self, lowered(call.query))
             case "write":
                 return nexudus_writes.answer(self, call)
             case _:
@@ -246,5 +263,5 @@ def _me(email: str) -> dict[str, Any]:
         "DefaultBusinessId": 390000001,
         "DefaultBusinessName": "Example Coworking - Riverside",
         "DefaultBusinessCurrencyCode": "EUR",
-        "Roles": ["CrmOpportunity-Read", "CrmOpportunity-List"],
+        "Roles": ["CrmOpportunity-Read", "CrmOpportunity-List", "CrmBoardColumn-List"],
     }

@@ -19,6 +19,7 @@ class RunKind(StrEnum):
     INCREMENT = "increment"
     DELETIONS = "deletions"
     CUSTOMERS = "customers"
+    STAGES = "stages"
 
 
 class RunState(StrEnum):

@@ -1,4 +1,4 @@
-"""The number of the last transaction that changed a deal or a customer: what has the same number has not changed.
+"""The number of the last transaction that changed deals, customers or stages: what has the same number has not changed.
 
 A transaction that changes takes the next number and keeps the row until its end, so that numbers are committed in
 their order, by all processes of a database.

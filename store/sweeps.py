@@ -111,9 +111,13 @@ def continue_sweep(
     return new
 
 
-def missing_after(connection: Connection, source: str, account: str = "") -> list[bytes]:
-    """Return the ids of the deals that the sweep under way has not seen, but for those read since it began."""
-    return list(connection.scalars(select(DEALS.c.id).where(_unseen(source, account)).order_by(DEALS.c.id)))
+def missing_after(connection: Connection, source: str, account: str = "") -> list[str]:
+    """Return the source's ids of the deals that the sweep under way has not seen, but for those read since it began.
+
+    The first are those whose copy is the oldest.
+    """
+    unseen = select(DEALS.c.source_id).where(_unseen(source, account))
+    return list(connection.scalars(unseen.order_by(DEALS.c.read_at, DEALS.c.id)))
 
 
 def note_misses(connection: Connection, source: str, account: str = "", *, sweep: int) -> list[bytes]:

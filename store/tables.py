@@ -206,10 +206,24 @@ CUSTOMERS: Final = Table(
 
 Index("customers_by_email", CUSTOMERS.c.email_folded)
 
+STAGES: Final = Table(
+    "stages",
+    METADATA,
+    Column("source", Text, primary_key=True),
+    Column("account", Text, primary_key=True, server_default=""),
+    Column("stage_id", Text, primary_key=True),
+    Column("name", Text),
+    Column("pipeline_id", Text, nullable=False),
+    Column("pipeline_name", Text),
+    Column("position", BigInteger),  # the stages of one pipeline come in this order
+    sqlite_with_rowid=False,
+)
+"""Stages as their sources list them, those without a deal too."""
+
 SEQUENCE: Final = Table(
     "sequence", METADATA, Column("one", SmallInteger, primary_key=True), Column("value", BigInteger, nullable=False)
 )
-"""One row: the number of the last transaction that changed deals or customers."""
+"""One row: the number of the last transaction that changed deals, customers or stages."""
 
 SYNC_STATE: Final = Table(
     "sync_state",
@@ -245,7 +259,7 @@ SYNC_RUNS: Final = Table(
     Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
     Column("source", Text, nullable=False),
     Column("account", Text, nullable=False, server_default=""),
-    Column("kind", Text, nullable=False),  # sweep, increment, deletions, customers
+    Column("kind", Text, nullable=False),  # sweep, increment, deletions, customers, stages
     Column("started_at", BigInteger, nullable=False),
     Column("ended_at", BigInteger),
     Column("state", Text, nullable=False),  # running, complete, failed, interrupted

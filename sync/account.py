@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar
 
 from resolvers.fetching.upstream_context import SharedFetch, UpstreamContext
-from resolvers.source import FetchCustomer, Listing, Record
+from resolvers.source import FetchCustomer, Listing, ListStages, Outcome, Record
 from store.tables import DealColumns
 
 T = TypeVar("T")
@@ -26,7 +26,8 @@ class Cache(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """One account of a source. `listing` is None where there is no list, `fetch_customer` where deals have names."""
+    """One account of a source. `listing` is None where there is no list, `fetch_customer` where deals have names,
+    `list_stages` where stages are not listed. `fetch_alone` gives the outcome of one id by a request of its own."""
 
     source: str
     listing: Listing | None
@@ -34,6 +35,8 @@ class Account:
     cache: Cache | None = None
     cache_customer: Cache | None = None
     fetch_customer: FetchCustomer | None = None
+    list_stages: ListStages | None = None
+    fetch_alone: Callable[[str, SharedFetch], Awaitable[Outcome]] | None = None
 
     @property
     def key(self) -> tuple[str, str]:

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from lru import LRU
 from resolvers.source import Deletion
 from store import sweeps
-from store.deals import Evidence, count_alive, deal_id, delete, find
+from store.deals import Evidence, deal_id, delete, find
 from sync.account import Requests
 from sync.job import Parts, Reading, Step, moment, reading
 from sync.run import Counts, Problem
@@ -62,7 +62,7 @@ class Deletions:
         source, account = self._parts.account.key
         ids = [deal_id(source, account, one.source_id) for one in told]
         alive = [deal.id for deal in find(connection, ids).values() if deal.deleted_at is None]
-        if self._parts.settings.holds_back(len(alive), count_alive(connection, source, account)):
+        if self._parts.holds_back(connection, len(alive)):
             return None
         deleted = delete(connection, alive, evidence=Evidence.AUDIT, at=self._parts.now())
         if watermark is not None:

@@ -14,7 +14,7 @@ from resolvers.fetching.record_store import LOOKUP_TIMEOUT_SECONDS
 from resolvers.source import Record
 from resolvers.stored_record import decode
 from store import sweeps
-from store.deals import Deal, Evidence, StoredDeal, count_alive, deal_id, delete, find, upsert
+from store.deals import Deal, Evidence, StoredDeal, deal_id, delete, find, upsert
 from store.errors import StoreUnavailable
 from store.fetched import find_fetched, mark_fetched
 from store.sweeps import SyncState
@@ -164,7 +164,7 @@ class FetchedRecords:
         mark_fetched(connection, fetched)
         self._gone = [at for at in self._gone if now - at < BRAKE_SECONDS]
         count = len(self._gone) + len(gone)
-        if gone and parts.settings.holds_back(count, count_alive(connection, *parts.account.key)):
+        if gone and parts.holds_back(connection, count):
             self._held_back_at = now
             return
         for key, read_at in gone.items():

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from resolvers.source import ListedPage
 from store import sweeps
 from store.database import Database
-from store.deals import Deal, deal_id, doubt, upsert
+from store.deals import Deal, count_alive, deal_id, doubt, upsert
 from store.sweeps import SyncState
 from sync.account import Account
 from sync.rows import Rows
@@ -60,6 +60,10 @@ class Parts:
     def now(self) -> int:
         """Return the time as the store keeps it: microseconds since 1970."""
         return int(self.wall_clock() * SECOND)
+
+    def holds_back(self, connection: Connection, deletions: int) -> bool:
+        """Whether so many deletions at once are too many to be believed."""
+        return self.settings.holds_back(deletions, count_alive(connection, *self.account.key))
 
     def write(self, connection: Connection, page: ListedPage, deals: Iterable[Deal]) -> int:
         """Write the deals of a page, and which of its rows could not be read or left fields out; return how many have

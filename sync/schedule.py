@@ -1,9 +1,10 @@
 """When each job of one account is due. Pure: time and chance are passed in.
 
 An increment comes every minute, less often while nothing changes. A sweep of a source that says what has changed comes
-every few hours; of one that does not, every few minutes, and in proportion to its pages where there are many. Every
-interval is shortened by chance a little, so that replicas and sources do not march in step. After a failure a job waits
-twice as long each time: up to minutes for a source, up to seconds for the store, which costs nobody's ration.
+every few hours; of one that does not, every few minutes, and in proportion to its pages where there are many. Stages
+are read after a sweep, though not after each of many. Every interval is shortened by chance a little, so that replicas
+and sources do not march in step. After a failure a job waits twice as long each time: up to minutes for a source, up to
+seconds for the store, which costs nobody's ration.
 """
 
 from collections.abc import Callable, Collection
@@ -43,10 +44,11 @@ class Kind(IntEnum):
     DELETIONS = 2
     SWEEP = 3
     CUSTOMERS = 4
+    STAGES = 5
 
 
-HASTE_SECONDS: Final = {Kind.INCREMENT: 10.0, Kind.SWEEP: 60.0}
-"""Since the last run, before somebody who wants it fresher gets another one."""
+HASTE_SECONDS: Final = {Kind.INCREMENT: 10.0, Kind.SWEEP: 60.0, Kind.STAGES: 3_600.0}
+"""Since the last run, before somebody who wants it fresher gets another one, or a sweep has stages read again."""
 
 
 @dataclass(slots=True)
@@ -148,6 +150,8 @@ class Schedule:
         settings = self._settings
         if kind is Kind.SWEEP:
             return self.sweep_seconds(rows, page_rows)
+        if kind is Kind.STAGES:
+            return settings.sweep_seconds
         if kind is Kind.CUSTOMERS:  # `rows` are those that it has just asked for
             return CUSTOMERS_SECONDS if rows else CUSTOMERS_LONGEST_SECONDS
         if kind is Kind.INCREMENT:

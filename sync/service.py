@@ -154,6 +154,8 @@ async def open_sync(
             cache=scheduler.cache.refresh,
             cache_customer=scheduler.customers.cache.refresh if scheduler.customers else None,
             fetch_customer=scheduler.fetch_customer,
+            list_stages=scheduler.list_stages,
+            fetch_alone=scheduler.fetch_alone,
         )
         parts = Parts(
             account=account,
@@ -213,4 +215,6 @@ def _capabilities(entry: _Entry) -> frozenset[Capability]:
                 found.add(Capability.DELETIONS)
     if account.fetch_customer is not None:
         found.add(Capability.CUSTOMERS)
+    if account.list_stages is not None and Kind.STAGES not in impossible:
+        found.add(Capability.STAGES)
     return frozenset(found)

@@ -44,6 +44,7 @@ class Capability(Enum):
     CHANGED_SINCE = "what was changed since a moment"
     DELETIONS = "what was deleted since a moment"
     CUSTOMERS = "customers by id"
+    STAGES = "the stages of its pipelines, in their order"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,7 @@ def status_of(
     told: Told | None = None,
 ) -> Status:
     """Return how an account stands. `worker` is None where this process does not sync it; the one that does may have
-    `told` more."""
+    `told` more. That stages cannot be read is an error, but the deals are as current as ever."""
     source, account = key
     state, rows = sweeps.state(connection).get(key), count_alive(connection, source, account)
     problems = dict(worker.problems) if worker else {}
@@ -115,7 +116,7 @@ def status_of(
         shown = State.UNLISTED
     elif worker is None:
         shown = State[told.state] if told else State.OFF
-    elif failing := [kind for kind in problems if worker.schedule.failures(kind)]:
+    elif failing := [kind for kind in problems if worker.schedule.failures(kind) and kind is not Kind.STAGES]:
         shown = State.FAILING
         problems = {kind: problems[kind] for kind in failing}
     elif state is None or (state.sweep is None and state.last_sweep_at is None and not problems):
@@ -138,7 +139,7 @@ def status_of(
         last_sweep_at=state.last_sweep_at if state else None,
         next_run_at=told.next_run_at if told else None if seconds is None else now + int(seconds * SECOND),
         drift=state.drift if state else None,
-        last_error=told.last_error if told else next(iter(problems.values()), None),
+        last_error=told.last_error if told else problems[min(problems)] if problems else None,
         progress=Progress(state.sweep_rows, state.sweep_total or state.last_sweep_rows)
         if state and state.sweep is not None
         else None,

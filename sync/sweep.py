@@ -6,6 +6,7 @@ not forget it.
 """
 
 from contextlib import suppress
+from dataclasses import replace
 from typing import Final
 
 from sqlalchemy import Connection
@@ -15,13 +16,14 @@ from resolvers.source import ListedPage
 from store import sweeps
 from store.customers import purge_customers
 from store.database import StoreUnavailable
-from store.deals import Deal, Evidence, count_alive, delete, purge
+from store.deals import Deal, Evidence, delete, purge
 from store.fetched import forget_fetched
 from store.sweeps import SyncState
 from sync.account import Requests
 from sync.heap import give_back
 from sync.job import SECOND, Parts, Step
 from sync.run import Counts, Problem
+from sync.unseen import Unseen
 
 RESUMABLE_SECONDS: Final = 21_600
 """A sweep that began longer ago is begun anew: pages may have moved too far."""
@@ -45,9 +47,13 @@ class Sweep:
         self._parts = parts
         self._began_here: int | None = None
         self._refusals = 0
+        self._unseen = Unseen(parts)
 
     async def step(self, counts: Counts) -> Step:
-        """Read and commit the next page; end the sweep with the last one."""
+        """Read and commit the next page. A sweep ends with the last one, or when what it has not seen is asked for."""
+        if self._unseen.is_asking:
+            await self._unseen.step(counts)
+            return Step(is_done=not self._unseen.is_asking, problem=Problem.UNREADABLE_ROWS)
         parts, (source, account) = self._parts, self._parts.account.key
         state = await parts.database.read(lambda connection: sweeps.state(connection).get((source, account)))
         if state is None or state.sweep is None or self._is_hopeless(state):
@@ -66,7 +72,7 @@ class Sweep:
         deals = await parts.rows.listed(page.rows, read_at)
         parts.offer(page, read_at, adds=False)  # all of them would push out what people ask for
         try:
-            step, found = await parts.database.write(
+            step, found, unseen = await parts.database.write(
                 lambda connection: self._commit(connection, state, page, deals, problem)
             )
         except sweeps.SweepLost:  # another process has begun one
@@ -81,7 +87,8 @@ class Sweep:
                 if counts.changed * MUCH > counts.rows:
                     await parts.database.compact()
                 await parts.database.read(lambda _: give_back())  # in a thread, where it holds up no event loop
-        return step
+            self._unseen.begin(unseen)
+        return replace(step, is_done=step.is_done and not self._unseen.is_asking)
 
     async def _begin(self) -> SyncState:
         parts, (source, account) = self._parts, self._parts.account.key
@@ -101,7 +108,7 @@ class Sweep:
 
     def _commit(
         self, connection: Connection, state: SyncState, page: ListedPage, deals: list[Deal], problem: Problem | None
-    ) -> tuple[Step, Counts]:
+    ) -> tuple[Step, Counts, list[str]]:
         source, account = self._parts.account.key
         assert state.sweep is not None
         found = Counts(rows=len(page.rows), changed=self._parts.write(connection, page, deals))
@@ -115,26 +122,35 @@ class Sweep:
             total=page.total,
         )
         if page.next is not None:
-            return Step(is_done=False, problem=problem, total=page.total), found
-        return self._finish(connection, state.sweep, problem, found), found
+            return Step(is_done=False, problem=problem, total=page.total), found, []
+        step, unseen = self._finish(connection, state.sweep, problem, found)
+        return step, found, unseen
 
-    def _finish(self, connection: Connection, sweep: int, problem: Problem | None, found: Counts) -> Step:
+    def _finish(
+        self, connection: Connection, sweep: int, problem: Problem | None, found: Counts
+    ) -> tuple[Step, list[str]]:
+        """End the sweep; return also which deals are to be asked for, since it may have passed them over."""
         parts, (source, account) = self._parts, self._parts.account.key
         state, now = sweeps.state(connection)[source, account], parts.now()
         if problem is None and state.sweep_total is not None and state.sweep_rows != state.sweep_total:
             problem = Problem.COUNT_DIFFERS
         is_complete = problem is None
+        unseen: list[str] = []
         if is_complete:
             gone = sweeps.note_misses(connection, source, account, sweep=sweep)
-            if parts.settings.holds_back(len(gone), count_alive(connection, source, account)):
+            if parts.holds_back(connection, len(gone)):
                 problem = Problem.DELETION_BRAKE
             else:
                 found.deleted = delete(connection, gone, evidence=Evidence.SWEEPS, at=now)
+        elif problem is Problem.UNREADABLE_ROWS:
+            unseen = sweeps.missing_after(connection, source, account)
+            if parts.holds_back(connection, len(unseen)):
+                problem, unseen = Problem.DELETION_BRAKE, []
         sweeps.finish_sweep(connection, source, account, sweep=sweep, at=now, is_complete=is_complete)
         purge(connection, deleted_before=now - int(parts.tombstone_seconds * SECOND))
         purge_customers(connection)
         forget_fetched(connection, before=now - FETCHED_SECONDS * SECOND)
-        return Step(is_done=True, problem=problem)
+        return Step(is_done=True, problem=problem), unseen
 
 
 def _doubt(page: ListedPage, state: SyncState) -> Problem | None:

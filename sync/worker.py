@@ -24,6 +24,7 @@ from sync.increment import Increment
 from sync.job import SECOND, Job, Parts, Step
 from sync.run import Counts, Problem, log_run
 from sync.schedule import Kind, Schedule
+from sync.stages import Stages
 from sync.sweep import Sweep
 
 logger: Final = logging.getLogger("opportunity_graph.sync")
@@ -60,6 +61,8 @@ class Worker:
             self._jobs[Kind.DELETIONS] = Deletions(parts)
         if parts.account.fetch_customer is not None:
             self._jobs[Kind.CUSTOMERS] = Customers(parts)
+        if parts.account.list_stages is not None:
+            self._jobs[Kind.STAGES] = Stages(parts)
         self.impossible: set[Kind] = set()
         """Jobs that the source turned out not to be able to do."""
         self._runs: dict[Kind, _Run] = {}
@@ -182,7 +185,8 @@ class Worker:
         if was_ahead or is_another:
             why = "the clock was ahead" if was_ahead else "the store is another one"
             logger.warning("%s: %s: all deals are read anew", self.parts.account.label, why)
-            self.schedule.add(Kind.SWEEP)
+            for one in self._jobs.keys() & {Kind.SWEEP, Kind.STAGES}:
+                self.schedule.add(one)
         if is_another:
             self._has_swept, self.parts.rows.derives_all = False, True
         return _Run(number, self._clock(), self._clock())
@@ -205,6 +209,8 @@ class Worker:
                 page_rows=self.parts.account.its_listing.page_size,
                 is_doubtful=step.problem in (Problem.COUNT_DIFFERS, Problem.MOVED_ORDER),
             )
+        if kind is Kind.SWEEP and step.problem is None:
+            schedule.hasten(Kind.STAGES)  # which the deals of now have the names of
         if kind is Kind.INCREMENT:
             schedule.is_incremental = not step.is_impossible
             if step.is_impossible:

@@ -133,7 +133,11 @@ BEHAVIOUR = frozenset(
 
 
 BOTH_STORES = frozenset(
-    f"test_{name}" for name in "fetched fetched_customers service status sync_customers sync_faults worker".split()
+    f"test_{name}"
+    for name in (
+        *("fetched", "fetched_customers", "service", "status", "worker"),
+        *("sync_customers", "sync_faults", "sync_stages", "sync_unseen"),
+    )
 )
 """The files whose tests run once for each kind of store (`tests/sync_world.py`)."""
 

@@ -13,6 +13,7 @@ from strawberry.utils.str_converters import to_camel_case
 from schema.deals import summaries
 from schema.deals.exchange_rates import BadRates, ExchangeRates, read_rates
 from schema.deals.listed_fields import LISTED, Kind
+from store.stages import ListedStage, write_stages
 from store.summaries import Dimension
 from store.tables import DealColumns
 from tests.deal_lists import ALL, WITHOUT_CONTACTS, deal, deals_of, open_deals, simulated, status
@@ -223,6 +224,26 @@ async def test_pipelines_tell_what_filters_can_be_set_to() -> None:
         assert {one["source"] for one in found} == {"NEXUDUS", "CHARTMOGUL"}
         total = (await graph.data("{ opportunities { totalCount } }"))["opportunities"]["totalCount"]
         assert sum(one["count"] for pipeline in found for one in pipeline["stages"]) == total
+        assert {one["position"] for pipeline in found for one in pipeline["stages"]} == {None}, "none is listed"
+
+
+async def test_stages_have_the_order_and_the_empty_ones_that_their_source_lists() -> None:
+    record = next(one for one in simulated()["nexudus"] if one.crm_board_column_name == "Won")
+    board = record.crm_board_column_crm_board_name
+    stages = [
+        ListedStage(source="nexudus", stage_id=name, name=name, pipeline_id="1", pipeline_name=board, position=place)
+        for place, name in enumerate(["Enquiry", "Won", "Lost"])
+    ]
+    async with open_deals(deal("nexudus", record)) as graph:
+        query = "{ pipelines { stages { name position count } } }"
+        assert len((await graph.data(query))["pipelines"][0]["stages"]) == 1
+        await graph.database.write(lambda connection: write_stages(connection, "nexudus", "", stages, is_whole=True))
+        (found,) = (await graph.data(query))["pipelines"]
+        assert found["stages"] == [
+            {"name": "Enquiry", "position": 0, "count": 0},
+            {"name": "Won", "position": 1, "count": 1},
+            {"name": "Lost", "position": 2, "count": 0},
+        ]
 
 
 NUMBERS = "currency kind count amount weightedAmount averageAmount missingAmountCount missingLikelihoodCount"

@@ -124,3 +124,14 @@ def test_a_job_can_be_hastened_but_not_as_often_as_anybody_likes_nor_after_a_fai
     world.schedule.failed(Kind.INCREMENT, wait_seconds=100.0)
     world.schedule.hasten(Kind.INCREMENT)
     assert world.due(Kind.INCREMENT) == 100.0
+
+
+def test_stages_come_with_a_sweep_but_not_with_each_of_many() -> None:
+    world = World()
+    world.schedule.done(Kind.STAGES)
+    assert world.due(Kind.STAGES) == 21_600.0
+    world.schedule.hasten(Kind.STAGES)
+    assert world.due(Kind.STAGES) == 3_600.0
+    world.now += 20_000
+    world.schedule.hasten(Kind.STAGES)
+    assert world.due(Kind.STAGES) == 0.0

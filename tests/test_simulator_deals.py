@@ -1,6 +1,6 @@
 """Large lists of the simulated vendors, what is written to them, and what can go wrong with their pages.
 
-`simulator.nexudus_audit`, `simulator.page_faults`, and what `simulator.control` writes.
+`simulator.nexudus_audit`, `simulator.nexudus_columns`, `simulator.page_faults`, and what `simulator.control` writes.
 """
 
 import json
@@ -22,6 +22,7 @@ TODAY = datetime(2026, 11, 1, 12, tzinfo=UTC)
 NEXUDUS = {"Authorization": aiohttp.encode_basic_auth("gateway@example.com", "simulated-password-3f9c")}
 CHARTMOGUL = {"Authorization": aiohttp.encode_basic_auth("simulated-key-5d1e", "")}
 CRM, AUDIT, OPPORTUNITIES = "/api/crm/crmopportunities", "/api/sys/audittrailentries", "/v1/opportunities"
+COLUMNS = "/api/crm/crmboardcolumns"
 
 
 class World:
@@ -131,6 +132,27 @@ async def test_the_audit_trail_is_filtered_and_is_another_role(world: World) -> 
     nexudus.audit_role_missing = True
     assert await world.nexudus(AUDIT) == 401
     assert (await world.nexudus())["TotalItems"] == 598
+
+
+async def test_the_columns_of_boards_are_those_that_records_are_in(world: World) -> None:
+    columns = (await world.nexudus(COLUMNS, size="1000"))["Records"]
+    known = {(row["Id"], row["Name"], row["CrmBoardId"], row["CrmBoardName"]) for row in columns}
+    stages = ("CrmBoardColumnId", "CrmBoardColumnName", "CrmBoardColumnCrmBoardId", "CrmBoardColumnCrmBoardName")
+    for record in world.simulator.nexudus.records.values():
+        assert (int(record[stages[0]]), *(record[name] for name in stages[1:])) in known
+
+
+async def test_columns_are_paged_filtered_and_ordered_and_are_another_role(world: World) -> None:
+    page = await world.nexudus(COLUMNS, page="2", orderBy="Id")
+    assert (len(page["Records"]), page["TotalItems"], page["HasNextPage"]) == (25, 72, True)
+    assert page["Records"][0]["Id"] == min(world.simulator.nexudus.columns) + 41, "six columns a board, ten ids apart"
+    board = {"CrmBoardColumn_CrmBoard": "1400000012", "orderBy": "Position", "dir": "-1"}
+    found = (await world.nexudus(COLUMNS, **board))["Records"]
+    assert [(row["Name"], row["Position"]) for row in found][-2:] == [("Office Tour", 1), ("Enquiry", 0)]
+    assert (await world.nexudus(COLUMNS, CrmBoardColumn_Name="none"))["Records"] == []
+    world.simulator.nexudus.columns_role_missing = True
+    assert await world.nexudus(COLUMNS) == 401
+    assert (await world.nexudus())["TotalItems"] == 600
 
 
 async def test_chartmogul_is_written_too(world: World) -> None:

@@ -40,6 +40,7 @@ WELL = [
     "ok Nexudus: records by id (role CrmOpportunity-Read): allowed",
     "ok Nexudus: lists (role CrmOpportunity-List): allowed",
     "ok Nexudus: audit trail: allowed",
+    "ok Nexudus: stages (role CrmBoardColumn-List): allowed",
     "ok ChartMogul: API key: accepted",
     "ok ChartMogul: opportunities (CRM seat): allowed",
     "ok ChartMogul: customers: allowed",
@@ -56,7 +57,7 @@ async def test_credentials_that_may_do_everything_are_tried_once_each() -> None:
     simulator = Simulator()
     assert await found(simulator) == WELL
     assert [call.kind for call in simulator.calls] == [
-        *("token-password", "list", "get", "audit-trail"),
+        *("token-password", "list", "get", "audit-trail", "stages"),
         *("ping", "list", "customer"),
     ]
     assert {call.method for call in simulator.calls if call.kind != "token-password"} == {"GET"}
@@ -67,7 +68,8 @@ async def test_credentials_that_may_do_everything_are_tried_once_each() -> None:
     [
         ("list_role_missing", [2]),
         ("audit_role_missing", [3]),
-        ("role_missing", [1, 2]),
+        ("columns_role_missing", [4]),
+        ("role_missing", [1, 2, 4]),
     ],
 )
 async def test_a_role_that_is_missing_is_told_by_its_name(knob: str, refused: list[int]) -> None:
@@ -82,7 +84,7 @@ async def test_a_role_that_is_missing_is_told_by_its_name(knob: str, refused: li
 async def test_a_wrong_password_is_sent_once(caplog: pytest.LogCaptureFixture) -> None:
     simulator = Simulator()
     lines = await found(simulator, NEXUDUS_PASSWORD="hunter2")
-    assert lines == ["NO Nexudus: sign-in: refused (status 400)", *WELL[4:]]
+    assert lines == ["NO Nexudus: sign-in: refused (status 400)", *WELL[5:]]
     assert [call.kind for call in simulator.nexudus.calls] == ["token-password"]
     assert "hunter2" not in caplog.text + "".join(lines)
 
@@ -118,16 +120,16 @@ async def test_an_access_token_alone_needs_no_sign_in() -> None:
     simulator = Simulator()
     given = {"NEXUDUS_USERNAME": "", "NEXUDUS_PASSWORD": "", "CHARTMOGUL_API_KEY": ""}
     token = simulator.nexudus.tokens.grant("client", 600, 600).access
-    assert await found(simulator, NEXUDUS_ACCESS_TOKEN=token, **given) == WELL[1:4]
+    assert await found(simulator, NEXUDUS_ACCESS_TOKEN=token, **given) == WELL[1:5]
 
 
 @pytest.mark.parametrize("status", [402, 403])
 async def test_a_key_without_a_seat_is_told_from_a_wrong_one(status: int) -> None:
     simulator = Simulator()
     simulator.chartmogul.faults.add(faults.status(status), kinds={"list"}, times=None)
-    lines = (await found(simulator))[4:]
-    assert lines == [WELL[4], f"NO ChartMogul: opportunities (CRM seat): refused (status {status})"]
-    assert (await found(simulator, CHARTMOGUL_API_KEY="hunter2"))[4:] == [
+    lines = (await found(simulator))[5:]
+    assert lines == [WELL[5], f"NO ChartMogul: opportunities (CRM seat): refused (status {status})"]
+    assert (await found(simulator, CHARTMOGUL_API_KEY="hunter2"))[5:] == [
         "NO ChartMogul: API key: refused (status 401)"
     ]
 
@@ -172,7 +174,7 @@ async def test_a_store_is_looked_at_and_left_as_it_is(tmp_path: Path) -> None:
     assert (await found(Simulator(), STORE_URL=str(file)))[-1] == "ok STORE_URL: will be made"
     assert not file.exists()
     file.write_text("hunter2 " * 100)
-    (last,) = (await found(Simulator(), STORE_URL=str(file)))[7:]
+    (last,) = (await found(Simulator(), STORE_URL=str(file)))[8:]
     assert last.startswith("NO STORE_URL: ")
     assert "hunter2" not in last
 

@@ -79,7 +79,7 @@ def test_accounts_and_sources_are_swept_apart(connection: Connection) -> None:
     ours, theirs = begin_sweep(connection, "nexudus", at=100), begin_sweep(connection, "nexudus", "eu", at=100)
     continue_sweep(connection, "nexudus", sweep=ours, seen=["1"], position=None)
     assert missing_after(connection, "nexudus") == []
-    assert missing_after(connection, "nexudus", "eu") == [key("nexudus@eu:1")]
+    assert missing_after(connection, "nexudus", "eu") == ["1"]
     finish_sweep(connection, "nexudus", sweep=ours, at=101)
     assert state(connection)["nexudus", "eu"].sweep == theirs
 
@@ -135,6 +135,12 @@ def test_a_deal_that_came_in_mid_sweep_is_not_missed(connection: Connection) -> 
     begin_sweep(connection, "nexudus", at=100)
     upsert(connection, [deal(1, read_at=101)])
     assert missing_after(connection, "nexudus") == []
+
+
+def test_of_what_is_missing_the_oldest_copies_come_first(connection: Connection) -> None:
+    upsert(connection, [deal(1, read_at=30), deal(2, read_at=10), deal(3, read_at=20)])
+    begin_sweep(connection, "nexudus", at=100)
+    assert missing_after(connection, "nexudus") == ["2", "3", "1"]
 
 
 def test_what_is_gone_already_is_not_missed(connection: Connection) -> None:

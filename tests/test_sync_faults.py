@@ -272,14 +272,19 @@ async def test_fault_4_a_copy_that_lacks_a_row_nobody_can_read_is_not_complete(s
         assert (status.rows, status.state, status.is_complete) == (ROWS, State.CURRENT, True)
 
 
-async def test_fault_4_rows_without_an_id_prove_nothing_missing() -> None:
+async def test_fault_4_rows_without_an_id_prove_nothing_missing_but_a_request_for_it_does() -> None:
     async with open_world(sources=("nexudus",), **SWEEPS) as world:
         world.simulator.nexudus.audit_role_missing = True
         await asyncio.sleep(FILLED)
-        lost = forget(world, "nexudus", 1)
+        (lost,) = forget(world, "nexudus", 1)
         world.simulator.nexudus.faults.add(PAGE_FAULTS["row-without-id"], times=None, kinds={"list"})
+        world.simulator.nexudus.faults.add(faults.status(503), times=None, kinds={"get"})
         await asyncio.sleep(1_500)
-        assert lost <= world.stored("nexudus")
+        assert lost in world.stored("nexudus")
+        world.simulator.nexudus.faults.rules.pop()
+        await asyncio.sleep(1_000)
+        assert world.deal("nexudus", lost).deleted_by == "not_found"
+        assert world.stored("nexudus") == all_of(world, "nexudus")
         assert (await world.status("nexudus")).last_error == Problem.UNREADABLE_ROWS
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from simulator import faults
 from store.errors import StoreUnavailable
+from store.stages import listed_stages
 from store.tables import DEALS, METADATA
 from sync.job import SECOND
 from sync.run import Problem
@@ -89,6 +90,7 @@ async def test_a_store_that_takes_the_place_of_another_is_filled_too(caplog: pyt
         METADATA.create_all(world.database.engine)
         await asyncio.sleep(75)
         assert len(world.stored("nexudus")) == ROWS
+        assert world.database.run(listed_stages)
         assert (await world.status("nexudus")).state is State.CURRENT
     assert "nexudus: the store is another one: all deals are read anew" in caplog.text
 

@@ -5,7 +5,7 @@ from typing import Final
 
 from resolvers.fetching.record_cache import CacheSettings
 from resolvers.fetching.upstream_context import SharedFetch
-from resolvers.source import Client, FetchCustomer, Listing, Outcome
+from resolvers.source import Client, FetchCustomer, Listing, ListStages, Outcome
 
 FRESH_SECONDS: Final = 3_600.0
 """For so long a customer is served from memory: names seldom change. What sync learns meanwhile is taken at once."""
@@ -18,6 +18,7 @@ class CustomerClient:
     batch_size = 1
     listing: Listing | None = None
     fetch_customer: FetchCustomer | None = None
+    list_stages: ListStages | None = None
 
     def __init__(self, client: Client, fetch: FetchCustomer) -> None:
         self.transport = client.transport

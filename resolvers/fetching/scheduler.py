@@ -25,12 +25,12 @@ from resolvers.fetching.customer_client import CustomerClient, cache_settings
 from resolvers.fetching.dispatcher import PENDING, Dispatcher, KeyRequest, Waiter
 from resolvers.fetching.record_cache import Entry, RecordCache
 from resolvers.fetching.record_store import RecordStore, fresh, instead_of_failures
-from resolvers.fetching.upstream_context import Stale, TimeLimit, UpstreamContext, Usage
+from resolvers.fetching.upstream_context import SharedFetch, Stale, TimeLimit, UpstreamContext, Usage
 from resolvers.resilience.concurrency_limiter import ConcurrencyLimiter
 from resolvers.resilience.rate_limiter import RateLimiter
 from resolvers.resilience.shared_limits import SharedLimits
 from resolvers.resilience.transport import Transport, TransportSettings
-from resolvers.source import Client, FetchCustomer, Listing, Outcome, Source, SourceSettings
+from resolvers.source import Client, FetchCustomer, Listing, ListStages, Outcome, Source, SourceSettings
 from resolvers.telemetry import Diagnostics, NotSent, Telemetry
 from resolvers.tracing import Tracer
 
@@ -69,6 +69,16 @@ class Scheduler:
     def fetch_customer(self) -> FetchCustomer | None:
         """What fetches a customer of the source's records, if these do not have its names."""
         return self._client.fetch_customer
+
+    @property
+    def list_stages(self) -> ListStages | None:
+        """What lists the stages of the source's pipelines, if its vendor does."""
+        return self._client.list_stages
+
+    async def fetch_alone(self, source_id: str, shared_fetch: SharedFetch) -> Outcome:
+        """Return the outcome of one canonical id by a request of its own: no cache, no queue, no record store."""
+        (outcome,) = await self._client.fetch_many([source_id], shared_fetch)
+        return outcome
 
     def begin_anew(self) -> None:
         """Ask the source as if it had never refused anything: a credential of it was replaced."""

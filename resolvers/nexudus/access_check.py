@@ -1,4 +1,4 @@
-"""What the account may do at Nexudus: sign in, read records and lists of them, read the audit trail."""
+"""What the account may do at Nexudus: sign in, read records and lists of them, the audit trail, stages."""
 
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Final
@@ -19,6 +19,7 @@ NO_RECORD: Final = "1"
 
 WITHOUT_LISTS: Final = "records cost a request each, and nothing can be listed"
 WITHOUT_AUDIT_TRAIL: Final = "a deletion is noticed by the second sweep without the record"
+WITHOUT_STAGES: Final = "stages have no position, and those without a deal are not known"
 
 
 async def check_access(
@@ -65,3 +66,9 @@ async def check_access(
         yield Finding("audit trail: allowed")
     except UpstreamError as failure:
         yield Finding.of_failure(f"audit trail (without it {WITHOUT_AUDIT_TRAIL})", failure)
+    try:
+        body = await get("crm/crmboardcolumns?page=1&size=1", "stages")
+        split_page(body or b"")
+        yield Finding("stages (role CrmBoardColumn-List): allowed")
+    except UpstreamError as failure:
+        yield Finding.of_failure(f"stages (role CrmBoardColumn-List; without it {WITHOUT_STAGES})", failure)

@@ -12,8 +12,9 @@ from resolvers.nexudus.list_by_ids import ListByIds
 from resolvers.nexudus.list_doubts import ListDoubts
 from resolvers.nexudus.listing import NexudusListing
 from resolvers.nexudus.record import SOURCE, parse
+from resolvers.nexudus.stages import StageListing
 from resolvers.resilience.transport import Transport
-from resolvers.source import FetchCustomer, Listing, Outcome
+from resolvers.source import FetchCustomer, Listing, ListStages, Outcome
 
 LIST_SIZE = 50
 """Ids in one list call. No maximum is documented; 100 ten-digit ids would make a query of over a kilobyte."""
@@ -58,6 +59,7 @@ class NexudusClient:
         self._all_records = NexudusListing(base_url, self.get, clock=transport.clock)
         self.listing: Listing | None = self._all_records
         self.fetch_customer: FetchCustomer | None = None
+        self.list_stages: ListStages | None = StageListing(base_url, self.get).page
         self._doubts = ListDoubts(transport.telemetry, clock=transport.clock)
         self._lists = ListByIds(self._url, self, self._doubts, confirm_missing=confirm_missing)
 

@@ -1,4 +1,4 @@
-"""`pipelines`: the names of pipelines and stages that deals have, which is what filters can be set to."""
+"""`pipelines`: the names of pipelines and stages that deals have or can have, which is what filters can be set to."""
 
 import strawberry
 
@@ -13,10 +13,10 @@ class PipelineStage:
 
     name: str | None = strawberry.field(description="Its name; null for deals without one.")
     position: int | None = strawberry.field(
-        description="Its place in the pipeline, from 0. Always null now: no source tells it of a deal. Nexudus' "
-        "`Position` is the deal's place within its column, and ChartMogul's stages are names alone."
+        description="Its place in the pipeline: the lowest first, in Nexudus from 0. Where boards of one name have it "
+        "at several places, the last of them. Null where its source does not list it: ChartMogul's stages are names."
     )
-    count: int = strawberry.field(description="How many deals are in it.")
+    count: int = strawberry.field(description="How many deals are in it; 0 for one that its source lists all the same.")
 
 
 @strawberry.type(description="A pipeline (ChartMogul), or a board (Nexudus).")
@@ -25,10 +25,12 @@ class Pipeline:
 
     name: str | None = strawberry.field(description="Its name; null for deals without one.")
     source: OpportunitySource = strawberry.field(description="The source that has it.")
-    stages: list[PipelineStage] = strawberry.field(description="Its stages that have deals, by name.")
+    stages: list[PipelineStage] = strawberry.field(description="Its stages, by position, then by name.")
 
 
-@strawberry.field(description="Pipelines and their stages, as deals have them: what filters can be set to.")
+@strawberry.field(
+    description="Pipelines and their stages, as deals have them or sources list them: what filters can be set to."
+)
 async def pipelines(info: Info) -> list[Pipeline] | None:
     """Return all pipelines."""
     deals = info.context.lists()
@@ -37,7 +39,7 @@ async def pipelines(info: Info) -> list[Pipeline] | None:
         Pipeline(
             name=one.name,
             source=OpportunitySource(one.source),
-            stages=[PipelineStage(name=stage.name, position=None, count=stage.count) for stage in one.stages],
+            stages=[PipelineStage(name=stage.name, position=stage.position, count=stage.count) for stage in one.stages],
         )
         for one in found
         if one.source not in deals.unconfigured

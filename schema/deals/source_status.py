@@ -38,6 +38,7 @@ class SourceCapability(Enum):
     CHANGED_SINCE = strawberry.enum_value("changed since", description="Tells what has changed since a time.")
     DELETIONS = strawberry.enum_value("deletions", description="Tells what was deleted.")
     CUSTOMERS = strawberry.enum_value("customers", description="Gives customers by id.")
+    STAGES = strawberry.enum_value("stages", description="Lists the stages of its pipelines, in their order.")
 
 
 class Progress(Protocol):

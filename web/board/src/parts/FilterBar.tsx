@@ -28,7 +28,9 @@ export function FilterBar() {
   const fitting = pipelines.filter(({ source }) => !route.source || source === route.source);
   const stages = fitting.filter(({ name }) => !route.pipeline || (name ?? NONE) === route.pipeline);
   const set = FILTERS.filter((name) => route[name]).length;
-  const names = (found: (string | null)[]) => [...new Set(found.map((name) => name ?? NONE))].sort();
+  const distinct = (found: (string | null)[]) => [...new Set(found.map((name) => name ?? NONE))];
+  const stageNames = distinct(stages.flatMap((one) => one.stages.map(({ name }) => name)));
+  if (stages.length > 1) stageNames.sort(); // those of one pipeline come in its order
   const keys = (found: Keyed) => [...new Set(found?.rows.map((row) => row.keys[0]?.value ?? NONE))];
   return (
     <search class="filters" data-open={isOpen}>
@@ -57,17 +59,16 @@ export function FilterBar() {
           label="Pipeline"
           any="All pipelines"
           value={route.pipeline}
-          options={names(fitting.map(({ name }) => name)).map((name) => [name, name === NONE ? 'No pipeline' : name])}
+          options={distinct(fitting.map(({ name }) => name))
+            .sort()
+            .map((name) => [name, name === NONE ? 'No pipeline' : name])}
           onChange={(pipeline) => go({ pipeline, stage: undefined })}
         />
         <Select
           label="Stage"
           any="All stages"
           value={route.stage}
-          options={names(stages.flatMap((one) => one.stages.map(({ name }) => name))).map((name) => [
-            name,
-            name === NONE ? 'No stage' : name,
-          ])}
+          options={stageNames.map((name) => [name, name === NONE ? 'No stage' : name])}
           onChange={(stage) => go({ stage })}
         />
         {choices?.owners && (

@@ -47,7 +47,7 @@ export function Board() {
   );
 }
 
-/** Returns which stages have closed deals alone: sources do not say in which order stages come, and these are the last. */
+/** Returns which stages have closed deals alone: where a source does not say in which order stages come, these are last. */
 function closedStages(outcomes: Outcomes): (source: string, pipeline: string | null, stage: string | null) => boolean {
   const stages = grouped(outcomes, 3);
   return (...place) =>

@@ -1,0 +1,92 @@
+"""Deals that a sweep has not seen which had to pass rows over: each is asked for by its id, a few after each sweep.
+
+They may be gone, or what could not be read. The sweep cannot tell, and proves nothing; a request for the one deal does.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from sqlalchemy import Connection
+
+from resolvers.errors import UpstreamBadResponse, UpstreamError, UpstreamRateLimited
+from resolvers.source import Record
+from store.deals import Evidence, deal_id, delete, upsert
+from sync.account import Requests
+from sync.job import SECOND, Parts
+from sync.rows import Read
+from sync.run import Counts
+
+MOST_ASKED: Final = 20
+"""After one sweep."""
+
+MOST_UNREADABLE: Final = 5
+"""Of those asked for after one sweep, before the others are left to the next: each counts as the source's failure."""
+
+RECORDS_FAULTS: Final = frozenset({400, 500})
+"""Statuses that a record may be to blame for (`resolvers.nexudus.page`)."""
+
+
+class Unseen:
+    """What is still to be asked for, one deal a step. After a restart the next sweep finds what is left anew."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._left: list[str] = []
+        self._asked: set[str] = set()
+        self._unreadable = 0
+
+    @property
+    def is_asking(self) -> bool:
+        """Whether there is a step to take."""
+        return bool(self._left)
+
+    def begin(self, ids: Sequence[str]) -> None:
+        """Take the source's ids of the deals that a sweep has not seen, the most urgent first.
+
+        Those that an earlier sweep has asked for come when all others had their turn.
+        """
+        self._asked.intersection_update(ids)
+        if len(self._asked) == len(ids):
+            self._asked.clear()
+        self._left = [id_ for id_ in ids if id_ not in self._asked][:MOST_ASKED]
+        self._unreadable = 0
+
+    async def step(self, counts: Counts) -> None:
+        """Ask for the next deal, and store what that shows: that it is gone, or how it is.
+
+        Raises `UpstreamRateLimited`; any other failure that is not the record's own ends it until the next sweep.
+        """
+        account, source_id, asked_at = self._parts.account, self._left[0], self._parts.now()
+        fetch_alone = account.fetch_alone
+        assert fetch_alone is not None
+        requests = Requests(account.source)
+        try:
+            outcome = await requests.send(lambda fetch: fetch_alone(source_id, fetch))
+        finally:
+            counts.requests += requests.count
+        if isinstance(outcome, UpstreamRateLimited):
+            raise outcome
+        if isinstance(outcome, UpstreamError):
+            self._unreadable += 1
+            is_its_own = isinstance(outcome, UpstreamBadResponse) or outcome.status in RECORDS_FAULTS
+            if not is_its_own or self._unreadable == MOST_UNREADABLE:
+                del self._left[1:]
+        else:
+            await self._store(source_id, outcome, asked_at, counts)
+        self._asked.add(self._left.pop(0))
+
+    async def _store(self, source_id: str, record: Record | None, asked_at: int, counts: Counts) -> None:
+        parts, account = self._parts, self._parts.account
+        if record is None:
+            gone = [deal_id(*account.key, source_id)]
+
+            def write(connection: Connection) -> int:
+                return delete(connection, gone, evidence=Evidence.NOT_FOUND, at=asked_at)
+
+            counts.deleted += await parts.database.write(write)
+            return
+        # Derived anew, so that a deal which is as it was is written too: it is missed no more.
+        deals = await parts.rows.deals([Read(source_id, record, asked_at)], derives_all=True)
+        counts.changed += await parts.database.write(lambda connection: upsert(connection, deals))
+        if account.cache is not None:
+            account.cache(source_id, record, age_seconds=(parts.now() - asked_at) / SECOND, adds=False)
