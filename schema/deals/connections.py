@@ -179,7 +179,8 @@ Search = Annotated[
     ),
 ]
 Sources = Annotated[
-    list[str] | None, strawberry.argument(description="Only these sources, by their names in `Query.sources`.")
+    list[str] | None,
+    strawberry.argument(description="Only these sources, by their names in `Query.sources`; case does not count."),
 ]
 Freshness = Annotated[FreshnessInput | None, strawberry.argument(description="How old the answer may be.")]
 

@@ -194,15 +194,16 @@ class Deals:
     async def statuses(self, turns: Semaphore, names: Sequence[str] | None = None) -> list[SourceStatus]:
         """Return the statuses of these sources, by default of all that are configured, in the operation's turn.
 
-        A source without credentials is missed by nobody who has not named it. Raises `BadUserInput` for an unknown
-        name, and `StoreOutage`.
+        A source without credentials is missed by nobody who has not named it; case does not count, as the enumeration
+        of sources has them in capitals. Raises `BadUserInput` for an unknown name, and `StoreOutage`.
         """
         known = await self.all_statuses(turns)
         if names is None:
             return [one for one in known if one.state is not SourceState.NOT_CONFIGURED]
-        if set(names) - {name_of(one) for one in known}:
+        wanted = {name.lower() for name in names}
+        if wanted - {name_of(one).lower() for one in known}:
             raise BadUserInput(f"`sources` may have: {', '.join(map(name_of, known))}.")
-        return [one for one in known if name_of(one) in names]
+        return [one for one in known if name_of(one).lower() in wanted]
 
 
 def shown(one: ListedRecord) -> Opportunity | Exception:
