@@ -106,8 +106,8 @@ BAD_FILTERS = {
     '`lt` must be text, a number such as "1000.50" in quotation marks.',
     '{custom: [{key: "seats"}]}': "`filter.custom`: Compare the attribute by `text`, `number` or `boolean`, "
     "or ask with `isNull: false` for deals that have it.",
-    '{custom: [{key: "seats", number: null}]}': "`filter.custom`: Compare the attribute by `text`, `number` or `boolean`, "
-    "or ask with `isNull: false` for deals that have it.",
+    '{custom: [{key: "seats", number: null}]}': "`filter.custom`: Compare the attribute by `text`, `number` or "
+    "`boolean`, or ask with `isNull: false` for deals that have it.",
     "{id: {in: null}}": "`filter.id`: `in` must not be null: leave it out.",
     "{stageName: {eq: null}}": "`filter.stageName`: `eq` must not be null: leave it out, or ask with `isNull: true`.",
     "{not: {not: {not: {not: {}}}}}": "A filter may nest `and`, `or` and `not` at most 3 deep.",

@@ -10,7 +10,7 @@ from typing import Final
 import strawberry
 
 from resolvers.errors import BadUserInput, ResolverError
-from schema.deals.service import Deals
+from schema.deals.service import Deals, Turns
 from schema.deals.source_status import SourceStatus, name_of
 from schema.deals.values import moment_of
 
@@ -51,7 +51,7 @@ def max_age(freshness: FreshnessInput) -> timedelta:
 
 
 async def check_freshness(
-    deals: Deals, turns: asyncio.Semaphore, freshness: FreshnessInput, sources: Sequence[str] | None, deadline: float
+    deals: Deals, turns: Turns, freshness: FreshnessInput, sources: Sequence[str] | None, deadline: float
 ) -> None:
     """Return when the copies of these sources are as fresh as the caller accepts; raises `StoreStale`.
 
@@ -70,7 +70,5 @@ async def check_freshness(
         raise StoreStale(f"The store's copy is older than accepted: {', '.join(map(name_of, stale))}.")
 
 
-async def _stale(
-    deals: Deals, turns: asyncio.Semaphore, sources: Sequence[str] | None, oldest: datetime
-) -> list[SourceStatus]:
+async def _stale(deals: Deals, turns: Turns, sources: Sequence[str] | None, oldest: datetime) -> list[SourceStatus]:
     return [one for one in await deals.statuses(turns, sources) if one.as_of is None or moment_of(one.as_of) < oldest]
