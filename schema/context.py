@@ -77,7 +77,7 @@ class Context:
         self.access.check_opportunities()
         if self.deals is None:
             raise StoreOutage
-        self.dependence.note(self.deals.database)
+        self.dependence.note(self.deals.database, self.deals.exchange_rates)
         return self.deals
 
     def validator(self) -> Validator | None:
