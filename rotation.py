@@ -1,8 +1,8 @@
 """Every secret can be changed while the server runs: docs/maintenance.md, "Rotation".
 
 Each lies in one `Secret`, whose text is replaced here and nowhere else. Files of secrets are looked at each second;
-SIGHUP has everything read anew at once, `.env` too. A secret that is malformed leaves the one before in force, and
-keeps no other from being changed.
+SIGHUP has everything read anew at once, `.env` too, and what is no secret but a table of the operator's. What is
+malformed leaves in force what was there before, and keeps nothing else from being changed.
 """
 
 import asyncio
@@ -26,14 +26,21 @@ logger: Final = logging.getLogger("opportunity_graph.rotation")
 Read = Callable[[], Mapping[str, str]]
 """Gives the variables as they are set now; raises `BadSettings`."""
 
+Tables = Mapping[str, Callable[[], bool]]
+"""What reads a file of the operator's anew and returns whether it has changed, by the setting that names it; raises
+`ValueError` for one that is malformed."""
+
 Reaction = tuple[Settings, Callable[[], None]]
 """What is to be called when a secret of some settings was replaced."""
 
 
 class Rotation:
-    """The secrets of some settings, the `reactions` to new ones, and how variables are read."""
+    """The secrets of some settings, the `reactions` to new ones, how variables are read, and what else is a file."""
 
-    def __init__(self, settings: Sequence[Settings], read: Read, reactions: Sequence[Reaction]) -> None:
+    def __init__(
+        self, settings: Sequence[Settings], read: Read, reactions: Sequence[Reaction], tables: Tables | None = None
+    ) -> None:
+        self._tables = tables or {}
         self._read = read
         self._reactions = reactions
         self._secrets = {
@@ -57,7 +64,13 @@ class Rotation:
             self._replace([name for name in self._secrets if file_of(name, self._given) in changed])
 
     def read_anew(self) -> None:
-        """Read every secret anew, wherever it is set."""
+        """Read every secret anew, wherever it is set, and the operator's tables."""
+        for name, read_table in self._tables.items():
+            try:
+                if read_table():
+                    logger.info("read anew, and in force from now on: %s", name)
+            except ValueError as error:
+                _log_refused([f"{name}: {error}"])
         before = self._given
         if not self._read_variables():
             return

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -100,7 +101,12 @@ class Services:
             if self.metrics is not None:
                 await stack.enter_async_context(self.metrics.written())
             if read_variables is not None:
-                await stack.enter_async_context(rotating(Rotation(settings.all, read_variables, self._on_new_secret)))
+                tables: dict[str, Callable[[], bool]] = {}
+                if settings.exchange_rates is not None and settings.store.exchange_rates_file:
+                    path = Path(settings.store.exchange_rates_file)
+                    tables["EXCHANGE_RATES_FILE"] = partial(settings.exchange_rates.read_anew, path)
+                rotation = Rotation(settings.all, read_variables, self._on_new_secret, tables)
+                await stack.enter_async_context(rotating(rotation))
             yield
 
     async def _open_source(

@@ -14,11 +14,13 @@ from graphql import (
     FragmentDefinitionNode,
     FragmentSpreadNode,
     InlineFragmentNode,
+    NamedTypeNode,
     OperationDefinitionNode,
     SelectionNode,
     SelectionSetNode,
 )
 
+from engine.answer_cost import AnswerCost, NestedPage
 from engine.errors import BAD_USER_INPUT, RequestRefused
 
 MAX_NESTING: Final = 100
@@ -63,13 +65,12 @@ class QueryCost:
     fields: int = 0
     aliases: int = 0
     directives: int = 0
-    pages: "list[NestedPage]" = field(default_factory=list)
     page_count: int = 0
+    answer: AnswerCost = field(default_factory=AnswerCost, compare=False)
 
-    def add(self, other: "QueryCost", *, below_field: bool = False, page: FieldNode | None = None) -> None:
-        """Add a part of the selection set; `below_field`: it is the selection set of a field, of a `page` perhaps."""
-        self.pages += other.pages if page is None else [NestedPage(page, other)]
-        self.page_count += other.page_count + (page is not None)
+    def add(self, other: "QueryCost", *, below_field: bool = False) -> None:
+        """Add a part of the selection set, but for its answer; `below_field`: it is the selection set of a field."""
+        self.page_count += other.page_count
         self.depth = max(self.depth, other.depth + below_field)
         self.nesting = max(self.nesting, other.nesting + 1)
         self.fields += other.fields
@@ -77,18 +78,11 @@ class QueryCost:
         self.directives += other.directives
 
 
-@dataclass(frozen=True, slots=True)
-class NestedPage:
-    """A field below the root that gives a page of records, and the size of what it selects of each."""
-
-    node: FieldNode
-    cost: QueryCost
-
-
 class CostVisitor:
     """Measures one document. Validation refuses fragments that are not defined, or spread themselves.
 
-    `nested_pages` are the names of fields below the root that give pages of records.
+    `nested_pages` are the names of fields below the root that give pages of records, `object_types` those of types that
+    exclude each other: no object is of two of them.
     """
 
     def __init__(
@@ -96,9 +90,11 @@ class CostVisitor:
         fragments: Mapping[str, FragmentDefinitionNode],
         limits: QueryLimits,
         nested_pages: Collection[str] = (),
+        object_types: Collection[str] = (),
     ) -> None:
         self._fragments = fragments
         self._nested_pages = nested_pages
+        self._object_types = object_types
         self._limits = limits
         self._sizes: dict[str, QueryCost] = {}
         self._level = 0
@@ -130,7 +126,7 @@ class CostVisitor:
         while waiting:
             for node in waiting.pop().selections:
                 if isinstance(node, FieldNode):
-                    found.append((node, self._size(node.selection_set) if node.selection_set else QueryCost()))
+                    found.append((node, self._below(node)))
                 elif isinstance(node, InlineFragmentNode):
                     waiting.append(node.selection_set)
                 elif isinstance(node, FragmentSpreadNode) and node.name.value not in seen:
@@ -154,12 +150,32 @@ class CostVisitor:
         if isinstance(node, FieldNode):
             size.fields += 1
             size.aliases += node.alias is not None
-            below = self._size(node.selection_set) if node.selection_set else QueryCost()
-            size.add(below, below_field=True, page=node if node.name.value in self._nested_pages else None)
+            below = self._below(node)
+            size.add(below, below_field=True)
+            if node.name.value in self._nested_pages:
+                size.page_count += 1
+                size.answer.add(AnswerCost(1 + below.answer.fields, [NestedPage(node, below.answer)]))
+            else:
+                size.answer.fields += 1
+                size.answer.add(below.answer)
         elif isinstance(node, InlineFragmentNode):
-            size.add(self._size(node.selection_set))
+            self._add_fragment(size, self._size(node.selection_set), node.type_condition)
         elif isinstance(node, FragmentSpreadNode):
-            size.add(self.fragment(node.name.value))
+            definition = self._fragments.get(node.name.value)
+            self._add_fragment(size, self.fragment(node.name.value), definition.type_condition if definition else None)
+
+    def _add_fragment(self, size: QueryCost, part: QueryCost, condition: NamedTypeNode | None) -> None:
+        size.add(part)
+        is_exclusive = condition is not None and condition.name.value in self._object_types
+        size.answer.add(part.answer, on=condition.name.value if condition and is_exclusive else None)
+
+    def _below(self, node: FieldNode) -> QueryCost:
+        """Return the size of what a field selects."""
+        if node.selection_set is None:
+            return QueryCost()
+        size = self._size(node.selection_set)
+        size.answer.close()
+        return size
 
     def _check(self, size: QueryCost) -> None:
         limits = self._limits

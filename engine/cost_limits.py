@@ -20,9 +20,11 @@ from graphql import (
     ValueNode,
     VariableNode,
     get_named_type,
+    is_object_type,
 )
 
-from engine.cost import CostVisitor, LimitExceeded, NestedPage, QueryCost, QueryLimits
+from engine.answer_cost import AnswerCost, NestedPage
+from engine.cost import CostVisitor, LimitExceeded, QueryCost, QueryLimits
 from engine.lookup import Listing, PageSize
 
 INTROSPECTION: Final = ("__schema", "__type")
@@ -73,11 +75,24 @@ class PageCost:
 
 
 @dataclass(frozen=True, slots=True)
+class Dearest:
+    """What is selected of records of several types, for a record of one of them."""
+
+    types: "tuple[tuple[int, tuple[NestedCost | Dearest, ...]], ...]"
+    """The fields of each, and its pages of records."""
+
+    def totals(self, given: Mapping[str, Any]) -> tuple[int, int]:
+        """Return how many records, and fields of them, it gives at most with these variables."""
+        found = [(totals(nested, given), fields) for fields, nested in self.types]
+        return max(records for (records, _), _ in found), max(below + fields for (_, below), fields in found)
+
+
+@dataclass(frozen=True, slots=True)
 class NestedCost:
     """A page of records within each record of another list."""
 
     page: RecordCost | PageCost
-    nested: "tuple[NestedCost, ...]"
+    nested: "tuple[NestedCost | Dearest, ...]"
 
     def totals(self, given: Mapping[str, Any]) -> tuple[int, int]:
         """Return how many records it gives with these variables, and how many fields of them, with all below."""
@@ -86,7 +101,7 @@ class NestedCost:
         return count * (1 + records), count * (self.page.fields + fields)
 
 
-def totals(nested: Sequence[NestedCost], given: Mapping[str, Any]) -> tuple[int, int]:
+def totals(nested: Sequence[NestedCost | Dearest], given: Mapping[str, Any]) -> tuple[int, int]:
     """Return how many records, and fields of them, pages give within one record."""
     found = [one.totals(given) for one in nested]
     return sum(records for records, _ in found), sum(fields for _, fields in found)
@@ -99,7 +114,7 @@ class OperationCost:
     kind: str
     root_fields: frozenset[str] = frozenset()
     records: dict[str, RecordCost | PageCost] = field(default_factory=dict)
-    nested: dict[str, list[NestedCost]] = field(default_factory=dict)
+    nested: dict[str, list[NestedCost | Dearest]] = field(default_factory=dict)
     """Pages of records within those records."""
     fields: int = 0
 
@@ -117,6 +132,7 @@ class CostLimits:
         self.limits = limits
         self._nested_listings = nested_listings or {}
         self._listings = listings or {}
+        self._object_types = {name for name, type_ in schema.type_map.items() if is_object_type(type_)}
         assert schema.query_type
         # An argument of type ID names a record, and so does a router's representation.
         self._id_arguments = {
@@ -130,7 +146,7 @@ class CostLimits:
         operations = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
         if len(operations) > self.limits.max_operations:
             raise LimitExceeded("operations in a document", self.limits.max_operations)
-        visitor = CostVisitor(fragments, self.limits, self._nested_listings)
+        visitor = CostVisitor(fragments, self.limits, self._nested_listings, self._object_types)
         # What no operation uses is validated all the same.
         for name in fragments:
             visitor.fragment(name)
@@ -177,22 +193,31 @@ class CostLimits:
         page_size = listing.size if listing else None
         asked = self._id_arguments.get(node.name.value) if page_size is None else {"first", "last"}
         if not asked:
-            cost.fields += size.fields
+            cost.fields += size.answer.fields
             return
         values = [argument.value for argument in node.arguments or () if argument.name.value in asked]
         # Fields of one name in the answer are fetched once, with what both select.
         name = node.alias.value if node.alias else node.name.value
         before = cost.records.get(name)
-        fields = size.fields + (before.fields if before else 0)
+        fields = size.answer.fields + (before.fields if before else 0)
         cost.records[name] = record_cost(values, defaults, page_size, fields)
-        cost.nested.setdefault(name, []).extend([self._nested(page, defaults) for page in size.pages])
+        cost.nested.setdefault(name, []).extend(self._nested(size.answer, defaults))
 
-    def _nested(self, page: NestedPage, defaults: Mapping[str, ValueNode | None]) -> NestedCost:
+    def _nested(self, answer: AnswerCost, defaults: Mapping[str, ValueNode | None]) -> tuple[NestedCost | Dearest, ...]:
+        """Return the pages of records within a record."""
+        return (
+            *[self._page(page, defaults) for page in answer.pages],
+            *[
+                Dearest(tuple([(one.fields, self._nested(one, defaults)) for one in choice]))
+                for choice in answer.choices
+            ],
+        )
+
+    def _page(self, page: NestedPage, defaults: Mapping[str, ValueNode | None]) -> NestedCost:
         arguments = [one.value for one in page.node.arguments or () if one.name.value in ("first", "last")]
         page_size = self._nested_listings[page.node.name.value].size
         return NestedCost(
-            record_cost(arguments, defaults, page_size, page.cost.fields),
-            tuple([self._nested(one, defaults) for one in page.cost.pages]),
+            record_cost(arguments, defaults, page_size, page.cost.fields), self._nested(page.cost, defaults)
         )
 
 

@@ -1,6 +1,5 @@
 """What the resolvers of one operation share (`engine.context.Context`)."""
 
-from asyncio import Semaphore
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -13,7 +12,7 @@ from resolvers.fetching.upstream_context import UpstreamContext
 from resolvers.loaders import Loaders
 from resolvers.source import ID_IN_URL, Source
 from schema.access import Access
-from schema.deals.service import READS_AT_ONCE, Deals, StoreOutage
+from schema.deals.service import Deals, StoreOutage, Turns
 from schema.deals.validity import Dependence, Validator
 from schema.errors import Refused
 from schema.opportunity import Opportunity
@@ -41,7 +40,7 @@ class Context:
     """Patterns of the addresses at which people see records, by the source's name."""
     dependence: Dependence = field(default_factory=Dependence)
     """What the answer depends on beside records that were fetched."""
-    _turns: Semaphore | None = field(default=None, init=False)
+    _turns: Turns | None = field(default=None, init=False)
 
     async def load(self, source: Source, source_id: str) -> Opportunity | None:
         """Return a source's opportunity, None where it has none; the id is canonical. Raises a `ResolverError`."""
@@ -67,10 +66,10 @@ class Context:
         return pattern.replace(ID_IN_URL, quote(source_id, safe="")) if pattern else None
 
     @property
-    def turns(self) -> Semaphore:
+    def turns(self) -> Turns:
         """What the operation's reads of the store wait for, so that those of others come between them."""
         if self._turns is None:  # most operations need none
-            self._turns = Semaphore(READS_AT_ONCE)
+            self._turns = Turns(self.operation.deadline)
         return self._turns
 
     def lists(self) -> Deals:
@@ -78,7 +77,7 @@ class Context:
         self.access.check_opportunities()
         if self.deals is None:
             raise StoreOutage
-        self.dependence.note(self.deals.database)
+        self.dependence.note(self.deals.database, self.deals.exchange_rates)
         return self.deals
 
     def validator(self) -> Validator | None:

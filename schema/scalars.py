@@ -1,6 +1,12 @@
-"""The custom scalars. All but `JSON` travel as strings, so that no JavaScript client rounds them."""
+"""The custom scalars. All but `JSON` travel as strings, so that no JavaScript client rounds them.
 
-from collections.abc import Mapping
+What is no string is refused with the whole request, as GraphQL has it for a value of another type. A string that is no
+value of its scalar is refused where it is used, as an id is that is none: the fields beside it are answered.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, Final, NewType
@@ -15,6 +21,25 @@ Json = NewType("Json", object)
 _LONGEST_NUMBER = 200
 """Characters of a decimal number that a caller sends."""
 
+# Python reads more than these: other digits and separators, dates without hyphens, weeks.
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_MOMENT = re.compile(
+    rf"{_DAY.pattern}[Tt ][0-9]{{2}}:[0-9]{{2}}(:[0-9]{{2}}(\.[0-9]+)?)?([Zz]|[+-][0-9]{{2}}:[0-9]{{2}})"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Malformed:
+    """A string that is no value of the scalar of this name."""
+
+    scalar: str
+
+    @property
+    def instead(self) -> str:
+        """What would be right."""
+        return WRITTEN[self.scalar]
+
 
 def _decimal_text(value: Decimal) -> str:
     text = str(value)
@@ -26,18 +51,23 @@ def _utc_text(value: datetime) -> str:
 
 
 def _moment(text: str) -> datetime:
-    moment = datetime.fromisoformat(text.upper())  # `t` and `z` may be small (RFC 3339, 5.6)
-    if moment.tzinfo is None:
-        raise ValueError("a point in time needs its UTC offset")
-    return moment.astimezone(UTC)
+    return datetime.fromisoformat(text.upper()).astimezone(UTC)  # `t` and `z` may be small (RFC 3339, 5.6)
 
 
-def _finite(text: str) -> Decimal:
-    # Not a JSON number: whoever sends one has lost digits before they get here.
-    number = Decimal(text) if isinstance(text, str) and len(text) <= _LONGEST_NUMBER else None
-    if number is None or not number.is_finite():
-        raise ValueError("a decimal number is a string of digits")
-    return number
+def _parser(name: str, form: re.Pattern[str], read: Callable[[str], Any], longest: int = 100) -> Callable[[Any], Any]:
+    """Return what reads a string of this form; it gives `Malformed` for any other, and raises for what is none."""
+
+    def parse(value: Any) -> Any:
+        if not isinstance(value, str):  # whoever sends a JSON number has lost digits before they get here
+            raise TypeError("it is a string")
+        try:
+            if len(value) <= longest and form.fullmatch(value):
+                return read(value)
+        except (ValueError, ArithmeticError):  # no day of the calendar; an exponent that no number has
+            pass
+        return Malformed(name)
+
+    return parse
 
 
 def _same(value: Any) -> Any:
@@ -47,7 +77,7 @@ def _same(value: Any) -> Any:
 WRITTEN: Final[Mapping[str, str]] = {
     "Date": "text, YYYY-MM-DD",
     "DateTime": "text, YYYY-MM-DDThh:mm:ss and the UTC offset, Z or +hh:mm",
-    "Decimal": "text, the number in quotation marks",
+    "Decimal": 'text, a number such as "1000.50" in quotation marks',
 }
 """How callers write a scalar: for refusals, which say what would be right."""
 
@@ -58,20 +88,20 @@ SCALARS: dict[object, ScalarDefinition] = {
         description="A calendar date, ISO 8601, for example `2024-04-21`.",
         specified_by_url="https://scalars.graphql.org/andimarek/local-date.html",
         serialize=date.isoformat,
-        parse_value=date.fromisoformat,
+        parse_value=_parser("Date", _DAY, date.fromisoformat),
     ),
     datetime: strawberry.scalar(
         name="DateTime",
         description="A point in time with its UTC offset, RFC 3339.",
         specified_by_url="https://scalars.graphql.org/andimarek/date-time.html",
         serialize=_utc_text,
-        parse_value=_moment,
+        parse_value=_parser("DateTime", _MOMENT, _moment),
     ),
     Decimal: strawberry.scalar(
         name="Decimal",
-        description="An exact decimal number, as a string.",
+        description="An exact decimal number, as a string: digits, perhaps with a minus, a point or an exponent.",
         serialize=_decimal_text,
-        parse_value=_finite,
+        parse_value=_parser("Decimal", _NUMBER, Decimal, _LONGEST_NUMBER),
     ),
     Json: strawberry.scalar(name="JSON", description="Any JSON value.", serialize=_same, parse_value=_same),
 }

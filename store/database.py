@@ -12,6 +12,7 @@ from sqlalchemy import Connection, exc, make_url
 
 from store import location, memory, postgresql, sqlite
 from store.errors import StoreUnavailable as StoreUnavailable
+from store.interruption import Interruption
 from store.location import Location
 from store.notices import CHANGED, notify
 from store.outages import Outages, Use
@@ -42,8 +43,8 @@ class Database:
 
     Work is a synchronous function that takes a connection. Reading sees one state of the store from beginning to end,
     and what it changes is lost. Writing is one transaction, committed when the work returns, and nothing of it is kept
-    if it raises; this process writes one after the other. Both go on to their end where who waits is cancelled. Raises
-    StoreUnavailable.
+    if it raises; this process writes one after the other. Where who waits is cancelled, writing goes on to its end, and
+    reading is broken off. Raises StoreUnavailable.
     """
 
     is_shared = False
@@ -71,8 +72,13 @@ class Database:
         took with the time in the queue, and whether the store was unavailable."""
 
     async def read(self, work: Callable[[Connection], T]) -> T:
-        """Return what the work returns."""
-        return await self._run("read", self._readers, partial(self._read, work), Use.READ)
+        """Return what the work returns; it is broken off where nobody waits for it any more."""
+        interruption = Interruption()
+        try:
+            return await self._run("read", self._readers, partial(self._read, work, interruption), Use.READ)
+        except BaseException:
+            interruption.interrupt()
+            raise
 
     async def fetch(self, query: Query, values: Values) -> list[tuple[Any, ...]]:
         """Return the rows of a query that takes a millisecond or so, whatever is stored.
@@ -174,10 +180,10 @@ class Database:
             raise
         self._lost = None
 
-    def _read(self, work: Callable[[Connection], T]) -> T:
+    def _read(self, work: Callable[[Connection], T], interruption: Interruption | None = None) -> T:
         if self._lost is not None:
             raise StoreUnavailable(self._lost)
-        with self._reading.connect() as connection:
+        with self._reading.connect() as connection, (interruption or Interruption()).over(connection):
             result = work(connection)
             if self._is_server:  # after a rollback psycopg forgets what it has prepared
                 connection.commit()

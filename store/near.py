@@ -7,7 +7,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, Integer, Select, literal, literal_column, select, tuple_, union_all
 
 from store.conditions import LARGEST, Condition, clause, is_selective, ranges, shape
-from store.paging import WANTED, OrderKey, Page, PageRequest, PageRow, kept, page_of, turned
+from store.paging import INDEXED, WANTED, OrderKey, Page, PageRequest, PageRow, kept, page_of, turned
 from store.queries import Query, Values, parameter
 from store.steps import row_steps
 from store.tables import ALIVE, DEALS, held
@@ -49,6 +49,8 @@ def near_page(request: PageRequest) -> NearPage | None:
     """
     order, start, _ = request.walk()
     if len(order) != 2 or order[0].is_descending != order[1].is_descending or is_selective(request.condition):
+        return None
+    if order[0].column not in INDEXED:
         return None
     shaped, values = shape(request.condition)
     names = None if start is None else tuple([None if one is None else f"start_{n}" for n, one in enumerate(start)])

@@ -3,6 +3,7 @@
 import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cmp_to_key
 from typing import Any, Final, TypeAlias
 
 from store.conditions import Condition
@@ -17,11 +18,20 @@ SOURCE: Final = "source"
 ID: Final = "id"
 """The last column of every order, and one that a list may be ordered by itself."""
 
-EMAIL: Final = "customer_email_folded"
-"""A further one, whose index has no id: the few deals of an address are sorted."""
+SOURCE_ID: Final = "source_id"
+"""A further one, by source: an order by it is that by `id`, which is made of both."""
 
-ORDERS: Final = (*ORDERABLE, SOURCE, ID, EMAIL)
+CUSTOMER_ID: Final = "customer_source_id"
+"""A further one, whose index has the deals of each account for itself."""
+
+CURRENCY: Final = "currency"
+"""A further one, which has no index in SQLite: all deals are sorted, by ids alone."""
+
+ORDERS: Final = (*ORDERABLE, SOURCE, ID, SOURCE_ID, CUSTOMER_ID, CURRENCY)
 """Columns that lists may be ordered by."""
+
+INDEXED: Final = frozenset({*ORDERABLE, SOURCE, ID})
+"""Those of them whose order is that of an index, on both databases."""
 
 _NAMES: Final = ("source", "body", "hash", "read_at", "customer_name", "customer_company", "customer_email")
 WANTED: Final = tuple(DEALS.c[name] for name in _NAMES)
@@ -91,13 +101,13 @@ class Page:
 def full_order(order: Sequence[OrderKey]) -> tuple[OrderKey, ...]:
     """Return the order with `id` as its last key, in the direction of the key before it, as the indexes have it.
 
-    What comes behind an id decides nothing. A source just before the id is left out if both have one direction: ids
-    begin with it, so that theirs is the same order, and has an index.
+    What comes behind an id decides nothing, and a source's own id stands for it. A source just before the id is left
+    out if both have one direction: ids begin with it, so that theirs is the same order, and has an index.
     """
     for key in order:
         if key.column not in ORDERS:
             raise ValueError(f"deals are not ordered by {key.column}")
-    ids = [index for index, key in enumerate(order) if key.column == ID]
+    ids = [index for index, key in enumerate(order) if key.column in (ID, SOURCE_ID)]
     before = tuple(order[: ids[0]] if ids else order)
     is_descending = bool(order) and order[ids[0] if ids else -1].is_descending
     if before and before[-1].column == SOURCE and before[-1].is_descending == is_descending:
@@ -122,6 +132,15 @@ def page_of(request: PageRequest, rows: list[PageRow], *, has_more: bool, has_le
     if request.is_backward:
         return Page(rows[::-1], has_less, has_more)
     return Page(rows, has_more, has_less)
+
+
+def merged(order: tuple[OrderKey, ...], rows: list[PageRow]) -> list[PageRow]:
+    """Return rows that are each in the order in a part of the list, in the order."""
+
+    def compare(one: PageRow, other: PageRow) -> int:
+        return -1 if _comes_before(order, one.position, other.position) else 1
+
+    return sorted(rows, key=cmp_to_key(compare))
 
 
 def _comes_before(order: tuple[OrderKey, ...], one: Position, other: Position) -> bool:

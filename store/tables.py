@@ -119,6 +119,7 @@ ORDERABLE: Final = (
     "owner_folded",
     "customer_name_folded",
     "customer_company_folded",
+    "customer_email_folded",
     "name_folded",
     "win_likelihood",
     "close_on",
@@ -162,7 +163,6 @@ _ALIVE: Final[Any] = {"sqlite_where": ALIVE, "postgresql_where": ALIVE}
 for _name in ORDERABLE:
     _behind = [DEALS.c[other] for other in WALKED if _name in USUAL and other != _name]
     Index(f"deals_by_{_name}", DEALS.c[_name], DEALS.c.id, *_behind, **_ALIVE)
-Index("deals_by_customer", DEALS.c.customer_email_folded, **_ALIVE)  # all of them: lists are ordered by it
 _known = DEALS.c.system_id.is_not(None)
 _columns = (DEALS.c.source, DEALS.c.account, DEALS.c.system_id)
 Index("deals_by_system_id", *_columns, sqlite_where=_known, postgresql_where=_known)
@@ -172,6 +172,8 @@ Index("deals_by_customer_id", DEALS.c.source, DEALS.c.account, DEALS.c.customer_
 for _name, _read in (("deals_summed", SUMMED), ("deals_searched", SEARCHED)):
     _index = Index(_name, *(DEALS.c[name] for name in (*_read, "id", "deleted_at")), sqlite_where=ALIVE)
     _index.ddl_if(dialect="sqlite")
+# Of PostgreSQL, which takes three times as long as SQLite to sort all deals by what no index has.
+Index("deals_by_currency", DEALS.c.currency, DEALS.c.id, **_ALIVE).ddl_if(dialect="postgresql")
 Index("deals_by_sequence", DEALS.c.sequence)
 
 DEAL_ATTRIBUTES: Final = Table(

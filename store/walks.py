@@ -20,9 +20,12 @@ from sqlalchemy import (
     select,
     tuple_,
 )
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 from store.conditions import Condition, clause, is_selective, shape
-from store.paging import WANTED, OrderKey, PageRow, Position
+from store.paging import CURRENCY, CUSTOMER_ID, WANTED, OrderKey, PageRow, Position, merged
 from store.queries import parameter
 from store.tables import ALIVE, DEALS
 
@@ -44,13 +47,38 @@ def walk(
     names = tuple(None if value is None else f"start_{index}" for index, value in enumerate(start or ()))
     given = {name: value for name, value in zip(names, start or (), strict=True) if name is not None}
     key = (order, names if start is not None else None, is_inclusive)
+    is_split = order[0].column == CUSTOMER_ID and not is_selective(condition)
+    parts = _accounts(connection) if is_split else [{}]
     rows: list[PageRow] = []
     for statement in _statements(shaped, *key):
-        found = connection.execute(statement, given | values | {"limit": limit - len(rows)})
-        rows += [PageRow(row) for row in found]
+        left = limit - len(rows)
+        wanted = given | values | {"limit": left}
+        found = [PageRow(row) for part in parts for row in connection.execute(statement, wanted | part)]
+        rows += found if len(parts) == 1 else merged(order, found)[:left]
         if len(rows) == limit:
             break
     return rows
+
+
+_ACCOUNT: Final = (DEALS.c.source, DEALS.c.account)
+_SOURCE, _NAME = _GIVEN_ACCOUNT = tuple([parameter(column.name, column.type) for column in _ACCOUNT])
+_NEXT_ACCOUNT: Final = tuple(
+    [
+        select(*_ACCOUNT).where(*behind).order_by(*_ACCOUNT).limit(1)
+        # One after the other: of both in one comparison SQLite would go through all deals of the account.
+        for behind in ((DEALS.c.source == _SOURCE, DEALS.c.account > _NAME), (DEALS.c.source > _SOURCE,))
+    ]
+)
+
+
+def _accounts(connection: Connection) -> list[dict[str, str]]:
+    """Return the accounts that deals are of: few, each found by a step in an index."""
+    found: list[dict[str, str]] = []
+    last = {"source": "", "account": ""}
+    while row := next(filter(None, (connection.execute(one, last).first() for one in _NEXT_ACCOUNT)), None):
+        last = {"source": row[0], "account": row[1]}
+        found.append(last)
+    return found
 
 
 class Segment(NamedTuple):
@@ -78,16 +106,23 @@ def _built(
     start: tuple[str | None, ...] | None,
     is_inclusive: bool,
 ) -> tuple[Select[Any], ...]:
-    is_looked_up = is_selective(condition)
-    meets = clause(condition, walked=order[0].column)
+    is_looked_up, first = is_selective(condition), order[0].column
+    meets = [ALIVE, clause(condition, walked=first)]
+    if first == CUSTOMER_ID and not is_looked_up:
+        meets += [column == given for column, given in zip(_ACCOUNT, _GIVEN_ACCOUNT, strict=True)]
     wanted = select(*WANTED, *(DEALS.c[key.column] for key in order))
     columns: list[ColumnElement[Any]] = [DEALS.c[key.column] for key in order]
     position = None if start is None else parameters(start, columns)
-    built = []
-    for segment in segments(order, position, is_inclusive, _unindexed if is_looked_up else DEALS.c.__getitem__):
+    is_sorted = first == CURRENCY and not is_looked_up
+    column_of = _unindexed if is_looked_up else _Sorted if is_sorted else DEALS.c.__getitem__
+    built, limit = [], parameter("limit", Integer())
+    for segment in segments(order, position, is_inclusive, column_of):
         ordered = [ordering(key, segment) for key in order]
-        found = wanted.where(ALIVE, *segment.clauses, meets).order_by(*ordered).limit(parameter("limit", Integer()))
-        built.append(found)
+        clauses = [*meets, *segment.clauses]
+        if is_sorted:  # by ids alone, which SQLite finds in a narrow index
+            keys = [ordering(key, segment, _Sorted) for key in order]
+            clauses = [DEALS.c.id.in_(select(DEALS.c.id).where(*clauses).order_by(*keys).limit(limit))]
+        built.append(wanted.where(*clauses).order_by(*ordered).limit(limit))
     return tuple(built)
 
 
@@ -106,12 +141,34 @@ def _unindexed(name: str) -> ColumnElement[Any]:
     return func.coalesce(DEALS.c[name], null())
 
 
-def ordering(key: OrderKey, segment: Segment) -> UnaryExpression[Any]:
+class _Sorted(FunctionElement[Any]):
+    """A column that deals are sorted by where no index has the order of its list."""
+
+    inherit_cache = True
+
+    def __init__(self, name: str) -> None:
+        super().__init__(DEALS.c[name])
+        self.type = DEALS.c[name].type
+
+
+@compiles(_Sorted, "sqlite")
+def _sorted_in_sqlite(element: _Sorted, compiler: SQLCompiler, **options: Any) -> str:
+    return f"coalesce({compiler.process(element.clauses, **options)}, NULL)"
+
+
+@compiles(_Sorted, "postgresql")
+def _sorted_in_postgresql(element: _Sorted, compiler: SQLCompiler, **options: Any) -> str:
+    return str(compiler.process(element.clauses, **options))
+
+
+def ordering(
+    key: OrderKey, segment: Segment, column_of: Callable[[str], ColumnElement[Any]] = DEALS.c.__getitem__
+) -> UnaryExpression[Any]:
     """Return a key of an order as SQL has it, within a segment."""
-    column = DEALS.c[key.column]
+    column = column_of(key.column)
     directed = column.desc() if key.is_descending else column.asc()
     if (
-        key.column in segment.settled or not column.nullable
+        key.column in segment.settled or not DEALS.c[key.column].nullable
     ):  # said without need, it would keep the index from being used
         return directed
     return directed.nulls_first() if key.nulls_first else directed.nulls_last()

@@ -93,9 +93,18 @@ class Schedule:
 
     def hasten(self, kind: Kind) -> None:
         """Make a job due soon, unless it waits after a failure."""
+        if (job := self._jobs.get(kind)) is not None:
+            job.due = self._hastened(kind, job)
+
+    def hastened_seconds(self, kind: Kind) -> float | None:
+        """Return in how many seconds a job is due if it is hastened; None for one that there is not."""
         job = self._jobs.get(kind)
-        if job is not None and not job.failures:
-            job.due = min(job.due, max(self._clock(), job.ended_at + HASTE_SECONDS.get(kind, 0.0)))
+        return None if job is None else max(0.0, self._hastened(kind, job) - self._clock())
+
+    def _hastened(self, kind: Kind, job: _Job) -> float:
+        if job.failures:
+            return job.due
+        return min(job.due, max(self._clock(), job.ended_at + HASTE_SECONDS.get(kind, 0.0)))
 
     def begin_anew(self, kinds: Collection[Kind]) -> None:
         """Make these jobs, and every one that failed, due at once: the source may let us now."""

@@ -91,16 +91,28 @@ class Sync:
             for entry in self._entries
         ]
 
-    async def refresh(self, sources: Sequence[str] | None = None) -> None:
+    async def refresh(self, sources: Sequence[str] | None = None, *, max_age_seconds: float = 0.0) -> None:
         """Have what changed in these sources, or in all, read soon; return when that was tried.
 
-        It takes as long as it takes: whoever waits sets a limit.
+        It takes as long as it takes: whoever waits sets a limit. A reading will do that began so long ago.
         """
-        entries = [entry for entry in self._entries if sources is None or entry.parts.account.source in sources]
-        workers = [entry.worker for entry in entries if entry.worker is not None]
+        entries, workers = self._of(sources)
         if self._is_shared and entries and not workers:
-            await self._refresh_elsewhere(entries)
-        await asyncio.gather(*[worker.refresh() for worker in workers])
+            await self._refresh_elsewhere(entries, max_age_seconds)
+        await asyncio.gather(*[worker.refresh(max_age_seconds) for worker in workers])
+
+    async def hasten(self, sources: Sequence[str] | None = None) -> None:
+        """Have what changed in these sources, or in all, read as soon as may be; nobody waits for it."""
+        entries, workers = self._of(sources)
+        if self._is_shared and entries and not workers:
+            await self._database.write(lambda connection: notify(connection, REFRESH))
+        for worker in workers:
+            worker.hasten()
+
+    def _of(self, sources: Sequence[str] | None) -> tuple[list[_Entry], list[Worker]]:
+        """Return these sources' accounts, and what syncs them here."""
+        entries = [entry for entry in self._entries if sources is None or entry.parts.account.source in sources]
+        return entries, [entry.worker for entry in entries if entry.worker is not None]
 
     def begin_anew(self, source: str) -> None:
         """Try at once what failed at a source or could not be done there: a credential of it was replaced."""
@@ -108,14 +120,14 @@ class Sync:
             if entry.worker is not None and entry.parts.account.source == source:
                 entry.worker.begin_anew()
 
-    async def _refresh_elsewhere(self, entries: Sequence[_Entry]) -> None:
-        """Have the process that syncs do it; return when all that happened until now was seen."""
-        now = entries[0].parts.now()
+    async def _refresh_elsewhere(self, entries: Sequence[_Entry], max_age_seconds: float) -> None:
+        """Have the process that syncs do it; return when all that happened until then was seen."""
+        oldest = entries[0].parts.now() - int(max_age_seconds * SECOND)
         await self._database.write(lambda connection: notify(connection, REFRESH))
         keys = {entry.parts.account.key for entry in entries if entry.parts.account.listing is not None}
         while True:
             states = await self._database.read(sweeps.state)
-            if all(key in states and (states[key].as_of or 0) >= now for key in keys):
+            if all(key in states and (states[key].as_of or 0) >= oldest for key in keys):
                 return
             await asyncio.sleep(POLL_SECONDS)
 

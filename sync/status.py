@@ -34,6 +34,7 @@ class Told(msgspec.Struct, frozen=True):
     capabilities: list[str]
     next_run_at: int | None
     last_error: str | None
+    renewable_at: int | None = None
 
 
 class Capability(Enum):
@@ -60,7 +61,8 @@ class Status:
     """One account. Times are microseconds since 1970; None: never.
 
     `as_of`: everything that happened before was seen. `drift`: deals in the store less the vendor's total, after the
-    last sweep. `last_error` is a code.
+    last sweep. `last_error` is a code. `renewable_at`: when what has changed is read if somebody waits for
+    it, None where that is not known, or under way.
     """
 
     source: str
@@ -76,12 +78,14 @@ class Status:
     drift: int | None = None
     last_error: str | None = None
     progress: Progress | None = None
+    renewable_at: int | None = None
 
 
 def to_tell(status: Status) -> bytes:
     """Return what others are told of a status."""
+    capabilities = sorted(one.name for one in status.capabilities)
     return msgspec.json.encode(
-        Told(status.state.name, sorted(one.name for one in status.capabilities), status.next_run_at, status.last_error)
+        Told(status.state.name, capabilities, status.next_run_at, status.last_error, status.renewable_at)
     )
 
 
@@ -126,6 +130,7 @@ def status_of(
     else:
         shown = State.CURRENT if state.is_complete and Kind.SWEEP not in problems else State.INCOMPLETE
     seconds = min((s for kind in Kind if worker and (s := worker.schedule.due_seconds(kind)) is not None), default=None)
+    renewable = worker.renewable_seconds() if worker else None
     moment = state.as_of if state else None
     return Status(
         source=source,
@@ -143,4 +148,5 @@ def status_of(
         progress=Progress(state.sweep_rows, state.sweep_total or state.last_sweep_rows)
         if state and state.sweep is not None
         else None,
+        renewable_at=told.renewable_at if told else None if renewable is None else now + int(renewable * SECOND),
     )

@@ -93,18 +93,27 @@ class Worker:
                 await self._step(kind)
                 await asyncio.sleep(0)
 
+    @property
+    def _renewal(self) -> Kind:
+        """The job that reads what has changed."""
+        return Kind.INCREMENT if self.schedule.is_incremental and self._has_swept else Kind.SWEEP
+
     def hasten(self) -> None:
         """Have what changed read soon."""
-        self._hasten(Kind.INCREMENT if self.schedule.is_incremental and self._has_swept else Kind.SWEEP)
+        self._hasten(self._renewal)
 
-    async def refresh(self) -> None:
-        """Have what changed read soon; return when a run that began after the call has ended, well or not.
+    def renewable_seconds(self) -> float | None:
+        """Return in how many seconds a run that somebody waits for begins; None while one is under way."""
+        return None if self._renewal in self._runs else self.schedule.hastened_seconds(self._renewal)
+
+    async def refresh(self, max_age_seconds: float = 0.0) -> None:
+        """Have what changed read soon; return when a run has ended, well or not, that began no longer ago than that.
 
         Before the first complete sweep it is a sweep that is waited for, also the one that is under way.
         """
-        kind = Kind.INCREMENT if self.schedule.is_incremental and self._has_swept else Kind.SWEEP
+        kind = self._renewal
         ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((kind, self._clock() if self._has_swept else -inf, ended))
+        self._waiting.append((kind, self._clock() - max_age_seconds if self._has_swept else -inf, ended))
         self._hasten(kind)
         await ended
 

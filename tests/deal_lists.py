@@ -86,6 +86,7 @@ class Sync:
     known: list[SourceStatus] = field(default_factory=list)
     on_refresh: Callable[["Sync"], None] | None = None
     refreshed: list[Sequence[str] | None] = field(default_factory=list)
+    hastened: list[Sequence[str] | None] = field(default_factory=list)
     error: Exception | None = None
 
     async def statuses(self) -> Sequence[SourceStatus]:
@@ -93,7 +94,10 @@ class Sync:
             raise self.error
         return self.known
 
-    async def refresh(self, sources: Sequence[str] | None = None) -> None:
+    async def hasten(self, sources: Sequence[str] | None = None) -> None:
+        self.hastened.append(sources)
+
+    async def refresh(self, sources: Sequence[str] | None = None, *, max_age_seconds: float = 0.0) -> None:
         self.refreshed.append(sources)
         if self.on_refresh is None:
             await asyncio.Event().wait()

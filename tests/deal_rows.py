@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, insert
 
 from store.conditions import And, Compare, CompareAttribute, Condition, Not, Operator, Or, Search
-from store.paging import ID, SOURCE, OrderKey, full_order
-from store.tables import DEAL_ATTRIBUTES, DEALS, ORDERABLE
+from store.paging import CURRENCY, CUSTOMER_ID, ID, ORDERS, SOURCE, SOURCE_ID, OrderKey, full_order
+from store.tables import DEAL_ATTRIBUTES, DEALS
 from store.text import searchable
 from tests.stores import key
 
@@ -28,6 +28,9 @@ COLUMNS = (
     "win_likelihood",
     "created_at",
     "name_folded",
+    "customer_email_folded",
+    CUSTOMER_ID,
+    CURRENCY,
 )
 
 
@@ -70,13 +73,20 @@ def _optional(values: Iterable[Any]) -> st.SearchStrategy[Any]:
     return st.sampled_from([None, *values])
 
 
+_ACCOUNTS: Sequence[Callable[[int], Deal]] = (
+    lambda _: {},
+    lambda number: {"source": "chartmogul", "id": key(f"chartmogul:{number}")},
+    lambda number: {"source": "chartmogul", "account": "eu", "id": key(f"chartmogul@eu:{number}")},
+)
+
+
 @st.composite
 def deals(draw: st.DrawFn) -> list[Deal]:
     """Up to a few dozen deals that have much in common, some deleted."""
     return [
         deal(
             number,
-            **({"source": "chartmogul", "id": key(f"chartmogul:{number}")} if draw(st.booleans()) else {}),
+            **draw(st.sampled_from(_ACCOUNTS))(number),
             **{name: draw(_optional(_values(name))) for name in COLUMNS},
             search_public=draw(_optional(map(searchable, WORDS))),
             search_personal=draw(_optional(map(searchable, WORDS))),
@@ -124,7 +134,7 @@ conditions: st.SearchStrategy[Condition] = st.recursive(
 orders: st.SearchStrategy[tuple[OrderKey, ...]] = st.lists(
     st.builds(
         OrderKey,
-        st.sampled_from([*(one for one in COLUMNS if one in ORDERABLE), SOURCE, ID]),
+        st.sampled_from([*(one for one in COLUMNS if one in ORDERS), SOURCE, ID, SOURCE_ID]),
         st.booleans(),
         st.booleans(),
     ),

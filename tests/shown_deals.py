@@ -85,6 +85,9 @@ def key(deal: Shown) -> str:
 ORDERS: dict[str, Callable[[Shown], Any]] = {
     "ID": key,
     "SOURCE": at("source"),
+    "SOURCE_ID": key,
+    "CURRENCY_CODE": lambda deal: None if (code := CODES["currencyCode"](deal)) is None else code.upper(),
+    "CUSTOMER_SOURCE_ID": KEYWORDS["customerSourceId"],
     "VALUE": lambda deal: None if deal["value"] is None else Decimal(deal["value"]["amount"]),
     "STATUS": lambda deal: None if deal["status"] is None else deal["status"].lower(),
     "PIPELINE_NAME": TEXTS["pipelineName"],
@@ -108,6 +111,10 @@ def folded(value: Any) -> Any:
     return fold(value) if isinstance(value, str) else value
 
 
+def _compared_by(field: str, value: Any) -> Any:
+    return value if field in ("ID", "SOURCE_ID", "CUSTOMER_SOURCE_ID") else folded(value)
+
+
 def ordered(deals: Sequence[Shown], order: Sequence[dict[str, str]]) -> list[Shown]:
     """Return the deals in an order as `orderBy` gives it."""
     is_descending = bool(order) and order[-1].get("direction") == "DESC"
@@ -117,7 +124,7 @@ def ordered(deals: Sequence[Shown], order: Sequence[dict[str, str]]) -> list[Sho
         nulls = [deal for deal in found if read(deal) is None]
         found = sorted(
             [deal for deal in found if read(deal) is not None],
-            key=lambda deal, read=read: folded(read(deal)),  # type: ignore[misc] # mypy knows no default of a lambda
+            key=lambda deal, read=read, one=one: _compared_by(one["field"], read(deal)),  # type: ignore[misc] # mypy knows no default of a lambda
             reverse=one.get("direction") == "DESC",
         )
         found = nulls + found if one.get("nulls") == "FIRST" else found + nulls

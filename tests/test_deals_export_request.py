@@ -112,9 +112,10 @@ async def test_an_export_without_an_order_misses_nothing_that_changes_meanwhile(
         ({"filter": "CANARY"}, "`filter` must be of type OpportunityFilter"),
         (
             {"filter": {"or": [{}, {"value": {"gte": 12.5}}]}},
-            "`filter.or.1.value.gte` must be of type Decimal: text, the number in quotation marks.",
+            '`filter.or.1.value.gte` must be of type Decimal: text, a number such as "1000.50" in quotation marks.',
         ),
-        ({"orderBy": [{"field": "CANARY"}]}, "`orderBy.0.field` must be one of ID, SOURCE, STATUS, VALUE"),
+        ({"filter": {"wonOn": {"gte": "CANARY"}}}, "`filter.wonOn`: `gte` must be text, YYYY-MM-DDThh:mm:ss and"),
+        ({"orderBy": [{"field": "CANARY"}]}, "`orderBy.0.field` must be one of ID, SOURCE, SOURCE_ID, STATUS, VALUE"),
         ({"orderBy": {}}, "`orderBy` must be of type OpportunityOrder, which has field, direction, nulls."),
         ({"sources": [1]}, "`sources.0` must be of type String."),
         ({"sources": ["CANARY"]}, "`sources` may have: nexudus, chartmogul."),

@@ -77,6 +77,31 @@ async def test_nobody_waits_beyond_the_deadline_of_the_operation() -> None:
         assert graph.sync.refreshed == [["nexudus", "chartmogul"]]
 
 
+def renewable(seconds: float) -> int:
+    return int((NOW + seconds) * 1_000_000)
+
+
+async def test_what_cannot_be_renewed_in_time_is_not_waited_for_but_hastened_and_says_when() -> None:
+    async with open_deals() as graph:
+        graph.sync.known = [status("nexudus", 60), status("chartmogul", 61, renewable_at=renewable(20.5))]
+        answer = await graph.ask(LIST, f=freshness(60, "WAIT"))
+        assert answer["errors"][0]["extensions"] == {
+            "code": "STORE_STALE",
+            "retryable": True,
+            "retryAfterSeconds": 21,
+        }
+        assert (graph.sync.refreshed, graph.sync.hastened) == ([], [["chartmogul"]])
+
+
+@pytest.mark.parametrize("seconds", [-1, 4])
+async def test_what_can_be_renewed_in_time_is_waited_for(seconds: float) -> None:
+    async with open_deals() as graph:
+        graph.sync.known = [status("nexudus", 60), status("chartmogul", 61, renewable_at=renewable(seconds))]
+        graph.sync.on_refresh = lambda sync: setattr(sync, "known", [status("nexudus", 60), status("chartmogul", 0)])
+        await graph.data(LIST, f=freshness(60, "WAIT"))
+        assert (graph.sync.refreshed, graph.sync.hastened) == ([["chartmogul"]], [])
+
+
 async def test_a_source_that_was_never_complete_is_as_old_as_can_be() -> None:
     async with open_deals() as graph:
         graph.sync.known = [status("nexudus"), status("chartmogul", None)]

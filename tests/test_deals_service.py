@@ -30,10 +30,12 @@ class Slow(Database):
     async def read(self, work: Any) -> Any:
         self.waiting += 1
         self.most_waiting = max(self.most_waiting, self.waiting)
-        async with self.queue:
-            await asyncio.sleep(SECONDS)
+        try:
+            async with self.queue:
+                await asyncio.sleep(SECONDS)
+        finally:
             self.waiting -= 1
-            return await self.database.read(work)
+        return await self.database.read(work)
 
     async def statuses(self) -> Any:
         """Stand for sync, which reads them of the store."""
@@ -53,6 +55,7 @@ STATUSES = (
 @pytest.mark.parametrize("field", [LIST, STATUSES], ids=["deals", "statuses"])
 async def test_who_asks_for_much_does_not_hold_up_who_asks_for_little(field: str) -> None:
     async with open_deals() as graph:
+        graph.deadline_seconds = 1_000.0
         slow = Slow(graph.database)
         object.__setattr__(graph.deals, "database", slow)
         object.__setattr__(graph.deals, "sync", slow)
@@ -66,3 +69,22 @@ async def test_who_asks_for_much_does_not_hold_up_who_asks_for_little(field: str
         assert slow.most_waiting <= READS_AT_ONCE + 1
         assert not busy.done()
         await busy
+
+
+@pytest.mark.parametrize("field", [LIST, STATUSES], ids=["deals", "statuses"])
+async def test_the_lists_of_an_operation_end_together_with_its_time_and_leave_no_turn_taken(field: str) -> None:
+    async with open_deals() as graph:
+        slow = Slow(graph.database)
+        object.__setattr__(graph.deals, "database", slow)
+        object.__setattr__(graph.deals, "sync", slow)
+        much = " ".join(f"a{n}: {field}" for n in range(20))
+        begun = asyncio.get_running_loop().time()
+        for _ in range(3):  # executed, compiled, compiled before
+            answer = await graph.ask(f"{{ {much} }}")
+            assert {one["extensions"]["code"] for one in answer["errors"]} == {"STORE_UNAVAILABLE"}
+            assert "ask for less at once" in answer["errors"][0]["message"]
+            passed = asyncio.get_running_loop().time() - begun
+            assert graph.deadline_seconds <= passed < graph.deadline_seconds + 1
+            begun += passed
+        assert slow.waiting == 0
+        assert (await graph.data("{ pipelines { name } }"))["pipelines"] == []

@@ -174,6 +174,20 @@ def test_rates_are_exact_and_rounded_once() -> None:
     assert RATES.convert(Decimal(1), "EUR", "XXX") is None
 
 
+async def test_an_answer_is_another_one_with_other_rates(tmp_path: Path) -> None:
+    file, rates = tmp_path / "rates.json", replace(RATES)
+    file.write_text('{"date": "2026-11-03", "base": "EUR", "rates": {"USD": "3"}}')
+    async with open_deals(euros(1, 1), exchange_rates=rates) as graph:
+        before = await graph.data(CONVERTED % "USD")
+        assert graph.context is not None
+        assert (validator := graph.context.validator()) is not None
+        assert validator()
+        assert rates.read_anew(file)
+        assert not validator()
+        assert await graph.data(CONVERTED % "USD") != before
+        assert not rates.read_anew(file)
+
+
 def test_a_table_of_rates_is_read_with_its_digits(tmp_path: Path) -> None:
     file = tmp_path / "rates.json"
     file.write_text('{"date": "2026-11-02", "base": "EUR", "rates": {"USD": "1.0842", "GBP": 0.8391}}')

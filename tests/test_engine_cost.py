@@ -1,10 +1,13 @@
-"""`engine.cost`: what a document costs before it is executed, and the limits on it."""
+"""`engine.cost` and `engine.answer_cost`: what a document costs before it is executed, and the limits on it."""
 
 import sys
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from graphql import FragmentDefinitionNode, OperationDefinitionNode, get_introspection_query, parse
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engine.cost import MAX_NESTING, CostVisitor, LimitExceeded, QueryCost, QueryLimits
 
@@ -79,3 +82,97 @@ def test_what_is_over_a_limit_is_refused_and_what_is_at_it_is_not(limit: str, do
 
 def test_introspection_passes_the_defaults() -> None:
     walk(get_introspection_query(True, True, True, True, True), QueryLimits())
+
+
+A_OR_B = ("A", "B")
+
+
+def answer_fields(selected: str, *fragments: str) -> int:
+    """Return how many fields an object has at most, as it is measured; objects are of type A or B."""
+    tree = parse(" ".join((f"{{ root {{ {selected} }} }}", *fragments)))
+    definitions = {d.name.value: d for d in tree.definitions if isinstance(d, FragmentDefinitionNode)}
+    operation = tree.definitions[0]
+    assert isinstance(operation, OperationDefinitionNode)
+    ((_, size),) = CostVisitor(definitions, ENDLESS, object_types=A_OR_B).root_fields(operation.selection_set)
+    return size.answer.fields
+
+
+@pytest.mark.parametrize(
+    ("selected", "expected"),
+    [
+        ("x ... on A { x y } ... on B { z }", 3),
+        ("... on A { a: x } ... on B { b: x c: x } ... on A { d: x e: x }", 3),
+        ("... on A { ...OfA } ... on B { x } ...OfA ...OfB", 4),
+        ("... on I { ... on A { x } ... { ... on B { x y } } } ... on B { z }", 3),
+        ("... on I { x } ... on Union { y } ... on A { z }", 3),
+        ("of { ... on A { x } ... on B { x y } } ... on A { of { ... on B { x y z } } }", 7),
+        ("... on A { ... on I { ... on A { x y } } ... on A { z } } ... on B { x }", 3),
+    ],
+)
+def test_of_fragments_on_types_that_exclude_each_other_the_dearest_counts(selected: str, expected: int) -> None:
+    assert answer_fields(
+        selected, "fragment OfA on A { f: x ...I } fragment OfB on B { x }", "fragment I on I { g: y }"
+    ) == (expected)
+
+
+@st.composite
+def selections(draw: st.DrawFn, type_: str | None = None, levels: int = 3) -> list[Any]:
+    """Return a selection set: numbers of plain fields, ("of", selections), and (type condition, selections).
+
+    Within a fragment on a type there is none on another, which validation refuses.
+    """
+    parts: list[Any] = []
+    for _ in range(draw(st.integers(1, 4))):
+        kind = draw(st.sampled_from(["plain", "of", "on"])) if levels else "plain"
+        if kind == "plain":
+            parts.append(draw(st.integers(1, 3)))
+        elif kind == "of":
+            parts.append(("of", draw(selections(None, levels - 1))))
+        else:
+            condition = draw(st.sampled_from([None, "I", type_] if type_ else [None, "I", *A_OR_B]))
+            inside = type_ if condition not in A_OR_B else condition
+            parts.append((condition, draw(selections(inside, levels - 1))))
+    return parts
+
+
+def written(parts: list[Any]) -> str:
+    found = []
+    for part in parts:
+        if isinstance(part, int):
+            found += [f"a{n}: x" for n in range(part)]
+        elif part[0] == "of":
+            found.append(f"of {{ {written(part[1])} }}")
+        else:
+            found.append(f"... {f'on {part[0]} ' if part[0] else ''}{{ {written(part[1])} }}")
+    return " ".join(found)
+
+
+def most(parts: list[Any]) -> int:
+    """Return how many fields an object has of the type that has most."""
+
+    def of(parts: list[Any], type_: str) -> int:
+        return sum(
+            part
+            if isinstance(part, int)
+            else 1 + most(part[1])
+            if part[0] == "of"
+            else of(part[1], type_)
+            if part[0] not in A_OR_B or part[0] == type_
+            else 0
+            for part in parts
+        )
+
+    return max(of(parts, type_) for type_ in A_OR_B)
+
+
+@given(selections())
+def test_an_answer_has_as_many_fields_as_an_object_of_the_dearest_type(parts: list[Any]) -> None:
+    assert answer_fields(written(parts)) == most(parts)
+
+
+def test_fragments_on_types_are_counted_without_being_walked() -> None:
+    fragments = [
+        f"fragment F{n} on I {{ ...F{n + 1} ... on A {{ ...F{n + 1} }} ... on B {{ b ...F{n + 1} }} }}"
+        for n in range(30)
+    ]
+    assert answer_fields("...F0", *fragments, "fragment F30 on I { a }") == 2**31 - 1

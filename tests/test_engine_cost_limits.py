@@ -1,5 +1,6 @@
 """`engine.cost_limits`: how many records, root fields and operations a request may ask for."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -78,6 +79,36 @@ def test_fields_count_once_for_each_record_they_are_asked_of() -> None:
     planner.check(plan, {"i": ["a"] * 10})
     with pytest.raises(LimitExceeded, match="at most 21 fields in the answer are allowed"):
         planner.check(plan, {"i": ["a"] * 11})
+
+
+DEALS_OF_CUSTOMERS = """query($a: Int, $b: Int) { opportunities(first: 10) {
+  nodes {
+    id
+    ... on NexudusOpportunity { customer { opportunities(first: $a) { nodes { id status } } } }
+    ... on ChartMogulOpportunity { name: rawType customer { opportunities(first: $b) { nodes { id } } } }
+  }
+} }"""
+
+
+@pytest.mark.parametrize(("given", "count"), [({"a": 3, "b": 1}, 40), ({"a": 1, "b": 4}, 50)])
+def test_a_record_has_the_lists_of_one_type_alone(given: dict[str, int], count: int) -> None:
+    for most, is_refused in ((count, False), (count - 1, True)):
+        limits = replace(QueryLimits(), max_records=most)
+        planner = CostLimits(SCHEMA, limits, RECORDS.listings, RECORDS.nested_listings)
+        (plan,) = planner.costs(parse(DEALS_OF_CUSTOMERS)).values()
+        with pytest.raises(LimitExceeded) if is_refused else nullcontext():
+            planner.check(plan, given)
+
+
+def test_the_fields_of_the_dearest_type_count_for_each_record() -> None:
+    document = (
+        "{ nodes(ids: [%s]) { id ... on NexudusOpportunity { a: id b: id } ... on ChartMogulOpportunity { c: id } } }"
+    )
+    for most, is_refused in ((31, False), (30, True)):
+        planner = CostLimits(SCHEMA, replace(QueryLimits(), max_answer_fields=most))
+        (plan,) = planner.costs(parse(document % ('"a" ' * 10))).values()
+        with pytest.raises(LimitExceeded) if is_refused else nullcontext():
+            planner.check(plan, {})
 
 
 @pytest.mark.parametrize(

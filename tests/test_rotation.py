@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import signal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ import pytest
 from configuration import AllSettings, StoreSettings
 from resolvers.secret_files import SecretFiles
 from resolvers.settings import BadSettings
-from rotation import CHECK_SECONDS, Rotation
+from rotation import CHECK_SECONDS, Rotation, rotating
+from schema.deals.exchange_rates import read_rates
 from simulator import FAULTS, Simulator
 from tests import loops
 from tests.credentials import SCOPES, line
@@ -317,3 +319,36 @@ def test_a_file_that_is_removed_and_comes_back_is_a_change_each_time(tmp_path: P
     assert [files.changed(), files.changed()] == [set(), {str(file)}]
     file.write_text("one")
     assert [files.changed(), files.changed()] == [set(), {str(file)}]
+
+
+# The operator's tables
+
+
+async def test_a_hang_up_has_the_exchange_rates_read_anew_and_a_malformed_file_leaves_those_before(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "rates.json"
+    file.write_text('{"date": "2026-11-01", "base": "EUR", "rates": {"USD": "2"}}')
+    rates = read_rates(file)
+    changed = Rotation((), dict, (), {"EXCHANGE_RATES_FILE": partial(rates.read_anew, file)})
+    async with rotating(changed):
+        file.write_text('{"date": "2026-11-02", "base": "EUR", "rates": {"USD": "3"}}')
+        await hang_up()
+        assert (rates.rates["USD"], rates.date.day, rates.version) == (3, 2, 1)
+        await hang_up()
+        file.write_text('{"date": "2026-11-03", "base": "EUR", "rates": {"USD": "0"}}')
+        await hang_up()
+        assert (rates.rates["USD"], rates.date.day, rates.version) == (3, 2, 1)
+    assert [text for text in said(caplog) if "RATES" in text] == [
+        "read anew, and in force from now on: EXCHANGE_RATES_FILE",
+        "not read anew, what was set before stays in force: EXCHANGE_RATES_FILE: the rate of USD must be above 0",
+    ]
+
+
+async def test_the_server_reads_the_exchange_rates_anew(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    file = tmp_path / "rates.json"
+    file.write_text('{"date": "2026-11-01", "base": "EUR", "rates": {"USD": "2"}}')
+    async with open_graph(EXCHANGE_RATES_FILE=str(file), changes={}):
+        file.write_text('{"date": "2026-11-02", "base": "EUR", "rates": {"USD": "3"}}')
+        await hang_up()
+    assert "read anew, and in force from now on: EXCHANGE_RATES_FILE" in said(caplog)

@@ -119,11 +119,12 @@ def test_what_a_source_cannot_do_is_tried_again_much_later() -> None:
 def test_a_job_can_be_hastened_but_not_as_often_as_anybody_likes_nor_after_a_failure() -> None:
     world = World()
     world.schedule.done(Kind.INCREMENT)
+    assert world.schedule.hastened_seconds(Kind.INCREMENT) == 10.0
     world.schedule.hasten(Kind.INCREMENT)
     assert world.due(Kind.INCREMENT) == 10.0
     world.schedule.failed(Kind.INCREMENT, wait_seconds=100.0)
     world.schedule.hasten(Kind.INCREMENT)
-    assert world.due(Kind.INCREMENT) == 100.0
+    assert world.due(Kind.INCREMENT) == world.schedule.hastened_seconds(Kind.INCREMENT) == 100.0
 
 
 def test_stages_come_with_a_sweep_but_not_with_each_of_many() -> None:

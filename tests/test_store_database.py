@@ -1,4 +1,4 @@
-"""A store that is open: `store.database`; what is said when it cannot be: `store.errors`."""
+"""A store that is open: `store.database`, and `store.interruption`; what is said when it cannot be: `store.errors`."""
 
 import asyncio
 import os
@@ -13,6 +13,7 @@ from sqlalchemy import Connection, exc, text
 from store import memory
 from store.database import Database, StoreUnavailable, open_database, problem_with
 from store.deals import count_alive, upsert
+from store.interruption import Interrupted, Interruption
 from tests import loops, processes
 from tests.stores import current, deal
 
@@ -133,6 +134,49 @@ async def test_a_transaction_is_not_broken_when_its_caller_is_cancelled(database
     go_on.set()
     assert await database.write(count) == 2
     assert database.sequence == 1
+
+
+COUNTING = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+"""Has no end."""
+
+
+@pytest.mark.parametrize("is_patient", [True, False])
+async def test_a_read_that_nobody_waits_for_is_broken_off_and_leaves_its_thread(
+    store_url: str, is_patient: bool
+) -> None:
+    async with open_database(store_url, threads=1) as database:
+        begun, ended = threading.Event(), threading.Event()
+
+        def endless(connection: Connection) -> None:
+            begun.set()
+            try:
+                connection.execute(text(COUNTING))
+            finally:
+                ended.set()
+
+        database.patience_seconds = 20 if is_patient else 0.01
+        reading = asyncio.ensure_future(database.read(endless))
+        await asyncio.to_thread(begun.wait, 20)
+        if is_patient:
+            reading.cancel()
+        with pytest.raises(asyncio.CancelledError if is_patient else StoreUnavailable):
+            await reading
+        assert await asyncio.to_thread(ended.wait, 20)
+        database.patience_seconds = 20
+        assert await database.read(count) == 0
+
+
+async def test_a_read_that_was_interrupted_before_it_began_asks_nothing(database: Database) -> None:
+    interruption = Interruption()
+    begun: list[bool] = []
+
+    def work(connection: Connection) -> None:
+        with pytest.raises(Interrupted), interruption.over(connection):
+            begun.append(True)
+
+    interruption.interrupt()
+    await database.read(work)
+    assert begun == []
 
 
 async def test_what_another_process_has_changed_is_learned(database: Database, store_url: str) -> None:

@@ -4,7 +4,8 @@
 `store.migrations.versions.version_1` is the first, `store.migrations.versions.version_2` what processes share,
 `store.migrations.versions.version_3` wider indexes, `store.migrations.versions.version_4` plain letters in searches,
 `store.migrations.versions.version_5` what takes less room, `store.migrations.versions.version_6` shorter ids,
-`store.migrations.versions.version_7` stages.
+`store.migrations.versions.version_7` stages, `store.migrations.versions.version_8` an index for lists by customers'
+addresses.
 """
 
 import asyncio

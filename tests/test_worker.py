@@ -175,6 +175,26 @@ async def test_a_refresh_reads_what_changed_at_once_and_not_as_often_as_anybody_
         assert len(world.calls("nexudus", "list")) == calls + 1
 
 
+async def test_a_refresh_that_accepts_an_age_waits_for_the_run_under_way() -> None:
+    async with open_world(sources=("chartmogul",), page_rows=2, rationed=True) as world:
+        await world.sync.refresh()
+        await asyncio.sleep(90)
+        (status,) = await world.sync.statuses()
+        assert status.renewable_at is not None
+        await world.sync.hasten()
+        await asyncio.sleep(0.001)
+        (status,) = await world.sync.statuses()
+        assert status.renewable_at is None, "it is under way"
+        sweeps = len(world.runs("chartmogul", "sweep"))
+        await world.sync.refresh(max_age_seconds=30)
+        assert len(world.runs("chartmogul", "sweep")) == sweeps
+        (status,) = await world.sync.statuses()
+        assert status.renewable_at is not None
+        assert (status.age_seconds or 0) < 30
+        await world.sync.refresh()
+        assert len(world.runs("chartmogul", "sweep")) == sweeps + 1
+
+
 async def test_a_refresh_before_the_first_sweep_has_ended_waits_for_it_and_for_no_other() -> None:
     async with open_world(page_rows=2, rationed=True) as world:
         await world.sync.refresh()

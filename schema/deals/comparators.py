@@ -13,6 +13,7 @@ from strawberry.utils.str_converters import to_camel_case
 from resolvers.errors import BadUserInput
 from schema.deals.relative_dates import RelativeRange, bounds, time_zone
 from schema.deals.values import code, days, floor_of, microseconds
+from schema.scalars import Malformed
 from store.conditions import And, Compare, Condition, Not, Operator, Or
 
 Make = Callable[[Operator, Any], Condition]
@@ -158,13 +159,16 @@ _OPERATORS: Final = {
 
 
 def comparisons(given: Any) -> dict[str, Any]:
-    """Return what is given of a comparator, by the names in Python; raises `BadUserInput` for a null."""
+    """Return what is given of a comparator, by the names in Python; raises `BadUserInput` for a null, and for text that
+    is no value of its scalar."""
     found = {name: value for name, value in vars(given).items() if value is not strawberry.UNSET}
     for name, value in found.items():
         if value is None:
             shown = to_camel_case(name.rstrip("_"))
             instead = ", or ask with `isNull: true`" if hasattr(given, "is_null") else ""
             raise BadUserInput(f"`{shown}` must not be null: leave it out{instead}.")
+        if isinstance(value, Malformed):
+            raise BadUserInput(f"`{to_camel_case(name)}` must be {value.instead}.")
         for one in value if isinstance(value, list) else (value,):
             if isinstance(one, str) and len(one) > LONGEST_TEXT:
                 raise BadUserInput(f"A text may have at most {LONGEST_TEXT:,} characters.")

@@ -179,7 +179,8 @@ Search = Annotated[
     ),
 ]
 Sources = Annotated[
-    list[str] | None, strawberry.argument(description="Only these sources, by their names in `Query.sources`.")
+    list[str] | None,
+    strawberry.argument(description="Only these sources, by their names in `Query.sources`; case does not count."),
 ]
 Freshness = Annotated[FreshnessInput | None, strawberry.argument(description="How old the answer may be.")]
 
@@ -237,7 +238,7 @@ async def find_page(
         is_backward=last is not None,
     )
     near = near_page(request)
-    found = None if near is None else near.page(await selection.deals.fetch(near.query, near.values))
+    found = None if near is None else near.page(await selection.fetch(near.query, near.values))
     if found is None:
         found = await selection.read(lambda connection: far_page(connection, request))
     return OpportunityConnection(selection=selection, page=found)

@@ -7,7 +7,7 @@ A rate says how much of a currency one unit of the base is worth.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from pathlib import Path
@@ -19,7 +19,7 @@ _CODE = re.compile("[A-Z]{3}")
 _MILLIONTH = Decimal("0.000001")
 
 
-class BadRates(Exception):
+class BadRates(ValueError):
     """The file is no table of rates; the text says why."""
 
 
@@ -29,12 +29,21 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
     rates: dict[str, Decimal]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ExchangeRates:
-    """How much of each currency one unit of the base was worth on a day."""
+    """How much of each currency one unit of the base was worth on a day; `version` tells tables in one place apart."""
 
     date: date
     rates: Mapping[str, Decimal]
+    version: int = field(default=0, compare=False)
+
+    def read_anew(self, path: Path) -> bool:
+        """Take what a file has by now; return whether it has changed. Raises `BadRates`, and is then what it was."""
+        found = read_rates(path)
+        if found == self:
+            return False
+        self.date, self.rates, self.version = found.date, found.rates, self.version + 1
+        return True
 
     def convert(self, amount: Decimal, currency: str, to: str) -> Decimal | None:
         """Return an amount in another currency, rounded half to even to its millionth; None without a rate for both."""

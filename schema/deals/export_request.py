@@ -27,6 +27,7 @@ from schema.context import Context
 from schema.deals.connections import opportunities
 from schema.deals.export_columns import ExportColumn, UrlOf, Value, chosen, readers
 from schema.deals.selection import Selection, select
+from schema.deals.service import Turns
 from schema.deals.source_status import SourceStatus, name_of
 from schema.federation import FederatedSchema
 from schema.scalars import WRITTEN
@@ -156,7 +157,9 @@ async def open_export(arguments: ExportArguments, given: Mapping[str, Any], cont
         # By what never changes: of a list by its last change, deals that change meanwhile would be missed.
         selection = replace(selection, order=())
     columns = chosen(given.get("columns"), context.closed_fields)
-    return Export(selection, columns, await selection.statuses(), context.url_of)
+    statuses = await selection.statuses()
+    # To its end a file takes as long as it takes: what limits it is not known here.
+    return Export(replace(selection, turns=Turns(None)), columns, statuses, context.url_of)
 
 
 def _structured(status: SourceStatus) -> str:

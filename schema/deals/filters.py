@@ -72,7 +72,7 @@ class BooleanFilter:
 
 @strawberry.input(
     description="Comparisons of a custom attribute, by its key. All that are given must hold; an attribute is either "
-    "text, a number or a boolean, and so meets no comparison of another type."
+    "text, a number or a boolean, and so meets no comparison of another type. One comparison must be given."
 )
 class CustomAttributeFilter:
     """Of one custom attribute."""
@@ -187,6 +187,11 @@ class _Reading:
         return plain(given, make, _STORED[field.kind])
 
     def _attribute(self, given: CustomAttributeFilter) -> Iterator[Condition]:
+        if all(one is None for one in (given.text, given.number, given.boolean, given.is_null)):
+            raise BadUserInput(
+                "Compare the attribute by `text`, `number` or `boolean`, or ask with `isNull: false` for deals that "
+                "have it."
+            )
         texts = partial(CompareAttribute, given.key, "text_folded")
         figures = partial(CompareAttribute, given.key, "number")
         booleans = partial(CompareAttribute, given.key, "boolean")

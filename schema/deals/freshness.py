@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from enum import Enum
+from math import ceil
 from typing import Final
 
 import strawberry
 
 from resolvers.errors import BadUserInput, ResolverError
-from schema.deals.service import Deals
+from schema.deals.service import Deals, Turns
 from schema.deals.source_status import SourceStatus, name_of
 from schema.deals.values import moment_of
 
@@ -51,26 +52,44 @@ def max_age(freshness: FreshnessInput) -> timedelta:
 
 
 async def check_freshness(
-    deals: Deals, turns: asyncio.Semaphore, freshness: FreshnessInput, sources: Sequence[str] | None, deadline: float
+    deals: Deals, turns: Turns, freshness: FreshnessInput, sources: Sequence[str] | None, deadline: float
 ) -> None:
     """Return when the copies of these sources are as fresh as the caller accepts; raises `StoreStale`.
 
-    Sources that are not configured count if they are named. `deadline` is a time of the running loop.
+    Sources that are not configured count if they are named. `deadline` is a time of the running loop: what cannot be
+    renewed until then is not waited for, but will be renewed as soon as may be.
     """
-    oldest = deals.now() - max_age(freshness)
+    age = max_age(freshness)
+    oldest = deals.now() - age
     stale = await _stale(deals, turns, sources, oldest)
     if not stale or freshness.on_stale is OnStale.WARN:
         return
+    seconds = None
     if freshness.on_stale is OnStale.WAIT:
-        with suppress(TimeoutError):
-            async with asyncio.timeout_at(deadline):
-                await deals.sync.refresh([one.source for one in stale])
-                stale = await _stale(deals, turns, sources, oldest)
+        names, seconds = [one.source for one in stale], _seconds_to_renewal(deals, stale)
+        if seconds is not None and asyncio.get_running_loop().time() + seconds >= deadline:
+            async with turns.turn():
+                await deals.sync.hasten(names)
+        else:
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(deadline):
+                    await deals.sync.refresh(names, max_age_seconds=age.total_seconds())
+                    stale = await _stale(deals, turns, sources, oldest)
+            seconds = _seconds_to_renewal(deals, stale)
     if stale:
-        raise StoreStale(f"The store's copy is older than accepted: {', '.join(map(name_of, stale))}.")
+        raise StoreStale(
+            f"The store's copy is older than accepted: {', '.join(map(name_of, stale))}.",
+            retry_after_seconds=None if seconds is None else ceil(seconds),
+        )
 
 
-async def _stale(
-    deals: Deals, turns: asyncio.Semaphore, sources: Sequence[str] | None, oldest: datetime
-) -> list[SourceStatus]:
+def _seconds_to_renewal(deals: Deals, stale: Sequence[SourceStatus]) -> float | None:
+    """Return in how many seconds the last of these copies begins to be renewed; None if there is nothing to be known,
+    or it should have begun."""
+    known = [one.renewable_at for one in stale if one.renewable_at is not None]
+    seconds = (moment_of(max(known)) - deals.now()).total_seconds() if known else 0.0
+    return seconds if seconds > 0 else None
+
+
+async def _stale(deals: Deals, turns: Turns, sources: Sequence[str] | None, oldest: datetime) -> list[SourceStatus]:
     return [one for one in await deals.statuses(turns, sources) if one.as_of is None or moment_of(one.as_of) < oldest]

@@ -59,7 +59,7 @@ class ListedField:
 
     @property
     def is_ordered(self) -> bool:
-        """Whether lists may be ordered by it: there is an index."""
+        """Whether lists may be ordered by it."""
         return self.column in ORDERS
 
     @property
@@ -99,7 +99,11 @@ LISTED: Final = (
         dimension="source",
         about="The system that owns the record.",
     ),
-    _keyword("source_id", "source_id", about="The record's id in its own system."),
+    _keyword(
+        "source_id",
+        "source_id",
+        about="The record's id in its own system. An order by it goes by system first, as that by `id` does.",
+    ),
     ListedField(
         name="status",
         paths=("status",),
@@ -142,7 +146,7 @@ LISTED: Final = (
         about="The owner's email address, else the name; equal to it is whatever the operator's list calls the person.",
         known_as=lambda called: PEOPLE.address(called, called),
     ),
-    _keyword("customer_source_id", "customer.source_id"),
+    _keyword("customer_source_id", "customer.source_id", about="Ordered as text, whichever system it is of."),
     _text("customer_name", "customer.name", column="customer_name"),
     _text("customer_company_name", "customer.company_name", column="customer_company"),
     _text("customer_email", "customer.email", column="customer_email"),

@@ -1,6 +1,5 @@
 """What a list is asked for, checked and put into the store's terms: one way for pages, totals and exports."""
 
-from asyncio import Semaphore
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,11 +14,12 @@ from schema.deals.filters import conditions
 from schema.deals.freshness import FreshnessInput, check_freshness
 from schema.deals.listed_fields import LISTED, Kind
 from schema.deals.orders import OpportunityOrder, order_keys
-from schema.deals.service import Deals, of_sources
+from schema.deals.service import Deals, Turns, of_sources
 from schema.deals.source_status import SourceStatus
 from schema.deals.validity import Dependence
 from store.conditions import And, Compare, Condition, Operator, Search
 from store.pages import OrderKey
+from store.queries import Query, Values
 from store.text import searchable
 
 T = TypeVar("T")
@@ -41,11 +41,15 @@ class Selection:
     sources: Sequence[str] | None
     hash: str
     dependence: Dependence
-    turns: Semaphore
+    turns: Turns
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Return what `work` gives of the store, in the operation's turn; raises `StoreOutage`."""
         return await self.deals.read(work, self.turns)
+
+    async def fetch(self, query: Query, values: Values) -> list[tuple[Any, ...]]:
+        """Return the rows of a query that takes a millisecond or so; raises `StoreOutage`."""
+        return await self.deals.fetch(query, values, self.turns)
 
     async def statuses(self) -> list[SourceStatus]:
         """Return how current the list's sources are; raises `StoreOutage`."""

@@ -1,8 +1,8 @@
 """The deals of the store, as the fields of the graph ask for them. One for the process; made by the server."""
 
-from asyncio import Semaphore
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from asyncio import Semaphore, get_running_loop
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import time
@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from engine.lookup import ListedRecord, NotRead
 from lru import LRU
 from resolvers.errors import BadUserInput, ResolverError
+from resolvers.fetching.upstream_context import TimeLimit
 from resolvers.partial_record import JOINED
 from resolvers.registry import SOURCES
 from resolvers.source import CustomerJoin
@@ -46,6 +47,41 @@ class StoreOutage(ResolverError):
 
     def __init__(self) -> None:
         super().__init__("Lists of deals are not available right now; records by id are.")
+
+
+class StoreTooSlow(StoreOutage):
+    """The operation's time is over."""
+
+    def __init__(self) -> None:
+        ResolverError.__init__(self, "The time for this request was over before its lists were: ask for less at once.")
+
+
+class Turns:
+    """The turns of one operation at the store, until its `deadline`, a time of the running loop; None for no end."""
+
+    def __init__(self, deadline: float | None) -> None:
+        self._deadline = deadline
+        self._semaphore = Semaphore(READS_AT_ONCE)
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Wait for a turn, and give it back in the end; raises `StoreOutage`."""
+        with self.in_time():
+            async with self._semaphore:
+                yield
+
+    @contextmanager
+    def in_time(self) -> Iterator[None]:
+        """Break off what the block waits for when the time is over, and raise `StoreOutage` for what goes wrong."""
+        if self._deadline is not None and get_running_loop().time() >= self._deadline:
+            raise StoreTooSlow
+        try:
+            with nullcontext() if self._deadline is None else TimeLimit(self._deadline):
+                yield
+        except StoreUnavailable:
+            raise StoreOutage from None
+        except TimeoutError:
+            raise StoreTooSlow from None
 
 
 class Reader(Protocol):
@@ -131,25 +167,15 @@ class Deals:
         """Return the time."""
         return datetime.fromtimestamp(self.clock(), UTC)
 
-    async def read(self, work: Callable[[Connection], T], turns: Semaphore) -> T:
+    async def read(self, work: Callable[[Connection], T], turns: Turns) -> T:
         """Return what `work` gives, in the operation's turn; raises `StoreOutage`."""
-        async with self._turn(turns):
+        async with turns.turn():
             return await self.database.read(work)
 
-    @asynccontextmanager
-    async def _turn(self, turns: Semaphore) -> AsyncIterator[None]:
-        try:
-            async with turns:
-                yield
-        except StoreUnavailable:
-            raise StoreOutage from None
-
-    async def fetch(self, query: Query, values: Values) -> list[tuple[Any, ...]]:
-        """Return the rows of a query that takes a millisecond or so; raises `StoreOutage`."""
-        try:
+    async def fetch(self, query: Query, values: Values, turns: Turns) -> list[tuple[Any, ...]]:
+        """Return the rows of a query that takes a millisecond or so, and needs no turn; raises `StoreOutage`."""
+        with turns.in_time():
             return await self.database.fetch(query, values)
-        except StoreUnavailable:
-            raise StoreOutage from None
 
     def record(self, copy: StoredCopy) -> Any:
         """Return a stored record, with its customer as filters see it."""
@@ -185,24 +211,25 @@ class Deals:
                 self.decoded.put(key, known)
         return known
 
-    async def all_statuses(self, turns: Semaphore) -> list[SourceStatus]:
+    async def all_statuses(self, turns: Turns) -> list[SourceStatus]:
         """Return the statuses of all sources, also of those that are not configured, in the operation's turn; raises
         `StoreOutage`."""
-        async with self._turn(turns):
+        async with turns.turn():
             return with_unconfigured(await self.sync.statuses())
 
-    async def statuses(self, turns: Semaphore, names: Sequence[str] | None = None) -> list[SourceStatus]:
+    async def statuses(self, turns: Turns, names: Sequence[str] | None = None) -> list[SourceStatus]:
         """Return the statuses of these sources, by default of all that are configured, in the operation's turn.
 
-        A source without credentials is missed by nobody who has not named it. Raises `BadUserInput` for an unknown
-        name, and `StoreOutage`.
+        A source without credentials is missed by nobody who has not named it; case does not count, as the enumeration
+        of sources has them in capitals. Raises `BadUserInput` for an unknown name, and `StoreOutage`.
         """
         known = await self.all_statuses(turns)
         if names is None:
             return [one for one in known if one.state is not SourceState.NOT_CONFIGURED]
-        if set(names) - {name_of(one) for one in known}:
+        wanted = {name.lower() for name in names}
+        if wanted - {name_of(one).lower() for one in known}:
             raise BadUserInput(f"`sources` may have: {', '.join(map(name_of, known))}.")
-        return [one for one in known if name_of(one) in names]
+        return [one for one in known if name_of(one).lower() in wanted]
 
 
 def shown(one: ListedRecord) -> Opportunity | Exception:

@@ -60,7 +60,7 @@ class SourceStatus:
     """The copy of one account of a source. Times are microseconds since 1970, and None is never.
 
     `as_of`: the copy has everything that the source had then. `drift`: deals in the copy less the source's own count.
-    `last_error` is a code of `docs/errors.md`.
+    `last_error` is a code of `docs/errors.md`. `renewable_at`: when it can be renewed next, where that is known.
     """
 
     source: str
@@ -75,6 +75,7 @@ class SourceStatus:
     drift: int | None = None
     last_error: str | None = None
     progress: Progress | None = None
+    renewable_at: int | None = None
 
 
 class Sync(Protocol):
@@ -87,8 +88,12 @@ class Sync(Protocol):
         """
         ...
 
-    async def refresh(self, sources: Sequence[str] | None = None) -> None:
-        """Read soon what has changed in these sources; return when it was tried."""
+    async def refresh(self, sources: Sequence[str] | None = None, *, max_age_seconds: float = 0.0) -> None:
+        """Read soon what has changed in these sources; return when it was tried, no longer ago than that."""
+        ...
+
+    async def hasten(self, sources: Sequence[str] | None = None) -> None:
+        """Read soon what has changed in these sources; return at once. Raises `StoreUnavailable`."""
         ...
 
 

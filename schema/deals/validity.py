@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from schema.deals.exchange_rates import ExchangeRates
 from schema.deals.service import Reader
 
 
@@ -18,14 +19,18 @@ class Validator(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class UnchangedStore:
-    """A validator: nothing in the store has changed, and nothing of the records that were fetched beside it."""
+    """A validator: nothing in the store has changed, nor the operator's table of rates, nor what was fetched beside."""
 
     database: Reader
     sequence: int
     records: Validator
+    rates: ExchangeRates | None = None
+    rates_version: int = 0
 
     def __call__(self) -> bool:
         """Return whether that is so."""
+        if self.rates is not None and self.rates.version != self.rates_version:
+            return False
         return self.database.is_current and self.database.sequence == self.sequence and self.records()
 
     def __len__(self) -> int:
@@ -36,21 +41,28 @@ class UnchangedStore:
 class Dependence:
     """What an answer depends on beside records that were fetched.
 
-    `sequence` is the store's number before anything was read of it, None if nothing was. `on_time`: the answer may be
-    another without any change in the store, since it tells an age, or depends on what time it is.
+    `sequence` is the store's number before anything was read of it, None if nothing was, and `rates_version` that of
+    the table of rates, if there is one. `on_time`: the answer may be another without any change in the store, since it
+    tells an age, or depends on what time it is.
     """
 
     database: Reader | None = None
     sequence: int = 0
     on_time: bool = field(default=False)
+    rates: ExchangeRates | None = None
+    rates_version: int = 0
 
-    def note(self, database: Reader) -> None:
-        """Note that the answer depends on the store."""
+    def note(self, database: Reader, rates: ExchangeRates | None) -> None:
+        """Note that the answer depends on the store, and on the rates."""
         if self.database is None:
             self.database, self.sequence = database, database.sequence
+            if rates is not None:
+                self.rates, self.rates_version = rates, rates.version
 
     def validator(self, records: Callable[[], Validator | None]) -> Validator | None:
         """Return a validator of the answer, given one of the fetched records; None if there can be none."""
         if self.on_time or (known := records()) is None:
             return None
-        return known if self.database is None else UnchangedStore(self.database, self.sequence, known)
+        if self.database is None:
+            return known
+        return UnchangedStore(self.database, self.sequence, known, self.rates, self.rates_version)
