@@ -112,7 +112,7 @@ class Stage:
     """A stage of a pipeline as its vendor lists it, also one without a deal.
 
     Ids are the vendor's; a name is None where the row does not have it. `position`: the stages of one pipeline come in
-    its order, the lowest first; None where that is not known.
+    its order, the lowest first, in 32 bits; None where that is not known.
     """
 
     id: str

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from .nexudus_list import page_of
-from .nexudus_records import BOARDS, STAGES, column
+from .nexudus_records import BOARDS, FIELDS, STAGES, column
 from .replies import Reply
 
 if TYPE_CHECKING:
@@ -56,6 +56,12 @@ def _column(business: int, board: int, stage: int) -> dict[str, Any]:
         "IsNew": False,
         "SystemId": None,
     }
+
+
+def projection(column: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a record that is in a column has of it, beside its Id."""
+    names = [name for name in FIELDS if name.startswith("CrmBoardColumn") and name != "CrmBoardColumnId"]
+    return {name: column[name.removeprefix("CrmBoardColumn")] for name in names}
 
 
 def answer(upstream: "Nexudus", query: Mapping[str, str]) -> Reply:

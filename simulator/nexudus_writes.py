@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from . import nexudus_audit
+from . import nexudus_audit, nexudus_columns
 from .calls import Call
 from .nexudus_records import EXAMPLE, FIELDS
 from .replies import Reply
@@ -120,6 +120,8 @@ def _saved(upstream: "Nexudus", number: int, data: dict[str, Any], before: dict[
         source = next((one for one in upstream.records.values() if one.get(reference) == record[reference]), None)
         if source is not None and record[reference] is not None:
             record |= {key: source.get(key) for key in FIELDS if key.startswith(start) and key != reference}
+    if (column := upstream.columns.get(record["CrmBoardColumnId"])) is not None:  # also one that no record is in
+        record |= nexudus_columns.projection(column)
     record["ToStringText"] = record["Name"] or record["CoworkerFullName"]
     upstream.records[number] = record
     changes = {key: (before[key], record[key]) for key in FIELDS if key in before and before[key] != record[key]}

@@ -1,10 +1,15 @@
 """The stages of an account's pipelines, as its source lists them: in their order, also those without a deal."""
 
+import logging
+from typing import Final
+
 from resolvers.source import Stage
 from store.stages import ListedStage, write_stages
 from sync.account import Requests
 from sync.job import Parts, Step
 from sync.run import Counts
+
+logger: Final = logging.getLogger("opportunity_graph.sync")
 
 
 class Stages:
@@ -12,6 +17,7 @@ class Stages:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._is_denied = False
         self._begin()
 
     def _begin(self) -> None:
@@ -29,8 +35,14 @@ class Stages:
         finally:
             counts.requests += requests.count
         if page is None:
+            if not self._is_denied:  # once, for it is no fault
+                logger.info(
+                    "%s stages: may not be read by this account; what is known of them stays", parts.account.label
+                )
+            self._is_denied = True
             self._begin()
             return Step(is_done=True, is_impossible=True)
+        self._is_denied = False
         counts.rows += len(page.stages)
         self._found += page.stages
         self._is_whole &= page.is_whole

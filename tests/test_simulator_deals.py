@@ -142,6 +142,14 @@ async def test_the_columns_of_boards_are_those_that_records_are_in(world: World)
         assert (int(record[stages[0]]), *(record[name] for name in stages[1:])) in known
 
 
+def test_a_record_can_be_moved_to_a_column_that_no_other_is_in() -> None:
+    nexudus = Simulator().nexudus
+    nexudus.columns[7] = {**nexudus.columns[1400000101], "Id": 7, "Name": "Call", "CrmBoardName": "New"}
+    nexudus.update(NEXUDUS_EXAMPLE_ID, {"CrmBoardColumnId": 7})
+    record = nexudus.records[NEXUDUS_EXAMPLE_ID]
+    assert (record["CrmBoardColumnName"], record["CrmBoardColumnCrmBoardName"]) == ("Call", "New")
+
+
 async def test_columns_are_paged_filtered_and_ordered_and_are_another_role(world: World) -> None:
     page = await world.nexudus(COLUMNS, page="2", orderBy="Id")
     assert (len(page["Records"]), page["TotalItems"], page["HasNextPage"]) == (25, 72, True)

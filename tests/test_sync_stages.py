@@ -72,7 +72,10 @@ async def test_a_list_of_several_pages_is_written_when_it_is_read() -> None:
         assert (run.rows, run.changed) == (72, 72)
 
 
-async def test_without_the_role_all_else_is_well_and_it_is_tried_again_in_an_hour() -> None:
+async def test_without_the_role_all_else_is_well_and_it_is_tried_again_in_an_hour(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, logger="opportunity_graph.sync")
     async with open_world(sources=("nexudus",)) as world:
         world.simulator.nexudus.columns_role_missing = True
         await asyncio.sleep(FILLED)
@@ -83,8 +86,13 @@ async def test_without_the_role_all_else_is_well_and_it_is_tried_again_in_an_hou
         asked = len(world.calls("nexudus", "stages"))
         await asyncio.sleep(3_000)
         assert len(world.calls("nexudus", "stages")) == asked
+        await asyncio.sleep(1_000)
+        assert len(world.calls("nexudus", "stages")) > asked
+        (told,) = (record for record in caplog.records if "stages" in record.getMessage())
+        assert told.levelno == logging.INFO
+        assert told.getMessage() == "nexudus stages: may not be read by this account; what is known of them stays"
         world.simulator.nexudus.columns_role_missing = False
-        await asyncio.sleep(700)
+        await asyncio.sleep(3_700)
         assert shown(world) == STAGES
         assert Capability.STAGES in (await world.status("nexudus")).capabilities
 
