@@ -95,6 +95,7 @@ def measure(
         _complete(server, found)
         found.first_seconds = time.monotonic() - started
         load(server, files.bodies(PAGE), 8, SLICE_SECONDS)
+        process.finish()  # a sweep is complete before its room is given back
         found.filled_mb = process.megabytes() + (_megabytes_of(url) if in_memory else 0)
     for number in connections:
         _forget(url)

@@ -20,6 +20,9 @@ from store.tables import DEALS
 BUSY_SECONDS: Final = 5.0
 """A writer waits so long for one of another process."""
 
+MOST_STATEMENTS: Final = 32
+"""That a connection keeps prepared, of up to 40 kilobytes each: those with hundreds of parameters seldom come again."""
+
 HEADER_BYTES: Final = 100
 
 APPLICATION_ID: Final = 0x6F707067
@@ -68,7 +71,14 @@ def connect(path: Path, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connectio
     """Open a file; `busy_seconds`: for how long it is waited for while another process keeps it to itself."""
     # `rw`: a file that is gone must not come back as one that anybody may read; `protect` makes it.
     uri = f"{path.absolute().as_uri()}?mode=rw"
-    raw = sqlite3.connect(uri, uri=True, timeout=busy_seconds, isolation_level=None, check_same_thread=False)
+    raw = sqlite3.connect(
+        uri,
+        uri=True,
+        timeout=busy_seconds,
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=MOST_STATEMENTS,
+    )
     try:
         for name, value in (PRAGMAS | PRIVATE if is_private(path) else PRAGMAS).items():
             raw.execute(f"PRAGMA {name} = {value}")
