@@ -9,13 +9,13 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any, Final, TypeAlias
+from functools import cache, lru_cache
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from sqlalchemy import ColumnElement, Connection, func, literal_column, null, select
 from sqlalchemy.exc import DBAPIError
 
-from store.conditions import Condition, clause, columns, is_selective, shape
+from store.conditions import Condition, clause, columns, is_selective, ranges, shape
 from store.queries import Query, Values, parameter
 from store.sequence import CURRENT
 from store.tables import ALIVE, CELL, DEALS, GROUPED, LIKELIHOOD, SUMMED
@@ -91,18 +91,24 @@ class Summary:
         self._groupings = groupings
         self._sequence = connection.scalar(CURRENT.statement)
         shaped, self._values = shape(condition)
-        keys = list(dict.fromkeys([*CELL, *(one.key for one in groupings)]))
-        shown = list(dict.fromkeys(name for one in groupings for name in one.shown))
-        if is_ordered := {*keys, *shown} <= set(GROUPED):
-            keys, shown = list(GROUPED[: 1 + max(map(GROUPED.index, (*keys, *shown)))]), []
-        self._names = [*keys, *shown]
         sql = {one.key: one.sql for one in groupings}
+        shown = list(dict.fromkeys(name for one in groupings for name in one.shown))
+        self._cell: tuple[str, ...] = CELL
+        if is_ordered := {*CELL, *sql, *shown} <= set(GROUPED):
+            keys, shown = list(GROUPED[: 1 + max(map(GROUPED.index, (*CELL, *sql, *shown)))]), []
+        else:
+            if "status" in sql:
+                self._cell = (*CELL, "status")
+            # Numbers first: rows that are sorted are told apart by them soonest.
+            others = sorted(sql, key=lambda key: sql[key] is None)
+            keys = list(dict.fromkeys([*self._cell, *others]))
+        self._names = [*keys, *shown]
         self._shape = (tuple((key, sql.get(key)) for key in keys), tuple(shown), shaped, is_ordered)
         self._cells: deque[Row] = deque()
         if connection.dialect.name == "sqlite" and not is_selective(condition):
             read = columns(condition).union(self._names) - {one.key for one in groupings if one.sql is not None}
             if read <= {*SUMMED, "id"}:
-                self._cells = deque(_cells(connection))
+                self._cells = deque(_cells(connection, self._cell))
         self.is_divided = 1 < len(self._cells) <= MOST_CELLS
         self._lock = threading.Lock()
         self._parts: list[Totals | None] = []
@@ -113,7 +119,7 @@ class Summary:
         if self.is_divided:
             found.add(self._read(connection))
         else:
-            found.add(map(tuple, connection.execute(_query(*self._shape, in_cell=False).statement, self._values)))
+            found.add(map(tuple, connection.execute(_query(*self._shape, cell=()).statement, self._values)))
         return found
 
     def part(self, connection: Connection, parts: int) -> Totals | None:
@@ -137,13 +143,13 @@ class Summary:
         return first
 
     def _read(self, connection: Connection) -> Iterator[Row]:
-        query = _query(*self._shape, in_cell=True)
+        query = _query(*self._shape, cell=self._cell)
         while True:
             try:
                 cell = self._cells.popleft()
             except IndexError:
                 return
-            values = {**self._values, **dict(zip(CELL, cell, strict=True))}
+            values = {**self._values, **dict(zip(self._cell, cell, strict=True))}
             for row in _fetched(connection, query, values):
                 yield cell + row
 
@@ -153,12 +159,12 @@ def _query(
     shown: tuple[str, ...],
     condition: Condition | None,
     is_ordered: bool,
-    in_cell: bool,
+    cell: tuple[str, ...],
 ) -> Query:
     try:
-        return _built_once(keys, shown, condition, is_ordered, in_cell)
+        return _built_once(keys, shown, condition, is_ordered, cell)
     except TypeError:  # a list of values, which has no hash
-        return _built(keys, shown, condition, is_ordered, in_cell)
+        return _built(keys, shown, condition, is_ordered, cell)
 
 
 def _built(
@@ -166,19 +172,19 @@ def _built(
     shown: tuple[str, ...],
     condition: Condition | None,
     is_ordered: bool,
-    in_cell: bool,
+    cell: tuple[str, ...],
 ) -> Query:
     groups: list[ColumnElement[Any]] = []
-    for name, sql in keys[len(CELL) if in_cell else 0 :]:
+    for name, sql in keys[len(cell) :]:
         if sql is not None:
             groups.append(literal_column(sql))
         else:
             # As an expression: no other index is then thought to have it in order.
             groups.append(DEALS.c[name] if is_ordered else func.coalesce(DEALS.c[name], null()))
     statement = select(*groups, *(func.min(DEALS.c[name]) for name in shown), *_SUMS).where(ALIVE, clause(condition))
-    if in_cell:
+    if cell:
         statement = statement.with_hint(DEALS, BY_INDEX, "sqlite")
-        statement = statement.where(*(_is(DEALS.c[name]) for name in CELL))
+        statement = statement.where(*(_is(DEALS.c[name]) for name in cell), *ranges(condition, "status"))
     return Query(statement.group_by(*groups))
 
 
@@ -222,39 +228,45 @@ def _is(column: ColumnElement[Any]) -> ColumnElement[bool]:
     return column.is_not_distinct_from(parameter(str(column.key), column.type))
 
 
-def _cells(connection: Connection) -> Iterator[Row]:
+def _cells(connection: Connection, names: tuple[str, ...]) -> Iterator[Row]:
     """Yield the cells in which there are deals, one more than are divided at most: by steps along the index."""
-    cell = next(iter(_fetched(connection, _FIRST, {})), None)
-    count = 0
-    while cell is not None and count <= MOST_CELLS:
-        yield cell
+    first, following = _steps(names)
+    found, count = _fetched(connection, first, {}), 0
+    while found and count <= MOST_CELLS:
+        yield found[0]
         count += 1
-        known = dict(zip(CELL, cell, strict=True))
-        for depth in reversed(range(len(CELL))):
-            step = _NEXT[depth][known[CELL[depth]] is None]
-            if found := _fetched(connection, step, {name: known[name] for name in CELL[: depth + 1]}):
-                cell = found[0]
+        known = dict(zip(names, found[0], strict=True))
+        for step in following:
+            is_null = known[step.behind] is None
+            if found := _fetched(connection, step.queries[is_null], {name: known[name] for name in step.names}):
                 break
-        else:
-            cell = None
 
 
-def _step(depth: int, is_null: bool) -> Query:
-    """Return what finds the next cell with the same first columns, and another one behind them."""
-    *same, other = [DEALS.c[name] for name in CELL[: depth + 1]]
-    # Nulls come first in the index.
-    behind = other.is_not(None) if is_null else other > parameter(CELL[depth], other.type)
-    return _first_cell(*map(_is, same), behind)
+class _Step(NamedTuple):
+    """Finds the next cell with the same `names` but for the last one, `behind`; another query if that is null."""
+
+    names: tuple[str, ...]
+    behind: str
+    queries: tuple[Query, Query]
 
 
-def _first_cell(*where: ColumnElement[bool]) -> Query:
-    cell = [DEALS.c[name] for name in CELL]
+@cache
+def _steps(names: tuple[str, ...]) -> tuple[Query, list[_Step]]:
+    """Return what finds the first cell, and what finds the next one: the nearest is asked for first."""
+    steps = []
+    for depth in reversed(range(len(names))):
+        *same, other = [DEALS.c[name] for name in names[: depth + 1]]
+        # Nulls come first in the index.
+        behind = (other > parameter(names[depth], other.type), other.is_not(None))
+        queries = [_first_cell(names, *map(_is, same), one) for one in behind]
+        steps.append(_Step(names[: depth + 1], names[depth], (queries[0], queries[1])))
+    return _first_cell(names), steps
+
+
+def _first_cell(names: tuple[str, ...], *where: ColumnElement[bool]) -> Query:
+    cell = [DEALS.c[name] for name in names]
     statement = select(*cell).where(ALIVE, *where).order_by(*cell).limit(literal_column("1"))
     return Query(statement.with_hint(DEALS, BY_INDEX, "sqlite"))
-
-
-_FIRST: Final = _first_cell()
-_NEXT: Final = [[_step(depth, is_null) for is_null in (False, True)] for depth in range(len(CELL))]
 
 
 def _fetched(connection: Connection, query: Query, values: Values) -> list[Row]:
