@@ -13,7 +13,8 @@ from sqlalchemy import Connection
 from store.conditions import Condition
 from store.periods import Periods
 from store.periods import TooManyPeriods as TooManyPeriods
-from store.summary_parts import Grouping, Summary, Totals
+from store.summary_parts import Summary
+from store.summary_totals import Grouping, Totals
 
 Key: TypeAlias = str | int | None
 """What the deals of a row have in common: a name, a code, or a month as `2026-11`, or a quarter as `2026-Q4`."""

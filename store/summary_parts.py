@@ -7,78 +7,24 @@ are few and narrow, and quickly sorted; and threads that read share the cells ou
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cache, lru_cache
-from typing import Any, Final, NamedTuple, TypeAlias
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from itertools import islice
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, func, literal_column, null, select
-from sqlalchemy.exc import DBAPIError
 
 from store.conditions import Condition, clause, columns, is_selective, ranges, shape
-from store.queries import Query, Values, parameter
+from store.queries import Query
 from store.sequence import CURRENT
-from store.tables import ALIVE, CELL, DEALS, GROUPED, LIKELIHOOD, SUMMED
-
-Row: TypeAlias = tuple[Any, ...]
+from store.summary_cells import BY_INDEX, Cell, cells, fetched, same_as
+from store.summary_totals import Grouping, Row, Totals
+from store.tables import ALIVE, CELL, DEALS, GROUPED, SUMMED
 
 MOST_CELLS: Final = 500
 """A statement for each of more would take longer than one for all."""
 
 MOST_STATEMENTS: Final = 128
-
-BY_INDEX: Final = "INDEXED BY deals_summed"
-
-
-@dataclass(frozen=True, slots=True)
-class Grouping:
-    """What deals have in common: a column, or an expression of this name, and columns with what is shown for it.
-
-    Of those columns the first one with a value is shown, of all deals the least of its values; without such columns
-    what `name` makes of the key.
-    """
-
-    key: str
-    shown: tuple[str, ...] = ()
-    sql: str | None = None
-    name: Callable[[Any], Any] | None = None
-
-
-class Totals:
-    """Sums by identity: the keys, currency and kind. `texts`: for each grouping what there is to show for a key."""
-
-    def __init__(self, groupings: Sequence[Grouping], names: Sequence[str]) -> None:
-        self._groupings = groupings
-        self._shown = [[names.index(name) for name in one.shown] for one in groupings]
-        self._identity = [names.index(name) for name in (*(one.key for one in groupings), "currency", "kind")]
-        self._likelihood = names.index(LIKELIHOOD)
-        self._sums_at = len(names)
-        self.texts: list[dict[Any, list[Any]]] = [{} for _ in groupings]
-        self.sums: dict[Row, list[int]] = {}
-
-    def add(self, rows: Iterable[Row]) -> None:
-        """Add what the database has summed up."""
-        for row in rows:
-            identity = tuple([row[at] for at in self._identity])
-            _add(self.sums, identity, _sums(row[self._likelihood], *row[self._sums_at :]))
-            for key, places, texts in zip(identity, self._shown, self.texts, strict=False):
-                if places:
-                    _least(texts, key, [row[at] for at in places])
-
-    def merge(self, other: "Totals") -> None:
-        """Add other sums by the same groupings."""
-        for identity, sums in other.sums.items():
-            _add(self.sums, identity, sums)
-        for texts, others in zip(self.texts, other.texts, strict=True):
-            for key, shown in others.items():
-                _least(texts, key, shown)
-
-    def label(self, number: int, key: Any) -> Any:
-        """Return what is shown for a key of the grouping of this number."""
-        name = self._groupings[number].name
-        if name is not None and key is not None:
-            return name(key)
-        return next((text for text in self.texts[number].get(key, ()) if text), key)
 
 
 class Summary:
@@ -89,12 +35,12 @@ class Summary:
 
     def __init__(self, connection: Connection, condition: Condition | None, groupings: Sequence[Grouping]) -> None:
         self._groupings = groupings
-        self._sequence = connection.scalar(CURRENT.statement)
         shaped, self._values = shape(condition)
         sql = {one.key: one.sql for one in groupings}
         shown = list(dict.fromkeys(name for one in groupings for name in one.shown))
         self._cell: tuple[str, ...] = CELL
-        if is_ordered := {*CELL, *sql, *shown} <= set(GROUPED):
+        is_sqlite = connection.dialect.name == "sqlite"
+        if is_ordered := is_sqlite and {*CELL, *sql, *shown} <= set(GROUPED):
             keys, shown = list(GROUPED[: 1 + max(map(GROUPED.index, (*CELL, *sql, *shown)))]), []
         else:
             if "status" in sql:
@@ -104,11 +50,12 @@ class Summary:
             keys = list(dict.fromkeys([*self._cell, *others]))
         self._names = [*keys, *shown]
         self._shape = (tuple((key, sql.get(key)) for key in keys), tuple(shown), shaped, is_ordered)
-        self._cells: deque[Row] = deque()
-        if connection.dialect.name == "sqlite" and not is_selective(condition):
+        self._cells: deque[Cell] = deque()
+        if is_sqlite and not is_selective(condition):
             read = columns(condition).union(self._names) - {one.key for one in groupings if one.sql is not None}
             if read <= {*SUMMED, "id"}:
-                self._cells = deque(_cells(connection, self._cell))
+                self._sequence = connection.scalar(CURRENT.statement)
+                self._cells = deque(islice(cells(connection, self._cell), MOST_CELLS + 1))
         self.is_divided = 1 < len(self._cells) <= MOST_CELLS
         self._lock = threading.Lock()
         self._parts: list[Totals | None] = []
@@ -150,7 +97,7 @@ class Summary:
             except IndexError:
                 return
             values = {**self._values, **dict(zip(self._cell, cell, strict=True))}
-            for row in _fetched(connection, query, values):
+            for row in fetched(connection, query, values):
                 yield cell + row
 
 
@@ -184,7 +131,7 @@ def _built(
     statement = select(*groups, *(func.min(DEALS.c[name]) for name in shown), *_SUMS).where(ALIVE, clause(condition))
     if cell:
         statement = statement.with_hint(DEALS, BY_INDEX, "sqlite")
-        statement = statement.where(*(_is(DEALS.c[name]) for name in cell), *ranges(condition, "status"))
+        statement = statement.where(*(same_as(DEALS.c[name]) for name in cell), *ranges(condition, "status"))
     return Query(statement.group_by(*groups))
 
 
@@ -198,81 +145,3 @@ _SUMS: Final[tuple[ColumnElement[Any], ...]] = (
     func.sum(DEALS.c.value.op(">>")(literal_column("32"))),
     func.sum(DEALS.c.value.op("&")(literal_column("4294967295"))),
 )
-
-
-def _sums(likelihood: int | None, count: int, with_amount: int, upper: Any, lower: Any) -> list[int]:
-    """Return the sums of deals with one likelihood: deals, with amount, with likelihood, with both, amount, weighted.
-
-    Weighted here, once for each likelihood that there is: to do it for each deal takes the database twice as long.
-    """
-    amount = (int(upper or 0) << 32) + int(lower or 0)
-    if likelihood is None or not 0 <= likelihood <= 100:
-        return [count, with_amount, 0, 0, amount, 0]
-    return [count, with_amount, count, with_amount, amount, amount * likelihood]
-
-
-def _add(totals: dict[Row, list[int]], identity: Row, sums: list[int]) -> None:
-    known = totals.get(identity)
-    totals[identity] = sums if known is None else [one + other for one, other in zip(known, sums, strict=True)]
-
-
-def _least(texts: dict[Any, list[Any]], key: Any, shown: list[Any]) -> None:
-    known = texts.get(key)
-    if known is None:
-        texts[key] = shown
-    elif known != shown:
-        texts[key] = [min((t for t in pair if t), default=None) for pair in zip(known, shown, strict=True)]
-
-
-def _is(column: ColumnElement[Any]) -> ColumnElement[bool]:
-    return column.is_not_distinct_from(parameter(str(column.key), column.type))
-
-
-def _cells(connection: Connection, names: tuple[str, ...]) -> Iterator[Row]:
-    """Yield the cells in which there are deals, one more than are divided at most: by steps along the index."""
-    first, following = _steps(names)
-    found, count = _fetched(connection, first, {}), 0
-    while found and count <= MOST_CELLS:
-        yield found[0]
-        count += 1
-        known = dict(zip(names, found[0], strict=True))
-        for step in following:
-            is_null = known[step.behind] is None
-            if found := _fetched(connection, step.queries[is_null], {name: known[name] for name in step.names}):
-                break
-
-
-class _Step(NamedTuple):
-    """Finds the next cell with the same `names` but for the last one, `behind`; another query if that is null."""
-
-    names: tuple[str, ...]
-    behind: str
-    queries: tuple[Query, Query]
-
-
-@cache
-def _steps(names: tuple[str, ...]) -> tuple[Query, list[_Step]]:
-    """Return what finds the first cell, and what finds the next one: the nearest is asked for first."""
-    steps = []
-    for depth in reversed(range(len(names))):
-        *same, other = [DEALS.c[name] for name in names[: depth + 1]]
-        # Nulls come first in the index.
-        behind = (other > parameter(names[depth], other.type), other.is_not(None))
-        queries = [_first_cell(names, *map(_is, same), one) for one in behind]
-        steps.append(_Step(names[: depth + 1], names[depth], (queries[0], queries[1])))
-    return _first_cell(names), steps
-
-
-def _first_cell(names: tuple[str, ...], *where: ColumnElement[bool]) -> Query:
-    cell = [DEALS.c[name] for name in names]
-    statement = select(*cell).where(ALIVE, *where).order_by(*cell).limit(literal_column("1"))
-    return Query(statement.with_hint(DEALS, BY_INDEX, "sqlite"))
-
-
-def _fetched(connection: Connection, query: Query, values: Values) -> list[Row]:
-    """Return a query's rows by SQLite's own driver, which takes a tenth of what SQLAlchemy takes for a few rows."""
-    driver: Any = connection.connection.driver_connection
-    try:
-        return list(driver.execute(*query.text(connection.dialect, values)))
-    except driver.Error as error:
-        raise DBAPIError(None, None, error, hide_parameters=True) from None
