@@ -3,7 +3,7 @@
 `store.migrations.upgrade` decides, alembic runs `store.migrations.env` and the steps in `store.migrations.versions`;
 `store.migrations.versions.version_1` is the first, `store.migrations.versions.version_2` what processes share,
 `store.migrations.versions.version_3` wider indexes, `store.migrations.versions.version_4` plain letters in searches,
-`store.migrations.versions.version_5` what takes less room.
+`store.migrations.versions.version_5` what takes less room, `store.migrations.versions.version_6` another order of sums.
 """
 
 import asyncio

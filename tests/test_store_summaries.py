@@ -1,4 +1,6 @@
-"""Sums of the store: `store.summaries`, how they are read: `store.summary_parts`, and months: `store.periods`."""
+"""Sums of the store: `store.summaries`, how they are read: `store.summary_parts`, `store.summary_cells`, put together:
+`store.summary_totals`, and months: `store.periods`.
+"""
 
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
