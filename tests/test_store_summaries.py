@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
+from itertools import product
 from typing import Any
 from unittest.mock import patch
 from zoneinfo import ZoneInfo
@@ -295,6 +296,14 @@ def test_more_cells_than_are_worth_a_statement_each_are_read_by_one(connection: 
     with patch.object(summary_parts, "MOST_CELLS", 9):
         [row] = summarize(connection, None, [])
     assert (row.count, row.missing_likelihood_count) == (10, 0)
+
+
+@pytest.mark.parametrize("dimensions", [[], [Dimension.STATUS, Dimension.CREATED_MONTH]])
+def test_no_deal_is_passed_over_whatever_has_no_value(connection: Connection, dimensions: list[Dimension]) -> None:
+    values = list(product(("EUR", "USD"), (None, "arr"), (None, 5, 50), (None, "open")))
+    names = ("currency", "kind", "win_likelihood", "status")
+    put(connection, [deal(n, **dict(zip(names, one, strict=True))) for n, one in enumerate(values)])
+    assert sum(row.count for row in summarize(connection, None, dimensions)) == len(values)
 
 
 @pytest.fixture
