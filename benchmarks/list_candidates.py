@@ -4,7 +4,7 @@ import os
 from collections.abc import Collection, Iterator
 
 from benchmarks.candidates import PEERS, Candidate, node_modules, ours, under_uvicorn
-from benchmarks.list_requests import SUMMARY
+from benchmarks.list_requests import SUMMARIES
 from benchmarks.list_stores import FILE, MEMORY, POSTGRESQL, Stores
 from benchmarks.processes import free_port
 
@@ -13,7 +13,7 @@ POSTGRAPHILE = "PostGraphile 5"
 STRAWBERRY = {kind: f"plain Strawberry, {kind}" for kind in (FILE, POSTGRESQL)}
 
 
-NO_TOTALS = frozenset({SUMMARY})
+NO_TOTALS = frozenset(SUMMARIES)
 """PostGraphile as it comes has none, and nor has Strawberry until somebody writes them."""
 
 

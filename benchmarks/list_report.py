@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from benchmarks.list_candidates import OURS, POSTGRAPHILE, STRAWBERRY
-from benchmarks.list_requests import SUMMARY
+from benchmarks.list_requests import SUMMARIES
 from benchmarks.list_stores import FILE, MEMORY, POSTGRESQL
 from benchmarks.phase import Cell, Result
 from benchmarks.report import figures, weather
@@ -83,7 +83,7 @@ GOALS = (
 
 def _ratios(found: Results) -> Iterator[str]:
     """Yield a row for each goal: the median of the rounds' ratios, in each cell."""
-    chosen = [cell for cell in found.measured if cell.workload != SUMMARY]
+    chosen = [cell for cell in found.measured if cell.workload not in SUMMARIES]
     yield "| requests/s, as a ratio | goal | " + " | ".join(cell.name for cell in chosen) + " |"
     yield "|---" * (len(chosen) + 2) + "|"
     for kind, peer, goal in GOALS:

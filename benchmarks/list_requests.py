@@ -18,7 +18,14 @@ from benchmarks.candidates import Candidate
 from benchmarks.processes import post
 from benchmarks.workloads import Files, body, unlike_any_other, write_bodies
 
-PAGE, ANYWHERE, SUMMARY = "page", "page from anywhere", "summary"
+PAGE, ANYWHERE = "page", "page from anywhere"
+SUMMARIES: Final = {
+    "summary": "STATUS, PIPELINE, STAGE",
+    "summary by owner": "OWNER",
+    "summary by month": "CREATED_MONTH",
+}
+"""Totals of all deals, and what they are by."""
+
 SIZE: Final = 50
 CURRENCY: Final = "USD"
 CURRENCIES: Final = (CURRENCY, "EUR", "GBP", "HUF", "JPY", "KWD")
@@ -59,8 +66,9 @@ QUERIES: Final = {
 }
 """Both by dialect."""
 
-TOTALS: Final = """{ opportunitySummary(groupBy: [STATUS, PIPELINE, STAGE]) { rows { keys { dimension value } currency
- kind count amount weightedAmount averageAmount missingAmountCount missingLikelihoodCount } } }"""
+TOTALS: Final = """query Totals($by: [SummaryDimension!]!) { opportunitySummary(groupBy: $by) { rows {
+ keys { dimension value } currency kind count amount weightedAmount averageAmount missingAmountCount
+ missingLikelihoodCount } } }"""
 
 ALIVE: Final = {"deletedAt": {"isNull": True}}
 """PostGraphile knows nothing of deals that are gone, until it is told."""
@@ -120,7 +128,8 @@ def write(files: Files) -> None:
         pages = [unlike_any_other(_page(dialect, amount=amount)) for amount in amounts]
         write_bodies(files.bodies(PAGE, dialect), pages)
         write_bodies(files.bodies(depth(1), dialect), [unlike_any_other(_page(dialect))])
-    write_bodies(files.bodies(SUMMARY), [unlike_any_other(body(TOTALS))])
+    for summary, dimensions in SUMMARIES.items():
+        write_bodies(files.bodies(summary), [unlike_any_other(body(TOTALS, by=dimensions.split(", ")))])
 
 
 def write_anywhere(files: Files, moments: Sequence[int]) -> None:

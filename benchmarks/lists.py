@@ -15,7 +15,7 @@ from pathlib import Path
 from benchmarks import list_requests, sweeps, workloads
 from benchmarks.list_candidates import candidates
 from benchmarks.list_report import Results, page, tables
-from benchmarks.list_requests import ANYWHERE, PAGE, SUMMARY, depth
+from benchmarks.list_requests import ANYWHERE, PAGE, SUMMARIES, depth
 from benchmarks.list_stores import MEMORY, deals, postgresql, stores
 from benchmarks.phase import Cell, Phase, need_tools, tell
 from benchmarks.processes import Mock
@@ -52,7 +52,7 @@ def cells(size: str, depths: Sequence[int]) -> list[ListCell]:
         for connections in (1, 32)
     ]
     found += [ListCell(deals=size, workload=depth(number)) for number in depths]
-    return [*found, *([ListCell(deals=size, workload=SUMMARY)] if depths else [])]
+    return [*found, *(ListCell(deals=size, workload=summary) for summary in (SUMMARIES if depths else ()))]
 
 
 def run(

@@ -1,23 +1,26 @@
 """Sums of deals by what they have in common: exact, never across currencies or kinds of amounts, a null never 0."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from decimal import Decimal
 from enum import Enum
 from typing import Any, Final, TypeAlias
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, String, func, literal_column, null, select
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy import Connection
 
-from store.conditions import Condition, clause
-from store.tables import ALIVE, DEALS, GROUPED
-
-LIKELIHOOD: Final = "win_likelihood"
+from store.conditions import Condition
+from store.periods import Periods
+from store.periods import TooManyPeriods as TooManyPeriods
+from store.summary_parts import Summary
+from store.summary_totals import Grouping, Totals
 
 Key: TypeAlias = str | int | None
-"""What the deals of a row have in common: a name, a code, or a month as `2026-11`."""
+"""What the deals of a row have in common: a name, a code, or a month as `2026-11`, or a quarter as `2026-Q4`."""
+
+PARTS: Final = 2
+"""Threads that sum up one summary, where it can be divided: as many as a store reads with."""
 
 
 class Dimension(Enum):
@@ -34,13 +37,19 @@ class Dimension(Enum):
     LOSS_REASON = "loss_reason"
     CAMPAIGN = "campaign"
     BUSINESS = "business"
+    CUSTOMER = "customer"
     OPPORTUNITY_TYPE = "opportunity_type"
     FORECAST_CATEGORY = "forecast_category"
     CLOSE_MONTH = "close_month"
+    CLOSE_QUARTER = "close_quarter"
     CREATED_MONTH = "created_month"
+    CREATED_QUARTER = "created_quarter"
     UPDATED_MONTH = "updated_month"
+    UPDATED_QUARTER = "updated_quarter"
     WON_MONTH = "won_month"
+    WON_QUARTER = "won_quarter"
     LOST_MONTH = "lost_month"
+    LOST_QUARTER = "lost_quarter"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,69 +67,71 @@ class SummaryRow:
     missing_likelihood_count: int  # without one from 0 to 100
 
 
-def summarize(connection: Connection, condition: Condition | None, dimensions: Sequence[Dimension]) -> list[SummaryRow]:
+def summarize(
+    connection: Connection, condition: Condition | None, dimensions: Sequence[Dimension], zone: tzinfo = UTC
+) -> list[SummaryRow]:
     """Return a row for each combination of keys, currency and kind that deals have, ordered by them, nulls last.
 
-    Names that differ in case are one key, shown as the first of them. Months are those of UTC.
+    Names that differ in case are one key, shown as the first of them. Months and quarters of points in time are those
+    of the zone. Raises TooManyPeriods.
     """
-    chosen = [_GROUPINGS[dimension] for dimension in dimensions]
-    keys = list(dict.fromkeys([*(one[0] for one in chosen), "currency", "kind", LIKELIHOOD]))
-    shown = list(dict.fromkeys(name for one in chosen for name in one[1:]))
-    if {*keys, *shown} <= set(GROUPED):
-        keys, shown = list(GROUPED), []
-        groups: list[ColumnElement[Any]] = [DEALS.c[name] for name in keys]
-    else:
-        # As expressions: no other index is then thought to have them in order.
-        groups = [_EXPRESSIONS.get(name, func.coalesce(DEALS.c[name], null())) for name in keys]
-    labels = [func.min(DEALS.c[name]) for name in shown]
-    statement = select(*groups, *labels, *_SUMS).where(ALIVE, clause(condition)).group_by(*groups)
+    return _rows(_begun(connection, condition, dimensions, zone).totals(connection))
 
-    names = [*keys, *shown]
-    places = [[names.index(name) for name in one] for one in chosen]
-    identity_places = [*(place[0] for place in places), names.index("currency"), names.index("kind")]
-    likelihood = names.index(LIKELIHOOD)
-    known: list[dict[Key, Key]] = [{} for _ in chosen]
-    totals: dict[tuple[Key, ...], list[int]] = {}
-    for row in connection.execute(statement):
-        for place, label_of in zip(places, known, strict=True):
-            key = row[place[0]]
-            label = next((row[at] for at in place[1:] if row[at]), key)
-            label_of[key] = min(label_of.get(key, label), label, key=str)
-        identity = tuple(row[at] for at in identity_places)
-        sums = _sums(row[likelihood], *row[len(names) :])
-        if others := totals.get(identity):
-            sums = [one + other for one, other in zip(sums, others, strict=True)]
-        totals[identity] = sums
+
+Read: TypeAlias = Callable[[Callable[[Connection], Any]], Awaitable[Any]]
+"""Reads a state of the store: `store.database.Database.read`."""
+
+
+async def summarize_in_parts(
+    read: Read, condition: Condition | None, dimensions: Sequence[Dimension], zone: tzinfo = UTC
+) -> list[SummaryRow]:
+    """Return what `summarize` does, of several reads at once where that is quicker."""
+
+    def begin(connection: Connection) -> Summary | list[SummaryRow]:
+        summary = _begun(connection, condition, dimensions, zone)
+        return summary if summary.is_divided else _rows(summary.totals(connection))
+
+    def part(connection: Connection) -> list[SummaryRow] | None:
+        totals = begun.part(connection, PARTS)
+        return None if totals is None else _rows(totals)
+
+    begun = await read(begin)
+    if isinstance(begun, list):
+        return begun
+    for rows in await asyncio.gather(*[read(part) for _ in range(PARTS)]):
+        if rows is not None:
+            return rows  # type: ignore[no-any-return] # of `part`
+    # They saw different states of the store.
+    return await read(lambda connection: summarize(connection, condition, dimensions, zone))  # type: ignore[no-any-return] # of `summarize`
+
+
+def _begun(
+    connection: Connection, condition: Condition | None, dimensions: Sequence[Dimension], zone: tzinfo
+) -> Summary:
+    return Summary(connection, condition, [_grouping(dimension, connection, zone) for dimension in dimensions])
+
+
+def _grouping(dimension: Dimension, connection: Connection, zone: tzinfo) -> Grouping:
+    """Return what a dimension is grouped by."""
+    if (period := _PERIODS.get(dimension)) is not None:
+        column, months = period
+        periods = Periods(column, months, zone)
+        return Grouping(dimension.value, sql=periods.sql(connection), name=periods.name)
+    key, *shown = _COLUMNS[dimension]
+    return Grouping(key, tuple(shown), sql=_EXPRESSIONS.get(key))
+
+
+def _rows(totals: Totals) -> list[SummaryRow]:
     return [
-        _row(identity, [label_of[key] for key, label_of in zip(identity, known, strict=False)], totals[identity])
-        for identity in sorted(totals, key=_nulls_last)
+        _row(identity, [totals.label(number, key) for number, key in enumerate(identity[:-2])], sums)
+        for identity, sums in sorted(totals.sums.items(), key=lambda item: _nulls_last(item[0]))
     ]
 
 
-# A sum of 64-bit numbers does not fit into one: the upper and the lower half of each are summed apart.
-_SUMS: Final[tuple[ColumnElement[Any], ...]] = (
-    func.count(),
-    func.count(DEALS.c.value),
-    func.sum(DEALS.c.value.op(">>")(literal_column("32"))),
-    func.sum(DEALS.c.value.op("&")(literal_column("4294967295"))),
-)
-
-
-def _sums(likelihood: int | None, count: int, with_amount: int, upper: Any, lower: Any) -> list[int]:
-    """Return the sums of deals with one likelihood: deals, with amount, with likelihood, with both, amount, weighted.
-
-    Weighted here, once for each likelihood that there is: to do it for each deal takes the database twice as long.
-    """
-    amount = (int(upper or 0) << 32) + int(lower or 0)
-    if likelihood is None or not 0 <= likelihood <= 100:
-        return [count, with_amount, 0, 0, amount, 0]
-    return [count, with_amount, count, with_amount, amount, amount * likelihood]
-
-
-def _row(identity: tuple[Any, ...], labels: list[Key], sums: list[int]) -> SummaryRow:
+def _row(identity: tuple[Any, ...], keys: list[Key], sums: list[int]) -> SummaryRow:
     count, with_amount, with_likelihood, with_both, amount, weighted = sums
     return SummaryRow(
-        keys=tuple(labels),
+        keys=tuple(keys),
         currency=identity[-2],
         kind=identity[-1],
         count=count,
@@ -150,7 +161,7 @@ def _nulls_last(identity: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple((1, 0) if one is None else (0, one) for one in identity)
 
 
-_GROUPINGS: Final[dict[Dimension, tuple[str, ...]]] = {
+_COLUMNS: Final[dict[Dimension, tuple[str, ...]]] = {
     Dimension.SOURCE: ("source",),
     Dimension.STATUS: ("status",),
     Dimension.PIPELINE: ("pipeline_folded", "pipeline_name"),
@@ -162,43 +173,25 @@ _GROUPINGS: Final[dict[Dimension, tuple[str, ...]]] = {
     Dimension.LOSS_REASON: ("loss_reason",),
     Dimension.CAMPAIGN: ("utm_campaign",),
     Dimension.BUSINESS: ("business_name",),
+    Dimension.CUSTOMER: ("customer", "customer_company", "customer_name"),
     Dimension.OPPORTUNITY_TYPE: ("opportunity_type",),
     Dimension.FORECAST_CATEGORY: ("forecast_category",),
-    Dimension.CLOSE_MONTH: ("close_on",),
-    Dimension.CREATED_MONTH: ("created_at",),
-    Dimension.UPDATED_MONTH: ("updated_at",),
-    Dimension.WON_MONTH: ("won_at",),
-    Dimension.LOST_MONTH: ("lost_at",),
 }
-"""The column that deals have in common, and those with what is shown for it, the first of them that has a value."""
+"""What deals have in common, and the columns with what is shown for it, the first of them that has a value."""
 
+_EXPRESSIONS: Final = {"customer": "coalesce(nullif(deals.customer_company_folded, ''), deals.customer_name_folded)"}
+"""Of what is no column."""
 
-class _Month(FunctionElement[str]):
-    """The month, as `2026-11`, of a column with seconds since 1970, in UTC whatever zone the database is set to."""
-
-    type = String()
-    inherit_cache = True
-
-
-@compiles(_Month, "sqlite")
-def _month_in_sqlite(element: _Month, compiler: SQLCompiler, **options: Any) -> str:
-    return f"strftime('%Y-%m', {compiler.process(element.clauses, **options)}, 'unixepoch')"
-
-
-@compiles(_Month, "postgresql")
-def _month_in_postgresql(element: _Month, compiler: SQLCompiler, **options: Any) -> str:
-    return f"to_char(to_timestamp({compiler.process(element.clauses, **options)}) AT TIME ZONE 'UTC', 'YYYY-MM')"
-
-
-def _month_of(moment: ColumnElement[int]) -> _Month:
-    # Written out, as PostgreSQL takes two parameters for two values; and as a division rounds towards zero, where a
-    # second before 1970 has begun earlier.
-    million = literal_column("1000000", BigInteger())
-    rest = (moment % million + million) % million
-    return _Month((moment - rest) // million)
-
-
-_EXPRESSIONS: Final[dict[str, ColumnElement[Any]]] = {
-    "close_on": _Month(DEALS.c.close_on * literal_column("86400")),
-    **{name: _month_of(DEALS.c[name]) for name in ("created_at", "updated_at", "won_at", "lost_at")},
+_MOMENTS: Final = {
+    "close": "close_on",
+    "created": "created_at",
+    "updated": "updated_at",
+    "won": "won_at",
+    "lost": "lost_at",
 }
+_PERIODS: Final = {
+    Dimension(f"{name}_{unit}"): (column, months)
+    for name, column in _MOMENTS.items()
+    for unit, months in (("month", 1), ("quarter", 3))
+}
+"""The column of which it is the month or quarter, and its months."""

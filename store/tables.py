@@ -142,16 +142,20 @@ def held(ordered: str) -> frozenset[str]:
     return frozenset({ordered, *WALKED} if ordered in USUAL else {ordered})
 
 
+LIKELIHOOD: Final = "win_likelihood"
+
+CELL: Final = ("currency", "kind", LIKELIHOOD)
+"""What every summary keeps apart."""
+
 GROUPED: Final = (
-    *("status", "source", "pipeline_folded", "pipeline_name", "stage_folded", "stage_name", "currency", "kind"),
-    "win_likelihood",
+    *(*CELL, "status", "source", "pipeline_folded", "pipeline_name", "stage_folded", "stage_name", "owner_folded"),
+    *("owner_name", "owner_email"),
 )
-"""The columns by which `deals_summed` is ordered: sums by any of them are taken in one pass, without a sort."""
+"""The columns by which `deals_summed` is ordered: sums by the first of them are taken without a sort."""
 
 SUMMED: Final = (
-    *(*GROUPED, "value", "owner_folded", "owner_name", "owner_email", "lead_source", "loss_reason", "account"),
-    *("utm_campaign", "opportunity_type", "forecast_category", "close_on", "created_at", "updated_at", "won_at"),
-    *("lost_at", "business_name"),
+    *(*GROUPED, "value", "lead_source", "loss_reason", "account", "utm_campaign", "opportunity_type"),
+    *("forecast_category", "close_on", "created_at", "updated_at", "won_at", "lost_at", "business_name"),
 )
 """What summaries read, and counts, and filters that find few deals: one narrow index in place of all rows."""
 

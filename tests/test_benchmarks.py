@@ -69,7 +69,14 @@ def test_lists_are_measured_beside_a_peer_and_in_a_sweep_without_a_request_to_a_
     printed: dict[str, Future[str]],
 ) -> None:
     text = printed["of_lists"].result()
-    for row in ("page, c1 |", "page, c32 |", "page from anywhere, c32 |", "page 4, c1 |", "summary, c1 |"):
+    for row in (
+        "page, c1 |",
+        "page, c32 |",
+        "page from anywhere, c32 |",
+        "page 4, c1 |",
+        "summary, c1 |",
+        "summary by month, c1 |",
+    ):
         assert f"\n| 400 deals, {row} " in text
     assert "\n| 400 deals, page from anywhere, 32 connections | " in text
     assert text.count("\nRequests to the sources in all of it: 0.") == 2

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,9 @@ from strawberry.utils.str_converters import to_camel_case
 from schema.deals import summaries
 from schema.deals.exchange_rates import BadRates, ExchangeRates, read_rates
 from schema.deals.listed_fields import LISTED, Kind
+from schema.deals.summaries import CUSTOMER
+from schema.deals.values import microseconds
+from store import periods
 from store.stages import ListedStage, write_stages
 from store.summaries import Dimension
 from store.tables import DealColumns
@@ -93,7 +96,8 @@ async def test_a_key_is_what_a_filter_takes() -> None:
 
 
 def test_every_dimension_of_the_store_is_one_of_the_graph() -> None:
-    assert {field.dimension for field in LISTED if field.dimension} == {one.value for one in Dimension}
+    in_graph = {dimension for field in (*LISTED, CUSTOMER) for dimension in field.dimensions}
+    assert in_graph == {one.value for one in Dimension}
 
 
 @pytest.mark.parametrize("dimensions", ["STATUS, STATUS", "STATUS, SOURCE, STAGE, KIND, PIPELINE"])
@@ -112,10 +116,55 @@ async def test_more_rows_than_allowed_are_refused_not_cut_off(monkeypatch: pytes
         assert (code, message) == ("BAD_USER_INPUT", "This gives more than 2 rows: group by less, or filter.")
 
 
+async def test_months_and_quarters_are_those_of_the_asked_time_zone() -> None:
+    moments = ["2026-03-31T22:30:00Z", "2026-04-01T04:30:00Z"]
+    deals = [
+        euros(n, 1, created_at=microseconds(datetime.fromisoformat(one)), close_on=20_543)
+        for n, one in enumerate(moments, 1)
+    ]
+    asked = """(groupBy: [CREATED_MONTH, CREATED_QUARTER, CLOSE_MONTH, CLOSE_QUARTER], timeZone: $zone)
+      { rows { keys { value } count } }"""
+    closed = ["2026-03", "2026-Q1"]  # a date, which has no zone
+    expected = {
+        None: [["2026-03", "2026-Q1", *closed, 1], ["2026-04", "2026-Q2", *closed, 1]],
+        "Europe/Berlin": [["2026-04", "2026-Q2", *closed, 2]],
+        "America/Los_Angeles": [["2026-03", "2026-Q1", *closed, 2]],
+    }
+    async with open_deals(*deals) as graph:
+        for zone, rows in expected.items():
+            found = await graph.data(
+                f"query($zone: String) {{ opportunitySummary{asked} opportunities {{ summary{asked} }} }}", zone=zone
+            )
+            for summary in (found["opportunitySummary"], found["opportunities"]["summary"]):
+                assert [[*(key["value"] for key in row["keys"]), row["count"]] for row in summary["rows"]] == rows
+
+
+@pytest.mark.parametrize("zone", ["Mars/Olympus", "", "localtime"])
+async def test_an_unknown_time_zone_is_refused_at_the_summary(zone: str) -> None:
+    query = """query($zone: String) { opportunities { totalCount summary(groupBy: [], timeZone: $zone) { isComplete } }
+      opportunitySummary(groupBy: [CREATED_MONTH], timeZone: $zone) { isComplete } }"""
+    async with open_deals(euros(1, 1)) as graph:
+        answer = await graph.ask(query, zone=zone)
+    paths = [error["path"] for error in answer["errors"]]
+    assert sorted(paths) == [["opportunities", "summary"], ["opportunitySummary"]]
+    for error in answer["errors"]:
+        assert error["extensions"]["code"] == "BAD_USER_INPUT"
+        assert error["message"] == "`timeZone` must be an IANA name such as Europe/London."
+    assert answer["data"]["opportunities"]["totalCount"] == 1
+
+
+async def test_deals_of_too_many_years_are_refused_not_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(periods, "MOST", 11)
+    async with open_deals(euros(1, 1, close_on=1)) as graph:
+        found = await graph.refusal("{ opportunitySummary(groupBy: [CLOSE_MONTH]) { isComplete } }")
+    assert found[:2] == ("BAD_USER_INPUT", "Deals are of too many years to group all by month: group by less.")
+
+
 async def test_nobody_groups_by_people_without_the_scope_for_them() -> None:
     async with open_deals(euros(1, 1)) as graph:
         for query in (
             "{ opportunitySummary(groupBy: [OWNER]) { rows { count } } }",
+            "{ opportunitySummary(groupBy: [CUSTOMER]) { rows { count } } }",
             "{ opportunities { summary(groupBy: [STATUS, OWNER]) { rows { count } } } }",
         ):
             assert (await graph.refusal(query, WITHOUT_CONTACTS))[0] == "FORBIDDEN"

@@ -42,7 +42,7 @@ type Query {{
   opportunities(first: Int, after: String, last: Int, before: String, filter: OpportunityFilter,
     orderBy: [OpportunityOrder!], search: String, sources: [String!], freshness: FreshnessInput): OpportunityConnection
   opportunitySummary(groupBy: [SummaryDimension!]!, filter: OpportunityFilter, search: String,
-    freshness: FreshnessInput): OpportunitySummary
+    freshness: FreshnessInput, timeZone: String): OpportunitySummary
   pipelines: [Pipeline!], sources: [SourceInfo!]!
 }}
 input FreshnessInput {{ maxAgeSeconds: Int!, onStale: OnStale! = WARN }}
@@ -65,12 +65,12 @@ enum OpportunityOrderField {{ CREATED_AT UPDATED_AT VALUE STATUS PIPELINE_NAME S
 enum OrderDirection {{ ASC DESC }}
 enum OrderNulls {{ FIRST LAST }}
 type OpportunityConnection {{ edges: [OpportunityEdge!]!, nodes: [Opportunity]!, pageInfo: PageInfo!, totalCount: Int
-  summary(groupBy: [SummaryDimension!]!): OpportunitySummary, sources: [ListedSource!] }}
+  summary(groupBy: [SummaryDimension!]!, timeZone: String): OpportunitySummary, sources: [ListedSource!] }}
 type OpportunityEdge {{ cursor: String!, node: Opportunity }}
 type PageInfo {{ hasNextPage: Boolean!, hasPreviousPage: Boolean!, startCursor: String, endCursor: String }}
 type ListedSource {{ source: String!, asOf: DateTime, ageSeconds: Int, isComplete: Boolean! }}
 enum SummaryDimension {{ SOURCE STATUS PIPELINE STAGE OWNER CURRENCY KIND LEAD_SOURCE LOSS_REASON CAMPAIGN
-  CLOSE_MONTH }}
+  CLOSE_MONTH CLOSE_QUARTER CREATED_MONTH CUSTOMER }}
 type OpportunitySummary {{ rows: [SummaryRow!]!, asOf: DateTime, isComplete: Boolean }}
 type SummaryRow {{ keys: [SummaryKey!]!, currency: String, kind: String, count: Int!, amount: Decimal
   weightedAmount: Decimal, averageAmount: Decimal, missingAmountCount: Int!, missingLikelihoodCount: Int! }}

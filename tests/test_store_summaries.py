@@ -1,21 +1,32 @@
-"""Sums of the store: `store.summaries`."""
+"""Sums of the store: `store.summaries`, how they are read: `store.summary_parts`, `store.summary_cells`, put together:
+`store.summary_totals`, and months: `store.periods`.
+"""
 
 from collections import defaultdict
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
+from itertools import product
 from typing import Any
+from unittest.mock import patch
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Connection, text
 
-from store.conditions import Compare, Condition, Operator
-from store.summaries import Dimension, SummaryRow, summarize
+from store import periods, summary_parts
+from store.conditions import Compare, Condition, Operator, Search
+from store.database import Database, open_database
+from store.deals import Deal as StoredDeal
+from store.deals import upsert
+from store.summaries import Dimension, SummaryRow, TooManyPeriods, summarize, summarize_in_parts
 from store.tables import DEALS, GROUPED
 from tests.deal_rows import Deal, conditions, deal, deals, listed, put
 from tests.fuzzing import beside_databases
 from tests.stores import connected
+from tests.stores import deal as stored
 
 EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN)
 DAY = 86_400_000_000
@@ -66,6 +77,7 @@ def told(row: SummaryRow) -> tuple[Any, ...]:
     condition=st.none() | conditions,
     dimensions=st.lists(st.sampled_from(list(PLAIN)), unique=True, max_size=3),
     currencies=st.lists(st.sampled_from([None, "EUR", "USD"]), min_size=30, max_size=30),
+    most_cells=st.sampled_from([0, 500]),
 )
 @beside_databases
 def test_any_summary_is_what_plain_sums_give(
@@ -74,10 +86,11 @@ def test_any_summary_is_what_plain_sums_give(
     condition: Condition | None,
     dimensions: list[Dimension],
     currencies: list[str | None],
+    most_cells: int,
 ) -> None:
     for one, currency in zip(rows, currencies, strict=False):
         one.update(currency=currency, kind=currency and "recurring", lead_source=currency and 3)
-    with connected(store_kind) as connection:
+    with connected(store_kind) as connection, patch.object(summary_parts, "MOST_CELLS", most_cells):
         put(connection, rows)
         found = summarize(connection, condition, dimensions)
     assert {(row.keys, row.currency, row.kind): told(row) for row in found} == summed(rows, condition, dimensions)
@@ -113,20 +126,107 @@ def test_an_average_is_rounded_to_the_millionth_halves_to_the_even_one(connectio
     assert {key: average and average * 10**6 for key, average in averages.items()} == {"a": 0, "b": 2, "c": 0, "d": 2}
 
 
+MOMENTS = [one for one in Dimension if one.value.endswith(("_month", "_quarter"))]
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def microseconds(moment: datetime) -> int:
+    return (moment - EPOCH) // timedelta(microseconds=1)
+
+
+def period(moment: datetime, dimension: Dimension) -> str:
+    if dimension.value.endswith("_month"):
+        return f"{moment.year:04}-{moment.month:02}"
+    return f"{moment.year:04}-Q{(moment.month + 2) // 3}"
+
+
 @pytest.mark.parametrize("zone", ["UTC", "Pacific/Kiritimati", "America/Adak"])
 def test_months_are_those_of_utc_to_the_microsecond(connection: Connection, zone: str) -> None:
     if connection.dialect.name == "postgresql":
         connection.execute(text(f"SET LOCAL TIME ZONE '{zone}'"))
-    epoch = datetime(1970, 1, 1, tzinfo=UTC)
     months = [
         datetime(y, m, 1, tzinfo=UTC) for y, m in [(1, 2), (1969, 12), (1970, 1), (2024, 3), (2026, 12), (9999, 12)]
     ]
-    created = [(month - epoch) // timedelta(microseconds=1) + step for month in months for step in (-1, 0)]
+    created = [microseconds(month) + step for month in months for step in (-1, 0)]
     columns = ("created_at", "updated_at", "won_at", "lost_at")
     put(connection, [deal(n, **dict.fromkeys(columns, at), close_on=at // DAY) for n, at in enumerate(created)])
-    expected = {(epoch + timedelta(microseconds=at)).isoformat()[:7] for at in created}
-    for dimension in (one for one in Dimension if one.value.endswith("_month")):
+    for dimension in MOMENTS:
+        expected = {period(EPOCH + timedelta(microseconds=at), dimension) for at in created}
         assert {row.keys[0] for row in summarize(connection, None, [dimension])} == expected
+
+
+ZONES = (
+    "Europe/London America/New_York America/Caracas Asia/Kathmandu Pacific/Apia Pacific/Kiritimati Australia/Lord_Howe"
+)
+
+
+@pytest.mark.programs
+@given(
+    moments=st.lists(st.datetimes(datetime(1960, 1, 1), datetime(2060, 1, 1)) | st.none(), max_size=8),
+    near=st.lists(st.tuples(st.integers(1990, 2040), st.integers(1, 12), st.integers(-50_000, 50_000)), max_size=8),
+    zone=st.sampled_from(ZONES.split()).map(ZoneInfo),
+    dimension=st.sampled_from([Dimension.CREATED_MONTH, Dimension.CREATED_QUARTER]),
+)
+@beside_databases
+def test_months_and_quarters_are_those_of_the_zone(
+    store_kind: str,
+    moments: list[datetime | None],
+    near: list[tuple[int, int, int]],
+    zone: ZoneInfo,
+    dimension: Dimension,
+) -> None:
+    local = [one and one.replace(tzinfo=UTC).astimezone(zone) for one in moments]
+    local += [
+        (datetime(year, month, 1, tzinfo=UTC) + timedelta(seconds=seconds)).astimezone(zone)
+        for year, month, seconds in near
+    ]
+    expected: dict[str | None, int] = defaultdict(int)
+    for one in local:
+        expected[one and period(one, dimension)] += 1
+    with connected(store_kind) as connection:
+        put(connection, [deal(n, created_at=one and microseconds(one)) for n, one in enumerate(local)])
+        found = summarize(connection, None, [dimension], zone)
+    assert {row.keys[0]: row.count for row in found} == expected
+
+
+def test_a_month_begins_once_where_a_clock_is_put_back_over_its_first_midnight(connection: Connection) -> None:
+    zone = ZoneInfo("America/St_Johns")  # on 1 November 2009, at a minute past midnight, by an hour
+    begins = datetime(2009, 11, 1, tzinfo=zone)
+    created = [microseconds(begins) + seconds * 1_000_000 for seconds in (-1, 0, 90, 4_000)]
+    put(connection, [deal(n, created_at=at) for n, at in enumerate(created)])
+    rows = summarize(connection, None, [Dimension.CREATED_MONTH], zone)
+    assert [(row.keys[0], row.count) for row in rows] == [("2009-10", 1), ("2009-11", 3)]
+
+
+def test_moments_beyond_the_calendar_are_of_its_ends(connection: Connection) -> None:
+    put(connection, [deal(n, created_at=at) for n, at in enumerate((-(2**63), 2**63 - 1))])
+    rows = summarize(connection, None, [Dimension.CREATED_MONTH])
+    assert [row.keys[0] for row in rows] == ["0001-01", "9999-12"]
+
+
+def test_deals_of_too_many_months_are_refused(connection: Connection) -> None:
+    put(connection, [deal(n, close_on=n * 366) for n in range(3)])
+    with patch.object(periods, "MOST", 24), pytest.raises(TooManyPeriods):
+        summarize(connection, None, [Dimension.CLOSE_MONTH])
+
+
+def test_a_customer_is_a_company_or_without_one_a_person(connection: Connection) -> None:
+    companies = [("ACME", "Ada"), ("Acme", None), (None, "Ada"), ("", "ada"), (None, None)]
+    put(
+        connection,
+        [
+            deal(
+                number,
+                customer_company=company,
+                customer_company_folded=company and company.lower(),
+                customer_name=name,
+                customer_name_folded=name and name.lower(),
+            )
+            for number, (company, name) in enumerate(companies)
+        ],
+    )
+    rows = summarize(connection, None, [Dimension.CUSTOMER])
+    assert [(row.keys[0], row.count) for row in rows] == [("ACME", 2), ("Ada", 2), (None, 1)]
 
 
 def test_names_that_differ_in_case_are_one_key(connection: Connection) -> None:
@@ -158,22 +258,90 @@ def test_rows_come_in_the_order_of_their_keys_nulls_last(connection: Connection)
 
 @pytest.mark.parametrize(
     "dimension",
-    # Few deals have one of these two, and whoever asks for their months filters by them.
-    [one for one in Dimension if one not in (Dimension.WON_MONTH, Dimension.LOST_MONTH)],
+    # Few deals have one of these, and whoever asks for their months filters by them; a customer is no narrow column.
+    [one for one in Dimension if not one.value.startswith(("won", "lost", "customer"))],
 )
-def test_every_dimension_reads_one_narrow_index_in_sqlite(dimension: Dimension) -> None:
-    plans: list[str] = []
+def test_every_dimension_reads_ranges_of_one_narrow_index_in_sqlite(dimension: Dimension) -> None:
+    plan = plans_of([dimension], Compare("status", Operator.EQ, "open"))
+    range_ = "(currency=? AND kind=? AND win_likelihood=? AND status=?)"
+    assert plan[0] == f"SEARCH deals USING COVERING INDEX deals_summed {range_}"
+    is_sorted = "currency kind status source pipeline stage owner".split()
+    assert (len(plan) == 1) == (dimension.value in is_sorted)
+
+
+def test_what_the_narrow_index_has_not_is_read_by_one_statement_in_sqlite() -> None:
+    for plan in (
+        plans_of([Dimension.CUSTOMER], None),
+        plans_of([], Search("acme", is_personal=False)),
+        plans_of([], Compare("customer_email_folded", Operator.EQ, "a@b")),
+    ):
+        assert "currency=?" not in plan[0]
+
+
+def plans_of(dimensions: list[Dimension], condition: Condition | None) -> list[str]:
+    statements: list[str] = []
     with connected("sqlite") as connection:
-        put(connection, [deal(1)])
+        put(connection, [deal(1, currency="EUR"), deal(2, currency="USD")])
         raw = connection.connection.dbapi_connection
         assert raw is not None
-        raw.set_trace_callback(plans.append)
-        summarize(connection, Compare("status", Operator.EQ, "open"), [dimension])
+        raw.set_trace_callback(statements.append)
+        summarize(connection, condition, dimensions)
         raw.set_trace_callback(None)
-        plan = [row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {plans[0]}")]
-    assert plan[0] == "SCAN deals USING COVERING INDEX deals_summed"
-    is_sorted = dimension in (Dimension.STATUS, Dimension.PIPELINE, Dimension.STAGE, Dimension.SOURCE)
-    assert (len(plan) == 1) == (is_sorted or dimension in (Dimension.CURRENCY, Dimension.KIND))
+        sums = next(one for one in statements if "sum(" in one)
+        return [row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sums}")]
+
+
+def test_more_cells_than_are_worth_a_statement_each_are_read_by_one(connection: Connection) -> None:
+    put(connection, [deal(n, currency="EUR", win_likelihood=n) for n in range(10)])
+    with patch.object(summary_parts, "MOST_CELLS", 9):
+        [row] = summarize(connection, None, [])
+    assert (row.count, row.missing_likelihood_count) == (10, 0)
+
+
+@pytest.mark.parametrize("dimensions", [[], [Dimension.STATUS, Dimension.CREATED_MONTH]])
+def test_no_deal_is_passed_over_whatever_has_no_value(connection: Connection, dimensions: list[Dimension]) -> None:
+    values = list(product(("EUR", "USD"), (None, "arr"), (None, 5, 50), (None, "open")))
+    names = ("currency", "kind", "win_likelihood", "status")
+    put(connection, [deal(n, **dict(zip(names, one, strict=True))) for n, one in enumerate(values)])
+    assert sum(row.count for row in summarize(connection, None, dimensions)) == len(values)
+
+
+@pytest.fixture
+async def database(store_url: str) -> AsyncIterator[Database]:
+    async with open_database(store_url) as opened:
+        yield opened
+
+
+def of_status(number: int, status: str, read_at: int = 1) -> StoredDeal:
+    currency = ("EUR", "USD")[number % 2]
+    return stored(number, read_at=read_at, status=status, currency=currency, win_likelihood=number, value=number)
+
+
+async def test_a_summary_that_several_threads_read_is_the_same(database: Database) -> None:
+    await database.write(lambda connection: upsert(connection, [of_status(n, "open") for n in range(1, 60)]))
+    dimensions = [Dimension.STATUS, Dimension.CREATED_MONTH]
+    in_parts = await summarize_in_parts(database.read, None, dimensions)
+    assert in_parts == await database.read(lambda connection: summarize(connection, None, dimensions))
+    assert sum(row.count for row in in_parts) == 59
+
+
+@pytest.mark.parametrize("calls", [1, 2])
+async def test_a_summary_is_of_one_state_of_the_store(database: Database, calls: int) -> None:
+    numbers = range(1, 21)
+    await database.write(lambda connection: upsert(connection, [of_status(n, "open") for n in numbers]))
+    reads = 0
+
+    async def read(work: Callable[[Connection], Any]) -> Any:
+        nonlocal reads
+        reads += 1
+        if reads == calls + 1:  # all of them change after so many parts of the summary
+            changed = [of_status(n, "won", read_at=2) for n in numbers]
+            await database.write(lambda connection: upsert(connection, changed))
+        return await database.read(work)
+
+    rows = await summarize_in_parts(read, None, [Dimension.STATUS])
+    assert {row.keys for row in rows} == {("open",) if database.is_shared else ("won",)}
+    assert sum(row.count for row in rows) == 20
 
 
 def test_the_index_of_sums_is_ordered_by_what_is_grouped() -> None:

@@ -21,7 +21,7 @@ from schema.deals.page_records import PageRecords
 from schema.deals.selection import Selection, select
 from schema.deals.service import shown
 from schema.deals.source_status import age_seconds, moment, name_of
-from schema.deals.summaries import Dimensions, OpportunitySummary, summary_of
+from schema.deals.summaries import Dimensions, OpportunitySummary, Zone, summary_of
 from schema.list_size import page_of
 from schema.opportunity import Opportunity
 from store.near import near_page
@@ -138,9 +138,9 @@ class OpportunityConnection(OpportunityPage):
         return await self.selection.read(lambda connection: count(connection, condition))
 
     @strawberry.field(description="Totals of the whole list, all its pages.")
-    async def summary(self, info: Info, group_by: Dimensions) -> OpportunitySummary | None:
+    async def summary(self, info: Info, group_by: Dimensions, time_zone: Zone = None) -> OpportunitySummary | None:
         """Return the totals."""
-        return await summary_of(info.context, self.selection, group_by)
+        return await summary_of(info.context, self.selection, group_by, time_zone)
 
     @strawberry.field(description="How current the list is: for each of its sources.")
     async def sources(self) -> list[ListedSource] | None:

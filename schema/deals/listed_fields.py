@@ -44,7 +44,8 @@ class ListedField:
 
     A path begins with the name of a type where only that type has the field. `written`: the columns in which the text
     of each path stands as it is, for a field that is compared by a folded column. `dimension`: its name where totals
-    may be grouped by it. `known_as`: what the field has for a text that stands for the same, of those that equal it.
+    may be grouped by it, of a point in time or a date by its month and its quarter. `known_as`: what the field has for
+    a text that stands for the same, of those that equal it.
     """
 
     name: str
@@ -61,6 +62,14 @@ class ListedField:
     def is_ordered(self) -> bool:
         """Whether lists may be ordered by it."""
         return self.column in ORDERS
+
+    @property
+    def dimensions(self) -> tuple[str, ...]:
+        """The names of what totals may be grouped by: none, one, or a month and a quarter."""
+        if self.dimension is None:
+            return ()
+        has_periods = self.kind in (Kind.MOMENT, Kind.DAY)
+        return (f"{self.dimension}_month", f"{self.dimension}_quarter") if has_periods else (self.dimension,)
 
     @property
     def is_personal(self) -> bool:
@@ -150,8 +159,8 @@ LISTED: Final = (
     _text("customer_name", "customer.name", column="customer_name"),
     _text("customer_company_name", "customer.company_name", column="customer_company"),
     _text("customer_email", "customer.email", column="customer_email"),
-    _moment("created_at", "created_at", dimension="created_month"),
-    _moment("updated_at", "updated_at", dimension="updated_month"),
+    _moment("created_at", "created_at", dimension="created"),
+    _moment("updated_at", "updated_at", dimension="updated"),
     _text("name", "NexudusOpportunity.name", column="name"),
     _keyword(
         "business_name",
@@ -177,8 +186,8 @@ LISTED: Final = (
         dimension="loss_reason",
     ),
     _moment("due_date", "NexudusOpportunity.due_date", "due_at", about="When to follow up."),
-    _moment("won_on", "NexudusOpportunity.won_on", "won_at", dimension="won_month"),
-    _moment("lost_on", "NexudusOpportunity.lost_on", "lost_at", dimension="lost_month"),
+    _moment("won_on", "NexudusOpportunity.won_on", "won_at", dimension="won"),
+    _moment("lost_on", "NexudusOpportunity.lost_on", "lost_at", dimension="lost"),
     _keyword("utm_source", "NexudusOpportunity.utm.source"),
     _keyword("utm_medium", "NexudusOpportunity.utm.medium"),
     _keyword("utm_campaign", "NexudusOpportunity.utm.campaign", dimension="campaign"),
@@ -205,7 +214,7 @@ LISTED: Final = (
         paths=("ChartMogulOpportunity.estimated_close_date",),
         column="close_on",
         kind=Kind.DAY,
-        dimension="close_month",
+        dimension="close",
     ),
 )
 

@@ -10,16 +10,29 @@ from resolvers.errors import BadUserInput
 from schema.context import Context, Info
 from schema.deals.filters import OpportunityFilter, check_open
 from schema.deals.freshness import FreshnessInput
-from schema.deals.listed_fields import LISTED, ListedField, enum_of
+from schema.deals.listed_fields import LISTED, Kind, ListedField, enum_of
+from schema.deals.relative_dates import time_zone as zone_of
 from schema.deals.selection import Selection, select
 from schema.deals.service import Deals
 from schema.deals.values import moment_of
-from store.summaries import Dimension, SummaryRow, summarize
+from store.summaries import Dimension, SummaryRow, TooManyPeriods, summarize_in_parts
 
 MOST_DIMENSIONS: Final = 4
 MOST_ROWS: Final = 1_000
 
-_FIELDS: Final[dict[str, ListedField]] = {field.dimension: field for field in LISTED if field.dimension}
+CUSTOMER: Final = ListedField(
+    name="customer",
+    paths=("customer.company_name", "customer.name"),
+    column="customer",
+    kind=Kind.TEXT,
+    dimension="customer",
+    about="The company, without one the person.",
+)
+"""What totals are grouped by, but lists are not filtered by."""
+
+_FIELDS: Final[dict[str, ListedField]] = {
+    dimension: field for field in (*LISTED, CUSTOMER) for dimension in field.dimensions
+}
 
 if TYPE_CHECKING:
     SummaryDimension: TypeAlias = Any
@@ -31,6 +44,12 @@ else:
 Dimensions = Annotated[
     list[SummaryDimension],
     strawberry.argument(description=f"At most {MOST_DIMENSIONS}; an empty list gives the totals of all."),
+]
+Zone = Annotated[
+    str | None,
+    strawberry.argument(
+        description="IANA name of the zone whose months and quarters points in time are grouped by; UTC unless given."
+    ),
 ]
 
 
@@ -52,8 +71,8 @@ class SummaryKey:
 
     dimension: SummaryDimension = strawberry.field(description="The dimension.")
     value: str | None = strawberry.field(
-        description="Text, the name of an enumeration's value as a filter takes it, or a month such as `2026-11`; "
-        "null for deals without one."
+        description="Text, the name of an enumeration's value as a filter takes it, a month such as `2026-11`, or "
+        "a quarter such as `2026-Q4`; null for deals without one."
     )
 
 
@@ -135,25 +154,38 @@ async def opportunity_summary(
     filter: Annotated[OpportunityFilter | None, strawberry.argument(description="Which deals.")] = None,
     search: Annotated[str | None, strawberry.argument(description="As in `opportunities`.")] = None,
     freshness: Annotated[FreshnessInput | None, strawberry.argument(description="As in `opportunities`.")] = None,
+    time_zone: Zone = None,
 ) -> OpportunitySummary | None:
     """Return the totals."""
-    return await find_summary(info.context, group_by=group_by, filter=filter, search=search, freshness=freshness)
+    return await find_summary(
+        info.context, group_by=group_by, filter=filter, search=search, freshness=freshness, time_zone=time_zone
+    )
 
 
-async def find_summary(context: Context, *, group_by: list[Any], **asked: Any) -> OpportunitySummary:
+async def find_summary(
+    context: Context, *, group_by: list[Any], time_zone: str | None = None, **asked: Any
+) -> OpportunitySummary:
     """Return the totals of what is `asked` for; raises as `summary_of` does."""
-    return await summary_of(context, await select(context, **asked), group_by)
+    return await summary_of(context, await select(context, **asked), group_by, time_zone)
 
 
-async def summary_of(context: Context, selection: Selection, group_by: list[Any]) -> OpportunitySummary:
+async def summary_of(
+    context: Context, selection: Selection, group_by: list[Any], time_zone: str | None = None
+) -> OpportunitySummary:
     """Return the totals of a selection; raises `Forbidden`, `BadUserInput` or `StoreOutage`."""
     names = [one.value for one in group_by]
     if len(names) > MOST_DIMENSIONS or len(set(names)) < len(names):
         raise BadUserInput(f"`groupBy` takes at most {MOST_DIMENSIONS} dimensions, each once.")
-    for name in names:
-        check_open(_FIELDS[name].name, context.closed_fields)
+    for path in {path for name in names for path in _FIELDS[name].paths}:
+        for field in LISTED:
+            if path in field.paths:
+                check_open(field.name, context.closed_fields)
     dimensions = [Dimension(name) for name in names]
-    rows = await selection.read(lambda connection: summarize(connection, selection.condition, dimensions))
+    zone = zone_of("UTC" if time_zone is None else time_zone)
+    try:
+        rows = await summarize_in_parts(selection.read, selection.condition, dimensions, zone)
+    except TooManyPeriods:
+        raise BadUserInput("Deals are of too many years to group all by month: group by less.") from None
     if len(rows) > MOST_ROWS:
         raise BadUserInput(f"This gives more than {MOST_ROWS} rows: group by less, or filter.")
     return OpportunitySummary(selection=selection, rows=[_totals(selection.deals, group_by, row) for row in rows])

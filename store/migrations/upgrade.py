@@ -7,7 +7,7 @@ from sqlalchemy import Column, Connection, MetaData, String, Table, insert, insp
 
 from store.tables import METADATA
 
-VERSION: Final = 8
+VERSION: Final = 9
 """Of `store/tables.py`; the highest number of a file in `versions/`."""
 
 # As alembic would make it, by a name that no other program's migrations have.
