@@ -1,13 +1,12 @@
 """Pages that the next deals of their order fill: one query of a millisecond or so, whatever is stored."""
 
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Integer, Select, literal, literal_column, select, tuple_, union_all
 
-from store.conditions import LARGEST, Condition, clause, is_selective, ranges, shape
-from store.paging import WANTED, OrderKey, Page, PageRequest, PageRow, kept, page_of, turned
+from store.conditions import LARGEST, Condition, Shape, clause, is_selective, ranges, shape, shaped
+from store.paging import WANTED, OrderKey, Page, PageRequest, PageRow, Position, kept, page_of, turned
 from store.queries import Query, Values, parameter
 from store.steps import row_steps
 from store.tables import ALIVE, DEALS, held
@@ -22,21 +21,20 @@ MOST_QUERIES: Final = 256
 """Of tens of kilobytes each."""
 
 
-@dataclass(frozen=True, slots=True)
-class NearPage:
+class NearPage(NamedTuple):
     """A page that is near, perhaps."""
 
     request: PageRequest
+    start: Position | None
     query: Query
     values: Values
 
     def page(self, rows: list[tuple[Any, ...]]) -> Page | None:
         """Return the page of the query's rows; None if it is not full, or not known to have deals before it."""
-        request = self.request
-        _, start, _ = request.walk()
+        request, start = self.request, self.start
         if len(rows) <= request.count or (start is not None and rows[0][-1] is None):
             return None
-        found = kept(request, [PageRow(row) for row in rows] if start is None else [PageRow(row[:-1]) for row in rows])
+        found = kept(request, list(map(PageRow, rows if start is None else [row[:-1] for row in rows])))
         if not found:
             return None
         return page_of(request, found, has_more=len(rows) > len(found), has_less=start is not None)
@@ -50,16 +48,17 @@ def near_page(request: PageRequest) -> NearPage | None:
     order, start, _ = request.walk()
     if len(order) != 2 or order[0].is_descending != order[1].is_descending or is_selective(request.condition):
         return None
-    shaped, values = shape(request.condition)
-    names = None if start is None else tuple([None if one is None else f"start_{n}" for n, one in enumerate(start)])
-    given = {} if start is None else {f"start_{n}": one for n, one in enumerate(start) if one is not None}
+    key, values = shape(request.condition)
+    given: dict[str, str | int | None] = {**values, "limit": request.count + 1, "within": NEAR * (request.count + 1)}
+    names = None
+    if start is not None:
+        names = tuple([None if one is None else f"start_{n}" for n, one in enumerate(start)])
+        given |= {f"start_{n}": one for n, one in enumerate(start) if one is not None}
     try:
-        query = _query(shaped, order, names)
+        query = _query(key, order, names)
     except TypeError:  # a long list of values, which has no hash
         return None
-    return NearPage(
-        request, query, {**values, **given, "limit": request.count + 1, "within": NEAR * (request.count + 1)}
-    )
+    return NearPage(request, start, query, given)
 
 
 def find_near(connection: Connection, near: NearPage) -> Page | None:
@@ -69,8 +68,9 @@ def find_near(connection: Connection, near: NearPage) -> Page | None:
 
 
 @lru_cache(MOST_QUERIES)
-def _query(condition: Condition | None, order: tuple[OrderKey, ...], start: tuple[str | None, ...] | None) -> Query:
+def _query(shape_: Shape, order: tuple[OrderKey, ...], start: tuple[str | None, ...] | None) -> Query:
     """Return the query for the first deals behind a start; its last column then says whether there are any before."""
+    condition = shaped(shape_)
     ended, endless = [_statement(condition, order, start, has_end=has_end) for has_end in (True, False)]
     return Query(ended, endless=endless, reach="within", row_steps=row_steps(condition))
 

@@ -21,7 +21,7 @@ from sqlalchemy import (
     tuple_,
 )
 
-from store.conditions import Condition, clause, is_selective, shape
+from store.conditions import Condition, Shape, clause, is_selective, shape, shaped
 from store.paging import WANTED, OrderKey, PageRow, Position
 from store.queries import parameter
 from store.tables import ALIVE, DEALS
@@ -40,12 +40,12 @@ def walk(
     is_inclusive: bool = False,
 ) -> list[PageRow]:
     """Return the first deals behind a position; `id` is the order's last key."""
-    shaped, values = shape(condition)
+    key, values = shape(condition)
     names = tuple(None if value is None else f"start_{index}" for index, value in enumerate(start or ()))
     given = {name: value for name, value in zip(names, start or (), strict=True) if name is not None}
-    key = (order, names if start is not None else None, is_inclusive)
+    asked = (order, names if start is not None else None, is_inclusive)
     rows: list[PageRow] = []
-    for statement in _statements(shaped, *key):
+    for statement in _statements(key, *asked):
         found = connection.execute(statement, given | values | {"limit": limit - len(rows)})
         rows += [PageRow(row) for row in found]
         if len(rows) == limit:
@@ -61,23 +61,24 @@ class Segment(NamedTuple):
 
 
 def _statements(
-    condition: Condition | None,
+    shape_: Shape,
     order: tuple[OrderKey, ...],
     start: tuple[str | None, ...] | None,
     is_inclusive: bool,
 ) -> tuple[Select[Any], ...]:
     try:
-        return _built_once(condition, order, start, is_inclusive)
+        return _built_once(shape_, order, start, is_inclusive)
     except TypeError:  # a list of values, which has no hash
-        return _built(condition, order, start, is_inclusive)
+        return _built(shape_, order, start, is_inclusive)
 
 
 def _built(
-    condition: Condition | None,
+    shape_: Shape,
     order: tuple[OrderKey, ...],
     start: tuple[str | None, ...] | None,
     is_inclusive: bool,
 ) -> tuple[Select[Any], ...]:
+    condition = shaped(shape_)
     is_looked_up = is_selective(condition)
     meets = clause(condition, walked=order[0].column)
     wanted = select(*WANTED, *(DEALS.c[key.column] for key in order))
