@@ -182,6 +182,22 @@ def ranges(condition: Condition | None, walked: str) -> list[ColumnElement[bool]
     return []
 
 
+def bounds(condition: Condition | None, walked: str, *, is_upper: bool) -> list[str] | None:
+    """Return the parameters above, or below, whose values the first column of the order is for no deal that is met.
+
+    None if a list of values says what it is.
+    """
+    match condition:
+        case And(parts):
+            found = [bounds(part, walked, is_upper=is_upper) for part in parts]
+            return None if None in found else [name for names in found for name in names or ()]
+        case Compare(column, Operator.IN, _) if column == walked:
+            return None
+        case Compare(column, operator, Parameter(name)) if column == walked:
+            return [name] if operator in (_UPPER if is_upper else _LOWER) else []
+    return []
+
+
 Shape: TypeAlias = tuple[Any, ...] | Condition | None
 """A condition without its values, made of tuples: to hash and compare them takes a twentieth of the time."""
 
@@ -260,6 +276,8 @@ def columns(condition: Condition | None) -> set[str]:
 
 _RANGES: Final = {Operator.EQ, Operator.IN, Operator.LT, Operator.LTE, Operator.GT, Operator.GTE}
 _SHAPED: Final = {Operator.EQ, Operator.NE, Operator.LT, Operator.LTE, Operator.GT, Operator.GTE}
+_UPPER: Final = {Operator.EQ, Operator.LT, Operator.LTE}
+_LOWER: Final = {Operator.EQ, Operator.GT, Operator.GTE}
 _LISTS: Final = {Operator.IN, Operator.NOT_IN}
 _NEGATED: Final = {Operator.NE: Operator.EQ, Operator.NOT_IN: Operator.IN}
 

@@ -122,7 +122,8 @@ class Database:
         """Let what is under way come to its end, but for what hangs."""
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSING_SECONDS):
-                await asyncio.gather(self._direct.stop(), self._readers.stop(), self._writer.stop())
+                await self._direct.stop()
+                await asyncio.gather(self._readers.stop(), self._writer.stop())
             self._direct.close()
             self._engine.dispose()
 

@@ -6,7 +6,8 @@ used without waiting (https://www.postgresql.org/docs/current/libpq-async.html),
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from time import monotonic
 from typing import Any, Final, NamedTuple
 
 from psycopg import Error
@@ -16,6 +17,7 @@ from sqlalchemy import Dialect
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.exc import SQLAlchemyError
 
+from store.marks import Marks
 from store.queries import Query, Values
 from store.threads import Threads
 
@@ -42,20 +44,39 @@ class _Asked(NamedTuple):
 class PreparedReads:
     """At most so many connections of psycopg's; a thread opens each by `connect`, when it is first needed."""
 
-    def __init__(self, connect: Callable[[], Any], threads: Threads, most: int) -> None:
+    def __init__(
+        self, connect: Callable[[], Any], threads: Threads, most: int, clock: Callable[[], float] = monotonic
+    ) -> None:
         self._connect = connect
         self._threads = threads
         self._most = most
+        self._marks = Marks(clock)
         self._open: set[_Session] = set()
         self._free: list[_Session] = []
         self._waiting: deque[_Asked] = deque()
-        self._opening: set[asyncio.Task[None]] = set()
+        self._opening = 0
+        self._tasks: set[asyncio.Task[None]] = set()
         self._watch: asyncio.TimerHandle | None = None
         self._is_closed = False
 
     async def fetch(self, query: Query, values: Values) -> Rows | None:
         """Return a query's rows as `DirectReads` says."""
-        asked = _Asked(*query.text(DIALECT, values), asyncio.get_running_loop().create_future())
+        if (look := query.look) is None:
+            return await self._rows(*query.text(DIALECT, values))
+        end, parameters = self._marks.end(look, values)
+        rows = await self._rows(*query.text(DIALECT, {**values, **parameters}, end))
+        if (wanted := self._marks.wanted(look)) is not None:
+            self._start(self._set_marks(look.column, wanted))
+        return rows
+
+    async def _set_marks(self, column: str, wanted: Query) -> None:
+        if (rows := await self.fetch(wanted, {})) is not None:
+            self._marks.put(column, rows)
+
+    async def _rows(self, text: str, values: Sequence[str | int | None]) -> Rows | None:
+        if self._is_closed:
+            return None
+        asked = _Asked(text, values, asyncio.get_running_loop().create_future())
         if self._watch is None:
             self._watch = asyncio.get_running_loop().call_later(STALLED_SECONDS, self._look_for_stalled)
         if self._free:
@@ -67,7 +88,7 @@ class PreparedReads:
 
     async def stop(self) -> None:
         """Return when nothing is under way any more."""
-        while len(self._free) < len(self._open):  # noqa: ASYNC110 - at the end of the process
+        while self._waiting or self._opening or len(self._free) < len(self._open):  # noqa: ASYNC110 - at the very end
             await asyncio.sleep(0.01)
 
     def close(self) -> None:
@@ -75,6 +96,7 @@ class PreparedReads:
         self._is_closed = True
         if self._watch is not None:
             self._watch.cancel()
+        self._give_up()
         for session in tuple(self._open):
             session.close()
 
@@ -104,19 +126,30 @@ class PreparedReads:
 
     def _open_another(self) -> None:
         """Have one more connection opened for those who wait, where there may be one."""
-        used = len(self._open) + len(self._opening)
-        if len(self._waiting) > len(self._opening) and used < self._most and not self._is_closed:
-            task = asyncio.get_running_loop().create_task(self._opened())
-            self._opening.add(task)
-            task.add_done_callback(self._opening.discard)
+        used = len(self._open) + self._opening
+        if len(self._waiting) > self._opening and used < self._most and not self._is_closed:
+            self._opening += 1
+            self._start(self._opened())
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _give_up(self) -> None:
+        while self._waiting:
+            _settle(self._waiting.popleft().answer, None)
 
     async def _opened(self) -> None:
         try:
             connection = await self._threads.run(self._connect)
         except (Error, SQLAlchemyError):
+            connection = None
+        finally:
+            self._opening -= 1
+        if connection is None:
             if not self._open:
-                while self._waiting:
-                    _settle(self._waiting.popleft().answer, None)
+                self._give_up()
             return
         if self._is_closed:
             connection.close()

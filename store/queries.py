@@ -4,7 +4,9 @@ From a statement to its rows SQLAlchemy takes as long as SQLite does, and three 
 builds the text once; connections of their own take it from the event loop, each statement a transaction of its own.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
 from typing import Any, Final, Protocol, TypeAlias
 
 from sqlalchemy import BindParameter, Dialect, Select, bindparam
@@ -19,32 +21,54 @@ def parameter(name: str, type_: TypeEngine[Any]) -> BindParameter[Any]:
     return bindparam(name, None, type_=type_)  # a text can then be made without its value
 
 
+class End(Enum):
+    """How a look along an order ends."""
+
+    COUNTED = "counted"  # the statement counts the deals that it looks through
+    OPEN = "open"  # with the list, unless who asks breaks it off
+    MARKED = "marked"  # at a position that is given
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What else is known of a statement that looks along an order, for deals that may be rare.
+
+    It looks through as many deals as its parameter `reach` says. `others` end otherwise: `store/steps.py` breaks one
+    off after `row_steps` for each deal, `store/marks.py` gives the parameters `ends`. `column` is the first of the
+    order. The look begins behind the values of the parameters `starts`, each with that of an id, if there is one; None
+    if nobody can say.
+    """
+
+    reach: str
+    others: Mapping[End, Select[Any]]
+    row_steps: int
+    column: str
+    is_descending: bool
+    starts: Sequence[tuple[str, str | None]] | None
+    ends: tuple[str, str]
+
+
 class Query:
     """A statement, whose columns and parameters are texts, whole numbers and bytes.
 
     Both drivers take and give these as they are, so that nothing is to be done to a value on its way. Parameters are
-    made by `parameter`. `endless` is the statement without what ends it once it has looked at as many rows as its
-    parameter `reach` says: for who breaks it off, after `row_steps` for each of them (`store/steps.py`).
+    made by `parameter`.
     """
 
-    def __init__(
-        self, statement: Select[Any], *, endless: Select[Any] | None = None, reach: str = "", row_steps: int = 0
-    ) -> None:
+    def __init__(self, statement: Select[Any], look: Look | None = None) -> None:
         self.statement: Final = statement
-        self.reach: Final = reach
-        self.row_steps: Final = row_steps
-        self._endless = endless
-        self._texts: dict[tuple[str, bool], tuple[str, dict[str, Any], tuple[str, ...] | None]] = {}
+        self.look: Final = look
+        self._texts: dict[tuple[str, End], tuple[str, dict[str, Any], tuple[str, ...] | None]] = {}
 
-    def text(self, dialect: Dialect, values: Values, *, is_endless: bool = False) -> tuple[str, Any]:
+    def text(self, dialect: Dialect, values: Values, end: End = End.COUNTED) -> tuple[str, Any]:
         """Return the text, and the parameters that belong to it."""
-        known = self._texts.get((dialect.paramstyle, is_endless))
+        known = self._texts.get((dialect.paramstyle, end))
         if known is None:
-            statement = self._endless if is_endless and self._endless is not None else self.statement
+            statement = self.statement if self.look is None else self.look.others.get(end, self.statement)
             compiled: Any = statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
             order = tuple(compiled.positiontup or ()) if compiled.positional else None
             constants = {name: value for name, value in compiled.params.items() if value is not None}
-            known = self._texts[dialect.paramstyle, is_endless] = str(compiled), constants, order
+            known = self._texts[dialect.paramstyle, end] = str(compiled), constants, order
         text, constants, order = known
         given = {**constants, **values}
         return text, given if order is None else tuple([given[name] for name in order])

@@ -11,7 +11,7 @@ from typing import Any, Final
 from sqlalchemy import Dialect
 
 from store.conditions import And, Compare, CompareAttribute, Condition, Not, Or, Search
-from store.queries import Query, Values
+from store.queries import End, Query, Values
 
 ROW_STEPS: Final = 10
 """Of an entry of an index, without what its deal is compared with; those of a page take 20 more."""
@@ -85,10 +85,10 @@ class SteppedReads:
         """Return a query's rows as `DirectReads` says."""
         try:
             cursor = self._cursor or self._open()
-            text, parameters = query.text(self._dialect, values, is_endless=bool(query.reach))
-            if not query.reach:
-                return cursor.execute(text, parameters).fetchall()
-            return cursor.rows_within(query.row_steps * int(values[query.reach] or 0), text, parameters)
+            if (look := query.look) is None:
+                return cursor.execute(*query.text(self._dialect, values)).fetchall()
+            steps = look.row_steps * int(values[look.reach] or 0)
+            return cursor.rows_within(steps, *query.text(self._dialect, values, End.OPEN))
         except sqlite3.Error:
             self.close()
             return None
