@@ -1,44 +1,27 @@
 """PostgreSQL, asked from the event loop: prepared statements, one round trip for each, and no thread that waits.
 
-A thread is woken for a query and wakes the event loop for its rows, and both want the interpreter's lock. libpq can be
-used without waiting (https://www.postgresql.org/docs/current/libpq-async.html), and psycopg hands it out as it is.
+A thread would be woken for a query and wake the event loop for its rows, and both would want the interpreter's lock.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from time import monotonic
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from psycopg import Error
-from psycopg.adapt import Transformer
-from psycopg.pq import ExecStatus, Format
 from sqlalchemy import Dialect
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
-from sqlalchemy.exc import SQLAlchemyError
 
 from store.marks import Marks
+from store.prepared_session import Asked, PreparedSession, Rows
 from store.queries import Query, Values
 from store.threads import Threads
-
-Rows = list[tuple[Any, ...]]
-
-MOST_PREPARED: Final = 100
-"""Statements of a connection, each with its plan. One that has more is replaced: texts that come again are few."""
 
 STALLED_SECONDS: Final = 10.0
 """A connection that has not answered for so long, at most twice, is given up."""
 
 DIALECT: Final[Dialect] = PGDialect_psycopg(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
 """Of texts with parameters as the server itself has them."""
-
-
-class _Asked(NamedTuple):
-    """A query in words, and what its rows are given to; None where it has failed."""
-
-    text: str
-    values: Sequence[str | int | None]
-    answer: asyncio.Future[Rows | None]
 
 
 class PreparedReads:
@@ -51,9 +34,11 @@ class PreparedReads:
         self._threads = threads
         self._most = most
         self._marks = Marks(clock)
-        self._open: set[_Session] = set()
-        self._free: list[_Session] = []
-        self._waiting: deque[_Asked] = deque()
+        self._open: set[PreparedSession] = set()
+        self._free: list[PreparedSession] = []
+        self._waiting: deque[Asked] = deque()
+        self._first: Asked | None = None
+        """Of those that waited at the last look."""
         self._opening = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._watch: asyncio.TimerHandle | None = None
@@ -76,7 +61,7 @@ class PreparedReads:
     async def _rows(self, text: str, values: Sequence[str | int | None]) -> Rows | None:
         if self._is_closed:
             return None
-        asked = _Asked(text, values, asyncio.get_running_loop().create_future())
+        asked = Asked(text, values, asyncio.get_running_loop().create_future())
         if self._watch is None:
             self._watch = asyncio.get_running_loop().call_later(STALLED_SECONDS, self._look_for_stalled)
         if self._free:
@@ -100,7 +85,7 @@ class PreparedReads:
         for session in tuple(self._open):
             session.close()
 
-    def release(self, session: "_Session") -> None:
+    def _release(self, session: PreparedSession) -> None:
         """Give a connection that has answered to who waits for one, and has not gone meanwhile."""
         while self._waiting:
             asked = self._waiting.popleft()
@@ -109,7 +94,7 @@ class PreparedReads:
                 return
         self._free.append(session)
 
-    def discard(self, session: "_Session") -> None:
+    def _discard(self, session: PreparedSession) -> None:
         """Forget a connection that is closed."""
         self._open.discard(session)
         if session in self._free:
@@ -117,12 +102,19 @@ class PreparedReads:
         self._open_another()
 
     def _look_for_stalled(self) -> None:
-        """Give up connections that have had the same query since the last look. A timer for each costs more than it."""
+        """Give up connections that have had the same query since the last look, and queries for which there is none.
+
+        A timer for each query costs more than a look.
+        """
+        busy, first = self._open.difference(self._free), self._waiting[0] if self._waiting else None
         self._watch = None
-        if busy := self._open.difference(self._free):
+        if busy or first is not None:
             self._watch = asyncio.get_running_loop().call_later(STALLED_SECONDS, self._look_for_stalled)
         for session in busy:
             session.close_if_stalled()
+        if first is not None and first is self._first:
+            self._give_up()
+        self._first = first
 
     def _open_another(self) -> None:
         """Have one more connection opened for those who wait, where there may be one."""
@@ -138,12 +130,12 @@ class PreparedReads:
 
     def _give_up(self) -> None:
         while self._waiting:
-            _settle(self._waiting.popleft().answer, None)
+            self._waiting.popleft().settle(None)
 
     async def _opened(self) -> None:
         try:
             connection = await self._threads.run(self._connect)
-        except (Error, SQLAlchemyError):
+        except Exception:  # whatever it is, the usual way finds out
             connection = None
         finally:
             self._opening -= 1
@@ -154,112 +146,6 @@ class PreparedReads:
         if self._is_closed:
             connection.close()
             return
-        session = _Session(connection, self)
+        session = PreparedSession(connection, self._release, self._discard)
         self._open.add(session)
-        self.release(session)
-
-
-class _Session:
-    """A connection that the event loop tells of what comes."""
-
-    def __init__(self, connection: Any, reads: PreparedReads) -> None:
-        self._connection = connection
-        self._pgconn = connection.pgconn
-        self._pgconn.nonblocking = 1
-        self._transformer = Transformer.from_context(connection)
-        self._reads = reads
-        self._names: dict[str, bytes] = {}
-        self._asked: _Asked | None = None
-        self._is_prepared = False
-        self._result: Any = None
-        self._loop = asyncio.get_running_loop()
-        self._seen: _Asked | None = None
-        self._socket = self._pgconn.socket
-        self._loop.add_reader(self._socket, self._read)
-
-    def ask(self, asked: _Asked) -> None:
-        """Send a query; a text that is new is prepared first, by a round trip of its own."""
-        self._asked = asked
-        try:
-            if (name := self._names.get(asked.text)) is not None:
-                self._execute(name, asked)
-            else:
-                self._is_prepared = False
-                self._pgconn.send_prepare(b"q%d" % len(self._names), asked.text.encode())
-                self._flush()
-        except Error:
-            self.close()
-
-    def close_if_stalled(self) -> None:
-        """Close the connection if its query has been seen before."""
-        if self._seen is not None and self._seen is self._asked:
-            self.close()
-        else:
-            self._seen = self._asked
-
-    def close(self) -> None:
-        """Close the connection; the query that is under way has failed."""
-        if self._asked is not None:
-            _settle(self._asked.answer, None)
-        self._asked = self._seen = None
-        self._loop.remove_reader(self._socket)
-        self._loop.remove_writer(self._socket)
-        self._connection.close()
-        self._reads.discard(self)
-
-    def _execute(self, name: bytes, asked: _Asked) -> None:
-        self._is_prepared = True
-        values = [None if one is None else str(one).encode() for one in asked.values]
-        self._pgconn.send_query_prepared(name, values, result_format=Format.BINARY)
-        self._flush()
-
-    def _flush(self) -> None:
-        """Send what the socket takes, and the rest as soon as it takes more."""
-        if self._pgconn.flush():
-            self._loop.add_writer(self._socket, self._flush_more)
-
-    def _flush_more(self) -> None:
-        try:
-            if not self._pgconn.flush():
-                self._loop.remove_writer(self._socket)
-        except Error:
-            self.close()
-
-    def _read(self) -> None:
-        try:
-            self._pgconn.consume_input()
-            while not self._pgconn.is_busy():
-                result = self._pgconn.get_result()
-                if result is None:
-                    self._end()
-                    return
-                self._result = result
-        except Error:  # also where the server has ended a session that has nothing to do
-            self.close()
-
-    def _end(self) -> None:
-        """Take what the server has answered to what was sent last."""
-        asked, result = self._asked, self._result
-        self._result = None
-        if asked is None:  # it has told something by itself
-            return
-        if not self._is_prepared and result.status == ExecStatus.COMMAND_OK:
-            self._names[asked.text] = name = b"q%d" % len(self._names)
-            self._execute(name, asked)
-            return
-        if result.status != ExecStatus.TUPLES_OK:
-            self.close()
-            return
-        if not asked.answer.done():
-            self._transformer.set_pgresult(result)
-            _settle(asked.answer, self._transformer.load_rows(0, result.ntuples, tuple))
-        self._asked = self._seen = None
-        if len(self._names) > MOST_PREPARED:
-            self.close()
-        else:
-            self._reads.release(self)
-
-
-def _settle(answer: asyncio.Future[Rows | None], rows: Rows | None) -> None:
-    if not answer.done():  # who asked may have gone
-        answer.set_result(rows)
+        self._release(session)

@@ -3,18 +3,20 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from threading import Event
 from typing import Any
 
 import psycopg
 import pytest
 from sqlalchemy import func, literal_column, make_url, select, text
 
-from store import prepared_reads
+from store import prepared_session
 from store.database import Database, open_database
 from store.deals import upsert
 from store.prepared_reads import PreparedReads
 from store.queries import Query, Values, parameter
 from store.tables import DEALS
+from store.threads import Threads
 from tests import postgres, stores
 
 ALL = Query(select(DEALS.c.source_id).order_by(DEALS.c.source_id))
@@ -98,10 +100,38 @@ async def test_a_connection_that_does_not_answer_is_given_up(database: Database,
     assert await reads(database).fetch(WHO, {}) != before
 
 
+async def test_who_waits_for_a_connection_that_cannot_be_opened_asks_the_usual_way() -> None:
+    opening, asked_for = Event(), 0
+
+    def connect() -> None:
+        nonlocal asked_for
+        asked_for += 1
+        opening.wait(10)
+        raise OSError
+
+    threads = Threads(1, "opens")
+    direct = PreparedReads(connect, threads, 1)
+    for waits_longer in (True, False):
+        opening.clear()
+        asked = [asyncio.create_task(direct.fetch(WHO, {})) for _ in range(3)]
+        await asyncio.sleep(0)
+        if waits_longer:
+            direct._look_for_stalled()
+            assert not asked[0].done()
+            direct._look_for_stalled()
+            assert await asyncio.gather(*asked) == [None] * 3
+        opening.set()
+        assert await asyncio.gather(*asked) == [None] * 3
+        await asyncio.gather(*direct._tasks)
+    assert asked_for == 2
+    direct.close()
+    await threads.stop()
+
+
 async def test_a_connection_with_many_statements_is_replaced(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(prepared_reads, "MOST_PREPARED", 3)
+    monkeypatch.setattr(prepared_session, "MOST_PREPARED", 3)
     before = await reads(database).fetch(WHO, {})
     for number in range(10):
         assert await reads(database).fetch(Query(select(literal_column(str(number)))), {}) == [(number,)]
