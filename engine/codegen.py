@@ -19,7 +19,7 @@ letters, digits and underscores. A record that the function cannot complete make
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import fields
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from operator import attrgetter
 from typing import Any
 
@@ -62,7 +62,7 @@ class Writer:
             "str": str,
             "lacking": _null_in_non_null,
         }
-        self.names |= {"datetime": datetime, "UTC": UTC, "raw": _raw}
+        self.names |= {"date": date, "datetime": datetime, "UTC": UTC, "raw": _raw}
         self.values: list[Any] = []
         self.bytes = 0
         self.repeats = False
@@ -192,11 +192,12 @@ _LEFT_AS_IS = {
     "ID": "type({0}) is str",
     "Boolean": "{0} is True or {0} is False",
     "Int": "type({0}) is int and -2147483648 <= {0} <= 2147483647",
+    "Date": "type({0}) is date",
     "DateTime": "type({0}) is datetime and {0}.tzinfo is UTC",
 }
-"""Values that their scalar serializes to themselves; and times, which msgspec writes just as `DateTime` does."""
+"""Values that their scalar serializes to themselves; and dates and times, which msgspec writes just as these do."""
 
-_TEXTS = frozenset({"BigInt", "Date", "Decimal"})
+_TEXTS = frozenset({"BigInt", "Decimal"})
 """Scalars that serialize to text. Others may give any value, and msgspec writes some floats other than orjson does."""
 
 

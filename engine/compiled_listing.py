@@ -27,6 +27,15 @@ class CompiledListing:
         """Request the page, and what is to be resolved of it."""
         return [("", "", asyncio.ensure_future(self.connection.find(run, [self.key], value)))]
 
+    async def find(self, value: Any, run: Run) -> list[Found]:
+        """Return what `request` gives, with its outcome: for who requests nothing beside it, and so needs no task."""
+        outcome: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        try:
+            outcome.set_result(await self.connection.find(run, [self.key], value))
+        except Exception as error:
+            outcome.set_exception(error)
+        return [("", "", outcome)]
+
     def complete(self, found: list[Found], run: Run) -> Any:
         """Return the connection's JSON. Raises `LimitExceeded`, and `NotCompiled` for what graphql-core refuses."""
         ((_, _, outcome),) = found

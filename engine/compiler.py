@@ -117,11 +117,14 @@ class CompiledQuery:
             values = [field.argument(variables, parameters) for field in fields]
             run = Run(self._asked, context, variables, given, size)
             requested = []
-            for field, value in zip(fields, values, strict=True):
-                requested.append(found := field.request(value, run))
-                for _, _, outcome in found:
-                    if isinstance(outcome, Future):
-                        awaited.append(outcome)
+            if len(fields) == 1 and isinstance(fields[0], CompiledListing):
+                requested.append(await fields[0].find(values[0], run))
+            else:
+                for field, value in zip(fields, values, strict=True):
+                    requested.append(found := field.request(value, run))
+                    for _, _, outcome in found:
+                        if isinstance(outcome, Future):
+                            awaited.append(outcome)
             for outcome in awaited:
                 # One by one: those of a source come together, so that only the first one has to be awaited.
                 if not outcome.done():

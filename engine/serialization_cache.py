@@ -18,16 +18,17 @@ from lru import LRU
 _ENCODER = msgspec.json.Encoder()
 
 MOST_BYTES = 8_000_000
-"""Of text. What is stored beside each text is counted as 400 bytes."""
+"""Of text, and of what is stored beside each."""
+
+_BESIDE = 400
+"""Bytes that are counted for that."""
 
 
 class SerializationCache:
     """Texts by operation's number and record, the oldest out first."""
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
-        self._texts: LRU[tuple[int, Hashable], tuple[bytes, ref[Any] | None]] = LRU(
-            max_size=most_bytes, size_of=lambda _, found: len(found[0]) + 400
-        )
+        self._texts: LRU[tuple[int, Hashable], tuple[bytes, ref[Any] | None]] = LRU(max_size=most_bytes)
         self._numbers = count()
 
     def __len__(self) -> int:
@@ -54,7 +55,7 @@ class SerializationCache:
         # Copied, for the encoder's buffer is larger than the text.
         text = bytes(memoryview(msgspec.json.encode(completed)))
         with suppress(TypeError):  # no weak references: a later record could have the same `id()`
-            self._texts.put(key, (text, ref(record, lambda _: self._texts.remove(key))))
+            self._texts.put(key, (text, ref(record, lambda _: self._texts.remove(key))), len(text) + _BESIDE)
         return text
 
     def get_versions(self, numbers: Iterable[int], versions: Iterable[Hashable]) -> list[bytes | None]:
@@ -65,6 +66,7 @@ class SerializationCache:
     def store_versions(self, number: int, versions: Sequence[Hashable], completed: Sequence[Any]) -> list[bytes]:
         """Encode completed records, and store each text for its version, which is another one after each change."""
         texts = _ENCODER.encode_lines(completed).split(b"\n")[:-1]  # no JSON that is written here has a line break
+        put = self._texts.put
         for version, text in zip(versions, texts, strict=True):
-            self._texts.put((number, version), (text, None))
+            put((number, version), (text, None), len(text) + _BESIDE)
         return texts

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
+from itertools import count
 from typing import Any, Final, TypeAlias
 
 from sqlalchemy import Boolean, ColumnElement, and_, exists, false, func, not_, or_, true
@@ -182,35 +183,70 @@ def ranges(condition: Condition | None, walked: str) -> list[ColumnElement[bool]
     return []
 
 
-def shape(condition: Condition | None) -> tuple[Condition | None, dict[str, Scalar]]:
-    """Return the condition with parameters in place of values, and the values by the parameters' names.
+def bounds(condition: Condition | None, walked: str, *, is_upper: bool) -> list[str] | None:
+    """Return the parameters above, or below, whose values the first column of the order is for no deal that is met.
+
+    None if a list of values says what it is.
+    """
+    match condition:
+        case And(parts):
+            found = [bounds(part, walked, is_upper=is_upper) for part in parts]
+            return None if None in found else [name for names in found for name in names or ()]
+        case Compare(column, Operator.IN, _) if column == walked:
+            return None
+        case Compare(column, operator, Parameter(name)) if column == walked:
+            return [name] if operator in (_UPPER if is_upper else _LOWER) else []
+    return []
+
+
+Shape: TypeAlias = tuple[Any, ...] | Condition | None
+"""A condition without its values, made of tuples: to hash and compare them takes a twentieth of the time."""
+
+
+def shape(condition: Condition | None) -> tuple[Shape, dict[str, Scalar]]:
+    """Return a condition's shape, and its values by the names of parameters that `shaped` gives them.
 
     Conditions of one shape are asked with one statement. What is no comparison of a column with values stays.
     """
-    values: dict[str, Scalar] = {}
+    values: list[Scalar] = []
+    return _shape(condition, values), {f"value_{number}": value for number, value in enumerate(values)}
 
-    def shaped(one: Condition) -> Condition:
+
+def _shape(one: Any, values: list[Scalar]) -> Shape:
+    kind = type(one)
+    if kind is Compare:
+        operator, value = one.operator, one.value
+        if operator in _SHAPED and isinstance(value, str | int | bytes) and _fits(value):
+            values.append(_bound(value))
+            return Compare, one.column, operator
+        if operator in _LISTS and type(value) is tuple and len(value) <= MOST_SHAPED:
+            bound = [_bound(each) for each in value if each is not None and _fits(each)]
+            values += bound
+            return Compare, one.column, operator, len(bound)
+    elif kind is And or kind is Or:
+        return kind, tuple([_shape(part, values) for part in one.parts])
+    elif kind is Not:
+        return Not, _shape(one.part, values)
+    return one  # type: ignore[no-any-return] # a condition
+
+
+def shaped(shape_: Shape) -> Condition | None:
+    """Return the condition of a shape, with parameters in place of values."""
+    names = map("value_{}".format, count())
+
+    def of(one: Any) -> Any:
         match one:
-            case And(parts):
-                return And(tuple(map(shaped, parts)))
-            case Or(parts):
-                return Or(tuple(map(shaped, parts)))
-            case Not(part):
-                return Not(shaped(part))
-            case Compare(column, operator, str() | int() | bytes() as value) if operator in _SHAPED and _fits(value):
-                name = f"value_{len(values)}"
-                values[name] = _bound(value)
-                return Compare(column, operator, Parameter(name))
-            case Compare(column, Operator.IN | Operator.NOT_IN as operator, tuple() as some) if (
-                len(some) <= MOST_SHAPED
-            ):
-                bound = [_bound(value) for value in some if value is not None and _fits(value)]
-                names = [f"value_{len(values) + number}" for number in range(len(bound))]
-                values.update(zip(names, bound, strict=True))
-                return Compare(column, operator, tuple(map(Parameter, names)))
+            case (kind, column, operator):
+                return kind(column, operator, Parameter(next(names)))
+            case (kind, column, operator, number):
+                return kind(column, operator, tuple([Parameter(next(names)) for _ in range(number)]))
+            case (kind, tuple(parts)) if kind is not Not:
+                return kind(tuple(map(of, parts)))
+            case (kind, part):
+                return kind(of(part))
         return one
 
-    return None if condition is None else shaped(condition), values
+    return of(shape_)  # type: ignore[no-any-return] # made of what `shape` has taken apart
 
 
 def is_selective(condition: Condition | None) -> bool:
@@ -241,6 +277,9 @@ def columns(condition: Condition | None) -> set[str]:
 
 _RANGES: Final = {Operator.EQ, Operator.IN, Operator.LT, Operator.LTE, Operator.GT, Operator.GTE}
 _SHAPED: Final = {Operator.EQ, Operator.NE, Operator.LT, Operator.LTE, Operator.GT, Operator.GTE}
+_UPPER: Final = {Operator.EQ, Operator.LT, Operator.LTE}
+_LOWER: Final = {Operator.EQ, Operator.GT, Operator.GTE}
+_LISTS: Final = {Operator.IN, Operator.NOT_IN}
 _NEGATED: Final = {Operator.NE: Operator.EQ, Operator.NOT_IN: Operator.IN}
 
 

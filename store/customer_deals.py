@@ -29,7 +29,7 @@ from sqlalchemy import (
     union,
 )
 
-from store.conditions import LARGEST, Condition, clause, shape
+from store.conditions import LARGEST, Condition, Shape, clause, shape, shaped
 from store.json_rows import json_rows, packed
 from store.paging import WANTED, OrderKey, Page, PageRequest, PageRow, full_order
 from store.queries import parameter
@@ -67,12 +67,12 @@ def pages_of(
 
     Behind a position there is taken to be something before the page, without a look.
     """
-    shaped, values = shape(request.condition)
+    key, values = shape(request.condition)
     start = request.after
     names = None if start is None else tuple([None if one is None else f"start_{n}" for n, one in enumerate(start)])
     if start is not None:
         values |= {f"start_{n}": one for n, one in enumerate(start) if one is not None}
-    wanted = _kept(_pages, shaped, tuple(links), full_order(request.order), names)
+    wanted = _kept(_pages, key, tuple(links), full_order(request.order), names)
     given = {**values, GIVEN: _packed(customers), "count": request.count + 1}
     rows: list[list[PageRow]] = [[] for _ in customers]
     for *row, customer in connection.execute(wanted, given):
@@ -84,8 +84,8 @@ def counts_of(
     connection: Connection, customers: Sequence[CustomerKey], condition: Condition | None, links: Links = ()
 ) -> list[int]:
     """Return how many deals of each customer meet a condition."""
-    shaped, values = shape(condition)
-    counted = _kept(_counts, shaped, tuple(links))
+    key, values = shape(condition)
+    counted = _kept(_counts, key, tuple(links))
     found = {row[0]: row[1] for row in connection.execute(counted, {**values, GIVEN: _packed(customers)})}
     return [found.get(number, 0) for number in range(len(customers))]
 
@@ -112,7 +112,7 @@ def _kept(build: Callable[..., Select[Any]], *shape_of_it: Any) -> Select[Any]:
 
 @lru_cache(MOST_STATEMENTS)
 def _pages(
-    condition: Condition | None,
+    shape_: Shape,
     links: tuple[Link, ...],
     order: tuple[OrderKey, ...],
     start: tuple[str | None, ...] | None,
@@ -131,7 +131,7 @@ def _pages(
             func.row_number().over(partition_by=matched.c.customer, order_by=keys).label("place"),
         )
         .join(DEALS, DEALS.c.id == matched.c.deal_id)
-        .where(ALIVE, clause(condition), *behind)
+        .where(ALIVE, clause(shaped(shape_)), *behind)
         .subquery()
     )
     return (
@@ -143,12 +143,12 @@ def _pages(
 
 
 @lru_cache(MOST_STATEMENTS)
-def _counts(condition: Condition | None, links: tuple[Link, ...]) -> Select[Any]:
+def _counts(shape_: Shape, links: tuple[Link, ...]) -> Select[Any]:
     matched = _matched(links)
     return (
         select(matched.c.customer, func.count())
         .join(DEALS, DEALS.c.id == matched.c.deal_id)
-        .where(ALIVE, clause(condition))
+        .where(ALIVE, clause(shaped(shape_)))
         .group_by(matched.c.customer)
     )
 

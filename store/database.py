@@ -1,7 +1,7 @@
 """A store that is open: work on it runs in threads of its own, reading beside writing."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -64,7 +64,7 @@ class Database:
         self._writing = engine.execution_options(begin="IMMEDIATE")
         self._readers = Threads(threads, "store-reader")
         self._writer = Threads(min(threads, 1), "store-writer")
-        self._direct = location.direct_reads()
+        self._direct = location.direct_reads(self._readers, max(threads, 1))
         self._is_server = is_server
         self.patience_seconds = patience_seconds
         self.on_work: OnWork | None = None
@@ -75,7 +75,7 @@ class Database:
         """Return what the work returns; it is broken off where nobody waits for it any more."""
         interruption = Interruption()
         try:
-            return await self._run("read", self._readers, partial(self._read, work, interruption), Use.READ)
+            return await self._run("read", self._readers.run(partial(self._read, work, interruption)), Use.READ)
         except BaseException:
             interruption.interrupt()
             raise
@@ -83,27 +83,28 @@ class Database:
     async def fetch(self, query: Query, values: Values) -> list[tuple[Any, ...]]:
         """Return the rows of a query that takes a millisecond or so, whatever is stored.
 
-        In a store of this machine it is done at once, in the caller's thread: two threads that take turns at every row
-        take twice as long for it. Where a file is kept by another process, a thread waits for it.
+        No thread is needed for it, and none takes turns with the caller's. Where a file is kept by another process, or
+        a server refuses a connection, a thread waits, or says what is wrong.
         """
-        if not self._is_server and self._lost is None:
-            started = perf_counter()
-            if (rows := self._direct.fetch(query, values)) is not None:
-                if self.on_work is not None:
-                    self.on_work("short read", perf_counter() - started, False)
-                if self.outages is not None:
-                    self.outages.worked(Use.READ)
-                return rows
-        return await self._run("short read", self._readers, partial(self._fetch, query, values), Use.READ)
+        started = perf_counter()
+        rows = await self._direct.fetch(query, values) if self._lost is None else None
+        if rows is None:
+            work = partial(self._read, partial(_rows, query, values))
+            return await self._run("short read", self._readers.run(work), Use.READ)
+        if self.on_work is not None:
+            self.on_work("short read", perf_counter() - started, False)
+        if self.outages is not None:
+            self.outages.worked(Use.READ)
+        return rows
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """Return what the work returns, when it is committed."""
-        return await self._run("write", self._writer, partial(self._write, work), Use.WRITTEN)
+        return await self._run("write", self._writer.run(partial(self._write, work)), Use.WRITTEN)
 
     async def compact(self) -> None:
         """Give back memory that a store in memory does not need, after much of it has changed."""
         for statement in self._location.compacting():  # others may write in between
-            await self._run("write", self._writer, partial(self._maintain, statement), Use.WRITTEN)
+            await self._run("write", self._writer.run(partial(self._maintain, statement)), Use.WRITTEN)
 
     async def poll(self) -> None:
         """Learn of what other processes have changed, and take up a store that has come in this one's place."""
@@ -111,7 +112,7 @@ class Database:
             self._lost = GONE
             self._failed(Use.WRITTEN, GONE)
         if self._lost is not None:
-            await self._run("write", self._writer, self._reopen, Use.WRITTEN)
+            await self._run("write", self._writer.run(self._reopen), Use.WRITTEN)
         known = self.sequence
         try:
             rows = await self.fetch(CURRENT, {})
@@ -127,26 +128,27 @@ class Database:
         """Let what is under way come to its end, but for what hangs."""
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSING_SECONDS):
+                await self._direct.stop()
                 await asyncio.gather(self._readers.stop(), self._writer.stop())
             self._direct.close()
             self._engine.dispose()
 
-    async def _run(self, kind: str, threads: Threads, work: Callable[[], T], use: Use) -> T:
+    async def _run(self, kind: str, work: Coroutine[Any, Any, T], use: Use) -> T:
         if self.on_work is None:
-            return await self._work(threads, work, use)
+            return await self._work(work, use)
         started, has_failed = perf_counter(), False
         try:
-            return await self._work(threads, work, use)
+            return await self._work(work, use)
         except StoreUnavailable:
             has_failed = True
             raise
         finally:
             self.on_work(kind, perf_counter() - started, has_failed)
 
-    async def _work(self, threads: Threads, work: Callable[[], T], use: Use) -> T:
+    async def _work(self, work: Coroutine[Any, Any, T], use: Use) -> T:
         try:
             async with asyncio.timeout(self.patience_seconds):
-                result = await threads.run(work)
+                result = await work
         except TimeoutError:
             outage = StoreUnavailable("the store does not answer", may_pass=True)
         except exc.DBAPIError as error:
@@ -189,12 +191,6 @@ class Database:
                 connection.commit()
             return result
 
-    def _fetch(self, query: Query, values: Values) -> list[tuple[Any, ...]]:
-        if self._is_server and (rows := self._direct.fetch(query, values)) is not None:
-            return rows
-        text, parameters = query.text(self._engine.dialect, values)
-        return self._read(lambda connection: [tuple(row) for row in connection.exec_driver_sql(text, parameters)])
-
     def _write(self, work: Callable[[Connection], T]) -> T:
         if self._lost is not None:
             raise StoreUnavailable(self._lost)
@@ -214,6 +210,11 @@ class Database:
 
     def _learn(self, number: int) -> None:
         self.sequence = max(self.sequence, number)
+
+
+def _rows(query: Query, values: Values, connection: Connection) -> list[tuple[Any, ...]]:
+    found = connection.exec_driver_sql(*query.text(connection.dialect, values))
+    return [tuple(row) for row in found]
 
 
 def problem_with(url: str | None) -> str | None:

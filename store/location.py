@@ -1,6 +1,7 @@
 """Where a store is, a file or a server, and what differs between the two."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, Engine, exc, make_url, text
@@ -11,6 +12,7 @@ from store.memory import is_private
 from store.migrations.upgrade import VERSION, UnknownSchemaError, found_version, upgrade
 from store.postgresql import CurrentUrl
 from store.queries import DirectReads
+from store.threads import Threads
 
 
 @dataclass(slots=True)
@@ -78,11 +80,16 @@ class Location:
         sqlite.maintain(connection, statements)
         self.shorten_log(connection)
 
-    def direct_reads(self) -> DirectReads:
-        """Return what reads by single statements, in the driver's own words."""
-        if self.path is None:
-            return postgresql.direct_reads(self.engine)
-        return sqlite.direct_reads(self.path, self.engine.dialect)
+    def direct_reads(self, readers: Threads, most: int) -> DirectReads:
+        """Return what reads by single statements, in the driver's own words.
+
+        `readers` open what is waited for, at most so many connections.
+        """
+        if self.path is not None:
+            return sqlite.direct_reads(self.path, self.engine.dialect)
+        from store.prepared_reads import PreparedReads  # who has no such database never loads psycopg
+
+        return PreparedReads(partial(postgresql.open_for_reading, self.engine), readers, most)
 
     def has_moved(self) -> bool:
         """Return whether the file was deleted or replaced: what is open still leads to the one that was there."""

@@ -1,14 +1,13 @@
 """Pages that the next deals of their order fill: one query of a millisecond or so, whatever is stored."""
 
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Integer, Select, literal, literal_column, select, tuple_, union_all
 
-from store.conditions import LARGEST, Condition, clause, is_selective, ranges, shape
-from store.paging import INDEXED, WANTED, OrderKey, Page, PageRequest, PageRow, kept, page_of, turned
-from store.queries import Query, Values, parameter
+from store.conditions import LARGEST, Condition, Shape, bounds, clause, is_selective, ranges, shape, shaped
+from store.paging import INDEXED, WANTED, OrderKey, Page, PageRequest, PageRow, Position, kept, page_of, turned
+from store.queries import End, Look, Query, Values, parameter
 from store.steps import row_steps
 from store.tables import ALIVE, DEALS, held
 from store.walks import ordering, parameters, segments
@@ -18,25 +17,30 @@ NEAR: Final = 20
 meet its condition. To find where they end takes a quarter of the time that it takes to look through them, of which
 SQLite is spared (`store/steps.py`)."""
 
+WITHIN: Final = "within"
+"""The parameter that says how many deals are looked through."""
+
+ENDS: Final = ("end_0", "end_1")
+"""Those that say up to which, where that is known."""
+
 MOST_QUERIES: Final = 256
 """Of tens of kilobytes each."""
 
 
-@dataclass(frozen=True, slots=True)
-class NearPage:
+class NearPage(NamedTuple):
     """A page that is near, perhaps."""
 
     request: PageRequest
+    start: Position | None
     query: Query
     values: Values
 
     def page(self, rows: list[tuple[Any, ...]]) -> Page | None:
         """Return the page of the query's rows; None if it is not full, or not known to have deals before it."""
-        request = self.request
-        _, start, _ = request.walk()
+        request, start = self.request, self.start
         if len(rows) <= request.count or (start is not None and rows[0][-1] is None):
             return None
-        found = kept(request, [PageRow(row) for row in rows] if start is None else [PageRow(row[:-1]) for row in rows])
+        found = kept(request, list(map(PageRow, rows if start is None else [row[:-1] for row in rows])))
         if not found:
             return None
         return page_of(request, found, has_more=len(rows) > len(found), has_less=start is not None)
@@ -52,16 +56,21 @@ def near_page(request: PageRequest) -> NearPage | None:
         return None
     if order[0].column not in INDEXED:
         return None
-    shaped, values = shape(request.condition)
-    names = None if start is None else tuple([None if one is None else f"start_{n}" for n, one in enumerate(start)])
-    given = {} if start is None else {f"start_{n}": one for n, one in enumerate(start) if one is not None}
+    key, values = shape(request.condition)
+    given: dict[str, str | int | bytes | None] = {
+        **values,
+        "limit": request.count + 1,
+        WITHIN: NEAR * (request.count + 1),
+    }
+    names = None
+    if start is not None:
+        names = tuple([None if one is None else f"start_{n}" for n, one in enumerate(start)])
+        given |= {f"start_{n}": one for n, one in enumerate(start) if one is not None}
     try:
-        query = _query(shaped, order, names)
+        query = _query(key, order, names)
     except TypeError:  # a long list of values, which has no hash
         return None
-    return NearPage(
-        request, query, {**values, **given, "limit": request.count + 1, "within": NEAR * (request.count + 1)}
-    )
+    return NearPage(request, start, query, given)
 
 
 def find_near(connection: Connection, near: NearPage) -> Page | None:
@@ -71,20 +80,43 @@ def find_near(connection: Connection, near: NearPage) -> Page | None:
 
 
 @lru_cache(MOST_QUERIES)
-def _query(condition: Condition | None, order: tuple[OrderKey, ...], start: tuple[str | None, ...] | None) -> Query:
+def _query(shape_: Shape, order: tuple[OrderKey, ...], start: tuple[str | None, ...] | None) -> Query:
     """Return the query for the first deals behind a start; its last column then says whether there are any before."""
-    ended, endless = [_statement(condition, order, start, has_end=has_end) for has_end in (True, False)]
-    return Query(ended, endless=endless, reach="within", row_steps=row_steps(condition))
+    condition = shaped(shape_)
+    counted, open_, marked = [_statement(condition, order, start, end) for end in End]
+    first = order[0]
+    look = Look(
+        WITHIN,
+        {End.OPEN: open_, End.MARKED: marked},
+        row_steps(condition),
+        first.column,
+        first.is_descending,
+        _starts(condition, first, start),
+        ENDS,
+    )
+    return Query(counted, look)
+
+
+def _starts(
+    condition: Condition | None, first: OrderKey, start: tuple[str | None, ...] | None
+) -> list[tuple[str, str | None]] | None:
+    """Return where a look begins, as `Look` says."""
+    names = bounds(condition, first.column, is_upper=first.is_descending)
+    if names is None or (start is not None and start[0] is None):  # it begins among deals without a value
+        return None
+    behind: list[tuple[str, str | None]] = [] if start is None else [(str(start[0]), start[1])]
+    return [*behind, *[(name, None) for name in names]]
 
 
 def _statement(
-    condition: Condition | None, order: tuple[OrderKey, ...], start: tuple[str | None, ...] | None, *, has_end: bool
+    condition: Condition | None, order: tuple[OrderKey, ...], start: tuple[str | None, ...] | None, end: End
 ) -> Select[Any]:
     columns = [DEALS.c[key.column] for key in order]
-    found = _next(condition, order, start, [*WANTED, *columns], is_inclusive=False, has_end=has_end)
+    found = _next(condition, order, start, [*WANTED, *columns], is_inclusive=False, end=end)
     if start is not None:
         one: list[ColumnElement[Any]] = [literal_column("1")]
-        less = _next(condition, turned(order), start, one, is_inclusive=True, has_end=has_end)
+        back = End.COUNTED if end is End.MARKED else end  # the mark is on the other side
+        less = _next(condition, turned(order), start, one, is_inclusive=True, end=back)
         found = found.add_columns(less.limit(1).correlate(None).scalar_subquery())
     return found.limit(parameter("limit", Integer()))
 
@@ -96,7 +128,7 @@ def _next(
     wanted: list[ColumnElement[Any]],
     *,
     is_inclusive: bool,
-    has_end: bool,
+    end: End,
 ) -> Select[Any]:
     columns: list[ColumnElement[Any]] = [DEALS.c[key.column] for key in order]
     position = None if start is None else parameters(start, columns)
@@ -106,13 +138,17 @@ def _next(
         return found
     walked = order[0].column
     found = found.where(clause(condition, walked=walked, held=held(walked)))
-    if not has_end:
+    last: Any
+    if end is End.OPEN:
         return found
-    edge = select(*columns).where(ALIVE, *segment.clauses, *ranges(condition, walked)).correlate(None)
-    edge = edge.order_by(*[ordering(key, segment) for key in order])
-    edge = edge.limit(1).offset(parameter("within", Integer()))
-    end = select(*[literal(_last(column, key.is_descending)) for key, column in zip(order, columns, strict=True)])
-    last = union_all(select(edge.subquery()), end).limit(1).scalar_subquery()
+    if end is End.MARKED:
+        last = tuple_(*parameters(ENDS, columns))
+    else:
+        edge = select(*columns).where(ALIVE, *segment.clauses, *ranges(condition, walked)).correlate(None)
+        edge = edge.order_by(*[ordering(key, segment) for key in order])
+        edge = edge.limit(1).offset(parameter(WITHIN, Integer()))
+        list_end = [literal(_last(column, key.is_descending)) for key, column in zip(order, columns, strict=True)]
+        last = union_all(select(edge.subquery()), select(*list_end)).limit(1).scalar_subquery()
     up_to = tuple_(*columns) >= last if order[0].is_descending else tuple_(*columns) <= last
     return found.where(up_to)
 

@@ -1,9 +1,8 @@
 """What a page is asked for by, and what it is: orders, positions, rows."""
 
 import operator
-from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cmp_to_key
+from functools import cmp_to_key, lru_cache
 from typing import Any, Final, TypeAlias
 
 from store.conditions import Condition
@@ -32,6 +31,9 @@ ORDERS: Final = (*ORDERABLE, SOURCE, ID, SOURCE_ID, CUSTOMER_ID, CURRENCY)
 
 INDEXED: Final = frozenset({*ORDERABLE, SOURCE, ID})
 """Those of them whose order is that of an index, on both databases."""
+
+MOST_ORDERS: Final = 256
+"""That are remembered."""
 
 _NAMES: Final = ("source", "body", "hash", "read_at", "customer_name", "customer_company", "customer_email")
 WANTED: Final = tuple(DEALS.c[name] for name in _NAMES)
@@ -98,7 +100,8 @@ class Page:
     has_previous: bool
 
 
-def full_order(order: Sequence[OrderKey]) -> tuple[OrderKey, ...]:
+@lru_cache(MOST_ORDERS)
+def full_order(order: tuple[OrderKey, ...]) -> tuple[OrderKey, ...]:
     """Return the order with `id` as its last key, in the direction of the key before it, as the indexes have it.
 
     What comes behind an id decides nothing, and a source's own id stands for it. A source just before the id is left
@@ -122,9 +125,12 @@ def turned(order: tuple[OrderKey, ...]) -> tuple[OrderKey, ...]:
 
 def kept(request: PageRequest, found: list[PageRow]) -> list[PageRow]:
     """Return the deals of a page among those that were met, of which there may be one more."""
-    order, _, end = request.walk()
     rows = found[: request.count]
-    return rows if end is None else [row for row in rows if _comes_before(order, row.position, end)]
+    end = request.after if request.is_backward else request.before
+    if end is None:
+        return rows
+    order, _, _ = request.walk()
+    return [row for row in rows if _comes_before(order, row.position, end)]
 
 
 def page_of(request: PageRequest, rows: list[PageRow], *, has_more: bool, has_less: bool) -> Page:

@@ -8,7 +8,6 @@ from typing import Any, Final
 from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, make_url
 
 from store.errors import MISTAKES
-from store.queries import DirectReads
 
 DRIVER: Final = "postgresql+psycopg"
 
@@ -148,20 +147,15 @@ def is_mistake(error: exc.DBAPIError, *, writes: bool) -> bool:
     return state != DENIED and state[:2] not in AWAY and not (writes and state == READ_ONLY_NOW)
 
 
-def direct_reads(engine: Engine) -> DirectReads:
-    """Return what reads by single statements: prepared, in binary, and without a transaction around each."""
-    from psycopg import Error
-
-    def open_cursor() -> Any:
-        connection: Any = engine.raw_connection()
-        raw = connection.driver_connection
-        connection.detach()
-        raw.autocommit = True
-        for setting in WALK:
-            raw.execute(setting)
-        return raw.cursor(binary=True)
-
-    return DirectReads(engine.dialect, open_cursor, (Error, exc.SQLAlchemyError))
+def open_for_reading(engine: Engine) -> Any:
+    """Return a connection of psycopg's, of nobody else, for single statements that find deals near in an order."""
+    made: Any = engine.raw_connection()
+    raw = made.driver_connection
+    made.detach()
+    raw.autocommit = True
+    for setting in WALK:
+        raw.execute(setting)
+    return raw
 
 
 def reason(url: URL, error: exc.DBAPIError) -> str:

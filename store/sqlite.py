@@ -13,7 +13,6 @@ from sqlalchemy import Connection, Dialect, Engine, QueuePool, create_engine, ev
 
 from store.errors import MISTAKES, StoreUnavailable
 from store.memory import is_private
-from store.queries import DirectReads
 from store.steps import SteppedCursor, SteppedReads
 from store.tables import DEALS
 
@@ -103,13 +102,15 @@ def make_engine(path: Path, connections: int) -> Engine:
     return engine
 
 
-def direct_reads(path: Path, dialect: Dialect) -> DirectReads:
+def direct_reads(path: Path, dialect: Dialect) -> SteppedReads:
     """Return what reads in the event loop's own thread: it waits for nobody."""
 
-    def open_cursor() -> sqlite3.Cursor:
-        return connect(path, busy_seconds=0.0).cursor(SteppedCursor).execute("PRAGMA query_only = ON")
+    def open_cursor() -> SteppedCursor:
+        cursor = connect(path, busy_seconds=0.0).cursor(SteppedCursor)
+        cursor.execute("PRAGMA query_only = ON")
+        return cursor
 
-    return SteppedReads(dialect, open_cursor, (sqlite3.Error,))
+    return SteppedReads(dialect, open_cursor)
 
 
 def _begin(connection: Connection) -> None:

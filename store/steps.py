@@ -5,11 +5,13 @@ To find the row at which a look ends takes a quarter of the time of a page. Step
 """
 
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any, Final
 
+from sqlalchemy import Dialect
+
 from store.conditions import And, Compare, CompareAttribute, Condition, Not, Or, Search
-from store.queries import DirectReads, Query, Values
+from store.queries import End, Query, Values
 
 ROW_STEPS: Final = 10
 """Of an entry of an index, without what its deal is compared with; those of a page take 20 more."""
@@ -68,13 +70,38 @@ class SteppedCursor(sqlite3.Cursor):
         return self._left == 0
 
 
-class SteppedReads(DirectReads):
-    """Reads by `SteppedCursor`s: a query that looks further than it should gives no rows."""
+class SteppedReads:
+    """Reads by a `SteppedCursor` that waits for nobody: a query that looks further than it should gives no rows.
 
-    def rows(self, cursor: Any, query: Query, values: Values) -> list[tuple[Any, ...]]:
-        """Return a query's rows by a cursor."""
-        if not query.reach:
-            return super().rows(cursor, query, values)
-        steps = query.row_steps * int(values[query.reach] or 0)
-        found: list[tuple[Any, ...]] = cursor.rows_within(steps, *query.text(self.dialect, values, is_endless=True))
+    `open_cursor` opens a connection when somebody first reads, and again after an error.
+    """
+
+    def __init__(self, dialect: Dialect, open_cursor: Callable[[], SteppedCursor]) -> None:
+        self._dialect = dialect
+        self._open_cursor = open_cursor
+        self._cursor: SteppedCursor | None = None
+
+    async def fetch(self, query: Query, values: Values) -> list[tuple[Any, ...]] | None:
+        """Return a query's rows as `DirectReads` says."""
+        try:
+            cursor = self._cursor or self._open()
+            if (look := query.look) is None:
+                return cursor.execute(*query.text(self._dialect, values)).fetchall()
+            steps = look.row_steps * int(values[look.reach] or 0)
+            return cursor.rows_within(steps, *query.text(self._dialect, values, End.OPEN))
+        except sqlite3.Error:
+            self.close()
+            return None
+
+    async def stop(self) -> None:
+        """Nothing is ever under way: reading does not let others go on."""
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._cursor is not None:
+            self._cursor.connection.close()
+            self._cursor = None
+
+    def _open(self) -> SteppedCursor:
+        self._cursor = found = self._open_cursor()
         return found

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, func, literal_column, null, select
 
-from store.conditions import Condition, clause, columns, is_selective, ranges, shape
+from store.conditions import Condition, Shape, clause, columns, is_selective, ranges, shape, shaped
 from store.queries import Query
 from store.sequence import CURRENT
 from store.summary_cells import BY_INDEX, Cell, cells, fetched, same_as
@@ -35,7 +35,7 @@ class Summary:
 
     def __init__(self, connection: Connection, condition: Condition | None, groupings: Sequence[Grouping]) -> None:
         self._groupings = groupings
-        shaped, self._values = shape(condition)
+        key, self._values = shape(condition)
         sql = {one.key: one.sql for one in groupings}
         shown = list(dict.fromkeys(name for one in groupings for name in one.shown))
         self._cell: tuple[str, ...] = CELL
@@ -49,7 +49,7 @@ class Summary:
             others = sorted(sql, key=lambda key: sql[key] is None)
             keys = list(dict.fromkeys([*self._cell, *others]))
         self._names = [*keys, *shown]
-        self._shape = (tuple((key, sql.get(key)) for key in keys), tuple(shown), shaped, is_ordered)
+        self._shape = (tuple((key, sql.get(key)) for key in keys), tuple(shown), key, is_ordered)
         self._cells: deque[Cell] = deque()
         if is_sqlite and not is_selective(condition):
             read = columns(condition).union(self._names) - {one.key for one in groupings if one.sql is not None}
@@ -104,23 +104,24 @@ class Summary:
 def _query(
     keys: tuple[tuple[str, str | None], ...],
     shown: tuple[str, ...],
-    condition: Condition | None,
+    shape_: Shape,
     is_ordered: bool,
     cell: tuple[str, ...],
 ) -> Query:
     try:
-        return _built_once(keys, shown, condition, is_ordered, cell)
+        return _built_once(keys, shown, shape_, is_ordered, cell)
     except TypeError:  # a list of values, which has no hash
-        return _built(keys, shown, condition, is_ordered, cell)
+        return _built(keys, shown, shape_, is_ordered, cell)
 
 
 def _built(
     keys: tuple[tuple[str, str | None], ...],
     shown: tuple[str, ...],
-    condition: Condition | None,
+    shape_: Shape,
     is_ordered: bool,
     cell: tuple[str, ...],
 ) -> Query:
+    condition = shaped(shape_)
     groups: list[ColumnElement[Any]] = []
     for name, sql in keys[len(cell) :]:
         if sql is not None:

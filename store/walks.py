@@ -24,7 +24,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
-from store.conditions import Condition, clause, is_selective, shape
+from store.conditions import Condition, Shape, clause, is_selective, shape, shaped
 from store.paging import CURRENCY, CUSTOMER_ID, WANTED, OrderKey, PageRow, Position, merged
 from store.queries import parameter
 from store.tables import ALIVE, DEALS
@@ -43,14 +43,14 @@ def walk(
     is_inclusive: bool = False,
 ) -> list[PageRow]:
     """Return the first deals behind a position; `id` is the order's last key."""
-    shaped, values = shape(condition)
+    key, values = shape(condition)
     names = tuple(None if value is None else f"start_{index}" for index, value in enumerate(start or ()))
     given = {name: value for name, value in zip(names, start or (), strict=True) if name is not None}
-    key = (order, names if start is not None else None, is_inclusive)
+    asked = (order, names if start is not None else None, is_inclusive)
     is_split = order[0].column == CUSTOMER_ID and not is_selective(condition)
     parts = _accounts(connection) if is_split else [{}]
     rows: list[PageRow] = []
-    for statement in _statements(shaped, *key):
+    for statement in _statements(key, *asked):
         left = limit - len(rows)
         wanted = given | values | {"limit": left}
         found = [PageRow(row) for part in parts for row in connection.execute(statement, wanted | part)]
@@ -89,23 +89,24 @@ class Segment(NamedTuple):
 
 
 def _statements(
-    condition: Condition | None,
+    shape_: Shape,
     order: tuple[OrderKey, ...],
     start: tuple[str | None, ...] | None,
     is_inclusive: bool,
 ) -> tuple[Select[Any], ...]:
     try:
-        return _built_once(condition, order, start, is_inclusive)
+        return _built_once(shape_, order, start, is_inclusive)
     except TypeError:  # a list of values, which has no hash
-        return _built(condition, order, start, is_inclusive)
+        return _built(shape_, order, start, is_inclusive)
 
 
 def _built(
-    condition: Condition | None,
+    shape_: Shape,
     order: tuple[OrderKey, ...],
     start: tuple[str | None, ...] | None,
     is_inclusive: bool,
 ) -> tuple[Select[Any], ...]:
+    condition = shaped(shape_)
     is_looked_up, first = is_selective(condition), order[0].column
     meets = [ALIVE, clause(condition, walked=first)]
     if first == CUSTOMER_ID and not is_looked_up:

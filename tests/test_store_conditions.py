@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from sqlalchemy import Connection, select
 
-from store.conditions import And, Compare, CompareAttribute, Condition, Not, Operator, Or, Search, clause, shape
+from store.conditions import And, Compare, CompareAttribute, Condition, Not, Operator, Or, Search, clause, shape, shaped
 from store.tables import ALIVE, DEALS
 from tests.deal_rows import Deal, conditions, deal, deals, listed, put
 from tests.fuzzing import beside_databases
@@ -23,9 +23,23 @@ def test_any_filter_finds_what_a_plain_filter_finds(store_kind: str, rows: list[
         put(connection, rows)
         expected = {one["source_id"] for one in listed(rows, condition, ())}
         assert found(connection, condition) == found(connection, condition, "value") == expected
-        shaped, values = shape(condition)
-        statement = select(DEALS.c.source_id).where(ALIVE, clause(shaped))
+        found_shape, values = shape(condition)
+        statement = select(DEALS.c.source_id).where(ALIVE, clause(shaped(found_shape)))
         assert set(connection.scalars(statement, values)) == expected
+
+
+def test_conditions_of_one_shape_differ_in_their_values_alone() -> None:
+    one, other = Compare("value", Operator.GT, 1), Compare("value", Operator.GT, 2)
+    listed_ = Compare("status", Operator.IN, ("open", "won"))
+    assert shape(And((one, listed_)))[0] == shape(And((other, Compare("status", Operator.IN, ("x", "y")))))[0]
+    assert shape(And((one, listed_)))[1] == {"value_0": 1, "value_1": "open", "value_2": "won"}
+    different = [
+        *(one, Not(one), And((one,)), Or((one,)), And((one, other)), And((And((one, other)),)), And((Not(one),))),
+        *(Compare("value", Operator.GTE, 1), Compare("created_at", Operator.GT, 1), listed_, Or(()), And(())),
+        *(Compare("status", Operator.NOT_IN, ("open", "won")), Compare("status", Operator.IN, ("open",))),
+        *(Compare("status", Operator.CONTAINS, "o"), Compare("status", Operator.CONTAINS, "w"), Search("o", False)),
+    ]
+    assert len({shape(condition)[0] for condition in different}) == len(different)
 
 
 @pytest.mark.parametrize("column", ["value", "owner_folded", "name_folded"])

@@ -129,8 +129,9 @@ async def test_a_file_that_another_process_keeps_to_itself_does_not_hold_up_the_
         assert await database.read(current) == database.sequence
 
 
-def test_what_reads_in_the_event_loop_waits_for_no_lock(tmp_path: Path) -> None:
+async def test_what_reads_in_the_event_loop_waits_for_no_lock(tmp_path: Path) -> None:
     sqlite.protect(tmp_path / "deals.db")
     reads = sqlite.direct_reads(tmp_path / "deals.db", sqlite_dialect())
-    assert reads.fetch(Query(select(literal_column("timeout")).select_from(func.pragma_busy_timeout())), {}) == [(0,)]
+    asked = Query(select(literal_column("timeout")).select_from(func.pragma_busy_timeout()))
+    assert await reads.fetch(asked, {}) == [(0,)]
     reads.close()

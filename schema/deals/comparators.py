@@ -211,7 +211,8 @@ def money(given: dict[str, Any], make: Make) -> Iterator[Condition]:
         if not _CURRENCY.fullmatch(given["currency"]):
             raise BadUserInput("`currency` must be an ISO 4217 code: three letters, such as EUR.")
         yield Compare("currency", Operator.EQ, code(given["currency"]))
-        yield Not(has_none)
+        if not amounts:  # with one, there must be an amount anyway
+            yield Not(has_none)
     yield from numbers(amounts, make)
 
 

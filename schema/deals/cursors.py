@@ -6,7 +6,6 @@ the deal's values of the order. It is not signed: whoever makes one up reads a l
 
 import base64
 import binascii
-from collections.abc import Sequence
 from dataclasses import is_dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -52,7 +51,7 @@ def encode(hash_: str, position: Position) -> str:
     return base64.urlsafe_b64encode(packed).rstrip(b"=").decode()
 
 
-def decode(cursor: str, argument: str, hash_: str, order: Sequence[OrderKey]) -> Position:
+def decode(cursor: str, argument: str, hash_: str, order: tuple[OrderKey, ...]) -> Position:
     """Return the position of a cursor; raises `BadUserInput` for one of another list."""
     try:
         packed = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
