@@ -24,6 +24,7 @@ ROWS_AT_ONCE: Final = 5
 """After which the writer may pause: half a millisecond's work, or one of new rows."""
 
 ATTRIBUTES_AT_ONCE: Final = 25
+"""After which it may pause, too."""
 
 MOST_STATEMENTS: Final = 256
 """Of a few kilobytes each; there is one for each set of indexed columns that have changed together."""

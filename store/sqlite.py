@@ -197,7 +197,8 @@ def interrupted(connection: Connection, pause: Callable[[], None]) -> Iterator[N
     try:
         yield
     finally:
-        driver.set_progress_handler(None, 0)
+        with suppress(sqlite3.Error):  # it was closed
+            driver.set_progress_handler(None, 0)
 
 
 def check(connection: Connection) -> str | None:

@@ -1,7 +1,7 @@
 """Sweeps are remembered page by page: where one goes on after a restart, what it has seen, and what it has not.
 
-All of a page is one transaction: its deals, the ids seen, the position of the next page. Only a sweep that has read
-all pages says anything of deals that it has not seen.
+The ids seen on a page and the position of the next one are one transaction, with the last of its deals or after
+them. Only a sweep that has read all pages says anything of deals that it has not seen.
 """
 
 from collections.abc import Iterable, Sequence
