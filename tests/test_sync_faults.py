@@ -334,6 +334,7 @@ async def test_fault_5_a_page_is_read_again_of_which_only_some_deals_could_be_wr
     written: list[int] = []
 
     def write(connection: Connection, deals: Sequence[Deal]) -> int:
+        assert len(deals) == 10
         if len(written) == 2:
             written.append(0)
             raise StoreUnavailable("now")
