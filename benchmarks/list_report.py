@@ -105,7 +105,8 @@ def _swept(found: Sequence[Sweep]) -> Iterator[str]:
         for number in one.during:
             (p50, p50_after), (p99, p99_after) = (one.figure(number, what) for what in ("p50", "p99"))
             ratio = "cut off" if one.is_cut_off(number) else f"{p99 / p99_after:.2f}"
+            memory = f"{one.first_seconds:.1f} | {one.idle_mb:.0f} | {one.filled_mb:.0f}"
             yield (
-                f"| {one.kind} | {one.deals:,} | {one.first_seconds:.1f} | {one.idle_mb:.0f} | {one.filled_mb:.0f} "
-                f"| {number} | {p50:.1f} / {p50_after:.1f} | {p99:.1f} / {p99_after:.1f} | {ratio} |"
+                f"| {one.kind} | {one.deals:,} | {'- | - | -' if one.is_rationed else memory} | {number} "
+                f"| {p50:.1f} / {p50_after:.1f} | {p99:.1f} / {p99_after:.1f} | {ratio} |"
             )

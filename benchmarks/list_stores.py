@@ -9,12 +9,10 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
-from unittest.mock import patch
 
 import psycopg
 from sqlalchemy import make_url
 
-import store.deals
 from benchmarks.processes import LOAD_CPU
 from resolvers import stored_record
 from resolvers.chartmogul import record as chartmogul
@@ -74,8 +72,7 @@ def fill(url: str, found: list[Deal]) -> None:
                 rows = found[at : at + ROWS_AT_ONCE]
                 await database.write(lambda connection, rows=rows: upsert(connection, rows))
 
-    with patch.object(store.deals, "PAUSE_SECONDS", 0):  # nobody reads meanwhile
-        asyncio.run(write())
+    asyncio.run(write())
 
 
 @contextmanager

@@ -113,11 +113,16 @@ def _measure(
 def _sweeps(
     counts: tuple[int, int], kinds: Collection[str], server: Server | None, files: workloads.Files, scratch: Path
 ) -> Iterator[sweeps.Sweep]:
-    with sweeps.simulated_sources(scratch, counts) as sources, stores(server, scratch, []) as empty:
-        for kind, url in empty.urls.items():
-            if kind in kinds:
+    with stores(server, scratch, []) as empty:
+        urls = {kind: url for kind, url in empty.urls.items() if kind in kinds}
+        with sweeps.simulated_sources(scratch, counts) as sources:
+            for kind, url in urls.items():
                 tell(f"Sweeps, {kind}")
                 yield sweeps.measure(kind, url, sources, files, scratch, in_memory=kind == MEMORY)
+        with sweeps.simulated_sources(scratch, counts, rationed=True) as sources:
+            for kind, url in urls.items():
+                tell(f"Sweeps, {kind}{sweeps.RATIONED}")
+                yield sweeps.measure_rationed(kind, url, sources, files, scratch)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

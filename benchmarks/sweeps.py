@@ -1,7 +1,8 @@
 """What a sweep does to those who read, and what a store in memory takes: part of `make bench-lists`.
 
-The server syncs with the simulator, which has no latency and no rations here: deals come as quickly as the server takes
-them, where a source's ration would stretch the same work over minutes. Every row differs from what the store has.
+The server syncs with the simulator, which has no latency. Without rations deals come as quickly as the server takes
+them; with those that the vendors document, and sync's usual share of them, as they do in production. Every row differs
+from what the store has.
 """
 
 import json
@@ -26,6 +27,7 @@ from benchmarks.workloads import Files
 PATIENCE_SECONDS: Final = 240
 SLICE_SECONDS: Final = 2
 FEWEST_SLICES, MOST_SLICES = 3, 6
+RATIONED: Final = ", with rations"
 
 STATUS: Final = json.dumps({"query": "{ sources { status { isComplete rows } } }"}).encode()
 
@@ -38,6 +40,8 @@ class Sweep:
     """What was measured over one kind of store; percentiles by connections, in ms: during a sweep, and after it."""
 
     kind: str
+    is_rationed: bool = False
+    """Within the vendors' rations; then the store was full before."""
     deals: int = 0
     first_seconds: float = 0.0
     """How long the first sweep took, with nobody reading."""
@@ -60,10 +64,11 @@ class Sweep:
 
 
 @contextmanager
-def simulated_sources(scratch: Path, deals: tuple[int, int]) -> Iterator[dict[str, str]]:
+def simulated_sources(scratch: Path, deals: tuple[int, int], *, rationed: bool = False) -> Iterator[dict[str, str]]:
     """Run the simulator beside the load; yield the settings of a server that asks it."""
     log = scratch / "simulator.log"
-    command = [sys.executable, "-m", "simulator", "--no-throttle", "--deals", f"{deals[0]},{deals[1]}"]
+    command = [sys.executable, "-m", "simulator", "--deals", f"{deals[0]},{deals[1]}"]
+    command += [] if rationed else ["--no-throttle"]
     process = Process(command, os.environ, ROOT, log, LOAD_CPU)
     try:
         until = time.monotonic() + PATIENCE_SECONDS
@@ -94,14 +99,32 @@ def measure(
         found.idle_mb = process.megabytes()
         _complete(server, found)
         found.first_seconds = time.monotonic() - started
+        process.finish()  # the store is compacted, which gives way to who asks
         load(server, files.bodies(PAGE), 8, SLICE_SECONDS)
         process.finish()  # a sweep is complete before its room is given back
         found.filled_mb = process.megabytes() + (_megabytes_of(url) if in_memory else 0)
+    return _read(found, url, sources, files, scratch, connections, MOST_SLICES)
+
+
+def measure_rationed(kind: str, url: str, sources: Mapping[str, str], files: Files, scratch: Path) -> Sweep:
+    """Let one client read a store that has been filled, during a sweep within the vendors' rations and after it."""
+    return _read(Sweep(kind + RATIONED, is_rationed=True), url, sources, files, scratch, (1,), FEWEST_SLICES)
+
+
+def _read(
+    found: Sweep,
+    url: str,
+    sources: Mapping[str, str],
+    files: Files,
+    scratch: Path,
+    connections: Sequence[int],
+    most_slices: int,
+) -> Sweep:
     for number in connections:
         _forget(url)
-        with _serving(url, sources, scratch) as (server, _process):
+        with _serving(url, sources, scratch, rationed=found.is_rationed) as (server, _process):
             during = found.during[number] = [load(server, files.bodies(PAGE), number, SLICE_SECONDS)]
-            while not (is_over := _is_complete(server, found)) and len(during) < MOST_SLICES:
+            while not (is_over := _is_complete(server, found)) and len(during) < most_slices:
                 during.append(load(server, files.bodies(PAGE), number, SLICE_SECONDS))
             if is_over and len(during) > 1:
                 during.pop()  # in its course the sweep ended
@@ -113,8 +136,11 @@ def measure(
 
 
 @contextmanager
-def _serving(url: str, sources: Mapping[str, str], scratch: Path) -> Iterator[tuple[Candidate, Process]]:
-    server = ours("", kept_seconds=0, settings={**sources, "STORE_URL": url, "SYNC_ENABLED": "true"})
+def _serving(
+    url: str, sources: Mapping[str, str], scratch: Path, *, rationed: bool = False
+) -> Iterator[tuple[Candidate, Process]]:
+    settings = {**sources, "STORE_URL": url, "SYNC_ENABLED": "true"}
+    server = ours("", kept_seconds=0, rationed=rationed, settings=settings)
     process = Process(server.command, server.environment, server.folder, scratch / "sweep.log")
     try:
         until = time.monotonic() + PATIENCE_SECONDS
@@ -145,7 +171,7 @@ def _complete(server: Candidate, sweep: Sweep) -> None:
     while not _is_complete(server, sweep):
         if time.monotonic() > until:
             raise SystemExit("The sweep does not end.")
-        time.sleep(0.05)
+        time.sleep(0.25)  # sync gives way to who asks
 
 
 def _megabytes_of(path: str) -> float:

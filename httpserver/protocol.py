@@ -27,6 +27,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.utils import get_local_addr, get_remote_addr, is_ssl
 from uvicorn.server import ServerState
 
+from background import BACKGROUND
 from httpserver.connection import DEFAULT_LIMITS, ConnectionLimits, State
 from httpserver.envelope import refusal_message, request_id, secured
 from httpserver.exchange import CONTINUE, Exchange
@@ -121,6 +122,7 @@ class HTTPConnection(RequestReader):
     # Requests
 
     def _start(self, head: RequestHead, body: bytes, *, is_whole: bool) -> None:
+        BACKGROUND.on_request()
         prepared = response = id_ = None
         if is_whole and head.keep_alive:
             try:
@@ -197,6 +199,7 @@ class HTTPConnection(RequestReader):
 
     def responded(self, *, closes: bool) -> None:
         """Go on to the next request, or to the end of the connection (an exchange, when its response is written)."""
+        BACKGROUND.on_request()
         self.state.total_requests += 1
         self._task = None
         if closes:

@@ -5,11 +5,11 @@ from contextlib import suppress
 
 import msgspec
 
+from background import slices
 from resolvers.errors import UpstreamBadResponse
 from resolvers.json_items import elements, members
 from resolvers.reply import decode, decoder, readable
 from resolvers.source import ListedRow, Record
-from resolvers.time_slices import slices
 
 _MEMBERS = decoder(dict[str, msgspec.Raw])
 _ELEMENTS = decoder(list[msgspec.Raw])

@@ -195,7 +195,7 @@ class Database:
         if self._lost is not None:
             raise StoreUnavailable(self._lost)
         with self._writing.connect() as connection:
-            with connection.begin():
+            with connection.begin(), self._location.giving_turns(connection):
                 result = work(connection)
                 number = taken(connection)
                 if number and self.is_shared:
@@ -205,7 +205,7 @@ class Database:
         return result
 
     def _maintain(self, statement: str) -> None:
-        with self._writing.connect() as connection:
+        with self._writing.connect() as connection, self._location.giving_turns(connection):
             self._location.maintain(connection, statement)
 
     def _learn(self, number: int) -> None:

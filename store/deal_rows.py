@@ -23,6 +23,9 @@ COLUMNS: Final = tuple(DEALS.c.keys())
 ROWS_AT_ONCE: Final = 5
 """After which the writer may pause: half a millisecond's work, or one of new rows."""
 
+ATTRIBUTES_AT_ONCE: Final = 25
+"""After which it may pause, too."""
+
 MOST_STATEMENTS: Final = 256
 """Of a few kilobytes each; there is one for each set of indexed columns that have changed together."""
 
@@ -57,20 +60,27 @@ def write(connection: Connection, rows: Sequence[Row], stored: Collection[bytes]
 
 
 def write_attributes(
-    connection: Connection, attributes: Mapping[bytes, Sequence[Mapping[str, Any]]], stored: Collection[bytes]
+    connection: Connection,
+    attributes: Mapping[bytes, Sequence[Mapping[str, Any]]],
+    stored: Collection[bytes],
+    pause: Callable[[], None],
 ) -> None:
     """Write the attributes of deals, by their ids, in place of those that they have."""
     known: dict[bytes, set[Row]] = {}
     if stored:
         for row in connection.execute(select(DEAL_ATTRIBUTES).where(_ATTRIBUTES_OF), {"ids": list(stored)}).all():
             known.setdefault(row[0], set()).add(tuple(row))
-    changed = [
-        id_ for id_, rows in attributes.items() if known.get(id_, set()) != {tuple(row.values()) for row in rows}
-    ]
+    changed = []
+    for id_, rows in attributes.items():
+        pause()
+        if known.get(id_, set()) != {tuple(row.values()) for row in rows}:
+            changed.append(id_)
     if changed:
         connection.execute(delete(DEAL_ATTRIBUTES).where(_ATTRIBUTES_OF), {"ids": changed})
-    if new := [row for id_ in changed for row in attributes[id_]]:
-        connection.execute(insert(DEAL_ATTRIBUTES), new)
+    new = [row for id_ in changed for row in attributes[id_]]
+    for start in range(0, len(new), ATTRIBUTES_AT_ONCE):
+        pause()
+        connection.execute(insert(DEAL_ATTRIBUTES), new[start : start + ATTRIBUTES_AT_ONCE])
 
 
 def _run(connection: Connection, shape: tuple[str, ...] | None, rows: Sequence[Row], pause: Callable[[], None]) -> int:

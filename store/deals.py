@@ -1,6 +1,5 @@
 """Deals are written: the unchanged is not, the older overwrites nothing newer, and what is gone stays known."""
 
-import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
@@ -20,12 +19,11 @@ from store.deal_rows import Row, write, write_attributes
 from store.sequence import advance
 from store.tables import ALIVE, DEALS, DealColumns
 from store.text import fold, storable
+from store.turns import turns_of
 
 T = TypeVar("T")
 
-IDS_AT_ONCE = 1_000  # in one statement; SQLite takes 32,766 parameters, PostgreSQL 65,535
-WORK_SECONDS = 0.0005  # after which the writer pauses
-PAUSE_SECONDS = 0.001  # in which readers have the interpreter and the processor
+IDS_AT_ONCE = 100  # in one statement, which takes less than a millisecond
 
 _NAMES = tuple(one.name for one in fields(DealColumns))
 _VALUES = attrgetter(*_NAMES)
@@ -92,7 +90,7 @@ def upsert(connection: Connection, deals: Iterable[Deal]) -> int:
     changed: dict[bytes, tuple[Deal, bytes]] = {}
     known: set[bytes] = set()
     found_again: list[bytes] = []
-    turns = _Turns()
+    turns = turns_of(connection)
     for ids in chunks(newest):
         stored = {row[0]: row for row in connection.execute(_STORED, {"ids": ids}).all()}
         for key in ids:
@@ -165,9 +163,9 @@ def purge(connection: Connection, *, deleted_before: int) -> int:
     return connection.execute(delete_from(DEALS).where(DEALS.c.deleted_at < deleted_before)).rowcount
 
 
-def chunks(ids: Iterable[T]) -> Iterator[Sequence[T]]:
-    """Return the ids in parts that one statement takes."""
-    rest = iter(ids)
+def chunks(items: Iterable[T]) -> Iterator[Sequence[T]]:
+    """Return ids, or deals, in parts that one statement takes."""
+    rest = iter(items)
     while part := list(islice(rest, IDS_AT_ONCE)):
         yield part
 
@@ -208,29 +206,16 @@ def _replaces(deal: Deal, digest: bytes, row: tuple[Any, ...]) -> bool:
     return bool(digest != hash_ or deal.is_whole > is_whole)
 
 
-class _Turns:
-    """Gives the interpreter to others now and then."""
-
-    def __init__(self) -> None:
-        self._since = time.perf_counter()
-
-    def pause(self) -> None:
-        """Pause, if there was work for some time."""
-        if time.perf_counter() - self._since >= WORK_SECONDS:
-            time.sleep(PAUSE_SECONDS)
-            self._since = time.perf_counter()
-
-
 def _write(connection: Connection, changed: Mapping[bytes, tuple[Deal, bytes]], stored: Collection[bytes]) -> int:
     sequence = advance(connection)
-    turns = _Turns()
+    turns = turns_of(connection)
     rows, attributes = [], {}
     for key, (deal, digest) in changed.items():
         turns.pause()
         rows.append(_row(key, deal, digest, sequence))
         attributes[key] = [_attribute(key, *item) for item in deal.attributes.items()]
     written = write(connection, rows, stored, turns.pause)
-    write_attributes(connection, attributes, stored)
+    write_attributes(connection, attributes, stored, turns.pause)
     return written
 
 

@@ -1,5 +1,7 @@
 """Where a store is, a file or a server, and what differs between the two."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,6 +15,7 @@ from store.migrations.upgrade import VERSION, UnknownSchemaError, found_version,
 from store.postgresql import CurrentUrl
 from store.queries import DirectReads
 from store.threads import Threads
+from store.turns import begin_turns
 
 
 @dataclass(slots=True)
@@ -65,6 +68,16 @@ class Location:
                 sqlite.remove_log(self.path)
             sqlite.protect(self.path)
             self._known = sqlite.identities(self.path)
+
+    @contextmanager
+    def giving_turns(self, connection: Connection) -> Iterator[None]:
+        """Let others have turns while a connection works, also in the midst of a statement where that can be."""
+        turns = begin_turns(connection)
+        if self.path is None:
+            yield
+            return
+        with sqlite.interrupted(connection, turns.pause):
+            yield
 
     def shorten_log(self, connection: Connection) -> None:
         """See that a change has left no long log, of a file in memory; outside of a transaction."""

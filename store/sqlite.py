@@ -4,7 +4,8 @@ import errno
 import os
 import sqlite3
 import stat
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -13,7 +14,7 @@ from sqlalchemy import Connection, Dialect, Engine, QueuePool, create_engine, ev
 
 from store.errors import MISTAKES, StoreUnavailable
 from store.memory import is_private
-from store.steps import SteppedCursor, SteppedReads
+from store.steps import STEPS_AT_ONCE, SteppedCursor, SteppedReads
 from store.tables import DEALS
 
 BUSY_SECONDS: Final = 5.0
@@ -197,6 +198,18 @@ def maintain(connection: Connection, statements: str) -> None:
     driver: Any = connection.connection.driver_connection
     with suppress(sqlite3.Error):
         driver.executescript(statements)  # `execute` would free one page of many
+
+
+@contextmanager
+def interrupted(connection: Connection, pause: Callable[[], None]) -> Iterator[None]:
+    """Have a function called now and then while statements run."""
+    driver: Any = connection.connection.driver_connection
+    driver.set_progress_handler(pause, STEPS_AT_ONCE)  # which gives nothing, so that they go on
+    try:
+        yield
+    finally:
+        with suppress(sqlite3.Error):  # it was closed
+            driver.set_progress_handler(None, 0)
 
 
 def check(connection: Connection) -> str | None:

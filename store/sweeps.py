@@ -1,7 +1,7 @@
 """Sweeps are remembered page by page: where one goes on after a restart, what it has seen, and what it has not.
 
-All of a page is one transaction: its deals, the ids seen, the position of the next page. Only a sweep that has read
-all pages says anything of deals that it has not seen.
+The ids seen on a page and the position of the next one are one transaction, with the last of its deals or after
+them. Only a sweep that has read all pages says anything of deals that it has not seen.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,9 +10,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, case, delete, exists, func, select, update
 
-from store.deals import StoredDeal, count_alive, deal_id
+from store.deals import StoredDeal, chunks, count_alive, deal_id
 from store.sequence import insert_into
 from store.tables import ALIVE, CUSTOMERS, DEALS, SWEPT, SYNC_STATE
+from store.turns import turns_of
 
 SKEW_MICROSECONDS = 60_000_000
 """By which the clocks of two processes that sync one after the other may differ."""
@@ -98,12 +99,12 @@ def continue_sweep(
     Raises SweepLost.
     """
     _require(connection, source, account, sweep)
-    ids = [deal_id(source, account, one) for one in dict.fromkeys(seen)]
-    rows = [{"source": source, "account": account, "deal_id": one} for one in ids]
-    new = 0
-    if rows:
-        statement = insert_into(connection.dialect.name, SWEPT).on_conflict_do_nothing()
-        new = connection.execute(statement.execution_options(preserve_rowcount=True), rows).rowcount
+    statement = insert_into(connection.dialect.name, SWEPT).on_conflict_do_nothing()
+    turns, new = turns_of(connection), 0
+    for ids in chunks(dict.fromkeys(seen)):
+        turns.pause()
+        rows = [{"source": source, "account": account, "deal_id": deal_id(source, account, one)} for one in ids]
+        new += connection.execute(statement.execution_options(preserve_rowcount=True), rows).rowcount
     values: dict[str, Any] = {"sweep_position": position, "sweep_rows": SYNC_STATE.c.sweep_rows + new}
     if total is not None:
         values["sweep_total"] = total

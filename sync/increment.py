@@ -4,6 +4,8 @@ Never the newest `UpdatedOn`: rows may come late, behind it. Where an increment 
 the middle does not begin it anew for ever.
 """
 
+from collections.abc import Sequence
+
 from sqlalchemy import Connection
 
 from resolvers.source import ListedPage
@@ -39,7 +41,8 @@ class Increment:
         parts.offer(page, read_at, adds=True)
         is_last = page.next is None
         watermark = run.started_at if is_last and not page.filter_ignored else None
-        changed = await parts.database.write(lambda connection: self._commit(connection, page, deals, watermark))
+        last = await parts.write_ahead(deals, counts)
+        changed = await parts.database.write(lambda connection: self._commit(connection, page, last, watermark))
         counts.rows += len(page.rows)
         counts.changed += changed
         run.position = page.next
@@ -51,7 +54,7 @@ class Increment:
             return Step(is_done=True, problem=Problem.FILTER_IGNORED, is_impossible=True)
         return Step(is_done=is_last, problem=problem)
 
-    def _commit(self, connection: Connection, page: ListedPage, deals: list[Deal], watermark: int | None) -> int:
+    def _commit(self, connection: Connection, page: ListedPage, deals: Sequence[Deal], watermark: int | None) -> int:
         changed = self._parts.write(connection, page, deals)
         if watermark is not None:
             sweeps.note_watermarks(connection, *self._parts.account.key, changes_until=watermark)

@@ -1,8 +1,9 @@
 """What all jobs of an account share, and what a step of one says."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final, Protocol
 
 from sqlalchemy import Connection
@@ -10,7 +11,7 @@ from sqlalchemy import Connection
 from resolvers.source import ListedPage
 from store import sweeps
 from store.database import Database
-from store.deals import Deal, count_alive, deal_id, doubt, upsert
+from store.deals import Deal, chunks, count_alive, deal_id, doubt, upsert
 from store.sweeps import SyncState
 from sync.account import Account
 from sync.rows import Rows
@@ -64,6 +65,17 @@ class Parts:
     def holds_back(self, connection: Connection, deletions: int) -> bool:
         """Whether so many deletions at once are too many to be believed."""
         return self.settings.holds_back(deletions, count_alive(connection, *self.account.key))
+
+    async def write_ahead(self, deals: Sequence[Deal], counts: Counts) -> Sequence[Deal]:
+        """Write most deals of a page, each few of them in a transaction of their own, and count what has changed;
+        return the last few, for that with the page's position.
+
+        Others wait for a transaction that is under way. If the last one is never reached, the page is read again.
+        """
+        *most, last = [*chunks(deals)] or [()]
+        for some in most:
+            counts.changed += await self.database.write(partial(upsert, deals=some))
+        return last
 
     def write(self, connection: Connection, page: ListedPage, deals: Iterable[Deal]) -> int:
         """Write the deals of a page, and which of its rows could not be read or left fields out; return how many have

@@ -7,19 +7,20 @@ and types stay what they were last, where a vendor has only their ids left.
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final
 
 import msgspec
 
+from background import AT_ONCE, slices
 from lru import LRU
 from resolvers.errors import UpstreamBadResponse
 from resolvers.registry import SOURCES
 from resolvers.source import ListedRow, Record
 from resolvers.stored_record import decode, encode, merge
-from resolvers.time_slices import AT_ONCE, slices
 from store.customers import Customer, find_customers
 from store.database import Database
-from store.deals import Deal, StoredDeal, deal_id, find
+from store.deals import Deal, StoredDeal, chunks, deal_id, find
 from store.tables import DealColumns
 from store.text import fold, searchable
 from sync.account import Account, Columns
@@ -67,10 +68,12 @@ class Rows:
         source, account = self._account.key
         derives_all = self.derives_all if derives_all is None else derives_all
         ids = [deal_id(source, account, read.source_id) for read in reads]
-        stored = await self._database.read(lambda connection: find(connection, ids))
+        stored: dict[bytes, StoredDeal] = {}
+        for part in chunks(ids):
+            stored |= await self._database.read(partial(find, ids=part))
         changed: list[tuple[Read, Record, bytes, bool]] = []
-        async for part in slices(list(zip(ids, reads, strict=True))):
-            for id_, read in part:
+        async for some in slices(list(zip(ids, reads, strict=True))):
+            for id_, read in some:
                 known = stored.get(id_)
                 record = self._merged(read, known)
                 body = encode(source, record)

@@ -5,6 +5,7 @@ many rows were seen as the vendor counts. A doubt about one page is kept beside 
 not forget it.
 """
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Final
@@ -71,9 +72,10 @@ class Sweep:
         problem = Problem(doubt) if doubt else _doubt(page, state)
         deals = await parts.rows.listed(page.rows, read_at)
         parts.offer(page, read_at, adds=False)  # all of them would push out what people ask for
+        last = await parts.write_ahead(deals, counts)
         try:
             step, found, unseen = await parts.database.write(
-                lambda connection: self._commit(connection, state, page, deals, problem)
+                lambda connection: self._commit(connection, state, page, last, problem)
             )
         except sweeps.SweepLost:  # another process has begun one
             return Step(is_done=True)
@@ -107,7 +109,7 @@ class Sweep:
         return age > RESUMABLE_SECONDS * SECOND or self._refusals >= MOST_REFUSALS
 
     def _commit(
-        self, connection: Connection, state: SyncState, page: ListedPage, deals: list[Deal], problem: Problem | None
+        self, connection: Connection, state: SyncState, page: ListedPage, deals: Sequence[Deal], problem: Problem | None
     ) -> tuple[Step, Counts, list[str]]:
         source, account = self._parts.account.key
         assert state.sweep is not None

@@ -82,6 +82,7 @@ def test_lists_are_measured_beside_a_peer_and_in_a_sweep_without_a_request_to_a_
     assert text.count("\nRequests to the sources in all of it: 0.") == 2
     assert "\n| this server, in memory, to " not in text  # no row for a peer that is not there
     assert "\n| in memory | 400 | " in text
+    assert "\n| in memory, with rations | 400 | - | - | - | 1 | " in text
     assert "bad" not in text
     assert "differently" not in text
 

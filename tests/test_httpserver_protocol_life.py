@@ -8,6 +8,7 @@ import re
 import subprocess
 import weakref
 from shutil import which
+from types import SimpleNamespace
 
 import pytest
 
@@ -22,6 +23,21 @@ LOOPS = loops.BOTH
 test_they_run_on_both_loops = sockets.they_run_on_both_loops
 
 INVALID = b"GET / HTTP/1.1\r\nHost: a\r\n folded\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "sent", [post(b"wait"), CHUNKED.replace(b"/graphql", b"/other").replace(b"POST", b"PUT")], ids=["whole", "chunks"]
+)
+async def test_work_in_the_background_hears_of_each_request_when_it_comes_and_when_it_is_answered(
+    stub: Stub, client: Client, sent: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[int] = []
+    monkeypatch.setattr("httpserver.protocol.BACKGROUND", SimpleNamespace(on_request=lambda: heard.append(1)))
+    stub.gate.set()
+    for count in (1, 2):
+        await client.send(sent)
+        assert await client.answer()
+        assert len(heard) == 2 * count
 
 
 @pytest.mark.parametrize("first", [post(b"wait"), CHUNKED.replace(b"/graphql", b"/other")], ids=["whole", "chunks"])

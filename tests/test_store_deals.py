@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, select
 from sqlalchemy import event as events
 
-from store import deals as deals_
 from store.deals import (
     Deal,
     Evidence,
@@ -249,27 +248,3 @@ def test_unchanged_deals_are_looked_up_together_and_nothing_else(connection: Con
     finally:
         events.remove(connection, "before_cursor_execute", note)
     assert [one.split()[0] for one in statements] == ["SELECT"]
-
-
-def test_who_writes_much_lets_others_have_the_interpreter_now_and_then(
-    connection: Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Clock:
-        now, pauses = 0.0, 0
-
-        def perf_counter(self) -> float:
-            self.now += deals_.WORK_SECONDS / 4
-            return self.now
-
-        def sleep(self, seconds: float) -> None:
-            assert seconds == deals_.PAUSE_SECONDS
-            self.pauses += 1
-
-    clock = Clock()
-    monkeypatch.setattr(deals_, "time", clock)
-    monkeypatch.setattr(deals_, "WORK_SECONDS", 1.0)  # of which a quarter is exact
-    upsert(connection, [deal(source_id=str(number)) for number in range(40)])
-    seen = clock.pauses
-    assert seen >= 40 / 4
-    upsert(connection, [deal(source_id=str(number)) for number in range(40)])
-    assert clock.pauses >= seen + 40 / 4, "unchanged ones are looked at, too"

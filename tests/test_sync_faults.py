@@ -1,12 +1,16 @@
 """What users of other systems complain about, each as a test of `sync.sweep`, `sync.increment` and `sync.deletions`."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import Connection
 
 from resolvers.stored_record import decode
 from simulator import PAGE_FAULTS, faults
+from store.deals import Deal, upsert
+from store.errors import StoreUnavailable
 from sync.run import Problem
 from sync.status import Capability, State
 from tests import loops
@@ -327,6 +331,31 @@ async def test_fault_5_a_sweep_goes_on_where_it_was_refused() -> None:
         assert world.stored("chartmogul") == all_of(world, "chartmogul")
         lists = [call for call in world.calls("chartmogul", "list") if call.status == 200]
         assert len(lists) == 10  # no page was read twice
+
+
+async def test_fault_5_a_page_is_read_again_of_which_only_some_deals_could_be_written(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    written: list[int] = []
+
+    def write(connection: Connection, deals: Sequence[Deal]) -> int:
+        assert len(deals) == 10
+        if len(written) == 2:
+            written.append(0)
+            raise StoreUnavailable("now")
+        written.append(upsert(connection, deals))
+        return written[-1]
+
+    monkeypatch.setattr("store.deals.IDS_AT_ONCE", 10)
+    monkeypatch.setattr("sync.job.upsert", write)
+    async with open_world(sources=("chartmogul",), page_rows=ROWS) as world:
+        while len(written) < 3:  # noqa: ASYNC110 - nobody tells of it
+            await asyncio.sleep(0.1)
+        assert (len(world.stored("chartmogul")), world.state("chartmogul").sweep_rows) == (20, 0)
+        await asyncio.sleep(60)
+        assert world.stored("chartmogul") == all_of(world, "chartmogul")
+        assert written == [10, 10, 0, 0, 0, *[10] * (ROWS // 10 - 2)]
+        assert [run.changed for run in world.runs("chartmogul", "sweep")] == [ROWS]
 
 
 async def test_fault_5_an_increment_of_many_pages_goes_on_where_it_was_refused() -> None:

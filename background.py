@@ -1,0 +1,103 @@
+"""Work in the background gives way to requests: it is done a little at a time, and while requests come, seldom.
+
+The processor and the interpreter are the process's, and so is what is known of its requests here. Between two slices of
+work anybody who waits has a turn; where a request came of late, the next slice is put off by some milliseconds, one
+after the other for all that works in the background. So a request meets one short slice at most, and a server that
+nobody asks works at full speed.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from math import inf
+from typing import Final, TypeVar
+
+T = TypeVar("T")
+
+SLICE_SECONDS: Final = 0.0005
+"""Of work, less than a request is; then others have a turn."""
+
+BUSY_SECONDS: Final = 0.010
+"""For so long after a request has come or was answered it is under way, or another one may come. One that takes longer
+waits for a source, mostly, or for its client."""
+
+INTERVAL_SECONDS: Final = 0.010
+"""From one slice to the next, while requests come."""
+
+YIELD_SECONDS: Final = 0.00005
+"""For which a thread sleeps after each slice: without it, it would take the interpreter back before others wake."""
+
+PATIENCE_SECONDS: Final = 1.0
+"""For which a thread's piece of work is put off in all: it may hold locks for which others wait."""
+
+IMPATIENT_SECONDS: Final = 0.001
+"""For which it is put off each time after that."""
+
+AT_ONCE: Final = 5
+"""Rows of a list, between two looks at the clock."""
+
+
+class Background:
+    """When work in the background may go on. `clock` goes forward, in seconds.
+
+    Threads share it without a lock: if two take the same slice, a request meets two.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._clock = clock
+        self._busy_until = self._next_at = -inf
+
+    def on_request(self) -> None:
+        """Take note that a request has come, or was answered."""
+        self._busy_until = self._clock() + BUSY_SECONDS
+
+    def wait_seconds(self, at_most: float = inf) -> float:
+        """Return how long the next slice is to be put off; it is then the caller's."""
+        now = self._clock()
+        if now >= self._busy_until:
+            return 0.0
+        at = min(max(now, self._next_at), now + at_most)
+        self._next_at = at + INTERVAL_SECONDS
+        return at - now
+
+
+BACKGROUND: Final = Background()
+"""That of this process."""
+
+
+class Turns:
+    """Gives others a turn now and then while a thread does one piece of work. Times are in seconds."""
+
+    def __init__(
+        self,
+        background: Background = BACKGROUND,
+        clock: Callable[[], float] = time.perf_counter,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._background, self._clock, self._sleep = background, clock, sleep
+        self._patience = PATIENCE_SECONDS
+        self._since = clock()
+
+    def pause(self) -> None:
+        """Pause, if there was work for some time; to be called often."""
+        if self._clock() - self._since < SLICE_SECONDS:
+            return
+        seconds = self._background.wait_seconds(inf if self._patience > 0 else IMPATIENT_SECONDS)
+        self._patience -= seconds
+        self._sleep(max(seconds, YIELD_SECONDS))
+        self._since = self._clock()
+
+
+async def slices(
+    items: Sequence[T],
+    at_once: int = AT_ONCE,
+    background: Background = BACKGROUND,
+    clock: Callable[[], float] = time.perf_counter,
+) -> AsyncIterator[Sequence[T]]:
+    """Yield the items, so many at a time; after each slice of work the event loop is for others."""
+    since = clock()
+    for start in range(0, len(items), at_once):
+        if clock() - since >= SLICE_SECONDS:
+            await asyncio.sleep(background.wait_seconds())
+            since = clock()
+        yield items[start : start + at_once]

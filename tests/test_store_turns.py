@@ -1,0 +1,87 @@
+"""Who writes gives others turns, in the midst of a transaction and of a statement: `store.turns`."""
+
+import pytest
+from sqlalchemy import Connection
+
+from store.database import open_database
+from store.deals import upsert
+from store.sweeps import begin_sweep, continue_sweep
+from store.turns import begin_turns, turns_of
+from tests import loops
+from tests.stores import deal
+
+LOOPS = loops.ONE
+
+LONG = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000) SELECT count(*) FROM n"
+
+
+class Counted:
+    """Turns that count in place of pauses."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def pause(self) -> None:
+        self.count += 1
+
+
+def test_a_transaction_has_the_same_turns_to_its_end_and_the_next_one_others(connection: Connection) -> None:
+    first = begin_turns(connection)
+    assert turns_of(connection) is turns_of(connection) is first
+    assert begin_turns(connection) is not first
+    assert turns_of(connection) is not first
+
+
+def test_there_is_a_turn_at_each_deal_that_is_written_looked_at_or_seen(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns = Counted()
+    monkeypatch.setitem(connection.info, "turns", turns)
+    deals = [deal(number, attributes={"key": "value"}) for number in range(250)]
+    upsert(connection, deals)
+    written = turns.count
+    assert written >= 4 * 250, "its hash, its row, its columns, and its attributes"
+    upsert(connection, deals)
+    assert turns.count >= written + 250, "unchanged ones are looked at, too"
+    seen = turns.count
+    sweep = begin_sweep(connection, "nexudus", at=1)
+    continue_sweep(connection, "nexudus", sweep=sweep, seen=map(str, range(250)), position=None)
+    assert turns.count >= seen + 3
+
+
+async def test_a_long_statement_is_interrupted_where_one_of_sqlite_writes_and_nowhere_else(
+    store_kind: str, store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Counted] = []
+
+    def make() -> Counted:
+        made.append(Counted())
+        return made[-1]
+
+    def count(connection: Connection) -> int:
+        return connection.exec_driver_sql(LONG).scalar() or 0
+
+    async with open_database(store_url) as database:
+        monkeypatch.setattr("store.turns.Turns", make)
+        assert await database.write(count) == 100_000
+        (turns,) = made
+        assert (turns.count > 10) == (store_kind == "sqlite")
+        before = turns.count
+        for _ in range(4):  # by whatever connection
+            assert await database.read(count) == 100_000
+        assert turns.count == before
+        assert len(made) == 1
+
+
+async def test_indexes_that_are_written_anew_are_interrupted_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Counted] = []
+
+    def make() -> Counted:
+        made.append(Counted())
+        return made[-1]
+
+    async with open_database(None) as database:
+        await database.write(lambda connection: upsert(connection, [deal(number) for number in range(2_000)]))
+        monkeypatch.setattr("store.turns.Turns", make)
+        await database.compact()
+    assert sum(turns.count > 0 for turns in made) > 10
