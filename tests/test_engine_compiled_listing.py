@@ -9,6 +9,7 @@ import os
 from random import Random
 from typing import Any
 
+import msgspec
 import pytest
 from graphql import OperationDefinitionNode, parse, validate
 from hypothesis import HealthCheck, given, settings
@@ -21,7 +22,7 @@ from engine.engine import execute_with_graphql_core
 from engine.fallbacks import Fallbacks, NotCompiled, Reason
 from engine.serialization_cache import SerializationCache
 from httpserver.response import dumps
-from resolvers import global_id
+from resolvers import global_id, stored_record
 from resolvers.fetching.upstream_context import UpstreamContext
 from resolvers.loaders import Loaders
 from schema.context import Context
@@ -304,7 +305,8 @@ async def test_a_record_that_changes_is_another_text() -> None:
         query = PAGE % "nodes { id stageName asOf }"
         for _ in range(3):
             before = await graph.data(query)
-        changed = vars_of(deal) | {"body": deal.body.replace(b'"Id":', b'"CrmBoardColumnName":"Elsewhere","Id":')}
+        record = msgspec.structs.replace(stored_record.decode("nexudus", deal.body), crm_board_column_name="Elsewhere")
+        changed = vars_of(deal) | {"body": stored_record.encode("nexudus", record)}
         await graph.fill([type(deal)(**changed | {"read_at": deal.read_at + 1_000_000})])
         after = await graph.data(query)
         again = await graph.data(query)
