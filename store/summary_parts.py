@@ -133,7 +133,8 @@ def _built(
     if cell:
         statement = statement.with_hint(DEALS, BY_INDEX, "sqlite")
         statement = statement.where(*(same_as(DEALS.c[name]) for name in cell), *ranges(condition, "status"))
-    return Query(statement.group_by(*groups))
+    # Without a group there would be a row for a cell of which no deal meets the condition.
+    return Query(statement.group_by(*(groups or [DEALS.c[name] for name in cell])))
 
 
 _built_once = lru_cache(MOST_STATEMENTS)(_built)

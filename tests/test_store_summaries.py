@@ -306,6 +306,12 @@ def test_no_deal_is_passed_over_whatever_has_no_value(connection: Connection, di
     assert sum(row.count for row in summarize(connection, None, dimensions)) == len(values)
 
 
+def test_there_is_no_row_without_a_deal(connection: Connection) -> None:
+    put(connection, [deal(n, currency=one, status=one) for n, one in enumerate(("EUR", "USD"))])
+    rows = summarize(connection, Compare("status", Operator.EQ, "USD"), [])
+    assert [(row.currency, row.count) for row in rows] == [("USD", 1)]
+
+
 @pytest.fixture
 async def database(store_url: str) -> AsyncIterator[Database]:
     async with open_database(store_url) as opened:
