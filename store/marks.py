@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import func, select
 
-from store.queries import End, Look, Query, Values
+from store.queries import Look, Query, Values
 from store.tables import ALIVE, DEALS
 
 APART: Final = 1_000
@@ -24,7 +24,9 @@ WORTH: Final = 100
 """Looks along an order after which it gets marks: to find them takes as long as to count for so many, where there are
 50,000 deals."""
 
-NO_PARAMETERS: Final[Values] = {}
+
+_LAST: Final = "\U0010ffff"
+"""Behind every id."""
 
 
 class Marks:
@@ -35,21 +37,20 @@ class Marks:
         self._set: dict[str, tuple[float, Sequence[tuple[Any, ...]]]] = {}
         self._looks: dict[str, int] = {}
 
-    def end(self, look: Look, values: Values) -> tuple[End, Values]:
-        """Return how a look ends, and the parameters for it. It needs none shortly before the list's own end."""
+    def end(self, look: Look, values: Values) -> Values | None:
+        """Return the parameters that end a look; None if the marks do not tell."""
         marks = self._known(look.column)
         if marks is None or look.starts is None:
-            return End.COUNTED, NO_PARAMETERS
+            return None
         further = 1 + int(values[look.reach] or 0) // APART
         if look.is_descending:
-            starts = [(values[value], values[id_] if id_ else LAST) for value, id_ in look.starts]
+            starts = [(values[value], values[id_] if id_ else _LAST) for value, id_ in look.starts]
             place = (bisect_right(marks, min(starts)) if starts else len(marks)) - 1 - further
         else:
             starts = [(values[value], values[id_] if id_ else "") for value, id_ in look.starts]
             place = (bisect_left(marks, max(starts)) if starts else 0) + further
-        if not 0 <= place < len(marks):
-            return End.OPEN, NO_PARAMETERS
-        return End.MARKED, dict(zip(look.ends, marks[place], strict=True))
+        found = marks[place] if 0 <= place < len(marks) else look.last  # the list ends soon
+        return dict(zip(look.ends, found, strict=True))
 
     def wanted(self, look: Look) -> Query | None:
         """Count a look; return what asks for the marks of its order, where they are worth it and not known."""
@@ -74,7 +75,3 @@ def _every(column: str) -> Query:
     found = select(value.label("value"), DEALS.c.id, number).where(ALIVE, value.is_not(None)).subquery()
     wanted = select(found.c.value, found.c.id).where(found.c.number % APART == 0)
     return Query(wanted.order_by(found.c.number))
-
-
-LAST: Final = "\U0010ffff"
-"""Behind every id."""

@@ -83,16 +83,17 @@ def find_near(connection: Connection, near: NearPage) -> Page | None:
 def _query(shape_: Shape, order: tuple[OrderKey, ...], start: tuple[str | None, ...] | None) -> Query:
     """Return the query for the first deals behind a start; its last column then says whether there are any before."""
     condition = shaped(shape_)
-    counted, open_, marked = [_statement(condition, order, start, end) for end in End]
+    counted, broken_off, marked = [_statement(condition, order, start, end) for end in End]
     first = order[0]
     look = Look(
         WITHIN,
-        {End.OPEN: open_, End.MARKED: marked},
+        {End.BROKEN_OFF: broken_off, End.MARKED: marked},
         row_steps(condition),
         first.column,
         first.is_descending,
         _starts(condition, first, start),
         ENDS,
+        (_last(DEALS.c[first.column], first.is_descending), str(_last(DEALS.c.id, first.is_descending))),
     )
     return Query(counted, look)
 
@@ -139,7 +140,7 @@ def _next(
     walked = order[0].column
     found = found.where(clause(condition, walked=walked, held=held(walked)))
     last: Any
-    if end is End.OPEN:
+    if end is End.BROKEN_OFF:
         return found
     if end is End.MARKED:
         last = tuple_(*parameters(ENDS, columns))

@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 from store.marks import Marks
 from store.prepared_session import Asked, PreparedSession, Rows
-from store.queries import Query, Values
+from store.queries import End, Query, Values
 from store.threads import Threads
 
 STALLED_SECONDS: Final = 10.0
@@ -48,8 +48,9 @@ class PreparedReads:
         """Return a query's rows as `DirectReads` says."""
         if (look := query.look) is None:
             return await self._rows(*query.text(DIALECT, values))
-        end, parameters = self._marks.end(look, values)
-        rows = await self._rows(*query.text(DIALECT, {**values, **parameters}, end))
+        if (end := self._marks.end(look, values)) is not None:
+            return await self._rows(*query.text(DIALECT, {**values, **end}, End.MARKED))
+        rows = await self._rows(*query.text(DIALECT, values))
         if (wanted := self._marks.wanted(look)) is not None:
             self._start(self._set_marks(look.column, wanted))
         return rows

@@ -25,7 +25,7 @@ class End(Enum):
     """How a look along an order ends."""
 
     COUNTED = "counted"  # the statement counts the deals that it looks through
-    OPEN = "open"  # with the list, unless who asks breaks it off
+    BROKEN_OFF = "broken off"  # by who asks
     MARKED = "marked"  # at a position that is given
 
 
@@ -34,9 +34,9 @@ class Look:
     """What else is known of a statement that looks along an order, for deals that may be rare.
 
     It looks through as many deals as its parameter `reach` says. `others` end otherwise: `store/steps.py` breaks one
-    off after `row_steps` for each deal, `store/marks.py` gives the parameters `ends`. `column` is the first of the
-    order. The look begins behind the values of the parameters `starts`, each with that of an id, if there is one; None
-    if nobody can say.
+    off after `row_steps` for each deal, `store/marks.py` gives the parameters `ends`: behind all deals they are `last`.
+    `column` is the first of the order. The look begins behind the values of the parameters `starts`, each with that of
+    an id, if there is one; None if nobody can say.
     """
 
     reach: str
@@ -46,6 +46,7 @@ class Look:
     is_descending: bool
     starts: Sequence[tuple[str, str | None]] | None
     ends: tuple[str, str]
+    last: tuple[str | int, str]
 
 
 class Query:

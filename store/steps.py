@@ -88,7 +88,7 @@ class SteppedReads:
             if (look := query.look) is None:
                 return cursor.execute(*query.text(self._dialect, values)).fetchall()
             steps = look.row_steps * int(values[look.reach] or 0)
-            return cursor.rows_within(steps, *query.text(self._dialect, values, End.OPEN))
+            return cursor.rows_within(steps, *query.text(self._dialect, values, End.BROKEN_OFF))
         except sqlite3.Error:
             self.close()
             return None

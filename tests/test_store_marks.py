@@ -14,20 +14,21 @@ from store.deals import upsert
 from store.marks import Marks
 from store.near import near_page
 from store.pages import OrderKey, PageRequest, Position, far_page
-from store.queries import End, Look
+from store.queries import Look
 from tests import postgres, stores
 
-LOOK = Look("within", {}, 1, "value", False, [], ("end_0", "end_1"))
+LAST = (99, "z")
+LOOK = Look("within", {}, 1, "value", False, [], ("end_0", "end_1"), LAST)
 VALUES = [(value, f"nexudus:{number}") for value in (10, 20, 20, 30, 40) for number in (1,)]
 VALUES[2] = (20, "nexudus:2")
 
 
 def ended(look: Look, **values: Any) -> Any:
-    """Return the mark at which a look of 1,500 deals ends, or how it does otherwise."""
+    """Return where a look of 1,500 deals ends."""
     known = Marks(lambda: 0.0)
     known.put("value", VALUES)
-    end, parameters = known.end(look, {"within": 1_500, **values})
-    return (parameters["end_0"], parameters["end_1"]) if end is End.MARKED else end
+    end = known.end(look, {"within": 1_500, **values})
+    return end and (end["end_0"], end["end_1"])
 
 
 def test_a_look_ends_behind_as_many_deals_as_it_goes_through() -> None:
@@ -39,7 +40,7 @@ def test_a_look_ends_behind_as_many_deals_as_it_goes_through() -> None:
     assert ended(replace(down, starts=from_value), start_0=39) == (20, "nexudus:1")
     from_deal = [("start_0", "start_1")]
     assert ended(replace(LOOK, starts=from_deal), start_0=20, start_1="nexudus:15") == (40, "nexudus:1")
-    assert ended(replace(down, starts=from_deal), start_0=20, start_1="nexudus:15") is End.OPEN
+    assert ended(replace(down, starts=from_deal), start_0=20, start_1="nexudus:15") == LAST
     assert ended(replace(down, starts=from_deal), start_0=30, start_1="nexudus:0") == (10, "nexudus:1")
 
 
@@ -50,13 +51,13 @@ def test_of_several_beginnings_the_last_one_counts() -> None:
         assert ended(look, start_0=first, start_1="a", value_0=second) == (30, "nexudus:1")
 
 
-def test_near_the_end_of_a_list_a_look_needs_no_end() -> None:
-    assert ended(replace(LOOK, starts=[("start_0", None)]), start_0=25) is End.OPEN
-    assert ended(LOOK, within=100_000) is End.OPEN
+def test_near_the_end_of_a_list_a_look_ends_with_it() -> None:
+    assert ended(replace(LOOK, starts=[("start_0", None)]), start_0=25) == LAST
+    assert ended(LOOK, within=100_000) == LAST
 
 
 def test_a_look_that_begins_nobody_knows_where_counts() -> None:
-    assert ended(replace(LOOK, starts=None)) is End.COUNTED
+    assert ended(replace(LOOK, starts=None)) is None
 
 
 def test_marks_last_for_a_minute_and_are_asked_for_when_they_are_worth_it() -> None:
@@ -65,10 +66,10 @@ def test_marks_last_for_a_minute_and_are_asked_for_when_they_are_worth_it() -> N
     asked = [known.wanted(LOOK) is not None for _ in range(2 * marks_module.WORTH)]
     assert [place for place, one in enumerate(asked, 1) if one] == [100, 200]
     known.put("value", VALUES)
-    assert known.end(LOOK, {"within": 1})[0] is End.MARKED
+    assert known.end(LOOK, {"within": 1}) is not None
     assert not any(known.wanted(LOOK) for _ in range(2 * marks_module.WORTH))
     now[0] = 61.0
-    assert known.end(LOOK, {"within": 1})[0] is End.COUNTED
+    assert known.end(LOOK, {"within": 1}) is None
     assert any(known.wanted(LOOK) for _ in range(marks_module.WORTH))
 
 
@@ -124,6 +125,6 @@ async def test_a_look_by_marks_does_not_go_on_to_a_rare_deal(database: Database,
     asked = near_page(PageRequest(RARE, order, 1))
     assert asked is not None
     assert asked.query.look is not None
-    end, _ = database._direct._marks.end(asked.query.look, asked.values)  # type: ignore[attr-defined] # of PostgreSQL
-    assert end is End.MARKED
+    end = database._direct._marks.end(asked.query.look, asked.values)  # type: ignore[attr-defined] # of PostgreSQL
+    assert 0 < end["end_0"] < ROWS
     assert len(await database.fetch(asked.query, asked.values)) == 1, "the one at the list's other end is not met"
