@@ -6,6 +6,7 @@ from dataclasses import astuple, dataclass, fields, replace
 from sqlalchemy import Connection, delete, exists, select
 
 from store.deals import chunks
+from store.json_rows import among, texts
 from store.sequence import advance, insert_into
 from store.tables import ALIVE, CUSTOMERS, DEALS
 from store.text import fold, storable
@@ -63,9 +64,9 @@ def find_customers(
 ) -> dict[str, Customer]:
     """Return those of these customers that are stored, by the source's own id."""
     found: dict[str, Customer] = {}
+    its_own = (CUSTOMERS.c.source == source, CUSTOMERS.c.account == account, among(CUSTOMERS.c.source_id, "ids"))
     for part in chunks(source_ids):
-        its_own = (CUSTOMERS.c.source == source, CUSTOMERS.c.account == account, CUSTOMERS.c.source_id.in_(part))
-        for row in connection.execute(select(*_COLUMNS).where(*its_own)).mappings():
+        for row in connection.execute(select(*_COLUMNS).where(*its_own), {"ids": texts(part)}).mappings():
             found[row["source_id"]] = Customer(**row)
     return found
 

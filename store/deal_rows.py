@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Dialect, and_, bindparam, delete, insert, or_, select, update
 
+from store.json_rows import among, texts
 from store.sequence import insert_into
 from store.tables import DEAL_ATTRIBUTES, DEALS
 
@@ -30,15 +31,15 @@ _INDEXED: Final = tuple(
     name for name in COLUMNS if any(name in index.columns for index in DEALS.indexes) and name not in ("id", "sequence")
 )
 _KNOWN: Final = select(DEALS.c.id, DEALS.c.sequence, *(DEALS.c[name] for name in _INDEXED)).where(
-    DEALS.c.id.in_(bindparam("ids", expanding=True))
+    among(DEALS.c.id, "ids")
 )
 _INDEXED_OF: Final = itemgetter(*map(COLUMNS.index, _INDEXED))
-_ATTRIBUTES_OF: Final = DEAL_ATTRIBUTES.c.deal_id.in_(bindparam("ids", expanding=True))
+_ATTRIBUTES_OF: Final = among(DEAL_ATTRIBUTES.c.deal_id, "ids")
 
 
 def write(connection: Connection, rows: Sequence[Row], stored: Collection[str], pause: Callable[[], None]) -> int:
     """Write rows, of which those of the ids `stored` are there already; return how many were not newer meanwhile."""
-    known = {row[0]: row for row in connection.execute(_KNOWN, {"ids": list(stored)}).all()} if stored else {}
+    known = {row[0]: row for row in connection.execute(_KNOWN, {"ids": texts(stored)}).all()} if stored else {}
     shapes: dict[tuple[str, ...] | None, list[Row]] = {}
     for row in rows:
         pause()
@@ -62,13 +63,13 @@ def write_attributes(
     """Write the attributes of deals, by their ids, in place of those that they have."""
     known: dict[str, set[Row]] = {}
     if stored:
-        for row in connection.execute(select(DEAL_ATTRIBUTES).where(_ATTRIBUTES_OF), {"ids": list(stored)}).all():
+        for row in connection.execute(select(DEAL_ATTRIBUTES).where(_ATTRIBUTES_OF), {"ids": texts(stored)}).all():
             known.setdefault(row[0], set()).add(tuple(row))
     changed = [
         id_ for id_, rows in attributes.items() if known.get(id_, set()) != {tuple(row.values()) for row in rows}
     ]
     if changed:
-        connection.execute(delete(DEAL_ATTRIBUTES).where(_ATTRIBUTES_OF), {"ids": changed})
+        connection.execute(delete(DEAL_ATTRIBUTES).where(_ATTRIBUTES_OF), {"ids": texts(changed)})
     if new := [row for id_ in changed for row in attributes[id_]]:
         connection.execute(insert(DEAL_ATTRIBUTES), new)
 

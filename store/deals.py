@@ -11,16 +11,17 @@ from operator import attrgetter
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy import Connection, func, select, update
 from sqlalchemy import delete as delete_from
 
 from store.amounts import scaled
 from store.deal_rows import Row, write, write_attributes
+from store.json_rows import among, texts
 from store.sequence import advance
 from store.tables import ALIVE, DEALS, DealColumns
 from store.text import fold, storable
 
-IDS_AT_ONCE = 1_000  # in one statement; SQLite takes 32,766 parameters, PostgreSQL 65,535
+IDS_AT_ONCE = 1_000  # by one statement
 WORK_SECONDS = 0.0005  # after which the writer pauses
 PAUSE_SECONDS = 0.001  # in which readers have the interpreter and the processor
 
@@ -96,7 +97,7 @@ def upsert(connection: Connection, deals: Iterable[Deal]) -> int:
     found_again: list[str] = []
     turns = _Turns()
     for ids in chunks(newest):
-        stored = {row[0]: row for row in connection.execute(_STORED, {"ids": ids}).all()}
+        stored = {row[0]: row for row in connection.execute(_STORED, {"ids": texts(ids)}).all()}
         for key in ids:
             turns.pause()
             deal, row = newest[key], stored.get(key)
@@ -108,7 +109,7 @@ def upsert(connection: Connection, deals: Iterable[Deal]) -> int:
             elif row[_MISSES] and deal.read_at >= row[_READ_AT]:
                 found_again.append(key)
     for ids in chunks(found_again):
-        connection.execute(update(DEALS).where(DEALS.c.id.in_(ids)).values(misses=0))
+        connection.execute(update(DEALS).where(_IN).values(misses=0), {"ids": texts(ids)})
     written = 0
     for ids in chunks(changed):
         written += _write(connection, {key: changed[key] for key in ids}, known.intersection(ids))
@@ -120,7 +121,7 @@ def find(connection: Connection, ids: Collection[str]) -> dict[str, StoredDeal]:
     return {
         row.id: stored_deal(row)
         for part in chunks(ids)
-        for row in connection.execute(_FOUND.where(_IN), {"ids": part}).all()
+        for row in connection.execute(_FOUND.where(_IN), {"ids": texts(part)}).all()
     }
 
 
@@ -128,11 +129,12 @@ def find_by_customer(
     connection: Connection, source: str, account: str, customer_ids: Collection[str]
 ) -> list[StoredDeal]:
     """Return the deals of these customers, but for those that are gone."""
-    its_own = (DEALS.c.source == source, DEALS.c.account == account, ALIVE)
+    theirs = among(DEALS.c.customer_source_id, "customers")
+    wanted = _FOUND.where(DEALS.c.source == source, DEALS.c.account == account, ALIVE, theirs)
     return [
         stored_deal(row)
         for part in chunks(customer_ids)
-        for row in connection.execute(_FOUND.where(*its_own, DEALS.c.customer_source_id.in_(part)))
+        for row in connection.execute(wanted, {"customers": texts(part)})
     ]
 
 
@@ -147,19 +149,19 @@ def delete(connection: Connection, ids: Collection[str], *, evidence: Evidence, 
 
     `at` is when the evidence was read, by our own clock: what was read from its source later stays.
     """
-    deleted = 0
+    gone, deleted = (_IN, ALIVE, DEALS.c.read_at <= at), 0
     for part in chunks(ids):
-        gone = (DEALS.c.id.in_(part), ALIVE, DEALS.c.read_at <= at)
-        if connection.scalar(select(DEALS.c.id).where(*gone).limit(1)) is not None:
+        given = {"ids": texts(part)}
+        if connection.scalar(select(DEALS.c.id).where(*gone).limit(1), given) is not None:
             values = {"deleted_at": at, "deleted_by": evidence.value, "sequence": advance(connection)}
-            deleted += connection.execute(update(DEALS).where(*gone).values(values)).rowcount
+            deleted += connection.execute(update(DEALS).where(*gone).values(values), given).rowcount
     return deleted
 
 
 def doubt(connection: Connection, ids: Collection[str]) -> None:
     """Note that these deals are not known to be as they are stored: not all that their source has could be read."""
     for part in chunks(ids):
-        connection.execute(update(DEALS).where(DEALS.c.id.in_(part), DEALS.c.is_whole == 1).values(is_whole=0))
+        connection.execute(update(DEALS).where(_IN, DEALS.c.is_whole == 1).values(is_whole=0), {"ids": texts(part)})
 
 
 def purge(connection: Connection, *, deleted_before: int) -> int:
@@ -168,13 +170,13 @@ def purge(connection: Connection, *, deleted_before: int) -> int:
 
 
 def chunks(ids: Iterable[str]) -> Iterator[Sequence[str]]:
-    """Return the ids in parts that one statement takes."""
+    """Return the ids in parts for one statement each."""
     rest = iter(ids)
     while part := list(islice(rest, IDS_AT_ONCE)):
         yield part
 
 
-_IN = DEALS.c.id.in_(bindparam("ids", expanding=True))
+_IN = among(DEALS.c.id, "ids")
 _LOOKED_AT = ("id", "hash", "read_at", "is_whole", "misses", "deleted_at")
 _READ_AT, _MISSES = _LOOKED_AT.index("read_at"), _LOOKED_AT.index("misses")
 _STORED = select(*(DEALS.c[name] for name in _LOOKED_AT)).where(_IN)

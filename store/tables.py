@@ -171,7 +171,6 @@ def _in_postgresql(create: CreateIndex, compiler: Any, **options: Any) -> str:
     return statement
 
 
-
 for _name in ORDERABLE:
     _behind = [DEALS.c[other] for other in WALKED if _name in USUAL and other != _name]
     Index(f"deals_by_{_name}", DEALS.c[_name], DEALS.c.id, *_behind, sqlite_where=ALIVE)

@@ -1,6 +1,7 @@
 """Deals are written: `store.deals`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 
@@ -11,12 +12,14 @@ from sqlalchemy import Connection, select
 from sqlalchemy import event as events
 
 from store import deals as deals_
+from store.customers import find_customers
 from store.deals import (
     Deal,
     Evidence,
     count_alive,
     deal_id,
     delete,
+    doubt,
     find,
     find_by_customer,
     purge,
@@ -31,6 +34,21 @@ ONE = "nexudus:1"
 
 def row(connection: Connection, id_: str = ONE) -> Any:
     return connection.execute(select(DEALS).where(DEALS.c.id == id_)).one()
+
+
+@contextmanager
+def statements(connection: Connection) -> Iterator[list[str]]:
+    """Yield what the database is asked."""
+    found: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        found.append(statement)
+
+    events.listen(connection, "before_cursor_execute", note)
+    try:
+        yield found
+    finally:
+        events.remove(connection, "before_cursor_execute", note)
 
 
 def later(connection: Connection) -> Callable[[], int]:
@@ -188,6 +206,26 @@ def test_more_deals_than_a_statement_takes_are_written_and_found(
     assert delete(connection, [one.id for one in many], evidence=Evidence.AUDIT, at=9) == 25
 
 
+def test_statements_are_the_same_for_any_number_of_deals(connection: Connection) -> None:
+    """SQLite keeps the last 128 of each connection, and one with a parameter for each of 1,000 takes 230 kilobytes."""
+
+    def asked(numbers: range) -> set[str]:
+        with statements(connection) as found:
+            for value in (1, 2):
+                columns = {"value": value, "customer_source_id": "cus_1"}
+                upsert(connection, [deal(n, attributes={"n": Decimal(value)}, **columns) for n in numbers])
+            ids = [f"nexudus:{n}" for n in numbers]
+            assert len(find(connection, ids)) == len(ids)
+            find_by_customer(connection, "nexudus", "", ids)
+            find_customers(connection, "nexudus", "", ids)
+            doubt(connection, ids)
+            delete(connection, ids, evidence=Evidence.AUDIT, at=7)
+        return set(found)
+
+    upsert(connection, [deal(1_000)])  # which takes the transaction's number
+    assert asked(range(3)) == asked(range(10, 100))
+
+
 def test_one_bad_value_does_not_spoil_the_page(connection: Connection) -> None:
     half = "\ud800"
     bad = deal(1, name=f"a\0b{half}", win_likelihood=2**70, attributes={"a\0": f"c{half}\0"})
@@ -238,17 +276,9 @@ def test_unchanged_deals_are_looked_up_together_and_nothing_else(connection: Con
     """Not one by one: 10,000 would take seconds in place of 0.07."""
     many = [deal(n) for n in range(100)]
     upsert(connection, many)
-    statements: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        statements.append(statement)
-
-    events.listen(connection, "before_cursor_execute", note)
-    try:
+    with statements(connection) as found:
         upsert(connection, many)
-    finally:
-        events.remove(connection, "before_cursor_execute", note)
-    assert [one.split()[0] for one in statements] == ["SELECT"]
+    assert [one.split()[0] for one in found] == ["SELECT"]
 
 
 def test_who_writes_much_lets_others_have_the_interpreter_now_and_then(

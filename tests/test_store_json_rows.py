@@ -1,9 +1,12 @@
 """Rows of values as one parameter: `store.json_rows`."""
 
 import pytest
-from sqlalchemy import BigInteger, Connection, Integer, String, event, select
+from sqlalchemy import BigInteger, Connection, Integer, String, event, insert, select, update
 
-from store.json_rows import json_rows, packed
+from store.json_rows import among, json_rows, packed, texts
+from store.tables import DEALS
+from tests.deal_rows import deal
+from tests.stores import connected
 
 COLUMNS = (("number", Integer), ("text", String), ("large", BigInteger))
 
@@ -37,3 +40,25 @@ def test_the_statement_is_the_same_for_any_number_of_rows(connection: Connection
         connection.execute(select(given.c.large), {"given": packed([(n, None, n) for n in range(count)])})
     assert len(statements) == 2
     assert len(set(statements)) == 1
+
+
+TEXTS = ["a", "007", "", 'it\'s "so" \\ $[1] %s :x ?', "Ñandú \U0001f600\n\t\x01"]
+
+
+@pytest.mark.parametrize("given", [[], TEXTS[:1], TEXTS, [str(n) for n in range(300)]])
+def test_a_column_is_compared_with_any_number_of_texts(connection: Connection, given: list[str]) -> None:
+    connection.execute(insert(DEALS), [deal(n, owner_name=one) for n, one in enumerate([*TEXTS, "A", "7", None])])
+    chosen = select(DEALS.c.owner_name).where(among(DEALS.c.owner_name, "names"), DEALS.c.deleted_at.is_(None))
+    assert set(connection.scalars(chosen, {"names": texts(given)})) == {one for one in [*TEXTS, "7"] if one in given}
+    changed = connection.execute(
+        update(DEALS).where(among(DEALS.c.owner_name, "names")).values(misses=1), {"names": texts(TEXTS)}
+    )
+    assert changed.rowcount == len(TEXTS)
+
+
+def test_sqlite_finds_texts_by_an_index() -> None:
+    with connected("sqlite") as connection:
+        statement = select(DEALS.c.body).where(among(DEALS.c.id, "ids"))
+        text = str(statement.compile(connection))
+        plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", (texts(["a"]),))]
+        assert plan[0].startswith("SEARCH deals USING INDEX"), plan
