@@ -55,6 +55,7 @@ from startup.process import (
     spare_the_garbage_collector,
     workers_of_uvicorn,
 )
+from sync.heap import give_back
 from web.access_log import AccessLog
 from web.application import Application, AtPath, not_found
 from web.endpoint import GraphQLEndpoint
@@ -109,6 +110,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_: object) -> AsyncIterator[None]:
         async with services.open(simulated_sources(faults) if settings.demo else None, read_variables):
+            give_back()  # what it took to load and open all this
             health.has_started = health.is_ready = True
             logger.info("started: %s", settings.in_short)
             yield

@@ -23,7 +23,6 @@ from schema.deals.listed_fields import closed_fields
 from schema.deals.service import Deals
 from security import Security
 from store.database import Database, open_database
-from sync.service import open_sync
 from sync.settings import DAY_SECONDS
 
 if TYPE_CHECKING:
@@ -140,6 +139,8 @@ class Services:
         self, stack: AsyncExitStack, sources: Sources, database: Database, session: "Session | None"
     ) -> None:
         """Keep the store current, and let operations list what it has."""
+        from sync.service import open_sync  # who has no store never loads it
+
         settings, schedulers = self._settings, self._schedulers
         sync = await stack.enter_async_context(
             open_sync(

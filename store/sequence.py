@@ -5,20 +5,25 @@ their order, by all processes of a database.
 """
 
 from functools import cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import Connection, Executable, Table, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 
 from store.queries import Query
 from store.tables import SEQUENCE
 
-Insert = postgresql.Insert | sqlite.Insert
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql
 
 
-def insert_into(dialect: str, table: Table) -> Insert:
+def insert_into(dialect: str, table: Table) -> "postgresql.Insert | sqlite.Insert":
     """Return an insert that can say what happens where the row is there already; both databases read the same."""
-    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+    if dialect == "postgresql":
+        from sqlalchemy.dialects import postgresql  # its engine has loaded it; who has no such database never does
+
+        return postgresql.insert(table)
+    return sqlite.insert(table)
 
 
 @cache

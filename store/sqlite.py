@@ -96,6 +96,7 @@ def make_engine(path: Path, connections: int) -> Engine:
         poolclass=QueuePool,
         pool_size=connections,
         max_overflow=0,
+        pool_use_lifo=True,  # each connection has statements and pages of its own in memory
         hide_parameters=True,
     )
     # The driver itself would begin no sooner than at the first change, and two readings would see two states.

@@ -1,4 +1,4 @@
-"""Memory that a sweep needed, given back to the machine when the sweep is over.
+"""Memory that the start or a sweep needed, given back to the machine when that is over.
 
 Pages of lists and their rows are large and short-lived; what they leave is free, but stays with the process, for the C
 library keeps it for whoever asks next. After a sweep nobody does, for minutes or hours.

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from tests.harness import open_graph
-from web.board.page import BUILT, CONTENT_TYPES
+from web.assets import CONTENT_TYPES
+from web.board.page import BUILT
 
 FOLDER = BUILT.parent
 PRODUCTION = {"PRODUCTION": "true", "API_KEYS": f"key {'0' * 64} opportunities:read"}

@@ -133,6 +133,19 @@ async def test_who_writes_has_the_file_to_itself_before_it_looks(tmp_path: Path)
         await database.read(other)
 
 
+def test_the_connection_that_was_used_last_is_used_next(tmp_path: Path) -> None:
+    """It has the statements; each has a memory of its own for them, and for pages."""
+    protect(tmp_path / "deals.db")
+    engine = make_engine(tmp_path / "deals.db", 2)
+    first, last = engine.raw_connection(), engine.raw_connection()
+    known = last.driver_connection
+    first.close()
+    last.close()
+    with engine.connect() as connection:
+        assert connection.connection.driver_connection is known
+    engine.dispose()
+
+
 def test_a_connection_is_set_up_for_durability_and_silence(tmp_path: Path) -> None:
     protect(tmp_path / "deals.db")
     engine = make_engine(tmp_path / "deals.db", 1)

@@ -1,9 +1,14 @@
-"""Files of the pages for browsers: in memory, compressed where that is taken, not sent again to who has them."""
+"""Files of the pages for browsers: compressed where that is taken, not sent again to who has them.
+
+They are in memory from when somebody first asks for them: most processes never serve a page.
+"""
 
 import gzip
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
+from pathlib import Path
 from typing import Final
 
 from starlette.requests import Request
@@ -19,6 +24,17 @@ PAGE_HEADERS: Final = SHARED_HEADERS | {
     "Cache-Control": "no-store",
 }
 """Those of a page itself, beside its Content-Security-Policy."""
+
+
+CONTENT_TYPES: Final[Mapping[str, str]] = {
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".ttf": "font/ttf",
+    ".woff2": "font/woff2",
+    ".md": "text/markdown; charset=utf-8",
+}
+"""Files of the pages by their ending."""
 
 
 @dataclass(frozen=True)
@@ -55,3 +71,9 @@ class Asset:
         if compress:
             headers["Content-Encoding"] = "gzip"
         return Response(self.gzipped if compress else self.body, headers=headers, media_type=self.content_type)
+
+
+@lru_cache(64)
+def asset(file: Path) -> Asset:
+    """Return a file, read when it is first asked for. To be called in a thread, for it may be large."""
+    return Asset(CONTENT_TYPES[file.suffix], file.read_bytes())

@@ -5,7 +5,6 @@ server. The page holds no deals: it asks the graph for them as any other client,
 """
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -13,18 +12,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from web.assets import PAGE_HEADERS, Asset
+from web.assets import PAGE_HEADERS, asset
 
 BUILT: Final = Path(__file__).resolve().parent / "built"
 PATH: Final = "/board"
 """Where the page is. Its files are below, at addresses relative to it, so that any prefix will do."""
-
-CONTENT_TYPES: Final[Mapping[str, str]] = {
-    ".js": "text/javascript; charset=utf-8",
-    ".css": "text/css; charset=utf-8",
-    ".svg": "image/svg+xml",
-    ".woff2": "font/woff2",
-}
 
 CONTENT_SECURITY_POLICY: Final = "; ".join(
     (
@@ -51,8 +43,7 @@ class Board:
 
     def __init__(self) -> None:
         self._page = (BUILT / "index.html").read_text(encoding="utf-8")
-        files = sorted((BUILT / "board").iterdir())
-        self._assets = {file.name: Asset(CONTENT_TYPES[file.suffix], file.read_bytes()) for file in files}
+        self._files = {file.name: file for file in (BUILT / "board").iterdir()}
 
     def routes(self) -> list[Route]:
         """Return the routes of the page and its files."""
@@ -67,7 +58,7 @@ class Board:
     # Not `async`: Starlette then runs it in a thread, where the compression does not hold up other requests.
     def _asset(self, request: Request) -> Response:
         name = request.path_params["name"]
-        asset = self._assets.get(name)
-        if asset is None:
+        file = self._files.get(name)
+        if file is None:
             return Response("Not found", status_code=404)
-        return asset.response(request, is_immutable=_NAMED_BY_ITS_CONTENT.fullmatch(name) is not None)
+        return asset(file).response(request, is_immutable=_NAMED_BY_ITS_CONTENT.fullmatch(name) is not None)

@@ -7,9 +7,8 @@ styles that the editor makes carry the nonce of the one page that they are for.
 
 import html
 import posixpath
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import lru_cache
 from json import dumps, loads
 from pathlib import Path
 from secrets import token_urlsafe
@@ -19,22 +18,13 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from web.assets import PAGE_HEADERS, Asset
+from web.assets import CONTENT_TYPES, PAGE_HEADERS, Asset, asset
 
 FOLDER = Path(__file__).resolve().parent
 BUILT = FOLDER / "built"
 ENTRY = "src/main.tsx"
 ICON = FOLDER / "icon.svg"
 ERRORS = FOLDER.parent.parent / "docs" / "errors.md"
-
-CONTENT_TYPES: Mapping[str, str] = {
-    ".js": "text/javascript; charset=utf-8",
-    ".css": "text/css; charset=utf-8",
-    ".ttf": "font/ttf",
-    ".svg": "image/svg+xml",
-    ".md": "text/markdown; charset=utf-8",
-}
-"""Files of the page by their ending."""
 
 CONTENT_SECURITY_POLICY = "; ".join(
     (
@@ -62,11 +52,6 @@ class Sample:
     name: str
     query: str
     variables: str = ""
-
-
-@lru_cache(64)
-def _asset(file: Path) -> Asset:
-    return Asset(CONTENT_TYPES[file.suffix], file.read_bytes())
 
 
 class GraphiQL:
@@ -115,8 +100,8 @@ class GraphiQL:
         """Return the routes of the page's files; the page itself belongs to the endpoint's own route."""
         return [
             Route("/graphiql/assets/{name}", self._built, methods=["GET"]),
-            Route(f"/graphiql/{ICON.name}", lambda request: _asset(ICON).response(request), methods=["GET"]),
-            Route("/graphiql/errors.md", lambda request: _asset(ERRORS).response(request), methods=["GET"]),
+            Route(f"/graphiql/{ICON.name}", lambda request: asset(ICON).response(request), methods=["GET"]),
+            Route("/graphiql/errors.md", lambda request: asset(ERRORS).response(request), methods=["GET"]),
             Route("/graphiql/samples.json", self._samples.response, methods=["GET"]),
         ]
 
@@ -125,4 +110,4 @@ class GraphiQL:
         file = self._files.get(request.path_params["name"])
         if file is None:
             return Response("Not found", status_code=404)
-        return _asset(file).response(request, is_immutable=True)  # its name has a hash of its contents
+        return asset(file).response(request, is_immutable=True)  # its name has a hash of its contents
