@@ -25,7 +25,7 @@ WORTH: Final = 100
 50,000 deals."""
 
 
-_LAST: Final = "\U0010ffff"
+_LAST: Final = b"\xff"
 """Behind every id."""
 
 
@@ -47,7 +47,7 @@ class Marks:
             starts = [(values[value], values[id_] if id_ else _LAST) for value, id_ in look.starts]
             place = (bisect_right(marks, min(starts)) if starts else len(marks)) - 1 - further
         else:
-            starts = [(values[value], values[id_] if id_ else "") for value, id_ in look.starts]
+            starts = [(values[value], values[id_] if id_ else b"") for value, id_ in look.starts]
             place = (bisect_left(marks, max(starts)) if starts else 0) + further
         found = marks[place] if 0 <= place < len(marks) else look.last  # the list ends soon
         return dict(zip(look.ends, found, strict=True))

@@ -93,7 +93,7 @@ def _query(shape_: Shape, order: tuple[OrderKey, ...], start: tuple[str | None, 
         first.is_descending,
         _starts(condition, first, start),
         ENDS,
-        (_last(DEALS.c[first.column], first.is_descending), str(_last(DEALS.c.id, first.is_descending))),
+        (_last(DEALS.c[first.column], first.is_descending), _last(DEALS.c.id, first.is_descending)),
     )
     return Query(counted, look)
 

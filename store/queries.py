@@ -46,7 +46,7 @@ class Look:
     is_descending: bool
     starts: Sequence[tuple[str, str | None]] | None
     ends: tuple[str, str]
-    last: tuple[str | int, str]
+    last: tuple[str | int | bytes, str | int | bytes]
 
 
 class Query:

@@ -16,11 +16,12 @@ from store.near import near_page
 from store.pages import OrderKey, PageRequest, Position, far_page
 from store.queries import Look
 from tests import postgres, stores
+from tests.stores import key
 
-LAST = (99, "z")
+LAST = (99, b"z")
 LOOK = Look("within", {}, 1, "value", False, [], ("end_0", "end_1"), LAST)
-VALUES = [(value, f"nexudus:{number}") for value in (10, 20, 20, 30, 40) for number in (1,)]
-VALUES[2] = (20, "nexudus:2")
+VALUES = [(value, b"%d" % number) for value in (10, 20, 20, 30, 40) for number in (1,)]
+VALUES[2] = (20, b"2")
 
 
 def ended(look: Look, **values: Any) -> Any:
@@ -33,22 +34,22 @@ def ended(look: Look, **values: Any) -> Any:
 
 def test_a_look_ends_behind_as_many_deals_as_it_goes_through() -> None:
     down = replace(LOOK, is_descending=True)
-    assert ended(LOOK) == (20, "nexudus:2"), "two thousand deals behind the first mark, which is a thousand behind"
-    assert ended(down) == (20, "nexudus:2")
+    assert ended(LOOK) == (20, b"2"), "two thousand deals behind the first mark, which is a thousand behind"
+    assert ended(down) == (20, b"2")
     from_value = [("start_0", None)]
-    assert ended(replace(LOOK, starts=from_value), start_0=11) == (30, "nexudus:1")
-    assert ended(replace(down, starts=from_value), start_0=39) == (20, "nexudus:1")
+    assert ended(replace(LOOK, starts=from_value), start_0=11) == (30, b"1")
+    assert ended(replace(down, starts=from_value), start_0=39) == (20, b"1")
     from_deal = [("start_0", "start_1")]
-    assert ended(replace(LOOK, starts=from_deal), start_0=20, start_1="nexudus:15") == (40, "nexudus:1")
-    assert ended(replace(down, starts=from_deal), start_0=20, start_1="nexudus:15") == LAST
-    assert ended(replace(down, starts=from_deal), start_0=30, start_1="nexudus:0") == (10, "nexudus:1")
+    assert ended(replace(LOOK, starts=from_deal), start_0=20, start_1=b"15") == (40, b"1")
+    assert ended(replace(down, starts=from_deal), start_0=20, start_1=b"15") == LAST
+    assert ended(replace(down, starts=from_deal), start_0=30, start_1=b"0") == (10, b"1")
 
 
 def test_of_several_beginnings_the_last_one_counts() -> None:
     several = [("start_0", "start_1"), ("value_0", None)]
     for first, second in ((5, 11), (11, 5)):
         look = replace(LOOK, starts=several)
-        assert ended(look, start_0=first, start_1="a", value_0=second) == (30, "nexudus:1")
+        assert ended(look, start_0=first, start_1=b"0", value_0=second) == (30, b"1")
 
 
 def test_near_the_end_of_a_list_a_look_ends_with_it() -> None:
@@ -103,7 +104,12 @@ async def test_pages_are_the_same_by_marks(database: Database) -> None:
     conditions: list[Condition] = [OPEN, And((OPEN, Compare("value", Operator.LT, 203)))]
     conditions += [And((OPEN, Compare("value", Operator.GTE, 100))), And((OPEN, Compare("value", Operator.EQ, 49)))]
     conditions += [And((OPEN, Compare("value", Operator.IN, (49, 147))))]
-    positions: list[Position | None] = [None, (98, "nexudus:101"), (98, "nexudus:98"), (203, "nexudus:9")]
+    positions: list[Position | None] = [
+        None,
+        (98, key("nexudus:101")),
+        (98, key("nexudus:98")),
+        (203, key("nexudus:9")),
+    ]
     near = 0
     for condition in conditions:
         for is_descending in (False, True):

@@ -243,9 +243,9 @@ async def test_replicas_that_start_at_once_make_the_tables_once() -> None:
 async def test_a_later_version_is_one_clear_line(tmp_path: Path) -> None:
     path = str(tmp_path / "deals.db")
     async with open_database(path) as database:
-        await database.write(lambda connection: connection.execute(VERSION_TABLE.update().values(version_num="9")))
+        await database.write(lambda connection: connection.execute(VERSION_TABLE.update().values(version_num="99")))
     with pytest.raises(
-        StoreUnavailable, match=rf"deals.db is of version 9, and this program knows those up to {VERSION}$"
+        StoreUnavailable, match=rf"deals.db is of version 99, and this program knows those up to {VERSION}$"
     ):
         async with open_database(path):
             pass
