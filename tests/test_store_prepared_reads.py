@@ -145,12 +145,6 @@ async def test_a_connection_that_the_server_has_ended_is_replaced(database: Data
     assert await reads(database).fetch(ALL, {}) == [("1",), ("2",)]
 
 
-async def test_a_value_that_no_socket_takes_at_once_arrives(database: Database) -> None:
-    long = "é" * 2_000_000
-    same = Query(select(func.length(parameter("text", DEALS.c.name.type))))
-    assert await reads(database).fetch(same, {"text": long}) == [(2_000_000,)]
-
-
 async def test_a_statement_that_fails_fails_for_who_asks_alone(database: Database) -> None:
     wrong = Query(select(1 / literal_column("0")))
     found = await asyncio.gather(*[reads(database).fetch(one, {}) for one in (wrong, ALL, wrong, ALL)])
