@@ -10,7 +10,7 @@ from typing import Final
 
 SHORT: Final = {"chartmogul": b"c", "nexudus": b"n"}
 """Systems that have one letter in place of a name. What is stored has it: none is ever changed. Other names are written
-out, which takes more room and is as good."""
+out, in two bytes at least, which takes more room and is as good."""
 
 # What comes behind a system is below any letter or digit of a name, and an account's sign above these.
 _NUMBER_BYTES: Final = tuple(bytes([length]) for length in range(9))
@@ -35,5 +35,5 @@ def deal_id(source: str, account: str, source_id: str) -> bytes:
 
 @lru_cache(256)
 def _prefix(source: str, account: str) -> bytes:
-    name = SHORT.get(source) or source.encode()
+    name = SHORT.get(source) or source.encode().ljust(2, b":")
     return name + _ACCOUNT + account.encode() + _END if account else name

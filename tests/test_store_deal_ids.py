@@ -24,6 +24,12 @@ def test_two_deals_never_have_the_same(one: tuple[str, str, str], other: tuple[s
     assert (deal_id(*one) == deal_id(*other)) == (one == other)
 
 
+def test_of_systems_and_accounts_with_like_names_each_has_ids_of_its_own() -> None:
+    names = [*SHORT, "n", "c", "ne", "toy", "toy2"]
+    found = {deal_id(name, account, own) for name in names for account in ("", "e", "eu") for own in ("9", "u9", "eu")}
+    assert len(found) == len(names) * 3 * 3
+
+
 def test_what_is_stored_is_found_by_every_version() -> None:
     """What fails here would have each deal stored a second time."""
     assert deal_id("nexudus", "", "1427000501").hex(" ") == "6e 04 55 0e 4c b5"
