@@ -95,6 +95,9 @@ class Scheduler:
     def cached(self, source_id: str, _: UpstreamContext) -> Entry | None:
         return Entry(self._outcomes.get(source_id), 0, 0, 0) if source_id in self._at_hand else None
 
+    def accepts(self, _entry: Entry, source_id: str, _operation: UpstreamContext) -> bool:
+        return source_id in self._at_hand  # it is young enough
+
     async def fetch_many(self, ids: Sequence[str], _: UpstreamContext) -> list[Any]:
         self.visits += 1
         await asyncio.sleep(0)
