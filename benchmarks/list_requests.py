@@ -59,7 +59,7 @@ QUERIES: Final = {
     "after: $after, filter: $filter, orderBy: [{field: UPDATED_AT, direction: DESC}]) "
     "{ NODES pageInfo { hasNextPage endCursor } } }",
     "postgraphile": "query Page($filter: DealFilter, $after: Cursor, $first: Int!) { allDeals(first: $first, "
-    "after: $after, filter: $filter, orderBy: [UPDATED_AT_DESC, ROW_ID_DESC]) "
+    "after: $after, filter: $filter, orderBy: [UPDATED_AT_DESC, PRIMARY_KEY_DESC]) "
     "{ NODES pageInfo { hasNextPage endCursor } } }",
     "strawberry": "query Page($filter: DealFilter, $after: String, $first: Int!) { deals(first: $first, "
     "after: $after, filter: $filter) { NODES pageInfo { hasNextPage endCursor } } }",
