@@ -15,6 +15,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from store.deal_ids import deal_id
 from tests import full_disk, postgres
 from tests.fleet import Fleet, a_fleet, until
 
@@ -87,7 +88,9 @@ async def stored(fleet: Fleet, source_id: int, *, database: postgres.Server | No
     conninfo = (database or postgres.server()).conninfo
     schema = fleet.settings["STORE_URL"].rpartition("search_path%3D")[2] or "public"
     async with await psycopg.AsyncConnection.connect(conninfo, options=f"-c search_path={schema}") as connection:
-        found = await connection.execute("SELECT 1 FROM fetched WHERE id = %s", [f"nexudus:{source_id}"])
+        found = await connection.execute(
+            "SELECT 1 FROM fetched WHERE id = %s", [deal_id("nexudus", "", str(source_id))]
+        )
         return await found.fetchone() is not None
 
 
