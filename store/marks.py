@@ -29,7 +29,7 @@ _LAST: Final = b"\xff"
 
 
 class Marks:
-    """For each order, by its first column: value and id of each thousandth deal, lowest first. `clock` gives seconds."""
+    """For each order, by its first column: value and id of each thousandth deal, lowest first. `clock`: seconds."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
