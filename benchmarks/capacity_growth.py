@@ -16,11 +16,11 @@ from resolvers.registry import SOURCES
 from sync.schedule import Kind
 from sync.settings import SyncSettings
 
-PROCESS_MEGABYTES: Final = 119
-"""Of a process that has worked: docs/performance.md, The result."""
+PROCESS_MEGABYTES: Final = 108
+"""Of a process that has worked: docs/performance.md, Memory and growth."""
 
-DEAL_KILOBYTES: Final = (180 - PROCESS_MEGABYTES) / 15
-"""In the store: docs/lists.md has 180 MB for a process with 15,000 deals in memory."""
+DEAL_KILOBYTES: Final = 29.2 / 15
+"""In the store: docs/decisions/068-short-ids-and-values.md has 29.2 MB for 15,000 deals in memory."""
 
 CONNECTIONS: Final = 6
 """To the database, at most, of each process: docs/operating.md, More than one process."""

@@ -11,7 +11,8 @@ from store.database import Database
 from store.deals import STORED_DEAL, StoredDeal, chunks, stored_deal
 from store.queries import Query, parameter
 from store.sequence import insert_into
-from store.tables import ALIVE, DEALS, FETCHED
+from store.shared_tables import FETCHED
+from store.tables import ALIVE, DEALS
 
 CHANGES_AT_ONCE = 5_000
 

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, select, update
 from loans import Claim
 from store.sends import SECOND, now_of, of
 from store.sequence import insert_into
-from store.tables import GRANTS
+from store.shared_tables import GRANTS
 
 
 def claim(connection: Connection, key: tuple[str, str], holder: str, *, known: int, seconds: float) -> Claim:

@@ -11,7 +11,7 @@ AGAIN_SECONDS: Final = 0.05
 """After which a read that goes on is interrupted again: it may have been between two statements."""
 
 CANCEL_SECONDS: Final = 5.0
-"""A server is asked for so long."""
+"""For so long a server is asked to cancel; a connection of its own carries that."""
 
 
 class Interrupted(Exception):
@@ -19,7 +19,7 @@ class Interrupted(Exception):
 
 
 class Interruption:
-    """Of one read: made by who waits, `over` is where it is done."""
+    """Of one read: who waits for it makes it and may `interrupt`; the thread that reads does so within `over`."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

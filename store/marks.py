@@ -24,13 +24,12 @@ WORTH: Final = 100
 """Looks along an order after which it gets marks: to find them takes as long as to count for so many, where there are
 50,000 deals."""
 
-
 _LAST: Final = b"\xff"
 """Behind every id."""
 
 
 class Marks:
-    """The marks of each order, by its first column, from its lowest value on; `clock` gives seconds."""
+    """For each order, by its first column: value and id of each thousandth deal, lowest first. `clock`: seconds."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -38,7 +37,7 @@ class Marks:
         self._looks: dict[str, int] = {}
 
     def end(self, look: Look, values: Values) -> Values | None:
-        """Return the parameters that end a look; None if the marks do not tell."""
+        """Return the parameters for where a look ends; None without marks, or if its start is not known."""
         marks = self._known(look.column)
         if marks is None or look.starts is None:
             return None

@@ -25,7 +25,7 @@ DIALECT: Final[Dialect] = PGDialect_psycopg(paramstyle="numeric_dollar")  # type
 
 
 class PreparedReads:
-    """At most so many connections of psycopg's; a thread opens each by `connect`, when it is first needed."""
+    """Queries for up to `most` connections of psycopg's; a thread opens each by `connect`, when it is needed first."""
 
     def __init__(
         self, connect: Callable[[], Any], threads: Threads, most: int, clock: Callable[[], float] = monotonic
@@ -45,7 +45,7 @@ class PreparedReads:
         self._is_closed = False
 
     async def fetch(self, query: Query, values: Values) -> Rows | None:
-        """Return a query's rows as `DirectReads` says."""
+        """Return a query's rows; None if it fails, or no connection can be had (`DirectReads`)."""
         if (look := query.look) is None:
             return await self._rows(*query.text(DIALECT, values))
         if (end := self._marks.end(look, values)) is not None:

@@ -18,7 +18,7 @@ MOST_PREPARED: Final = 100
 
 
 class Asked(NamedTuple):
-    """A query in words, and what its rows are given to; None where it has failed."""
+    """A query's text and values; `answer` gets its rows, or None where it has failed."""
 
     text: str
     values: Sequence[str | int | bytes | None]

@@ -4,13 +4,17 @@ From a statement to its rows SQLAlchemy takes as long as SQLite does, and three 
 builds the text once; connections of their own take it from the event loop, each statement a transaction of its own.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Final, Protocol, TypeAlias
+from functools import lru_cache
+from typing import Any, Final, Generic, ParamSpec, Protocol, TypeAlias, TypeVar
 
 from sqlalchemy import BindParameter, Dialect, Select, bindparam
 from sqlalchemy.types import TypeEngine
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 Values: TypeAlias = Mapping[str, str | int | bytes | None]
 """Of a query's parameters, by their names."""
@@ -19,6 +23,24 @@ Values: TypeAlias = Mapping[str, str | int | bytes | None]
 def parameter(name: str, type_: TypeEngine[Any]) -> BindParameter[Any]:
     """Return what stands for a value in a statement that is built once."""
     return bindparam(name, None, type_=type_)  # a text can then be made without its value
+
+
+class BuiltOnce(Generic[P, T]):
+    """Builds a statement for each shape of what is asked, and keeps `most` of them.
+
+    A shape with a list of values, which has no hash, has its statement built each time.
+    """
+
+    def __init__(self, build: Callable[P, T], most: int) -> None:
+        self._build = build
+        self.cache = lru_cache(most)(build)
+
+    def __call__(self, *shape: P.args, **named: P.kwargs) -> T:
+        """Return the statement."""
+        try:
+            return self.cache(*shape, **named)  # type: ignore[arg-type]  # whether they have a hash
+        except TypeError:
+            return self._build(*shape, **named)
 
 
 class End(Enum):

@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, Connection, Row, Select, Text, and_, bindpara
 from loans import Rate
 from store.sends import NOW, SECOND, of
 from store.sequence import insert_into
-from store.tables import RATION_HOLDERS, RATION_SENDS, RATIONS
+from store.shared_tables import RATION_HOLDERS, RATION_SENDS, RATIONS
 
 
 def lock(connection: Connection, key: tuple[str, str]) -> Row[Any]:

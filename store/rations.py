@@ -23,7 +23,7 @@ from store.postgresql import pipeline
 from store.ration_book import lock, read
 from store.sends import SECOND, add, forget, leaves, of
 from store.sequence import insert_into
-from store.tables import RATION_HOLDERS, RATIONS
+from store.shared_tables import RATION_HOLDERS, RATIONS
 
 MISSING_SECONDS: Final = 10.0
 """For so long the share of a process that does not report is left alone."""

@@ -6,7 +6,7 @@ from typing import Any, Final
 from sqlalchemy import BigInteger, Connection, cast, delete, func, insert, select
 
 from loans import Rate
-from store.tables import RATION_SENDS
+from store.shared_tables import RATION_SENDS
 
 SECOND: Final = 1_000_000
 """In microseconds, in which all times are kept."""

@@ -8,14 +8,13 @@ are few and narrow, and quickly sorted; and threads that read share the cells ou
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from itertools import islice
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, func, literal_column, null, select
 
 from store.conditions import Condition, Shape, clause, columns, is_selective, ranges, shape, shaped
-from store.queries import Query
+from store.queries import BuiltOnce, Query
 from store.sequence import CURRENT
 from store.summary_cells import BY_INDEX, Cell, cells, fetched, same_as
 from store.summary_totals import Grouping, Row, Totals
@@ -101,19 +100,6 @@ class Summary:
                 yield cell + row
 
 
-def _query(
-    keys: tuple[tuple[str, str | None], ...],
-    shown: tuple[str, ...],
-    shape_: Shape,
-    is_ordered: bool,
-    cell: tuple[str, ...],
-) -> Query:
-    try:
-        return _built_once(keys, shown, shape_, is_ordered, cell)
-    except TypeError:  # a list of values, which has no hash
-        return _built(keys, shown, shape_, is_ordered, cell)
-
-
 def _built(
     keys: tuple[tuple[str, str | None], ...],
     shown: tuple[str, ...],
@@ -137,7 +123,7 @@ def _built(
     return Query(statement.group_by(*(groups or [DEALS.c[name] for name in cell])))
 
 
-_built_once = lru_cache(MOST_STATEMENTS)(_built)
+_query = BuiltOnce(_built, MOST_STATEMENTS)
 
 
 # A sum of 64-bit numbers does not fit into one: the upper and the lower half of each are summed apart.

@@ -3,7 +3,7 @@
 from sqlalchemy import Connection, select
 
 from store.sequence import insert_into
-from store.tables import SYNC_STATUS
+from store.shared_tables import SYNC_STATUS
 
 
 def write_status(connection: Connection, source: str, account: str, body: bytes, *, at: int) -> None:

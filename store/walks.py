@@ -6,7 +6,6 @@ asked: to build one takes five times as long as to run it.
 """
 
 from collections.abc import Callable, Iterator
-from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import (
@@ -26,7 +25,7 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from store.conditions import Condition, Shape, clause, is_selective, shape, shaped
 from store.paging import CURRENCY, CUSTOMER_ID, WANTED, OrderKey, PageRow, Position, merged
-from store.queries import parameter
+from store.queries import BuiltOnce, parameter
 from store.tables import ALIVE, DEALS
 
 MOST_STATEMENTS: Final = 128
@@ -88,18 +87,6 @@ class Segment(NamedTuple):
     settled: frozenset[str]  # columns that all its deals have, or have not
 
 
-def _statements(
-    shape_: Shape,
-    order: tuple[OrderKey, ...],
-    start: tuple[str | None, ...] | None,
-    is_inclusive: bool,
-) -> tuple[Select[Any], ...]:
-    try:
-        return _built_once(shape_, order, start, is_inclusive)
-    except TypeError:  # a list of values, which has no hash
-        return _built(shape_, order, start, is_inclusive)
-
-
 def _built(
     shape_: Shape,
     order: tuple[OrderKey, ...],
@@ -127,7 +114,7 @@ def _built(
     return tuple(built)
 
 
-_built_once = lru_cache(MOST_STATEMENTS)(_built)
+_statements = BuiltOnce(_built, MOST_STATEMENTS)
 
 
 def parameters(names: tuple[str | None, ...], columns: list[ColumnElement[Any]]) -> tuple[Any, ...]:

@@ -169,6 +169,18 @@ def test_charts_have_the_numbers_of_the_graph(look: Board) -> None:
     assert look.axe() == []
 
 
+def test_charts_have_stages_in_the_order_of_their_pipeline_and_closed_ones_last(board: Board) -> None:
+    settled(board)
+    board.open("#/charts?status=ALL", ".bars li")
+    chart = board.page.get_by_role("region", name="By stage")
+    found = {
+        heading: chart.locator(f".bars ul >> nth={place}").locator(".name").all_text_contents()
+        for place, heading in enumerate(chart.locator("h3").all_text_contents())
+    }
+    assert found["Sales Pipeline · Nexudus"] == ["Enquiry", "Office Tour", "Proposal", "Negotiation", "Won", "Lost"]
+    assert found["Expansion · ChartMogul"] == ["Negotiation", "Signal", "Closed Lost", "Closed Won"]
+
+
 @pytest.mark.parametrize("id_", [NEXUDUS_DEAL, CHARTMOGUL_DEAL])
 def test_a_deals_page_has_all_that_is_known_and_the_customers_other_deals(look: Board, id_: str) -> None:
     settled(look)

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, update
 
 from store.grants import claim, release, write
 from store.sends import SECOND
-from store.tables import GRANTS
+from store.shared_tables import GRANTS
 from tests import postgres, stores
 
 KEY = ("nexudus", "")

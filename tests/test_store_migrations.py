@@ -24,8 +24,9 @@ from store.deals import upsert
 from store.migrations import upgrade as upgrading
 from store.migrations.upgrade import VERSION, VERSION_TABLE, UnknownSchemaError, migrate, upgrade
 from store.sequence import CURRENT, advance
+from store.shared_tables import FETCHED
 from store.sweeps import state
-from store.tables import DEAL_ATTRIBUTES, DEALS, FETCHED, METADATA, SWEPT
+from store.tables import DEAL_ATTRIBUTES, DEALS, METADATA, SWEPT
 from store.text import searchable
 from tests import postgres
 from tests.deal_rows import deal

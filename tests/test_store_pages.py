@@ -282,7 +282,7 @@ def test_a_filter_that_few_meet_does_not_walk_along_the_order(connection: Connec
 
 def test_a_statement_is_built_once_for_all_values_and_positions(connection: Connection) -> None:
     put(connection, [deal(n, value=n) for n in range(9)])
-    caches = (store_walks._built_once, near_pages._query)
+    caches = (store_walks._statements.cache, near_pages._query)
     for cache_ in caches:
         cache_.cache_clear()
     order = (OrderKey("updated_at"),)
@@ -298,12 +298,12 @@ def test_a_statement_is_built_once_for_all_values_and_positions(connection: Conn
 
 def test_of_deals_that_are_looked_up_no_statement_is_kept(connection: Connection) -> None:
     put(connection, [deal(n) for n in range(3)])
-    store_walks._built_once.cache_clear()
+    store_walks._statements.cache.cache_clear()
     found = page(connection, PageRequest(Compare("status", Operator.NE, "open"), (OrderKey("updated_at"),), 2))
     assert len(found.rows) == 2
     found = page(connection, PageRequest(Compare("id", Operator.IN, [key("nexudus:1")]), (OrderKey("updated_at"),), 2))
     assert ids(found.rows) == [key("nexudus:1")]
-    assert store_walks._built_once.cache_info().currsize <= 1
+    assert store_walks._statements.cache.cache_info().currsize <= 1
 
 
 def test_lists_of_as_many_values_are_asked_for_with_one_statement(connection: Connection) -> None:

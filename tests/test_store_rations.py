@@ -16,7 +16,8 @@ from resolvers.resilience.rate_limiter import Rate
 from store import rations, sends
 from store.errors import StoreUnavailable
 from store.leases import open_leases
-from store.tables import METADATA, RATION_HOLDERS, RATION_SENDS, RATIONS
+from store.shared_tables import RATION_HOLDERS, RATION_SENDS, RATIONS
+from store.tables import METADATA
 from tests import postgres, stores
 
 KEY = ("nexudus", "")

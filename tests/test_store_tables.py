@@ -1,10 +1,11 @@
-"""The tables of the store: `store.tables`."""
+"""The tables of the store: `store.tables`, `store.shared_tables`."""
 
 from dataclasses import fields
 
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable
 
+import store.shared_tables  # noqa: F401 - METADATA has its tables too
 from store.tables import DEALS, METADATA, ORDERABLE, DealColumns
 
 

@@ -12,9 +12,10 @@ ROOT = Path(__file__).parent.parent
 TOUR = ROOT / "docs" / "tour.md"
 DECISIONS = ROOT / "docs" / "decisions"
 
+FOLDERS = ("docs", "engine", "httpclient", "httpserver", "resolvers", "schema", "simulator", "store", "sync", "web")
 PAGES = sorted(
     page
-    for folder in ("", "docs/", "engine/", "httpclient/", "httpserver/", "resolvers/", "schema/", "simulator/", "web/")
+    for folder in ("", *(f"{name}/" for name in FOLDERS))
     for pattern in ("*.md", "*/*.md")
     if folder or "/" not in pattern
     for page in ROOT.glob(f"{folder}{pattern}")

@@ -5,10 +5,11 @@ from typing import Final
 
 from sqlalchemy import Column, Connection, MetaData, String, Table, insert, inspect, select, text
 
+import store.shared_tables  # noqa: F401 - METADATA has its tables too, once it is loaded
 from store.tables import METADATA
 
 VERSION: Final = 9
-"""Of `store/tables.py`; the highest number of a file in `versions/`."""
+"""Of `store/tables.py` and `store/shared_tables.py`; the highest number of a file in `versions/`."""
 
 # As alembic would make it, by a name that no other program's migrations have.
 VERSION_TABLE: Final = Table("store_version", MetaData(), Column("version_num", String(32), primary_key=True))

@@ -31,7 +31,7 @@ function DealRow({ deal, check }: { deal: Deal; check?: Check }) {
     <tr data-check={typeof check === 'object' ? check.code : check}>
       <th scope="row">
         <a href={dealAddress(deal.id)}>{customerName(deal)}</a>
-        <small>{deal.customer?.companyName && deal.customer.name}</small>
+        <small>{deal.customer?.name !== customerName(deal) && deal.customer?.name}</small>
         {check && <CheckText deal={deal} check={check} />}
       </th>
       <td>

@@ -83,6 +83,27 @@ export const SUMMARY = graphql(`
   }
 `);
 
+/** Pipelines and their stages, and what their order goes by. `outcomes` has a row for each status that a stage has. */
+graphql(`
+  fragment Stages on Query {
+    pipelines {
+      name
+      source
+      stages {
+        name
+        position
+      }
+    }
+    outcomes: opportunitySummary(groupBy: [SOURCE, PIPELINE, STAGE, STATUS]) {
+      rows {
+        keys {
+          value
+        }
+      }
+    }
+  }
+`);
+
 /** What charts show. The last four are open deals by when they last changed. */
 export const CHARTS = graphql(`
   query Charts(
@@ -96,6 +117,7 @@ export const CHARTS = graphql(`
     $older: OpportunityFilter
     $search: String
   ) {
+    ...Stages
     stages: opportunitySummary(groupBy: [SOURCE, PIPELINE, STAGE], filter: $shown, search: $search) {
       ...Totals
     }
@@ -126,29 +148,15 @@ export const CHARTS = graphql(`
   }
 `);
 
-/** The board's pipelines and stages, and what is in them. `outcomes` has a row for each status that a stage has. */
+/** The board's pipelines and stages, and what is in them. */
 export const BOARD = graphql(`
   query Board($filter: OpportunityFilter, $search: String) {
-    pipelines {
-      name
-      source
-      stages {
-        name
-        position
-      }
-    }
+    ...Stages
     lanes: opportunitySummary(groupBy: [SOURCE, PIPELINE], filter: $filter, search: $search) {
       ...Totals
     }
     stages: opportunitySummary(groupBy: [SOURCE, PIPELINE, STAGE], filter: $filter, search: $search) {
       ...Totals
-    }
-    outcomes: opportunitySummary(groupBy: [SOURCE, PIPELINE, STAGE, STATUS]) {
-      rows {
-        keys {
-          value
-        }
-      }
     }
   }
 `);

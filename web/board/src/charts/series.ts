@@ -2,6 +2,7 @@
 import type { ChartsQuery } from '../gql/graphql';
 import type { Total } from '../documents';
 import { sourceName } from '../failures';
+import { stageOrder } from '../stage_order';
 import { grouped, measure, measureText } from '../totals';
 
 export type Part = { name: string; color: string; value: number | null; text: string };
@@ -16,9 +17,20 @@ const placeName = ([source, pipeline, stage]: (string | null)[]) => ({
   name: stage ?? 'No stage',
 });
 
+/** Returns these places by source and pipeline, and those of a pipeline in its order. */
+function inOrder<Place extends { keys: (string | null)[] }>(places: Iterable<Place>, data: ChartsQuery): Place[] {
+  const order = stageOrder(data);
+  const lane = ({ keys }: Place) => JSON.stringify(keys.slice(0, 2));
+  const compared = (one: Place, other: Place) => {
+    if (lane(one) !== lane(other)) return lane(one) < lane(other) ? -1 : 1;
+    return order(one.keys) - order(other.keys) || (JSON.stringify(one.keys) < JSON.stringify(other.keys) ? -1 : 1);
+  };
+  return [...places].sort(compared);
+}
+
 /** Returns a bar for each stage. */
-export function stageBars(rows: Total[], unit: string | undefined, hue: (source: string) => number): Bar[] {
-  return [...grouped(rows, 3).values()]
+export function stageBars(data: ChartsQuery, unit: string | undefined, hue: (source: string) => number): Bar[] {
+  return inOrder(grouped(data.stages?.rows ?? [], 3).values(), data)
     .map(({ keys, rows: own }) => ({
       ...placeName(keys),
       parts: [
@@ -42,17 +54,16 @@ export const AGES = [
 
 /** Returns a bar for each stage, in parts by how long ago its open deals last changed. */
 export function stillBars(data: ChartsQuery, unit: string | undefined): Bar[] {
-  const bars = new Map<string, Bar>();
+  const bars = new Map<string, { keys: (string | null)[]; bar: Bar }>();
   for (const { age, name, color } of AGES) {
     for (const [place, { keys, rows }] of grouped(data[age]?.rows ?? [], 3)) {
-      const bar = bars.get(place) ?? { ...placeName(keys), parts: [] };
+      const bar: Bar = bars.get(place)?.bar ?? { ...placeName(keys), parts: [] };
       const value = measure(rows, unit);
       if (value !== null) bar.parts.push({ name, color, value, text: measureText(rows, unit) });
-      if (bar.parts.length > 0) bars.set(place, bar);
+      if (bar.parts.length > 0) bars.set(place, { keys, bar });
     }
   }
-  const placed = [...bars].sort(([one], [other]) => (one < other ? -1 : 1));
-  return placed.map(([, bar]) => bar);
+  return inOrder(bars.values(), data).map(({ bar }) => bar);
 }
 
 /** Returns the values of these rows by the month that is their key at a place. */

@@ -9,15 +9,13 @@ import { Notices } from '../parts/Notices';
 import { SumList } from '../parts/SumList';
 import { usePolled } from '../polled';
 import { NONE } from '../route';
+import { stageOrder } from '../stage_order';
 import { deals } from '../text';
 import { grouped, sumsOf } from '../totals';
 import { StageColumn } from './StageColumn';
 
 type Pipeline = NonNullable<BoardQuery['pipelines']>[number];
 type Stage = Pipeline['stages'][number];
-type Outcomes = NonNullable<BoardQuery['outcomes']>['rows'];
-
-const CLOSED = ['WON', 'LOST'];
 
 /** The pipelines of both systems, each with its stages side by side. */
 export function Board() {
@@ -29,7 +27,7 @@ export function Board() {
   const byLane = grouped(data.lanes.rows, 2);
   const rowsOf = ({ source, name }: Pipeline) => byLane.get(JSON.stringify([source, name]))?.rows ?? [];
   const byStage = grouped(data.stages.rows, 3);
-  const isClosed = closedStages(data.outcomes?.rows ?? []);
+  const order = stageOrder(data);
   const shown = data.pipelines.filter((pipeline) => rowsOf(pipeline).length > 0);
   if (shown.length === 0) return <p class="empty">No deal fits.</p>;
   return (
@@ -40,34 +38,26 @@ export function Board() {
           pipeline={pipeline}
           rows={rowsOf(pipeline)}
           byStage={byStage}
-          isClosed={isClosed}
+          order={order}
         />
       ))}
     </div>
   );
 }
 
-/** Returns which stages have closed deals alone: where a source does not say in which order stages come, these are last. */
-function closedStages(outcomes: Outcomes): (source: string, pipeline: string | null, stage: string | null) => boolean {
-  const stages = grouped(outcomes, 3);
-  return (...place) =>
-    stages.get(JSON.stringify(place))?.rows.every(({ keys }) => CLOSED.includes(keys[3]?.value ?? '')) ?? false;
-}
-
 type LaneProps = {
   pipeline: Pipeline;
   rows: Total[];
   byStage: Map<string, { rows: Total[] }>;
-  isClosed: ReturnType<typeof closedStages>;
+  order: ReturnType<typeof stageOrder>;
 };
 
-function Lane({ pipeline, rows, byStage, isClosed }: LaneProps) {
+function Lane({ pipeline, rows, byStage, order }: LaneProps) {
   const { link } = useNavigation();
   const lane = useRef<HTMLDivElement>(null);
   const { name, source } = pipeline;
   const of = (stage: Stage) => byStage.get(JSON.stringify([source, name, stage.name]))?.rows ?? [];
-  const place = (stage: Stage) =>
-    stage.position ?? Number.MAX_SAFE_INTEGER / 2 + Number(isClosed(source, name, stage.name));
+  const place = (stage: Stage) => order([source, name, stage.name]);
   const stages = [...pipeline.stages].sort((one, other) => place(one) - place(other));
 
   const open = stages.filter((stage) => of(stage).length > 0).length;

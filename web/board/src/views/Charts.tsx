@@ -38,7 +38,7 @@ export function Charts() {
       </div>
       <div class="charts">
         <Chart title="By stage" about={measured}>
-          <BarList bars={stageBars(stages, unit, hue)} unit={unit} />
+          <BarList bars={stageBars(data, unit, hue)} unit={unit} />
         </Chart>
         <Chart
           title="Age in stage"
