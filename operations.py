@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing, contextmanager
 from functools import lru_cache
+from math import ceil
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -162,4 +163,11 @@ def _refusals() -> Iterator[None]:
         yield
     except ResolverError as error:
         status = {"BAD_USER_INPUT": 400, "FORBIDDEN": 403}.get(error.code, 503 if error.retryable else 500)
-        raise HTTPError(status, error.message, code=error.code, retryable=error.retryable) from None
+        seconds = error.retry_after_seconds
+        raise HTTPError(
+            status,
+            error.message,
+            code=error.code,
+            retryable=error.retryable,
+            retry_after_seconds=None if seconds is None else ceil(seconds),
+        ) from None

@@ -43,7 +43,7 @@ class QueryLimits:
     max_root_fields: int = 100
     max_directives: int = 100
     max_records: int = 200
-    max_answer_fields: int = 16_000
+    max_answer_fields: int = 24_000
     """Fields times the records that they are selected on: what a response can hold if its lists have one item each."""
     max_answer_bytes: int = 10_000_000
     """JSON of an answer's data (`engine/answer.py`)."""

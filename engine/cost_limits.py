@@ -70,7 +70,8 @@ class PageCost:
     def count(self, given: Mapping[str, Any]) -> int:
         """Return how many records it gives with these variables."""
         values = [given.get(name, default) for name, default in self.variables]
-        sizes = [*self.literals, *(value for value in values if isinstance(value, int))]
+        # As Int takes them: JSON's 200.0 is 200.
+        sizes = [*self.literals, *(int(value) for value in values if isinstance(value, int | float) and value % 1 == 0)]
         return max([size if 0 < size <= self.size.most else 0 for size in sizes], default=self.size.default)
 
 

@@ -12,7 +12,8 @@ logger = logging.getLogger("opportunity_graph.http")
 class HTTPError(Exception):
     """A request that is refused. The message is a fixed sentence: nothing that was sent becomes part of it.
 
-    `detail` gives what the log says besides; it is called where there is a line.
+    `detail` gives what the log says besides; it is called where there is a line. `retry_after_seconds`: when it is
+    worth asking again, which the header `Retry-After` (RFC 9110, 10.2.3) and the body tell.
     """
 
     def __init__(
@@ -23,6 +24,7 @@ class HTTPError(Exception):
         *,
         code: str = "BAD_USER_INPUT",
         retryable: bool = False,
+        retry_after_seconds: int | None = None,
         detail: Callable[[], str] | None = None,
     ) -> None:
         super().__init__(message)
@@ -32,13 +34,17 @@ class HTTPError(Exception):
         self.headers = headers or {}
         self.code = code
         self.retryable = retryable
+        self.retry_after_seconds = retry_after_seconds
+        if retry_after_seconds is not None:
+            self.headers = self.headers | {"Retry-After": str(retry_after_seconds)}
 
     @property
     def body(self) -> dict[str, Any]:
         """The error as a GraphQL response without `data`."""
-        return {
-            "errors": [{"message": self.message, "extensions": {"code": self.code, "retryable": self.retryable}}],
-        }
+        extensions: dict[str, Any] = {"code": self.code, "retryable": self.retryable}
+        if self.retry_after_seconds is not None:
+            extensions["retryAfterSeconds"] = self.retry_after_seconds
+        return {"errors": [{"message": self.message, "extensions": extensions}]}
 
     def response(self, media_type: str = JSON) -> HttpResponse:
         """Return the response that tells of it."""

@@ -5,11 +5,13 @@ and `schema.deals.validity`.
 import base64
 import json
 import re
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from graphql import get_named_type, is_leaf_type
 
 from schema.deals import cursors
 from schema.deals.service import StoreOutage
@@ -17,7 +19,7 @@ from store.database import Database
 from store.deals import Evidence, delete
 from store.errors import StoreUnavailable
 from store.pages import OrderKey
-from tests.deal_lists import ALL, NOTHING, NOW, WITHOUT_CONTACTS, deal, deals_of, open_deals, simulated, status
+from tests.deal_lists import ALL, NOTHING, NOW, WITHOUT_CONTACTS, deal, deals_of, open_deals, schemas, simulated, status
 from tests.stores import key
 
 NEXUDUS, CHARTMOGUL = (simulated()[source] for source in ("nexudus", "chartmogul"))
@@ -397,6 +399,32 @@ async def test_the_page_size_counts_against_the_limit_of_records() -> None:
             "This asks for too much: at most 200 records are allowed.",
             None,
         )
+
+
+def _all_of(type_: Any, without: Collection[str] = ()) -> str:
+    """Return a selection of all that an object has, but for further lists, as clients with a normalised cache ask."""
+    found = ["__typename"]
+    for name, field in type_.fields.items():
+        if name in without or "first" in field.args:
+            continue
+        below = get_named_type(field.type)
+        found.append(name if is_leaf_type(below) else f"{name} {{ {_all_of(below)} }}")
+    return " ".join(found)
+
+
+async def test_the_largest_page_may_have_all_fields() -> None:
+    types = schemas()[0]._schema.type_map
+    interface = types["Opportunity"]
+    record = _all_of(interface) + "".join(
+        f" ... on {name} {{ {_all_of(types[name], interface.fields)} }}"
+        for name in ("NexudusOpportunity", "ChartMogulOpportunity")
+    )
+    query = f"""{{ opportunities(first: 200) {{
+      __typename totalCount edges {{ __typename cursor node {{ {record} }} }}
+      pageInfo {{ {_all_of(types["PageInfo"])} }} sources {{ {_all_of(types["ListedSource"])} }}
+    }} }}"""
+    async with open_deals(*FEW) as graph:
+        assert len((await graph.data(query))["opportunities"]["edges"]) == len(FEW)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 
+from schema.deals.freshness import StoreStale
 from store.database import Database, open_database
 from store.deals import upsert
 from store.errors import StoreUnavailable
@@ -202,6 +203,21 @@ async def test_a_caller_may_insist_on_a_fresh_copy(store: str) -> None:
     async with open_graph(STORE_URL=store) as graph:
         answer = await graph.request("GET", url(freshness={"maxAgeSeconds": 60, "onStale": "ERROR"}))
     assert (answer.status, code(answer)) == (503, "STORE_STALE")
+
+
+async def test_who_is_too_early_learns_when_to_ask_again(store: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def refuse(*_: Any) -> None:
+        raise StoreStale("It is old.", retry_after_seconds=15.2)
+
+    monkeypatch.setattr("schema.deals.selection.check_freshness", refuse)
+    async with open_graph(STORE_URL=store) as graph:
+        answer = await graph.request("GET", url(freshness={"maxAgeSeconds": 1, "onStale": "WAIT"}))
+    assert answer.headers["retry-after"] == "16"
+    assert answer.json["errors"][0]["extensions"] == {
+        "code": "STORE_STALE",
+        "retryable": True,
+        "retryAfterSeconds": 16,
+    }
 
 
 async def test_no_source_is_asked_and_the_log_tells_nothing(store: str, caplog: pytest.LogCaptureFixture) -> None:

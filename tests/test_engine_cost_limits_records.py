@@ -1,5 +1,6 @@
 """`engine.cost_limits`: the records of one root field, whatever its variables are."""
 
+from math import inf
 from typing import Any
 
 import pytest
@@ -32,6 +33,9 @@ def count(arguments: str, given: dict[str, Any], size: PageSize | None, variable
         ('first: "3"', {}, 25),
         ("first: 3, last: 8", {}, 8),
         ("first: $n", {"n": 201}, 0),
+        ("first: $n", {"n": 9.0}, 9),
+        ("first: $n", {"n": 9.5}, 25),
+        ("first: $n", {"n": inf}, 25),
         ("first: $n", {"n": "9"}, 25),
         ("first: $n", {"n": None}, 25),
         ("first: $n", {}, 25),

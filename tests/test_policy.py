@@ -31,7 +31,11 @@ async def test_beyond_the_places_requests_get_503_and_when_to_come_again() -> No
         refused = await graph.post({"query": "{ __typename }"})
         assert refused.status == 503
         assert refused.headers["retry-after"] == "1"
-        assert refused.json["errors"][0]["extensions"] == {"code": "SERVER_BUSY", "retryable": True}
+        assert refused.json["errors"][0]["extensions"] == {
+            "code": "SERVER_BUSY",
+            "retryable": True,
+            "retryAfterSeconds": 1,
+        }
         for task in held:
             task.cancel()
         await asyncio.gather(*held, return_exceptions=True)

@@ -35,9 +35,9 @@ class ConcurrencyLimit:
             raise HTTPError(
                 503,
                 "This server has too much to do right now.",
-                {"Retry-After": str(RETRY_AFTER_SECONDS)},
                 code="SERVER_BUSY",
                 retryable=True,
+                retry_after_seconds=RETRY_AFTER_SECONDS,
             )
         self._free -= 1
 

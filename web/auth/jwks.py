@@ -65,9 +65,9 @@ class JWKSet:
             raise HTTPError(
                 503,
                 "Tokens cannot be checked right now.",
-                {"Retry-After": str(int(PAUSE_WITHOUT_KEYS_SECONDS))},
                 code="SERVER_BUSY",
                 retryable=True,
+                retry_after_seconds=int(PAUSE_WITHOUT_KEYS_SECONDS),
             )
 
     def find(self, key_id: str | None, algorithm: str) -> list[PublicKey]:
