@@ -134,8 +134,8 @@ class Database:
             async with asyncio.timeout(CLOSING_SECONDS):
                 await self._direct.stop()
                 await asyncio.gather(self._readers.stop(), self._writer.stop())
-            self._direct.close()
-            self._engine.dispose()
+        self._direct.close()
+        self._engine.dispose()
 
     async def _run(self, kind: str, work: Coroutine[Any, Any, T], use: Use, seconds: float | None = None) -> T:
         if seconds is None:

@@ -117,6 +117,17 @@ async def test_a_database_that_hangs_is_waited_for_no_longer_than_a_call_may_tak
                 await asked
 
 
+async def test_at_the_end_a_connection_that_hangs_is_closed_too(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("store.database.CLOSING_SECONDS", 0.0)
+    with locked(url):
+        async with open_database(url, threads=1, poll_seconds=1e6) as opened:
+            direct = reads(opened)
+            asked = asyncio.create_task(direct.fetch(ALL, {}))
+            await until_waiting()
+        assert await asked is None
+        assert not direct._open
+
+
 async def test_who_waits_for_a_connection_that_cannot_be_opened_asks_the_usual_way() -> None:
     opening, asked_for = Event(), 0
 
