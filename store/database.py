@@ -29,6 +29,9 @@ PATIENCE_SECONDS: Final = 30.0
 
 POLL_SECONDS: Final = 1.0
 
+LATE_SECONDS: Final = 3.0
+"""While it takes longer to learn what others have changed, that is not known: a server may hang for a while."""
+
 FORMS: Final = "the path of a file, or postgresql+psycopg://user@host/database"
 
 GONE: Final = "its file was deleted, or another put in its place"
@@ -90,7 +93,8 @@ class Database:
         rows = await self._direct.fetch(query, values) if self._lost is None else None
         if rows is None:
             work = partial(self._read, partial(_rows, query, values))
-            return await self._run("short read", self._readers.run(work), Use.READ)
+            left = self.patience_seconds - (perf_counter() - started)  # a connection that hung has had its part of it
+            return await self._run("short read", self._readers.run(work), Use.READ, left)
         if self.on_work is not None:
             self.on_work("short read", perf_counter() - started, False)
         if self.outages is not None:
@@ -130,24 +134,26 @@ class Database:
             async with asyncio.timeout(CLOSING_SECONDS):
                 await self._direct.stop()
                 await asyncio.gather(self._readers.stop(), self._writer.stop())
-            self._direct.close()
-            self._engine.dispose()
+        self._direct.close()
+        self._engine.dispose()
 
-    async def _run(self, kind: str, work: Coroutine[Any, Any, T], use: Use) -> T:
+    async def _run(self, kind: str, work: Coroutine[Any, Any, T], use: Use, seconds: float | None = None) -> T:
+        if seconds is None:
+            seconds = self.patience_seconds
         if self.on_work is None:
-            return await self._work(work, use)
+            return await self._work(work, use, seconds)
         started, has_failed = perf_counter(), False
         try:
-            return await self._work(work, use)
+            return await self._work(work, use, seconds)
         except StoreUnavailable:
             has_failed = True
             raise
         finally:
             self.on_work(kind, perf_counter() - started, has_failed)
 
-    async def _work(self, work: Coroutine[Any, Any, T], use: Use) -> T:
+    async def _work(self, work: Coroutine[Any, Any, T], use: Use, seconds: float) -> T:
         try:
-            async with asyncio.timeout(self.patience_seconds):
+            async with asyncio.timeout(seconds):
                 result = await work
         except TimeoutError:
             outage = StoreUnavailable("the store does not answer", may_pass=True)
@@ -305,8 +311,11 @@ def _location(
 async def _poll(database: Database, seconds: float) -> None:
     while True:
         await asyncio.sleep(seconds)
+        late = asyncio.get_running_loop().call_later(LATE_SECONDS, setattr, database, "is_current", False)
         try:
             await database.poll()
             database.is_current = True
         except Exception:  # asked again soon; an outage has told the log
             database.is_current = False
+        finally:
+            late.cancel()

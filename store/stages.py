@@ -4,9 +4,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Final
 
-from sqlalchemy import Connection, bindparam, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, select
 
-from store.sequence import advance
+from store.sequence import advance, insert_into
 from store.tables import STAGES
 from store.text import storable
 
@@ -24,6 +24,7 @@ class ListedStage:
     position: int | None
 
 
+_KEY: Final = ("source", "account", "stage_id")
 _STAGES: Final = select(*(STAGES.c[one.name] for one in fields(ListedStage)))
 
 
@@ -45,14 +46,17 @@ def write_stages(
     named = {one.stage_id: _named(one, known.get(one.stage_id), pipelines) for one in stages}
     changed = [one for one in named.values() if known.get(one.stage_id) != one]
     gone = [{"id": id_} for id_ in known if is_whole and id_ not in named]
-    old = gone + [{"id": one.stage_id} for one in changed if one.stage_id in known]
     if changed or gone:
         advance(connection)
-    if old:
+    if gone:
         its_own = (STAGES.c.source == source, STAGES.c.account == account, STAGES.c.stage_id == bindparam("id"))
-        connection.execute(delete(STAGES).where(*its_own), old)
+        connection.execute(delete(STAGES).where(*its_own), gone)
     if changed:
-        connection.execute(insert(STAGES), [asdict(one) for one in changed])
+        statement = insert_into(connection.dialect.name, STAGES)
+        others = {one.name: statement.excluded[one.name] for one in fields(ListedStage) if one.name not in _KEY}
+        # Those that are known, and what another process has written since they were read.
+        written = statement.on_conflict_do_update(index_elements=_KEY, set_=others)
+        connection.execute(written, [asdict(one) for one in changed])
     return len(changed) + len(gone)
 
 

@@ -48,6 +48,8 @@ class Sweep:
         self._parts = parts
         self._began_here: int | None = None
         self._refusals = 0
+        self._seen: str | None = None
+        """The last deal that the sweep under way could read."""
         self._unseen = Unseen(parts)
 
     async def step(self, counts: Counts) -> Step:
@@ -69,6 +71,7 @@ class Sweep:
         finally:
             counts.requests += requests.count
         self._refusals = 0
+        self._seen = next((row.source_id for row in reversed(page.rows) if row.record is not None), self._seen)
         problem = Problem(doubt) if doubt else _doubt(page, state)
         deals = await parts.rows.listed(page.rows, read_at)
         parts.offer(page, read_at, adds=False)  # all of them would push out what people ask for
@@ -89,7 +92,7 @@ class Sweep:
                 if counts.changed * MUCH > counts.rows:
                     await parts.database.compact()
                 await parts.database.read(lambda _: give_back())  # in a thread, where it holds up no event loop
-            self._unseen.begin(unseen)
+            self._unseen.begin(unseen, self._seen)
         return replace(step, is_done=step.is_done and not self._unseen.is_asking)
 
     async def _begin(self) -> SyncState:
@@ -101,7 +104,7 @@ class Sweep:
             return sweeps.state(connection)[source, account]
 
         state = await parts.database.write(begin)
-        self._began_here, self._refusals = state.sweep, 0
+        self._began_here, self._refusals, self._seen = state.sweep, 0, None
         return state
 
     def _is_hopeless(self, state: SyncState) -> bool:

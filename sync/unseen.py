@@ -1,20 +1,25 @@
 """Deals that a sweep has not seen which had to pass rows over: each is asked for by its id, a few after each sweep.
 
-They may be gone, or what could not be read. The sweep cannot tell, and proves nothing; a request for the one deal does.
+They may be gone, or what could not be read. The sweep cannot tell, and proves nothing; a request for the one deal does,
+if the source finds what is there: before it is believed that one is gone, a deal which the sweep has seen is asked for.
 """
 
+import logging
 from collections.abc import Sequence
 from typing import Final
 
 from sqlalchemy import Connection
 
 from resolvers.errors import UpstreamBadResponse, UpstreamError, UpstreamRateLimited
-from resolvers.source import Record
+from resolvers.source import Outcome, Record
+from store.database import StoreUnavailable
 from store.deals import Evidence, deal_id, delete, upsert
 from sync.account import Requests
 from sync.job import SECOND, Parts
 from sync.rows import Read
 from sync.run import Counts
+
+logger: Final = logging.getLogger("opportunity_graph.sync")
 
 MOST_ASKED: Final = 20
 """After one sweep."""
@@ -34,29 +39,55 @@ class Unseen:
         self._left: list[str] = []
         self._asked: set[str] = set()
         self._unreadable = 0
+        self._seen: str | None = None
+        """A deal that the source has to find first; None once it has."""
 
     @property
     def is_asking(self) -> bool:
         """Whether there is a step to take."""
         return bool(self._left)
 
-    def begin(self, ids: Sequence[str]) -> None:
-        """Take the source's ids of the deals that a sweep has not seen, the most urgent first.
+    def begin(self, ids: Sequence[str], seen: str | None) -> None:
+        """Take the source's ids of the deals that a sweep has not seen, the most urgent first, and one that it has.
 
         Those that an earlier sweep has asked for come when all others had their turn.
         """
         self._asked.intersection_update(ids)
         if len(self._asked) == len(ids):
             self._asked.clear()
-        self._left = [id_ for id_ in ids if id_ not in self._asked][:MOST_ASKED]
-        self._unreadable = 0
+        self._left = [id_ for id_ in ids if id_ not in self._asked][:MOST_ASKED] if seen is not None else []
+        self._unreadable, self._seen = 0, seen
 
     async def step(self, counts: Counts) -> None:
         """Ask for the next deal, and store what that shows: that it is gone, or how it is.
 
         Raises `UpstreamRateLimited`; any other failure that is not the record's own ends it until the next sweep.
         """
-        account, source_id, asked_at = self._parts.account, self._left[0], self._parts.now()
+        source_id, asked_at = self._left[0], self._parts.now()
+        outcome = await self._fetch(source_id, counts)
+        if outcome is None and self._seen is not None and not await self._finds(self._seen, counts):
+            self._left.clear()
+            return
+        if isinstance(outcome, UpstreamError):
+            self._unreadable += 1
+            is_its_own = isinstance(outcome, UpstreamBadResponse) or outcome.status in RECORDS_FAULTS
+            if not is_its_own or self._unreadable == MOST_UNREADABLE:
+                del self._left[1:]
+        else:
+            try:
+                await self._store(source_id, outcome, asked_at, counts)
+            except StoreUnavailable:
+                raise
+            except Exception:  # of this deal, which must not keep back the others, nor the next sweep
+                self._have_asked()
+                raise
+        self._have_asked()
+
+    def _have_asked(self) -> None:
+        self._asked.add(self._left.pop(0))
+
+    async def _fetch(self, source_id: str, counts: Counts) -> Outcome:
+        account = self._parts.account
         fetch_alone = account.fetch_alone
         assert fetch_alone is not None
         requests = Requests(account.source)
@@ -66,14 +97,17 @@ class Unseen:
             counts.requests += requests.count
         if isinstance(outcome, UpstreamRateLimited):
             raise outcome
-        if isinstance(outcome, UpstreamError):
-            self._unreadable += 1
-            is_its_own = isinstance(outcome, UpstreamBadResponse) or outcome.status in RECORDS_FAULTS
-            if not is_its_own or self._unreadable == MOST_UNREADABLE:
-                del self._left[1:]
-        else:
-            await self._store(source_id, outcome, asked_at, counts)
-        self._asked.add(self._left.pop(0))
+        return outcome
+
+    async def _finds(self, seen: str, counts: Counts) -> bool:
+        """Return whether the source finds a deal that it has just listed."""
+        outcome = await self._fetch(seen, counts)
+        if outcome is None:
+            label = self._parts.account.label
+            logger.warning("%s: finds no deal that it has just listed: no deal is taken to be gone", label)
+        elif not isinstance(outcome, UpstreamError):
+            self._seen = None
+        return self._seen is None
 
     async def _store(self, source_id: str, record: Record | None, asked_at: int, counts: Counts) -> None:
         parts, account = self._parts, self._parts.account

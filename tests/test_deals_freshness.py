@@ -3,6 +3,7 @@
 And `schema.deals.source_info`, `schema.deals.source_status`: how old it is.
 """
 
+import asyncio
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import Enum
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
+from schema.deals import stored_first
 from schema.deals.source_status import SourceCapability, SourceState
 from store.deals import Evidence, delete
 from store.sweeps import begin_sweep, continue_sweep, finish_sweep, note_misses, note_watermarks
@@ -167,6 +169,19 @@ async def test_the_source_is_asked_where_the_copy_will_not_do() -> None:
         assert await asks_the_source(graph), "a list may have left fields out"
     async with open_deals() as graph:
         assert await asks_the_source(graph), "there is no copy"
+
+
+async def test_the_source_is_asked_where_the_store_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else it would have no time left to answer."""
+
+    async def hang(_: Any) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(stored_first, "LOOKUP_TIMEOUT_SECONDS", 0.0)
+    async with open_deals(deal("nexudus", NEXUDUS[0], NOW - 60)) as graph, asyncio.timeout(4):
+        monkeypatch.setattr(graph.database, "read", hang)
+        for _ in range(4):  # interpreted, and compiled
+            assert await asks_the_source(graph)
 
 
 async def test_a_copy_that_a_sweep_found_unchanged_is_as_young_as_the_sweep() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, exc, text
 
+from store import database as database_module
 from store import memory
 from store.database import Database, StoreUnavailable, open_database, problem_with
 from store.deals import count_alive, upsert
@@ -289,3 +290,24 @@ async def test_it_is_known_when_others_changes_are_not(tmp_path: Path, monkeypat
         is_away = False
         seen += [await polled.get() for _ in range(3)]
     assert (seen[2], seen[-1]) == (False, True)
+
+
+async def test_it_is_known_that_a_database_which_hangs_tells_no_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database_module, "LATE_SECONDS", 0.0)
+    async with open_database(str(tmp_path / "deals.db"), poll_seconds=0) as database:
+        begun, hangs = asyncio.Event(), asyncio.Event()
+
+        async def poll() -> None:
+            begun.set()
+            await hangs.wait()
+
+        monkeypatch.setattr(database, "poll", poll)
+        await begun.wait()
+        async with asyncio.timeout(10):
+            while database.is_current:  # noqa: ASYNC110 - an attribute
+                await asyncio.sleep(0)
+            hangs.set()
+            while not database.is_current:  # noqa: ASYNC110
+                await asyncio.sleep(0)

@@ -1,7 +1,9 @@
 """Pipelines of the store: `store.pipelines`, and the stages that sources list: `store.stages`."""
 
+import pytest
 from sqlalchemy import Connection
 
+from store import stages
 from store.pipelines import Pipeline, Stage, pipelines
 from store.stages import ListedStage, listed_stages, write_stages
 from tests.deal_rows import deal, put
@@ -143,3 +145,14 @@ def test_text_that_a_database_refuses_takes_no_stage_along(connection: Connectio
     assert write(connection, odd) == 1
     assert write(connection, odd) == 0
     assert shown(connection) == [("Le\N{REPLACEMENT CHARACTER}ad \N{REPLACEMENT CHARACTER}", 0, 0)]
+
+
+def test_stages_that_another_process_writes_meanwhile_are_taken_over(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(connection, listed(1, "Lead", 0), listed(2, "Won", 1))
+    monkeypatch.setattr(stages, "listed_stages", lambda _: [])  # as they were read before
+    write(connection, listed(1, "Prospect", 2), listed(3, "Lost", 3))
+    monkeypatch.undo()
+    found = {one.stage_id: (one.name, one.position) for one in listed_stages(connection)}
+    assert found == {"1": ("Prospect", 2), "2": ("Won", 1), "3": ("Lost", 3)}

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import func, literal_column, make_url, select, text
 
 from store import prepared_session
-from store.database import Database, open_database
+from store.database import Database, StoreUnavailable, open_database
 from store.deals import upsert
 from store.prepared_reads import PreparedReads
 from store.queries import Query, Values, parameter
@@ -98,6 +98,34 @@ async def test_a_connection_that_does_not_answer_is_given_up(database: Database,
         assert await asked is None
     assert await usual == [("1",), ("2",)]
     assert await reads(database).fetch(WHO, {}) != before
+
+
+async def test_a_database_that_hangs_is_waited_for_no_longer_than_a_call_may_take(
+    database: Database, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The connection that hung and the usual way after it, together."""
+    now = 0.0
+    monkeypatch.setattr("store.database.perf_counter", lambda: now)
+    with locked(url):
+        asked = asyncio.create_task(database.fetch(ALL, {}))
+        await until_waiting()
+        now = database.patience_seconds
+        for _ in range(2):
+            reads(database)._look_for_stalled()
+        with pytest.raises(StoreUnavailable):
+            async with asyncio.timeout(5):
+                await asked
+
+
+async def test_at_the_end_a_connection_that_hangs_is_closed_too(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("store.database.CLOSING_SECONDS", 0.0)
+    with locked(url):
+        async with open_database(url, threads=1, poll_seconds=1e6) as opened:
+            direct = reads(opened)
+            asked = asyncio.create_task(direct.fetch(ALL, {}))
+            await until_waiting()
+        assert await asked is None
+        assert not direct._open
 
 
 async def test_who_waits_for_a_connection_that_cannot_be_opened_asks_the_usual_way() -> None:

@@ -1,11 +1,14 @@
 """Deals that a sweep could not see are asked for by their ids: `sync.unseen`."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from simulator import FAULTS, faults
+from store.deals import Deal
+from sync.rows import Read, Rows
 from sync.run import Problem
 from sync.status import State
 from sync.unseen import MOST_ASKED, MOST_UNREADABLE
@@ -16,6 +19,7 @@ LOOPS = loops.WITH_ITS_OWN_TIME
 FILLED = 30.0
 SWEEPS = {"sweep_seconds": 600.0, "increment_seconds": 600.0, "increment_longest_seconds": 600.0}
 DUE = 600.0
+EACH_SWEEPS = SWEEPS | {"full_sweep_seconds": DUE}
 BOTH = pytest.mark.parametrize("source", ["nexudus", "chartmogul"])
 
 
@@ -63,7 +67,8 @@ async def test_a_deal_that_is_gone_is_deleted_though_a_row_makes_its_page_fail_o
         for id_ in lost:
             deal = world.deal(source, id_)
             assert deal.deleted_by == "not_found"
-        assert sorted(set(asked(world, source))) == sorted([str(bad), *lost])
+        (seen,) = set(asked(world, source)) - {str(bad), *lost}
+        assert seen in world.stored(source), "which the source has to find before it is believed"
         assert (await world.status(source)).last_error == Problem.UNREADABLE_ROWS
         assert sum(run.deleted for run in world.runs(source, "sweep")) == 2
 
@@ -168,7 +173,7 @@ async def test_a_refusal_by_rate_is_waited_for_and_nothing_is_asked_twice() -> N
         await asyncio.sleep(DUE + 150)
         assert not lost & world.stored("chartmogul")
         answered = [call.ids[0] for call in world.calls("chartmogul", "get") if call.status != 429]
-        assert len(answered) == len(set(answered)) == 5
+        assert len(answered) == len(set(answered)) == 5 + 1
 
 
 @pytest.mark.parametrize("answered", [0, 1, 3])
@@ -191,3 +196,36 @@ async def test_what_a_process_that_ends_has_left_is_asked_for_after_the_next_swe
             await asyncio.sleep(400)
             assert world.stored("chartmogul") == there
             assert len(there) == ROWS - 4
+
+
+@BOTH
+async def test_a_source_that_finds_none_of_its_deals_is_not_believed(source: str) -> None:
+    """Each sweep lacks fewer deals than the brake holds back, and sweep after sweep they would all be deleted."""
+    async with open_world(sources=(source,), **EACH_SWEEPS) as world:
+        world.simulator.nexudus.audit_role_missing = True
+        await asyncio.sleep(FILLED)
+        getattr(world.simulator, source).faults.add(FAULTS["404"], kinds={"get"}, times=None)
+        for first in (0, 15, 30):
+            hide(world, source, ids(world, source)[first : first + 15])
+            await asyncio.sleep(DUE)
+            assert world.stored(source) == {str(id_) for id_ in ids(world, source)}
+        assert len(asked(world, source)) == 3 * 2, "one that is hidden, and one that is not"
+        assert (await world.status(source)).last_error == Problem.UNREADABLE_ROWS
+
+
+async def test_a_deal_that_cannot_be_stored_keeps_back_no_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with open_world(sources=("nexudus",), **SWEEPS) as world:
+        await asyncio.sleep(FILLED)
+        hidden = ids(world, "nexudus")[10:13]
+        hide(world, "nexudus", hidden)
+        deals = Rows.deals
+
+        async def fail(self: Rows, reads: Sequence[Read], **given: Any) -> list[Deal]:
+            if any(one.source_id == str(hidden[0]) for one in reads):
+                raise ZeroDivisionError
+            return await deals(self, reads, **given)
+
+        monkeypatch.setattr(Rows, "deals", fail)
+        await asyncio.sleep(2 * DUE)
+        assert set(asked(world, "nexudus")) == {str(id_) for id_ in hidden}
+        assert [run.rows for run in world.runs("nexudus", "sweep") if run.rows][1:] == [ROWS - len(hidden)] * 2

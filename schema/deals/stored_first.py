@@ -1,5 +1,6 @@
 """Records by id from the store's copy, for callers that accept its age: no source is asked."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from typing import Any
 
 from engine.lookup import ListedRecord, Lookup
 from resolvers.errors import BadUserInput
+from resolvers.fetching.record_store import LOOKUP_TIMEOUT_SECONDS
 from resolvers.source import Source
 from schema.context import Context
 from schema.deals.freshness import FreshnessInput, OnStale, max_age
@@ -67,8 +69,11 @@ async def young_copies(
     try:
         deals = context.lists()
         oldest = microseconds(deals.now() - age)
-        found, states = await deals.read(lambda connection: (find(connection, ids), state(connection)), context.turns)
-    except StoreOutage:
+        async with asyncio.timeout(LOOKUP_TIMEOUT_SECONDS):  # or the source would have no time left
+            found, states = await deals.read(
+                lambda connection: (find(connection, ids), state(connection)), context.turns
+            )
+    except (StoreOutage, TimeoutError):
         return {}
     copies = {}
     for one in found.values():
