@@ -124,8 +124,8 @@ async def test_at_the_end_a_connection_that_hangs_is_closed_too(url: str, monkey
             direct = reads(opened)
             asked = asyncio.create_task(direct.fetch(ALL, {}))
             await until_waiting()
-        assert await asked is None
         assert not direct._open
+        assert await asked is None
 
 
 async def test_who_waits_for_a_connection_that_cannot_be_opened_asks_the_usual_way() -> None:
