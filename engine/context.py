@@ -55,6 +55,10 @@ class Access(Protocol):
 class Context(Protocol):
     """What the resolvers of one operation share."""
 
+    selected_fields: int
+    """How many fields the operation selects, fragments inlined; the engine sets it. By it a resolver can bound a list
+    whose length is not known before, which no limit of documents counts."""
+
     @property
     def loaders(self) -> Loaders:
         """What compiled operations request records from."""

@@ -99,12 +99,13 @@ class CostVisitor:
         self._sizes: dict[str, QueryCost] = {}
         self._level = 0
 
-    def operation(self, operation: OperationDefinitionNode) -> None:
-        """Measure an operation; raises `LimitExceeded`."""
+    def operation(self, operation: OperationDefinitionNode) -> QueryCost:
+        """Return an operation's size; raises `LimitExceeded`."""
         size = self._size(operation.selection_set)
         size.directives += len(operation.directives or ())
         size.directives += sum(len(d.directives or ()) for d in operation.variable_definitions or ())
         self._check(size)
+        return size
 
     def fragment(self, name: str) -> QueryCost:
         """Return a fragment's size; raises `LimitExceeded`."""

@@ -113,6 +113,8 @@ class OperationCost:
     """What an operation costs, as far as that does not depend on its variables."""
 
     kind: str
+    selected_fields: int = 0
+    """Those of the document, fragments inlined, each once."""
     root_fields: frozenset[str] = frozenset()
     records: dict[str, RecordCost | PageCost] = field(default_factory=dict)
     nested: dict[str, list[NestedCost | Dearest]] = field(default_factory=dict)
@@ -170,8 +172,8 @@ class CostLimits:
             raise LimitExceeded("fields in the answer", self.limits.max_answer_fields)
 
     def _operation(self, operation: OperationDefinitionNode, visitor: CostVisitor) -> OperationCost:
-        visitor.operation(operation)
-        cost = OperationCost(operation.operation.value)
+        size = visitor.operation(operation)
+        cost = OperationCost(operation.operation.value, size.fields)
         defaults = {d.variable.name.value: d.default_value for d in operation.variable_definitions or ()}
         fields = visitor.root_fields(operation.selection_set)
         if len(fields) > self.limits.max_root_fields:

@@ -76,6 +76,7 @@ class Engine:
                 if not access.closed_fields.isdisjoint(cost.root_fields):
                     access.refuse_root_fields()
                 self._cost_limits.check(cost, variables)
+                context.selected_fields = cost.selected_fields
             schema = self._restricted if access.is_restricted else self._schema
             assert schema, "no restricted schema was given"
             most, compiled = self._limits.max_answer_bytes, document.compiled_document

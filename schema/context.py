@@ -32,6 +32,8 @@ class Context:
     access: Access
     refused: list[Refused] = field(default_factory=list)
     """The personal fields that were refused to this caller so far."""
+    selected_fields: int = 0
+    """How many the operation selects, as the engine has counted."""
     deals: Deals | None = None
     """The deals of the store."""
     customer_deals: "CustomerDeals | None" = None

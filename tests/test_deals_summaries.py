@@ -116,6 +116,27 @@ async def test_more_rows_than_allowed_are_refused_not_cut_off(monkeypatch: pytes
         assert (code, message) == ("BAD_USER_INPUT", "This gives more than 2 rows: group by less, or filter.")
 
 
+@pytest.mark.parametrize("place", ["opportunitySummary", "opportunities { summary"])
+async def test_rows_times_fields_are_bounded_whoever_executes(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some hundred aliases of a field of each of 1,000 rows would keep everybody else waiting for seconds."""
+    monkeypatch.setattr(summaries, "MOST_CELLS", 120)
+    deals = [euros(number, 1, currency=currency) for number, currency in enumerate(("EUR", "USD", "JPY"))]
+    totals = f"{place}(groupBy: []) {{ rows {{ ...All }} }} {'}' if '{' in place else ''}"
+    query = f"{{ {totals} n: opportunities {{ totalCount }} }}"
+    few, many = (
+        f"{query} fragment All on SummaryRow {{ {' '.join(f'c{one}: count' for one in range(number))} }}"
+        for number in (30, 40)
+    )
+    async with open_deals(*deals) as graph:
+        for _ in range(3):  # by graphql-core, then compiled
+            assert "errors" not in await graph.ask(few)
+            answer = await graph.ask(many)
+            (error,) = answer["errors"]
+            assert error["extensions"]["code"] == "BAD_USER_INPUT"
+            assert error["message"].startswith("This gives too many rows for so many fields: select fewer")
+            assert answer["data"]["n"] == {"totalCount": 3}
+
+
 async def test_months_and_quarters_are_those_of_the_asked_time_zone() -> None:
     moments = ["2026-03-31T22:30:00Z", "2026-04-01T04:30:00Z"]
     deals = [

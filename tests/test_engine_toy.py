@@ -131,6 +131,7 @@ class Context:
     loaders: Loaders = field(default_factory=Loaders)
     access: Access = Access()
     refused: Sequence[object] = ()
+    selected_fields: int = 0
 
     async def load(self, source: Shelf, number: str) -> Book | None:
         if not self.access.may_fetch:

@@ -19,6 +19,8 @@ from store.summaries import Dimension, SummaryRow, TooManyPeriods, summarize_in_
 
 MOST_DIMENSIONS: Final = 4
 MOST_ROWS: Final = 1_000
+MOST_CELLS: Final = 120_000
+"""Rows times all fields of the operation: so all its totals together have no more fields in the answer."""
 
 CUSTOMER: Final = ListedField(
     name="customer",
@@ -188,6 +190,10 @@ async def summary_of(
         raise BadUserInput("Deals are of too many years to group all by month: group by less.") from None
     if len(rows) > MOST_ROWS:
         raise BadUserInput(f"This gives more than {MOST_ROWS} rows: group by less, or filter.")
+    if len(rows) * context.selected_fields > MOST_CELLS:
+        raise BadUserInput(
+            "This gives too many rows for so many fields: select fewer fields, group by less, or filter."
+        )
     return OpportunitySummary(selection=selection, rows=[_totals(selection.deals, group_by, row) for row in rows])
 
 
