@@ -23,10 +23,16 @@ SOURCE_ID: Final = "source_id"
 CUSTOMER_ID: Final = "customer_source_id"
 """A further one, whose index has the deals of each account for itself."""
 
-CURRENCY: Final = "currency"
-"""A further one, which has no index in SQLite: all deals are sorted, by ids alone."""
+SORTED: Final = frozenset(
+    {
+        *("currency", "kind", "business_name", "opportunity_type"),
+        *("lead_source", "loss_reason", "utm_campaign", "forecast_category"),
+    }
+)
+"""Further ones, which have no index: all deals are sorted, in SQLite by what `deals_summed` has of them. PostgreSQL has
+one of currencies; the others may be longer than its indexes take."""
 
-ORDERS: Final = (*ORDERABLE, SOURCE, ID, SOURCE_ID, CUSTOMER_ID, CURRENCY)
+ORDERS: Final = (*ORDERABLE, SOURCE, ID, SOURCE_ID, CUSTOMER_ID, *sorted(SORTED))
 """Columns that lists may be ordered by."""
 
 INDEXED: Final = frozenset({*ORDERABLE, SOURCE, ID})

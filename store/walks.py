@@ -24,7 +24,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from store.conditions import Condition, Shape, clause, is_selective, shape, shaped
-from store.paging import CURRENCY, CUSTOMER_ID, WANTED, OrderKey, PageRow, Position, merged
+from store.paging import CUSTOMER_ID, SORTED, WANTED, OrderKey, PageRow, Position, merged
 from store.queries import BuiltOnce, parameter
 from store.tables import ALIVE, DEALS
 
@@ -101,7 +101,7 @@ def _built(
     wanted = select(*WANTED, *(DEALS.c[key.column] for key in order))
     columns: list[ColumnElement[Any]] = [DEALS.c[key.column] for key in order]
     position = None if start is None else parameters(start, columns)
-    is_sorted = first == CURRENCY and not is_looked_up
+    is_sorted = first in SORTED and not is_looked_up
     column_of = _unindexed if is_looked_up else _Sorted if is_sorted else DEALS.c.__getitem__
     built, limit = [], parameter("limit", Integer())
     for segment in segments(order, position, is_inclusive, column_of):

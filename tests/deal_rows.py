@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, insert
 
 from store.conditions import And, Compare, CompareAttribute, Condition, Not, Operator, Or, Search
-from store.paging import CURRENCY, CUSTOMER_ID, ID, ORDERS, SOURCE, SOURCE_ID, OrderKey, full_order
+from store.paging import CUSTOMER_ID, ID, ORDERS, SOURCE, SOURCE_ID, OrderKey, full_order
 from store.tables import DEAL_ATTRIBUTES, DEALS
 from store.text import searchable
 from tests.stores import key
@@ -30,7 +30,7 @@ COLUMNS = (
     "name_folded",
     "customer_email_folded",
     CUSTOMER_ID,
-    CURRENCY,
+    "currency",
 )
 
 

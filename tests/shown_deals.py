@@ -3,8 +3,10 @@
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from enum import Enum
 from typing import Any
 
+from resolvers.nexudus.record import LeadSource, LossReason
 from store.text import fold
 
 SHOWN = """
@@ -45,6 +47,10 @@ def moment(*path: str) -> Callable[[Shown], Any]:
 
 def day(*path: str) -> Callable[[Shown], Any]:
     return lambda deal: None if (text := at(*path)(deal)) is None else date.fromisoformat(text)
+
+
+def by_code(enum: type[Enum], read: Callable[[Shown], Any]) -> Callable[[Shown], Any]:
+    return lambda deal: None if (name := read(deal)) is None else enum[name].value
 
 
 IDS = {"id": at("id")}
@@ -88,6 +94,13 @@ ORDERS: dict[str, Callable[[Shown], Any]] = {
     "SOURCE_ID": key,
     "CURRENCY_CODE": lambda deal: None if (code := CODES["currencyCode"](deal)) is None else code.upper(),
     "CUSTOMER_SOURCE_ID": KEYWORDS["customerSourceId"],
+    "KIND": KEYWORDS["kind"],
+    "BUSINESS_NAME": KEYWORDS["businessName"],
+    "OPPORTUNITY_TYPE": KEYWORDS["opportunityType"],
+    "UTM_CAMPAIGN": KEYWORDS["utmCampaign"],
+    "LEAD_SOURCE": by_code(LeadSource, ENUMS["leadSource"]),
+    "LOSS_REASON": by_code(LossReason, ENUMS["lossReason"]),
+    "FORECAST_CATEGORY": lambda deal: (deal.get("forecastCategory") or "").lower() or None,
     "VALUE": lambda deal: None if deal["value"] is None else Decimal(deal["value"]["amount"]),
     "STATUS": lambda deal: None if deal["status"] is None else deal["status"].lower(),
     "PIPELINE_NAME": TEXTS["pipelineName"],
@@ -112,7 +125,8 @@ def folded(value: Any) -> Any:
 
 
 def _compared_by(field: str, value: Any) -> Any:
-    return value if field in ("ID", "SOURCE_ID", "CUSTOMER_SOURCE_ID") else folded(value)
+    as_they_are = {"ID", "SOURCE_ID", "CUSTOMER_SOURCE_ID", "KIND", "BUSINESS_NAME", "OPPORTUNITY_TYPE", "UTM_CAMPAIGN"}
+    return value if field in as_they_are else folded(value)
 
 
 def ordered(deals: Sequence[Shown], order: Sequence[dict[str, str]]) -> list[Shown]:
