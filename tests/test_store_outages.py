@@ -160,6 +160,7 @@ async def test_a_store_that_is_full_is_still_read_and_written_again_when_there_i
     ]
 
 
+@pytest.mark.programs
 async def test_a_file_that_another_process_locks_can_be_read_and_is_written_afterwards(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
