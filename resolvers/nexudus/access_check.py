@@ -19,6 +19,7 @@ NO_RECORD: Final = "1"
 
 WITHOUT_LISTS: Final = "records cost a request each, and nothing can be listed"
 WITHOUT_AUDIT_TRAIL: Final = "a deletion is noticed by the second sweep without the record"
+STAGES_ROLE: Final = "role CrmBoardColumn-List"
 WITHOUT_STAGES: Final = "stages have no position, and those without a deal are not known"
 
 
@@ -60,15 +61,17 @@ async def check_access(
     except UpstreamError as failure:
         yield Finding.of_failure("records by id (role CrmOpportunity-Read)", failure)
     yield lists
-    try:
-        body = await get("sys/audittrailentries?page=1&size=1", "audit-trail")
-        split_page(body or b"")
-        yield Finding("audit trail: allowed")
-    except UpstreamError as failure:
-        yield Finding.of_failure(f"audit trail (without it {WITHOUT_AUDIT_TRAIL})", failure)
-    try:
-        body = await get("crm/crmboardcolumns?page=1&size=1", "stages")
-        split_page(body or b"")
-        yield Finding("stages (role CrmBoardColumn-List): allowed")
-    except UpstreamError as failure:
-        yield Finding.of_failure(f"stages (role CrmBoardColumn-List; without it {WITHOUT_STAGES})", failure)
+    for path, kind, allowed, failed in (
+        ("sys/audittrailentries", "audit-trail", "audit trail", f"audit trail (without it {WITHOUT_AUDIT_TRAIL})"),
+        (
+            "crm/crmboardcolumns",
+            "stages",
+            f"stages ({STAGES_ROLE})",
+            f"stages ({STAGES_ROLE}; without it {WITHOUT_STAGES})",
+        ),
+    ):
+        try:
+            split_page(await get(f"{path}?page=1&size=1", kind) or b"")
+            yield Finding(f"{allowed}: allowed")
+        except UpstreamError as failure:
+            yield Finding.of_failure(failed, failure)
