@@ -116,7 +116,7 @@ async def test_an_export_without_an_order_misses_nothing_that_changes_meanwhile(
         ),
         ({"filter": {"wonOn": {"gte": "CANARY"}}}, "`filter.wonOn`: `gte` must be text, YYYY-MM-DDThh:mm:ss and"),
         ({"orderBy": [{"field": "CANARY"}]}, "`orderBy.0.field` must be one of ID, SOURCE, SOURCE_ID, STATUS, VALUE"),
-        ({"orderBy": {}}, "`orderBy` must be of type OpportunityOrder, which has field, direction, nulls."),
+        ({"orderBy": {}}, "`orderBy` must be of type OpportunityOrder, which has field, key, direction, nulls."),
         ({"sources": [1]}, "`sources.0` must be of type String."),
         ({"sources": ["CANARY"]}, "`sources` may have: nexudus, chartmogul."),
         ({"freshness": {"maxAgeSeconds": "CANARY"}}, "`freshness.maxAgeSeconds` must be of type Int."),

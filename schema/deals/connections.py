@@ -11,12 +11,12 @@ from typing import Annotated, Any, Final
 import strawberry
 
 from engine.lookup import Listing, PageSize
-from resolvers.errors import BadUserInput
 from schema.context import Context, Info
 from schema.deals import cursors
 from schema.deals.filters import OpportunityFilter
 from schema.deals.freshness import FreshnessInput
 from schema.deals.orders import OpportunityOrder
+from schema.deals.page_arguments import PageArguments
 from schema.deals.page_records import PageRecords
 from schema.deals.selection import Selection, select
 from schema.deals.service import shown
@@ -25,7 +25,7 @@ from schema.deals.summaries import Dimensions, OpportunitySummary, Zone, summary
 from schema.list_size import page_of
 from schema.opportunity import Opportunity
 from store.near import near_page
-from store.pages import Page, PageRequest, PageRow, count, far_page
+from store.pages import Page, PageRow, count, far_page
 
 FIRST: Final = 25
 """Deals on a page unless asked otherwise."""
@@ -227,16 +227,9 @@ async def find_page(
     **asked: Any,
 ) -> OpportunityConnection:
     """Return a page of the selection that is `asked` for; raises a `ResolverError`."""
-    number = page_size(first, last)
+    part = PageArguments.of(SIZE, first, after, last, before)
     selection = await select(context, **asked)
-    request = PageRequest(
-        selection.condition,
-        selection.order,
-        number,
-        after=position(selection, "after", after),
-        before=position(selection, "before", before),
-        is_backward=last is not None,
-    )
+    request = part.request(selection)
     near = near_page(request)
     found = None if near is None else near.page(await selection.fetch(near.query, near.values))
     if found is None:
@@ -251,20 +244,3 @@ LISTING: Final = Listing(
     SIZE, find_page, records=attrgetter("records"), cursors=lambda connection: connection.cursors(), parts=PARTS
 )
 """How compiled operations read a page."""
-
-
-def page_size(first: int | None, last: int | None = None, *, default: int = FIRST, most: int = MOST) -> int:
-    """Return how many deals a page has; raises `BadUserInput`."""
-    if first is not None and last is not None:
-        raise BadUserInput("Give `first` or `last`, not both.")
-    name, number = ("first", first) if last is None else ("last", last)
-    if number is None:
-        return default
-    if not 1 <= number <= most:
-        raise BadUserInput(f"`{name}` must be from 1 to {most}.")
-    return number
-
-
-def position(selection: Selection, argument: str, cursor: str | None) -> Any:
-    """Return where a cursor is in a list; raises `BadUserInput`."""
-    return None if cursor is None else cursors.decode(cursor, argument, selection.hash, selection.order)

@@ -145,8 +145,8 @@ class Export:
         rows, following = chunk(connection, request)
         record_of = self.selection.deals.record
         reads = {source: readers(source, self.columns, self.url_of) for source in MAPPINGS}
-        records = ((row.source, record_of(row)) for row in rows)
-        return encode([read(record) for read in reads[source]] for source, record in records), following
+        records = ((row.source, record_of(row), row.read_at) for row in rows)
+        return encode([read(record, at) for read in reads[source]] for source, record, at in records), following
 
 
 async def open_export(arguments: ExportArguments, given: Mapping[str, Any], context: Context) -> Export:
