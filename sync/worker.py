@@ -117,6 +117,10 @@ class Worker:
         self._hasten(kind)
         await ended
 
+    def read_all(self) -> None:
+        """Have all deals read soon."""
+        self._hasten(Kind.SWEEP)
+
     def begin_anew(self) -> None:
         """Try at once what failed or could not be done: the source has another credential of ours."""
         self.schedule.begin_anew(self.impossible)
