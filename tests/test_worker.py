@@ -195,6 +195,16 @@ async def test_a_refresh_that_accepts_an_age_waits_for_the_run_under_way() -> No
         assert len(world.runs("chartmogul", "sweep")) == sweeps + 1
 
 
+async def test_all_deals_are_read_soon_where_their_columns_are_made_otherwise() -> None:
+    async with open_world(sources=("nexudus",)) as world:
+        await world.sync.refresh()
+        await asyncio.sleep(120)
+        sweeps = len(world.runs("nexudus", "sweep"))
+        world.sync.read_all()
+        await asyncio.sleep(5)
+        assert len(world.runs("nexudus", "sweep")) == sweeps + 1
+
+
 async def test_a_refresh_before_the_first_sweep_has_ended_waits_for_it_and_for_no_other() -> None:
     async with open_world(page_rows=2, rationed=True) as world:
         await world.sync.refresh()
