@@ -22,7 +22,7 @@ from schema.deals.selection import Selection, select
 from schema.deals.service import shown
 from schema.deals.source_status import age_seconds, moment, name_of
 from schema.deals.summaries import Dimensions, OpportunitySummary, Zone, summary_of
-from schema.list_size import page_of
+from schema.list_size import OF_ALL_DEALS, page_of
 from schema.opportunity import Opportunity
 from store.near import near_page
 from store.pages import Page, PageRow, count, far_page
@@ -131,13 +131,16 @@ class OpportunityPage:
 class OpportunityConnection(OpportunityPage):
     """A connection over the whole store."""
 
-    @strawberry.field(description="How many deals the list has on all its pages; counted only if asked for.")
+    @strawberry.field(
+        description="How many deals the list has on all its pages; counted only if asked for.",
+        directives=[OF_ALL_DEALS],
+    )
     async def total_count(self) -> int | None:
         """Return the number."""
         condition = self.selection.condition
         return await self.selection.read(lambda connection: count(connection, condition))
 
-    @strawberry.field(description="Totals of the whole list, all its pages.")
+    @strawberry.field(description="Totals of the whole list, all its pages.", directives=[OF_ALL_DEALS])
     async def summary(self, info: Info, group_by: Dimensions, time_zone: Zone = None) -> OpportunitySummary | None:
         """Return the totals."""
         return await summary_of(info.context, self.selection, group_by, time_zone)
@@ -175,7 +178,8 @@ Search = Annotated[
     strawberry.argument(
         description="Words, each of which is a part of a company's, pipeline's or stage's name; for callers who may "
         "see personal data also of the deal's, the customer's or the owner's name or email address. Without case and "
-        "accents."
+        "accents.",
+        directives=[OF_ALL_DEALS],
     ),
 ]
 Sources = Annotated[

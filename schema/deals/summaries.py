@@ -15,6 +15,7 @@ from schema.deals.relative_dates import time_zone as zone_of
 from schema.deals.selection import Selection, select
 from schema.deals.service import Deals
 from schema.deals.values import moment_of
+from schema.list_size import OF_ALL_DEALS
 from store.summaries import Dimension, SummaryRow, TooManyPeriods, summarize_in_parts
 
 MOST_DIMENSIONS: Final = 4
@@ -148,7 +149,8 @@ class OpportunitySummary:
 
 
 @strawberry.field(
-    description="Counts and sums of deals, exact. Amounts of two currencies, or of two kinds, are never added."
+    description="Counts and sums of deals, exact. Amounts of two currencies, or of two kinds, are never added.",
+    directives=[OF_ALL_DEALS],
 )
 async def opportunity_summary(
     info: Info,
