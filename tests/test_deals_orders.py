@@ -1,4 +1,4 @@
-"""`schema.deals.orders`: lists ordered by custom attributes, and what is refused."""
+"""`schema.deals.orders`, `store.order_columns`: lists ordered by custom attributes, and what is refused."""
 
 from typing import Any
 
