@@ -127,6 +127,7 @@ def comparisons(draw: st.DrawFn, lists: Lists) -> dict[str, Any]:
             lambda text, start, length: text[start : start + length], value, st.integers(0, 5), st.integers(0, 4)
         )
         operators |= {"eq": value, "contains": part, "startsWith": value.map(lambda text: text[:3])}
+        operators[draw(st.sampled_from(["lt", "lte", "gt", "gte"]))] = value
     if table not in (MOMENTS, DAYS):
         operators |= {"in": several(value), "notIn": several(value)}
     if table in (MOMENTS, DAYS, NUMBERS):
@@ -161,6 +162,7 @@ def attributes(draw: st.DrawFn) -> dict[str, Any]:
             [
                 {"text": {"contains": "face"}},
                 {"text": {"notIn": ["facebook"]}},
+                {"text": {"gte": "G", "lt": "s"}},
                 {"number": {"gte": "3"}},
                 {"number": {"lt": "10.5"}},
                 {"boolean": {"eq": True}},

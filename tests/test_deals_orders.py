@@ -110,3 +110,21 @@ async def test_a_key_that_no_deal_has_orders_by_id() -> None:
     async with open_deals(*several()) as graph:
         order = [{"field": "CUSTOM", "key": "\0 no such \ud800 key"}]
         assert await pages(graph, order, 4, is_backward=False) == sorted(VALUES)
+
+
+async def test_dates_in_custom_attributes_have_ranges() -> None:
+    days = {1: "2026-01-31", 2: "2026-02-01", 3: "2026-02-28T23:00:00Z", 4: "2026-03-01", 5: "later", 6: 20260215}
+    deals = [
+        deal(
+            "chartmogul",
+            msgspec.structs.replace(CHARTMOGUL, uuid=f"0000000{n}-0000-0000-0000-000000000000", custom={"on": day}),
+        )
+        for n, day in days.items()
+    ]
+    query = """{ opportunities(
+      filter: {custom: [{key: "on", text: {gte: "2026-02-01", lt: "2026-03-01"}}]}
+      orderBy: [{field: CUSTOM, key: "on"}]
+    ) { nodes { sourceId } } }"""
+    async with open_deals(*deals) as graph:
+        nodes = (await graph.data(query))["opportunities"]["nodes"]
+    assert [int(one["sourceId"][7]) for one in nodes] == [2, 3]
