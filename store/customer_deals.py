@@ -28,7 +28,7 @@ from sqlalchemy import (
 
 from store.conditions import LARGEST, Condition, Shape, clause, shape, shaped
 from store.json_rows import json_rows, packed
-from store.order_columns import OrderColumns
+from store.order_columns import OrderColumns, with_parameters
 from store.paging import WANTED, OrderKey, Page, PageRequest, PageRow, kept, page_of
 from store.queries import parameter
 from store.tables import ALIVE, DEAL_ATTRIBUTES, DEALS, MONEY_SCALE
@@ -71,8 +71,9 @@ def pages_of(
     names = None if start is None else tuple([None if one is None else f"start_{n}" for n, one in enumerate(start)])
     if start is not None:
         values |= {f"start_{n}": one for n, one in enumerate(start) if one is not None}
-    wanted = _kept(_pages, key, tuple(links), order, names)
-    given = {**values, GIVEN: _packed(customers), "count": request.count + 1}
+    shape_of_order, attributes = with_parameters(order)
+    wanted = _kept(_pages, key, tuple(links), shape_of_order, names)
+    given = {**values, **attributes, GIVEN: _packed(customers), "count": request.count + 1}
     found: list[list[PageRow]] = [[] for _ in customers]
     for *row, customer in connection.execute(wanted, given):
         found[customer].append(PageRow(row))

@@ -1,6 +1,7 @@
 """The columns that a list's order goes by: those of deals, and parts of custom attributes, which are joined to them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, FromClause, and_, func, null
@@ -9,6 +10,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from store.paging import OrderKey
+from store.queries import parameter
 from store.tables import DEAL_ATTRIBUTES, DEALS
 from store.text import storable
 
@@ -23,17 +25,33 @@ def of_deals(key: OrderKey) -> ColumnElement[Any]:
     return DEALS.c[key.column]
 
 
+def with_parameters(order: tuple[OrderKey, ...]) -> tuple[tuple[OrderKey, ...], dict[str, str]]:
+    """Return an order with parameters in place of the keys of its custom attributes, and the values of these.
+
+    So a statement is that of all orders of its shape, whatever attributes callers think of.
+    """
+    found = dict.fromkeys(key.attribute for key in order if key.attribute is not None)
+    if not found:
+        return order, {}
+    names = {attribute: f"attribute_{place}" for place, attribute in enumerate(found)}
+    named = [key if key.attribute is None else replace(key, attribute=names[key.attribute]) for key in order]
+    return tuple(named), {name: storable(attribute) for attribute, name in names.items()}
+
+
 class OrderColumns:
-    """The columns of an order's keys in one statement, whose deals are `joined` with what has them."""
+    """The columns of an order's keys in one statement, whose deals are `joined` with what has them.
+
+    Attributes are named by parameters, as `with_parameters` does it.
+    """
 
     def __init__(self, order: Sequence[OrderKey]) -> None:
         names = dict.fromkeys(key.attribute for key in order if key.attribute is not None)
-        self._attributes = {name: DEAL_ATTRIBUTES.alias(f"attribute_{place}") for place, name in enumerate(names)}
+        self._attributes = {name: DEAL_ATTRIBUTES.alias(name) for name in names}
 
     def joined(self, deals: FromClause = DEALS) -> FromClause:
         """Return what deals are taken from with the attributes that they may have."""
         for name, attribute in self._attributes.items():
-            its_own = and_(attribute.c.deal_id == DEALS.c.id, attribute.c.key == storable(name))
+            its_own = and_(attribute.c.deal_id == DEALS.c.id, attribute.c.key == parameter(name, attribute.c.key.type))
             deals = deals.outerjoin(attribute, its_own)
         return deals
 

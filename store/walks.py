@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 
 from store.conditions import Condition, Shape, clause, is_selective, shape, shaped
-from store.order_columns import OrderColumns, of_deals, stored
+from store.order_columns import OrderColumns, of_deals, stored, with_parameters
 from store.paging import CUSTOMER_ID, SCANNED, SORTED, WANTED, OrderKey, PageRow, Position, merged
 from store.queries import BuiltOnce, parameter
 from store.tables import ALIVE, DEALS
@@ -45,7 +45,9 @@ def walk(
     key, values = shape(condition)
     names = tuple(None if value is None else f"start_{index}" for index, value in enumerate(start or ()))
     given = {name: value for name, value in zip(names, start or (), strict=True) if name is not None}
-    asked = (order, names if start is not None else None, is_inclusive)
+    shape_of_order, attributes = with_parameters(order)
+    given |= attributes
+    asked = (shape_of_order, names if start is not None else None, is_inclusive)
     is_split = order[0].column == CUSTOMER_ID and not is_selective(condition)
     parts = _accounts(connection) if is_split else [{}]
     rows: list[PageRow] = []

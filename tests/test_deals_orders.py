@@ -4,7 +4,11 @@ from typing import Any
 
 import msgspec
 import pytest
+from sqlalchemy import Connection, event
 
+from store.pages import PageRequest, page
+from store.paging import OrderKey, by_attribute
+from store.walks import _statements
 from tests.deal_lists import WITHOUT_CONTACTS, DealGraph, deal, open_deals, simulated
 
 CHARTMOGUL = simulated()["chartmogul"][0]
@@ -128,3 +132,15 @@ async def test_dates_in_custom_attributes_have_ranges() -> None:
     async with open_deals(*deals) as graph:
         nodes = (await graph.data(query))["opportunities"]["nodes"]
     assert [int(one["sourceId"][7]) for one in nodes] == [2, 3]
+
+
+def test_orders_by_other_attributes_are_the_same_statements(connection: Connection) -> None:
+    statements: list[str] = []
+    event.listen(connection, "before_cursor_execute", lambda *told: statements.append(told[2]))
+    built = _statements.cache.cache_info().currsize
+    for name in ("worth", "seats", "region"):
+        order = (*by_attribute(name), OrderKey("value"), *by_attribute(f"other {name}"))
+        page(connection, PageRequest(None, order, 5))
+    assert len(statements) >= 3
+    assert len(set(statements)) == len(statements) // 3
+    assert _statements.cache.cache_info().currsize <= built + len(statements) // 3
