@@ -110,6 +110,14 @@ async def test_who_may_not_see_custom_attributes_cannot_order_by_them() -> None:
         assert answer["errors"][0]["extensions"]["code"] == "FORBIDDEN"
 
 
+async def test_a_cursor_is_of_one_attribute() -> None:
+    async with open_deals(*several()) as graph:
+        order = [{"field": "CUSTOM", "key": "worth"}]
+        cursor = (await graph.data(QUERY, order=order, first=2))["opportunities"]["pageInfo"]["endCursor"]
+        code, message, _ = await graph.refusal(QUERY, order=[{"field": "CUSTOM", "key": "size"}], after=cursor)
+        assert (code, message.split(":")[0]) == ("BAD_USER_INPUT", "`after` is a cursor of another list")
+
+
 async def test_a_key_that_no_deal_has_orders_by_id() -> None:
     async with open_deals(*several()) as graph:
         order = [{"field": "CUSTOM", "key": "\0 no such \ud800 key"}]
