@@ -144,6 +144,12 @@ def full_order(order: tuple[OrderKey, ...]) -> tuple[OrderKey, ...]:
     return (*before, OrderKey(ID, is_descending))
 
 
+def is_indexed(order: tuple[OrderKey, ...]) -> bool:
+    """Return whether an index has the whole order, so that no deals are sorted for a part of its list."""
+    first, *rest = full_order(order)
+    return first.attribute is None and first.column in INDEXED and len(rest) <= 1
+
+
 def turned(order: tuple[OrderKey, ...]) -> tuple[OrderKey, ...]:
     """Return the order from its end."""
     return tuple([replace(key, is_descending=not key.is_descending, nulls_first=not key.nulls_first) for key in order])

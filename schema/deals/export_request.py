@@ -33,9 +33,13 @@ from schema.federation import FederatedSchema
 from schema.scalars import WRITTEN
 from schema.sources import MAPPINGS
 from store.pages import PageRequest, chunk
+from store.paging import is_indexed
 
 ROWS: Final = 250
 """Deals that are read and written at once: a reader of the store is kept for some hundredths of a second."""
+
+SORTED_ROWS: Final = 2_500
+"""The same where no index has the list's order: each time deals are sorted, perhaps all."""
 
 SOURCES: Final = "Opportunity-Sources"
 """The header that says how current the list is."""
@@ -135,7 +139,9 @@ class Export:
         Each time in a transaction of its own: however long a client reads, the store is not kept from changing.
         Raises `StoreOutage`.
         """
-        following: PageRequest | None = PageRequest(self.selection.condition, self.selection.order, ROWS)
+        order = self.selection.order
+        rows = ROWS if is_indexed(order) else SORTED_ROWS
+        following: PageRequest | None = PageRequest(self.selection.condition, order, rows)
         while following is not None:
             piece, following = await self.selection.read(partial(self._read, encode, following))
             if piece:
