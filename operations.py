@@ -55,6 +55,7 @@ class Operations:
         self.deals: Deals | None = None
         self.tracer: OpenTelemetryTracer | None = None
         self._engine = engine
+        self.forget_records = engine.forget_records
         self._export_arguments = export_arguments
         self._schedulers = schedulers
         self._counts = counts

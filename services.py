@@ -17,10 +17,11 @@ from resolvers.registry import SOURCES
 from resolvers.resilience.shared_limits import SharedLimits
 from resolvers.source import Source, SourceSettings
 from resolvers.telemetry import Event, log_events, logs_all
-from rotation import Reaction, Rotation, rotating
+from rotation import Reaction, Rotation, Tables, rotating
 from schema.deals.columns import columns
 from schema.deals.listed_fields import closed_fields
 from schema.deals.service import Deals
+from schema.people import PEOPLE
 from security import Security
 from store.database import Database, open_database
 from sync.settings import DAY_SECONDS
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from metrics.service import Metrics
     from store.leases import Leases
     from store.session import Session
+    from sync.service import Sync
 
 Sources = Mapping[str, SourceSettings]
 """The settings of each source, by its name."""
@@ -95,18 +97,33 @@ class Services:
             for source in SOURCES:
                 if (given := sources[source.name]).is_configured:
                     await self._open_source(stack, source, given, session, leases)
+            sync = None
             if database is not None:
-                await self._open_sync(stack, sources, database, store_session)
+                sync = await self._open_sync(stack, sources, database, store_session)
             if self.metrics is not None:
                 await stack.enter_async_context(self.metrics.written())
             if read_variables is not None:
-                tables: dict[str, Callable[[], bool]] = {}
-                if settings.exchange_rates is not None and settings.store.exchange_rates_file:
-                    path = Path(settings.store.exchange_rates_file)
-                    tables["EXCHANGE_RATES_FILE"] = partial(settings.exchange_rates.read_anew, path)
-                rotation = Rotation(settings.all, read_variables, self._on_new_secret, tables)
+                rotation = Rotation(settings.all, read_variables, self._on_new_secret, self._tables(sync))
                 await stack.enter_async_context(rotating(rotation))
             yield
+
+    def _tables(self, sync: "Sync | None") -> Tables:
+        """Return what reads the operator's tables anew."""
+        settings, tables = self._settings, dict[str, Callable[[], bool]]()
+        if settings.exchange_rates is not None and settings.store.exchange_rates_file:
+            path = Path(settings.store.exchange_rates_file)
+            tables["EXCHANGE_RATES_FILE"] = partial(settings.exchange_rates.read_anew, path)
+        if settings.store.owners_file:
+            tables["OWNERS_FILE"] = partial(self._read_people, Path(settings.store.owners_file), sync)
+        return tables
+
+    def _read_people(self, path: Path, sync: "Sync | None") -> bool:
+        if not PEOPLE.read_anew(path):
+            return False
+        self._operations.forget_records()
+        if sync is not None:
+            sync.read_all()
+        return True
 
     async def _open_source(
         self,
@@ -137,8 +154,8 @@ class Services:
 
     async def _open_sync(
         self, stack: AsyncExitStack, sources: Sources, database: Database, session: "Session | None"
-    ) -> None:
-        """Keep the store current, and let operations list what it has."""
+    ) -> "Sync":
+        """Keep the store current, and let operations list what it has; return what does."""
         from sync.service import open_sync  # who has no store never loads it
 
         settings, schedulers = self._settings, self._schedulers
@@ -166,6 +183,7 @@ class Services:
             links=settings.store.links,
             clock=self._wall_clock,
         )
+        return sync
 
 
 def open_counts() -> "Counts":

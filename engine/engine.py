@@ -55,6 +55,8 @@ class Engine:
         )
         self.read: Callable[[str], Document | Answer] = self._documents.get
         """Return a text's document, or the response that says why it cannot be executed."""
+        self.forget_records: Callable[[], None] = reader.forget_records
+        """Forget the JSON of records, whose mappings give other values from now on."""
 
     @property
     def fallbacks(self) -> Mapping[Reason, int]:

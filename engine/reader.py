@@ -51,6 +51,10 @@ class Reader:
         self._slots = Slots(schema)
         self._serialization_cache = SerializationCache()
 
+    def forget_records(self) -> None:
+        """Forget the JSON of records, whose mappings give other values from now on."""
+        self._serialization_cache.clear()
+
     def read(self, text: str, ways: Iterable[Parameterised]) -> Document | Answer:
         """Return a text's document, or the response that refuses it; `ways`: how it may be parameterised."""
         limits = self._cost_limits.limits

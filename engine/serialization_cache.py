@@ -39,6 +39,10 @@ class SerializationCache:
         """What the texts are counted as."""
         return self._texts.size
 
+    def clear(self) -> None:
+        """Forget all texts: records are to be written otherwise from now on."""
+        self._texts.clear()
+
     def number(self) -> int:
         """Return a number for another serializer."""
         return next(self._numbers)

@@ -1,7 +1,7 @@
-"""`@listSize`: what a gateway that counts costs may expect of a list (https://specs.apollo.dev/cost/v0.1).
+"""`@listSize` and `@cost`: what a gateway that counts costs may expect (https://specs.apollo.dev/cost/v0.1).
 
-The directive has a link of its own, since federation imports it from version 2.9 on, which is newer than composers in
-use know (`schema.federation.VERSION`).
+The directives have a link of their own, since federation imports them from version 2.9 on, which is newer than
+composers in use know (`schema.federation.VERSION`).
 """
 
 from collections.abc import Sequence
@@ -11,9 +11,10 @@ import strawberry
 from strawberry.federation.schema_directives import Link
 from strawberry.schema_directive import Location
 
+from engine.cost import QueryLimits
 from engine.lookup import PageSize
 
-LINK: Final = Link(url="https://specs.apollo.dev/cost/v0.1", import_=["@listSize"])  # type: ignore[list-item] # a name alone
+LINK: Final = Link(url="https://specs.apollo.dev/cost/v0.1", import_=["@cost", "@listSize"])  # type: ignore[list-item] # names alone
 
 
 @strawberry.schema_directive(
@@ -45,3 +46,19 @@ def page_of(size: PageSize, arguments: Sequence[str]) -> ListSize:
 def at_most(number: int) -> ListSize:
     """Return the directive of a list with an item for each id that it is given."""
     return ListSize(assumed_size=number, require_one_slicing_argument=False)
+
+
+@strawberry.schema_directive(
+    locations=[Location.FIELD_DEFINITION, Location.ARGUMENT_DEFINITION],
+    name="cost",
+    description="What a field or an argument costs, where an object costs 1 (https://specs.apollo.dev/cost/v0.1).",
+)
+class Cost:
+    """A weight beside which all others are 1."""
+
+    weight: int
+
+
+OF_ALL_DEALS: Final = Cost(weight=QueryLimits().max_records)
+"""Of what goes through all deals, however little it gives: as much as all records that one operation may ask for.
+Not of a list, whose weight gateways take for each of its items."""

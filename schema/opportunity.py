@@ -101,7 +101,7 @@ class OpportunityCustomer:
 
     @strawberry.field(
         description="The customer's deals, in both systems; `matchedBy` says how they are found.",
-        directives=[page_of(DEALS_OF_CUSTOMER, ["first"])],
+        directives=[page_of(DEALS_OF_CUSTOMER, ["first", "last"])],
     )
     async def opportunities(
         self,
@@ -114,15 +114,26 @@ class OpportunityCustomer:
             ),
         ] = None,
         after: Annotated[str | None, strawberry.argument(description="Those behind this cursor.")] = None,
+        last: Annotated[
+            int | None,
+            strawberry.argument(
+                description=f"How many from the end, in place of `first`: 1 to {DEALS_OF_CUSTOMER.most}."
+            ),
+        ] = None,
+        before: Annotated[str | None, strawberry.argument(description="Those before this cursor.")] = None,
         filter: Annotated[_Filter | None, strawberry.argument(description="Which deals.")] = None,
         order_by: Annotated[
             list[_Order] | None,
             strawberry.argument(description="By which fields; the last changed first unless given."),
         ] = None,
+        search: Annotated[
+            str | None, strawberry.argument(description="Words, as `Query.opportunities` searches for them.")
+        ] = None,
     ) -> _Connection | None:
         """Return a page of them."""
+        part = {"first": first, "after": after, "last": last, "before": before}
         return await self.find_opportunities(
-            info.context, self, first=first, after=after, filter=filter, order_by=order_by
+            info.context, self, **part, filter=filter, order_by=order_by, search=search
         )
 
     @strawberry.field(description="How `opportunities` are found.")

@@ -14,7 +14,7 @@ import msgspec
 from store.text import fold
 
 
-class BadPeople(Exception):
+class BadPeople(ValueError):
     """The file does not say who is who; the text says why."""
 
 
@@ -27,10 +27,11 @@ class Person(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class People:
-    """Persons by all that they are called."""
+    """Persons by all that they are called; `version` tells apart who is known from one time to another."""
 
     def __init__(self) -> None:
         self._known: dict[str, Person] = {}
+        self.version = 0
 
     def know(self, persons: Sequence[Person]) -> None:
         """Take these persons in place of those that were known; raises `BadPeople` if two are called the same."""
@@ -42,7 +43,14 @@ class People:
                 if called in known:
                     raise BadPeople("two persons have the same name or address")
                 known[called] = person
-        self._known = known
+        if known != self._known:
+            self._known, self.version = known, self.version + 1
+
+    def read_anew(self, path: Path) -> bool:
+        """Know whom a file has by now; return whether it has changed. Raises `BadPeople`, and is then what it was."""
+        before = self.version
+        self.know(read_people(path))
+        return self.version != before
 
     def name_of(self, attribute: str, *, is_name: bool) -> Callable[[Any], Any]:
         """Return what gives the name of whom a record's attribute calls, or that itself if it is one."""
@@ -75,7 +83,7 @@ class People:
 
 
 PEOPLE: Final = People()
-"""The persons that the server was started with: what every record shows of its owner goes by them."""
+"""The persons of the operator's file: what every record shows of its owner goes by them."""
 
 
 def read_people(path: Path) -> Sequence[Person]:

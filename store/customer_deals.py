@@ -19,23 +19,21 @@ from sqlalchemy import (
     String,
     and_,
     cast,
-    false,
     func,
     literal,
     null,
-    or_,
     select,
-    true,
     union,
 )
 
 from store.conditions import LARGEST, Condition, Shape, clause, shape, shaped
 from store.json_rows import json_rows, packed
-from store.paging import WANTED, OrderKey, Page, PageRequest, PageRow, full_order
+from store.order_columns import OrderColumns, with_parameters
+from store.paging import WANTED, OrderKey, Page, PageRequest, PageRow, kept, page_of
 from store.queries import parameter
 from store.tables import ALIVE, DEAL_ATTRIBUTES, DEALS, MONEY_SCALE
 from store.text import fold, storable
-from store.walks import Segment, ordering, parameters, segments
+from store.walks import ordering, parameters, segments, together
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,21 +61,24 @@ Links = Sequence[Link]
 def pages_of(
     connection: Connection, customers: Sequence[CustomerKey], request: PageRequest, links: Links = ()
 ) -> list[Page]:
-    """Return the same page of each customer's deals; `request` goes forward.
+    """Return the same page of each customer's deals.
 
-    Behind a position there is taken to be something before the page, without a look.
+    On the far side of the position where it begins there is taken to be something, without a look. Raises ValueError
+    for a position of another order.
     """
     key, values = shape(request.condition)
-    start = request.after
+    order, start, _ = request.walk()
     names = None if start is None else tuple([None if one is None else f"start_{n}" for n, one in enumerate(start)])
     if start is not None:
         values |= {f"start_{n}": one for n, one in enumerate(start) if one is not None}
-    wanted = _kept(_pages, key, tuple(links), full_order(request.order), names)
-    given = {**values, GIVEN: _packed(customers), "count": request.count + 1}
-    rows: list[list[PageRow]] = [[] for _ in customers]
+    shape_of_order, attributes = with_parameters(order)
+    wanted = _kept(_pages, key, tuple(links), shape_of_order, names)
+    given = {**values, **attributes, GIVEN: _packed(customers), "count": request.count + 1}
+    found: list[list[PageRow]] = [[] for _ in customers]
     for *row, customer in connection.execute(wanted, given):
-        rows[customer].append(PageRow(row))
-    return [Page(own[: request.count], len(own) > request.count, request.after is not None) for own in rows]
+        found[customer].append(PageRow(row))
+    pages = [(own, kept(request, own)) for own in found]
+    return [page_of(request, rows, has_more=len(own) > len(rows), has_less=start is not None) for own, rows in pages]
 
 
 def counts_of(
@@ -117,26 +118,22 @@ def _pages(
     order: tuple[OrderKey, ...],
     start: tuple[str | None, ...] | None,
 ) -> Select[Any]:
-    matched = _matched(links)
-    keys = [ordering(key, Segment((), frozenset())) for key in order]
-    behind: list[ColumnElement[bool]] = []
-    if start is not None:
-        position = parameters(start, [DEALS.c[key.column] for key in order])
-        found = segments(order, position, False, DEALS.c.__getitem__)
-        behind = [or_(false(), *[and_(true(), *one.clauses) for one in found])]
+    matched, columns = _matched(links), OrderColumns(order)
+    behind = together(segments(order, start and parameters(start, order), False, columns.plain))
+    keys = [ordering(key, behind, columns.plain) for key in order]
     ranked = (
         select(
             matched.c.customer,
             DEALS.c.id.label("deal_id"),
             func.row_number().over(partition_by=matched.c.customer, order_by=keys).label("place"),
         )
-        .join(DEALS, DEALS.c.id == matched.c.deal_id)
-        .where(ALIVE, clause(shaped(shape_)), *behind)
+        .select_from(columns.joined(matched.join(DEALS, DEALS.c.id == matched.c.deal_id)))
+        .where(ALIVE, clause(shaped(shape_)), *behind.clauses)
         .subquery()
     )
     return (
-        select(*WANTED, *[DEALS.c[key.column] for key in order], ranked.c.customer)
-        .join(ranked, DEALS.c.id == ranked.c.deal_id)
+        select(*WANTED, *map(columns.plain, order), ranked.c.customer)
+        .select_from(columns.joined(ranked.join(DEALS, DEALS.c.id == ranked.c.deal_id)))
         .where(ranked.c.place <= parameter("count", Integer()))
         .order_by(ranked.c.customer, ranked.c.place)
     )

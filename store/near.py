@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import ColumnElement, Connection, Integer, Select, literal, literal_column, select, tuple_, union_all
 
 from store.conditions import LARGEST, Condition, Shape, bounds, clause, is_selective, ranges, shape, shaped
+from store.order_columns import of_deals
 from store.paging import INDEXED, WANTED, OrderKey, Page, PageRequest, PageRow, Position, kept, page_of, turned
 from store.queries import End, Look, Query, Values, parameter
 from store.steps import row_steps
@@ -132,8 +133,8 @@ def _next(
     end: End,
 ) -> Select[Any]:
     columns: list[ColumnElement[Any]] = [DEALS.c[key.column] for key in order]
-    position = None if start is None else parameters(start, columns)
-    segment = next(segments(order, position, is_inclusive, DEALS.c.__getitem__))
+    position = None if start is None else parameters(start, order)
+    segment = next(segments(order, position, is_inclusive, of_deals))
     found = select(*wanted).where(ALIVE, *segment.clauses).order_by(*[ordering(key, segment) for key in order])
     if condition is None:
         return found
@@ -143,7 +144,7 @@ def _next(
     if end is End.BROKEN_OFF:
         return found
     if end is End.MARKED:
-        last = tuple_(*parameters(ENDS, columns))
+        last = tuple_(*parameters(ENDS, order))
     else:
         edge = select(*columns).where(ALIVE, *segment.clauses, *ranges(condition, walked)).correlate(None)
         edge = edge.order_by(*[ordering(key, segment) for key in order])

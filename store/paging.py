@@ -1,7 +1,7 @@
 """What a page is asked for by, and what it is: orders, positions, rows."""
 
 import operator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cmp_to_key, lru_cache
 from typing import Any, Final, TypeAlias
 
@@ -32,8 +32,14 @@ SORTED: Final = frozenset(
 """Further ones, which have no index: all deals are sorted, in SQLite by what `deals_summed` has of them. PostgreSQL has
 one of currencies; the others may be longer than its indexes take."""
 
-ORDERS: Final = (*ORDERABLE, SOURCE, ID, SOURCE_ID, CUSTOMER_ID, *sorted(SORTED))
+SCANNED: Final = frozenset({"utm_source", "utm_medium", "utm_content", "utm_term", "system_id", "read_at"})
+"""Further ones, which no index has at all: all deals are read, and sorted by ids alone."""
+
+ORDERS: Final = (*ORDERABLE, SOURCE, ID, SOURCE_ID, CUSTOMER_ID, *sorted(SORTED | SCANNED))
 """Columns that lists may be ordered by."""
+
+ATTRIBUTE_PARTS: Final = ("boolean", "number", "text_folded")
+"""Columns of a custom attribute, of which one has a value: lists are ordered by all of them, one after the other."""
 
 INDEXED: Final = frozenset({*ORDERABLE, SOURCE, ID})
 """Those of them whose order is that of an index, on both databases."""
@@ -65,11 +71,15 @@ class PageRow(tuple[Any, ...]):
 
 @dataclass(frozen=True, slots=True)
 class OrderKey:
-    """A column that a list is ordered by, and where deals without a value come."""
+    """A column that a list is ordered by, and where deals without a value come.
+
+    `attribute`: the key of the custom attribute that the column is a part of; None for a column of deals.
+    """
 
     column: str
     is_descending: bool = False
     nulls_first: bool = False
+    attribute: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +116,16 @@ class Page:
     has_previous: bool
 
 
+def by_attribute(attribute: str, *, is_descending: bool = False, nulls_first: bool = False) -> tuple[OrderKey, ...]:
+    """Return the keys of an order by a custom attribute: booleans, then numbers, then texts, if it is ascending.
+
+    Each key puts the deals that have its part before or behind all others, so that the last kind to be taken from
+    one end, or the first to be put at the other, stands beside the deals without the attribute.
+    """
+    parts = ATTRIBUTE_PARTS if is_descending == nulls_first else ATTRIBUTE_PARTS[::-1]
+    return tuple([OrderKey(part, is_descending, nulls_first, attribute) for part in parts])
+
+
 @lru_cache(MOST_ORDERS)
 def full_order(order: tuple[OrderKey, ...]) -> tuple[OrderKey, ...]:
     """Return the order with `id` as its last key, in the direction of the key before it, as the indexes have it.
@@ -114,7 +134,7 @@ def full_order(order: tuple[OrderKey, ...]) -> tuple[OrderKey, ...]:
     out if both have one direction: ids begin with it, so that theirs is the same order, and has an index.
     """
     for key in order:
-        if key.column not in ORDERS:
+        if key.column not in (ORDERS if key.attribute is None else ATTRIBUTE_PARTS):
             raise ValueError(f"deals are not ordered by {key.column}")
     ids = [index for index, key in enumerate(order) if key.column in (ID, SOURCE_ID)]
     before = tuple(order[: ids[0]] if ids else order)
@@ -124,9 +144,15 @@ def full_order(order: tuple[OrderKey, ...]) -> tuple[OrderKey, ...]:
     return (*before, OrderKey(ID, is_descending))
 
 
+def is_indexed(order: tuple[OrderKey, ...]) -> bool:
+    """Return whether an index has the whole order, so that no deals are sorted for a part of its list."""
+    first, *rest = full_order(order)
+    return first.attribute is None and first.column in INDEXED and len(rest) <= 1
+
+
 def turned(order: tuple[OrderKey, ...]) -> tuple[OrderKey, ...]:
     """Return the order from its end."""
-    return tuple([OrderKey(key.column, not key.is_descending, not key.nulls_first) for key in order])
+    return tuple([replace(key, is_descending=not key.is_descending, nulls_first=not key.nulls_first) for key in order])
 
 
 def kept(request: PageRequest, found: list[PageRow]) -> list[PageRow]:

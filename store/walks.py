@@ -5,7 +5,7 @@ behind it, and, before or after them, the deals without a value. Statements are 
 asked: to build one takes five times as long as to run it.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import (
@@ -14,17 +14,17 @@ from sqlalchemy import (
     Integer,
     Select,
     UnaryExpression,
-    func,
-    null,
+    and_,
+    false,
+    or_,
     select,
+    true,
     tuple_,
 )
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.functions import FunctionElement
 
 from store.conditions import Condition, Shape, clause, is_selective, shape, shaped
-from store.paging import CUSTOMER_ID, SORTED, WANTED, OrderKey, PageRow, Position, merged
+from store.order_columns import OrderColumns, of_deals, stored, with_parameters
+from store.paging import CUSTOMER_ID, SCANNED, SORTED, WANTED, OrderKey, PageRow, Position, merged
 from store.queries import BuiltOnce, parameter
 from store.tables import ALIVE, DEALS
 
@@ -45,7 +45,9 @@ def walk(
     key, values = shape(condition)
     names = tuple(None if value is None else f"start_{index}" for index, value in enumerate(start or ()))
     given = {name: value for name, value in zip(names, start or (), strict=True) if name is not None}
-    asked = (order, names if start is not None else None, is_inclusive)
+    shape_of_order, attributes = with_parameters(order)
+    given |= attributes
+    asked = (shape_of_order, names if start is not None else None, is_inclusive)
     is_split = order[0].column == CUSTOMER_ID and not is_selective(condition)
     parts = _accounts(connection) if is_split else [{}]
     rows: list[PageRow] = []
@@ -84,7 +86,7 @@ class Segment(NamedTuple):
     """A part of a list: what its deals meet, in the list's order."""
 
     clauses: tuple[ColumnElement[bool], ...]
-    settled: frozenset[str]  # columns that all its deals have, or have not
+    settled: frozenset[OrderKey]  # keys of the order whose columns all its deals have, or have not
 
 
 def _built(
@@ -98,18 +100,20 @@ def _built(
     meets = [ALIVE, clause(condition, walked=first)]
     if first == CUSTOMER_ID and not is_looked_up:
         meets += [column == given for column, given in zip(_ACCOUNT, _GIVEN_ACCOUNT, strict=True)]
-    wanted = select(*WANTED, *(DEALS.c[key.column] for key in order))
-    columns: list[ColumnElement[Any]] = [DEALS.c[key.column] for key in order]
-    position = None if start is None else parameters(start, columns)
-    is_sorted = first in SORTED and not is_looked_up
-    column_of = _unindexed if is_looked_up else _Sorted if is_sorted else DEALS.c.__getitem__
+    columns = OrderColumns(order)
+    wanted = select(*WANTED, *map(columns.plain, order)).select_from(columns.joined())
+    is_scanned = first in SCANNED or order[0].attribute is not None
+    is_sorted = (is_scanned or first in SORTED) and not is_looked_up
+    column_of = columns.unindexed if is_looked_up else columns.sorted if is_sorted else columns.plain
     built, limit = [], parameter("limit", Integer())
-    for segment in segments(order, position, is_inclusive, column_of):
-        ordered = [ordering(key, segment) for key in order]
+    found: Iterable[Segment] = segments(order, start and parameters(start, order), is_inclusive, column_of)
+    for segment in [together(found)] if is_scanned else found:
+        ordered = [ordering(key, segment, columns.plain) for key in order]
         clauses = [*meets, *segment.clauses]
         if is_sorted:  # by ids alone, which SQLite finds in a narrow index
-            keys = [ordering(key, segment, _Sorted) for key in order]
-            clauses = [DEALS.c.id.in_(select(DEALS.c.id).where(*clauses).order_by(*keys).limit(limit))]
+            keys = [ordering(key, segment, columns.sorted) for key in order]
+            ids = select(DEALS.c.id).select_from(columns.joined()).where(*clauses).order_by(*keys).limit(limit)
+            clauses = [DEALS.c.id.in_(ids.correlate(None))]
         built.append(wanted.where(*clauses).order_by(*ordered).limit(limit))
     return tuple(built)
 
@@ -117,47 +121,20 @@ def _built(
 _statements = BuiltOnce(_built, MOST_STATEMENTS)
 
 
-def parameters(names: tuple[str | None, ...], columns: list[ColumnElement[Any]]) -> tuple[Any, ...]:
+def parameters(names: tuple[str | None, ...], order: tuple[OrderKey, ...]) -> tuple[Any, ...]:
     """Return a position's values as parameters of these names, None where it has none."""
     return tuple(
-        [None if name is None else parameter(name, column.type) for name, column in zip(names, columns, strict=True)]
+        [None if name is None else parameter(name, stored(key).type) for name, key in zip(names, order, strict=True)]
     )
 
 
-def _unindexed(name: str) -> ColumnElement[Any]:
-    """Return a column as an expression, which no index is looked into for."""
-    return func.coalesce(DEALS.c[name], null())
-
-
-class _Sorted(FunctionElement[Any]):
-    """A column that deals are sorted by where no index has the order of its list."""
-
-    inherit_cache = True
-
-    def __init__(self, name: str) -> None:
-        super().__init__(DEALS.c[name])
-        self.type = DEALS.c[name].type
-
-
-@compiles(_Sorted, "sqlite")
-def _sorted_in_sqlite(element: _Sorted, compiler: SQLCompiler, **options: Any) -> str:
-    return f"coalesce({compiler.process(element.clauses, **options)}, NULL)"
-
-
-@compiles(_Sorted, "postgresql")
-def _sorted_in_postgresql(element: _Sorted, compiler: SQLCompiler, **options: Any) -> str:
-    return str(compiler.process(element.clauses, **options))
-
-
 def ordering(
-    key: OrderKey, segment: Segment, column_of: Callable[[str], ColumnElement[Any]] = DEALS.c.__getitem__
+    key: OrderKey, segment: Segment, column_of: Callable[[OrderKey], ColumnElement[Any]] = of_deals
 ) -> UnaryExpression[Any]:
     """Return a key of an order as SQL has it, within a segment."""
-    column = column_of(key.column)
+    column = column_of(key)
     directed = column.desc() if key.is_descending else column.asc()
-    if (
-        key.column in segment.settled or not DEALS.c[key.column].nullable
-    ):  # said without need, it would keep the index from being used
+    if key in segment.settled or not stored(key).nullable:  # said without need, it would keep the index from being used
         return directed
     return directed.nulls_first() if key.nulls_first else directed.nulls_last()
 
@@ -166,12 +143,12 @@ def segments(
     order: tuple[OrderKey, ...],
     start: tuple[Any, ...] | None,
     is_inclusive: bool,
-    column_of: Callable[[str], ColumnElement[Any]],
+    column_of: Callable[[OrderKey], ColumnElement[Any]],
 ) -> Iterator[Segment]:
     """Yield what of a list lies behind a position, in the list's order."""
     key, rest = order[0], order[1:]
-    column = column_of(key.column)
-    settled = frozenset({key.column})
+    column = column_of(key)
+    settled = frozenset({key})
     if not rest:
         yield Segment(() if start is None else (_behind(key, (column,), start, is_inclusive),), settled)
         return
@@ -184,7 +161,7 @@ def segments(
         same: Segment | None = without
     elif len(rest) == 1 and rest[0].is_descending == key.is_descending:
         # The deals with the same value, and those behind it, are one range of the index.
-        yield Segment((_behind(key, (column, column_of("id")), start, is_inclusive),), settled)
+        yield Segment((_behind(key, (column, column_of(rest[0])), start, is_inclusive),), settled)
         same = None
     else:
         same = Segment((column == value,), settled)
@@ -198,6 +175,11 @@ def segments(
             yield Segment((_behind(key, (column,), (value,), False),), settled)
         if not key.nulls_first:
             yield without
+
+
+def together(found: Iterable[Segment]) -> Segment:
+    """Return segments as one, for a list that no index has the order of: to sort it once is enough."""
+    return Segment((or_(false(), *[and_(true(), *one.clauses) for one in found]),), frozenset())
 
 
 def _behind(

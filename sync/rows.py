@@ -52,6 +52,12 @@ class Rows:
         self._names: LRU[tuple[str, Any], str] = LRU(max_entries=MOST_NAMES)
         self.derives_all = True
         """Whether columns are derived of unchanged records too: another version of the program may have stored them."""
+        self.derivation = 0
+        """A number for each way in which they are derived, one after the other."""
+
+    def derive_anew(self) -> None:
+        """Derive columns of unchanged records too, until a sweep that begins from now on has ended."""
+        self.derives_all, self.derivation = True, self.derivation + 1
 
     async def listed(self, rows: Sequence[ListedRow], read_at: int) -> list[Deal]:
         """Return the deals of the rows that can be read and say something new."""

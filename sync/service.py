@@ -114,6 +114,12 @@ class Sync:
         entries = [entry for entry in self._entries if sources is None or entry.parts.account.source in sources]
         return entries, [entry.worker for entry in entries if entry.worker is not None]
 
+    def read_all(self) -> None:
+        """Have all deals read soon: what the store's columns have of them is made otherwise from now on."""
+        for entry in self._entries:
+            if entry.worker is not None:
+                entry.worker.read_all()
+
     def begin_anew(self, source: str) -> None:
         """Try at once what failed at a source or could not be done there: a credential of it was replaced."""
         for entry in self._entries:

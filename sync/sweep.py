@@ -47,6 +47,7 @@ class Sweep:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._began_here: int | None = None
+        self._derivation = 0
         self._refusals = 0
         self._seen: str | None = None
         """The last deal that the sweep under way could read."""
@@ -85,7 +86,7 @@ class Sweep:
         counts.rows += found.rows
         counts.changed += found.changed
         counts.deleted += found.deleted
-        if step.is_done and self._began_here == state.sweep:
+        if step.is_done and self._began_here == state.sweep and self._derivation == parts.rows.derivation:
             parts.rows.derives_all = False
         if step.is_done:
             with suppress(StoreUnavailable):  # what was read is committed
@@ -105,6 +106,7 @@ class Sweep:
 
         state = await parts.database.write(begin)
         self._began_here, self._refusals, self._seen = state.sweep, 0, None
+        self._derivation = parts.rows.derivation
         return state
 
     def _is_hopeless(self, state: SyncState) -> bool:

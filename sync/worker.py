@@ -43,6 +43,7 @@ class _Run:
     number: int
     began_at: float
     told_at: float
+    derivation: int
     counts: Counts = field(default_factory=Counts)
 
 
@@ -116,6 +117,11 @@ class Worker:
         self._waiting.append((kind, self._clock() - max_age_seconds if self._has_swept else -inf, ended))
         self._hasten(kind)
         await ended
+
+    def read_all(self) -> None:
+        """Have all deals read soon, and their columns derived anew, by a sweep that begins from now on."""
+        self.parts.rows.derive_anew()
+        self._hasten(Kind.SWEEP)
 
     def begin_anew(self) -> None:
         """Try at once what failed or could not be done: the source has another credential of ours."""
@@ -198,7 +204,7 @@ class Worker:
                 self.schedule.add(one)
         if is_another:
             self._has_swept, self.parts.rows.derives_all = False, True
-        return _Run(number, self._clock(), self._clock())
+        return _Run(number, self._clock(), self._clock(), self.parts.rows.derivation)
 
     async def _end(self, kind: Kind, run: _Run, step: Step) -> None:
         counts, schedule = run.counts, self.schedule
@@ -218,6 +224,8 @@ class Worker:
                 page_rows=self.parts.account.its_listing.page_size,
                 is_doubtful=step.problem in (Problem.COUNT_DIFFERS, Problem.MOVED_ORDER),
             )
+        if kind is Kind.SWEEP and run.derivation != self.parts.rows.derivation:
+            schedule.hasten(Kind.SWEEP)
         if kind is Kind.SWEEP and step.problem is None:
             schedule.hasten(Kind.STAGES)  # which the deals of now have the names of
         if kind is Kind.INCREMENT:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -32,6 +33,9 @@ PAGE = """query($filter: OpportunityFilter, $order: [OpportunityOrder!], $first:
 }"""
 
 
+ATTRIBUTES = ("seats", "marketing_campaign", "from_campaign", "missing")
+
+
 class Lists:
     """One store for all examples, in a loop of its own: Hypothesis calls plain functions."""
 
@@ -39,7 +43,8 @@ class Lists:
         self.runner = asyncio.Runner()
         self.records = {source: records[::3] for source, records in simulated().items()}
         self.seconds = 0
-        self.opened = open_deals(*deals_of(self.records), url=url)
+        read = [replace(one, read_at=one.read_at - n % 7 * 1_500_000) for n, one in enumerate(deals_of(self.records))]
+        self.opened = open_deals(*read, url=url)
         self.graph: DealGraph = self.runner.run(self.opened.__aenter__())
         self.deals = self.runner.run(self._all())
 
@@ -122,6 +127,7 @@ def comparisons(draw: st.DrawFn, lists: Lists) -> dict[str, Any]:
             lambda text, start, length: text[start : start + length], value, st.integers(0, 5), st.integers(0, 4)
         )
         operators |= {"eq": value, "contains": part, "startsWith": value.map(lambda text: text[:3])}
+        operators[draw(st.sampled_from(["lt", "lte", "gt", "gte"]))] = value
     if table not in (MOMENTS, DAYS):
         operators |= {"in": several(value), "notIn": several(value)}
     if table in (MOMENTS, DAYS, NUMBERS):
@@ -150,12 +156,13 @@ def money(draw: st.DrawFn) -> dict[str, Any]:
 
 @st.composite
 def attributes(draw: st.DrawFn) -> dict[str, Any]:
-    key_ = draw(st.sampled_from(["seats", "marketing_campaign", "from_campaign", "missing"]))
+    key_ = draw(st.sampled_from(ATTRIBUTES))
     part = draw(
         st.sampled_from(
             [
                 {"text": {"contains": "face"}},
                 {"text": {"notIn": ["facebook"]}},
+                {"text": {"gte": "G", "lt": "s"}},
                 {"number": {"gte": "3"}},
                 {"number": {"lt": "10.5"}},
                 {"boolean": {"eq": True}},
@@ -182,14 +189,15 @@ def filters(lists: Lists) -> st.SearchStrategy[dict[str, Any]]:
     return found.filter(lambda one: depth(one) <= 3)
 
 
-KEYS = st.fixed_dictionaries(
-    {
-        "field": st.sampled_from(sorted(ORDERS)),
-        "direction": st.sampled_from(["ASC", "DESC"]),
-        "nulls": st.sampled_from(["FIRST", "LAST"]),
-    }
+KEYS = st.builds(
+    lambda *parts: {name: value for part in parts for name, value in part.items()},
+    st.sampled_from(sorted(ORDERS)).map(lambda name: {"field": name})
+    | st.sampled_from(ATTRIBUTES).map(lambda name: {"field": "CUSTOM", "key": name}),
+    st.fixed_dictionaries({"direction": st.sampled_from(["ASC", "DESC"]), "nulls": st.sampled_from(["FIRST", "LAST"])}),
 )
-KEY_LISTS = st.lists(KEYS, min_size=1, max_size=3, unique_by=lambda one: one["field"])
+KEY_LISTS = st.lists(KEYS, min_size=1, max_size=3, unique_by=lambda one: (one["field"], one.get("key"))).filter(
+    lambda found: sum("key" in one for one in found) <= 2
+)
 
 
 def depth(given_: Any) -> int:

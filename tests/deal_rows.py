@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cmp_to_key
+from itertools import chain
 from typing import Any
 
 from hypothesis import strategies as st
 from sqlalchemy import Connection, insert
 
 from store.conditions import And, Compare, CompareAttribute, Condition, Not, Operator, Or, Search
-from store.paging import CUSTOMER_ID, ID, ORDERS, SOURCE, SOURCE_ID, OrderKey, full_order
+from store.paging import CUSTOMER_ID, ID, ORDERS, SOURCE, SOURCE_ID, OrderKey, by_attribute, full_order
 from store.tables import DEAL_ATTRIBUTES, DEALS
 from store.text import searchable
 from tests.stores import key
@@ -19,6 +20,13 @@ Deal = dict[str, Any]
 TEXTS = ("", "a", "A", "ab", "b%", "b_", "b\\", "é", "z", "\U0001f600", "\uffee")
 NUMBERS = (-(2**63), -1, 0, 1, 50, 100, 101, 2**53 + 1, 2**63 - 1)
 WORDS = ("acme", "100%", "a_b", "back\\slash", "bad", "ö")
+KEYS = ("size", "region")
+_ATTRIBUTES: Sequence[Mapping[str, Any]] = (
+    {},
+    *({"number": number} for number in NUMBERS),
+    *({"text_folded": text} for text in TEXTS),
+    *({"boolean": number} for number in (0, 1)),
+)
 COLUMNS = (
     "status",
     "value",
@@ -31,6 +39,7 @@ COLUMNS = (
     "customer_email_folded",
     CUSTOMER_ID,
     "currency",
+    "utm_term",
 )
 
 
@@ -91,7 +100,7 @@ def deals(draw: st.DrawFn) -> list[Deal]:
             search_public=draw(_optional(map(searchable, WORDS))),
             search_personal=draw(_optional(map(searchable, WORDS))),
             deleted_at=draw(st.sampled_from([None, None, None, 1])),
-            attributes={"size": {"number": draw(_optional(NUMBERS))}} if draw(st.booleans()) else {},
+            attributes={name: draw(st.sampled_from(_ATTRIBUTES)) for name in KEYS if draw(st.booleans())},
         )
         for number in draw(st.permutations(range(draw(st.integers(0, 25)))))
     ]
@@ -137,10 +146,11 @@ orders: st.SearchStrategy[tuple[OrderKey, ...]] = st.lists(
         st.sampled_from([*(one for one in COLUMNS if one in ORDERS), SOURCE, ID, SOURCE_ID]),
         st.booleans(),
         st.booleans(),
-    ),
+    ).map(lambda key: (key,))
+    | st.builds(by_attribute, st.sampled_from(KEYS), is_descending=st.booleans(), nulls_first=st.booleans()),
     max_size=3,
-    unique_by=lambda key: key.column,
-).map(tuple)
+    unique_by=lambda keys: keys[0].attribute or keys[0].column,
+).map(lambda found: tuple(chain.from_iterable(found)))
 
 _PLAIN: Mapping[Operator, Callable[[Any, Any], bool]] = {
     Operator.EQ: lambda one, other: one == other,
@@ -184,12 +194,17 @@ def meets(one: Deal, condition: Condition | None) -> bool:
     return True
 
 
+def value(one: Deal, key: OrderKey) -> Any:
+    """Return what a deal has of an order's key."""
+    return one[key.column] if key.attribute is None else one["attributes"].get(key.attribute, {}).get(key.column)
+
+
 def listed(rows: Iterable[Deal], condition: Condition | None, order: tuple[OrderKey, ...]) -> list[Deal]:
     """Return the deals of a list, in its order."""
 
     def compare(one: Deal, other: Deal) -> int:
         for part in full_order(order):
-            first, second = one[part.column], other[part.column]
+            first, second = value(one, part), value(other, part)
             if first == second:
                 continue
             if first is None or second is None:

@@ -10,7 +10,7 @@ from resolvers.nexudus.record import LeadSource, LossReason
 from store.text import fold
 
 SHOWN = """
-    id source sourceId status value { amount currencyCode } pipelineName stageName createdAt updatedAt
+    id source sourceId status value { amount currencyCode } pipelineName stageName createdAt updatedAt asOf
     owner { name email } customer { sourceId name companyName email }
     ... on NexudusOpportunity {
       name leadSource lossReason dueDate wonOn lostOn systemId opportunityType { name }
@@ -78,7 +78,7 @@ CODES = {
     )
 }
 ENUMS = {name: at(name) for name in ("source", "status", "leadSource", "lossReason", "forecastCategory")}
-MOMENTS = {name: moment(name) for name in ("createdAt", "updatedAt", "dueDate", "wonOn", "lostOn")}
+MOMENTS = {name: moment(name) for name in ("createdAt", "updatedAt", "asOf", "dueDate", "wonOn", "lostOn")}
 DAYS = {"estimatedCloseDate": day("estimatedCloseDate")}
 NUMBERS = {"winLikelihood": at("winLikelihood")}
 
@@ -97,7 +97,9 @@ ORDERS: dict[str, Callable[[Shown], Any]] = {
     "KIND": KEYWORDS["kind"],
     "BUSINESS_NAME": KEYWORDS["businessName"],
     "OPPORTUNITY_TYPE": KEYWORDS["opportunityType"],
-    "UTM_CAMPAIGN": KEYWORDS["utmCampaign"],
+    **{f"UTM_{name}": KEYWORDS[f"utm{name.title()}"] for name in ("SOURCE", "MEDIUM", "CAMPAIGN", "CONTENT", "TERM")},
+    "SYSTEM_ID": KEYWORDS["systemId"],
+    "AS_OF": MOMENTS["asOf"],
     "LEAD_SOURCE": by_code(LeadSource, ENUMS["leadSource"]),
     "LOSS_REASON": by_code(LossReason, ENUMS["lossReason"]),
     "FORECAST_CATEGORY": lambda deal: (deal.get("forecastCategory") or "").lower() or None,
@@ -125,8 +127,22 @@ def folded(value: Any) -> Any:
 
 
 def _compared_by(field: str, value: Any) -> Any:
-    as_they_are = {"ID", "SOURCE_ID", "CUSTOMER_SOURCE_ID", "KIND", "BUSINESS_NAME", "OPPORTUNITY_TYPE", "UTM_CAMPAIGN"}
-    return value if field in as_they_are else folded(value)
+    as_they_are = {"ID", "SOURCE_ID", "CUSTOMER_SOURCE_ID", "KIND", "BUSINESS_NAME", "OPPORTUNITY_TYPE", "SYSTEM_ID"}
+    return value if field in as_they_are or field.startswith("UTM_") else folded(value)
+
+
+def attribute(name: str) -> Callable[[Shown], Any]:
+    """Return what reads a custom attribute as lists are ordered by it: by its kind, then by its value."""
+
+    def read(deal: Shown) -> Any:
+        found = next((one["value"] for one in deal.get("custom") or () if one["key"] == name), None)
+        if isinstance(found, bool):
+            return 0, found
+        if isinstance(found, int | float):
+            return 1, Decimal(str(found))
+        return (2, fold(found)) if isinstance(found, str) else None
+
+    return read
 
 
 def ordered(deals: Sequence[Shown], order: Sequence[dict[str, str]]) -> list[Shown]:
@@ -134,7 +150,7 @@ def ordered(deals: Sequence[Shown], order: Sequence[dict[str, str]]) -> list[Sho
     is_descending = bool(order) and order[-1].get("direction") == "DESC"
     found = sorted(deals, key=key, reverse=is_descending)
     for one in reversed(order):
-        read = ORDERS[one["field"]]
+        read = attribute(one["key"]) if one["field"] == "CUSTOM" else ORDERS[one["field"]]
         nulls = [deal for deal in found if read(deal) is None]
         found = sorted(
             [deal for deal in found if read(deal) is not None],

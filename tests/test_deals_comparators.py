@@ -1,5 +1,6 @@
 """`schema.deals.comparators`, `schema.deals.relative_dates` and `schema.deals.values`: values that fall between."""
 
+from contextlib import nullcontext
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -11,11 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resolvers.errors import BadUserInput
-from schema.deals.comparators import NEVER, numbers
+from schema.deals.comparators import NEVER, numbers, plain
 from schema.deals.relative_dates import CalendarUnit, RelativeRange, bounds, time_zone
 from schema.deals.values import days, floor_of, microseconds, moment_of
 from store.conditions import LARGEST, Compare, Operator
 from store.tables import MONEY_SCALE
+from store.text import fold
 from tests.fuzzing import bounded
 
 HOLDS = {
@@ -44,6 +46,13 @@ def test_a_number_between_two_millionths(name: str, operand: str, stored: int) -
     (condition,) = numbers({name: Decimal(operand)}, partial(Compare, "value"))
     found = condition is not NEVER and HOLDS[condition.operator](stored, condition.value)  # type: ignore[union-attr] # a comparison
     assert found is HOLDS[NAMES[name]](Decimal(stored).scaleb(-6), Decimal(operand))
+
+
+@pytest.mark.parametrize(("lower", "upper", "is_reversed"), [("a", "B", False), ("B", "a", True), ("ß", "SS", False)])
+def test_a_range_of_texts_is_reversed_if_it_is_as_they_are_compared(lower: str, upper: str, is_reversed: bool) -> None:
+    with pytest.raises(BadUserInput, match="reversed") if is_reversed else nullcontext():
+        found = list(plain({"gte": lower, "lte": upper}, partial(Compare, "name_folded"), fold))
+        assert [one.value for one in found if isinstance(one, Compare)] == [fold(lower), fold(upper)]
 
 
 def test_a_number_that_no_column_holds_costs_no_time_and_stays_out_of_bounds() -> None:

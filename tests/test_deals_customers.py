@@ -1,4 +1,7 @@
-"""`schema.deals.customers`: a customer's deals in both systems, and the names of ChartMogul's customers in lists."""
+"""`schema.deals.customers`: a customer's deals in both systems, and the names of ChartMogul's customers in lists.
+
+Of `schema.deals.page_arguments` too, which every list of deals takes.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -99,6 +102,32 @@ async def test_pages_go_on_where_they_ended() -> None:
         assert rest not in page["nodes"]
 
 
+async def test_a_customers_deals_are_paged_from_their_end_and_searched_too() -> None:
+    query = """query ($first: Int, $after: String, $last: Int, $before: String, $search: String) {
+      opportunities(filter: {customerSourceId: {eq: "7"}}, first: 1) { nodes { customer {
+        opportunities(first: $first, after: $after, last: $last, before: $before, search: $search) {
+          totalCount nodes { source sourceId } pageInfo { hasNextPage hasPreviousPage startCursor } } } } } }"""
+    named = nexudus(4, 7, ADA, crm_board_column_name="Signature")
+
+    async with open_deals(*DEALS, named) as graph:
+
+        async def page(**given: Any) -> Any:
+            return (await graph.data(query, **given))["opportunities"]["nodes"][0]["customer"]["opportunities"]
+
+        everything = (await page(first=50))["nodes"]
+        assert len(everything) == 5
+        end = await page(last=2)
+        assert end["nodes"] == everything[-2:]
+        assert (end["pageInfo"]["hasPreviousPage"], end["pageInfo"]["hasNextPage"]) == (True, False)
+        rest = await page(last=50, before=end["pageInfo"]["startCursor"])
+        assert rest["nodes"] == everything[:-2]
+        assert (rest["pageInfo"]["hasPreviousPage"], rest["pageInfo"]["hasNextPage"]) == (False, True)
+        searched = await page(search="SIGNATURE")
+        assert (searched["totalCount"], [one["sourceId"] for one in searched["nodes"]]) == (1, ["4"])
+        code, message, _ = await graph.refusal(query, search="signature", last=2, before=end["pageInfo"]["startCursor"])
+        assert (code, message.split(":")[0]) == ("BAD_USER_INPUT", "`before` is a cursor of another list")
+
+
 async def test_any_number_of_customers_is_one_statement() -> None:
     async with open_deals(*[nexudus(n, n, f"{n}@example.com") for n in range(1, 26)]) as graph:
         statements: list[str] = []
@@ -122,7 +151,10 @@ async def test_what_a_caller_may_not_see_joins_nothing_for_it() -> None:
         assert (await graph.ask(query, NOTHING))["data"]["opportunities"] is None
 
 
-@pytest.mark.parametrize("arguments", ["first: 0", "first: 51", 'after: "x"'])
+@pytest.mark.parametrize(
+    "arguments",
+    ["first: 0", "first: 51", "last: 51", "first: 1, last: 1", 'after: "x"', 'before: "x"', f'search: "{"a" * 201}"'],
+)
 async def test_bad_arguments_are_refused_at_the_field(arguments: str) -> None:
     selected = f"customer {{ opportunities({arguments}) {{ nodes {{ id }} }} }}"
     query = f"{{ opportunities(first: 1) {{ nodes {{ id {selected} }} }} }}"
@@ -135,6 +167,7 @@ INNER = "customer { opportunities { nodes { customer { opportunities { nodes { i
 COSTS: Sequence[tuple[str, bool]] = (
     ("opportunities(first: 10) { nodes { customer { opportunities(first: 19) { nodes { id } } } } }", True),
     ("opportunities(first: 10) { nodes { customer { opportunities(first: 20) { nodes { id } } } } }", False),
+    ("opportunities(first: 10) { nodes { customer { opportunities(last: 20) { nodes { id } } } } }", False),
     ("opportunities { nodes { customer { opportunities { nodes { id } } } } }", True),
     (f"opportunities(first: 6) {{ nodes {{ {INNER} }} }}", True),
     (f"opportunities(first: 7) {{ nodes {{ {INNER} }} }}", False),

@@ -32,7 +32,7 @@ async def test_every_cell_is_what_the_graph_shows() -> None:
         reads = readers(source, list(COLUMNS.values()), no_url)
         for record in some:
             node = shown[source, source_id(record)]
-            row = dict(zip(COLUMNS, [read(record) for read in reads], strict=True))
+            row = dict(zip(COLUMNS, [read(record, 0) for read in reads], strict=True))
             assert row == {name: at(*name.split("."))(node) for name in COLUMNS}
             seen |= {name for name, value in row.items() if value is not None}
     assert seen == COLUMNS.keys(), "a column that is never filled proves nothing"
@@ -43,16 +43,16 @@ def test_what_cannot_be_read_is_an_empty_cell() -> None:
         def __getattr__(self, _: str) -> Any:
             raise ValueError
 
-    assert {read(Broken()) for read in readers("nexudus", list(COLUMNS.values())[5:], no_url)} == {None}
+    assert {read(Broken(), 0) for read in readers("nexudus", list(COLUMNS.values())[5:], no_url)} == {None}
 
 
 def test_a_custom_attribute_is_a_column_by_its_key() -> None:
     values = {"a": "=1+1", "b": 3, "c": True, "d": 0.25, "e": Decimal("1E+2"), "f": [1, {"g": None}]}
     record = replace(simulated()["chartmogul"][0], custom=values)
     columns = chosen(",".join(f"custom.{key}" for key in [*values, "none"]), frozenset())
-    found = [read(record) for read in readers("chartmogul", columns, no_url)]
+    found = [read(record, 0) for read in readers("chartmogul", columns, no_url)]
     assert found == ["=1+1", 3, True, "0.25", "100", '[1,{"g":null}]', None]
-    assert {read(simulated()["nexudus"][0]) for read in readers("nexudus", columns, no_url)} == {None}
+    assert {read(simulated()["nexudus"][0], 0) for read in readers("nexudus", columns, no_url)} == {None}
     with pytest.raises(Forbidden, match=r"`custom\.a`.*contacts:read"):
         chosen("id,custom.a", closed_fields())
 
@@ -60,8 +60,8 @@ def test_a_custom_attribute_is_a_column_by_its_key() -> None:
 def test_the_address_of_a_record_is_a_column_for_who_names_it() -> None:
     columns = chosen("url", closed_fields())
     (read,) = readers("nexudus", columns, lambda source, source_id: f"https://crm.example/{source}/{source_id}")
-    assert read(simulated()["nexudus"][0]) == "https://crm.example/nexudus/1427000501"
-    assert [read(simulated()["nexudus"][0]) for read in readers("nexudus", columns, no_url)] == [None]
+    assert read(simulated()["nexudus"][0], 0) == "https://crm.example/nexudus/1427000501"
+    assert [read(simulated()["nexudus"][0], 0) for read in readers("nexudus", columns, no_url)] == [None]
 
 
 def test_columns_come_in_the_order_in_which_they_are_named() -> None:

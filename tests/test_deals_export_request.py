@@ -88,6 +88,25 @@ async def test_an_export_has_what_the_list_has(given: dict[str, Any]) -> None:
     assert rows
 
 
+@pytest.mark.parametrize(
+    ("order", "parts"),
+    [
+        ([], 3),
+        ([{"field": "VALUE"}], 3),
+        ([{"field": "STATUS"}, {"field": "VALUE"}], 1),
+        ([{"field": "UTM_TERM"}], 1),
+        ([{"field": "CUSTOM", "key": "seats"}], 1),
+    ],
+)
+async def test_deals_are_sorted_for_more_rows_at_once_than_are_read_along_an_index(order: Any, parts: int) -> None:
+    deals = [replace(deal("nexudus", FEW["nexudus"][0]), source_id=str(number)) for number in range(2 * ROWS + 1)]
+    async with open_deals(*deals) as graph:
+        given = {"columns": "id"} | ({"orderBy": order} if order else {})
+        found = await open_export(ExportArguments(schemas()[0]), given, context(graph))
+        read = [len(chunk) async for chunk in found.chunks(lambda rows: b"x" * len(list(rows)))]
+    assert (len(read), sum(read)) == (parts, len(deals))
+
+
 async def test_an_export_without_an_order_misses_nothing_that_changes_meanwhile() -> None:
     """By the last change, as lists are, what changes would move to the front, which has been read."""
     deals = [
@@ -116,7 +135,7 @@ async def test_an_export_without_an_order_misses_nothing_that_changes_meanwhile(
         ),
         ({"filter": {"wonOn": {"gte": "CANARY"}}}, "`filter.wonOn`: `gte` must be text, YYYY-MM-DDThh:mm:ss and"),
         ({"orderBy": [{"field": "CANARY"}]}, "`orderBy.0.field` must be one of ID, SOURCE, SOURCE_ID, STATUS, VALUE"),
-        ({"orderBy": {}}, "`orderBy` must be of type OpportunityOrder, which has field, direction, nulls."),
+        ({"orderBy": {}}, "`orderBy` must be of type OpportunityOrder, which has field, key, direction, nulls."),
         ({"sources": [1]}, "`sources.0` must be of type String."),
         ({"sources": ["CANARY"]}, "`sources` may have: nexudus, chartmogul."),
         ({"freshness": {"maxAgeSeconds": "CANARY"}}, "`freshness.maxAgeSeconds` must be of type Int."),

@@ -221,6 +221,7 @@ async def test_sums_are_converted_at_the_rates_of_the_operators_table() -> None:
     ]
     async with open_deals(*deals, exchange_rates=RATES) as graph:
         rows = (await graph.data(CONVERTED % "EUR"))["opportunitySummary"]["rows"]
+        assert (await graph.data(CONVERTED % "eur"))["opportunitySummary"]["rows"] == rows
         assert {row["currency"]: row["converted"] for row in rows} == {
             "EUR": {"currency": "EUR", "amount": "10", "weightedAmount": "5", "rateDate": "2026-02-01"},
             "USD": {"currency": "EUR", "amount": "8.000000", "weightedAmount": None, "rateDate": "2026-02-01"},

@@ -1,12 +1,13 @@
-"""`schema.list_size`: what gateways are told of how long lists are is what the limits count."""
+"""`schema.list_size`: what gateways are told of the length of lists, and of costs, is what the limits count."""
 
 from typing import Any
 
-from graphql import GraphQLInterfaceType, GraphQLObjectType, get_named_type
+from graphql import GraphQLInterfaceType, GraphQLObjectType, get_named_type, get_nullable_type, is_list_type
 
+from engine.cost import QueryLimits
 from schema import build_schema
 from schema.execution import RECORDS
-from schema.list_size import ListSize
+from schema.list_size import Cost, ListSize
 from schema.lookups import LONGEST_LIST
 
 
@@ -50,3 +51,37 @@ def test_a_page_is_sized_by_every_argument_that_the_limits_read() -> None:
 def test_every_list_of_records_by_id_has_its_size() -> None:
     lists = {f"Query.{name}" for name, lookup in RECORDS.lookups.items() if lookup.is_list} - {"Query._entities"}
     assert lists <= sizes().keys()
+
+
+def test_what_goes_through_all_deals_costs_what_an_operation_may_ask_for() -> None:
+    types: Any = build_schema()._schema.type_map
+    weights = {
+        coordinates: directive.weight
+        for type_ in types.values()
+        if isinstance(type_, GraphQLObjectType | GraphQLInterfaceType)
+        for name, field in type_.fields.items()
+        for coordinates, one in [
+            (f"{type_.name}.{name}", field),
+            *[(f"{type_.name}.{name}({argument}:)", given) for argument, given in field.args.items()],
+        ]
+        if (definition := one.extensions.get("strawberry-definition"))
+        for directive in definition.directives
+        if isinstance(directive, Cost)
+    }
+    dear = ["summary", "totalCount"]
+    expected = [
+        "Query.opportunitySummary",
+        "Query.opportunities(search:)",
+        *[f"OpportunityConnection.{one}" for one in dear],
+    ]
+    assert weights == dict.fromkeys(expected, QueryLimits().max_records)
+
+
+def test_gateways_take_no_cost_of_a_field_of_an_interface_and_multiply_that_of_a_list() -> None:
+    types: Any = build_schema()._schema.type_map
+    for type_ in types.values():
+        for field in getattr(type_, "fields", {}).values():
+            definition = field.extensions.get("strawberry-definition")
+            if any(isinstance(one, Cost) for one in getattr(definition, "directives", ())):
+                assert isinstance(type_, GraphQLObjectType)
+                assert not is_list_type(get_nullable_type(field.type))

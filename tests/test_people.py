@@ -1,5 +1,8 @@
 """`schema.people`: one person is one owner in both systems, in what is shown and in what is filtered by."""
 
+import asyncio
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +12,10 @@ import pytest
 
 from schema.deals.columns import columns
 from schema.people import PEOPLE, BadPeople, Person, read_people
+from store.database import open_database
+from store.deals import upsert
 from tests.deal_lists import deal, open_deals, simulated
+from tests.harness import CACHES, open_graph
 
 NEXUDUS, CHARTMOGUL = (simulated()[source][0] for source in ("nexudus", "chartmogul"))
 TESTY = Person("Testy McAdminface", "testy@example.com", ["testy.seller@example.com"])
@@ -82,3 +88,45 @@ def test_a_file_that_does_not_say_who_is_who_is_refused_without_repeating_it(sai
     with pytest.raises(BadPeople) as caught:
         read_people(file)
     assert "Secret" not in str(caught.value)
+
+
+async def test_a_hang_up_has_the_owners_read_anew_and_a_malformed_file_leaves_those_before(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file, store = tmp_path / "owners.json", str(tmp_path / "deals.db")
+    queries = (
+        '{ found: nexudusOpportunities(sourceIds: ["1427000501"]) { owner { email } } }',
+        '{ page: opportunities(filter: {sourceId: {eq: "1427000501"}}) { found: nodes { owner { email } } } }',
+    )
+
+    def call(email: str) -> None:
+        file.write_bytes(msgspec.json.encode([{"name": TESTY.name, "email": email}]))
+
+    async def hang_up() -> None:
+        os.kill(os.getpid(), signal.SIGHUP)
+        for _ in range(5):
+            await asyncio.sleep(0)
+
+    call("first@example.com")
+    async with open_database(store, threads=0) as database:
+        await database.write(lambda connection: upsert(connection, [deal("nexudus", NEXUDUS)]))
+    async with open_graph(OWNERS_FILE=str(file), STORE_URL=store, changes={}, **CACHES) as graph:
+
+        async def emails() -> set[str]:
+            found = []
+            for query in queries * 3:  # the last answers are those that were stored
+                data = (await graph.ask(query))["data"]
+                found += [one["owner"]["email"] for one in data.get("page", data)["found"]]
+            assert len(found) == 6
+            return set(found)
+
+        assert await emails() == {"first@example.com"}
+        call("second@example.com")
+        await hang_up()
+        assert await emails() == {"second@example.com"}
+        file.write_bytes(b'[{"name": "Testy McAdminface"}]')
+        await hang_up()
+        assert await emails() == {"second@example.com"}
+        (refused,) = [one.getMessage() for one in caplog.records if one.name == "opportunity_graph.rotation"]
+        assert refused.startswith("not read anew, what was set before stays in force: OWNERS_FILE: the file must be")
+    PEOPLE.know([])

@@ -1,5 +1,6 @@
 """`store.customer_deals`: deals of several customers by one statement, matched by id, email address or link."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from store.conditions import Compare, Operator
 from store.customer_deals import CustomerKey, Link, counts_of, linked, pages_of
 from store.deals import upsert
 from store.pages import OrderKey, PageRequest, page
+from store.paging import by_attribute
 from tests.stores import deal, key
 
 SYSTEM_ID = Link(bearer="nexudus", of="chartmogul")
@@ -110,9 +112,17 @@ def test_a_system_id_links_customers_both_ways(connection: Connection) -> None:
 
 
 def test_pages_are_those_that_each_customer_would_have_alone(connection: Connection) -> None:
-    put(connection, *[nexudus(n, str(n % 3), value=None if n % 4 == 0 else n % 5) for n in range(30)])
+    worth: Any = [{"worth": True}, {"worth": "b"}, {}, {"worth": Decimal("1.5")}, {"worth": "a"}]
+    values = [None if n % 4 == 0 else n % 5 for n in range(30)]
+    put(connection, *[nexudus(n, str(n % 3), value=values[n], attributes=worth[n % 5]) for n in range(30)])
     customers = [of("nexudus", str(n)) for n in range(3)]
-    for order in ((), (OrderKey("value", True),), (OrderKey("value", nulls_first=True), OrderKey("created_at"))):
+    for order in (
+        (),
+        (OrderKey("value", True),),
+        (OrderKey("value", nulls_first=True), OrderKey("created_at")),
+        (*by_attribute("worth"), OrderKey("value")),
+        by_attribute("worth", is_descending=True, nulls_first=True),
+    ):
         alone = [
             page(connection, PageRequest(Compare("customer_source_id", Operator.EQ, str(n)), order, 30)).rows
             for n in range(3)
@@ -123,6 +133,15 @@ def test_pages_are_those_that_each_customer_would_have_alone(connection: Connect
         assert all(one.has_next and not one.has_previous for one in first)
         after = PageRequest(None, order, 30, after=alone[1][3].position)
         assert pages_of(connection, customers, after)[1].rows == alone[1][4:]
+        last = pages_of(connection, customers, PageRequest(None, order, 4, is_backward=True))
+        assert [one.rows for one in last] == [rows[-4:] for rows in alone]
+        assert all(one.has_previous and not one.has_next for one in last)
+        before = PageRequest(None, order, 30, before=alone[1][-4].position, is_backward=True)
+        (found,) = pages_of(connection, customers[1:2], before)
+        assert (found.rows, found.has_previous, found.has_next) == (alone[1][:-4], False, True)
+        between = PageRequest(None, order, 30, after=alone[1][2].position, before=alone[1][6].position)
+        (found,) = pages_of(connection, customers[1:2], between)
+        assert (found.rows, found.has_previous, found.has_next) == (alone[1][3:6], True, True)
     numbers = {key(f"nexudus:{n}"): n for n in range(30)}
     assert counts_of(connection, customers, Compare("value", Operator.GTE, 3)) == [
         sum(number % 4 != 0 and number % 5 >= 3 for number in [numbers[row.id] for row in rows]) for rows in alone

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from simulator import faults
 from store.errors import StoreUnavailable
 from store.stages import listed_stages
-from store.tables import DEALS, METADATA
+from store.tables import DEALS, METADATA, DealColumns
 from sync.job import SECOND
 from sync.run import Problem
 from sync.schedule import LONGEST_STORE_BACKOFF_SECONDS
@@ -193,6 +193,38 @@ async def test_a_refresh_that_accepts_an_age_waits_for_the_run_under_way() -> No
         assert (status.age_seconds or 0) < 30
         await world.sync.refresh()
         assert len(world.runs("chartmogul", "sweep")) == sweeps + 1
+
+
+@pytest.mark.parametrize("is_under_way", [False, True])
+async def test_columns_are_soon_derived_anew_of_all_deals_also_if_a_sweep_is_under_way(
+    is_under_way: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    derived = ["before"]
+
+    def columns(_source: str, _record: object) -> tuple[DealColumns, dict[str, Any]]:
+        derived.append(derived[-1])
+        # After its first pages, of the sweep that is asked for.
+        if is_under_way and derived[-1] == "first" and derived.count("first") == 3:
+            derived.append("second")
+            world.sync.read_all()
+        return DealColumns(name=derived[-1]), {}
+
+    monkeypatch.setattr("tests.sync_world.columns", columns)
+    async with open_world(sources=("nexudus",), page_rows=1) as world:
+        await world.sync.refresh()
+        await asyncio.sleep(120)
+        sweeps = len(world.runs("nexudus", "sweep"))
+        derived.append("first")
+        world.sync.read_all()
+        await asyncio.sleep(120)
+        names = world.database.run(lambda connection: list(connection.scalars(select(DEALS.c.name))))
+        assert len(names) > 3
+        assert set(names) == {"second" if is_under_way else "first"}
+        assert len(world.runs("nexudus", "sweep")) == sweeps + 1 + is_under_way
+        count = len(derived)
+        world.sync.read_all()
+        await asyncio.sleep(120)
+        assert len(derived) >= count + len(names)
 
 
 async def test_a_refresh_before_the_first_sweep_has_ended_waits_for_it_and_for_no_other() -> None:

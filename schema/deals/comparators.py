@@ -46,6 +46,10 @@ class StringFilter:
     not_in: list[str] | None = comparator(_NOT_IN)
     contains: str | None = comparator("This is a part of it.")
     starts_with: str | None = comparator("It starts with this.")
+    lt: str | None = comparator("It comes before this, by code points.")
+    lte: str | None = comparator("It is this, or comes before.")
+    gt: str | None = comparator("It comes behind this, by code points.")
+    gte: str | None = comparator("It is this, or comes behind.")
     is_null: bool | None = comparator(_IS_NULL)
 
 
@@ -177,13 +181,16 @@ def comparisons(given: Any) -> dict[str, Any]:
 
 def plain(given: dict[str, Any], make: Make, stored: Callable[[Any], Any]) -> Iterator[Condition]:
     """Yield the conditions of comparisons whose values the store holds as `stored` writes them."""
-    _check_range(given)
-    for name, value in given.items():
-        if name == "is_null":
-            yield _null(make, value)
-        else:
-            is_list = isinstance(value, list)
-            yield make(_OPERATORS[name], tuple(map(stored, value)) if is_list else stored(value))
+    compared = {
+        name: tuple(map(stored, value)) if isinstance(value, list) else stored(value)
+        for name, value in given.items()
+        if name != "is_null"
+    }
+    _check_range(compared)
+    for name, value in compared.items():
+        yield make(_OPERATORS[name], value)
+    if "is_null" in given:
+        yield _null(make, given["is_null"])
 
 
 def numbers(given: dict[str, Any], make: Make) -> Iterator[Condition]:

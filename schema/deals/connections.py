@@ -11,21 +11,21 @@ from typing import Annotated, Any, Final
 import strawberry
 
 from engine.lookup import Listing, PageSize
-from resolvers.errors import BadUserInput
 from schema.context import Context, Info
 from schema.deals import cursors
 from schema.deals.filters import OpportunityFilter
 from schema.deals.freshness import FreshnessInput
 from schema.deals.orders import OpportunityOrder
+from schema.deals.page_arguments import PageArguments
 from schema.deals.page_records import PageRecords
 from schema.deals.selection import Selection, select
 from schema.deals.service import shown
 from schema.deals.source_status import age_seconds, moment, name_of
 from schema.deals.summaries import Dimensions, OpportunitySummary, Zone, summary_of
-from schema.list_size import page_of
+from schema.list_size import OF_ALL_DEALS, page_of
 from schema.opportunity import Opportunity
 from store.near import near_page
-from store.pages import Page, PageRequest, PageRow, count, far_page
+from store.pages import Page, PageRow, count, far_page
 
 FIRST: Final = 25
 """Deals on a page unless asked otherwise."""
@@ -131,13 +131,16 @@ class OpportunityPage:
 class OpportunityConnection(OpportunityPage):
     """A connection over the whole store."""
 
-    @strawberry.field(description="How many deals the list has on all its pages; counted only if asked for.")
+    @strawberry.field(
+        description="How many deals the list has on all its pages; counted only if asked for.",
+        directives=[OF_ALL_DEALS],
+    )
     async def total_count(self) -> int | None:
         """Return the number."""
         condition = self.selection.condition
         return await self.selection.read(lambda connection: count(connection, condition))
 
-    @strawberry.field(description="Totals of the whole list, all its pages.")
+    @strawberry.field(description="Totals of the whole list, all its pages.", directives=[OF_ALL_DEALS])
     async def summary(self, info: Info, group_by: Dimensions, time_zone: Zone = None) -> OpportunitySummary | None:
         """Return the totals."""
         return await summary_of(info.context, self.selection, group_by, time_zone)
@@ -175,7 +178,8 @@ Search = Annotated[
     strawberry.argument(
         description="Words, each of which is a part of a company's, pipeline's or stage's name; for callers who may "
         "see personal data also of the deal's, the customer's or the owner's name or email address. Without case and "
-        "accents."
+        "accents.",
+        directives=[OF_ALL_DEALS],
     ),
 ]
 Sources = Annotated[
@@ -227,16 +231,9 @@ async def find_page(
     **asked: Any,
 ) -> OpportunityConnection:
     """Return a page of the selection that is `asked` for; raises a `ResolverError`."""
-    number = page_size(first, last)
+    part = PageArguments.of(SIZE, first, after, last, before)
     selection = await select(context, **asked)
-    request = PageRequest(
-        selection.condition,
-        selection.order,
-        number,
-        after=position(selection, "after", after),
-        before=position(selection, "before", before),
-        is_backward=last is not None,
-    )
+    request = part.request(selection)
     near = near_page(request)
     found = None if near is None else near.page(await selection.fetch(near.query, near.values))
     if found is None:
@@ -251,20 +248,3 @@ LISTING: Final = Listing(
     SIZE, find_page, records=attrgetter("records"), cursors=lambda connection: connection.cursors(), parts=PARTS
 )
 """How compiled operations read a page."""
-
-
-def page_size(first: int | None, last: int | None = None, *, default: int = FIRST, most: int = MOST) -> int:
-    """Return how many deals a page has; raises `BadUserInput`."""
-    if first is not None and last is not None:
-        raise BadUserInput("Give `first` or `last`, not both.")
-    name, number = ("first", first) if last is None else ("last", last)
-    if number is None:
-        return default
-    if not 1 <= number <= most:
-        raise BadUserInput(f"`{name}` must be from 1 to {most}.")
-    return number
-
-
-def position(selection: Selection, argument: str, cursor: str | None) -> Any:
-    """Return where a cursor is in a list; raises `BadUserInput`."""
-    return None if cursor is None else cursors.decode(cursor, argument, selection.hash, selection.order)

@@ -18,8 +18,8 @@ import strawberry
 
 from resolvers.errors import BadUserInput
 from store.conditions import LARGEST
+from store.order_columns import stored
 from store.paging import ID, OrderKey, Position, full_order
-from store.tables import DEALS
 from store.text import storable
 
 VERSION: Final = 2
@@ -62,23 +62,23 @@ def decode(cursor: str, argument: str, hash_: str, order: tuple[OrderKey, ...]) 
         raise BadUserInput(f"`{argument}` is no cursor of this graph: pass back a `cursor` unchanged.")
     if found[0] != VERSION:
         raise BadUserInput(f"`{argument}` is a cursor of another version of this graph: begin again without it.")
-    columns = [key.column for key in full_order(order)]
-    if found[1:2] != [hash_] or len(found) != len(columns) + 2:
+    keys = full_order(order)
+    if found[1:2] != [hash_] or len(found) != len(keys) + 2:
         raise BadUserInput(
             f"`{argument}` is a cursor of another list: `filter`, `orderBy`, `search` and `sources` must be those that "
             "it came with."
         )
     try:
-        return tuple([_value(value, column) for value, column in zip(found[2:], columns, strict=True)])
+        return tuple([_value(value, key) for value, key in zip(found[2:], keys, strict=True)])
     except (ValueError, TypeError):
         raise BadUserInput(f"`{argument}` is no cursor of this graph: pass back a `cursor` unchanged.") from None
 
 
-def _value(value: Any, column: str) -> str | int | bytes | None:
+def _value(value: Any, key: OrderKey) -> str | int | bytes | None:
     """Return a value as its column has it; raises `ValueError` and `TypeError` for what it cannot have."""
-    if value is None and column != ID:
+    if value is None and key.column != ID:
         return None
-    type_ = DEALS.c[column].type.python_type
+    type_ = stored(key).type.python_type
     if type_ is bytes:
         return base64.b64decode(value, validate=True)  # which `encode` writes for bytes
     if type(value) is not type_ or (type_ is int and abs(value) > LARGEST):

@@ -20,14 +20,14 @@ from sqlalchemy import Connection
 
 from engine.lookup import Listing
 from schema.context import Context, Info
-from schema.deals.connections import PARTS, OpportunityPage, page_size, position
+from schema.deals.connections import PARTS, OpportunityPage
 from schema.deals.cursors import list_hash
 from schema.deals.listed_fields import CUSTOM
+from schema.deals.page_arguments import PageArguments
 from schema.deals.selection import select
 from schema.deals.service import Deals, Turns
 from schema.opportunity import DEALS_OF_CUSTOMER, OpportunityCustomer
 from store.customer_deals import CustomerKey, Link, counts_of, linked, pages_of
-from store.pages import PageRequest
 
 T = TypeVar("T")
 
@@ -100,17 +100,19 @@ async def opportunities_of(
     *,
     first: int | None = None,
     after: str | None = None,
+    last: int | None = None,
+    before: str | None = None,
     filter: Any = None,
     order_by: Any = None,
+    search: str | None = None,
 ) -> CustomerOpportunityConnection:
     """Return a page of a customer's deals; raises a `ResolverError`."""
-    number = page_size(first, default=DEALS_OF_CUSTOMER.default, most=DEALS_OF_CUSTOMER.most)
-    selection = await select(context, filter=filter, order_by=order_by)
-    selection = replace(selection, hash=list_hash("customer", filter, order_by or None))
-    request = PageRequest(selection.condition, selection.order, number, after=position(selection, "after", after))
+    part = PageArguments.of(DEALS_OF_CUSTOMER, first, after, last, before)
+    selection = await select(context, filter=filter, order_by=order_by, search=search)
+    selection = replace(selection, hash=list_hash("customer", filter, order_by or None, search))
     key = await _key(context, customer)
-    pages = partial(pages_of, request=request, links=_links(context))
-    found = await _customer_deals(context).ask(key, f"page {selection.hash} {number} {after}", pages)
+    pages = partial(pages_of, request=part.request(selection), links=_links(context))
+    found = await _customer_deals(context).ask(key, f"page {selection.hash} {part}", pages)
     return CustomerOpportunityConnection(selection=selection, page=found, customer=key)
 
 

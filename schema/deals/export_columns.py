@@ -13,7 +13,8 @@ from engine.mapping import ObjectMapping
 from resolvers.errors import BadUserInput
 from schema.access import READ_CONTACTS, Forbidden
 from schema.deals.columns import reader
-from schema.deals.listed_fields import CUSTOM, LISTED, in_graph
+from schema.deals.listed_fields import AS_OF, CUSTOM, LISTED, in_graph
+from schema.deals.values import moment_of
 from schema.scalars import SCALARS
 from schema.sources import MAPPINGS
 
@@ -36,7 +37,9 @@ def _name(path: str) -> str:
 
 
 COLUMNS: Final[Mapping[str, ExportColumn]] = {
-    one.name: one for one in (ExportColumn(_name(path), path, field.name) for field in LISTED for path in field.paths)
+    one.name: one
+    for one in (ExportColumn(_name(path), path, field.name) for field in LISTED for path in field.paths)
+    if one.field != AS_OF
 }
 """By name, in the order of the table."""
 
@@ -46,6 +49,12 @@ LONGEST_NAME: Final = 200
 
 URL: Final = ExportColumn("url", "url", "")
 """Of a record in its own system: only for who names it, since an operator has to say what addresses are like."""
+
+READ_AT: Final = ExportColumn(in_graph(AS_OF), AS_OF, AS_OF)
+"""When the copy of a record was read: only for who names it, since it changes also where the deal does not."""
+
+Read = Callable[[Any, int], Value]
+"""Gives the value in a column, of a record and when its copy was read, in microseconds since 1970."""
 
 UrlOf = Callable[[str, str], str | None]
 """Gives the address of a record, of its source's name and the id there."""
@@ -62,8 +71,8 @@ def chosen(names: str | None, closed: frozenset[str]) -> tuple[ExportColumn, ...
     found = [column for name in wanted if (column := COLUMNS.get(name) or _further(name)) is not None]
     if len({column.name for column in found}) < len(wanted):
         raise BadUserInput(
-            f"`columns` takes these names, each once, separated by commas: {', '.join(COLUMNS)}, {URL.name}, and "
-            f"`{ATTRIBUTE}` with the key of a custom attribute behind it."
+            f"`columns` takes these names, each once, separated by commas: {', '.join(COLUMNS)}, {READ_AT.name}, "
+            f"{URL.name}, and `{ATTRIBUTE}` with the key of a custom attribute behind it."
         )
     for column in found:
         if column.field in closed:
@@ -72,20 +81,22 @@ def chosen(names: str | None, closed: frozenset[str]) -> tuple[ExportColumn, ...
 
 
 def _further(name: str) -> ExportColumn | None:
-    if name == URL.name:
-        return URL
+    if name in (URL.name, READ_AT.name):
+        return URL if name == URL.name else READ_AT
     is_one = name.startswith(ATTRIBUTE) and len(ATTRIBUTE) < len(name) <= LONGEST_NAME
     return ExportColumn(name, name, CUSTOM) if is_one else None
 
 
-def readers(source: str, columns: Sequence[ExportColumn], url_of: UrlOf) -> list[Callable[[Any], Value]]:
+def readers(source: str, columns: Sequence[ExportColumn], url_of: UrlOf) -> list[Read]:
     """Return what gives the value of a source's record in each of these columns, as the graph writes it."""
     mapping = MAPPINGS[source]
     source_id = _reader(mapping, "source_id")
 
-    def read(column: ExportColumn) -> Callable[[Any], Value]:
+    def read(column: ExportColumn) -> Read:
         if column is URL:
-            return lambda record: url_of(source, str(source_id(record)))
+            return lambda record, read_at: url_of(source, str(source_id(record, read_at)))
+        if column is READ_AT:
+            return lambda _, read_at: _written(moment_of(read_at))
         if column.field == CUSTOM:
             return _attribute_reader(mapping, column.path.removeprefix(ATTRIBUTE))
         return _reader(mapping, column.path)
@@ -93,19 +104,19 @@ def readers(source: str, columns: Sequence[ExportColumn], url_of: UrlOf) -> list
     return list(map(read, columns))
 
 
-def _attribute_reader(mapping: ObjectMapping[Any], key: str) -> Callable[[Any], Value]:
+def _attribute_reader(mapping: ObjectMapping[Any], key: str) -> Read:
     attributes = reader(mapping, CUSTOM)
 
-    def read(record: Any) -> Value:
+    def read(record: Any, _: int) -> Value:
         value = next((one.value for one in attributes(record) or () if one.key == key), None)
         return msgspec.json.encode(value).decode() if isinstance(value, list | dict | float) else _written(value)
 
     return read
 
 
-def _reader(mapping: ObjectMapping[Any], path: str) -> Callable[[Any], Value]:
+def _reader(mapping: ObjectMapping[Any], path: str) -> Read:
     read = reader(mapping, path)
-    return lambda record: _written(read(record))
+    return lambda record, _: _written(read(record))
 
 
 def _written(value: Any) -> Value:

@@ -33,9 +33,13 @@ from schema.federation import FederatedSchema
 from schema.scalars import WRITTEN
 from schema.sources import MAPPINGS
 from store.pages import PageRequest, chunk
+from store.paging import is_indexed
 
 ROWS: Final = 250
 """Deals that are read and written at once: a reader of the store is kept for some hundredths of a second."""
+
+SORTED_ROWS: Final = 2_500
+"""The same where no index has the list's order: each time deals are sorted, perhaps all."""
 
 SOURCES: Final = "Opportunity-Sources"
 """The header that says how current the list is."""
@@ -135,7 +139,9 @@ class Export:
         Each time in a transaction of its own: however long a client reads, the store is not kept from changing.
         Raises `StoreOutage`.
         """
-        following: PageRequest | None = PageRequest(self.selection.condition, self.selection.order, ROWS)
+        order = self.selection.order
+        rows = ROWS if is_indexed(order) else SORTED_ROWS
+        following: PageRequest | None = PageRequest(self.selection.condition, order, rows)
         while following is not None:
             piece, following = await self.selection.read(partial(self._read, encode, following))
             if piece:
@@ -145,8 +151,8 @@ class Export:
         rows, following = chunk(connection, request)
         record_of = self.selection.deals.record
         reads = {source: readers(source, self.columns, self.url_of) for source in MAPPINGS}
-        records = ((row.source, record_of(row)) for row in rows)
-        return encode([read(record) for read in reads[source]] for source, record in records), following
+        records = ((row.source, record_of(row), row.read_at) for row in rows)
+        return encode([read(record, at) for read in reads[source]] for source, record, at in records), following
 
 
 async def open_export(arguments: ExportArguments, given: Mapping[str, Any], context: Context) -> Export:

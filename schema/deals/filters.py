@@ -13,7 +13,7 @@ from strawberry.utils.str_converters import to_camel_case
 
 from resolvers.errors import BadUserInput
 from resolvers.global_id import decode
-from schema.access import PERSONAL, READ_CONTACTS, Forbidden
+from schema.access import READ_CONTACTS, Forbidden
 from schema.deals.comparators import (
     EQUALITIES,
     DateFilter,
@@ -31,7 +31,7 @@ from schema.deals.comparators import (
     numbers,
     plain,
 )
-from schema.deals.listed_fields import CUSTOM, LISTED, Kind, ListedField, description, marks
+from schema.deals.listed_fields import CUSTOM, CUSTOM_MARKS, LISTED, Kind, ListedField, description, marks
 from schema.deals.values import code
 from schema.sources import MAPPINGS
 from store.conditions import And, Compare, CompareAttribute, Condition, Not, Operator, Or
@@ -41,6 +41,8 @@ from store.text import fold
 MOST_CONDITIONS: Final = 20
 MOST_LEVELS: Final = 3
 MOST_VALUES: Final = 100
+LONGEST_KEY: Final = 200
+"""Characters of a custom attribute's key."""
 MOST_FILTERS: Final = 100
 """Filters within one another, also those without any comparison."""
 
@@ -106,7 +108,7 @@ def _filter_type() -> Any:
         annotations[field.name] = type_ | None
         namespace[field.name] = _given(description(field) + _CASE.get(field.kind, ""), directives=marks(field))
     annotations[CUSTOM] = list[CustomAttributeFilter] | None
-    namespace[CUSTOM] = _given("Custom attributes; all of these must hold.", directives=(Tag(name=PERSONAL),))
+    namespace[CUSTOM] = _given("Custom attributes; all of these must hold.", directives=CUSTOM_MARKS)
     return strawberry.input(
         type("OpportunityFilter", (), namespace | {"__annotations__": annotations}),
         description="Which deals: all fields that are given must hold. A comparison with a value that a deal does not "
@@ -192,6 +194,7 @@ class _Reading:
                 "Compare the attribute by `text`, `number` or `boolean`, or ask with `isNull: false` for deals that "
                 "have it."
             )
+        check_key(given.key)
         texts = partial(CompareAttribute, given.key, "text_folded")
         figures = partial(CompareAttribute, given.key, "number")
         booleans = partial(CompareAttribute, given.key, "boolean")
@@ -225,6 +228,12 @@ class _Reading:
 def _named(name: str, error: BadUserInput) -> BadUserInput:
     """Return a refusal that says which field of the filter it is about."""
     return BadUserInput(f"`filter.{to_camel_case(name)}`: {error.message}")
+
+
+def check_key(key: str) -> None:
+    """Raise `BadUserInput` for a custom attribute's key that is longer than any: statements are kept by them."""
+    if len(key) > LONGEST_KEY:
+        raise BadUserInput(f"The `key` of a custom attribute may have at most {LONGEST_KEY} characters.")
 
 
 def check_open(name: str, closed: frozenset[str]) -> None:

@@ -161,6 +161,7 @@ LISTED: Final = (
     _text("customer_email", "customer.email", column="customer_email"),
     _moment("created_at", "created_at", dimension="created"),
     _moment("updated_at", "updated_at", dimension="updated"),
+    _moment("as_of", "as_of", "read_at"),
     _text("name", "NexudusOpportunity.name", column="name"),
     _keyword(
         "business_name",
@@ -218,6 +219,9 @@ LISTED: Final = (
     ),
 )
 
+AS_OF: Final = "as_of"
+"""The field of a deal's copy, which is no part of its record."""
+
 CUSTOM: Final = "custom"
 """Stands for custom attributes where fields are named: they have keys, and a table of their own."""
 
@@ -244,6 +248,10 @@ def _is_marked(path: str) -> bool:
     return False
 
 
+CUSTOM_MARKS: Final = (Tag(name=PERSONAL),)
+"""The mark of personal data, for what asks for custom attributes."""
+
+
 def marks(field: ListedField) -> tuple[Tag, ...]:
     """Return the mark of personal data for what shows or asks for a field, if it is personal."""
     return (Tag(name=PERSONAL),) if field.is_personal else ()
@@ -255,12 +263,17 @@ def description(field: ListedField) -> str:
     return f"{shown}. {field.about}".strip()
 
 
-def enum_of(name: str, fields: Mapping[str, ListedField], about: str) -> Any:
-    """Return an enumeration in the graph: a name for each of these fields, which in small letters is its value."""
+def enum_of(name: str, fields: Mapping[str, ListedField], about: str, *, custom: str | None = None) -> Any:
+    """Return an enumeration in the graph: a name for each of these fields, which in small letters is its value.
+
+    `custom`: what is said of custom attributes, where they are among its names.
+    """
     values = {
         key: strawberry.enum_value(key.lower(), directives=marks(field), description=description(field))
         for key, field in fields.items()
     }
+    if custom is not None:
+        values[CUSTOM.upper()] = strawberry.enum_value(CUSTOM, directives=CUSTOM_MARKS, description=custom)
     enum: Any = Enum(name, values)  # type: ignore[misc] # its members are known only now
     return strawberry.enum(enum, description=about)
 

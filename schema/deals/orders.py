@@ -2,16 +2,19 @@
 
 from collections.abc import Sequence
 from enum import Enum
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import strawberry
 
 from resolvers.errors import BadUserInput
-from schema.deals.filters import check_open
-from schema.deals.listed_fields import LISTED, enum_of
-from store.pages import OrderKey
+from schema.deals.filters import check_key, check_open
+from schema.deals.listed_fields import CUSTOM, LISTED, enum_of
+from store.paging import OrderKey, by_attribute
 
 MOST_KEYS: Final = 5
+MOST_ATTRIBUTES: Final = 2
+"""Custom attributes among them: each is looked up for every deal."""
 
 _FIELDS: Final = {field.name: field for field in LISTED if field.is_ordered}
 
@@ -22,6 +25,9 @@ else:
         "OpportunityOrderField",
         {name.upper(): field for name, field in _FIELDS.items()},
         "What a list can be ordered by.",
+        custom="A custom attribute, by its `key`. Booleans come before numbers, and numbers before texts: false before "
+        "true, numbers by their value, texts without case, dates as the texts that they are. A deal without the "
+        "attribute, or whose attribute is a list or an object, has no value.",
     )
 
 
@@ -49,6 +55,10 @@ class OpportunityOrder:
     """One key."""
 
     field: OpportunityOrderField = strawberry.field(description="The field.")
+    key: str | None = strawberry.field(
+        default=None,
+        description="The custom attribute's key, as its source writes it: with the field `CUSTOM`, and no other.",
+    )
     direction: OrderDirection = strawberry.field(default=OrderDirection.ASC, description="The direction.")
     nulls: OrderNulls = strawberry.field(default=OrderNulls.LAST, description="Where deals without a value come.")
 
@@ -60,14 +70,25 @@ def order_keys(given: Sequence[OpportunityOrder] | None, closed: frozenset[str])
     """
     if not given:
         return (OrderKey("updated_at", is_descending=True),)
-    fields = [_FIELDS[one.field.value] for one in given]
-    if len(fields) > MOST_KEYS or len({field.name for field in fields}) < len(fields):
+    asked = [(one.field.value, one.key) for one in given]
+    attributes = [key for name, key in asked if name == CUSTOM]
+    if len(asked) > MOST_KEYS or len(set(asked)) < len(asked):
         raise BadUserInput(f"`orderBy` takes at most {MOST_KEYS} fields, each once.")
-    for field in fields:
-        check_open(field.name, closed)
-    return tuple(
-        [
-            OrderKey(field.column, one.direction is OrderDirection.DESC, one.nulls is OrderNulls.FIRST)
-            for field, one in zip(fields, given, strict=True)
-        ]
+    if len(attributes) > MOST_ATTRIBUTES:
+        raise BadUserInput(f"`orderBy` takes at most {MOST_ATTRIBUTES} custom attributes.")
+    return tuple(chain.from_iterable([_keys(one, closed) for one in given]))
+
+
+def _keys(one: OpportunityOrder, closed: frozenset[str]) -> tuple[OrderKey, ...]:
+    name, is_descending, nulls_first = (
+        one.field.value,
+        one.direction is OrderDirection.DESC,
+        one.nulls is OrderNulls.FIRST,
     )
+    check_open(name, closed)
+    if (name == CUSTOM) is (one.key is None):
+        raise BadUserInput("`orderBy.key` must be given with the field `CUSTOM`, and with no other.")
+    if one.key is None:
+        return (OrderKey(_FIELDS[name].column, is_descending, nulls_first),)
+    check_key(one.key)
+    return by_attribute(one.key, is_descending=is_descending, nulls_first=nulls_first)

@@ -14,7 +14,8 @@ from schema.deals.listed_fields import LISTED, Kind, ListedField, enum_of
 from schema.deals.relative_dates import time_zone as zone_of
 from schema.deals.selection import Selection, select
 from schema.deals.service import Deals
-from schema.deals.values import moment_of
+from schema.deals.values import code, moment_of
+from schema.list_size import OF_ALL_DEALS
 from store.summaries import Dimension, SummaryRow, TooManyPeriods, summarize_in_parts
 
 MOST_DIMENSIONS: Final = 4
@@ -106,12 +107,13 @@ class Totals:
         "where it has no rate for `currency`."
     )
     def converted(
-        self, to: Annotated[str, strawberry.argument(description="ISO 4217 code.")]
+        self, to: Annotated[str, strawberry.argument(description="ISO 4217 code; case does not count.")]
     ) -> ConvertedAmounts | None:
         """Return the converted sums."""
         rates = self.deals.exchange_rates
         if rates is None:
             raise BadUserInput("This server has no table of exchange rates.")
+        to = code(to)
         if to not in rates.rates:
             raise BadUserInput("`to` must be a currency of this server's table of exchange rates.")
         if self.currency is None or self.currency not in rates.rates:
@@ -148,7 +150,8 @@ class OpportunitySummary:
 
 
 @strawberry.field(
-    description="Counts and sums of deals, exact. Amounts of two currencies, or of two kinds, are never added."
+    description="Counts and sums of deals, exact. Amounts of two currencies, or of two kinds, are never added.",
+    directives=[OF_ALL_DEALS],
 )
 async def opportunity_summary(
     info: Info,

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from schema.deals.exchange_rates import ExchangeRates
 from schema.deals.service import Reader
+from schema.people import PEOPLE
 
 
 class Validator(Protocol):
@@ -18,23 +19,29 @@ class Validator(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class UnchangedStore:
-    """A validator: nothing in the store has changed, nor the operator's table of rates, nor what was fetched beside."""
+class UnchangedAnswer:
+    """A validator: nothing that was fetched has changed, nor who is who among owners; and if the answer depends on the
+    `store`, nothing in that, nor the operator's table of rates."""
 
-    database: Reader
-    sequence: int
     records: Validator
+    people_version: int
+    store: Reader | None = None
+    sequence: int = 0
     rates: ExchangeRates | None = None
     rates_version: int = 0
 
     def __call__(self) -> bool:
         """Return whether that is so."""
+        if PEOPLE.version != self.people_version:
+            return False
         if self.rates is not None and self.rates.version != self.rates_version:
             return False
-        return self.database.is_current and self.database.sequence == self.sequence and self.records()
+        if self.store is not None and not (self.store.is_current and self.store.sequence == self.sequence):
+            return False
+        return self.records()
 
     def __len__(self) -> int:
-        return 1 + len(self.records)
+        return len(self.records) + (self.store is not None)
 
 
 @dataclass(slots=True)
@@ -46,16 +53,17 @@ class Dependence:
     tells an age, or depends on what time it is.
     """
 
-    database: Reader | None = None
+    store: Reader | None = None
     sequence: int = 0
     on_time: bool = field(default=False)
     rates: ExchangeRates | None = None
     rates_version: int = 0
+    people_version: int = field(default_factory=lambda: PEOPLE.version)
 
-    def note(self, database: Reader, rates: ExchangeRates | None) -> None:
+    def note(self, store: Reader, rates: ExchangeRates | None) -> None:
         """Note that the answer depends on the store, and on the rates."""
-        if self.database is None:
-            self.database, self.sequence = database, database.sequence
+        if self.store is None:
+            self.store, self.sequence = store, store.sequence
             if rates is not None:
                 self.rates, self.rates_version = rates, rates.version
 
@@ -63,6 +71,4 @@ class Dependence:
         """Return a validator of the answer, given one of the fetched records; None if there can be none."""
         if self.on_time or (known := records()) is None:
             return None
-        if self.database is None:
-            return known
-        return UnchangedStore(self.database, self.sequence, known, self.rates, self.rates_version)
+        return UnchangedAnswer(known, self.people_version, self.store, self.sequence, self.rates, self.rates_version)

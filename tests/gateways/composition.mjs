@@ -44,4 +44,5 @@ for (const [what, others] of Object.entries(CASES)) {
 }
 const alone = COMPOSERS.Apollo([{ name: 'opportunities', url: SERVER, typeDefs: parse(sdl) }]);
 check('Apollo takes the sizes of lists along', /\): OpportunityConnection @listSize\(/.test(alone.supergraphSdl));
+check('Apollo takes the costs along', /\): OpportunitySummary @cost\(weight: 200\)/.test(alone.supergraphSdl));
 finish();
