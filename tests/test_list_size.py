@@ -4,10 +4,10 @@ from typing import Any
 
 from graphql import GraphQLInterfaceType, GraphQLObjectType, get_named_type
 
-from schema import build_schema
 from schema.execution import RECORDS
 from schema.list_size import ListSize
 from schema.lookups import LONGEST_LIST
+from tests.schemas import build_schema
 
 
 def sizes() -> dict[str, ListSize]:
