@@ -17,7 +17,7 @@ from sync.account import LONGEST_REQUEST_SECONDS
 from sync.schedule import CUSTOMERS_SECONDS, Kind, Schedule
 from sync.settings import SyncSettings
 
-PAGE_ROWS: Final = {"nexudus": 1_000, "chartmogul": 200}
+PAGE_ROWS: Final = {"nexudus": 500, "chartmogul": 200}
 """`resolvers/nexudus/paging.py` and `resolvers/chartmogul/listing.py`."""
 
 TELLS_CHANGES: Final = {"nexudus"}

@@ -55,10 +55,10 @@ async def read_rows(
         for text in part:
             try:
                 source_id, record, lacks = read(text)
-                rows.append(ListedRow(source_id, record, text, lacks))
+                rows.append(ListedRow(source_id, record, lacks))
             except UpstreamBadResponse:
                 if (found := id_of(text)) is not None:
-                    rows.append(ListedRow(found, None, text))
+                    rows.append(ListedRow(found, None))
     return rows
 
 

@@ -34,14 +34,12 @@ Outcome = Any | None | UpstreamError
 class ListedRow:
     """One row of a list's page.
 
-    `source_id` is canonical. `record` is of the source's own type, None if the row cannot be read. `body` is the row's
-    own JSON as it was sent, each digit of it. `lacks` are fields, by the vendor's names, that the row left out: their
-    values are unknown, not null.
+    `source_id` is canonical. `record` is of the source's own type, None if the row cannot be read. `lacks` are fields,
+    by the vendor's names, that the row left out: their values are unknown, not null.
     """
 
     source_id: str
     record: Any | None
-    body: bytes
     lacks: frozenset[str] = frozenset()
 
 

@@ -23,6 +23,9 @@ BUSY_SECONDS: Final = 5.0
 MOST_STATEMENTS: Final = 32
 """That a connection keeps prepared, of up to 40 kilobytes each: those with hundreds of parameters seldom come again."""
 
+MOST_STATEMENTS_OF_THREADS: Final = 8
+"""The same of a connection that threads use, for work beside which it is little to prepare a statement."""
+
 HEADER_BYTES: Final = 100
 
 APPLICATION_ID: Final = 0x6F707067
@@ -52,7 +55,7 @@ EMPTY_LOG: Final = "PRAGMA wal_checkpoint(TRUNCATE)"
 
 COMPACTING: Final = (
     *sorted(f"REINDEX {index.name}" for index in DEALS.indexes if index.name != "deals_by_currency"),  # PostgreSQL's
-    f"PRAGMA incremental_vacuum; {EMPTY_LOG}",  # until then the file keeps its length
+    f"PRAGMA incremental_vacuum; {EMPTY_LOG}; PRAGMA shrink_memory",  # until then the file keeps its length
 )
 """What writes the indexes of deals anew, so that their pages are full, and gives back the pages that are then free."""
 
@@ -67,8 +70,13 @@ REASONS: Final = {
 """By what SQLite says."""
 
 
-def connect(path: Path, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connection:
-    """Open a file; `busy_seconds`: for how long it is waited for while another process keeps it to itself."""
+def connect(
+    path: Path, busy_seconds: float = BUSY_SECONDS, most_statements: int = MOST_STATEMENTS
+) -> sqlite3.Connection:
+    """Open a file; `busy_seconds`: for how long it is waited for while another process keeps it to itself.
+
+    `most_statements` are kept prepared.
+    """
     # `rw`: a file that is gone must not come back as one that anybody may read; `protect` makes it.
     uri = f"{path.absolute().as_uri()}?mode=rw"
     raw = sqlite3.connect(
@@ -77,7 +85,7 @@ def connect(path: Path, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connectio
         timeout=busy_seconds,
         isolation_level=None,
         check_same_thread=False,
-        cached_statements=MOST_STATEMENTS,
+        cached_statements=most_statements,
     )
     try:
         for name, value in (PRAGMAS | PRIVATE if is_private(path) else PRAGMAS).items():
@@ -92,7 +100,7 @@ def make_engine(path: Path, connections: int) -> Engine:
     """Return an engine of so many connections to a file."""
     engine = create_engine(
         "sqlite://",
-        creator=partial(connect, path),
+        creator=partial(connect, path, most_statements=MOST_STATEMENTS_OF_THREADS),
         poolclass=QueuePool,
         pool_size=connections,
         max_overflow=0,

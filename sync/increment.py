@@ -37,11 +37,10 @@ class Increment:
             )
         finally:
             counts.requests += requests.count
-        deals = await parts.rows.listed(page.rows, read_at)
         parts.offer(page, read_at, adds=True)
         is_last = page.next is None
         watermark = run.started_at if is_last and not page.filter_ignored else None
-        last = await parts.write_ahead(deals, counts)
+        last = await parts.write_ahead(page, read_at, counts)
         changed = await parts.database.write(lambda connection: self._commit(connection, page, last, watermark))
         counts.rows += len(page.rows)
         counts.changed += changed

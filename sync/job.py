@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from resolvers.source import ListedPage
 from store import sweeps
 from store.database import Database
-from store.deals import Deal, chunks, count_alive, deal_id, doubt, upsert
+from store.deals import IDS_AT_ONCE, Deal, chunks, count_alive, deal_id, doubt, upsert
 from store.sweeps import SyncState
 from sync.account import Account
 from sync.rows import Rows
@@ -66,16 +66,20 @@ class Parts:
         """Whether so many deletions at once are too many to be believed."""
         return self.settings.holds_back(deletions, count_alive(connection, *self.account.key))
 
-    async def write_ahead(self, deals: Sequence[Deal], counts: Counts) -> Sequence[Deal]:
-        """Write most deals of a page, each few of them in a transaction of their own, and count what has changed;
-        return the last few, for that with the page's position.
+    async def write_ahead(self, page: ListedPage, read_at: int, counts: Counts) -> Sequence[Deal]:
+        """Write most deals of a page that say something new, each few of them in a transaction of their own, and count
+        what has changed; return the last few, for that with the page's position.
 
-        Others wait for a transaction that is under way. If the last one is never reached, the page is read again.
+        Others wait for a transaction that is under way, and a page's deals take more memory than its rows. If the last
+        one is never reached, the page is read again.
         """
-        *most, last = [*chunks(deals)] or [()]
-        for some in most:
-            counts.changed += await self.database.write(partial(upsert, deals=some))
-        return last
+        deals: list[Deal] = []
+        for some in chunks(page.rows):
+            deals += await self.rows.listed(some, read_at)
+            if len(deals) > IDS_AT_ONCE:
+                counts.changed += await self.database.write(partial(upsert, deals=deals[:IDS_AT_ONCE]))
+                del deals[:IDS_AT_ONCE]
+        return deals
 
     def write(self, connection: Connection, page: ListedPage, deals: Iterable[Deal]) -> int:
         """Write the deals of a page, and which of its rows could not be read or left fields out; return how many have

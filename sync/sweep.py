@@ -74,9 +74,8 @@ class Sweep:
         self._refusals = 0
         self._seen = next((row.source_id for row in reversed(page.rows) if row.record is not None), self._seen)
         problem = Problem(doubt) if doubt else _doubt(page, state)
-        deals = await parts.rows.listed(page.rows, read_at)
         parts.offer(page, read_at, adds=False)  # all of them would push out what people ask for
-        last = await parts.write_ahead(deals, counts)
+        last = await parts.write_ahead(page, read_at, counts)
         try:
             step, found, unseen = await parts.database.write(
                 lambda connection: self._commit(connection, state, page, last, problem)

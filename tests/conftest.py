@@ -44,11 +44,21 @@ LONG = (
     "test_board_outages_browser",
     "test_httpserver_envelope_upgrade",
     "test_proxies",
+    "test_sync_unseen",
+    "test_httpserver_last_resort",
     "test_store_pages",
     "test_faults",
+    "test_sync_stages",
+    "test_deals_export_request",
+    "test_architecture",
+    "test_worker",
+    "test_sync_customers",
+    "test_deals_connections",
+    "test_httpserver_protocol_connections",
+    "test_standstill",
     "test_nexudus_client",
+    "test_deals_columns",
     "test_canaries",
-    "test_httpserver_last_resort",
     "test_httpserver_protocol_life",
     "test_sync_faults",
     "test_image",
@@ -76,7 +86,7 @@ PROGRAMS = frozenset(
         "benchmarks board_browser board_outages_browser graphiql_browser httpserver_envelope_upgrade image proxies "
         "httpserver_shutdown server sync_kill adding_a_source engine_documents_memory sync_hour store_postgresql "
         "deals_postgresql fuzz fuzz_framing fuzz_replies status_browser store_session store_rations store_grants "
-        "httpserver_workers replicas sync_faults capacity"
+        "httpserver_workers replicas sync_faults capacity store_marks store_prepared_reads store_prepared_session"
     ).split()
 )
 """The files that start other programs, look at memory or at hours, or try much at random: `make test-programs`."""

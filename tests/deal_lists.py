@@ -20,7 +20,6 @@ from resolvers.fetching.upstream_context import UpstreamContext
 from resolvers.loaders import Loaders
 from resolvers.nexudus import NEXUDUS
 from resolvers.nexudus.record import parse as parse_nexudus
-from schema import build_restricted_schema, build_schema
 from schema.access import READ_OPPORTUNITIES, SCOPES, Access
 from schema.context import Context
 from schema.deals.columns import columns
@@ -32,6 +31,7 @@ from simulator.records import chartmogul_records, nexudus_records
 from simulator.replies import encode_json
 from store.database import Database, open_database
 from store.deals import Deal, upsert
+from tests.schemas import build_restricted_schema, build_schema
 
 NOW = 1_772_000_000.0
 """The clock: 25 February 2026, 6:13 UTC."""
@@ -153,7 +153,6 @@ class DealGraph:
         await self.database.write(lambda connection: upsert(connection, wanted))
 
 
-@cache
 def schemas() -> tuple[Any, Any]:
     return build_schema(), build_restricted_schema()
 

@@ -26,7 +26,7 @@ from resolvers.loaders import Loaders
 from schema.context import Context
 from server import create_app
 from simulator import Simulator
-from tests import loops
+from tests import loops, schemas
 
 ASGI, CONNECTION, UNCACHED = "asgi", "connection", "connection without caches"
 """The ways in.
@@ -191,8 +191,8 @@ CACHES = {name: "600" for name in DEFAULTS if "_CACHE_" in name} | {"UPSTREAM_CO
 
 # These never change, and take longer to make than most tests to run.
 _MADE_ONCE: dict[str, Any] = {
-    "build_schema": cache(server.build_schema),
-    "build_restricted_schema": cache(server.build_restricted_schema),
+    "build_schema": schemas.build_schema,
+    "build_restricted_schema": schemas.build_restricted_schema,
     "GraphiQL": cache(server.GraphiQL),
     "samples": partial(tuple, server.samples()),
 }

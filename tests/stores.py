@@ -4,7 +4,7 @@
 """
 
 import atexit
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
@@ -35,8 +35,10 @@ def server_url() -> str:
 @cache
 def engine_of(kind: str) -> Engine:
     """Return an engine over a database that has the tables, and no rows; the same one for all tests of a process."""
-    if kind == "postgresql":
-        return create_engine(server_url(), pool_size=1, pool_pre_ping=True)
+    return create_engine(server_url(), pool_size=1, pool_pre_ping=True) if kind == "postgresql" else _new_file()
+
+
+def _new_file() -> Engine:
     folder = _FOLDERS.enter_context(memory.private_folder())
     sqlite.protect(folder / "deals.db")
     engine = sqlite.make_engine(folder / "deals.db", 1)
@@ -49,13 +51,27 @@ _FOLDERS = ExitStack()
 atexit.register(_FOLDERS.close)
 
 
+@cache
+def _engine_with(fill: Callable[[Connection], None]) -> Engine:
+    engine = _new_file()
+    with engine.begin() as connection:
+        fill(connection)
+    return engine
+
+
 @contextmanager
-def connected(kind: str) -> Iterator[Connection]:
-    """Connect to an empty store; all that is changed is undone in the end."""
-    with engine_of(kind).connect() as connection:
+def connected(kind: str, fill: Callable[[Connection], None] | None = None) -> Iterator[Connection]:
+    """Connect to an empty store, or one that has been filled; all that is changed is undone in the end.
+
+    A file is filled once for all tests of a process.
+    """
+    is_file = kind != "postgresql"
+    with (_engine_with(fill) if fill and is_file else engine_of(kind)).connect() as connection:
         transaction = connection.begin()
-        if kind == "postgresql":
+        if not is_file:
             _empty(connection)
+            if fill:
+                fill(connection)
         try:
             yield connection
         finally:

@@ -8,7 +8,6 @@ import pytest
 from graphql import GraphQLInterfaceType, GraphQLNonNull, GraphQLObjectType, print_schema
 
 from resolvers import global_id
-from schema import build_restricted_schema, build_schema
 from schema.access import CUSTOM_ATTRIBUTES, PERSONAL, Access, personal_fields
 from schema.deals.listed_fields import CUSTOM, LISTED
 from schema.deals.summaries import CUSTOMER
@@ -16,6 +15,7 @@ from schema.sources import SOURCE_TYPES
 from simulator import FAULTS, Simulator
 from tests.credentials import SCOPES, line
 from tests.harness import Graph, open_graph
+from tests.schemas import build_restricted_schema, build_schema
 
 PERSONAL_FIELDS = """
     Opportunity.owner OpportunityOwner.name OpportunityOwner.email OpportunityCustomer.name OpportunityCustomer.email

@@ -12,9 +12,9 @@ import pytest
 from engine.answer import Answer
 from engine.documents import Document
 from resolvers import global_id
-from schema import build_schema
 from schema.execution import build_engine
 from tests.harness import Graph
+from tests.schemas import build_schema
 
 FAST_ENOUGH_SECONDS = 0.1
 

@@ -7,11 +7,12 @@ from collections.abc import AsyncIterator
 import pytest
 
 from resolvers.chartmogul import CHARTMOGUL
-from resolvers.chartmogul.record import ChartMogulRecord
+from resolvers.chartmogul.record import ChartMogulRecord, parse
 from resolvers.errors import UpstreamBadResponse
 from resolvers.fetching.upstream_context import UpstreamContext
 from resolvers.resilience.rate_limiter import Rate
 from simulator import CHARTMOGUL_SPECIAL, FAULTS, PAGE_FAULTS, faults
+from simulator.replies import encode_json
 from tests import loops
 from tests.listings import TODAY, Listed, ids, open_listing
 
@@ -37,16 +38,15 @@ async def test_a_sweep_lists_every_record_once_the_newest_first(listed: Listed) 
     assert {call.query["per_page"] for call in listed.calls} == {"200"}
 
 
-async def test_a_row_has_the_record_and_its_own_json(listed: Listed) -> None:
+async def test_a_row_has_the_record_that_the_vendor_has(listed: Listed) -> None:
     rows = {row.source_id: row for page in await listed.sweep() for row in page.rows}
     row = rows[CHARTMOGUL_SPECIAL["amount above 53 bits"]]
-    assert b'"amount_in_cents":9007199254740993,' in row.body
     assert isinstance(row.record, ChartMogulRecord)
     assert row.record.amount_in_cents == 9_007_199_254_740_993
     assert rows[CHARTMOGUL_SPECIAL["missing win likelihood"]].lacks == {"win_likelihood"}
     assert row.lacks == frozenset()
     for one in rows.values():
-        assert json.loads(one.body) == listed.simulator.chartmogul.records[one.source_id]
+        assert one.record == parse(encode_json(listed.simulator.chartmogul.records[one.source_id]))
 
 
 async def test_a_sweep_goes_on_after_a_restart(listed: Listed) -> None:
@@ -111,7 +111,7 @@ async def test_a_list_of_which_the_end_is_not_known_is_a_bad_response(listed: Li
 
 async def test_a_cursor_that_is_ignored_ends_the_sweep(listed: Listed) -> None:
     first = await listed.page()
-    entries = [json.loads(row.body) for row in first.rows]
+    entries = [listed.simulator.chartmogul.records[row.source_id] for row in first.rows]
     again = {"entries": entries, "has_more": True, "cursor": (first.next or "").partition(" ")[2]}
     listed.simulator.chartmogul.faults.add(faults.body(json.dumps(again).encode()), kinds={"list"})
     with pytest.raises(UpstreamBadResponse):

@@ -12,12 +12,12 @@ from strawberry.utils.str_converters import to_camel_case
 from engine.selected import is_plain
 from resolvers.registry import SOURCES
 from resolvers.reply import Timestamp
-from schema import build_schema
 from schema.access import is_personal
 from schema.deals.columns import columns
 from schema.deals.listed_fields import LISTED, closed_fields
 from store.tables import DealColumns
 from tests.deal_lists import simulated
+from tests.schemas import build_schema
 
 
 def fields_of_path(schema: Any, path: str) -> Iterator[Any]:

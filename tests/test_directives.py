@@ -6,8 +6,8 @@ import pytest
 
 from engine.answer import Answer
 from engine.documents import Document
-from schema import build_schema
 from schema.execution import build_engine
+from tests.schemas import build_schema
 
 ENGINE = build_engine(build_schema())
 

@@ -14,10 +14,10 @@ from resolvers.fetching.upstream_context import UpstreamContext
 from resolvers.loaders import Loaders
 from resolvers.nexudus import NEXUDUS, client
 from resolvers.nexudus.record import NexudusRecord
-from schema import build_schema
 from schema.execution import build_engine
 from tests import loops
 from tests.harness import Graph
+from tests.schemas import build_schema
 
 LOOPS = loops.WITH_ITS_OWN_TIME
 

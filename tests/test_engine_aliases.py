@@ -24,13 +24,13 @@ from engine.fallbacks import NotCompiled
 from engine.literals import parameterisations
 from httpserver.response import dumps
 from resolvers.chartmogul.record import ChartMogulRecord
-from schema import build_restricted_schema, build_schema
 from schema.access import READ_OPPORTUNITIES, SCOPES, Access
 from schema.execution import build_engine
 from tests.deal_lists import deals_of, open_deals, simulated
 from tests.engines import EVERYTHING
 from tests.fuzzing import EXAMPLES
 from tests.records import GLOBAL_IDS, SOURCE_IDS, Scheduler, context, record
+from tests.schemas import build_restricted_schema, build_schema
 
 ALIASES = [
     "r1427000501",

@@ -16,10 +16,10 @@ from engine.engine import Engine
 from httpserver.response import dumps
 from resolvers.chartmogul.record import ChartMogulRecord
 from resolvers.nexudus.record import NexudusRecord
-from schema import build_schema
 from schema.execution import build_engine
 from tests.engines import EVERYTHING
 from tests.records import GLOBAL_IDS, Scheduler, record
+from tests.schemas import build_schema
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),

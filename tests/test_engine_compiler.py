@@ -55,7 +55,7 @@ from engine.mapping import Constant, ObjectMapping
 from engine.serialization_cache import SerializationCache
 from httpserver.response import dumps
 from resolvers.chartmogul.record import ChartMogulRecord
-from schema import build_restricted_schema, build_schema
+from schema import build_schema as build_own_schema
 from schema.access import NO_CONTACTS, Forbidden, personal_fields
 from schema.context import Context
 from schema.errors import field_errors, refusals
@@ -63,6 +63,7 @@ from schema.execution import RECORDS
 from schema.lookups import LONGEST_LIST
 from schema.sources import MAPPINGS
 from tests.records import EXAMPLES, GLOBAL_IDS, MALFORMED, SOURCE_IDS, Scheduler, context, record
+from tests.schemas import build_restricted_schema, build_schema
 
 OPEN, RESTRICTED = build_schema()._schema, build_restricted_schema()._schema
 
@@ -226,7 +227,7 @@ def _forbid(*_: Any, **__: Any) -> None:
     raise Forbidden(NO_CONTACTS)
 
 
-RAISING = build_schema()._schema
+RAISING = build_own_schema()._schema
 """The restricted schema as it would be, were each refusal an error that graphql-core takes to its place."""
 for field in personal_fields(RAISING).values():
     field.resolve = _forbid

@@ -9,8 +9,8 @@ from graphql import get_introspection_query, parse
 
 from engine.cost import LimitExceeded, QueryLimits
 from engine.cost_limits import CostLimits
-from schema import build_schema
 from schema.execution import RECORDS
+from tests.schemas import build_schema
 
 SCHEMA = build_schema()._schema
 PLANNER = CostLimits(SCHEMA, QueryLimits(), RECORDS.listings)

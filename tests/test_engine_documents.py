@@ -24,11 +24,11 @@ from engine.engine import Engine
 from engine.literals import parameterisations
 from resolvers.errors import UpstreamUnavailable
 from resolvers.fetching.record_cache import Entry
-from schema import build_restricted_schema, build_schema
 from schema.access import READ_OPPORTUNITIES, SCOPES, Access
 from schema.execution import build_engine
 from tests.engines import EVERYTHING, body
 from tests.records import EXAMPLES, GLOBAL_IDS, SOURCE_IDS, Scheduler
+from tests.schemas import build_restricted_schema, build_schema
 
 ROOT = {
     "opportunity": ("id", GLOBAL_IDS),

@@ -9,8 +9,8 @@ import pytest
 from engine.documents import Document
 from engine.engine import Engine
 from engine.fallbacks import NotCompiled
-from schema import build_schema
 from schema.execution import build_engine
+from tests.schemas import build_schema
 
 SCHEMA = build_schema()
 NAMES = [f"s{number}" for number in range(4)]

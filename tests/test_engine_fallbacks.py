@@ -7,11 +7,11 @@ import pytest
 
 from engine.engine import Engine
 from engine.fallbacks import Reason
-from schema import build_restricted_schema, build_schema
 from schema.access import READ_OPPORTUNITIES, SCOPES, Access
 from schema.execution import build_engine
 from tests.engines import EVERYTHING, body
 from tests.records import GLOBAL_IDS
+from tests.schemas import build_restricted_schema, build_schema
 
 SECRET = "bob@example.com"
 NEXUDUS, CHARTMOGUL = GLOBAL_IDS[0], GLOBAL_IDS[-1]

@@ -4,7 +4,7 @@ import pytest
 from graphql import parse, specified_rules, validate
 
 from engine.validation_rules import rules_for
-from schema import build_schema
+from tests.schemas import build_schema
 
 SCHEMA = build_schema()._schema
 

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from resolvers.global_id import encode
-from schema import build_schema
 from schema.export import printed
 from schema.sources import SOURCE_TYPES
 from simulator import CHARTMOGUL_EXAMPLE_ID, FAULTS, NEXUDUS_EXAMPLE_ID
 from tests.harness import Graph
+from tests.schemas import build_schema
 
 NEXUDUS_ID = encode("nexudus", str(NEXUDUS_EXAMPLE_ID))
 CHARTMOGUL_ID = encode("chartmogul", CHARTMOGUL_EXAMPLE_ID)

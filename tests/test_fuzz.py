@@ -14,10 +14,10 @@ from hypothesis_graphql import queries
 
 from resolvers import global_id
 from resolvers.registry import SOURCES
-from schema import build_schema
 from tests.canaries import API_KEY, PASSWORD, planted
 from tests.fuzzing import bounded
 from tests.harness import Graph, open_graph
+from tests.schemas import build_schema
 
 SCHEMA = build_schema()._schema
 CODE = re.compile(r"[A-Z]+(_[A-Z]+)*")

@@ -430,6 +430,6 @@ async def test_what_is_not_even_an_exception_ends_the_connection(
 async def test_what_comes_in_one_go_with_half_of_the_next_head_is_answered(client: Client, sent: bytes) -> None:
     client.writer.write(sent + SECOND[:40])
     for _ in range(sent.count(b"POST ")):
-        assert b"200" in await client.answer()
+        assert (await client.answer()).startswith(b"HTTP/1.1 200")
     client.writer.write(SECOND[40:])
     assert b"second" in body_of(await client.answer())

@@ -155,6 +155,7 @@ async def test_an_early_refusal_of_a_large_upload_reaches_its_client(status: str
         await until(lambda: not served.state.connections)
 
 
+@pytest.mark.programs
 async def test_node_s_fetch_sees_the_refusal_of_a_large_upload() -> None:
     node = which("node")
     if node is None:

@@ -106,7 +106,8 @@ ENDLESS = byte_by_byte(b"GET / HTTP/1.1\r\nX: " + b"x" * 400)
 @pytest.mark.parametrize("pieces", [[], ENDLESS, [b"\r\n"] * 400], ids=["nothing", "a head", "blank lines"])
 async def test_a_head_that_comes_too_slowly_is_given_up(served: tuple[App, Send], pieces: list[bytes]) -> None:
     _, send = served
-    assert b"200" not in await send(pieces, SECONDS / 10)
+    status, _, _ = (await send(pieces, SECONDS / 10)).partition(b"\r\n")  # ids in the rest may have any digits
+    assert b"200" not in status
 
 
 @pytest.mark.parametrize("pieces", [ENDLESS, [b"\r\n"] * 400], ids=["a head", "blank lines"])

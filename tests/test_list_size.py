@@ -5,10 +5,10 @@ from typing import Any
 from graphql import GraphQLInterfaceType, GraphQLObjectType, get_named_type, get_nullable_type, is_list_type
 
 from engine.cost import QueryLimits
-from schema import build_schema
 from schema.execution import RECORDS
 from schema.list_size import Cost, ListSize
 from schema.lookups import LONGEST_LIST
+from tests.schemas import build_schema
 
 
 def sizes() -> dict[str, ListSize]:

@@ -7,10 +7,10 @@ import pytest
 from configuration import AllSettings
 from engine.answer import Answer
 from operations import Operations
-from schema import build_schema
 from schema.deals.export_request import ExportArguments
 from schema.execution import build_engine
 from tests.records import EVERYTHING
+from tests.schemas import build_schema
 from web.parameters import GraphQLParams
 
 

@@ -85,7 +85,7 @@ def test_rows_that_stop_their_pages_are_passed_over_and_no_other(
 
 
 def test_behind_a_row_that_stops_its_page_pages_grow_to_their_size_again() -> None:
-    at, sizes = Position(), []
+    at, sizes = Position(size=1_000), []
     while at.offset < 2_000:
         number, sizes = at.offset // at.size + 1, [*sizes, at.size]
         rows = list(range((number - 1) * at.size + 1, number * at.size + 1))
@@ -124,5 +124,5 @@ def test_what_is_no_position_is_the_beginning(text: str | None) -> None:
 
 
 def test_the_size_of_pages_is_part_of_the_query() -> None:
-    assert Position().query == "page=1&size=1000&orderBy=Id"
+    assert Position().query == "page=1&size=500&orderBy=Id"
     assert Position(offset=2_500).within(200).query == "page=13&size=200&orderBy=Id"

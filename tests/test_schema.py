@@ -19,8 +19,8 @@ from graphql import (
 )
 from graphql import build_schema as build_sdl
 
-from schema import build_schema
 from schema.export import FILE, main, printed
+from tests.schemas import build_schema
 
 SERVED = build_schema()._schema
 

@@ -378,6 +378,7 @@ async def test_stopping_while_connections_arrive_leaks_no_socket() -> None:
                 await asyncio.gather(*asking, return_exceptions=True)
 
 
+@pytest.mark.programs
 async def test_the_command_prints_what_a_client_needs_and_ends_cleanly_with_sigterm() -> None:
     """With Ctrl-C too: `tests/test_server.py`."""
     root = Path(__file__).parent.parent

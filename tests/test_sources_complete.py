@@ -14,9 +14,9 @@ from resolvers.nexudus import NEXUDUS, NexudusSettings
 from resolvers.registry import SOURCES
 from resolvers.settings import variables
 from resolvers.source import Source
-from schema import build_schema
 from schema.opportunity import Opportunity, OpportunitySource
 from schema.sources import SOURCE_TYPES
+from tests.schemas import build_schema
 
 ROOT = Path(__file__).parent.parent
 

@@ -47,6 +47,7 @@ def test_a_database_that_is_not_there_yet_ends_the_process_so_that_it_is_started
     assert away.value.exit_status == 3
 
 
+@pytest.mark.programs
 @pytest.mark.parametrize("opens", [False, True])
 @pytest.mark.parametrize("change", [{"username": "nobody"}, {"database": "missing"}])
 def test_a_database_that_refuses_what_is_set_does_not(change: dict[str, str], opens: bool) -> None:

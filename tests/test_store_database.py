@@ -206,6 +206,7 @@ async def test_a_mistake_of_ours_is_not_a_store_that_is_away(database: Database)
     assert "Ada" not in str(caught.value)
 
 
+@pytest.mark.programs
 async def test_a_hung_database_does_not_hang_the_end_of_the_process() -> None:
     program = (
         "import asyncio, threading\nfrom store import database\ndatabase.CLOSING_SECONDS = 0.01\n"

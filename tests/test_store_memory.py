@@ -30,6 +30,7 @@ def test_where_nothing_can_be_written_is_said(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.programs
 def test_what_a_process_that_was_killed_has_left_is_removed_and_what_lives_is_not(tmp_path: Path) -> None:
     program = (
         "import pathlib, signal, sys, store.memory as m\n"

@@ -223,6 +223,7 @@ def test_tables_of_ours_without_a_version_are_refused(empty: Engine) -> None:
         upgrade(connection)
 
 
+@pytest.mark.programs
 def test_other_tables_may_stand_beside_ours_on_a_server() -> None:
     engine = create_engine(postgres.server().create())
     with engine.begin() as connection:

@@ -210,10 +210,20 @@ def many_deals() -> list[Deal]:
     ]
 
 
+def fill(connection: Connection) -> None:
+    put(connection, many_deals())
+
+
+@pytest.fixture
+def connection(request: pytest.FixtureRequest, store_kind: str) -> Iterator[Connection]:
+    """A connection to an empty store, or for those who look at plans to one with 3,000 deals."""
+    with connected(store_kind, fill if "plans" in request.fixturenames else None) as found:
+        yield found
+
+
 @pytest.fixture
 def plans(connection: Connection) -> Iterator[list[str]]:
     """The plans of all statements over 3,000 deals, as the database chooses them."""
-    put(connection, many_deals())
     found: list[str] = []
     is_sqlite = connection.dialect.name == "sqlite"
     if not is_sqlite:

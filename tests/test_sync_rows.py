@@ -8,14 +8,16 @@ import pytest
 from resolvers.errors import UpstreamError, UpstreamUnavailable
 from resolvers.fetching.upstream_context import SharedFetch
 from resolvers.nexudus.record import NexudusRecord, parse
-from resolvers.source import ListedRow, Record
+from resolvers.source import ListedPage, ListedRow, Record
 from resolvers.stored_record import decode
 from store.customers import Customer
-from store.deals import Deal, Evidence, delete, upsert
+from store.deals import IDS_AT_ONCE, Deal, Evidence, count_alive, delete, upsert
 from store.tables import DealColumns
 from sync.account import Account, Requests
-from sync.job import moment
+from sync.job import Parts, moment
 from sync.rows import Read, Rows, with_customer
+from sync.run import Counts
+from sync.settings import SyncSettings
 from tests.stores import deal, key
 from tests.sync_world import InlineDatabase
 
@@ -53,9 +55,37 @@ async def test_what_is_unchanged_is_derived_once_in_a_process_and_then_left_alon
 
 async def test_a_row_that_cannot_be_read_is_no_deal() -> None:
     world = World()
-    rows = [ListedRow("1", None, b"{}"), ListedRow("2", record(2), b"{}", frozenset(["Notes"]))]
+    rows = [ListedRow("1", None), ListedRow("2", record(2), frozenset(["Notes"]))]
     (found,) = await world.rows.listed(rows, 5)
     assert (found.source_id, found.read_at, found.is_whole) == ("2", 5, False)
+
+
+async def test_most_deals_of_a_page_are_written_before_the_last_are_made_and_all_that_are_new_come() -> None:
+    world, counts = World(), Counts()
+    parts = Parts(
+        account=Account(source="nexudus", listing=None),
+        database=world.database,
+        rows=world.rows,
+        settings=SyncSettings(),
+        wall_clock=lambda: 0.0,
+        tombstone_seconds=0.0,
+    )
+    written_when_derived = []
+    columns = world.columns
+
+    def derive(source: str, record: Record) -> tuple[DealColumns, dict[str, Any]]:
+        written_when_derived.append(counts.changed)
+        return columns(source, record)
+
+    world.rows._columns = derive
+    rows = [ListedRow(str(number), record(number)) for number in range(1, 5 * IDS_AT_ONCE)]
+    page = ListedPage(rows, None, len(rows), is_ordered=True)
+    last = await parts.write_ahead(page, 5, counts)
+    held = [made - written for made, written in enumerate(written_when_derived)]
+    assert max(held) < 2 * IDS_AT_ONCE
+    assert counts.changed + len(last) == len(rows)
+    assert len(last) <= IDS_AT_ONCE
+    assert await world.database.read(lambda connection: count_alive(connection, "nexudus")) == counts.changed
 
 
 async def test_a_deleted_deal_that_is_seen_again_is_written() -> None:

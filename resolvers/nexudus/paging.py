@@ -1,6 +1,6 @@
 """Pages of a Nexudus list that is ordered by `Id`, and what shows that none was left out. Pure.
 
-Pages are numbered by their size: page 3 of 1,000 begins behind 2,000 rows. Nexudus may send fewer rows than asked for;
+Pages are numbered by their size: page 3 of 500 begins behind 1,000 rows. Nexudus may send fewer rows than asked for;
 a list must then go on by that size, or rows between are never seen. Nothing is believed that the rows do not show.
 
 A row that makes its whole page fail is found by smaller pages: each size divides the one before, so that every page
@@ -14,8 +14,8 @@ from typing import Final
 
 from resolvers.nexudus.page import Envelope
 
-LARGEST_PAGE: Final = 1_000
-"""Nexudus' page of 2020 on lists gives it as the maximum."""
+LARGEST_PAGE: Final = 500
+"""Nexudus' page of 2020 on lists gives 1,000 as the maximum; a page's rows are in memory at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
