@@ -23,6 +23,7 @@ from schema.deals.listed_fields import closed_fields
 from schema.deals.service import Deals
 from schema.people import PEOPLE
 from security import Security
+from store.change_log import MOST, MOST_IN_MEMORY
 from store.database import Database, open_database
 from sync.settings import DAY_SECONDS
 
@@ -166,6 +167,8 @@ class Services:
                 columns,
                 settings.sync,
                 tombstone_seconds=settings.store.store_tombstone_days * DAY_SECONDS,
+                changes_seconds=settings.store.store_changes_days * DAY_SECONDS,
+                most_changes=MOST if settings.store.address else MOST_IN_MEMORY,
                 clock=self._clock,
                 wall_clock=self._wall_clock,
                 session=session,
@@ -180,6 +183,7 @@ class Services:
             closed_fields=closed_fields(custom_attributes_too=settings.security.general.custom_attributes_are_personal),
             exchange_rates=settings.exchange_rates,
             unconfigured=frozenset(source.name for source in SOURCES) - schedulers.keys(),
+            keeps_changes=settings.store.store_changes_days > 0,
             links=settings.store.links,
             clock=self._wall_clock,
         )

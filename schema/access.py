@@ -31,6 +31,9 @@ PERSONAL: Final = "pii"
 CUSTOM_ATTRIBUTES: Final = "ChartMogulCustomAttribute.value"
 """Whether these are personal depends on what a company keeps in them."""
 
+MIXED: Final = frozenset({"OpportunityFieldChange.before", "OpportunityFieldChange.after"})
+"""These hold personal data or other, as it comes: they carry the mark, and refuse by themselves what is personal."""
+
 CLOSED_IN_PRODUCTION: Final = frozenset({"__schema", "__type", "_service", "_entities"})
 """Root fields that only a gateway may ask for in production: they print the schema, or fetch in a gateway's way."""
 
@@ -103,14 +106,21 @@ def personal_fields(schema: GraphQLSchema) -> dict[str, GraphQLField]:
 
 
 def close_personal_fields(schema: GraphQLSchema, *, custom_attributes_too: bool = True) -> None:
-    """Make every marked field of a schema refuse."""
+    """Make every marked field of a schema refuse, but for those that do so by themselves."""
     for coordinates, field in personal_fields(schema).items():
+        if coordinates in MIXED:
+            continue
         if custom_attributes_too or coordinates != CUSTOM_ATTRIBUTES:
             field.resolve = _refuse
 
 
 def _refuse(_source: Any, info: GraphQLResolveInfo[Any], **_arguments: Any) -> None:
-    """Give null and note it: to raise would cost ten times as much, and one document can ask ten thousand times."""
+    note_refusal(info)
+
+
+def note_refusal(info: GraphQLResolveInfo[Any]) -> None:
+    """Note that a field was refused, which is then null: to raise would cost ten times as much, and one document can
+    ask ten thousand times."""
     refused = info.context.refused
     if len(refused) <= MOST_REFUSALS:
         refused.append((info.path, info.field_nodes))

@@ -10,6 +10,7 @@ from resolvers.fetching.upstream_context import SharedFetch
 from resolvers.nexudus.record import NexudusRecord, parse
 from resolvers.source import ListedPage, ListedRow, Record
 from resolvers.stored_record import decode
+from store.changes import Origin
 from store.customers import Customer
 from store.deals import IDS_AT_ONCE, Deal, Evidence, count_alive, delete, upsert
 from store.tables import DealColumns
@@ -69,6 +70,8 @@ async def test_most_deals_of_a_page_are_written_before_the_last_are_made_and_all
         settings=SyncSettings(),
         wall_clock=lambda: 0.0,
         tombstone_seconds=0.0,
+        changes_seconds=0.0,
+        most_changes=0,
     )
     written_when_derived = []
     columns = world.columns
@@ -80,7 +83,7 @@ async def test_most_deals_of_a_page_are_written_before_the_last_are_made_and_all
     world.rows._columns = derive
     rows = [ListedRow(str(number), record(number)) for number in range(1, 5 * IDS_AT_ONCE)]
     page = ListedPage(rows, None, len(rows), is_ordered=True)
-    last = await parts.write_ahead(page, 5, counts)
+    last = await parts.write_ahead(page, 5, counts, Origin.SWEEP)
     held = [made - written for made, written in enumerate(written_when_derived)]
     assert max(held) < 2 * IDS_AT_ONCE
     assert counts.changed + len(last) == len(rows)
