@@ -150,6 +150,7 @@ def create_app(
     app = Application(routes=routes, middleware=layers, lifespan=lifespan, exception_handlers=handlers)
     app.router.redirect_slashes = False  # its redirects go wherever `Host` says, and a POST is not repeated by all
     app.state.endpoint, app.state.health = endpoint, health
+    app.state.end_streams = security.security.streams.end
     app.state.on_refusal = security.security.refusals.add_unseen
     app.state.server_state = None
     return app
@@ -239,7 +240,12 @@ def _serve(
         lifespan="on",
         timeout_graceful_shutdown=ceil(settings.transport.operation_deadline_seconds) + 1,
     )
-    server = DrainingServer(config, app.state.health, drain_seconds=settings.server.shutdown_delay_seconds)
+    server = DrainingServer(
+        config,
+        app.state.health,
+        drain_seconds=settings.server.shutdown_delay_seconds,
+        end_streams=app.state.end_streams,
+    )
     app.state.server_state = server.server_state
     try:
         signal.signal(signal.SIGINT, signal.default_int_handler)

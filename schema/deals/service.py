@@ -97,6 +97,10 @@ class Reader(Protocol):
         """Whether other processes' changes are known too."""
         ...
 
+    async def wait_beyond(self, number: int) -> None:
+        """Wait until a change is known that was committed after the one of this number."""
+        ...
+
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Return what `work` gives, of one snapshot."""
         ...
