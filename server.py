@@ -135,6 +135,7 @@ def create_app(
             engine=engine,
             responses=endpoint.response_cache,
             refusals=security.security.refusals,
+            streams=security.security.streams,
             schedulers=schedulers,
             server=lambda: app.state.server_state,
             statuses=lambda: operations.deals.sync.statuses if operations.deals else None,
