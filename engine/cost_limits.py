@@ -131,10 +131,11 @@ class CostLimits:
         limits: QueryLimits,
         listings: Mapping[str, Listing] | None = None,
         nested_listings: Mapping[str, Listing] | None = None,
+        page_sizes: Mapping[str, PageSize] | None = None,
     ) -> None:
         self.limits = limits
         self._nested_listings = nested_listings or {}
-        self._listings = listings or {}
+        self._page_sizes = {name: one.size for name, one in (listings or {}).items()} | dict(page_sizes or {})
         self._object_types = {name for name, type_ in schema.type_map.items() if is_object_type(type_)}
         assert schema.query_type
         # An argument of type ID names a record, and so does a router's representation.
@@ -192,8 +193,7 @@ class CostLimits:
         self, cost: OperationCost, node: FieldNode, size: QueryCost, defaults: Mapping[str, ValueNode | None]
     ) -> None:
         cost.fields += 1
-        listing = self._listings.get(node.name.value)
-        page_size = listing.size if listing else None
+        page_size = self._page_sizes.get(node.name.value)
         asked = self._id_arguments.get(node.name.value) if page_size is None else {"first", "last"}
         if not asked:
             cost.fields += size.answer.fields

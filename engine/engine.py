@@ -46,7 +46,9 @@ class Engine:
         self._errors = errors
         self._suggests_names = suggests_names
         self._limits = limits or QueryLimits()
-        self._cost_limits = CostLimits(schema, self._limits, records.listings, records.nested_listings)
+        self._cost_limits = CostLimits(
+            schema, self._limits, records.listings, records.nested_listings, records.page_sizes
+        )
         self._fallbacks = Fallbacks()
         self.compiled = 0
         """How many operations were executed as compiled."""

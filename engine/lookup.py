@@ -144,6 +144,8 @@ class Records:
     """Of root fields that give pages of records, with the arguments `first` and `last`; by the field's name."""
     nested_listings: Mapping[str, Listing] = field(default_factory=dict)
     """The same of fields of records, or of objects that they have, whatever their type; by the field's name."""
+    page_sizes: Mapping[str, PageSize] = field(default_factory=dict)
+    """Of further root fields that give pages, of what is no record; by the field's name. They are not compiled."""
     objects: Mapping[str, Callable[..., Awaitable[Any]]] = field(default_factory=dict)
     """What finds the object of a root field that is no record, of the context and the field's arguments by their names
     in Python; by the field's name. The object's fields are resolved as ever."""

@@ -110,7 +110,12 @@ def close_personal_fields(schema: GraphQLSchema, *, custom_attributes_too: bool 
 
 
 def _refuse(_source: Any, info: GraphQLResolveInfo[Any], **_arguments: Any) -> None:
-    """Give null and note it: to raise would cost ten times as much, and one document can ask ten thousand times."""
+    note_refusal(info)
+
+
+def note_refusal(info: GraphQLResolveInfo[Any]) -> None:
+    """Note that a field was refused, which is then null: to raise would cost ten times as much, and one document can
+    ask ten thousand times."""
     refused = info.context.refused
     if len(refused) <= MOST_REFUSALS:
         refused.append((info.path, info.field_nodes))

@@ -16,7 +16,7 @@ from resolvers.fetching.upstream_context import UpstreamContext
 from schema.access import MOST_REFUSALS, NO_CONTACTS, Forbidden
 from schema.context import Context
 from schema.deals import customers
-from schema.deals.connections import LISTING
+from schema.deals.connections import LISTING, SIZE
 from schema.deals.stored_first import young_copies
 from schema.deals.summaries import find_summary
 from schema.errors import field_errors, refusals, request_errors, variable_errors
@@ -35,6 +35,7 @@ RECORDS = Records(
     MAPPINGS,
     {"opportunities": LISTING},
     {"opportunities": customers.LISTING},
+    {"opportunityChanges": SIZE},
     {"opportunitySummary": find_summary},
     {"url": url_of},
     Copies("freshness", young_copies),

@@ -6,6 +6,7 @@ import strawberry
 from strawberry.tools import create_type
 
 from schema.context import Info
+from schema.deals.changes import opportunity_changes
 from schema.deals.connections import opportunities
 from schema.deals.freshness import FreshnessInput
 from schema.deals.pipelines import pipelines
@@ -110,6 +111,7 @@ Query = create_type(
         nodes,
         opportunities,
         opportunity_summary,
+        opportunity_changes,
         pipelines,
         sources,
     ],

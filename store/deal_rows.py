@@ -5,13 +5,14 @@ whatever the value; so a row that is there is compared first, and of the indexed
 assigned. From a list of rows to the database it is the driver's work, in which the interpreter is free for others.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from operator import itemgetter
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Dialect, and_, bindparam, delete, insert, or_, select, update
 
+from store.changes import LOGGED, Seen
 from store.sequence import insert_into
 from store.tables import DEAL_ATTRIBUTES, DEALS
 
@@ -32,22 +33,40 @@ MOST_STATEMENTS: Final = 256
 _INDEXED: Final = tuple(
     name for name in COLUMNS if any(name in index.columns for index in DEALS.indexes) and name not in ("id", "sequence")
 )
-_KNOWN: Final = select(DEALS.c.id, DEALS.c.sequence, *(DEALS.c[name] for name in _INDEXED)).where(
-    DEALS.c.id.in_(bindparam("ids", expanding=True))
+_LOOKED_AT: Final = tuple(
+    dict.fromkeys(("id", "sequence", *_INDEXED, "body", "hash", "read_at", "is_whole", "deleted_at", *LOGGED))
 )
+_KNOWN: Final = select(*(DEALS.c[name] for name in _LOOKED_AT)).where(DEALS.c.id.in_(bindparam("ids", expanding=True)))
+_KNOWN_INDEXED: Final = slice(2, 2 + len(_INDEXED))
 _INDEXED_OF: Final = itemgetter(*map(COLUMNS.index, _INDEXED))
+_VERSION_NAMES: Final = ("read_at", "hash", "is_whole")
+_VERSION: Final = itemgetter(*map(COLUMNS.index, _VERSION_NAMES))
+_KNOWN_VERSION: Final = itemgetter(*map(_LOOKED_AT.index, _VERSION_NAMES))
+_READ_AT: Final = itemgetter(COLUMNS.index("read_at"))
+_BODY: Final = itemgetter(COLUMNS.index("body"))
+_KNOWN_BODY: Final = itemgetter(_LOOKED_AT.index("body"))
+_KNOWN_DELETED_AT: Final = itemgetter(_LOOKED_AT.index("deleted_at"))
+_LOGGED_OF: Final = itemgetter(*map(COLUMNS.index, LOGGED))
+_KNOWN_LOGGED: Final = itemgetter(*map(_LOOKED_AT.index, LOGGED))
 _ATTRIBUTES_OF: Final = DEAL_ATTRIBUTES.c.deal_id.in_(bindparam("ids", expanding=True))
 
 
-def write(connection: Connection, rows: Sequence[Row], stored: Collection[bytes], pause: Callable[[], None]) -> int:
-    """Write rows, of which those of the ids `stored` are there already; return how many were not newer meanwhile."""
-    known = {row[0]: row for row in connection.execute(_KNOWN, {"ids": list(stored)}).all()} if stored else {}
+def look(connection: Connection, ids: Collection[bytes]) -> dict[bytes, Row]:
+    """Return the rows of these ids that are there, as far as `write` and `seen` need them.
+
+    They stay as they are until the end of a transaction that has taken its number (`store.sequence.advance`).
+    """
+    return {row[0]: row for row in connection.execute(_KNOWN, {"ids": list(ids)}).all()} if ids else {}
+
+
+def write(connection: Connection, rows: Sequence[Row], known: Mapping[bytes, Row], pause: Callable[[], None]) -> int:
+    """Write rows, of which those that are `known` are there already; return how many were not newer meanwhile."""
     shapes: dict[tuple[str, ...] | None, list[Row]] = {}
     for row in rows:
         pause()
         was, shape = known.get(row[0]), None
         if was is not None:
-            pairs = zip(_INDEXED, _INDEXED_OF(row), was[2:], strict=True)
+            pairs = zip(_INDEXED, _INDEXED_OF(row), was[_KNOWN_INDEXED], strict=True)
             shape, row = tuple([name for name, new, old in pairs if new != old]), (*row, was[1])
         shapes.setdefault(shape, []).append(row)
     written = 0
@@ -57,6 +76,25 @@ def write(connection: Connection, rows: Sequence[Row], stored: Collection[bytes]
             count += _run(connection, None, some, pause)
         written += count
     return written
+
+
+def seen(rows: Iterable[Row], known: Mapping[bytes, Row]) -> Iterator[Seen]:
+    """Yield what the writing of these rows changes, of those that have another record than what is `known`.
+
+    A deal that was gone is a new one.
+    """
+    for row in rows:
+        was = known.get(row[0])
+        before = None
+        if was is not None:
+            if not _is_replaced(was, row):
+                continue
+            if _KNOWN_DELETED_AT(was) is None:
+                if _KNOWN_BODY(was) == _BODY(row):
+                    continue
+                before = _KNOWN_LOGGED(was)
+        _, source, account, source_id, *_ = row
+        yield Seen(source, account, source_id, _READ_AT(row), before, _LOGGED_OF(row))
 
 
 def write_attributes(
@@ -81,6 +119,15 @@ def write_attributes(
     for start in range(0, len(new), ATTRIBUTES_AT_ONCE):
         pause()
         connection.execute(insert(DEAL_ATTRIBUTES), new[start : start + ATTRIBUTES_AT_ONCE])
+
+
+def _is_replaced(was: Row, row: Row) -> bool:
+    """Return whether a row takes the place of what is known, as `_replaces` asks the database."""
+    (new_at, new_hash, new_whole), (at, hash_, whole) = _VERSION(row), _KNOWN_VERSION(was)
+    deleted_at = _KNOWN_DELETED_AT(was)
+    if deleted_at is not None:
+        return bool(new_at >= max(at, deleted_at))
+    return bool(new_at >= at and (new_hash != hash_ or new_whole > whole))
 
 
 def _run(connection: Connection, shape: tuple[str, ...] | None, rows: Sequence[Row], pause: Callable[[], None]) -> int:

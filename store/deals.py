@@ -14,8 +14,9 @@ from sqlalchemy import Connection, bindparam, func, select, update
 from sqlalchemy import delete as delete_from
 
 from store.amounts import scaled
+from store.changes import LOGGED, Origin, Seen, append, erase, logged_accounts
 from store.deal_ids import deal_id as deal_id
-from store.deal_rows import Row, write, write_attributes
+from store.deal_rows import Row, look, seen, write, write_attributes
 from store.sequence import advance
 from store.tables import ALIVE, DEALS, DealColumns
 from store.text import fold, storable
@@ -36,6 +37,13 @@ class Evidence(StrEnum):
     AUDIT = "audit"
     NOT_FOUND = "not_found"
     SWEEPS = "sweeps"
+
+
+_ORIGINS = {
+    Evidence.AUDIT: Origin.AUDIT_TRAIL,
+    Evidence.NOT_FOUND: Origin.READ,
+    Evidence.SWEEPS: Origin.SWEEP,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +83,8 @@ class StoredDeal:
     misses: int = 0
 
 
-def upsert(connection: Connection, deals: Iterable[Deal]) -> int:
-    """Write what has changed; return how many rows that were.
+def upsert(connection: Connection, deals: Iterable[Deal], *, origin: Origin = Origin.READ) -> int:
+    """Write what has changed, and log it as seen by `origin`; return how many rows that were.
 
     A deal is as it was if its body, columns and attributes are: then nothing is written, and the number of the last
     change does not move. What was read before the stored copy, or before the deal was seen to be gone, is dropped;
@@ -107,7 +115,7 @@ def upsert(connection: Connection, deals: Iterable[Deal]) -> int:
         connection.execute(update(DEALS).where(DEALS.c.id.in_(ids)).values(misses=0))
     written = 0
     for ids in chunks(changed):
-        written += _write(connection, {key: changed[key] for key in ids}, known.intersection(ids))
+        written += _write(connection, {key: changed[key] for key in ids}, known.intersection(ids), origin)
     return written
 
 
@@ -148,7 +156,15 @@ def delete(connection: Connection, ids: Collection[bytes], *, evidence: Evidence
         gone = (DEALS.c.id.in_(part), ALIVE, DEALS.c.read_at <= at)
         if connection.scalar(select(DEALS.c.id).where(*gone).limit(1)) is not None:
             values = {"deleted_at": at, "deleted_by": evidence.value, "sequence": advance(connection)}
+            logged = logged_accounts(connection)
+            held = connection.execute(_HELD.where(*gone).order_by(DEALS.c.id)).all() if logged else ()
             deleted += connection.execute(update(DEALS).where(*gone).values(values)).rowcount
+            changes = [
+                Seen(source, account, source_id, at, tuple(had), None)
+                for source, account, source_id, *had in held
+                if (source, account) in logged
+            ]
+            append(connection, changes, _ORIGINS[evidence])
     return deleted
 
 
@@ -160,7 +176,12 @@ def doubt(connection: Connection, ids: Collection[bytes]) -> None:
 
 def purge(connection: Connection, *, deleted_before: int) -> int:
     """Forget for good what was gone before that time; return how many deals that were."""
-    return connection.execute(delete_from(DEALS).where(DEALS.c.deleted_at < deleted_before)).rowcount
+    old = DEALS.c.deleted_at < deleted_before
+    gone = [tuple(row) for row in connection.execute(select(*_KEY).where(old))]
+    if not gone:
+        return 0
+    erase(connection, gone)
+    return connection.execute(delete_from(DEALS).where(old)).rowcount
 
 
 def chunks(items: Iterable[T]) -> Iterator[Sequence[T]]:
@@ -178,6 +199,8 @@ STORED_DEAL = tuple(DEALS.c[one.name] for one in fields(StoredDeal))
 """The columns of which `stored_deal` makes one."""
 
 _FOUND = select(*STORED_DEAL)
+_KEY = (DEALS.c.source, DEALS.c.account, DEALS.c.source_id)
+_HELD = select(*_KEY, *(DEALS.c[name] for name in LOGGED))
 
 
 def stored_deal(row: Sequence[Any]) -> StoredDeal:
@@ -206,15 +229,25 @@ def _replaces(deal: Deal, digest: bytes, row: tuple[Any, ...]) -> bool:
     return bool(digest != hash_ or deal.is_whole > is_whole)
 
 
-def _write(connection: Connection, changed: Mapping[bytes, tuple[Deal, bytes]], stored: Collection[bytes]) -> int:
+def _write(
+    connection: Connection,
+    changed: Mapping[bytes, tuple[Deal, bytes]],
+    stored: Collection[bytes],
+    origin: Origin,
+) -> int:
     sequence = advance(connection)
+    accounts = logged_accounts(connection)
+    logged = {key for key, (deal, _) in changed.items() if (deal.source, deal.account) in accounts}
+    known = look(connection, logged.union(stored))
     turns = turns_of(connection)
     rows, attributes = [], {}
     for key, (deal, digest) in changed.items():
         turns.pause()
         rows.append(_row(key, deal, digest, sequence))
         attributes[key] = [_attribute(key, *item) for item in deal.attributes.items()]
-    written = write(connection, rows, stored, turns.pause)
+    changes = list(seen([row for row in rows if row[0] in logged], known)) if logged else ()
+    written = write(connection, rows, known, turns.pause)
+    append(connection, changes, origin)
     write_attributes(connection, attributes, stored, turns.pause)
     return written
 

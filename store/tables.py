@@ -259,6 +259,7 @@ SYNC_STATE: Final = Table(
     Column("drift", BigInteger),  # rows in the store less the vendor's total, after the last complete sweep
     Column("changes_until", BigInteger),  # watermark of increments: the start of the last good one
     Column("deletions_until", BigInteger),
+    Column("logged_since", BigInteger),  # when its first sweep was complete: from then on changes are logged
 )
 
 SWEPT: Final = Table(
@@ -290,3 +291,29 @@ SYNC_RUNS: Final = Table(
 """What each run did; the last few hundred of a source are kept."""
 
 Index("sync_runs_by_source", SYNC_RUNS.c.source, SYNC_RUNS.c.account, SYNC_RUNS.c.number)
+
+CHANGES: Final = Table(
+    "changes",
+    METADATA,
+    Column("position", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("source", Text, nullable=False),
+    Column("account", Text, nullable=False, server_default=""),
+    Column("source_id", Text, nullable=False),
+    Column("kind", SmallInteger, nullable=False),  # of store.changes.Kind
+    Column("origin", SmallInteger, nullable=False),  # of store.changes.Origin
+    Column("observed_at", BigInteger, nullable=False),
+    Column("fields", Integer, nullable=False),  # which changed: bits, by the numbers of store.changes.Field
+    Column("status", Text),  # the deal's new one, where that changed
+    Column("held", LargeBinary),  # what these fields had before and have since; None once that was erased
+)
+"""What changed of deals, as it was seen: what no sweep can bring back. Positions are 1, 2, 3 … in the order of
+commits."""
+
+CHANGE_LOG: Final = Table(
+    "change_log",
+    METADATA,
+    Column("one", SmallInteger, primary_key=True),
+    Column("last", BigInteger, nullable=False),  # the position of the last change
+    Column("dropped", BigInteger, nullable=False, server_default="0"),  # that of the last one that is kept no more
+)
+"""One row, or none before the first change."""

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from resolvers.source import ListedPage
 from store import sweeps
+from store.changes import Origin
 from store.deals import Deal
 from sync.account import Requests
 from sync.job import Parts, Reading, Step, moment, reading
@@ -41,7 +42,7 @@ class Increment:
         parts.offer(page, read_at, adds=True)
         is_last = page.next is None
         watermark = run.started_at if is_last and not page.filter_ignored else None
-        last = await parts.write_ahead(deals, counts)
+        last = await parts.write_ahead(deals, counts, Origin.INCREMENT)
         changed = await parts.database.write(lambda connection: self._commit(connection, page, last, watermark))
         counts.rows += len(page.rows)
         counts.changed += changed
@@ -55,7 +56,7 @@ class Increment:
         return Step(is_done=is_last, problem=problem)
 
     def _commit(self, connection: Connection, page: ListedPage, deals: Sequence[Deal], watermark: int | None) -> int:
-        changed = self._parts.write(connection, page, deals)
+        changed = self._parts.write(connection, page, deals, Origin.INCREMENT)
         if watermark is not None:
             sweeps.note_watermarks(connection, *self._parts.account.key, changes_until=watermark)
         return changed

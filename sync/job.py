@@ -10,13 +10,14 @@ from sqlalchemy import Connection
 
 from resolvers.source import ListedPage
 from store import sweeps
+from store.changes import MOST, Origin, prune
 from store.database import Database
 from store.deals import Deal, chunks, count_alive, deal_id, doubt, upsert
 from store.sweeps import SyncState
 from sync.account import Account
 from sync.rows import Rows
 from sync.run import Counts, Problem
-from sync.settings import SyncSettings
+from sync.settings import DAY_SECONDS, SyncSettings
 
 SECOND: Final = 1_000_000
 """In microseconds, in which the store keeps times."""
@@ -49,7 +50,10 @@ class Job(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """What jobs work with. `wall_clock` gives seconds since 1970."""
+    """What jobs work with. `wall_clock` gives seconds since 1970.
+
+    `changes_seconds`: how long what changed is remembered, 0 for not at all; `most_changes`: how much of it.
+    """
 
     account: Account
     database: Database
@@ -57,6 +61,8 @@ class Parts:
     settings: SyncSettings
     wall_clock: Callable[[], float]
     tombstone_seconds: float
+    changes_seconds: float = 30 * DAY_SECONDS
+    most_changes: int = MOST
 
     def now(self) -> int:
         """Return the time as the store keeps it: microseconds since 1970."""
@@ -66,7 +72,11 @@ class Parts:
         """Whether so many deletions at once are too many to be believed."""
         return self.settings.holds_back(deletions, count_alive(connection, *self.account.key))
 
-    async def write_ahead(self, deals: Sequence[Deal], counts: Counts) -> Sequence[Deal]:
+    def forget_changes(self, connection: Connection) -> None:
+        """Forget what changed too long ago, or too much."""
+        prune(connection, most=self.most_changes, seen_before=self.now() - int(self.changes_seconds * SECOND))
+
+    async def write_ahead(self, deals: Sequence[Deal], counts: Counts, origin: Origin) -> Sequence[Deal]:
         """Write most deals of a page, each few of them in a transaction of their own, and count what has changed;
         return the last few, for that with the page's position.
 
@@ -74,16 +84,18 @@ class Parts:
         """
         *most, last = [*chunks(deals)] or [()]
         for some in most:
-            counts.changed += await self.database.write(partial(upsert, deals=some))
+            counts.changed += await self.database.write(partial(upsert, deals=some, origin=origin))
         return last
 
-    def write(self, connection: Connection, page: ListedPage, deals: Iterable[Deal]) -> int:
+    def write(self, connection: Connection, page: ListedPage, deals: Iterable[Deal], origin: Origin) -> int:
         """Write the deals of a page, and which of its rows could not be read or left fields out; return how many have
-        changed."""
+        changed. `origin` is by what they were seen."""
         source, account = self.account.key
-        changed = upsert(connection, deals)
+        changed = upsert(connection, deals, origin=origin)
         doubted = [row.source_id for row in page.rows if row.record is None or row.lacks]
         doubt(connection, [deal_id(source, account, one) for one in doubted])
+        if changed:
+            self.forget_changes(connection)
         return changed
 
     def offer(self, page: ListedPage, read_at: int, *, adds: bool) -> None:

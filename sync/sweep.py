@@ -14,7 +14,8 @@ from sqlalchemy import Connection
 
 from resolvers.errors import UpstreamBadResponse
 from resolvers.source import ListedPage
-from store import sweeps
+from store import changes, sweeps
+from store.changes import Origin
 from store.customers import purge_customers
 from store.database import StoreUnavailable
 from store.deals import Deal, Evidence, delete, purge
@@ -37,6 +38,10 @@ MOST_REFUSALS: Final = 5
 
 MUCH: Final = 4
 """If one row of so many has changed, the store is compacted after the sweep."""
+
+BASIS: Final = (None, Problem.UNREADABLE_ROWS, Problem.DELETION_BRAKE)
+"""With these problems a sweep has read all pages: what is seen later is a change. A row that cannot be read, which may
+last for ever, must not keep changes from being logged."""
 
 _MARK: Final = "|"
 
@@ -75,7 +80,7 @@ class Sweep:
         problem = Problem(doubt) if doubt else _doubt(page, state)
         deals = await parts.rows.listed(page.rows, read_at)
         parts.offer(page, read_at, adds=False)  # all of them would push out what people ask for
-        last = await parts.write_ahead(deals, counts)
+        last = await parts.write_ahead(deals, counts, Origin.SWEEP)
         try:
             step, found, unseen = await parts.database.write(
                 lambda connection: self._commit(connection, state, page, last, problem)
@@ -116,7 +121,7 @@ class Sweep:
     ) -> tuple[Step, Counts, list[str]]:
         source, account = self._parts.account.key
         assert state.sweep is not None
-        found = Counts(rows=len(page.rows), changed=self._parts.write(connection, page, deals))
+        found = Counts(rows=len(page.rows), changed=self._parts.write(connection, page, deals, Origin.SWEEP))
         sweeps.continue_sweep(
             connection,
             source,
@@ -152,6 +157,11 @@ class Sweep:
             if parts.holds_back(connection, len(unseen)):
                 problem, unseen = Problem.DELETION_BRAKE, []
         sweeps.finish_sweep(connection, source, account, sweep=sweep, at=now, is_complete=is_complete)
+        if parts.changes_seconds == 0:
+            changes.end(connection)
+        elif problem in BASIS:
+            changes.begin(connection, source, account, at=now)
+        parts.forget_changes(connection)
         purge(connection, deleted_before=now - int(parts.tombstone_seconds * SECOND))
         purge_customers(connection)
         forget_fetched(connection, before=now - FETCHED_SECONDS * SECOND)

@@ -5,7 +5,8 @@
 `store.migrations.versions.version_3` wider indexes, `store.migrations.versions.version_4` plain letters in searches,
 `store.migrations.versions.version_5` what takes less room, `store.migrations.versions.version_6` shorter ids,
 `store.migrations.versions.version_7` stages, `store.migrations.versions.version_8` an index for lists by customers'
-addresses, `store.migrations.versions.version_9` another order of sums.
+addresses, `store.migrations.versions.version_9` another order of sums, `store.migrations.versions.version_10` the
+log of changes.
 """
 
 import asyncio

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from resolvers.stored_record import decode
 from simulator import PAGE_FAULTS, faults
+from store.changes import Origin
 from store.deals import Deal, upsert
 from store.errors import StoreUnavailable
 from sync.run import Problem
@@ -338,12 +339,12 @@ async def test_fault_5_a_page_is_read_again_of_which_only_some_deals_could_be_wr
 ) -> None:
     written: list[int] = []
 
-    def write(connection: Connection, deals: Sequence[Deal]) -> int:
+    def write(connection: Connection, deals: Sequence[Deal], origin: Origin) -> int:
         assert len(deals) == 10
         if len(written) == 2:
             written.append(0)
             raise StoreUnavailable("now")
-        written.append(upsert(connection, deals))
+        written.append(upsert(connection, deals, origin=origin))
         return written[-1]
 
     monkeypatch.setattr("store.deals.IDS_AT_ONCE", 10)

@@ -40,7 +40,9 @@ class PageInfo:
     has_next_page: bool = strawberry.field(description="Whether there are more behind this page.")
     has_previous_page: bool = strawberry.field(description="Whether there are more before this page.")
     start_cursor: str | None = strawberry.field(description="The cursor of the first; null if the page is empty.")
-    end_cursor: str | None = strawberry.field(description="The cursor of the last; null if the page is empty.")
+    end_cursor: str | None = strawberry.field(
+        description="The cursor of the last; null if the page is empty, but for changes: there it is where they go on."
+    )
 
 
 @strawberry.type(description="How current the deals of one source in a list are.")

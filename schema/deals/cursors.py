@@ -53,25 +53,35 @@ def encode(hash_: str, position: Position) -> str:
 
 def decode(cursor: str, argument: str, hash_: str, order: tuple[OrderKey, ...]) -> Position:
     """Return the position of a cursor; raises `BadUserInput` for one of another list."""
+    columns = [key.column for key in full_order(order)]
+    asked = "`filter`, `orderBy`, `search` and `sources`"
+    found = unpacked(cursor, argument, hash_, len(columns), asked)
+    try:
+        return tuple([_value(value, column) for value, column in zip(found, columns, strict=True)])
+    except (ValueError, TypeError):
+        raise is_none(argument) from None
+
+
+def unpacked(cursor: str, argument: str, hash_: str, count: int, asked: str) -> list[Any]:
+    """Return so many values that a cursor holds, unchecked; raises `BadUserInput` for one of another list than that
+    with this hash, which was `asked` for by these arguments."""
     try:
         packed = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         found = msgspec.json.decode(packed, type=list[Any])
     except (binascii.Error, ValueError, RecursionError):
         found = []
     if not found or type(found[0]) is not int:
-        raise BadUserInput(f"`{argument}` is no cursor of this graph: pass back a `cursor` unchanged.")
+        raise is_none(argument)
     if found[0] != VERSION:
         raise BadUserInput(f"`{argument}` is a cursor of another version of this graph: begin again without it.")
-    columns = [key.column for key in full_order(order)]
-    if found[1:2] != [hash_] or len(found) != len(columns) + 2:
-        raise BadUserInput(
-            f"`{argument}` is a cursor of another list: `filter`, `orderBy`, `search` and `sources` must be those that "
-            "it came with."
-        )
-    try:
-        return tuple([_value(value, column) for value, column in zip(found[2:], columns, strict=True)])
-    except (ValueError, TypeError):
-        raise BadUserInput(f"`{argument}` is no cursor of this graph: pass back a `cursor` unchanged.") from None
+    if found[1:2] != [hash_] or len(found) != count + 2:
+        raise BadUserInput(f"`{argument}` is a cursor of another list: {asked} must be those that it came with.")
+    return found[2:]
+
+
+def is_none(argument: str) -> BadUserInput:
+    """Return the refusal of what is no cursor."""
+    return BadUserInput(f"`{argument}` is no cursor of this graph: pass back a `cursor` unchanged.")
 
 
 def _value(value: Any, column: str) -> str | int | bytes | None:

@@ -162,6 +162,8 @@ class Deals:
     exchange_rates: ExchangeRates | None = None
     unconfigured: frozenset[str] = frozenset()
     """Sources without credentials here: what the store has of them, from another time or process, is not shown."""
+    keeps_changes: bool = True
+    """Whether what changed is logged."""
     links: Sequence[Link] = ()
     clock: Callable[[], float] = time
     decoded: LRU[tuple[bytes, bytes, int], ListedRecord] = field(default_factory=lambda: LRU(max_entries=MOST_DECODED))

@@ -37,6 +37,11 @@ def days(day: date) -> int:
     return (day - _EPOCH.date()).days
 
 
+def day_of(count: int) -> date:
+    """Return the date of whole days since 1970."""
+    return _EPOCH.date() + timedelta(days=count)
+
+
 def floor_of(number: Decimal) -> tuple[int, bool]:
     """Return the largest whole number of millionths that is not more than a number, and whether it is the number.
 
