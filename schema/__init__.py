@@ -21,6 +21,7 @@ from schema.list_size import LINK
 from schema.query import Query
 from schema.scalars import SCALARS
 from schema.sources import SOURCE_TYPES
+from schema.subscription import Subscription
 
 
 def build_schema() -> FederatedSchema:
@@ -28,6 +29,7 @@ def build_schema() -> FederatedSchema:
     return FederatedSchema(
         description="The sales opportunities of Nexudus and ChartMogul, in one graph.",
         query=Query,
+        subscription=Subscription,
         types=[one.mapping.type_ for one in SOURCE_TYPES],
         config=StrawberryConfig(scalar_map=SCALARS),
         federation_version=VERSION,
