@@ -74,7 +74,8 @@ class ServerSettings(Settings, frozen=True, kw_only=True):
 
 
 class StoreSettings(Settings, frozen=True, kw_only=True):
-    """Where the copy of all deals is, for how long it remembers deleted ones, and what amounts are converted with.
+    """Where the copy of all deals is, for how long it remembers deleted ones and what changed (0: not at all), and what
+    amounts are converted with.
 
     `owners_file` says who is who among owners (`schema/people.py`).
     `customer_link_…`: whether Nexudus' deals have the ChartMogul customer's id as `SystemId`, and which custom
@@ -83,6 +84,7 @@ class StoreSettings(Settings, frozen=True, kw_only=True):
 
     store_url: Secret | None = None
     store_tombstone_days: Annotated[float, Meta(ge=0, le=3650)] = 30.0
+    store_changes_days: Annotated[float, Meta(ge=0, le=3650)] = 30.0
     exchange_rates_file: str | None = None
     owners_file: str | None = None
     customer_link_system_id: bool = False

@@ -22,6 +22,7 @@ from schema.deals.columns import columns
 from schema.deals.listed_fields import closed_fields
 from schema.deals.service import Deals
 from security import Security
+from store.changes import MOST, MOST_IN_MEMORY
 from store.database import Database, open_database
 from sync.settings import DAY_SECONDS
 
@@ -149,6 +150,8 @@ class Services:
                 columns,
                 settings.sync,
                 tombstone_seconds=settings.store.store_tombstone_days * DAY_SECONDS,
+                changes_seconds=settings.store.store_changes_days * DAY_SECONDS,
+                most_changes=MOST if settings.store.address else MOST_IN_MEMORY,
                 clock=self._clock,
                 wall_clock=self._wall_clock,
                 session=session,
@@ -164,6 +167,7 @@ class Services:
             exchange_rates=settings.exchange_rates,
             unconfigured=frozenset(source.name for source in SOURCES) - schedulers.keys(),
             heartbeat_seconds=settings.server.subscription_heartbeat_seconds,
+            keeps_changes=settings.store.store_changes_days > 0,
             links=settings.store.links,
             clock=self._wall_clock,
         )

@@ -10,14 +10,14 @@ from sqlalchemy import Connection
 
 from resolvers.source import ListedPage
 from store import sweeps
-from store.changes import MOST, Origin, prune
+from store.changes import Origin, prune
 from store.database import Database
 from store.deals import Deal, chunks, count_alive, deal_id, doubt, upsert
 from store.sweeps import SyncState
 from sync.account import Account
 from sync.rows import Rows
 from sync.run import Counts, Problem
-from sync.settings import DAY_SECONDS, SyncSettings
+from sync.settings import SyncSettings
 
 SECOND: Final = 1_000_000
 """In microseconds, in which the store keeps times."""
@@ -61,8 +61,8 @@ class Parts:
     settings: SyncSettings
     wall_clock: Callable[[], float]
     tombstone_seconds: float
-    changes_seconds: float = 30 * DAY_SECONDS
-    most_changes: int = MOST
+    changes_seconds: float
+    most_changes: int
 
     def now(self) -> int:
         """Return the time as the store keeps it: microseconds since 1970."""

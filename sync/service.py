@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from resolvers.fetching.scheduler import Scheduler
 from store import sweeps, sync_status
+from store.changes import MOST
 from store.database import Database
 from store.notices import REFRESH, notify
 from sync.account import Account, Columns
@@ -147,6 +148,8 @@ async def open_sync(
     settings: SyncSettings,
     *,
     tombstone_seconds: float,
+    changes_seconds: float,
+    most_changes: int = MOST,
     clock: Callable[[], float] = time.monotonic,
     wall_clock: Callable[[], float] = time.time,
     random: Callable[[], float] = chance.random,
@@ -155,7 +158,8 @@ async def open_sync(
     """Keep the store current until the block ends.
 
     `schedulers` by source name: their lists are read, and they get the store behind their caches. `columns` makes the
-    columns of a record. `tombstone_seconds`: for how long a deleted deal is kept. `clock` only goes forward; both are
+    columns of a record. `tombstone_seconds`: for how long a deleted deal is kept; `changes_seconds`: for how
+    long what changed is, 0 for not at all, and at most `most_changes` of it. `clock` only goes forward; both are
     in seconds. `session`: of a store that other processes share, so that one of them syncs.
     """
     entries: list[_Entry] = []
@@ -176,6 +180,8 @@ async def open_sync(
             settings=settings,
             wall_clock=wall_clock,
             tombstone_seconds=tombstone_seconds,
+            changes_seconds=changes_seconds,
+            most_changes=most_changes,
         )
         make_worker = None
         if settings.enabled and account.listing is not None:

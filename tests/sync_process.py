@@ -39,7 +39,9 @@ async def main(path: str, environ: dict[str, str]) -> None:
             for source in SOURCES
         }
         settings = SyncSettings(full_sweep_seconds=60.0)
-        async with open_sync(database, schedulers, columns, settings, tombstone_seconds=86_400.0) as sync:
+        async with open_sync(
+            database, schedulers, columns, settings, tombstone_seconds=86_400.0, changes_seconds=86_400.0
+        ) as sync:
             print("started", flush=True)
             while not await is_complete(sync):  # noqa: ASYNC110
                 await asyncio.sleep(0.02)

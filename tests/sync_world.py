@@ -203,6 +203,7 @@ async def world_sync(world: World, **settings: Any) -> AsyncIterator[Sync]:
         columns,
         SyncSettings(**settings),
         tombstone_seconds=30 * DAY_SECONDS,
+        changes_seconds=30 * DAY_SECONDS,
         clock=loops.now,
         wall_clock=world.now,
         random=lambda: 0.5,

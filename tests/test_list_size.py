@@ -28,9 +28,11 @@ def test_pages_are_as_long_as_the_limits_count_them() -> None:
     found = sizes()
     pages = {f"Query.{name}": listing for name, listing in RECORDS.listings.items()}
     pages["OpportunityCustomer.opportunities"] = RECORDS.nested_listings["opportunities"]
-    for coordinates, listing in pages.items():
+    page_sizes = {coordinates: listing.size for coordinates, listing in pages.items()}
+    page_sizes |= {f"Query.{name}": size for name, size in RECORDS.page_sizes.items()}
+    for coordinates, size in page_sizes.items():
         directive = found.pop(coordinates)
-        assert directive.assumed_size == listing.size.default
+        assert directive.assumed_size == size.default
         assert {*(directive.slicing_arguments or ())} <= {"first", "last"}
         assert directive.require_one_slicing_argument is False
     assert {one.assumed_size for one in found.values()} == {LONGEST_LIST}

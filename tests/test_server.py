@@ -239,6 +239,7 @@ def test_check_config_of_the_demo_needs_nothing(capsys: pytest.CaptureFixture[st
         ({"STORE_URL": "postgresql+psycopg://u:hunter2@host/db?hunter2=1"}, (), ["STORE_URL"]),
         ({"STORE_URL": "nowhere/deals.db"}, (), ["STORE_URL"]),
         ({"STORE_TOMBSTONE_DAYS": "-1"}, (), ["STORE_TOMBSTONE_DAYS"]),
+        ({"STORE_CHANGES_DAYS": "-1"}, (), ["STORE_CHANGES_DAYS"]),
         ({"EXCHANGE_RATES_FILE": "hunter2"}, (), ["EXCHANGE_RATES_FILE"]),
         ({"OWNERS_FILE": "hunter2"}, (), ["OWNERS_FILE"]),
         ({"SYNC_INCREMENT_SECONDS": "hunter2"}, (), ["SYNC_INCREMENT_SECONDS"]),

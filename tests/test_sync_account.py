@@ -55,6 +55,8 @@ async def second_account(world: World, source: str) -> AsyncIterator[World]:
             settings=settings,
             wall_clock=world.now,
             tombstone_seconds=30 * DAY_SECONDS,
+            changes_seconds=30 * DAY_SECONDS,
+            most_changes=1_000,
         )
         schedule = Schedule(settings, clock=loops.now, random=lambda: 0.5)
         scheduler.record_store = fetched = FetchedRecords(parts)

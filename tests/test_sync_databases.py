@@ -81,6 +81,7 @@ async def test_rows_equal_the_vendors_on_each_database(store_url: str) -> None:
                 columns,
                 SETTINGS,
                 tombstone_seconds=DAY_SECONDS,
+                changes_seconds=DAY_SECONDS,
                 wall_clock=lambda: TODAY.timestamp() + hours * HOUR,
             ):
                 if gone is not None:
