@@ -129,6 +129,18 @@ const queried = [];
 for await (const result of stream.iterate({ query: '{ __typename }' })) queried.push(result);
 checkEqual('graphql-sse: a query is an event, and the end', queried.map(({ data }) => data), [{ __typename: 'Query' }]);
 
+const page = readFileSync(new URL('../../docs/changes.md', import.meta.url), 'utf8');
+const snippet = /```js\n([^]+?)```/.exec(page)[1].replace('http://127.0.0.1:8000/graphql', SERVER);
+const module = new URL('./follow.mjs', import.meta.url);
+writeFileSync(module, snippet);
+const { follow } = await import(module);
+const followed = [];
+const stopped = await follow((changes) => {
+  followed.push(changes);
+  throw new Error('FORBIDDEN'); // which ends it
+}).catch((error) => error.message);
+checkEqual('graphql-sse, as the page on changes has it', [followed, stopped], [[[]], 'FORBIDDEN']);
+
 const urql = createClient({ url: SERVER, exchanges: [fetchExchange], fetchSubscriptions: true, preferGetMethod: false });
 const event = await new Promise((resolve) => {
   const { unsubscribe } = urql.subscription(CHANGES, {}).subscribe((result) => {
