@@ -102,8 +102,12 @@ class Operations:
             return GraphQLResponse(found.body(), found.is_request_error, operation_name=name, code=found.code)
 
         async def responses() -> AsyncGenerator[dict[str, Any], None]:
-            async for event in found:
-                yield (await self._execute(document, params, event)).body
+            async with aclosing(found) as events:
+                async for event in events:
+                    response = await self._execute(document, params, event)
+                    yield response.body
+                    if not isinstance(event, Exception) and _has_nothing(response):
+                        return  # what is not shown is not passed over: who goes on gets it again
 
         return GraphQLResponse(operation_name=name, responses=responses())
 
@@ -173,6 +177,10 @@ class Operations:
                         yield chunk
 
         return Table(export.name, [column.name for column in export.columns], chunks, export.headers)
+
+
+def _has_nothing(response: GraphQLResponse) -> bool:
+    return not any(value is not None for value in (response.body.get("data") or {}).values())
 
 
 def _begin_span(

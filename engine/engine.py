@@ -5,7 +5,7 @@ once. What is asked for again is compiled (`engine/compiler.py` says what, and w
 Strawberry's version, executes everything else.
 """
 
-from collections.abc import AsyncIterable, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from inspect import isawaitable
 from typing import Any
 
@@ -98,7 +98,7 @@ class Engine:
 
     async def subscribe(
         self, document: Document, variables: dict[str, Any] | None, operation_name: str | None, context: Context
-    ) -> AsyncIterable[Any] | Answer:
+    ) -> AsyncGenerator[Any, None] | Answer:
         """Return the events of a subscription, for each of which `answer` executes it with a context that has the
         event; or the response that says why there are none (GraphQL specification, 6.2.3.1)."""
         try:
@@ -114,7 +114,7 @@ class Engine:
             if not isinstance(executor, Executor):
                 return self._answer(ExecutionResult(None, list(executor)), variables, context)
             found = create_source_event_stream(executor)
-            result = await found if isawaitable(found) else found
+            result: Any = await found if isawaitable(found) else found  # the generator that its resolver is
             return self._answer(result, variables, context) if isinstance(result, ExecutionResult) else result
         except RequestRefused as error:
             return self.refusal(str(error), error.code)

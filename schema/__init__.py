@@ -7,6 +7,7 @@ The whole graph in ten lines:
     nexudusOpportunity(sourceId)        -> NexudusOpportunity   by Nexudus' Id
     chartMogulOpportunity(sourceId)     -> ChartMogulOpportunity  by ChartMogul's uuid
     node(id), nodes(ids)                -> Node                 Relay
+    subscription opportunityChanges     -> events               what changes, as it is seen
     _entities, _service                                         Federation 2: keys id and sourceId
 
     interface Opportunity: source, sourceId, status, value, pipelineName, stageName, owner, customer, created, updated

@@ -91,6 +91,19 @@ async def test_what_is_wrong_with_a_request_is_an_event_and_the_end(
         assert [one["extensions"]["code"] for one in response["errors"]] == [code]
 
 
+async def test_an_event_that_cannot_be_sent_is_not_passed_over(tmp_path: Path) -> None:
+    """It would be lost: whoever goes on from the last cursor gets it, in smaller events."""
+    async with running(tmp_path, QUERY_MAX_ANSWER_BYTES="1000") as (_, served, deals):
+        async with listening(served.port, subscribing(CHANGES)) as client:
+            cursor = (await event(client))["cursor"]
+            await write(deals.database, *map(str, range(25)), source_id="x" * 100)
+            error, end = await client.rest()
+            assert (error["errors"][0]["extensions"]["code"], end) == ("BAD_USER_INPUT", None)
+        smaller = CHANGES.replace("after: $after", "after: $after, first: 4")
+        async with listening(served.port, subscribing(smaller, variables={"after": cursor})) as client:
+            assert sum([len((await event(client))["changes"]) for _ in range(7)]) == 25
+
+
 async def test_a_token_that_expires_ends_the_stream_before_anything_else_is_sent(tmp_path: Path) -> None:
     now = time()
     bearer = b"Authorization: Bearer " + token("ec-1", scope=" ".join(SCOPES), expires_in=600).encode()
