@@ -193,6 +193,25 @@ async def test_an_outage_of_the_store_is_in_its_event_and_the_stream_goes_on(mon
         assert len(event(await anext(events))["changes"]) == 1
 
 
+async def test_a_change_that_comes_while_the_log_is_read_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with open_deals() as graph, aclosing(follow(await opened(graph))) as events:
+        await anext(events)
+        read = Database.read
+
+        async def read_and_write(database: Database, work: Any) -> Any:
+            found = await read(database, work)
+            monkeypatch.undo()
+            await write(database, "two", source_id=2)
+            return found
+
+        await write(graph.database, "one", source_id=1)
+        began = loops.now()
+        monkeypatch.setattr(Database, "read", read_and_write)
+        told = [event(await anext(events))["changes"] for _ in range(2)]
+        assert [[one["sourceId"] for one in some] for some in told] == [["1"], ["2"]]
+        assert loops.now() - began < 1
+
+
 async def _away(*_: Any) -> Any:
     raise StoreUnavailable("away")
 
