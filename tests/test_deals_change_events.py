@@ -58,6 +58,17 @@ async def test_changes_come_within_a_moment_and_those_of_a_moment_together() -> 
         assert second["after"] == first["cursor"] != second["cursor"]
 
 
+async def test_who_waits_is_woken_by_a_change() -> None:
+    async with open_deals() as graph, aclosing(follow(await opened(graph))) as events:
+        await anext(events)
+        waiting = asyncio.ensure_future(anext(events))
+        await asyncio.sleep(1)
+        began = loops.now()
+        await write(graph.database, "one")
+        assert len(event(await waiting)["changes"]) == 1
+        assert loops.now() - began == pytest.approx(AT_ONCE_SECONDS)
+
+
 async def test_fault_12_a_silent_stream_says_that_it_is_alive() -> None:
     async with open_deals() as graph, aclosing(follow(await opened(graph))) as events:
         began, first = loops.now(), event(await anext(events))
