@@ -195,7 +195,9 @@ async def open_world(
 
 
 @asynccontextmanager
-async def world_sync(world: World, **settings: Any) -> AsyncIterator[Sync]:
+async def world_sync(
+    world: World, *, changes_seconds: float = 30 * DAY_SECONDS, most_changes: int = 1_000, **settings: Any
+) -> AsyncIterator[Sync]:
     """Keep the store current."""
     async with open_sync(
         world.database,
@@ -203,7 +205,8 @@ async def world_sync(world: World, **settings: Any) -> AsyncIterator[Sync]:
         columns,
         SyncSettings(**settings),
         tombstone_seconds=30 * DAY_SECONDS,
-        changes_seconds=30 * DAY_SECONDS,
+        changes_seconds=changes_seconds,
+        most_changes=most_changes,
         clock=loops.now,
         wall_clock=world.now,
         random=lambda: 0.5,
