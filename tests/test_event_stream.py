@@ -290,8 +290,8 @@ async def test_a_fault_after_the_head_is_an_event_without_its_text(caplog: pytes
 async def test_a_stream_has_one_line_of_the_log_when_it_ends(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "opportunity_graph.access")
     async with opened() as (graph, _, client):
-        for _ in range(2):
-            graph.events.put_nowait({"data": 1})
+        for event in ({"data": 1}, {"errors": [{"message": "?", "extensions": {"code": "AWAY"}}]}):
+            graph.events.put_nowait(event)
             await client.event()
         assert caplog.messages == []
         graph.events.put_nowait(None)
@@ -299,7 +299,7 @@ async def test_a_stream_has_one_line_of_the_log_when_it_ends(caplog: pytest.LogC
         await until(lambda: caplog.messages)
     (line,) = caplog.messages
     assert line.startswith("POST /graphql 200 ")
-    assert line.endswith("caller=nobody operation=S code=- stored=False events=2")
+    assert line.endswith("caller=nobody operation=S code=AWAY stored=False events=2")
 
 
 async def test_what_is_refused_by_its_status_is_json_whatever_accept_says() -> None:

@@ -100,6 +100,8 @@ class EventStream(HttpResponse):
             stream.streams.events += 1
             if note is not None:
                 note.events = (note.events or 0) + 1
+                if note.code is None and (errors := body.get("errors")):
+                    note.code = errors[0]["extensions"]["code"]
             await send(_part(next_event(dumps(body))))
         await send({"type": "http.response.body", "body": COMPLETE})
 
