@@ -193,6 +193,29 @@ async def test_a_client_that_hangs_up_ends_the_work_at_once() -> None:
         assert graph.policy.streams.count == 0
 
 
+async def test_under_another_server_the_work_ends_when_that_tells_of_the_hang_up() -> None:
+    graph, gone, sent = Graph(RequestPolicy()), asyncio.Event(), []
+    body = [{"type": "http.request", "body": b'{"query": "subscription { changes }"}', "more_body": False}]
+
+    async def receive() -> Any:
+        if not body:
+            await gone.wait()
+        return body.pop() if body else {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    headers = [(b"content-type", b"application/json"), (b"accept", b"text/event-stream"), (b"host", b"localhost")]
+    scope = {"type": "http", "method": "POST", "path": "/graphql", "query_string": b"", "headers": headers}
+    running = asyncio.create_task(graph.app(scope, receive, send))
+    graph.events.put_nowait({"data": 1})
+    await until(lambda: len(sent) == 3)
+    gone.set()
+    await running
+    assert (graph.closed, graph.policy.streams.count) == (1, 0)
+    assert [one.get("body") for one in sent[1:]] == [b"", b'event: next\ndata: {"data":1}\n\n']
+
+
 async def test_a_stream_takes_none_of_the_places_for_requests() -> None:
     policy = RequestPolicy(concurrency_limit=ConcurrencyLimit(1))
     async with opened(policy) as (_, found, _), found.client() as other:
