@@ -22,7 +22,7 @@ from schema.deals.columns import columns
 from schema.deals.listed_fields import closed_fields
 from schema.deals.service import Deals
 from security import Security
-from store.changes import MOST, MOST_IN_MEMORY
+from store.change_log import MOST, MOST_IN_MEMORY
 from store.database import Database, open_database
 from sync.settings import DAY_SECONDS
 

@@ -1,36 +1,20 @@
-"""What changed of deals, as it was seen: a log that is written in the transaction of the change.
+"""What changed of deals, as it was seen: the log's entries, and how it is read. `store/change_log.py` writes it.
 
-An account's changes are logged from its first complete sweep on, which finds what there is. A deal has changed if its
-record has: what is derived from the same record in another way, or is its customer's, is no change of it. Positions are
-given while the transaction keeps the sequence (`store/sequence.py`), so that they are committed in their order, and who
-goes on behind one misses nothing.
+A deal has changed if its record has: what is derived from the same record in another way, or is its customer's, is no
+change of it.
 """
 
 import operator
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from operator import itemgetter
 from typing import Any, Final, TypeAlias
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, delete, false, func, insert, not_, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, false, func, not_, select, tuple_
 
 from store.conditions import Operator
-from store.sequence import advance, insert_into
 from store.tables import CHANGE_LOG, CHANGES, SYNC_STATE
-from store.turns import turns_of
-
-MOST: Final = 250_000
-"""Changes that are kept, whatever their age: so many are looked through in a tenth of a second."""
-
-MOST_IN_MEMORY: Final = 50_000
-"""The same of a store in memory, where they take 5 MB."""
-
-KEYS_AT_ONCE: Final = 100
-
-ROWS_AT_ONCE: Final = 25
-"""After which who writes may pause: half a millisecond's work."""
 
 
 class Kind(IntEnum):
@@ -90,12 +74,6 @@ COLUMNS: Final[Mapping[Field, tuple[str, ...]]] = {
 
 LOGGED: Final = tuple(name for names in COLUMNS.values() for name in names)
 
-_PLACES: Final = {
-    one: slice(LOGGED.index(names[0]), LOGGED.index(names[0]) + len(names)) for one, names in COLUMNS.items()
-}
-_NOTHING: Final = tuple(0 if name == "value_is_inexact" else None for name in LOGGED)
-_STATUS_BIT: Final = 1 << Field.STATUS
-_encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(list[tuple[int, Any, Any]]).decode
 
 Key: TypeAlias = tuple[str, str, str]
@@ -179,11 +157,11 @@ class ChangeFilter:
         if self.statuses is not None:
             found.append(columns.status.in_(list(self.statuses)))
         if self.deals is not None:
-            found.append(_is_one_of(key, self.deals))
+            found.append(is_one_of(key, self.deals))
         if self.other_deals:
-            found.append(not_(_is_one_of(key, self.other_deals)))
+            found.append(not_(is_one_of(key, self.other_deals)))
         if self.accounts is not None:
-            found.append(_is_one_of((columns.source, columns.account), self.accounts))
+            found.append(is_one_of((columns.source, columns.account), self.accounts))
         if self.hidden:
             found.append(columns.source.not_in(list(self.hidden)))
         return found
@@ -199,22 +177,10 @@ class Changes:
     has_more: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """A change to be logged: what the deal had in the columns `LOGGED` before and has since, None where not there."""
-
-    source: str
-    account: str
-    source_id: str
-    observed_at: int
-    before: Sequence[Any] | None
-    after: Sequence[Any] | None
-
-
 def log_of(connection: Connection) -> Log:
     """Return how far the log goes."""
     dropped, last = connection.execute(_LOG).first() or (0, 0)
-    return Log(connection.scalar(_GENERATION) or 0, dropped, last)
+    return Log(connection.scalar(GENERATION) or 0, dropped, last)
 
 
 def changes_after(connection: Connection, position: int, given: ChangeFilter, *, count: int) -> Changes:
@@ -228,118 +194,9 @@ def changes_after(connection: Connection, position: int, given: ChangeFilter, *,
     return Changes(log, found, found[-1].position if has_more else max(log.last, position), has_more)
 
 
-def logged_accounts(connection: Connection) -> set[tuple[str, str]]:
-    """Return the accounts whose changes are logged, each with its source."""
-    return {(row[0], row[1]) for row in connection.execute(_LOGGED_ACCOUNTS)}
-
-
-def append(connection: Connection, seen: Iterable[Seen], origin: Origin) -> int:
-    """Log what was seen, all of which has been written in the transaction under way; return how much it was.
-
-    The transaction must have taken its number (`store.sequence.advance`).
-    """
-    turns, rows = turns_of(connection), []
-    for one in seen:
-        turns.pause()
-        if (row := _row(one, origin)) is not None:
-            rows.append(row)
-    if not rows:
-        return 0
-    statement = insert_into(connection.dialect.name, CHANGE_LOG).values(one=1, last=len(rows), dropped=0)
-    last = connection.scalar(
-        statement.on_conflict_do_update(index_elements=["one"], set_={"last": CHANGE_LOG.c.last + len(rows)}).returning(
-            CHANGE_LOG.c.last
-        )
-    )
-    assert last is not None
-    for place, row in enumerate(rows, 1):
-        row["position"] = last - len(rows) + place
-    for start in range(0, len(rows), ROWS_AT_ONCE):
-        turns.pause()
-        connection.execute(insert(CHANGES), rows[start : start + ROWS_AT_ONCE])
-    return len(rows)
-
-
-def begin(connection: Connection, source: str, account: str = "", *, at: int) -> None:
-    """Log an account's changes from now on, if that is not done yet: all that it has is known."""
-    columns = SYNC_STATE.c
-    its_own = (columns.source == source, columns.account == account, columns.logged_since.is_(None))
-    if connection.scalar(select(columns.source).where(*its_own)) is None:
-        return
-    advance(connection)
-    # Later than any other began, whatever the clock says: what has begun tells logs apart.
-    begun = (connection.scalar(_GENERATION) or 0) + 1
-    connection.execute(update(SYNC_STATE).where(*its_own).values(logged_since=max(at, begun)))
-
-
-def end(connection: Connection) -> None:
-    """Log nothing any more, and forget what was logged: who begins it anew does not know what happened in between."""
-    begun = SYNC_STATE.c.logged_since.is_not(None)
-    if connection.execute(update(SYNC_STATE).where(begun).values(logged_since=None)).rowcount:
-        advance(connection)
-    _drop(connection, log_of(connection).last)
-
-
-def prune(connection: Connection, *, most: int, seen_before: int) -> None:
-    """Forget changes beyond the newest so many, and those that were seen before a time, microseconds.
-
-    What goes is always the oldest: a later one stays, whenever it was seen.
-    """
-    log = log_of(connection)
-    young = select(CHANGES.c.position).where(CHANGES.c.observed_at >= seen_before).order_by(CHANGES.c.position)
-    first = connection.scalar(young.limit(1))
-    _drop(connection, max(log.last - most, log.last if first is None else first - 1))
-
-
-def erase(connection: Connection, deals: Sequence[Key]) -> None:
-    """Forget what these deals held: that they have changed stays."""
-    key = (CHANGES.c.source, CHANGES.c.account, CHANGES.c.source_id)
-    for start in range(0, len(deals), KEYS_AT_ONCE):
-        theirs = (_is_one_of(key, deals[start : start + KEYS_AT_ONCE]), CHANGES.c.held.is_not(None))
-        if connection.execute(update(CHANGES).where(*theirs).values(held=None)).rowcount:
-            advance(connection)  # what was asked before has another answer now
-
-
 def mask(fields: Iterable[Field]) -> int:
     """Return the bits of some fields."""
     return sum({1 << one for one in fields})
-
-
-def _drop(connection: Connection, upto: int) -> None:
-    if connection.execute(update(CHANGE_LOG).where(CHANGE_LOG.c.dropped < upto).values(dropped=upto)).rowcount:
-        connection.execute(delete(CHANGES).where(CHANGES.c.position <= upto))
-        advance(connection)
-
-
-def _row(seen: Seen, origin: Origin) -> dict[str, Any] | None:
-    before, after = seen.before or _NOTHING, seen.after or _NOTHING
-    bits, held = 0, []
-    for one, place in _PLACES.items():
-        if before[place] != after[place]:
-            bits |= 1 << one
-            held.append((one, seen.before and before[place], seen.after and after[place]))
-    if seen.before is None:
-        kind = Kind.CREATED
-    elif seen.after is None:
-        kind = Kind.DELETED
-    elif not bits:
-        return None
-    else:
-        kind = Kind.UPDATED
-    return {
-        "source": seen.source,
-        "account": seen.account,
-        "source_id": seen.source_id,
-        "kind": int(kind),
-        "origin": int(origin),
-        "observed_at": seen.observed_at,
-        "fields": bits,
-        "status": _status(after) if bits & _STATUS_BIT else None,
-        "held": _encode(held),
-    }
-
-
-_status: Final = itemgetter(LOGGED.index("status"))
 
 
 def _change(row: Any) -> Change:
@@ -354,7 +211,8 @@ def _held(values: Any) -> Held:
     return None if values is None else tuple(values)
 
 
-def _is_one_of(columns: Sequence[ColumnElement[Any]], keys: Collection[tuple[str, ...]]) -> ColumnElement[bool]:
+def is_one_of(columns: Sequence[ColumnElement[Any]], keys: Collection[tuple[str, ...]]) -> ColumnElement[bool]:
+    """Return whether columns have the values of one of these keys."""
     if not keys:
         return false()
     return tuple_(*columns).in_(list(keys))
@@ -370,7 +228,4 @@ _COMPARED: Final[Mapping[Operator, Callable[[Any, Any], ColumnElement[bool]]]] =
 _COLUMNS: Final = ("position", "source", "account", "source_id", "kind", "origin", "observed_at", "held")
 _ENTRIES: Final = select(*(CHANGES.c[name] for name in _COLUMNS))
 _LOG: Final = select(CHANGE_LOG.c.dropped, CHANGE_LOG.c.last)
-_GENERATION: Final = select(func.max(SYNC_STATE.c.logged_since))
-_LOGGED_ACCOUNTS: Final = select(SYNC_STATE.c.source, SYNC_STATE.c.account).where(
-    SYNC_STATE.c.logged_since.is_not(None)
-)
+GENERATION: Final = select(func.max(SYNC_STATE.c.logged_since))

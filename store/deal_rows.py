@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Dialect, and_, bindparam, delete, insert, or_, select, update
 
-from store.changes import LOGGED, Seen
+from store.change_log import Seen
+from store.changes import LOGGED
 from store.sequence import insert_into
 from store.tables import DEAL_ATTRIBUTES, DEALS
 

@@ -14,7 +14,8 @@ from sqlalchemy import Connection, bindparam, func, select, update
 from sqlalchemy import delete as delete_from
 
 from store.amounts import scaled
-from store.changes import LOGGED, Origin, Seen, append, erase, logged_accounts
+from store.change_log import Seen, append, erase, logged_accounts
+from store.changes import LOGGED, Origin
 from store.deal_ids import deal_id as deal_id
 from store.deal_rows import Row, look, seen, write, write_attributes
 from store.sequence import advance

@@ -10,7 +10,8 @@ from sqlalchemy import Connection
 
 from resolvers.source import ListedPage
 from store import sweeps
-from store.changes import Origin, prune
+from store.change_log import prune
+from store.changes import Origin
 from store.database import Database
 from store.deals import Deal, chunks, count_alive, deal_id, doubt, upsert
 from store.sweeps import SyncState

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from resolvers.fetching.scheduler import Scheduler
 from store import sweeps, sync_status
-from store.changes import MOST
+from store.change_log import MOST
 from store.database import Database
 from store.notices import REFRESH, notify
 from sync.account import Account, Columns

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from resolvers.errors import UpstreamBadResponse
 from resolvers.source import ListedPage
-from store import changes, sweeps
+from store import change_log, sweeps
 from store.changes import Origin
 from store.customers import purge_customers
 from store.database import StoreUnavailable
@@ -158,9 +158,9 @@ class Sweep:
                 problem, unseen = Problem.DELETION_BRAKE, []
         sweeps.finish_sweep(connection, source, account, sweep=sweep, at=now, is_complete=is_complete)
         if parts.changes_seconds == 0:
-            changes.end(connection)
+            change_log.end(connection)
         elif problem in BASIS:
-            changes.begin(connection, source, account, at=now)
+            change_log.begin(connection, source, account, at=now)
         parts.forget_changes(connection)
         purge(connection, deleted_before=now - int(parts.tombstone_seconds * SECOND))
         purge_customers(connection)

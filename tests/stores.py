@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine
 
-from store import changes, memory, sqlite, sweeps
+from store import change_log, memory, sqlite, sweeps
 from store.deal_ids import deal_id
 from store.deals import Deal
 from store.migrations.upgrade import upgrade
@@ -96,7 +96,7 @@ def begin_log(connection: Connection, source: str = "nexudus", account: str = ""
     """Log what changes of an account from now on, as after its first complete sweep."""
     sweep = sweeps.begin_sweep(connection, source, account, at=at)
     sweeps.finish_sweep(connection, source, account, sweep=sweep, at=at)
-    changes.begin(connection, source, account, at=at)
+    change_log.begin(connection, source, account, at=at)
 
 
 def key(named: str) -> bytes:

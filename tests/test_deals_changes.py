@@ -1,4 +1,6 @@
-"""`opportunityChanges`: `schema.deals.changes`, with `schema.deals.change_filter` and `schema.deals.change_values`."""
+"""`opportunityChanges`: `schema.deals.changes`, with `schema.deals.change_list`, `schema.deals.change_filter`
+and `schema.deals.change_values`.
+"""
 
 import base64
 import json
@@ -12,7 +14,7 @@ import pytest
 
 from schema.deals.change_values import text_of
 from schema.deals.service import StoreOutage
-from store import changes
+from store import change_log
 from store.changes import Field
 from store.database import StoreUnavailable
 from store.deals import Evidence, delete, purge, upsert
@@ -254,9 +256,9 @@ async def test_fault_12_who_was_away_for_too_long_is_told_so_and_misses_nothing_
     for number in (2, 3, 4):
         await graph.fill([nexudus(number, value=Decimal(number))])
     assert len((await page(graph, after=cursor))["nodes"]) == 3
-    await graph.database.write(lambda connection: changes.prune(connection, most=3, seen_before=0))
+    await graph.database.write(lambda connection: change_log.prune(connection, most=3, seen_before=0))
     assert len((await page(graph, after=cursor))["nodes"]) == 3, "all behind it is there"
-    await graph.database.write(lambda connection: changes.prune(connection, most=2, seen_before=0))
+    await graph.database.write(lambda connection: change_log.prune(connection, most=2, seen_before=0))
     code, said, path = await graph.refusal(PAGE, after=cursor)
     assert (code, path) == ("CURSOR_EXPIRED", ["opportunityChanges"])
     assert "read `opportunities` anew, and begin without `after`" in said
@@ -333,7 +335,7 @@ async def test_an_answer_holds_until_the_log_is_another_one(graph: DealGraph) ->
     await graph.fill([nexudus(status=2)])
     assert not holds()
     holds = await validator()
-    await graph.database.write(lambda connection: changes.prune(connection, most=0, seen_before=0))
+    await graph.database.write(lambda connection: change_log.prune(connection, most=0, seen_before=0))
     assert not holds()
     assert await validator(filter={"observedAt": {"relative": {"unit": "DAY", "from": -1, "to": 0}}}) is None
 

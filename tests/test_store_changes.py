@@ -1,4 +1,4 @@
-"""The log of what changed, in one transaction with the change: `store.changes`."""
+"""The log of what changed, in one transaction with the change: `store.changes`, `store.change_log`."""
 
 import asyncio
 from collections.abc import Sequence
@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Connection, event, select
 
-from store import changes
-from store.changes import COLUMNS, LOGGED, Change, ChangeFilter, Field, Kind, Origin, changes_after, log_of
+from store import change_log
+from store.changes import COLUMNS, LOGGED, Change, ChangeFilter, Field, Kind, Log, Origin, changes_after, log_of
 from store.conditions import Operator
 from store.database import open_database
 from store.deals import Deal, Evidence, delete, purge, upsert
 from store.sequence import taken
-from store.tables import DEALS
+from store.tables import CHANGES, DEALS
 from tests.fuzzing import beside_databases
 from tests.stores import begin_log, connected, current, deal, key
 
@@ -248,13 +248,13 @@ def test_what_is_beyond_the_number_or_too_old_goes_and_the_log_says_so(connectio
     begin_log(connection)
     for number in range(1, 7):
         upsert(connection, [deal(number, status="open", read_at=10 * number)])
-    changes.prune(connection, most=4, seen_before=0)
+    change_log.prune(connection, most=4, seen_before=0)
     assert [one.position for one in logged(connection)] == [3, 4, 5, 6]
     log = log_of(connection)
     assert [log.has(log.generation, position) for position in (1, 2, 6, 7)] == [False, True, True, False]
-    changes.prune(connection, most=4, seen_before=50)
+    change_log.prune(connection, most=4, seen_before=50)
     assert [one.position for one in logged(connection)] == [5, 6]
-    changes.prune(connection, most=4, seen_before=1_000)
+    change_log.prune(connection, most=4, seen_before=1_000)
     assert (logged(connection), log_of(connection).dropped, log_of(connection).last) == ([], 6, 6)
     upsert(connection, [deal(7, status="open", read_at=70)])
     assert [one.position for one in logged(connection)] == [7], "positions are never given twice"
@@ -265,7 +265,7 @@ def test_of_what_is_too_old_only_the_first_goes(connection: Connection) -> None:
     begin_log(connection)
     for number, at in enumerate([50, 10, 60], 1):
         upsert(connection, [deal(number, status="open", read_at=at)])
-    changes.prune(connection, most=100, seen_before=40)
+    change_log.prune(connection, most=100, seen_before=40)
     assert [one.position for one in logged(connection)] == [1, 2, 3]
 
 
@@ -283,7 +283,7 @@ def test_what_a_deal_held_goes_with_its_tombstone(connection: Connection) -> Non
         ("CREATED", "2", False),
         ("DELETED", "1", True),
     ]
-    assert b"Ada" not in b"".join(bytes(one) for one in connection.scalars(select(changes.CHANGES.c.held)) if one)
+    assert b"Ada" not in b"".join(bytes(one) for one in connection.scalars(select(CHANGES.c.held)) if one)
     assert taken(connection) >= before, "what was answered before is not what it would be now"
 
 
@@ -303,7 +303,7 @@ def test_a_log_that_has_ended_begins_as_another_one(connection: Connection) -> N
     begin_log(connection, at=5)
     upsert(connection, [deal(1, status="open")])
     before = log_of(connection)
-    changes.end(connection)
+    change_log.end(connection)
     upsert(connection, [deal(1, status="won", body=b"2", read_at=2)])
     assert (logged(connection), log_of(connection).last) == ([], 1)
     begin_log(connection, at=8)
@@ -322,7 +322,7 @@ async def test_a_change_that_is_not_committed_is_not_logged_and_the_other_way_ro
 
         with pytest.raises(ValueError):  # noqa: PT011 - it says nothing
             await database.write(fail)
-        assert await database.read(log_of) == changes.Log(generation=1, dropped=0, last=0)
+        assert await database.read(log_of) == Log(generation=1, dropped=0, last=0)
         assert await database.read(state) == {}
         await database.write(lambda connection: upsert(connection, [deal(1, status="open")]))
         (entry,) = await database.read(logged)

@@ -1,0 +1,162 @@
+"""The log of what changed is written: in the transaction of the change, and never but its oldest part forgotten.
+
+An account's changes are logged from its first complete sweep on, which finds what there is. Positions are given while
+the transaction keeps the sequence (`store/sequence.py`), so that they are committed in their order, and who goes on
+behind one misses nothing.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import Connection, delete, insert, select, update
+
+from store.changes import COLUMNS, GENERATION, LOGGED, Field, Key, Kind, Origin, is_one_of, log_of
+from store.sequence import advance, insert_into
+from store.tables import CHANGE_LOG, CHANGES, SYNC_STATE
+from store.turns import turns_of
+
+MOST: Final = 250_000
+"""Changes that are kept, whatever their age: so many are looked through in a tenth of a second."""
+
+MOST_IN_MEMORY: Final = 50_000
+"""The same of a store in memory, where they take 5 MB."""
+
+KEYS_AT_ONCE: Final = 100
+
+ROWS_AT_ONCE: Final = 25
+"""After which who writes may pause: half a millisecond's work."""
+
+
+_PLACES: Final = {
+    one: slice(LOGGED.index(names[0]), LOGGED.index(names[0]) + len(names)) for one, names in COLUMNS.items()
+}
+_NOTHING: Final = tuple(0 if name == "value_is_inexact" else None for name in LOGGED)
+_STATUS_BIT: Final = 1 << Field.STATUS
+_encode: Final = msgspec.msgpack.Encoder().encode
+_LOGGED_ACCOUNTS: Final = select(SYNC_STATE.c.source, SYNC_STATE.c.account).where(
+    SYNC_STATE.c.logged_since.is_not(None)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A change to be logged: what the deal had in the columns `LOGGED` before and has since, None where not there."""
+
+    source: str
+    account: str
+    source_id: str
+    observed_at: int
+    before: Sequence[Any] | None
+    after: Sequence[Any] | None
+
+
+def logged_accounts(connection: Connection) -> set[tuple[str, str]]:
+    """Return the accounts whose changes are logged, each with its source."""
+    return {(row[0], row[1]) for row in connection.execute(_LOGGED_ACCOUNTS)}
+
+
+def append(connection: Connection, seen: Iterable[Seen], origin: Origin) -> int:
+    """Log what was seen, all of which has been written in the transaction under way; return how much it was.
+
+    The transaction must have taken its number (`store.sequence.advance`).
+    """
+    turns, rows = turns_of(connection), []
+    for one in seen:
+        turns.pause()
+        if (row := _row(one, origin)) is not None:
+            rows.append(row)
+    if not rows:
+        return 0
+    statement = insert_into(connection.dialect.name, CHANGE_LOG).values(one=1, last=len(rows), dropped=0)
+    last = connection.scalar(
+        statement.on_conflict_do_update(index_elements=["one"], set_={"last": CHANGE_LOG.c.last + len(rows)}).returning(
+            CHANGE_LOG.c.last
+        )
+    )
+    assert last is not None
+    for place, row in enumerate(rows, 1):
+        row["position"] = last - len(rows) + place
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        turns.pause()
+        connection.execute(insert(CHANGES), rows[start : start + ROWS_AT_ONCE])
+    return len(rows)
+
+
+def begin(connection: Connection, source: str, account: str = "", *, at: int) -> None:
+    """Log an account's changes from now on, if that is not done yet: all that it has is known."""
+    columns = SYNC_STATE.c
+    its_own = (columns.source == source, columns.account == account, columns.logged_since.is_(None))
+    if connection.scalar(select(columns.source).where(*its_own)) is None:
+        return
+    advance(connection)
+    # Later than any other began, whatever the clock says: what has begun tells logs apart.
+    begun = (connection.scalar(GENERATION) or 0) + 1
+    connection.execute(update(SYNC_STATE).where(*its_own).values(logged_since=max(at, begun)))
+
+
+def end(connection: Connection) -> None:
+    """Log nothing any more, and forget what was logged: who begins it anew does not know what happened in between."""
+    begun = SYNC_STATE.c.logged_since.is_not(None)
+    if connection.execute(update(SYNC_STATE).where(begun).values(logged_since=None)).rowcount:
+        advance(connection)
+    _drop(connection, log_of(connection).last)
+
+
+def prune(connection: Connection, *, most: int, seen_before: int) -> None:
+    """Forget changes beyond the newest so many, and those that were seen before a time, microseconds.
+
+    What goes is always the oldest: a later one stays, whenever it was seen.
+    """
+    log = log_of(connection)
+    young = select(CHANGES.c.position).where(CHANGES.c.observed_at >= seen_before).order_by(CHANGES.c.position)
+    first = connection.scalar(young.limit(1))
+    _drop(connection, max(log.last - most, log.last if first is None else first - 1))
+
+
+def erase(connection: Connection, deals: Sequence[Key]) -> None:
+    """Forget what these deals held: that they have changed stays."""
+    key = (CHANGES.c.source, CHANGES.c.account, CHANGES.c.source_id)
+    for start in range(0, len(deals), KEYS_AT_ONCE):
+        theirs = (is_one_of(key, deals[start : start + KEYS_AT_ONCE]), CHANGES.c.held.is_not(None))
+        if connection.execute(update(CHANGES).where(*theirs).values(held=None)).rowcount:
+            advance(connection)  # what was asked before has another answer now
+
+
+def _drop(connection: Connection, upto: int) -> None:
+    if connection.execute(update(CHANGE_LOG).where(CHANGE_LOG.c.dropped < upto).values(dropped=upto)).rowcount:
+        connection.execute(delete(CHANGES).where(CHANGES.c.position <= upto))
+        advance(connection)
+
+
+def _row(seen: Seen, origin: Origin) -> dict[str, Any] | None:
+    before, after = seen.before or _NOTHING, seen.after or _NOTHING
+    bits, held = 0, []
+    for one, place in _PLACES.items():
+        if before[place] != after[place]:
+            bits |= 1 << one
+            held.append((one, seen.before and before[place], seen.after and after[place]))
+    if seen.before is None:
+        kind = Kind.CREATED
+    elif seen.after is None:
+        kind = Kind.DELETED
+    elif not bits:
+        return None
+    else:
+        kind = Kind.UPDATED
+    return {
+        "source": seen.source,
+        "account": seen.account,
+        "source_id": seen.source_id,
+        "kind": int(kind),
+        "origin": int(origin),
+        "observed_at": seen.observed_at,
+        "fields": bits,
+        "status": _status(after) if bits & _STATUS_BIT else None,
+        "held": _encode(held),
+    }
+
+
+_status: Final = itemgetter(LOGGED.index("status"))
