@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from schema.deals.change_events import AT_ONCE_SECONDS
-from store.changes import prune
+from store.change_log import prune
 from store.database import Database
 from store.deals import Evidence, delete, upsert
 from store.errors import StoreUnavailable

@@ -15,7 +15,8 @@ import strawberry
 
 from resolvers.errors import ResolverError
 from schema.context import Context, Info
-from schema.deals.changes import ChangeList, Copies, CursorExpired, Filter, OpportunityChange, Place, select_changes
+from schema.deals.change_list import ChangeList, CursorExpired, Place, select_changes
+from schema.deals.changes import Copies, Filter, OpportunityChange
 from schema.deals.connections import SIZE, First, Sources, page_size
 from schema.deals.service import StoreOutage, Turns
 from schema.list_size import page_of
