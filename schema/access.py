@@ -31,6 +31,9 @@ PERSONAL: Final = "pii"
 CUSTOM_ATTRIBUTES: Final = "ChartMogulCustomAttribute.value"
 """Whether these are personal depends on what a company keeps in them."""
 
+MIXED: Final = frozenset({"OpportunityFieldChange.before", "OpportunityFieldChange.after"})
+"""These hold personal data or other, as it comes: they carry the mark, and refuse by themselves what is personal."""
+
 CLOSED_IN_PRODUCTION: Final = frozenset({"__schema", "__type", "_service", "_entities"})
 """Root fields that only a gateway may ask for in production: they print the schema, or fetch in a gateway's way."""
 
@@ -103,8 +106,10 @@ def personal_fields(schema: GraphQLSchema) -> dict[str, GraphQLField]:
 
 
 def close_personal_fields(schema: GraphQLSchema, *, custom_attributes_too: bool = True) -> None:
-    """Make every marked field of a schema refuse."""
+    """Make every marked field of a schema refuse, but for those that do so by themselves."""
     for coordinates, field in personal_fields(schema).items():
+        if coordinates in MIXED:
+            continue
         if custom_attributes_too or coordinates != CUSTOM_ATTRIBUTES:
             field.resolve = _refuse
 

@@ -79,10 +79,10 @@ def write(connection: Connection, rows: Sequence[Row], known: Mapping[bytes, Row
     return written
 
 
-def seen(rows: Iterable[Row], known: Mapping[bytes, Row]) -> Iterator[Seen]:
+def seen(rows: Iterable[Row], known: Mapping[bytes, Row], were: Mapping[bytes, tuple[bytes, Row]]) -> Iterator[Seen]:
     """Yield what the writing of these rows changes, of those that have another record than what is `known`.
 
-    A deal that was gone is a new one.
+    A deal that was gone is a new one. `were` has records and what they stand for today, in the columns that are logged.
     """
     for row in rows:
         was = known.get(row[0])
@@ -93,7 +93,8 @@ def seen(rows: Iterable[Row], known: Mapping[bytes, Row]) -> Iterator[Seen]:
             if _KNOWN_DELETED_AT(was) is None:
                 if _KNOWN_BODY(was) == _BODY(row):
                     continue
-                before = _KNOWN_LOGGED(was)
+                body, means = were.get(row[0], (None, ()))
+                before = means if body == _KNOWN_BODY(was) else _KNOWN_LOGGED(was)
         _, source, account, source_id, *_ = row
         yield Seen(source, account, source_id, _READ_AT(row), before, _LOGGED_OF(row))
 

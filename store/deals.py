@@ -29,6 +29,7 @@ IDS_AT_ONCE = 100  # in one statement, which takes less than a millisecond
 
 _NAMES = tuple(one.name for one in fields(DealColumns))
 _VALUES = attrgetter(*_NAMES)
+_LOGGED_VALUES = attrgetter(*LOGGED)
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -49,7 +50,11 @@ _ORIGINS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deal:
-    """A deal as it was read from its source."""
+    """A deal as it was read from its source.
+
+    `was` is the stored body that was found, with what is made of it today, where another version of this program may
+    have made its columns: then it is these that are compared for the log.
+    """
 
     source: str
     account: str = ""
@@ -59,6 +64,7 @@ class Deal:
     is_whole: bool  # from get-one; a list may leave fields out
     columns: DealColumns
     attributes: Mapping[str, str | Decimal | bool] = field(default_factory=dict)
+    was: tuple[bytes, DealColumns] | None = None
 
     @property
     def id(self) -> bytes:
@@ -246,7 +252,8 @@ def _write(
         turns.pause()
         rows.append(_row(key, deal, digest, sequence))
         attributes[key] = [_attribute(key, *item) for item in deal.attributes.items()]
-    changes = list(seen([row for row in rows if row[0] in logged], known)) if logged else ()
+    were = {key: (deal.was[0], _logged(deal.was[1])) for key, (deal, _) in changed.items() if deal.was is not None}
+    changes = list(seen([row for row in rows if row[0] in logged], known, were)) if logged else ()
     written = write(connection, rows, known, turns.pause)
     append(connection, changes, origin)
     write_attributes(connection, attributes, stored, turns.pause)
@@ -257,6 +264,11 @@ def _row(key: bytes, deal: Deal, digest: bytes, sequence: int) -> Row:
     """Return a row, its values in the order of `store.tables.DEALS`."""
     own = (key, deal.source, deal.account, deal.source_id, deal.body, digest, sequence, deal.read_at)
     return (*own, int(deal.is_whole), 0, None, None, *map(_storable, _VALUES(deal.columns)))
+
+
+def _logged(columns: DealColumns) -> Row:
+    """Return what is logged, as a row would have it."""
+    return tuple([_storable(value) for value in _LOGGED_VALUES(columns)])
 
 
 def _storable(value: str | int | None) -> str | int | None:

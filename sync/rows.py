@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
@@ -41,6 +41,9 @@ class Read:
     is_whole: bool = True
 
 
+_Changed: TypeAlias = tuple[Read, Record, bytes, bool, tuple[bytes, DealColumns] | None]
+
+
 class Rows:
     """Makes deals of what one account's list and single records say."""
 
@@ -71,7 +74,7 @@ class Rows:
         stored: dict[bytes, StoredDeal] = {}
         for part in chunks(ids):
             stored |= await self._database.read(partial(find, ids=part))
-        changed: list[tuple[Read, Record, bytes, bool]] = []
+        changed: list[_Changed] = []
         async for some in slices(list(zip(ids, reads, strict=True))):
             for id_, read in some:
                 known = stored.get(id_)
@@ -79,14 +82,23 @@ class Rows:
                 body = encode(source, record)
                 is_whole = read.is_whole or (known is not None and known.is_whole)
                 if derives_all or known is None or _differs(known, body, is_whole=is_whole):
-                    changed.append((read, record, body, is_whole))
+                    changed.append((read, record, body, is_whole, self._was(known, body)))
         return await self._with_columns(changed)
 
-    async def _with_columns(self, changed: Sequence[tuple[Read, Record, bytes, bool]]) -> list[Deal]:
+    def _was(self, known: StoredDeal | None, body: bytes) -> tuple[bytes, DealColumns] | None:
+        """Return what the stored record stands for today, if it is another one, and was stored by who knows whom."""
+        if not self.derives_all or known is None or known.body == body:
+            return None
+        source = self._account.source
+        with suppress(UpstreamBadResponse):
+            return known.body, self._columns(source, decode(source, known.body))[0]
+        return None
+
+    async def _with_columns(self, changed: "Sequence[_Changed]") -> list[Deal]:
         source, account = self._account.key
         deals = []
         async for part in slices(changed):
-            for read, record, body, is_whole in part:
+            for read, record, body, is_whole, was in part:
                 columns, attributes = self._columns(source, record)
                 deals.append(
                     Deal(
@@ -98,6 +110,7 @@ class Rows:
                         is_whole=is_whole,
                         columns=columns,
                         attributes=attributes,
+                        was=was,
                     )
                 )
         if self._account.fetch_customer is None:

@@ -21,14 +21,14 @@ PERSONAL_FIELDS = """
     Opportunity.owner OpportunityOwner.name OpportunityOwner.email OpportunityCustomer.name OpportunityCustomer.email
     NexudusOpportunity.name NexudusOpportunity.notes NexudusOpportunity.updatedBy NexudusTeam.description
     NexudusCoworker.fullName NexudusCoworker.email NexudusUser.fullName
-    ChartMogulCustomAttribute.value
+    ChartMogulCustomAttribute.value OpportunityFieldChange.before OpportunityFieldChange.after
 """.split()
 
 NOT_PERSONAL = {
     "Query": " ".join(
         [
             "opportunity opportunitiesById node nodes opportunities opportunitySummary pipelines sources",
-            "_entities _service",
+            "opportunityChanges _entities _service",
             *(name for one in SOURCE_TYPES for name in (one.root_field, one.list_field)),
         ]
     ),
@@ -61,6 +61,10 @@ NOT_PERSONAL = {
     "missingLikelihoodCount converted",
     "SummaryKey": "dimension value",  # of a dimension that shows personal data, for those who may see it alone
     "ConvertedAmounts": "currency amount weightedAmount rateDate",
+    "OpportunityChangeConnection": "edges nodes pageInfo latestCursor",
+    "OpportunityChangeEdge": "cursor node",
+    "OpportunityChange": "kind opportunityId source sourceId observedAt origin fields opportunity",
+    "OpportunityFieldChange": "field valueBefore valueAfter",
     "Pipeline": "name source stages",
     "PipelineStage": "name position count",
     "SourceInfo": "name account capabilities status",

@@ -67,9 +67,12 @@ def test_every_root_field_that_fetches_is_known_to_ask_for_records() -> None:
     """A new root field without an id has to be bounded in some other way, and named here."""
     asks = {name for name, arguments in PLANNER._id_arguments.items() if arguments}
     assert SCHEMA.query_type
-    pages, bounded_otherwise = {"opportunities"}, {"opportunitySummary", "pipelines", "sources", "_service"}
+    pages, bounded_otherwise = (
+        {"opportunities", "opportunityChanges"},
+        {"opportunitySummary", "pipelines", "sources", "_service"},
+    )
     assert asks == set(SCHEMA.query_type.fields) - pages - bounded_otherwise
-    assert set(RECORDS.listings) == pages
+    assert {*RECORDS.listings, *RECORDS.page_sizes} == pages
 
 
 def test_fields_count_once_for_each_record_they_are_asked_of() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from simulator import PAGE_FAULTS, faults
 from store.changes import Change, ChangeFilter, Field, Kind, Log, Origin, changes_after, log_of
 from tests.loops import WITH_ITS_OWN_TIME
-from tests.sync_world import InlineDatabase, World, open_world, world_sync
+from tests.sync_world import InlineDatabase, World, columns, open_world, world_sync
 
 LOOPS = WITH_ITS_OWN_TIME
 
@@ -89,6 +90,28 @@ async def test_a_store_that_goes_on_after_a_restart_has_what_happened_meanwhile(
         await asyncio.sleep(30_000)
         assert [(one.kind, one.source_id) for one in logged(world)] == [(Kind.UPDATED, str(changed))]
         assert log(world).has(before.generation, before.last)
+
+
+async def test_what_another_version_of_this_program_derives_is_no_change_of_a_deal(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Not even of one that has changed in something else meanwhile."""
+    async with open_world(sources=("nexudus",)) as world:
+        await asyncio.sleep(30)
+        database, simulator = world.database, world.simulator
+    changed = int(some(world)[0])
+    simulator.nexudus.update(changed, {"Name": "another"})
+
+    def of_today(source: str, record: Any) -> Any:
+        found, attributes = columns(source, record)
+        return replace(found, status="a new word", kind="recurring"), attributes
+
+    monkeypatch.setattr("tests.sync_world.columns", of_today)
+    async with open_world(sources=("nexudus",), database=database, simulator=simulator) as world:
+        await asyncio.sleep(30_000)
+        assert world.deal("nexudus", changed).status == "a new word"
+        (entry,) = logged(world)
+        assert [(one.field, one.after) for one in entry.fields or ()] == [(Field.NAME, ("another",))]
 
 
 async def test_a_store_that_is_another_one_begins_another_log() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import strawberry
 
 from resolvers.nexudus.record import LossReason
-from schema.access import note_refusal
+from schema.access import PERSONAL, note_refusal
 from schema.chartmogul import ChartMogulForecastCategory
 from schema.context import Info
 from schema.deals.listed_fields import LISTED, enum_of
@@ -26,6 +26,7 @@ else:
         "OpportunityChangeField",
         {one.name: _NAMED[one.name.lower()] for one in Field},
         "What is logged of a deal when it changes.",
+        has_marks=False,
     )
 
 
@@ -64,15 +65,18 @@ class OpportunityFieldChange:
         """Return the name in the graph."""
         return getattr(OpportunityChangeField, self.change.field.name)
 
-    @strawberry.field(
+    @strawberry.federation.field(
+        tags=[PERSONAL],
         description="What it had before, as the graph writes it, an amount with its currency; null if nothing was "
-        "recorded."
+        "recorded. Of `OWNER` and `NAME` it is personal data.",
     )
     def before(self, info: Info) -> str | None:
         """Return the text, unless the caller may not see it."""
         return self._shown(info, self.change.before)
 
-    @strawberry.field(description="What it has since; null if nothing is recorded any more.")
+    @strawberry.federation.field(
+        tags=[PERSONAL], description="What it has since, likewise; null if nothing is recorded any more."
+    )
     def after(self, info: Info) -> str | None:
         """Return the text, unless the caller may not see it."""
         return self._shown(info, self.change.after)

@@ -255,10 +255,15 @@ def description(field: ListedField) -> str:
     return f"{shown}. {field.about}".strip()
 
 
-def enum_of(name: str, fields: Mapping[str, ListedField], about: str) -> Any:
-    """Return an enumeration in the graph: a name for each of these fields, which in small letters is its value."""
+def enum_of(name: str, fields: Mapping[str, ListedField], about: str, *, has_marks: bool = True) -> Any:
+    """Return an enumeration in the graph: a name for each of these fields, which in small letters is its value.
+
+    One that answers have without its being asked for has no marks: its names are not personal, and it must stay whole.
+    """
     values = {
-        key: strawberry.enum_value(key.lower(), directives=marks(field), description=description(field))
+        key: strawberry.enum_value(
+            key.lower(), directives=marks(field) if has_marks else (), description=description(field)
+        )
         for key, field in fields.items()
     }
     enum: Any = Enum(name, values)  # type: ignore[misc] # its members are known only now
