@@ -100,8 +100,9 @@ def begin(connection: Connection, source: str, account: str = "", *, at: int) ->
 def end(connection: Connection) -> None:
     """Log nothing any more, and forget what was logged: who begins it anew does not know what happened in between."""
     begun = SYNC_STATE.c.logged_since.is_not(None)
-    if connection.execute(update(SYNC_STATE).where(begun).values(logged_since=None)).rowcount:
+    if logged_accounts(connection):
         advance(connection)
+        connection.execute(update(SYNC_STATE).where(begun).values(logged_since=None))
     _drop(connection, log_of(connection).last)
 
 
@@ -121,14 +122,16 @@ def erase(connection: Connection, deals: Sequence[Key]) -> None:
     key = (CHANGES.c.source, CHANGES.c.account, CHANGES.c.source_id)
     for start in range(0, len(deals), KEYS_AT_ONCE):
         theirs = (is_one_of(key, deals[start : start + KEYS_AT_ONCE]), CHANGES.c.held.is_not(None))
-        if connection.execute(update(CHANGES).where(*theirs).values(held=None)).rowcount:
+        if connection.scalar(select(CHANGES.c.position).where(*theirs).limit(1)) is not None:
             advance(connection)  # what was asked before has another answer now
+            connection.execute(update(CHANGES).where(*theirs).values(held=None))
 
 
 def _drop(connection: Connection, upto: int) -> None:
-    if connection.execute(update(CHANGE_LOG).where(CHANGE_LOG.c.dropped < upto).values(dropped=upto)).rowcount:
+    if log_of(connection).dropped < upto:
+        advance(connection)  # first, as who appends does, or two processes would wait for each other
+        connection.execute(update(CHANGE_LOG).where(CHANGE_LOG.c.dropped < upto).values(dropped=upto))
         connection.execute(delete(CHANGES).where(CHANGES.c.position <= upto))
-        advance(connection)
 
 
 def _row(seen: Seen, origin: Origin) -> dict[str, Any] | None:

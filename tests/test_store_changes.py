@@ -1,7 +1,8 @@
 """The log of what changed, in one transaction with the change: `store.changes`, `store.change_log`."""
 
 import asyncio
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -258,6 +259,32 @@ def test_what_is_beyond_the_number_or_too_old_goes_and_the_log_says_so(connectio
     assert (logged(connection), log_of(connection).dropped, log_of(connection).last) == ([], 6, 6)
     upsert(connection, [deal(7, status="open", read_at=70)])
     assert [one.position for one in logged(connection)] == [7], "positions are never given twice"
+
+
+def test_the_stores_number_is_taken_before_the_log_is_touched(connection: Connection) -> None:
+    """By all who do: of two processes that took them in either order each would wait for the other."""
+    begin_log(connection)
+    upsert(connection, [deal(1, status="open")])
+    delete(connection, [key("nexudus:1")], evidence=Evidence.AUDIT, at=2)
+    uses: list[Callable[[], Any]] = [
+        lambda: upsert(connection, [deal(2, status="open")]),
+        lambda: purge(connection, deleted_before=3),
+        lambda: change_log.prune(connection, most=1, seen_before=0),
+        lambda: change_log.end(connection),
+        lambda: begin_log(connection),
+    ]
+    for use in uses:
+        connection.info.pop("sequence")  # as in a transaction of its own
+        changed: list[str] = []
+
+        def note(*given: Any, changed: list[str] = changed) -> None:
+            if found := re.match(r"(?:INSERT INTO|UPDATE|DELETE FROM) (sequence|change_log|changes)\b", given[2]):
+                changed.append(found[1])
+
+        event.listen(connection, "after_cursor_execute", note)
+        use()
+        event.remove(connection, "after_cursor_execute", note)
+        assert changed[0] == "sequence"
 
 
 def test_of_what_is_too_old_only_the_first_goes(connection: Connection) -> None:
