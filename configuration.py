@@ -58,6 +58,7 @@ class ServerSettings(Settings, frozen=True, kw_only=True):
     metrics: bool = False
     status_page: bool = False
     shutdown_delay_seconds: Annotated[float, Meta(ge=0, le=600)] = 3.0
+    subscription_heartbeat_seconds: Annotated[float, Meta(ge=1, le=300)] = 15.0
     workers: Annotated[int, Meta(ge=1, le=100)] = 1
     replicas: Annotated[int, Meta(ge=1, le=1_000)] = 1
 

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from asgi_correlation_id import correlation_id
 
+from background import BACKGROUND
 from configuration import AllSettings
 from engine.answer import Answer
+from engine.documents import Document
 from engine.engine import Engine
 from httpserver.http_errors import HTTPError
 from httpserver.request import Headers, HttpRequest
@@ -27,6 +29,7 @@ from schema.execution import extensions
 from web.auth.callers import Caller
 from web.download import Table
 from web.endpoint import GraphQLResponse
+from web.media_types import EVENT_STREAM
 from web.parameters import GraphQLParams
 
 if TYPE_CHECKING:
@@ -81,10 +84,48 @@ class Operations:
         document = self._engine.read(params.query or "")
         if isinstance(document, Answer):
             return self._refused(document)
-        if params.is_get and document.kind_of(params.operation_name) not in ("query", None):
-            return self._refused(
-                self._engine.refusal("Over GET only queries are executed.", BadUserInput.code), status=405
-            )
+        kind = document.kind_of(params.operation_name)
+        if params.is_get and kind == "mutation":
+            return self._refused(self._engine.refusal("Over GET nothing is changed.", BadUserInput.code), status=405)
+        if kind == "subscription":
+            return await self._subscribe(document, params)
+        return await self._execute(document, params)
+
+    async def _subscribe(self, document: Document, params: GraphQLParams) -> GraphQLResponse:
+        """Open the stream of a subscription's responses."""
+        if not params.takes_events:
+            said = f"A subscription is answered as a stream of events: send the header Accept: {EVENT_STREAM}."
+            return self._refused(self._engine.refusal(said, BadUserInput.code), status=406)
+        context = self._context(params, UpstreamContext(self._deadline_seconds))
+        found = await self._engine.subscribe(document, params.variables, params.operation_name, context)
+        name = document.operation_name(params.operation_name)
+        if isinstance(found, Answer):
+            self._add_docs(found)
+            return GraphQLResponse(found.body(), found.is_request_error, operation_name=name, code=found.code)
+
+        async def responses() -> AsyncGenerator[dict[str, Any], None]:
+            async with aclosing(found) as events:
+                async for event in events:
+                    await asyncio.sleep(BACKGROUND.wait_seconds())  # a change is many subscribers' event at once
+                    response = await self._execute(document, params, event)
+                    yield response.body
+                    if not isinstance(event, Exception) and _has_nothing(response):
+                        return  # what is not shown is not passed over: who goes on gets it again
+
+        return GraphQLResponse(operation_name=name, responses=responses())
+
+    def _context(self, params: GraphQLParams, operation: UpstreamContext, event: Any = None) -> Context:
+        return Context(
+            Loaders(self._schedulers, operation),
+            operation,
+            self._access(params.caller),
+            deals=self.deals,
+            record_urls=self._record_urls,
+            event=event,
+        )
+
+    async def _execute(self, document: Document, params: GraphQLParams, event: Any = None) -> GraphQLResponse:
+        """Execute an operation, a subscription's for one event."""
         span = None
         if self.tracer is not None:
             kind = document.kind_of(params.operation_name) or "operation"
@@ -95,9 +136,7 @@ class Operations:
             request_id=correlation_id.get(),
             span=span,
         )
-        loaders = Loaders(self._schedulers, operation)
-        access = self._access(params.caller)
-        context = Context(loaders, operation, access, deals=self.deals, record_urls=self._record_urls)
+        context = self._context(params, operation, event)
         started, name = perf_counter(), document.operation_name(params.operation_name)
         code: str | None = "INTERNAL_SERVER_ERROR"  # where it raises
         try:
@@ -107,7 +146,7 @@ class Operations:
             code = "cancelled"  # its client has gone
             raise
         finally:
-            loaders.close()
+            context.loaders.close()
             if span is not None:
                 span.end(code=code)
             if self._counts is not None:
@@ -141,6 +180,10 @@ class Operations:
                         yield chunk
 
         return Table(export.name, [column.name for column in export.columns], chunks, export.headers)
+
+
+def _has_nothing(response: GraphQLResponse) -> bool:
+    return not any(value is not None for value in (response.body.get("data") or {}).values())
 
 
 def _begin_span(

@@ -27,6 +27,7 @@ from web.download import DownloadLimits
 from web.persisted_documents import Mode, PersistedDocuments, read_manifest
 from web.policy import ConcurrencyLimit, RequestPolicy
 from web.refusals import Refusals
+from web.streams import Streams
 
 SAY_WHO = (
     "say who may call: set JWT_ISSUER, JWT_AUDIENCE and JWT_JWKS_URL for frontends, API_KEYS for machines, "
@@ -101,6 +102,8 @@ class SecuritySettings(Settings, frozen=True, kw_only=True):
     max_request_bytes: Annotated[int, Meta(ge=1_000, le=10_000_000)] = 256_000
     request_body_timeout_seconds: Seconds = 10.0
     max_concurrent_requests: Count = 500
+    max_concurrent_subscriptions: Count = 500
+    max_subscriptions_per_caller: Count = 20
     exports: bool | None = None
     max_concurrent_exports: Count = 2
     export_timeout_seconds: Annotated[float, Meta(gt=0, le=86_400)] = 300.0
@@ -287,6 +290,8 @@ class Security:
             settle=callers.settle,
             concurrency_limit=ConcurrencyLimit(settings.max_concurrent_requests),
             uploads=ConcurrencyLimit(settings.max_concurrent_requests),
+            streams=Streams(settings.max_concurrent_subscriptions, settings.max_subscriptions_per_caller),
+            credential=callers.credential,
             documents=PersistedDocuments(settings.persisted_queries, settings.manifest()),
             origins=settings.origins(demo=demo),
             preflight_header_required=settings.authentication == "proxy",

@@ -136,6 +136,7 @@ def create_app(
             engine=engine,
             responses=endpoint.response_cache,
             refusals=security.security.refusals,
+            streams=security.security.streams,
             schedulers=schedulers,
             server=lambda: app.state.server_state,
             statuses=lambda: operations.deals.sync.statuses if operations.deals else None,
@@ -151,6 +152,7 @@ def create_app(
     app = Application(routes=routes, middleware=layers, lifespan=lifespan, exception_handlers=handlers)
     app.router.redirect_slashes = False  # its redirects go wherever `Host` says, and a POST is not repeated by all
     app.state.endpoint, app.state.health = endpoint, health
+    app.state.end_streams = security.security.streams.end
     app.state.on_refusal = security.security.refusals.add_unseen
     app.state.server_state = None
     return app
@@ -240,7 +242,12 @@ def _serve(
         lifespan="on",
         timeout_graceful_shutdown=ceil(settings.transport.operation_deadline_seconds) + 1,
     )
-    server = DrainingServer(config, app.state.health, drain_seconds=settings.server.shutdown_delay_seconds)
+    server = DrainingServer(
+        config,
+        app.state.health,
+        drain_seconds=settings.server.shutdown_delay_seconds,
+        end_streams=app.state.end_streams,
+    )
     app.state.server_state = server.server_state
     try:
         signal.signal(signal.SIGINT, signal.default_int_handler)

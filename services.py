@@ -183,6 +183,7 @@ class Services:
             closed_fields=closed_fields(custom_attributes_too=settings.security.general.custom_attributes_are_personal),
             exchange_rates=settings.exchange_rates,
             unconfigured=frozenset(source.name for source in SOURCES) - schedulers.keys(),
+            heartbeat_seconds=settings.server.subscription_heartbeat_seconds,
             keeps_changes=settings.store.store_changes_days > 0,
             links=settings.store.links,
             clock=self._wall_clock,

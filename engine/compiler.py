@@ -50,7 +50,7 @@ from engine.context import Context
 from engine.cost import LimitExceeded
 from engine.fallbacks import NotCompiled, Reason
 from engine.literals import Parameterised
-from engine.lookup import Listing, no_listing
+from engine.lookup import Listing, event_of, no_listing
 from engine.resolved_fields import FieldOfContext, executed_field
 from engine.run import Run
 from engine.selected import Collect, Fields, Operation, SelectedField, positions
@@ -77,7 +77,8 @@ class CompiledQuery:
         """Raises `NotCompiled`."""
         document = shared.tree
         definitions = [d for d in document.definitions if isinstance(d, FragmentDefinitionNode)]
-        if operation.operation.value != "query" or any(d.variable_definitions for d in definitions):
+        self._is_subscription = operation.operation.value == "subscription"
+        if operation.operation.value == "mutation" or any(d.variable_definitions for d in definitions):
             raise NotCompiled(Reason.OPERATION)
         self._schema = schema
         self._shared = shared
@@ -197,7 +198,7 @@ class CompiledQuery:
     def _compile(self, conditions: dict[str, Any]) -> list[RootField]:
         schema, operation = self._schema, self._operation
         values = VariableValues({}, conditions)
-        root = schema.query_type
+        root = schema.subscription_type if self._is_subscription else schema.query_type
         assert root
 
         def collect(type_: GraphQLObjectType, details: list[FieldDetails]) -> Fields:
@@ -213,6 +214,8 @@ class CompiledQuery:
         name = nodes[0].name.value
         if name == "__typename":
             return CompiledField(key, positions(details), None, root.name, None, None, {})
+        if self._is_subscription:
+            return CompiledListing(key, positions(details), self._event(root.fields[name], details, collect))
         lookup, field = self._shared.records.lookups.get(name), root.fields.get(name)
         listing = self._shared.records.listings.get(name)
         if listing is not None and field is not None:
@@ -252,6 +255,12 @@ class CompiledQuery:
         parts = parts_of(field.type, details, collect, self._shared, self._serializers, listing.parts)
         self._shared.bytes += 3_000 + 500 * len(parts)
         return Connection(listing, Arguments(field, given), parts)
+
+    def _event(self, field: GraphQLField, details: list[FieldDetails], collect: Collect) -> Connection:
+        """Return what is selected of a subscription's events; its arguments were the stream's to read."""
+        parts = parts_of(field.type, details, collect, self._shared, self._serializers, {})
+        self._shared.bytes += 3_000 + 500 * len(parts)
+        return Connection(no_listing(event_of), Arguments(field, {}), parts)
 
     def _resolved(self, selected: SelectedField, collect: Collect) -> ResolvedField:
         records = self._shared.records

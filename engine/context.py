@@ -60,6 +60,11 @@ class Context(Protocol):
     whose length is not known before, which no limit of documents counts."""
 
     @property
+    def event(self) -> Any:
+        """The event that a subscription's operation is executed for, or the error in its place; None for a query."""
+        ...
+
+    @property
     def loaders(self) -> Loaders:
         """What compiled operations request records from."""
         ...

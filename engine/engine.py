@@ -5,11 +5,12 @@ once. What is asked for again is compiled (`engine/compiler.py` says what, and w
 Strawberry's version, executes everything else.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from inspect import isawaitable
 from typing import Any
 
-from graphql import DocumentNode, ExecutionResult, GraphQLError, GraphQLSchema, execute
+from graphql import DocumentNode, ExecutionResult, GraphQLError, GraphQLSchema, create_source_event_stream, execute
+from graphql.execution import Executor
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from engine.answer import Answer, AnswerSize
@@ -72,17 +73,9 @@ class Engine:
     async def answer(
         self, document: Document, variables: dict[str, Any] | None, operation_name: str | None, context: Context
     ) -> Answer:
-        """Execute one operation of the document, with what its caller may see."""
+        """Execute one operation of the document, with what its caller may see; a subscription's for one event."""
         try:
-            access = context.access
-            key, cost = document.requested(operation_name)
-            if cost is not None:  # else execution says which names there are
-                if not access.closed_fields.isdisjoint(cost.root_fields):
-                    access.refuse_root_fields()
-                self._cost_limits.check(cost, variables)
-                context.selected_fields = cost.selected_fields
-            schema = self._restricted if access.is_restricted else self._schema
-            assert schema, "no restricted schema was given"
+            schema, key = self._admitted(document, variables, operation_name, context)
             most, compiled = self._limits.max_answer_bytes, document.compiled_document
             before = compiled.shared.bytes
             query = compiled.operation(schema, key)
@@ -101,14 +94,54 @@ class Engine:
                 AnswerSize(most).check(result.data)
             else:
                 self.compiled += 1
-            if result.data is None and result.errors and not any(error.path for error in result.errors):
-                return Answer(
-                    errors=self._errors.variable_errors(result.errors, variables or {}), is_request_error=True
-                )
-            has_errors = result.errors or context.refused
-            errors = self._errors.execution_errors(result.errors or (), context) if has_errors else None
+            return self._answer(result, variables, context)
         except RequestRefused as error:
             return self.refusal(str(error), error.code)
+
+    async def subscribe(
+        self, document: Document, variables: dict[str, Any] | None, operation_name: str | None, context: Context
+    ) -> AsyncGenerator[Any, None] | Answer:
+        """Return the events of a subscription, for each of which `answer` executes it with a context that has the
+        event; or the response that says why there are none (GraphQL specification, 6.2.3.1)."""
+        try:
+            schema, _ = self._admitted(document, variables, operation_name, context)
+            executor = StrawberryGraphQLCoreExecutionContext.build(
+                schema,
+                document.tree,
+                context_value=context,
+                raw_variable_values=variables,
+                operation_name=operation_name,
+                hide_suggestions=not self._suggests_names,
+            )
+            if not isinstance(executor, Executor):
+                return self._answer(ExecutionResult(None, list(executor)), variables, context)
+            found = create_source_event_stream(executor)
+            result: Any = await found if isawaitable(found) else found  # the generator that its resolver is
+            return self._answer(result, variables, context) if isinstance(result, ExecutionResult) else result
+        except RequestRefused as error:
+            return self.refusal(str(error), error.code)
+
+    def _admitted(
+        self, document: Document, variables: dict[str, Any] | None, operation_name: str | None, context: Context
+    ) -> tuple[GraphQLSchema, str | None]:
+        """Return the schema that an operation is executed on, and its key; raises `RequestRefused`."""
+        access = context.access
+        key, cost = document.requested(operation_name)
+        if cost is not None:  # else execution says which names there are
+            if not access.closed_fields.isdisjoint(cost.root_fields):
+                access.refuse_root_fields()
+            self._cost_limits.check(cost, variables)
+            context.selected_fields = cost.selected_fields
+        schema = self._restricted if access.is_restricted else self._schema
+        assert schema, "no restricted schema was given"
+        return schema, key
+
+    def _answer(self, result: ExecutionResult, variables: dict[str, Any] | None, context: Context) -> Answer:
+        """Return what an execution gave as a response; raises `RequestRefused`."""
+        if result.data is None and result.errors and not any(error.path for error in result.errors):
+            return Answer(errors=self._errors.variable_errors(result.errors, variables or {}), is_request_error=True)
+        has_errors = result.errors or context.refused
+        errors = self._errors.execution_errors(result.errors or (), context) if has_errors else None
         return Answer(data=result.data, errors=errors or None)
 
 
@@ -125,6 +158,7 @@ async def execute_with_graphql_core(
     result = execute(
         schema,
         tree,
+        root_value=context.event,
         context_value=context,
         variable_values=variables,
         operation_name=operation_name,

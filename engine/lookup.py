@@ -109,6 +109,13 @@ def no_listing(find: Callable[..., Awaitable[Any]]) -> Listing:
     return Listing(PageSize(0, 0), find, records=lambda _: None, cursors=lambda _: ())
 
 
+async def event_of(context: Context, **_: Any) -> Any:
+    """Return the event that a subscription's operation is executed for; raises the error in its place."""
+    if isinstance(context.event, Exception):
+        raise context.event
+    return context.event
+
+
 @dataclass(frozen=True, slots=True)
 class Copies:
     """Records by id from somewhere nearer than their sources, for callers who give an `argument` of a lookup's field.

@@ -25,6 +25,10 @@ Answer = HttpResponse | Coroutine[Any, Any, HttpResponse]
 """A response, or the work that makes it."""
 
 
+class TakesUsualWay(Exception):
+    """The response to a request may be one that only ASGI can send, in parts."""
+
+
 @dataclass(slots=True)
 class Prepared:
     """Responses to requests with one head.

@@ -6,6 +6,7 @@ On SIGTERM the server becomes unready, then the listener closes, then the proces
 import asyncio
 import signal
 import socket
+from collections.abc import Callable
 from time import monotonic
 from types import FrameType
 from typing import Protocol
@@ -45,13 +46,21 @@ class DrainingServer(uvicorn.Server):
 
     Every answer of that time closes its connection, so that clients and proxies which keep theirs go elsewhere. Then
     it takes no more connections and finishes the requests under way. SIGINT (Ctrl-C), or a second SIGTERM, skips the
-    wait.
+    wait. `end_streams` ends the responses that would go on for ever; it is called once or more, in the event loop.
     """
 
-    def __init__(self, config: uvicorn.Config, readiness: Readiness, *, drain_seconds: float) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        readiness: Readiness,
+        *,
+        drain_seconds: float,
+        end_streams: Callable[[], None] = lambda: None,
+    ) -> None:
         super().__init__(config)
         self._readiness = readiness
         self._drain_seconds = drain_seconds
+        self._end_streams = end_streams
         self._drain_until: float | None = None
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -64,6 +73,8 @@ class DrainingServer(uvicorn.Server):
 
     async def on_tick(self, counter: int) -> bool:
         """Return whether it is time to stop; asked ten times a second."""
+        if self._drain_until is not None or self.should_exit:
+            self._end_streams()
         if self._drain_until is not None:
             if CLOSE not in self.config.encoded_headers:
                 self.config.encoded_headers.append(CLOSE)  # from the next second on

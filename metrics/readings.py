@@ -12,6 +12,7 @@ from resolvers.fetching.scheduler import Scheduler
 from resolvers.resilience.circuit_breaker import State
 from web.refusals import Refusals
 from web.response_cache import ResponseCache
+from web.streams import Streams
 
 
 class Connections(Protocol):
@@ -33,6 +34,7 @@ class Readings:
     engine: Engine
     responses: ResponseCache
     refusals: Refusals
+    streams: Streams
     schedulers: Mapping[str, Scheduler]
     server: Callable[[], Connections | None]
 
@@ -55,6 +57,8 @@ class Readings:
         for name, count in self.responses.hits_by_operation.items():
             stored[self.names.bounded(name),] += count
         yield counter("stored_responses", "Responses from the response cache", ("name",), stored)
+        yield gauge("subscriptions", "Open streams of events", (), {(): self.streams.count})
+        yield counter("subscription_events", "Events sent in streams", (), {(): self.streams.events})
         refusals = {(str(status), *rest): count for (status, *rest), count in self.refusals.counts.items()}
         yield counter("refusals", "Refused requests", ("status", "code", "reason", "credential"), refusals)
 

@@ -7,6 +7,7 @@ The whole graph in ten lines:
     nexudusOpportunity(sourceId)        -> NexudusOpportunity   by Nexudus' Id
     chartMogulOpportunity(sourceId)     -> ChartMogulOpportunity  by ChartMogul's uuid
     node(id), nodes(ids)                -> Node                 Relay
+    subscription opportunityChanges     -> events               what changes, as it is seen
     _entities, _service                                         Federation 2: keys id and sourceId
 
     interface Opportunity: source, sourceId, status, value, pipelineName, stageName, owner, customer, created, updated
@@ -21,6 +22,7 @@ from schema.list_size import LINK
 from schema.query import Query
 from schema.scalars import SCALARS
 from schema.sources import SOURCE_TYPES
+from schema.subscription import Subscription
 
 
 def build_schema() -> FederatedSchema:
@@ -28,6 +30,7 @@ def build_schema() -> FederatedSchema:
     return FederatedSchema(
         description="The sales opportunities of Nexudus and ChartMogul, in one graph.",
         query=Query,
+        subscription=Subscription,
         types=[one.mapping.type_ for one in SOURCE_TYPES],
         config=StrawberryConfig(scalar_map=SCALARS),
         federation_version=VERSION,

@@ -42,6 +42,8 @@ class Context:
     """Patterns of the addresses at which people see records, by the source's name."""
     dependence: Dependence = field(default_factory=Dependence)
     """What the answer depends on beside records that were fetched."""
+    event: Any = None
+    """The event that a subscription's operation is executed for, or the error in its place."""
     _turns: Turns | None = field(default=None, init=False)
 
     async def load(self, source: Source, source_id: str) -> Opportunity | None:

@@ -33,12 +33,12 @@ class ListSize:
     )
 
 
-def page_of(size: PageSize, arguments: Sequence[str]) -> ListSize:
-    """Return the directive of a connection: the engine's limits count its records likewise."""
+def page_of(size: PageSize, arguments: Sequence[str], sized_fields: Sequence[str] = ("edges", "nodes")) -> ListSize:
+    """Return the directive of a connection, or of what has `sized_fields`: the engine's limits count it likewise."""
     return ListSize(
         assumed_size=size.default,
         slicing_arguments=list(arguments),
-        sized_fields=["edges", "nodes"],
+        sized_fields=list(sized_fields),
         require_one_slicing_argument=False,
     )
 

@@ -67,6 +67,8 @@ class Database:
         self._writing = engine.execution_options(begin="IMMEDIATE")
         self._readers = Threads(threads, "store-reader")
         self._writer = Threads(min(threads, 1), "store-writer")
+        self._loop = asyncio.get_running_loop()
+        self._moved = asyncio.Event()
         self._direct = location.direct_reads(self._readers, max(threads, 1))
         self._is_server = is_server
         self.patience_seconds = patience_seconds
@@ -104,6 +106,11 @@ class Database:
     async def write(self, work: Callable[[Connection], T]) -> T:
         """Return what the work returns, when it is committed."""
         return await self._run("write", self._writer.run(partial(self._write, work)), Use.WRITTEN)
+
+    async def wait_beyond(self, number: int) -> None:
+        """Wait until a change is known that was committed after the one of this number."""
+        while self.sequence <= number:
+            await self._moved.wait()
 
     async def compact(self) -> None:
         """Give back memory that a store in memory does not need, after much of it has changed."""
@@ -215,7 +222,14 @@ class Database:
             self._location.maintain(connection, statement)
 
     def _learn(self, number: int) -> None:
-        self.sequence = max(self.sequence, number)
+        if number > self.sequence:
+            self.sequence = number
+            with suppress(RuntimeError):  # the loop is closed
+                self._loop.call_soon_threadsafe(self._wake)
+
+    def _wake(self) -> None:
+        self._moved.set()
+        self._moved = asyncio.Event()
 
 
 def _rows(query: Query, values: Values, connection: Connection) -> list[tuple[Any, ...]]:

@@ -70,6 +70,8 @@ NOT_PERSONAL = {
     "SourceInfo": "name account capabilities status",
     "SourceStatus": "asOf ageSeconds isComplete state lastSweepAt nextRunAt rows drift lastError progress",
     "SweepProgress": "rows total",
+    "Subscription": "opportunityChanges",
+    "OpportunityChangeEvent": "changes after cursor at",
     "_Service": "sdl",
 }
 

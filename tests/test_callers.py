@@ -283,3 +283,21 @@ def test_a_caller_without_a_credential_is_settled_by_the_head_and_no_other_is() 
     assert callers(nobody).settle(request(GATEWAY)) is None
     assert callers(None).settle(request()) is None
     assert Callers(nobody=nobody, may_be_nobody=lambda _: False).settle(request()) is None
+
+
+def test_callers_are_told_apart_by_a_hash_of_what_they_show_and_a_gateway_by_its_user() -> None:
+    of = {
+        name: callers().credential(request(*headers))
+        for name, headers in {
+            "machine": [MACHINE],
+            "other machine": [("X-API-Key", "next-key")],
+            "user": [BEARER],
+            "user of a gateway": [GATEWAY, BEARER],
+            "gateway": [GATEWAY],
+            "nobody": [],
+        }.items()
+    }
+    assert of["user"] == of["user of a gateway"]
+    assert len({of["machine"], of["other machine"], of["user"], None}) == 4
+    assert (of["gateway"], of["nobody"]) == (None, None)
+    assert b"machine-key" not in (of["machine"] or b"")

@@ -5,7 +5,8 @@
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from enum import Enum
@@ -14,7 +15,7 @@ from typing import Any, NoReturn
 import orjson
 import pytest
 import strawberry
-from graphql import GraphQLError, graphql
+from graphql import ExecutionResult, GraphQLError, graphql, parse, subscribe
 from strawberry.types import Info
 
 from engine.answer import Answer
@@ -132,6 +133,7 @@ class Context:
     access: Access = Access()
     refused: Sequence[object] = ()
     selected_fields: int = 0
+    event: Any = None
 
     async def load(self, source: Shelf, number: str) -> Book | None:
         if not self.access.may_fetch:
@@ -300,7 +302,34 @@ class Query:
         return "Read."
 
 
-SCHEMA = strawberry.Schema(Query)._schema
+@strawberry.type
+class Arrival:
+    """Books that have come to the shelf."""
+
+    authors: list[Author]
+    count: int | None
+
+    @strawberry.field
+    async def thickest(self, info: Info[Context, None], least: int = 0) -> Book | None:
+        return await ONE.one(info.context, "1") if self.count and self.count > least else None
+
+
+JANE = Author(name="Jane")
+ARRIVALS = [Arrival(authors=[JANE], count=1), Burnt("These books are burnt."), Arrival(authors=[], count=0)]
+
+
+@strawberry.type
+class Subscription:
+    @strawberry.subscription
+    async def arrivals(self, info: Info[Context, None], after: str | None = None) -> AsyncGenerator[Arrival | None]:
+        if after == "nowhere":
+            yield NoNumber("Give a place.")  # type: ignore[misc] # an error in the place of an event
+            return
+        for one in ARRIVALS:
+            yield one  # type: ignore[misc] # as above
+
+
+SCHEMA = strawberry.Schema(Query, subscription=Subscription)._schema
 
 
 class Errors:
@@ -478,3 +507,58 @@ async def test_pages_that_are_looked_for_are_given_up_with_the_operation() -> No
     task.cancel()
     await asyncio.gather(task, *filter(None, begun), return_exceptions=True)
     assert [one is not None and one.cancelled() for one in begun] == [True, True]
+
+
+async def events(engine: Engine, query: str, variables: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+    """Return the response to each event of a subscription, or the one that says why there are none."""
+    document = engine.read(query)
+    if isinstance(document, Answer):
+        return [document.body()]
+    source = await engine.subscribe(document, variables, None, Context())
+    if isinstance(source, Answer):
+        return [source.body()]
+    found = []
+    async for event in source:
+        answered = await engine.answer(document, variables, None, Context(event=event))
+        found.append(orjson.loads(dumps(answered.body())))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("query", "fallback"),
+    [
+        ("subscription { arrivals { authors { name } count __typename } }", None),
+        ("subscription S { new: arrivals { thickest { title } thick: thickest(least: 5) { id } } }", None),
+        ('subscription { arrivals(after: "nowhere") { count } }', None),
+        ("subscription($a: String) { arrivals(after: $a) { ...F } } fragment F on Arrival { count }", None),
+    ],
+)
+async def test_each_event_of_a_subscription_has_the_response_that_graphql_core_gives(
+    query: str, fallback: Reason | None
+) -> None:
+    mine = engine()
+    source = await subscribe(SCHEMA, parse(query), context_value=Context())
+    assert not isinstance(source, ExecutionResult)
+    expected = [json.loads(json.dumps(one.formatted)) async for one in source]
+    for _ in range(3):
+        assert await events(mine, query) == expected
+    assert any("errors" in one for one in expected)
+    assert mine.fallbacks[Reason.FIRST_REQUEST] == 1
+    assert sum(mine.fallbacks.values()) == 1 + (fallback is not None)
+
+
+@pytest.mark.parametrize(
+    ("query", "variables"),
+    [
+        ("subscription { arrivals { nothing } }", None),
+        ("subscription { arrivals { count } more: arrivals { count } }", None),
+        ("subscription { __typename }", None),
+        ("subscription($a: String!) { arrivals(after: $a) { count } }", None),
+        ("subscription { arrivals @skip(if: true) { count } }", None),
+    ],
+)
+async def test_a_subscription_that_cannot_be_opened_has_one_response_without_data(
+    query: str, variables: dict[str, Any] | None
+) -> None:
+    (found,) = await events(engine(), query, variables)
+    assert list(found) == ["errors"]

@@ -7,8 +7,10 @@ import asyncio
 import os
 import signal
 import socket
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
@@ -20,6 +22,7 @@ from httpserver.connection import DEFAULT_LIMITS
 from httpserver.protocol import protocol
 from httpserver.shutdown import ACCEPTED_AT_ONCE, CLOSE, DrainingServer, several_at_once
 from simulator import FAULTS, Simulator
+from tests.event_streams import listening, subscribing
 from web.health import Health
 
 ID = 1427000501
@@ -30,12 +33,14 @@ KEYS = {"CHARTMOGUL_API_KEY": "key"}
 async def silent(scope: Any, receive: Any, send: Any) -> None: ...
 
 
-def a_server(drain_seconds: float = 100, app: Any = silent) -> tuple[DrainingServer, Health]:
+def a_server(
+    drain_seconds: float = 100, app: Any = silent, end_streams: Callable[[], None] = lambda: None
+) -> tuple[DrainingServer, Health]:
     config = uvicorn.Config(app, http=protocol(DEFAULT_LIMITS), log_config=None, lifespan="off")
     config.load()
     health = Health()
     health.is_ready = True
-    server = DrainingServer(config, health, drain_seconds=drain_seconds)
+    server = DrainingServer(config, health, drain_seconds=drain_seconds, end_streams=end_streams)
     server.lifespan = config.lifespan_class(config)
     return server, health
 
@@ -138,6 +143,18 @@ async def test_ctrl_c_or_a_second_signal_skips_the_wait(signals: list[str]) -> N
     assert await server.on_tick(1)
 
 
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+async def test_what_would_go_on_for_ever_is_ended_at_once_in_the_loop(name: str) -> None:
+    """A signal comes in the middle of whatever the loop does, and must change nothing there."""
+    ended: list[int] = []
+    server, _ = a_server(end_streams=lambda: ended.append(1))
+    await server.on_tick(1)
+    server.handle_exit(signal.Signals[name], None)
+    assert ended == []
+    await server.on_tick(2)
+    assert ended
+
+
 @pytest.mark.parametrize("seconds", ["-1", "soon", "nan", "601"])
 def test_a_wait_that_is_none_is_refused_at_start(seconds: str) -> None:
     with pytest.raises(ValueError, match=r"^SHUTDOWN_DELAY_SECONDS: must be a number[^\n]*$"):
@@ -211,3 +228,19 @@ async def test_a_request_that_outlasts_the_wait_is_finished_too() -> None:
         server.terminate()
         assert (await asking)["data"] == {"nexudusOpportunity": {"sourceId": str(ID)}}
         assert await server.end() == 0
+
+
+async def test_streams_end_with_complete_long_before_the_wait_is_over() -> None:
+    simulator = Simulator()
+    async with (
+        simulator.serve() as urls,
+        running_server(**simulator.environment(urls), SHUTDOWN_DELAY_SECONDS="60") as (server, url),
+    ):
+        port = urlsplit(url).port
+        assert port is not None
+        async with listening(port, subscribing("subscription { opportunityChanges { cursor } }")) as client:
+            assert (await client.event())["data"]["opportunityChanges"]["cursor"]
+            server.terminate()
+            assert await client.rest() == [None]
+        server.terminate()
+        await server.end()

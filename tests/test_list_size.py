@@ -31,6 +31,7 @@ def test_pages_are_as_long_as_the_limits_count_them() -> None:
     pages["OpportunityCustomer.opportunities"] = RECORDS.nested_listings["opportunities"]
     page_sizes = {coordinates: listing.size for coordinates, listing in pages.items()}
     page_sizes |= {f"Query.{name}": size for name, size in RECORDS.page_sizes.items()}
+    page_sizes["Subscription.opportunityChanges"] = RECORDS.page_sizes["opportunityChanges"]
     for coordinates, size in page_sizes.items():
         directive = found.pop(coordinates)
         assert directive.assumed_size == size.default

@@ -5,7 +5,15 @@ import pytest
 from httpserver.http_errors import HTTPError
 from httpserver.request import Headers
 from httpserver.response import JSON
-from web.media_types import RESPONSE_JSON, check_content, media_type, response_type, wants_page
+from web.media_types import (
+    EVENT_STREAM,
+    RESPONSE_JSON,
+    check_content,
+    media_type,
+    response_type,
+    takes_events,
+    wants_page,
+)
 
 
 def accepting(*lines: str) -> Headers:
@@ -53,6 +61,12 @@ def accepting(*lines: str) -> Headers:
             RESPONSE_JSON,
         ),
         (f"{RESPONSE_JSON};charset=utf-8, {JSON};charset=utf-8", RESPONSE_JSON),
+        # Events are for who names them, and likes JSON less: Hive Router, graphql-sse
+        (f'multipart/mixed;subscriptionSpec="1.0", {EVENT_STREAM}', EVENT_STREAM),
+        (f"{EVENT_STREAM}; charset=utf-8, {JSON};q=0.9", EVENT_STREAM),
+        (f"{EVENT_STREAM}, {JSON}, */*;q=0.1", JSON),
+        (f"text/*, {JSON};q=0.1", JSON),
+        (f"{EVENT_STREAM};q=0.2, {RESPONSE_JSON};q=0.1", EVENT_STREAM),
     ],
 )
 def test_the_better_of_what_the_client_takes(accepted: str, expected: str) -> None:
@@ -127,3 +141,18 @@ def test_a_coding_in_a_second_line_counts() -> None:
     with pytest.raises(HTTPError) as error:
         check_content(head)
     assert error.value.status == 415
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ([EVENT_STREAM], True),
+        ([f"{JSON}, {EVENT_STREAM};q=0.1"], True),
+        ([JSON, EVENT_STREAM], True),
+        ([f"{EVENT_STREAM};q=0, */*"], False),
+        (["text/*, */*"], False),
+        ([], False),
+    ],
+)
+def test_a_stream_is_for_who_names_its_media_type(lines: list[str], expected: bool) -> None:
+    assert takes_events(accepting(*lines)) is expected

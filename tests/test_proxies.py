@@ -90,7 +90,8 @@ async def street(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stre
         urls = await stack.enter_async_context(simulator.serve())
         simulator.nexudus.latency_seconds = (0.01, 0.01)  # or an answer is there before anybody else can ask
         settings = DEFAULTS | simulator.environment(urls) | {"UPSTREAM_COST": "false"}
-        modes = {"proxy": {"AUTHENTICATION": "proxy"}, "keys": {"API_KEYS": "\n".join(keys)}}
+        store = {"STORE_URL": str(tmp_path_factory.mktemp("store") / "deals.db")}
+        modes = {"proxy": {"AUTHENTICATION": "proxy"}, "keys": {"API_KEYS": "\n".join(keys), **store}}
         factory = await stack.enter_async_context(running(UVICORN, r"running on \S+:(\d+)", settings | modes["proxy"]))
         ports = {"factory": int(factory.match[1])}
         for mode, its_own in modes.items():
@@ -249,6 +250,17 @@ async def test_a_key_in_a_trailer_is_no_credential(quiet: Street, proxy: str) ->
     for pieces in cut(request):
         assert (await send(quiet.sockets[f"{proxy}-keys"], *pieces)).status == 401
     assert not quiet.was_executed()
+
+
+@pytest.mark.parametrize("proxy", PROXIES)
+async def test_the_events_of_a_stream_come_through_as_they_are_sent(street: Street, proxy: str) -> None:
+    """None of them is long enough to fill a proxy's buffer, and the stream does not end."""
+    body = json.dumps({"query": "subscription { opportunityChanges { cursor } }"}).encode()
+    reader, writer = await asyncio.open_unix_connection(street.sockets[f"{proxy}-keys"])
+    writer.write(post(body, b"Accept: text/event-stream", b"X-API-Key: ada"))
+    async with asyncio.timeout(5):
+        assert b'{"data":{"opportunityChanges":{"cursor":' in await reader.readuntil(b"}}}\n\n")
+    writer.close()
 
 
 # Clients that offer HTTP/2 with their first request, and send it whole

@@ -189,6 +189,17 @@ async def test_what_another_process_has_changed_is_learned(database: Database, s
         assert await other.read(count) == 1
 
 
+async def test_who_waits_for_changes_is_woken_by_the_next_one_whoever_makes_it(
+    database: Database, store_url: str
+) -> None:
+    async with open_database(store_url, poll_seconds=0) as other, asyncio.timeout(20):
+        waiting = [asyncio.ensure_future(one.wait_beyond(0)) for one in (database, other, other)]
+        await database.write(lambda connection: put(connection))
+        assert not any(one.done() for one in waiting), "nothing has changed"
+        await database.write(lambda connection: put(connection, 1))
+        await asyncio.gather(*waiting, database.wait_beyond(0))
+
+
 async def test_what_takes_too_long_fails_and_does_not_hold_up_the_next(store_url: str) -> None:
     async with open_database(store_url) as database:
         go_on = threading.Event()

@@ -19,6 +19,11 @@ from httpserver.response import HttpResponse
 
 logger = logging.getLogger("opportunity_graph.access")
 
+LINE: Final = (
+    "%(method)s %(path)s %(status)s %(milliseconds)s ms "
+    "caller=%(caller)s operation=%(operation)s code=%(code)s stored=%(stored)s"
+)
+
 MAX_PATH_CHARACTERS = 200
 MAX_NAME_CHARACTERS = 64
 
@@ -26,13 +31,14 @@ MAX_NAME_CHARACTERS = 64
 @dataclass(slots=True)
 class AccessNote:
     """What whoever answers a request knows of it: who calls (the kind of caller), the operation's name, the code of the
-    refusal or of the first error, and whether a stored response was given.
+    refusal or of the first error, whether a stored response was given, and how many events a stream had.
     """
 
     caller: str | None = None
     operation: str | None = None
     code: str | None = None
     is_stored: bool = False
+    events: int | None = None
 
 
 ACCESS_NOTE: Final[ContextVar[AccessNote | None]] = ContextVar("access_note", default=None)
@@ -110,10 +116,12 @@ class AccessLog:
             "code": note.code,
             "stored": note.is_stored,
         }
+        pattern = LINE
+        if note.events is not None:
+            found["events"], pattern = note.events, f"{LINE} events=%(events)s"
         shown = {name: "-" if value is None else value for name, value in found.items()}
         logger.info(
-            "%(method)s %(path)s %(status)s %(milliseconds)s ms "
-            "caller=%(caller)s operation=%(operation)s code=%(code)s stored=%(stored)s",
+            pattern,
             shown,
             extra={"fields": found},
         )

@@ -4,8 +4,8 @@ Follows the GraphQL-over-HTTP specification (media types, methods, status codes)
 here: `answer` takes the parameters and gives the response.
 """
 
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic
 from typing import Any
@@ -15,15 +15,16 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from httpserver.disconnect import ClientDisconnected, cancel_on_disconnect
-from httpserver.fast_path import Answer, Prepared, result_at_once
+from httpserver.fast_path import Answer, Prepared, TakesUsualWay, result_at_once
 from httpserver.http_errors import HTTPError, internal_error
 from httpserver.request import Headers, HttpRequest
 from httpserver.response import JSON, HttpResponse, dumps
 from web.access_log import ACCESS_NOTE
 from web.auth.callers import Caller
 from web.body import read_body
+from web.event_stream import EventStream, Stream, only_event
 from web.header_values import cache_directives
-from web.media_types import RESPONSE_JSON, check_content, response_type, wants_page
+from web.media_types import EVENT_STREAM, RESPONSE_JSON, check_content, response_type, takes_events, wants_page
 from web.parameters import GraphQLParams, read_parameters
 from web.policy import RequestPolicy
 from web.response_cache import Key, ResponseCache, StoredResponse, Validator, key_of
@@ -35,16 +36,18 @@ METHODS = "GET, HEAD, POST"
 class GraphQLResponse:
     """The response to send: `body` has data, errors, extensions; `status` is set where it is not the usual one.
 
+    `responses` are those of an operation that has several, in place of `body`; each has the members of one.
     `validator` gives what says whether the response may be given again to an equal request. `operation_name`, and the
     `code` of the first error, are for whatever counts answers.
     """
 
-    body: dict[str, Any]
+    body: dict[str, Any] = field(default_factory=dict)
     is_request_error: bool = False
     status: int | None = None
     validator: Callable[[], Validator | None] | None = None
     operation_name: str | None = None
     code: str | None = None
+    responses: AsyncGenerator[dict[str, Any], None] | None = None
 
 
 AnswerFunction = Callable[[GraphQLParams], Coroutine[Any, Any, GraphQLResponse]]
@@ -55,17 +58,28 @@ Page = Callable[[Request], Response]
 @dataclass(frozen=True, slots=True)
 class RequestHead:
     """What a request's head says of its response: its media type, whether it shall come from no cache (RFC 9111,
-    5.2.1.4), and whether it may be stored (5.2.1.5)."""
+    5.2.1.4), whether it may be stored (5.2.1.5), and whether it may be a stream of events."""
 
     media_type: str
     wants_fresh: bool
     may_store: bool
+    takes_events: bool
+
+    @property
+    def refusal_type(self) -> str:
+        """The media type of a refusal by status, which no stream has begun before."""
+        return JSON if self.media_type == EVENT_STREAM else self.media_type
+
+    def body(self, content: bytes) -> bytes:
+        """Return a response's JSON in the form of its media type."""
+        return only_event(content) if self.media_type == EVENT_STREAM else content
 
 
 def read_head(headers: Headers) -> RequestHead:
     """Return what a head says; raises `HTTPError` where nothing can be said in a way that it accepts."""
     directives = cache_directives(headers)
-    return RequestHead(response_type(headers), "no-cache" in directives, "no-store" not in directives)
+    is_stored = "no-store" not in directives
+    return RequestHead(response_type(headers), "no-cache" in directives, is_stored, takes_events(headers))
 
 
 class GraphQLEndpoint:
@@ -119,7 +133,7 @@ class GraphQLEndpoint:
             try:
                 caller = result_at_once(self._policy.admit(like, METHODS))
             except HTTPError as error:
-                return self._refused(like, error, head.media_type)
+                return self._refused(like, error, head.refusal_type)
         elif (note := ACCESS_NOTE.get()) is not None:
             note.caller = caller.kind
         key = None
@@ -128,6 +142,8 @@ class GraphQLEndpoint:
             stored = None if head.wants_fresh else self.response_cache.find(key)
             if stored is not None:
                 return self._give(like, stored, head)
+        if head.takes_events:
+            raise TakesUsualWay  # it may be a subscription
         request = HttpRequest(like.method, like.headers, like.server, like.query_string, body)
         return self.respond(request, head, key)
 
@@ -137,7 +153,7 @@ class GraphQLEndpoint:
             note.operation, note.is_stored = stored.operation.name, True
         if self._on_stored is not None:
             self._on_stored(request, stored.operation.name)
-        return HttpResponse(stored.content, 200, head.media_type)
+        return HttpResponse(head.body(stored.content), 200, head.media_type)
 
     async def _refused(self, request: HttpRequest, error: HTTPError, type_: str) -> HttpResponse:
         self._policy.refusals.add(request.headers, error)
@@ -157,13 +173,14 @@ class GraphQLEndpoint:
         type_, policy = JSON, self._policy
         try:
             head = head or request.headers.memoized(read_head)
-            type_ = head.media_type
+            type_ = head.refusal_type
             if key is None:
                 caller = await self._admit(request)
                 key = key_of(request, request.body, caller)
                 if not head.wants_fresh and (stored := self.response_cache.find(key)) is not None:
                     return self._give(request, stored, head)
             params = read_parameters(request, key.caller, wants_fresh=head.wants_fresh)
+            params.takes_events = head.takes_events
             if params.extensions is not None or params.query is None or policy.documents.are_listed:
                 params = policy.documents.find(params)
             with policy.concurrency_limit:
@@ -171,6 +188,8 @@ class GraphQLEndpoint:
                 if request.receive is not None and not request.is_cancelled_by_server:
                     working = cancel_on_disconnect(request.receive, working)
                 reply = await working
+            if reply.responses is not None:
+                return self._stream(params, reply, reply.responses, request)
             return self._response(params, reply, head, key)
         except HTTPError as error:
             return await self._refused(request, error, type_)
@@ -192,15 +211,35 @@ class GraphQLEndpoint:
             )
         return caller
 
-    def _response(self, params: GraphQLParams, reply: GraphQLResponse, head: RequestHead, key: Key) -> HttpResponse:
-        """Return the response to a request that was answered, and store it if it may be given again."""
+    def _stream(
+        self,
+        params: GraphQLParams,
+        reply: GraphQLResponse,
+        responses: AsyncGenerator[dict[str, Any], None],
+        request: HttpRequest,
+    ) -> HttpResponse:
+        """Return the response to a subscription; raises `HTTPError` where there are too many."""
+        self._note(params, reply)
+        policy = self._policy
+        credential = policy.credential(request)
+        policy.streams.enter(credential)
+        check = partial(policy.admit_again, request, params.caller)
+        return EventStream(request, Stream(responses, policy.streams, credential, check))
+
+    def _note(self, params: GraphQLParams, reply: GraphQLResponse) -> None:
         if (note := ACCESS_NOTE.get()) is not None:
             note.operation, note.code = reply.operation_name, reply.code
         if params.extensions is not None and not reply.is_request_error:
             self._policy.documents.register(params)
+
+    def _response(self, params: GraphQLParams, reply: GraphQLResponse, head: RequestHead, key: Key) -> HttpResponse:
+        """Return the response to a request that was answered, and store it if it may be given again."""
+        self._note(params, reply)
         content, validator = dumps(reply.body), reply.validator
         if validator is not None and head.may_store and params.extensions is None and params.document_id is None:
             self.response_cache.store(key, content, validator, operation_name=reply.operation_name)
         is_bad = reply.is_request_error and head.media_type == RESPONSE_JSON
         status = reply.status or (400 if is_bad else 200)
-        return HttpResponse(content, status, head.media_type, {"Allow": "POST"} if status == 405 else {})
+        if reply.status is None:
+            return HttpResponse(head.body(content), status, head.media_type)
+        return HttpResponse(content, status, head.refusal_type, {"Allow": "POST"} if status == 405 else {})

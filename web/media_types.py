@@ -9,6 +9,9 @@ from web.header_values import members, weight, with_parameters
 
 RESPONSE_JSON = "application/graphql-response+json"
 
+EVENT_STREAM = "text/event-stream"
+"""Server-sent events (HTML, 9.2), for who names it: a subscription has no other form."""
+
 UTF_8 = frozenset({"utf-8", "utf8"})
 
 Range = tuple[str, dict[str, str], float]
@@ -51,17 +54,27 @@ def check_accepted(head: Headers, type_: str) -> None:
         raise HTTPError(406, f"This address answers with {type_}.")
 
 
+def takes_events(head: Headers) -> bool:
+    """Return whether a client names the media type of events as one that it takes."""
+    q, is_named = _preference(EVENT_STREAM, _ranges(_accepted(head)))
+    return is_named and q > 0
+
+
 @lru_cache(maxsize=64)
 def media_type(accepted: str) -> str:
-    """Return which of the two media types a value of `Accept` prefers; raises `HTTPError` as `response_type` does.
+    """Return which media type a value of `Accept` prefers; raises `HTTPError` as `response_type` does.
 
     Of two with the same weight it is the one that is named, rather than matched by a wildcard; of two that are named
-    the more modern one; of two that are matched by a wildcard the one that every client can read.
+    the more modern one; of two that are matched by a wildcard the one that every client can read. Events are for who
+    names them, and prefers them to JSON or takes none.
     """
     ranges = _ranges(accepted)
     modern, json = _preference(RESPONSE_JSON, ranges), _preference(JSON, ranges)
+    events, is_named = _preference(EVENT_STREAM, ranges)
+    if is_named and events > max(modern, json)[0]:
+        return EVENT_STREAM
     if not max(modern, json) > (0.0, True):
-        raise HTTPError(406, f"This endpoint answers with {RESPONSE_JSON} or {JSON}.")
+        raise HTTPError(406, f"This endpoint answers with {RESPONSE_JSON} or {JSON}, and streams {EVENT_STREAM}.")
     return RESPONSE_JSON if modern > json or (modern == json and modern[1]) else JSON
 
 

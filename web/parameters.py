@@ -24,8 +24,8 @@ ANYONE = Caller("nobody", frozenset())
 class GraphQLParams:
     """What is asked, and by whom.
 
-    `is_get`: nothing but a query may be executed. `wants_fresh`: the answer shall come from no cache. `headers`: the
-    request's, for what they say of its trace.
+    `is_get`: nothing that changes may be executed. `wants_fresh`: the answer shall come from no cache. `takes_events`:
+    it may be a stream. `headers`: the request's, for what they say of its trace.
     """
 
     query: str | None
@@ -37,6 +37,7 @@ class GraphQLParams:
     wants_fresh: bool = False
     caller: Caller = ANYONE
     headers: Headers | None = field(default=None, repr=False, compare=False)
+    takes_events: bool = False
 
 
 def read_parameters(request: HttpRequest, caller: Caller, *, wants_fresh: bool) -> GraphQLParams:

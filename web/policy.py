@@ -14,6 +14,7 @@ from web.auth.csrf import check_cross_site
 from web.parameters import ANYONE
 from web.persisted_documents import PersistedDocuments
 from web.refusals import Refusals
+from web.streams import Streams
 
 RETRY_AFTER_SECONDS = 1
 
@@ -60,6 +61,8 @@ class RequestPolicy:
     settle: Settle = lambda _: None
     concurrency_limit: ConcurrencyLimit = field(default_factory=lambda: ConcurrencyLimit(500))
     uploads: ConcurrencyLimit = field(default_factory=lambda: ConcurrencyLimit(500))
+    streams: Streams = field(default_factory=Streams)
+    credential: Callable[[HttpRequest], bytes | None] = lambda _: None
     documents: PersistedDocuments = field(default_factory=PersistedDocuments)
     origins: Container[str] = ()
     preflight_header_required: bool = False
@@ -77,6 +80,12 @@ class RequestPolicy:
         if (note := ACCESS_NOTE.get()) is not None:
             note.caller = caller.kind
         return caller
+
+    async def admit_again(self, request: HttpRequest, caller: Caller) -> None:
+        """Look again at who sends a request that is still being answered; raises `HTTPError` if it is not this caller
+        any more: a credential has expired, was withdrawn, or allows other things by now."""
+        if await self.identify(request) != caller:
+            raise HTTPError(403, "What this credential allows has changed: send the request again.", code="FORBIDDEN")
 
     def settled(self, request: HttpRequest) -> Caller | None:
         """Return who sends every request with this head, for which nothing needs to be looked at again; else None."""

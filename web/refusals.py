@@ -27,6 +27,7 @@ REASONS: Final[Mapping[int, Reason]] = {
     408: "slow",
     413: "size",
     414: "size",
+    429: "busy",
     431: "size",
     503: "busy",
 }

@@ -130,6 +130,7 @@ class UpstreamContext:
     ) -> None:
         self.loop = asyncio.get_running_loop()  # asking for it is a system call each time, up to Python 3.11
         self.now = self.loop.time
+        self.deadline_seconds = deadline_seconds
         self.deadline = self.now() + deadline_seconds
         self.wants_fresh = wants_fresh
         self.request_id = request_id

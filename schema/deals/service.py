@@ -38,6 +38,9 @@ READS_AT_ONCE: Final = 2
 """Reads of one operation that the store has to do at once, as many as it has threads. The others wait here: in its
 queue they would be before those of every operation that comes later."""
 
+FOLLOWERS_AT_ONCE: Final = 1
+"""The same of all who follow the changes: a change wakes them together, and a thread is left for everybody else."""
+
 
 class StoreOutage(ResolverError):
     """The store cannot be read. Records by id need no store."""
@@ -57,11 +60,14 @@ class StoreTooSlow(StoreOutage):
 
 
 class Turns:
-    """The turns of one operation at the store, until its `deadline`, a time of the running loop; None for no end."""
+    """The turns of one operation at the store, until its `deadline`, a time of the running loop; None for no end.
 
-    def __init__(self, deadline: float | None) -> None:
+    Operations that are one as far as others are concerned take turns by the same `semaphore`.
+    """
+
+    def __init__(self, deadline: float | None, semaphore: Semaphore | None = None) -> None:
         self._deadline = deadline
-        self._semaphore = Semaphore(READS_AT_ONCE)
+        self._semaphore = semaphore or Semaphore(READS_AT_ONCE)
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
@@ -95,6 +101,10 @@ class Reader(Protocol):
     @property
     def is_current(self) -> bool:
         """Whether other processes' changes are known too."""
+        ...
+
+    async def wait_beyond(self, number: int) -> None:
+        """Wait until a change is known that was committed after the one of this number."""
         ...
 
     async def read(self, work: Callable[[Connection], T]) -> T:
@@ -160,6 +170,10 @@ class Deals:
     """Sources without credentials here: what the store has of them, from another time or process, is not shown."""
     keeps_changes: bool = True
     """Whether what changed is logged."""
+    heartbeat_seconds: float = 15.0
+    """The longest time without an event, for those who follow the changes."""
+    followers: Semaphore = field(default_factory=lambda: Semaphore(FOLLOWERS_AT_ONCE))
+    """What the reads of all of them wait for."""
     links: Sequence[Link] = ()
     clock: Callable[[], float] = time
     decoded: LRU[tuple[bytes, bytes, int], ListedRecord] = field(default_factory=lambda: LRU(max_entries=MOST_DECODED))

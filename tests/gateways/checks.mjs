@@ -42,6 +42,30 @@ export async function ask(url, query, variables, headers = {}) {
   return response.json();
 }
 
+/** The first response of a subscription that is sent as an event; the stream is then closed. */
+export async function firstEvent(url, query, headers = {}) {
+  const leaving = new AbortController();
+  const timer = setTimeout(() => leaving.abort(), 15_000);
+  try {
+    const response = await fetch(url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', accept: 'text/event-stream', ...headers },
+      body: JSON.stringify({ query }),
+      signal: leaving.signal,
+    });
+    let text = '';
+    for await (const part of response.body.pipeThrough(new TextDecoderStream())) {
+      text += part;
+      const found = /^event: next\ndata: (.+)$/m.exec(text);
+      if (found && text.includes('\n\n', found.index)) return JSON.parse(found[1]);
+    }
+    return text;
+  } finally {
+    clearTimeout(timer);
+    leaving.abort();
+  }
+}
+
 /** The subgraph's schema as a gateway fetches it. */
 export const fetchSdl = async () => (await ask(SERVER, '{ _service { sdl } }')).data._service.sdl;
 

@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { ApolloClient, gql, HttpLink, InMemoryCache } from '@apollo/client/core/index.js';
 import { PersistedQueryLink } from '@apollo/client/link/persisted-queries/index.js';
 import { cacheExchange, createClient, fetchExchange } from '@urql/core';
+import { createClient as createStreamClient } from 'graphql-sse';
 import { buildClientSchema, getIntrospectionQuery, printSchema } from 'graphql';
 import { ask, CHARTMOGUL, check, checkEqual, finish, NEXUDUS, SERVER } from './checks.mjs';
 
@@ -106,6 +107,48 @@ for (const method of ['POST', 'GET']) {
   checkEqual(`automatic persisted queries over ${method}: the next time`, typesOf(again.data), TYPES);
   checkEqual(`automatic persisted queries over ${method}: the hash suffices`, sent, [`${method} hash`]);
 }
+
+const CHANGES = 'subscription Changes($after: String) { opportunityChanges(after: $after) { cursor at } }';
+const eventOf = (result) => result?.data?.opportunityChanges ?? result;
+const stream = createStreamClient({ url: SERVER, retryAttempts: 0 });
+let first;
+for await (const result of stream.iterate({ query: CHANGES })) {
+  first = eventOf(result);
+  break; // which hangs up
+}
+check('graphql-sse: a stream begins with an event', first?.cursor && first.at, first);
+for await (const result of stream.iterate({ query: CHANGES, variables: { after: first.cursor } })) {
+  check('graphql-sse: a stream goes on from a cursor', eventOf(result).cursor, result);
+  break;
+}
+const refused = [];
+for await (const result of stream.iterate({ query: 'subscription { nothing }' })) refused.push(result);
+const codes = refused.map(({ errors }) => errors?.[0].extensions.code);
+checkEqual('graphql-sse: what is wrong with a document is an event, and the end', codes, ['GRAPHQL_VALIDATION_FAILED']);
+const queried = [];
+for await (const result of stream.iterate({ query: '{ __typename }' })) queried.push(result);
+checkEqual('graphql-sse: a query is an event, and the end', queried.map(({ data }) => data), [{ __typename: 'Query' }]);
+
+const page = readFileSync(new URL('../../docs/changes.md', import.meta.url), 'utf8');
+const snippet = /```js\n([^]+?)```/.exec(page)[1].replace('http://127.0.0.1:8000/graphql', SERVER);
+const module = new URL('./follow.mjs', import.meta.url);
+writeFileSync(module, snippet);
+const { follow } = await import(module);
+const followed = [];
+const stopped = await follow((changes) => {
+  followed.push(changes);
+  throw new Error('FORBIDDEN'); // which ends it
+}).catch((error) => error.message);
+checkEqual('graphql-sse, as the page on changes has it', [followed, stopped], [[[]], 'FORBIDDEN']);
+
+const urql = createClient({ url: SERVER, exchanges: [fetchExchange], fetchSubscriptions: true, preferGetMethod: false });
+const event = await new Promise((resolve) => {
+  const { unsubscribe } = urql.subscription(CHANGES, {}).subscribe((result) => {
+    resolve(result);
+    setTimeout(() => unsubscribe());
+  });
+});
+check('urql: a subscription over fetch', eventOf(event).cursor, event.error ?? event);
 
 const two = await ask(SERVER, 'query A { __typename } query B { __typename }');
 check('several operations and no operationName: a request error', two.errors?.length === 1 && !('data' in two), two);

@@ -30,6 +30,7 @@ const cosmoSubgraphs = wgc.subgraphs.map(({ name, routing_url: url, schema: { fi
 const federated = federateSubgraphs({ subgraphs: cosmoSubgraphs, version: LATEST_ROUTER_COMPATIBILITY_VERSION });
 check('Cosmo: the supergraph composes', federated.success, federated.errors?.map(({ message }) => message));
 checkEqual('Cosmo: the version of the input file', wgc.version, 1);
+checkEqual('Cosmo: subscriptions are asked for as server-sent events', wgc.subgraphs[0].subscription, { protocol: 'sse_post' });
 
 const addresses = (subgraphs) => Object.fromEntries(subgraphs.map(({ name, url }) => [name, url]));
 checkEqual('both name the same subgraphs', addresses(cosmoSubgraphs), addresses(roverSubgraphs));

@@ -2,7 +2,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { serve } from '../../examples/subgraphs/subgraphs.mjs';
-import { ask, check, finish, freePort, SERVER } from './checks.mjs';
+import { ask, check, finish, firstEvent, freePort, SERVER } from './checks.mjs';
 import { checkGateway } from './scenarios.mjs';
 
 const folder = fileURLToPath(new URL('../../examples/hive-gateway/', import.meta.url));
@@ -33,7 +33,11 @@ for (let attempt = 0; attempt < 240 && !isUp && gateway.exitCode === null; attem
 }
 check('the gateway starts with the example configuration', isUp, log.slice(-1500));
 try {
-  if (isUp) await checkGateway(url);
+  if (isUp) {
+    await checkGateway(url);
+    const event = await firstEvent(url, 'subscription { opportunityChanges { cursor } }');
+    check('a subscription is passed on as server-sent events', event.data?.opportunityChanges?.cursor, event);
+  }
 } finally {
   gateway.kill();
   await Promise.all(others.map((other) => other.stop()));

@@ -4,7 +4,7 @@ import { buildHTTPExecutor } from '@graphql-tools/executor-http';
 import { stitchSchemas } from '@graphql-tools/stitch';
 import { schemaFromExecutor } from '@graphql-tools/wrap';
 import { readFileSync } from 'node:fs';
-import { graphql } from 'graphql';
+import { graphql, parse, subscribe } from 'graphql';
 import { byKey, serve as serveStitched, stitch } from '../../examples/stitching/gateway.mjs';
 import { serve } from '../../examples/subgraphs/subgraphs.mjs';
 import { CHARTMOGUL, check, checkEqual, finish, NEXUDUS, SERVER } from './checks.mjs';
@@ -100,6 +100,11 @@ requests = 0;
 const joined = await run(DEALS, { numbers: ['C-1', 'C-2', 'C-3', 'C-4'] });
 check('the example joins both types', !joined.errors && namesOf(joined)?.every(([, hasStage]) => hasStage), joined);
 check('the example joins both types with one request', requests === 1, requests);
+
+const events = await subscribe({ schema, document: parse('subscription { opportunityChanges { cursor } }'), contextValue: {} });
+const event = events[Symbol.asyncIterator] ? (await events.next()).value : events;
+check('the example passes a subscription on', event.data?.opportunityChanges?.cursor, event);
+await events.return?.();
 
 requests = 0;
 const extended = await run(

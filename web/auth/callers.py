@@ -11,6 +11,7 @@ A refusal is always the same, whichever part of a credential was wrong: a strang
 
 from collections.abc import Callable
 from functools import lru_cache, partial
+from hashlib import sha256
 from typing import Literal, NamedTuple, Protocol
 
 from httpserver.http_errors import HTTPError
@@ -80,6 +81,17 @@ class Callers:
         if not self._may_be_nobody(request):
             raise HTTPError(403, ONLY_LOCALLY, code="FORBIDDEN")
         return self._nobody
+
+    def credential(self, request: HttpRequest) -> bytes | None:
+        """Return what is the same for all requests with one credential, a hash of it, and different for others.
+
+        None for who has none, and for a gateway that names no user: it speaks for many. Raises `HTTPError` as
+        `identify` does.
+        """
+        _, api_key, token = request.headers.memoized(self._credentials)
+        if token is not None:
+            return token.digest
+        return None if api_key is None else sha256(api_key.encode()).digest()
 
     def settle(self, request: HttpRequest) -> Caller | None:
         """Return who sends every request with this head, if it is nobody: a credential is looked at each time.
