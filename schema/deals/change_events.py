@@ -17,7 +17,8 @@ from resolvers.errors import ResolverError
 from schema.context import Context, Info
 from schema.deals.change_list import ChangeList, CursorExpired, Place, select_changes
 from schema.deals.changes import Copies, Filter, OpportunityChange
-from schema.deals.connections import SIZE, First, Sources, page_size
+from schema.deals.connections import SIZE, First, Sources
+from schema.deals.page_arguments import PageArguments
 from schema.deals.service import StoreOutage, Turns
 from schema.list_size import page_of
 from store.changes import Changes
@@ -61,7 +62,7 @@ async def opportunity_changes(
 ) -> AsyncGenerator[Any, None]:
     """Yield events; an exception stands for one that is null, with this error."""
     try:
-        count = page_size(first)
+        count = PageArguments.of(SIZE, first).count
         selected = await select_changes(info.context, filter, sources)
         place = await selected.latest() if after is None else selected.place(after)
     except ResolverError as error:

@@ -11,10 +11,7 @@ from engine.lookup import ListedRecord
 from resolvers import global_id
 from schema.context import Context, Info
 from schema.deals.change_filter import OpportunityChangeFilter, OpportunityChangeKind, OpportunityChangeOrigin
-from schema.deals.change_list import ChangeList as ChangeList
-from schema.deals.change_list import CursorExpired as CursorExpired
-from schema.deals.change_list import Place as Place
-from schema.deals.change_list import select_changes as select_changes
+from schema.deals.change_list import ChangeList, select_changes
 from schema.deals.change_values import OpportunityFieldChange
 from schema.deals.connections import SIZE, First, PageInfo, Sources
 from schema.deals.page_arguments import PageArguments
@@ -183,7 +180,7 @@ async def find_changes(
     context: Context, *, first: int | None = None, after: str | None = None, **asked: Any
 ) -> OpportunityChangeConnection:
     """Return the changes that are `asked` for; raises a `ResolverError`."""
-    count = PageArguments.of(SIZE, first, after, None, None).count
+    count = PageArguments.of(SIZE, first).count
     selected = await select_changes(context, **asked)
     place = None if after is None else selected.place(after)
     found = await selected.behind(place, count)

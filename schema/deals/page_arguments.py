@@ -20,7 +20,14 @@ class PageArguments:
     is_backward: bool
 
     @classmethod
-    def of(cls, size: PageSize, first: int | None, after: str | None, last: int | None, before: str | None) -> Self:
+    def of(
+        cls,
+        size: PageSize,
+        first: int | None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+    ) -> Self:
         """Return the arguments; raises `BadUserInput`."""
         if first is not None and last is not None:
             raise BadUserInput("Give `first` or `last`, not both.")
