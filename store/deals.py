@@ -16,6 +16,7 @@ from sqlalchemy import delete as delete_from
 from store.amounts import scaled
 from store.deal_ids import deal_id as deal_id
 from store.deal_rows import Row, write, write_attributes
+from store.groups import forget_unused, numbered
 from store.sequence import advance
 from store.tables import ALIVE, DEALS, DealColumns
 from store.text import fold, storable
@@ -159,8 +160,10 @@ def doubt(connection: Connection, ids: Collection[bytes]) -> None:
 
 
 def purge(connection: Connection, *, deleted_before: int) -> int:
-    """Forget for good what was gone before that time; return how many deals that were."""
-    return connection.execute(delete_from(DEALS).where(DEALS.c.deleted_at < deleted_before)).rowcount
+    """Forget for good what was gone before that time, and names that no deal has any more; return how many deals."""
+    purged = connection.execute(delete_from(DEALS).where(DEALS.c.deleted_at < deleted_before)).rowcount
+    forget_unused(connection)
+    return purged
 
 
 def chunks(items: Iterable[T]) -> Iterator[Sequence[T]]:
@@ -214,13 +217,13 @@ def _write(connection: Connection, changed: Mapping[bytes, tuple[Deal, bytes]], 
         turns.pause()
         rows.append(_row(key, deal, digest, sequence))
         attributes[key] = [_attribute(key, *item) for item in deal.attributes.items()]
-    written = write(connection, rows, stored, turns.pause)
+    written = write(connection, numbered(connection, rows), stored, turns.pause)
     write_attributes(connection, attributes, stored, turns.pause)
     return written
 
 
 def _row(key: bytes, deal: Deal, digest: bytes, sequence: int) -> Row:
-    """Return a row, its values in the order of `store.tables.DEALS`."""
+    """Return a row but for its numbers (`store.groups`), its values in the order of `store.tables.DEALS`."""
     own = (key, deal.source, deal.account, deal.source_id, deal.body, digest, sequence, deal.read_at)
     return (*own, int(deal.is_whole), 0, None, None, *map(_storable, _VALUES(deal.columns)))
 

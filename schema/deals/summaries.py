@@ -15,7 +15,7 @@ from schema.deals.relative_dates import time_zone as zone_of
 from schema.deals.selection import Selection, select
 from schema.deals.service import Deals
 from schema.deals.values import moment_of
-from store.summaries import Dimension, SummaryRow, TooManyPeriods, summarize_in_parts
+from store.summaries import Dimension, SummaryRow, TooManyPeriods, summarize
 
 MOST_DIMENSIONS: Final = 4
 MOST_ROWS: Final = 1_000
@@ -185,7 +185,9 @@ async def summary_of(
     dimensions = [Dimension(name) for name in names]
     zone = zone_of("UTC" if time_zone is None else time_zone)
     try:
-        rows = await summarize_in_parts(selection.read, selection.condition, dimensions, zone)
+        rows: list[SummaryRow] = await selection.read(
+            lambda connection: summarize(connection, selection.condition, dimensions, zone)
+        )
     except TooManyPeriods:
         raise BadUserInput("Deals are of too many years to group all by month: group by less.") from None
     if len(rows) > MOST_ROWS:
