@@ -22,7 +22,11 @@ PAGE, ANYWHERE = "page", "page from anywhere"
 SUMMARIES: Final = {
     "summary": "STATUS, PIPELINE, STAGE",
     "summary by owner": "OWNER",
+    "summary by stage and owner": "STAGE, OWNER",
     "summary by month": "CREATED_MONTH",
+    "summary by month of closing": "CLOSE_MONTH",
+    "summary by source of leads": "LEAD_SOURCE",
+    "summary by customer": "CUSTOMER",
 }
 """Totals of all deals, and what they are by."""
 

@@ -18,6 +18,7 @@ from store.change_log import Seen, append, erase, logged_accounts
 from store.changes import LOGGED, Origin
 from store.deal_ids import deal_id as deal_id
 from store.deal_rows import Row, look, seen, write, write_attributes
+from store.groups import forget_unused, numbered
 from store.sequence import advance
 from store.tables import ALIVE, DEALS, DealColumns
 from store.text import fold, storable
@@ -182,13 +183,14 @@ def doubt(connection: Connection, ids: Collection[bytes]) -> None:
 
 
 def purge(connection: Connection, *, deleted_before: int) -> int:
-    """Forget for good what was gone before that time; return how many deals that were."""
+    """Forget for good what was gone before that time, and names that no deal has any more; return how many deals."""
     old = DEALS.c.deleted_at < deleted_before
     gone = [tuple(row) for row in connection.execute(select(*_KEY).where(old))]
-    if not gone:
-        return 0
-    erase(connection, gone)
-    return connection.execute(delete_from(DEALS).where(old)).rowcount
+    if gone:
+        erase(connection, gone)
+        connection.execute(delete_from(DEALS).where(old))
+    forget_unused(connection)
+    return len(gone)
 
 
 def chunks(items: Iterable[T]) -> Iterator[Sequence[T]]:
@@ -254,14 +256,14 @@ def _write(
         attributes[key] = [_attribute(key, *item) for item in deal.attributes.items()]
     were = {key: (deal.was[0], _logged(deal.was[1])) for key, (deal, _) in changed.items() if deal.was is not None}
     changes = list(seen([row for row in rows if row[0] in logged], known, were)) if logged else ()
-    written = write(connection, rows, known, turns.pause)
+    written = write(connection, numbered(connection, rows), known, turns.pause)
     append(connection, changes, origin)
     write_attributes(connection, attributes, stored, turns.pause)
     return written
 
 
 def _row(key: bytes, deal: Deal, digest: bytes, sequence: int) -> Row:
-    """Return a row, its values in the order of `store.tables.DEALS`."""
+    """Return a row but for its numbers (`store.groups`), its values in the order of `store.tables.DEALS`."""
     own = (key, deal.source, deal.account, deal.source_id, deal.body, digest, sequence, deal.read_at)
     return (*own, int(deal.is_whole), 0, None, None, *map(_storable, _VALUES(deal.columns)))
 

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import Connection, func, null, select
+from sqlalchemy import Connection, func, select
 
 from store.stages import listed_stages
-from store.tables import ALIVE, DEALS
+from store.tables import ALIVE, DEAL_GROUPS, DEALS
 from store.text import fold
 
 _NAMES: Final = ("source", "account", "pipeline_folded", "pipeline_name", "stage_folded", "stage_name")
@@ -82,8 +82,9 @@ def _names(row: _Row) -> tuple[str, str]:
 
 
 def _of_deals(connection: Connection) -> Iterator[_Row]:
-    groups = [func.coalesce(DEALS.c[name], null()).label(name) for name in _NAMES]
-    for row in connection.execute(select(*groups, func.count()).where(ALIVE).group_by(*groups)):
+    names = [DEAL_GROUPS.c[name] for name in _NAMES]
+    counted = select(*names, func.count()).where(ALIVE, DEALS.c.group_id == DEAL_GROUPS.c.id)
+    for row in connection.execute(counted.group_by(DEAL_GROUPS.c.id)):
         source, account, pipeline, pipeline_name, stage, stage_name, count = tuple(row)
         yield _Row(source, account, pipeline or "", pipeline_name, stage or "", stage_name, count)
 

@@ -1,7 +1,6 @@
 """Sums of deals by what they have in common: exact, never across currencies or kinds of amounts, a null never 0."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from decimal import Decimal
@@ -13,14 +12,11 @@ from sqlalchemy import Connection
 from store.conditions import Condition
 from store.periods import Periods
 from store.periods import TooManyPeriods as TooManyPeriods
-from store.summary_parts import Summary
+from store.summary_reads import CUSTOMER, totals
 from store.summary_totals import Grouping, Totals
 
 Key: TypeAlias = str | int | None
 """What the deals of a row have in common: a name, a code, or a month as `2026-11`, or a quarter as `2026-Q4`."""
-
-PARTS: Final = 2
-"""Threads that sum up one summary, where it can be divided: as many as a store reads with."""
 
 
 class Dimension(Enum):
@@ -75,40 +71,8 @@ def summarize(
     Names that differ in case are one key, shown as the first of them. Months and quarters of points in time are those
     of the zone. Raises TooManyPeriods.
     """
-    return _rows(_begun(connection, condition, dimensions, zone).totals(connection))
-
-
-Read: TypeAlias = Callable[[Callable[[Connection], Any]], Awaitable[Any]]
-"""Reads a state of the store: `store.database.Database.read`."""
-
-
-async def summarize_in_parts(
-    read: Read, condition: Condition | None, dimensions: Sequence[Dimension], zone: tzinfo = UTC
-) -> list[SummaryRow]:
-    """Return what `summarize` does, of several reads at once where that is quicker."""
-
-    def begin(connection: Connection) -> Summary | list[SummaryRow]:
-        summary = _begun(connection, condition, dimensions, zone)
-        return summary if summary.is_divided else _rows(summary.totals(connection))
-
-    def part(connection: Connection) -> list[SummaryRow] | None:
-        totals = begun.part(connection, PARTS)
-        return None if totals is None else _rows(totals)
-
-    begun = await read(begin)
-    if isinstance(begun, list):
-        return begun
-    for rows in await asyncio.gather(*[read(part) for _ in range(PARTS)]):
-        if rows is not None:
-            return rows  # type: ignore[no-any-return] # of `part`
-    # They saw different states of the store.
-    return await read(lambda connection: summarize(connection, condition, dimensions, zone))  # type: ignore[no-any-return] # of `summarize`
-
-
-def _begun(
-    connection: Connection, condition: Condition | None, dimensions: Sequence[Dimension], zone: tzinfo
-) -> Summary:
-    return Summary(connection, condition, [_grouping(dimension, connection, zone) for dimension in dimensions])
+    groupings = [_grouping(dimension, connection, zone) for dimension in dimensions]
+    return _rows(totals(connection, condition, groupings))
 
 
 def _grouping(dimension: Dimension, connection: Connection, zone: tzinfo) -> Grouping:
@@ -118,13 +82,13 @@ def _grouping(dimension: Dimension, connection: Connection, zone: tzinfo) -> Gro
         periods = Periods(column, months, zone)
         return Grouping(dimension.value, sql=periods.sql(connection), name=periods.name)
     key, *shown = _COLUMNS[dimension]
-    return Grouping(key, tuple(shown), sql=_EXPRESSIONS.get(key))
+    return Grouping(key, tuple(shown))
 
 
-def _rows(totals: Totals) -> list[SummaryRow]:
+def _rows(found: Totals) -> list[SummaryRow]:
     return [
-        _row(identity, [totals.label(number, key) for number, key in enumerate(identity[:-2])], sums)
-        for identity, sums in sorted(totals.sums.items(), key=lambda item: _nulls_last(item[0]))
+        _row(identity, [found.label(number, key) for number, key in enumerate(identity[:-2])], sums)
+        for identity, sums in sorted(found.sums.items(), key=lambda item: _nulls_last(item[0]))
     ]
 
 
@@ -173,14 +137,11 @@ _COLUMNS: Final[dict[Dimension, tuple[str, ...]]] = {
     Dimension.LOSS_REASON: ("loss_reason",),
     Dimension.CAMPAIGN: ("utm_campaign",),
     Dimension.BUSINESS: ("business_name",),
-    Dimension.CUSTOMER: ("customer", "customer_company", "customer_name"),
+    Dimension.CUSTOMER: (CUSTOMER, "customer_company", "customer_name"),
     Dimension.OPPORTUNITY_TYPE: ("opportunity_type",),
     Dimension.FORECAST_CATEGORY: ("forecast_category",),
 }
 """What deals have in common, and the columns with what is shown for it, the first of them that has a value."""
-
-_EXPRESSIONS: Final = {"customer": "coalesce(nullif(deals.customer_company_folded, ''), deals.customer_name_folded)"}
-"""Of what is no column."""
 
 _MOMENTS: Final = {
     "close": "close_on",

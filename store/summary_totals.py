@@ -2,11 +2,15 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from operator import itemgetter
+from typing import Any, Final, TypeAlias
 
 from store.tables import LIKELIHOOD
 
 Row: TypeAlias = tuple[Any, ...]
+
+MONEY: Final = ("currency", "kind")
+"""What amounts must have in common to be added."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,29 +32,26 @@ class Totals:
 
     def __init__(self, groupings: Sequence[Grouping], names: Sequence[str]) -> None:
         self._groupings = groupings
-        self._shown = [[names.index(name) for name in one.shown] for one in groupings]
-        self._identity = [names.index(name) for name in (*(one.key for one in groupings), "currency", "kind")]
+        self._shown = [
+            (number, names.index(one.key), [names.index(name) for name in one.shown])
+            for number, one in enumerate(groupings)
+            if one.shown
+        ]
+        self._identity_of = itemgetter(*(names.index(name) for name in (*(one.key for one in groupings), *MONEY)))
         self._likelihood = names.index(LIKELIHOOD)
-        self._sums_at = len(names)
         self.texts: list[dict[Any, list[Any]]] = [{} for _ in groupings]
         self.sums: dict[Row, list[int]] = {}
 
     def add(self, rows: Iterable[Row]) -> None:
-        """Add what the database has summed up."""
+        """Add what the database has summed up: last in a row come deals, deals with an amount, and amounts."""
         for row in rows:
-            identity = tuple([row[at] for at in self._identity])
-            _add(self.sums, identity, _sums(row[self._likelihood], *row[self._sums_at :]))
-            for key, places, texts in zip(identity, self._shown, self.texts, strict=False):
-                if places:
-                    _least(texts, key, [row[at] for at in places])
-
-    def merge(self, other: "Totals") -> None:
-        """Add other sums by the same groupings."""
-        for identity, sums in other.sums.items():
-            _add(self.sums, identity, sums)
-        for texts, others in zip(self.texts, other.texts, strict=True):
-            for key, shown in others.items():
-                _least(texts, key, shown)
+            identity = self._identity_of(row)
+            known = self.sums.get(identity)
+            if known is None:
+                known = self.sums[identity] = [0, 0, 0, 0, 0, 0]
+            _add(known, row[self._likelihood], *row[-3:])
+            for number, key, places in self._shown:
+                _least(self.texts[number], row[key], [row[at] for at in places])
 
     def label(self, number: int, key: Any) -> Any:
         """Return what is shown for a key of the grouping of this number."""
@@ -60,20 +61,18 @@ class Totals:
         return next((text for text in self.texts[number].get(key, ()) if text), key)
 
 
-def _sums(likelihood: int | None, count: int, with_amount: int, upper: Any, lower: Any) -> list[int]:
-    """Return the sums of deals with one likelihood: deals, with amount, with likelihood, with both, amount, weighted.
+def _add(sums: list[int], likelihood: int | None, count: int, with_amount: int, amount: int) -> None:
+    """Add deals of one likelihood to sums: deals, with amount, with likelihood, with both, amount, weighted.
 
     Weighted here, once for each likelihood that there is: to do it for each deal takes the database twice as long.
     """
-    amount = (int(upper or 0) << 32) + int(lower or 0)
-    if likelihood is None or not 0 <= likelihood <= 100:
-        return [count, with_amount, 0, 0, amount, 0]
-    return [count, with_amount, count, with_amount, amount, amount * likelihood]
-
-
-def _add(totals: dict[Row, list[int]], identity: Row, sums: list[int]) -> None:
-    known = totals.get(identity)
-    totals[identity] = sums if known is None else [one + other for one, other in zip(known, sums, strict=True)]
+    sums[0] += count
+    sums[1] += with_amount
+    sums[4] += amount
+    if likelihood is not None and 0 <= likelihood <= 100:
+        sums[2] += count
+        sums[3] += with_amount
+        sums[5] += amount * likelihood
 
 
 def _least(texts: dict[Any, list[Any]], key: Any, shown: list[Any]) -> None:

@@ -107,6 +107,8 @@ DEALS: Final = Table(
     Column("deleted_at", BigInteger),
     Column("deleted_by", Text),  # the evidence: audit, not_found, sweeps
     *(_column(field.name, field.type) for field in fields(DealColumns)),
+    Column("group_id", BigInteger),  # of `deal_groups`
+    Column("customer_names_id", BigInteger),  # of `customer_names`; each deal has both (`store/groups.py`)
 )
 
 ALIVE: Final = DEALS.c.deleted_at.is_(None)
@@ -150,16 +152,32 @@ CELL: Final = ("currency", "kind", LIKELIHOOD)
 """What every summary keeps apart."""
 
 GROUPED: Final = (
-    *(*CELL, "status", "source", "pipeline_folded", "pipeline_name", "stage_folded", "stage_name", "owner_folded"),
-    *("owner_name", "owner_email"),
+    *(*CELL, "status", "source", "account", "pipeline_folded", "pipeline_name", "stage_folded", "stage_name"),
+    *("owner_folded", "owner_name", "owner_email", "business_name", "forecast_category"),
 )
-"""The columns by which `deals_summed` is ordered: sums by the first of them are taken without a sort."""
+"""What many deals have in common, and totals are most often by: all of it is a deal's group (`DEAL_GROUPS`)."""
+
+CUSTOMER_NAMED: Final = ("customer_company_folded", "customer_company", "customer_name_folded", "customer_name")
+"""What a customer is called (`CUSTOMER_NAMES`)."""
 
 SUMMED: Final = (
-    *(*GROUPED, "value", "lead_source", "loss_reason", "account", "utm_campaign", "opportunity_type"),
-    *("forecast_category", "close_on", "created_at", "updated_at", "won_at", "lost_at", "business_name"),
+    *("group_id", "created_at", "close_on", "value", "lead_source", "customer_names_id", "loss_reason", "updated_at"),
+    *("won_at", "lost_at", "opportunity_type", "utm_campaign", "deleted_at"),
 )
-"""What summaries read, and counts, and filters that find few deals: one narrow index in place of all rows."""
+"""What summaries read of deals: a narrow index of numbers, nearly all, that has the deals of a group together.
+
+Within a group they are in the order of months: what is in order is sorted sooner.
+"""
+
+TEXTS: Final = ("opportunity_type", "utm_campaign")
+"""What of it is no number."""
+
+COUNTED: Final = (
+    *(*CELL, "status", "source", "pipeline_folded", "stage_folded", "owner_folded", "value", "lead_source"),
+    *("loss_reason", "account", "utm_campaign", "opportunity_type", "forecast_category", "close_on", "created_at"),
+    *("updated_at", "won_at", "lost_at", "business_name"),
+)
+"""What counts read, and filters that find few deals, and orders without an index of their own."""
 
 SEARCHED: Final = ("search_public", "search_personal", "status", "pipeline_folded", "owner_folded")
 """What a search reads."""
@@ -183,14 +201,35 @@ _known = DEALS.c.system_id.is_not(None)
 _columns = (DEALS.c.source, DEALS.c.account, DEALS.c.system_id)
 Index("deals_by_system_id", *_columns, sqlite_where=_known)
 Index("deals_by_customer_id", DEALS.c.source, DEALS.c.account, DEALS.c.customer_source_id)
-# Of SQLite, which reads an index alone if it holds all that is asked, the index's own condition included. PostgreSQL
-# has its statistics and hash tables instead, and its indexes take no long text.
-for _name, _read in (("deals_summed", SUMMED), ("deals_searched", SEARCHED)):
+# Of SQLite, which reads an index alone if it holds all that is asked, the index's own condition included. PostgreSQL's
+# indexes take no long text.
+for _name, _read in (("deals_summed", COUNTED), ("deals_searched", SEARCHED)):
     _index = Index(_name, *(DEALS.c[name] for name in (*_read, "id", "deleted_at")), sqlite_where=ALIVE)
     _index.ddl_if(dialect="sqlite")
+# With deals that are gone: what they name is not forgotten before they are.
+Index("deals_grouped", *(DEALS.c[name] for name in SUMMED)).ddl_if(dialect="sqlite")
+Index("deals_grouped", *(DEALS.c[name] for name in SUMMED if name not in TEXTS)).ddl_if(dialect="postgresql")
 # Of PostgreSQL, which takes three times as long as SQLite to sort all deals by what no index has.
 Index("deals_by_currency", DEALS.c.currency, DEALS.c.id, sqlite_where=ALIVE).ddl_if(dialect="postgresql")
 Index("deals_by_sequence", DEALS.c.sequence)
+
+
+def _numbered(name: str, columns: tuple[str, ...]) -> Table:
+    number = BigInteger().with_variant(Integer, "sqlite")  # there it is the table's own key
+    return Table(
+        name,
+        METADATA,
+        Column("id", number, primary_key=True, autoincrement=False),
+        Column("key", Text, nullable=False, unique=True),  # a digest of the others
+        *(Column(one, DEALS.c[one].type) for one in columns),
+    )
+
+
+DEAL_GROUPS: Final = _numbered("deal_groups", GROUPED)
+"""What many deals have in common, once for all of them, by a number: numbers are quicker to group by than names."""
+
+CUSTOMER_NAMES: Final = _numbered("customer_names", CUSTOMER_NAMED)
+"""What customers are called, of both sources, likewise."""
 
 DEAL_ATTRIBUTES: Final = Table(
     "deal_attributes",

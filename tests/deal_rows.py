@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, insert
 
 from store.conditions import And, Compare, CompareAttribute, Condition, Not, Operator, Or, Search
+from store.groups import numbered
 from store.paging import CUSTOMER_ID, ID, ORDERS, SOURCE, SOURCE_ID, OrderKey, by_attribute, full_order
 from store.tables import DEAL_ATTRIBUTES, DEALS
 from store.text import searchable
@@ -69,7 +70,9 @@ def deal(number: int, **values: Any) -> Deal:
 def put(connection: Connection, deals: Sequence[Deal]) -> None:
     """Put deals into a store."""
     if deals:
-        connection.execute(insert(DEALS), [{name: one[name] for name in one if name != "attributes"} for one in deals])
+        columns = DEALS.c.keys()
+        rows = numbered(connection, [tuple([one[name] for name in columns[:-2]]) for one in deals])
+        connection.execute(insert(DEALS), [dict(zip(columns, row, strict=True)) for row in rows])
     parts = {column.name: None for column in DEAL_ATTRIBUTES.c}
     attributes = [
         parts | {"deal_id": one["id"], "key": key} | given for one in deals for key, given in one["attributes"].items()

@@ -6,7 +6,7 @@
 `store.migrations.versions.version_5` what takes less room, `store.migrations.versions.version_6` shorter ids,
 `store.migrations.versions.version_7` stages, `store.migrations.versions.version_8` an index for lists by customers'
 addresses, `store.migrations.versions.version_9` another order of sums, `store.migrations.versions.version_10` the
-log of changes.
+log of changes, `store.migrations.versions.version_11` numbers for what deals have in common.
 """
 
 import asyncio
@@ -15,7 +15,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, MetaData, Table, create_engine, insert, inspect, select, text
+from sqlalchemy import (
+    Connection,
+    Engine,
+    MetaData,
+    Select,
+    Table,
+    create_engine,
+    func,
+    insert,
+    inspect,
+    select,
+    text,
+)
 
 from store import sqlite
 from store.customers import find_customers
@@ -27,7 +39,7 @@ from store.migrations.upgrade import VERSION, VERSION_TABLE, UnknownSchemaError,
 from store.sequence import CURRENT, advance
 from store.shared_tables import FETCHED
 from store.sweeps import state
-from store.tables import DEAL_ATTRIBUTES, DEALS, METADATA, SWEPT
+from store.tables import CUSTOMER_NAMES, DEAL_ATTRIBUTES, DEAL_GROUPS, DEALS, METADATA, SWEPT
 from store.text import searchable
 from tests import postgres
 from tests.deal_rows import deal
@@ -135,6 +147,9 @@ def old_deal(number: int | str, **values: Any) -> dict[str, Any]:
     return {name: value for name, value in row.items() if name != "attributes"}
 
 
+NUMBERS = ("group_id", "customer_names_id")  # which a later step gives
+
+
 def put_rows(connection: Connection, table: str, rows: Sequence[dict[str, Any]]) -> None:
     """Put rows into a table that is none of today's."""
     found = Table(table, MetaData(), autoload_with=connection)
@@ -184,7 +199,8 @@ def test_step_6_keeps_each_deal_with_what_belongs_to_it_under_its_new_id(empty: 
     with empty.begin() as connection:
         new = {one["id"]: deal_id(one["source"], one["account"], one["source_id"]) for one in deals}
         expected = {new[one["id"]]: {**one, "id": new[one["id"]]} for one in deals}
-        assert {row["id"]: dict(row) for row in connection.execute(select(DEALS)).mappings()} == expected
+        found_deals = [dict(row) for row in connection.execute(select(DEALS)).mappings()]
+        assert {row["id"]: {**row, **dict.fromkeys(NUMBERS)} for row in found_deals} == expected
         found = [dict(row) for row in connection.execute(select(DEAL_ATTRIBUTES)).mappings()]
         of_nothing = dict.fromkeys(DEAL_ATTRIBUTES.c.keys())
         assert sorted(found, key=repr) == sorted(
@@ -252,3 +268,28 @@ async def test_a_later_version_is_one_clear_line(tmp_path: Path) -> None:
     ):
         async with open_database(path):
             pass
+
+
+def test_step_11_numbers_what_deals_have_in_common_as_who_writes_them_does(empty: Engine) -> None:
+    sales = {
+        "pipeline_name": "Sales",
+        "pipeline_folded": "sales",
+        "customer_name": "Ada",
+        "customer_name_folded": "ada",
+    }
+    with empty.begin() as connection:
+        migrate(connection, "10")
+        for number, values in enumerate([sales, sales, {"win_likelihood": 5}, {"deleted_at": 5}]):
+            put_rows(connection, "deals", [deal(number, **values)])
+        upgrade(connection)
+    with empty.begin() as connection:
+        upsert(connection, [stored_deal(9, **sales), stored_deal(8, win_likelihood=5)])
+        found = {row.source_id: (row.group_id, row.customer_names_id) for row in connection.execute(select(DEALS))}
+        assert found["0"] == found["1"] == found["9"]
+        assert found["2"] == found["8"]
+        assert len({group for group, _ in found.values()}) == connection.scalar(count(DEAL_GROUPS)) == 3
+        assert len({names for _, names in found.values()}) == connection.scalar(count(CUSTOMER_NAMES)) == 2
+
+
+def count(table: Table) -> Select[Any]:
+    return select(func.count()).select_from(table)

@@ -1,9 +1,8 @@
-"""Sums of the store: `store.summaries`, how they are read: `store.summary_parts`, `store.summary_cells`, put together:
-`store.summary_totals`, and months: `store.periods`.
+"""Sums of the store: `store.summaries`, how they are read: `store.summary_reads` and `store.summary_statements`, put
+together: `store.summary_totals`, and months: `store.periods`.
 """
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
 from itertools import product
@@ -16,17 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Connection, text
 
-from store import periods, summary_parts
-from store.conditions import Compare, Condition, Operator, Search
-from store.database import Database, open_database
-from store.deals import Deal as StoredDeal
-from store.deals import upsert
-from store.summaries import Dimension, SummaryRow, TooManyPeriods, summarize, summarize_in_parts
-from store.tables import DEALS, GROUPED
+from store import periods, summary_reads
+from store.conditions import And, Compare, Condition, Operator, Or, Search
+from store.summaries import Dimension, SummaryRow, TooManyPeriods, summarize
 from tests.deal_rows import Deal, conditions, deal, deals, listed, put
 from tests.fuzzing import beside_databases
 from tests.stores import connected
-from tests.stores import deal as stored
 
 EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN)
 DAY = 86_400_000_000
@@ -37,6 +31,7 @@ PLAIN = {
     Dimension.CURRENCY: "currency",
     Dimension.LEAD_SOURCE: "lead_source",
     Dimension.SOURCE: "source",
+    Dimension.CUSTOMER: "customer_name_folded",
 }
 
 
@@ -77,7 +72,7 @@ def told(row: SummaryRow) -> tuple[Any, ...]:
     condition=st.none() | conditions,
     dimensions=st.lists(st.sampled_from(list(PLAIN)), unique=True, max_size=3),
     currencies=st.lists(st.sampled_from([None, "EUR", "USD"]), min_size=30, max_size=30),
-    most_cells=st.sampled_from([0, 500]),
+    most_sets=st.sampled_from([0, 2_000]),
 )
 @beside_databases
 def test_any_summary_is_what_plain_sums_give(
@@ -86,11 +81,13 @@ def test_any_summary_is_what_plain_sums_give(
     condition: Condition | None,
     dimensions: list[Dimension],
     currencies: list[str | None],
-    most_cells: int,
+    most_sets: int,
 ) -> None:
     for one, currency in zip(rows, currencies, strict=False):
+        customer = currency and currency.lower()
         one.update(currency=currency, kind=currency and "recurring", lead_source=currency and 3)
-    with connected(store_kind) as connection, patch.object(summary_parts, "MOST_CELLS", most_cells):
+        one.update(customer_name=customer, customer_name_folded=customer)
+    with connected(store_kind) as connection, patch.object(summary_reads, "MOST_SETS", most_sets):
         put(connection, rows)
         found = summarize(connection, condition, dimensions)
     assert {(row.keys, row.currency, row.kind): told(row) for row in found} == summed(rows, condition, dimensions)
@@ -256,26 +253,29 @@ def test_rows_come_in_the_order_of_their_keys_nulls_last(connection: Connection)
     assert [row.keys for row in summarize(connection, None, [Dimension.STATUS])] == [("open",), ("won",), (None,)]
 
 
-@pytest.mark.parametrize(
-    "dimension",
-    # Few deals have one of these, and whoever asks for their months filters by them; a customer is no narrow column.
-    [one for one in Dimension if not one.value.startswith(("won", "lost", "customer"))],
-)
+@pytest.mark.parametrize("dimension", list(Dimension))
 def test_every_dimension_reads_ranges_of_one_narrow_index_in_sqlite(dimension: Dimension) -> None:
     plan = plans_of([dimension], Compare("status", Operator.EQ, "open"))
-    range_ = "(currency=? AND kind=? AND win_likelihood=? AND status=?)"
-    assert plan[0] == f"SEARCH deals USING COVERING INDEX deals_summed {range_}"
-    is_sorted = "currency kind status source pipeline stage owner".split()
-    assert (len(plan) == 1) == (dimension.value in is_sorted)
+    assert [step for step in plan if " deals " in step] == [NARROW]
+    is_of_groups = "currency kind status source pipeline stage owner business forecast_category".split()
+    assert ("USE TEMP B-TREE FOR GROUP BY" in plan) == (dimension.value not in is_of_groups)
 
 
-def test_what_the_narrow_index_has_not_is_read_by_one_statement_in_sqlite() -> None:
-    for plan in (
-        plans_of([Dimension.CUSTOMER], None),
-        plans_of([], Search("acme", is_personal=False)),
-        plans_of([], Compare("customer_email_folded", Operator.EQ, "a@b")),
-    ):
-        assert "currency=?" not in plan[0]
+NARROW = "SEARCH deals USING COVERING INDEX deals_grouped (group_id=?)"
+
+
+def test_a_filter_of_what_groups_and_deals_have_reads_the_narrow_index_alone_in_sqlite() -> None:
+    mixed = Or((Compare("status", Operator.EQ, "open"), Compare("created_at", Operator.GT, 5)))
+    assert NARROW in plans_of([Dimension.OWNER], And((mixed, Compare("lead_source", Operator.EQ, 3))))
+
+
+@pytest.mark.parametrize(
+    "condition", [Search("acme", is_personal=False), Compare("customer_email_folded", Operator.EQ, "a@b")]
+)
+def test_what_the_narrow_index_has_not_is_read_by_one_statement_in_sqlite(condition: Condition) -> None:
+    plan = plans_of([], condition)
+    assert NARROW not in plan
+    assert not any("deals_grouped" in step and "COVERING" in step for step in plan)
 
 
 def plans_of(dimensions: list[Dimension], condition: Condition | None) -> list[str]:
@@ -291,9 +291,9 @@ def plans_of(dimensions: list[Dimension], condition: Condition | None) -> list[s
         return [row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sums}")]
 
 
-def test_more_cells_than_are_worth_a_statement_each_are_read_by_one(connection: Connection) -> None:
+def test_more_sets_than_are_worth_a_statement_each_are_read_by_one(connection: Connection) -> None:
     put(connection, [deal(n, currency="EUR", win_likelihood=n) for n in range(10)])
-    with patch.object(summary_parts, "MOST_CELLS", 9):
+    with patch.object(summary_reads, "MOST_SETS", 9):
         [row] = summarize(connection, None, [])
     assert (row.count, row.missing_likelihood_count) == (10, 0)
 
@@ -312,44 +312,9 @@ def test_there_is_no_row_without_a_deal(connection: Connection) -> None:
     assert [(row.currency, row.count) for row in rows] == [("USD", 1)]
 
 
-@pytest.fixture
-async def database(store_url: str) -> AsyncIterator[Database]:
-    async with open_database(store_url) as opened:
-        yield opened
-
-
-def of_status(number: int, status: str, read_at: int = 1) -> StoredDeal:
-    currency = ("EUR", "USD")[number % 2]
-    return stored(number, read_at=read_at, status=status, currency=currency, win_likelihood=number, value=number)
-
-
-async def test_a_summary_that_several_threads_read_is_the_same(database: Database) -> None:
-    await database.write(lambda connection: upsert(connection, [of_status(n, "open") for n in range(1, 60)]))
-    dimensions = [Dimension.STATUS, Dimension.CREATED_MONTH]
-    in_parts = await summarize_in_parts(database.read, None, dimensions)
-    assert in_parts == await database.read(lambda connection: summarize(connection, None, dimensions))
-    assert sum(row.count for row in in_parts) == 59
-
-
-@pytest.mark.parametrize("calls", [1, 2])
-async def test_a_summary_is_of_one_state_of_the_store(database: Database, calls: int) -> None:
-    numbers = range(1, 21)
-    await database.write(lambda connection: upsert(connection, [of_status(n, "open") for n in numbers]))
-    reads = 0
-
-    async def read(work: Callable[[Connection], Any]) -> Any:
-        nonlocal reads
-        reads += 1
-        if reads == calls + 1:  # all of them change after so many parts of the summary
-            changed = [of_status(n, "won", read_at=2) for n in numbers]
-            await database.write(lambda connection: upsert(connection, changed))
-        return await database.read(work)
-
-    rows = await summarize_in_parts(read, None, [Dimension.STATUS])
-    assert {row.keys for row in rows} == {("open",) if database.is_shared else ("won",)}
-    assert sum(row.count for row in rows) == 20
-
-
-def test_the_index_of_sums_is_ordered_by_what_is_grouped() -> None:
-    [index] = [index for index in DEALS.indexes if index.name == "deals_summed"]
-    assert tuple(column.name for column in index.columns)[: len(GROUPED)] == GROUPED
+def test_a_sum_that_64_bits_do_not_hold_on_the_way_is_exact(connection: Connection) -> None:
+    largest = 2**63 - 1
+    put(connection, [deal(n, value=one, currency="EUR") for n, one in enumerate([largest, largest, -largest, None])])
+    for dimension in (Dimension.STATUS, Dimension.LEAD_SOURCE, Dimension.CUSTOMER):
+        [row] = summarize(connection, None, [dimension])
+        assert (row.amount, row.missing_amount_count) == (Decimal(f"{largest}E-6"), 1)

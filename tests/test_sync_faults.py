@@ -348,6 +348,7 @@ async def test_fault_5_a_page_is_read_again_of_which_only_some_deals_could_be_wr
         return written[-1]
 
     monkeypatch.setattr("store.deals.IDS_AT_ONCE", 10)
+    monkeypatch.setattr("sync.job.IDS_AT_ONCE", 10)
     monkeypatch.setattr("sync.job.upsert", write)
     async with open_world(sources=("chartmogul",), page_rows=ROWS) as world:
         while len(written) < 3:  # noqa: ASYNC110 - nobody tells of it

@@ -16,7 +16,7 @@ from schema.deals.selection import Selection, select
 from schema.deals.service import Deals
 from schema.deals.values import code, moment_of
 from schema.list_size import OF_ALL_DEALS
-from store.summaries import Dimension, SummaryRow, TooManyPeriods, summarize_in_parts
+from store.summaries import Dimension, SummaryRow, TooManyPeriods, summarize
 
 MOST_DIMENSIONS: Final = 4
 MOST_ROWS: Final = 1_000
@@ -188,7 +188,9 @@ async def summary_of(
     dimensions = [Dimension(name) for name in names]
     zone = zone_of("UTC" if time_zone is None else time_zone)
     try:
-        rows = await summarize_in_parts(selection.read, selection.condition, dimensions, zone)
+        rows: list[SummaryRow] = await selection.read(
+            lambda connection: summarize(connection, selection.condition, dimensions, zone)
+        )
     except TooManyPeriods:
         raise BadUserInput("Deals are of too many years to group all by month: group by less.") from None
     if len(rows) > MOST_ROWS:

@@ -1,0 +1,70 @@
+"""What deals have in common, kept once and named by a number: `deal_groups`, and what their customers are called.
+
+Who writes deals has taken the number of its transaction before (`store.sequence.advance`), which the next one waits
+for: so nobody gives a number twice, and none is forgotten that somebody is about to name.
+"""
+
+from collections.abc import Sequence
+from hashlib import blake2b
+from operator import itemgetter
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import Connection, String, Table, delete, func, insert, select
+
+from store.json_rows import json_rows, packed
+from store.queries import Query
+from store.sequence import advance
+from store.tables import CUSTOMER_NAMED, CUSTOMER_NAMES, DEAL_GROUPS, DEALS, GROUPED
+
+_encode: Final = msgspec.msgpack.Encoder().encode
+
+
+def numbered(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Return rows of deals with the numbers of their groups and of their customers' names behind.
+
+    Their values are in the order of `store.tables.DEALS`, as they are stored. What is new gets a number.
+    """
+    groups, names = (kind.numbers(connection, rows) for kind in _KINDS)
+    return [(*row, group, name) for row, group, name in zip(rows, groups, names, strict=True)]
+
+
+def forget_unused(connection: Connection) -> int:
+    """Forget what no deal has any more, deleted ones included; return how much that was."""
+    if not any(connection.scalar(select(kind.table.c.id).where(kind.is_unused).limit(1)) for kind in _KINDS):
+        return 0
+    advance(connection)  # writers are waited for, and may have come to name it
+    return sum(connection.execute(delete(kind.table).where(kind.is_unused)).rowcount for kind in _KINDS)
+
+
+class _Kind:
+    """What is kept in a table, of these columns, and named by a column of deals."""
+
+    def __init__(self, table: Table, columns: tuple[str, ...], named_by: str) -> None:
+        self.table: Final = table
+        self.is_unused: Final = table.c.id.in_(select(table.c.id).except_(select(DEALS.c[named_by])))
+        self._columns = columns
+        self._values_of = itemgetter(*map(DEALS.c.keys().index, columns))
+        given = json_rows("keys", [("key", String)])
+        self._known = Query(select(table.c.key, table.c.id).where(table.c.key.in_(select(given.c.key))))
+
+    def numbers(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> list[int]:
+        """Return the number of each row."""
+        values = list(map(self._values_of, rows))
+        keys = {one: blake2b(_encode(one), digest_size=16).hexdigest() for one in dict.fromkeys(values)}
+        asked = self._known.text(connection.dialect, {"keys": packed([(key,) for key in keys.values()])})
+        known: dict[str, int] = dict(map(tuple, connection.exec_driver_sql(*asked)))
+        new = {key: one for one, key in keys.items() if key not in known}
+        if new:
+            last = connection.scalar(select(func.max(self.table.c.id))) or 0
+            known.update(zip(new, range(last + 1, last + 1 + len(new)), strict=True))
+            names = ("id", "key", *self._columns)
+            given = [dict(zip(names, (known[key], key, *one), strict=True)) for key, one in new.items()]
+            connection.execute(insert(self.table), given)
+        return [known[keys[one]] for one in values]
+
+
+_KINDS: Final = (
+    _Kind(DEAL_GROUPS, GROUPED, "group_id"),
+    _Kind(CUSTOMER_NAMES, CUSTOMER_NAMED, "customer_names_id"),
+)
