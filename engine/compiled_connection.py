@@ -49,6 +49,8 @@ class Connection:
 
     async def find(self, run: Run, keys: Keys, arguments: Mapping[str, Any], *parent: Any) -> Page | None:
         """Return the page, and all that is to be resolved of it; raises the field's error."""
+        if self._is_of_parts():
+            arguments = {**arguments, "is_of_parts": True}
         connection = await self.listing.find(run.context, *parent, **arguments)
         if connection is None:
             return None
@@ -78,6 +80,15 @@ class Connection:
     def text(self, page: Page, run: Run, keys: Keys) -> bytes:
         """Return the JSON. Raises `LimitExceeded`, and `NotCompiled` for what graphql-core refuses."""
         return _object([(part.key, self._part(part, page, run, [*keys, part.key])) for part in self.parts], run)
+
+    def _is_of_parts(self) -> bool:
+        """Return whether of records no more is read than parts, as `Listing.joined` says."""
+        joined = self.listing.joined
+        return joined is not None and all(
+            one.reads.is_without(joined) and not one.tells_age and not one.resolved
+            for _, nodes in self._nodes()
+            for one in nodes.serializers.values()
+        )
 
     def _nodes(self) -> Iterator[tuple[tuple[str, ...], Nodes]]:
         for part in self.parts:

@@ -12,6 +12,7 @@ import strawberry
 
 from engine.lookup import Listing, PageSize
 from resolvers.errors import BadUserInput
+from resolvers.partial_record import JOINED
 from schema.context import Context, Info
 from schema.deals import cursors
 from schema.deals.filters import OpportunityFilter
@@ -26,6 +27,7 @@ from schema.list_size import page_of
 from schema.opportunity import Opportunity
 from store.near import near_page
 from store.pages import Page, PageRequest, PageRow, count, far_page
+from store.paging import position_of
 
 FIRST: Final = 25
 """Deals on a page unless asked otherwise."""
@@ -82,11 +84,12 @@ class OpportunityPage:
 
     selection: strawberry.Private[Selection]
     page: strawberry.Private[Page]
+    is_of_parts: strawberry.Private[bool] = False
 
     @cached_property
     def records(self) -> PageRecords:
         """The records of the page, read as far as they are shown."""
-        return PageRecords(self.selection.deals, self.page.rows)
+        return PageRecords(self.selection.deals, self.page, is_of_parts=self.is_of_parts)
 
     @cached_property
     def found(self) -> list[Opportunity | Exception]:
@@ -96,7 +99,7 @@ class OpportunityPage:
 
     def cursors(self) -> list[str]:
         """Return the cursor of each row."""
-        return [cursors.encode(self.selection.hash, row.position) for row in self.page.rows]
+        return [cursors.encode(self.selection.hash, position_of(row)) for row in self.page.found]
 
     @strawberry.field(description="The deals with their cursors.")
     def edges(self) -> list[OpportunityEdge]:
@@ -118,12 +121,12 @@ class OpportunityPage:
 
     def place(self) -> PageInfo:
         """Return where the page is in its list."""
-        rows, hash_ = self.page.rows, self.selection.hash
+        rows, hash_ = self.page.found, self.selection.hash
         return PageInfo(
             has_next_page=self.page.has_next,
             has_previous_page=self.page.has_previous,
-            start_cursor=cursors.encode(hash_, rows[0].position) if rows else None,
-            end_cursor=cursors.encode(hash_, rows[-1].position) if rows else None,
+            start_cursor=cursors.encode(hash_, position_of(rows[0])) if rows else None,
+            end_cursor=cursors.encode(hash_, position_of(rows[-1])) if rows else None,
         )
 
 
@@ -224,9 +227,13 @@ async def find_page(
     after: str | None = None,
     last: int | None = None,
     before: str | None = None,
+    is_of_parts: bool = False,
     **asked: Any,
 ) -> OpportunityConnection:
-    """Return a page of the selection that is `asked` for; raises a `ResolverError`."""
+    """Return a page of the selection that is `asked` for, by which records are read as far as `is_of_parts` says.
+
+    Raises a `ResolverError`.
+    """
     number = page_size(first, last)
     selection = await select(context, **asked)
     request = PageRequest(
@@ -236,19 +243,25 @@ async def find_page(
         after=position(selection, "after", after),
         before=position(selection, "before", before),
         is_backward=last is not None,
+        is_of_parts=is_of_parts,
     )
     near = near_page(request)
     found = None if near is None else near.page(await selection.fetch(near.query, near.values))
     if found is None:
         found = await selection.read(lambda connection: far_page(connection, request))
-    return OpportunityConnection(selection=selection, page=found)
+    return OpportunityConnection(selection=selection, page=found, is_of_parts=is_of_parts)
 
 
 PARTS: Final = {"page_info": OpportunityPage.place}
 """What a connection has without asking anybody."""
 
 LISTING: Final = Listing(
-    SIZE, find_page, records=attrgetter("records"), cursors=lambda connection: connection.cursors(), parts=PARTS
+    SIZE,
+    find_page,
+    records=attrgetter("records"),
+    cursors=lambda connection: connection.cursors(),
+    parts=PARTS,
+    joined=frozenset({JOINED}),
 )
 """How compiled operations read a page."""
 
