@@ -131,21 +131,24 @@ def clause(
         case Compare(column, operator, value) if is_selective(condition) or (column == walked and operator in RANGES):
             return _compared(DEALS.c[column], operator, value)  # where all must be true, null is as good as false
         case Compare(column, operator, value) if column in held and operator in RANGES:
-            return _InIndex(_compared(DEALS.c[column], operator, value))
+            return _compared(_InIndex(DEALS.c[column]), operator, value)
     return _two_valued(condition)
 
 
-class _InIndex(FunctionElement[bool]):
-    """A comparison of a column that all deals must meet, and that the index of the walk has."""
+class _InIndex(FunctionElement[Any]):
+    """A column that the index of the walk has, in a comparison that all deals must meet."""
 
-    type = Boolean()
     inherit_cache = True
+
+    def __init__(self, column: ColumnElement[Any]) -> None:
+        super().__init__(column)
+        self.type = column.type
 
 
 @compiles(_InIndex, "sqlite")
 def _in_index_in_sqlite(element: _InIndex, compiler: SQLCompiler, **options: Any) -> str:
-    # Which looks into the index for any expression; of a plain comparison it would think that few deals meet it
-    # (https://sqlite.org/optoverview.html#disqualifying_where_clause_terms_using_unary_).
+    # Which looks into the index for it then; of a plain column it would think that few deals meet the comparison, and
+    # look elsewhere (https://sqlite.org/optoverview.html#disqualifying_where_clause_terms_using_unary_).
     return f"+{compiler.process(element.clauses, **options)}"
 
 

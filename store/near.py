@@ -52,10 +52,12 @@ class NearPage(NamedTuple):
         request, start = self.request, self.start
         if len(rows) <= request.count or (start is not None and rows[0][-1] is None):
             return None
-        found = kept(request, rows if start is None else [row[:-1] for row in rows])
+        is_of_parts = request.is_of_parts
+        found = kept(request, rows if start is None else [row[:-1] for row in rows], is_of_parts)
         if not found:
             return None
-        return page_of(request, found, has_more=len(rows) > len(found), has_less=start is not None)
+        more = len(rows) > len(found)
+        return page_of(request, found, has_more=more, has_less=start is not None, is_of_parts=is_of_parts)
 
 
 def near_page(request: PageRequest) -> NearPage | None:

@@ -222,7 +222,7 @@ def plans(connection: Connection) -> Iterator[list[str]]:
             connection.execute(text(f"SET LOCAL {setting} = off"))
 
     def explain(conn: Connection, cursor: object, statement: str, parameters: object, *_: object) -> None:
-        if statement.startswith("SELECT deals.source, "):
+        if statement.startswith("SELECT deals.body, "):
             with conn.connection.cursor() if not is_sqlite else closing(conn.connection.cursor()) as own:
                 own.execute(("EXPLAIN QUERY PLAN " if is_sqlite else "EXPLAIN ") + statement, parameters)
                 found.append("\n".join(str(row[-1]) for row in own.fetchall()))

@@ -27,7 +27,6 @@ from schema.list_size import page_of
 from schema.opportunity import Opportunity
 from store.near import near_page
 from store.pages import Page, PageRequest, PageRow, count, far_page
-from store.paging import position_of
 
 FIRST: Final = 25
 """Deals on a page unless asked otherwise."""
@@ -84,12 +83,11 @@ class OpportunityPage:
 
     selection: strawberry.Private[Selection]
     page: strawberry.Private[Page]
-    is_of_parts: strawberry.Private[bool] = False
 
     @cached_property
     def records(self) -> PageRecords:
         """The records of the page, read as far as they are shown."""
-        return PageRecords(self.selection.deals, self.page, is_of_parts=self.is_of_parts)
+        return PageRecords(self.selection.deals, self.page)
 
     @cached_property
     def found(self) -> list[Opportunity | Exception]:
@@ -99,7 +97,8 @@ class OpportunityPage:
 
     def cursors(self) -> list[str]:
         """Return the cursor of each row."""
-        return [cursors.encode(self.selection.hash, position_of(row)) for row in self.page.found]
+        places = range(len(self.page.found))
+        return [cursors.encode(self.selection.hash, self.page.position(place)) for place in places]
 
     @strawberry.field(description="The deals with their cursors.")
     def edges(self) -> list[OpportunityEdge]:
@@ -121,12 +120,12 @@ class OpportunityPage:
 
     def place(self) -> PageInfo:
         """Return where the page is in its list."""
-        rows, hash_ = self.page.found, self.selection.hash
+        page, hash_ = self.page, self.selection.hash
         return PageInfo(
-            has_next_page=self.page.has_next,
-            has_previous_page=self.page.has_previous,
-            start_cursor=cursors.encode(hash_, position_of(rows[0])) if rows else None,
-            end_cursor=cursors.encode(hash_, position_of(rows[-1])) if rows else None,
+            has_next_page=page.has_next,
+            has_previous_page=page.has_previous,
+            start_cursor=cursors.encode(hash_, page.position(0)) if page.found else None,
+            end_cursor=cursors.encode(hash_, page.position(-1)) if page.found else None,
         )
 
 
@@ -249,7 +248,7 @@ async def find_page(
     found = None if near is None else near.page(await selection.fetch(near.query, near.values))
     if found is None:
         found = await selection.read(lambda connection: far_page(connection, request))
-    return OpportunityConnection(selection=selection, page=found, is_of_parts=is_of_parts)
+    return OpportunityConnection(selection=selection, page=found)
 
 
 PARTS: Final = {"page_info": OpportunityPage.place}

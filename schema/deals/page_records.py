@@ -2,45 +2,47 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from operator import itemgetter
 from typing import Any
 
 from engine.fallbacks import NotCompiled, Reason
 from resolvers.partial_record import JOINED
 from schema.deals.service import Deals
 from schema.deals.values import moment_of
-from store.paging import Page, PageRow
-
-_SOURCE, _BODY, _HASH, _ID = map(itemgetter, (0, 1, 2, -1))  # as `PageRow` has them
+from store.deal_ids import source_of
+from store.paging import Page, body_of, hash_of, id_of
 
 
 class PageRecords:
-    """The rows of a page, and the records in them; `is_of_parts` as `store.paging.PageRequest` has it."""
+    """The rows of a page, and the records in them.
 
-    def __init__(self, deals: Deals, page: Page, *, is_of_parts: bool = False) -> None:
+    Of a page of parts (`store.paging.Page`) records have no customer that would be joined with them, and whoever wants
+    to read one has to have the page found again, which graphql-core does.
+    """
+
+    def __init__(self, deals: Deals, page: Page) -> None:
         self._deals = deals
-        self._rows = rows = page.found
-        self._is_of_parts = is_of_parts
-        self.sources = list(map(_SOURCE, rows))
-        self.versions = [_ID(row) + _HASH(row) for row in rows]
-        """A row's hash is that of everything in it that is shown but `read_at`; all have one length."""
+        self._page = page
+        ids = list(map(id_of, page.found))
+        self.sources = list(map(source_of, ids))
+        self.versions = [id_ + hash_ for id_, hash_ in zip(ids, map(hash_of, page.found), strict=True)]
+        """A row's hash, of which all have one length, is that of everything in it that is shown but `read_at`."""
 
     def read_at(self, place: int) -> datetime:
         """When a record was read from its source."""
-        return moment_of(PageRow(self._rows[place]).read_at)
+        return moment_of(self._page.rows[place].read_at)
 
     def record(self, place: int) -> Any:
-        """The whole record, or why it cannot be shown; without its customer if the page is of parts."""
-        row = PageRow(self._rows[place])
-        return self._deals.unjoined(row) if self._is_of_parts else self._deals.listed(row).record
+        """The whole record, or why it cannot be shown."""
+        if self._page.is_of_parts:
+            return self._deals.unjoined(self.sources[place], body_of(self._page.found[place]))
+        return self._deals.listed(self._page.rows[place]).record
 
     def parts(self, source: str, places: Sequence[int], names: frozenset[str]) -> Sequence[Any] | None:
         """Return what has these attributes of some records, as `engine.lookup.PageRecords` says."""
-        rows = [self._rows[place] for place in places]
-        found = self._deals.parts(source, list(map(_BODY, rows)), names)
+        found = self._deals.parts(source, [body_of(self._page.found[place]) for place in places], names)
         if found is not None and JOINED in names and self._deals.joins(source):
-            if self._is_of_parts:
+            if self._page.is_of_parts:
                 raise NotCompiled(Reason.UNJOINED)
-            for part, row in zip(found, map(PageRow, rows), strict=True):
-                part.customer = self._deals.customer(row)
+            for part, place in zip(found, places, strict=True):
+                part.customer = self._deals.customer(self._page.rows[place])
         return found

@@ -197,10 +197,10 @@ class Deals:
         """
         return self.decode_parts(source, bodies, names, NotRead)
 
-    def unjoined(self, copy: StoredCopy) -> Any:
+    def unjoined(self, source: str, body: bytes) -> Any:
         """Return a stored record as it is, or why it cannot be shown."""
         try:
-            return self.decode(copy.source, copy.body)
+            return self.decode(source, body)
         except Exception as error:
             return error
 
