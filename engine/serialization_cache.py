@@ -23,12 +23,19 @@ MOST_BYTES = 8_000_000
 _BESIDE = 400
 """Bytes that are counted for that."""
 
+EVERY = 4
+"""Of what is new in pages one in so many is stored, once the room is used up. Else a look through more than there is
+room for, page after page, would push out each text before it comes again, and would store each for nothing."""
+
 
 class SerializationCache:
     """Texts by operation's number and record, the oldest out first."""
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
-        self._texts: LRU[tuple[int, Hashable], tuple[bytes, ref[Any] | None]] = LRU(max_size=most_bytes)
+        self._texts: LRU[tuple[int, Hashable], Any] = LRU(max_size=most_bytes)
+        """A version's text, and a record's with a reference to it."""
+        self._nearly_full = most_bytes * 0.95
+        self._passed = 0
         self._numbers = count()
 
     def __len__(self) -> int:
@@ -46,7 +53,7 @@ class SerializationCache:
     def get(self, number: int, record: Any) -> bytes | None:
         """Return the text that is stored for a record."""
         found = self._texts.peek((number, id(record)))
-        return found[0] if found is not None and found[1] is not None and found[1]() is record else None
+        return found[0] if found is not None and found[1]() is record else None
 
     def store(self, number: int, record: Any, completed: Any) -> bytes:
         """Encode a completed record, and store the text if its record can be referred to weakly; return the text."""
@@ -60,13 +67,19 @@ class SerializationCache:
 
     def get_versions(self, numbers: Iterable[int], versions: Iterable[Hashable]) -> list[bytes | None]:
         """Return the texts that are stored for versions of records, by as many serializers."""
-        found = map(self._texts.peek, zip(numbers, versions, strict=True))
-        return [None if one is None else one[0] for one in found]
+        return list(map(self._texts.peek, zip(numbers, versions, strict=True)))
 
     def store_versions(self, number: int, versions: Sequence[Hashable], completed: Sequence[Any]) -> list[bytes]:
-        """Encode completed records, and store each text for its version, which is another one after each change."""
+        """Encode completed records, and store each text for its version, which is another one after each change.
+
+        A version is no whole number. Only some are stored once the room is used up.
+        """
         texts = _ENCODER.encode_lines(completed).split(b"\n")[:-1]  # no JSON that is written here has a line break
-        put = self._texts.put
-        for version, text in zip(versions, texts, strict=True):
-            put((number, version), (text, None), len(text) + _BESIDE)
+        first, step = 0, 1
+        if self._texts.size > self._nearly_full:
+            step = EVERY
+            first = -self._passed % step
+            self._passed += len(texts)
+        for version, text in zip(versions[first::step], texts[first::step], strict=True):
+            self._texts.put((number, version), text, len(text) + _BESIDE)
         return texts
