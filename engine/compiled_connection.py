@@ -6,6 +6,7 @@ any other compiled field, each text stored for the next page that has the same r
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from inspect import isawaitable
 from typing import Any
@@ -134,10 +135,10 @@ class Connection:
 
 
 def _in_place(texts: Sequence[Text], part: Nodes, rows: Sequence[Row] | None, run: Run, keys: Keys) -> Sequence[bytes]:
-    whole = [text for text in texts if isinstance(text, bytes)]
-    if rows is None and len(whole) == len(texts):
-        run.size.add(sum(map(len, whole)))
-        return whole
+    if rows is None:
+        with suppress(TypeError):  # one has no text
+            run.size.add(sum(map(len, texts)))  # type: ignore[arg-type] # mostly all have
+            return texts  # type: ignore[return-value] # as all have
     return [_node(text, part, rows[at] if rows else None, run, [*keys, at]) for at, text in enumerate(texts)]
 
 

@@ -23,7 +23,7 @@ MOST_BYTES = 8_000_000
 _BESIDE = 400
 """Bytes that are counted for that."""
 
-EVERY = 4
+EVERY = 8
 """Of what is new in pages one in so many is stored, once the room is used up. Else a look through more than there is
 room for, page after page, would push out each text before it comes again, and would store each for nothing."""
 

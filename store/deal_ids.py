@@ -5,6 +5,7 @@ else as text. They hold all of the three, so that no two deals have the same, an
 """
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -40,12 +41,13 @@ def _prefix(source: str, account: str) -> bytes:
     return name + _ACCOUNT + account.encode() + _END if account else name
 
 
-def source_of(id_: bytes) -> str:
-    """Return the name of a deal's system, of its key."""
-    return _BY_START.get(id_[:2]) or _written_out(id_)
+def sources_of(ids: Sequence[bytes]) -> list[str]:
+    """Return the names of deals' systems, of their keys."""
+    known = _BY_START
+    return [known.get(id_[:2]) or _source_of(id_) for id_ in ids]
 
 
-def _written_out(id_: bytes) -> str:
+def _source_of(id_: bytes) -> str:
     name = _NAME.match(id_)
     if name is None:
         raise ValueError("no key of a deal")

@@ -66,9 +66,7 @@ def near_page(request: PageRequest) -> NearPage | None:
     Raises ValueError for a position of another order.
     """
     order, start, _ = request.walk()
-    if len(order) != 2 or order[0].is_descending != order[1].is_descending or is_selective(request.condition):
-        return None
-    if order[0].column not in INDEXED:
+    if len(order) != 2 or order[0].is_descending != order[1].is_descending or order[0].column not in INDEXED:
         return None
     key, values = shape(request.condition)
     given: dict[str, str | int | bytes | None] = {
@@ -84,7 +82,7 @@ def near_page(request: PageRequest) -> NearPage | None:
         query = _query(key, order, names, request.is_of_parts)
     except TypeError:  # a long list of values, which has no hash
         return None
-    return NearPage(request, start, query, given)
+    return None if query is None else NearPage(request, start, query, given)
 
 
 def find_near(connection: Connection, near: NearPage) -> Page | None:
@@ -96,9 +94,14 @@ def find_near(connection: Connection, near: NearPage) -> Page | None:
 @lru_cache(MOST_QUERIES)
 def _query(
     shape_: Shape, order: tuple[OrderKey, ...], start: tuple[str | None, ...] | None, is_of_parts: bool
-) -> Query:
-    """Return the query for the first deals behind a start; its last column then says whether there are any before."""
+) -> Query | None:
+    """Return the query for the first deals behind a start; its last column then says whether there are any before.
+
+    None if few deals can meet the condition: these are looked up.
+    """
     condition = shaped(shape_)
+    if is_selective(condition):
+        return None
     wanted = WANTED_OF_PARTS if is_of_parts else WANTED
     counted, broken_off, marked = [_statement(condition, wanted, order, start, end) for end in End]
     first = order[0]

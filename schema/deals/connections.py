@@ -84,7 +84,7 @@ class OpportunityPage:
     selection: strawberry.Private[Selection]
     page: strawberry.Private[Page]
 
-    @cached_property
+    @property
     def records(self) -> PageRecords:
         """The records of the page, read as far as they are shown."""
         return PageRecords(self.selection.deals, self.page)

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from operator import concat
 from typing import Any
 
 from engine.fallbacks import NotCompiled, Reason
 from resolvers.partial_record import JOINED
 from schema.deals.service import Deals
 from schema.deals.values import moment_of
-from store.deal_ids import source_of
+from store.deal_ids import sources_of
 from store.paging import Page, body_of, hash_of, id_of
 
 
@@ -23,8 +24,8 @@ class PageRecords:
         self._deals = deals
         self._page = page
         ids = list(map(id_of, page.found))
-        self.sources = list(map(source_of, ids))
-        self.versions = [id_ + hash_ for id_, hash_ in zip(ids, map(hash_of, page.found), strict=True)]
+        self.sources = sources_of(ids)
+        self.versions = list(map(concat, ids, map(hash_of, page.found)))
         """A row's hash, of which all have one length, is that of everything in it that is shown but `read_at`."""
 
     def read_at(self, place: int) -> datetime:
