@@ -56,8 +56,6 @@ def _source_of(id_: bytes) -> str:
 
 _LONG: Final = {letter: source for source, letter in SHORT.items()}
 _BY_START: Final = {
-    letter + behind: source
-    for letter, source in _LONG.items()
-    for behind in (*_NUMBER_BYTES, _UUID, _TEXT, _ACCOUNT)
+    letter + behind: source for letter, source in _LONG.items() for behind in (*_NUMBER_BYTES, _UUID, _TEXT, _ACCOUNT)
 }
 """Systems by the first two bytes of most keys."""
