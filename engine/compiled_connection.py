@@ -105,7 +105,7 @@ class Connection:
             case Nodes():
                 texts = page.texts(part, run.size.ahead())
                 run.size.add(1 + (len(texts) or 1))
-                return b"[%b]" % b",".join(_in_place(texts, part, page.rows.get((part.key,)), run, keys))
+                return _list(_in_place(texts, part, page.rows.get((part.key,)), run, keys))
             case Edges():
                 run.size.add(1 + (len(page.cursors) or 1))
                 ahead = run.size.ahead()
@@ -179,4 +179,15 @@ def _resolved(part: Resolved | Executed, value: Any, run: Run, keys: Keys) -> by
 
 def _object(texts: list[tuple[str, bytes]], run: Run) -> bytes:
     run.size.add(sum([len(key) + 4 for key, _ in texts]) + 1)
-    return b"{%b}" % b",".join([b'"%b":%b' % (key.encode(), text) for key, text in texts])
+    pieces: list[bytes] = []
+    before = b"{"
+    for key, text in texts:
+        pieces += (b'%b"%b":' % (before, key.encode()), text)
+        before = b","
+    return b"".join([*pieces, b"}"]) if pieces else b"{}"  # what may be long is copied once
+
+
+def _list(texts: Sequence[bytes]) -> bytes:
+    if len(texts) < 2:
+        return b"[%b]" % b"".join(texts)
+    return b",".join([b"[" + texts[0], *texts[1:-1], texts[-1] + b"]"])
