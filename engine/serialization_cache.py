@@ -23,13 +23,16 @@ MOST_BYTES = 8_000_000
 _BESIDE = 400
 """Bytes that are counted for that."""
 
+BESIDE_VERSION = 310
+"""The same of a version, which has no reference."""
+
 EVERY = 8
 """Of what is new in pages one in so many is stored, once the room is used up. Else a look through more than there is
 room for, page after page, would push out each text before it comes again, and would store each for nothing."""
 
 
 class SerializationCache:
-    """Texts by operation's number and record, the oldest out first."""
+    """Texts by operation's number and record; what was stored, or asked for by its version, longest ago is out first."""
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
         self._texts: LRU[tuple[int, Hashable], Any] = LRU(max_size=most_bytes)
@@ -45,6 +48,10 @@ class SerializationCache:
     def memory_bytes(self) -> int:
         """What the texts are counted as."""
         return self._texts.size
+
+    @property
+    def _is_full(self) -> bool:
+        return self._texts.size > self._nearly_full
 
     def number(self) -> int:
         """Return a number for another serializer."""
@@ -67,7 +74,13 @@ class SerializationCache:
 
     def get_versions(self, numbers: Iterable[int], versions: Iterable[Hashable]) -> list[bytes | None]:
         """Return the texts that are stored for versions of records, by as many serializers."""
-        return list(map(self._texts.peek, zip(numbers, versions, strict=True)))
+        keys = list(zip(numbers, versions, strict=True))
+        found = list(map(self._texts.peek, keys))
+        if self._is_full:  # else nothing has to go, and which was used last does not matter
+            for key, text in zip(keys, found, strict=True):
+                if text is not None:
+                    self._texts.touch(key)
+        return found
 
     def store_versions(self, number: int, versions: Sequence[Hashable], completed: Sequence[Any]) -> list[bytes]:
         """Encode completed records, and store each text for its version, which is another one after each change.
@@ -76,10 +89,10 @@ class SerializationCache:
         """
         texts = _ENCODER.encode_lines(completed).split(b"\n")[:-1]  # no JSON that is written here has a line break
         first, step = 0, 1
-        if self._texts.size > self._nearly_full:
+        if self._is_full:
             step = EVERY
             first = -self._passed % step
             self._passed += len(texts)
         for version, text in zip(versions[first::step], texts[first::step], strict=True):
-            self._texts.put((number, version), text, len(text) + _BESIDE)
+            self._texts.put((number, version), text, len(text) + BESIDE_VERSION)
         return texts
