@@ -32,7 +32,7 @@ room for, page after page, would push out each text before it comes again, and w
 
 
 class SerializationCache:
-    """Texts by operation's number and record; what was stored, or asked for by its version, longest ago is out first."""
+    """Texts by operation's number and record. Those stored longest ago, or asked for by their versions, go first."""
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
         self._texts: LRU[tuple[int, Hashable], Any] = LRU(max_size=most_bytes)
