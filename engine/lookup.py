@@ -94,7 +94,8 @@ class Listing:
     their names in Python. It returns an instance of the connection's type, or None; what it raises is the field's
     error. `records` (None for an object that is no page) and `cursors` read it, in the page's order. Fields other than
     `edges` and `nodes` are resolved as ever, but for those of `parts`, by their names in Python: these need nothing but
-    the connection.
+    the connection. `joined`: attributes of records that take more to find than the others. Where neither one of these
+    is shown, nor when a record was read, `find` is told so by `is_of_parts`; None if it takes no such argument.
     """
 
     size: PageSize
@@ -102,6 +103,7 @@ class Listing:
     records: Callable[[Any], PageRecords | None]
     cursors: Callable[[Any], Sequence[str]]
     parts: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)
+    joined: frozenset[str] | None = None
 
 
 def no_listing(find: Callable[..., Awaitable[Any]]) -> Listing:

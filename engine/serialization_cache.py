@@ -23,12 +23,22 @@ MOST_BYTES = 8_000_000
 _BESIDE = 400
 """Bytes that are counted for that."""
 
+BESIDE_VERSION = 310
+"""The same of a version, which has no reference."""
+
+EVERY = 8
+"""Of what is new in pages one in so many is stored, once the room is used up. Else a look through more than there is
+room for, page after page, would push out each text before it comes again, and would store each for nothing."""
+
 
 class SerializationCache:
-    """Texts by operation's number and record, the oldest out first."""
+    """Texts by operation's number and record. Those stored longest ago, or asked for by their versions, go first."""
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
-        self._texts: LRU[tuple[int, Hashable], tuple[bytes, ref[Any] | None]] = LRU(max_size=most_bytes)
+        self._texts: LRU[tuple[int, Hashable], Any] = LRU(max_size=most_bytes)
+        """A version's text, and a record's with a reference to it."""
+        self._nearly_full = most_bytes * 0.95
+        self._passed = 0
         self._numbers = count()
 
     def __len__(self) -> int:
@@ -43,6 +53,10 @@ class SerializationCache:
         """Forget all texts: records are to be written otherwise from now on."""
         self._texts.clear()
 
+    @property
+    def _is_full(self) -> bool:
+        return self._texts.size > self._nearly_full
+
     def number(self) -> int:
         """Return a number for another serializer."""
         return next(self._numbers)
@@ -50,7 +64,7 @@ class SerializationCache:
     def get(self, number: int, record: Any) -> bytes | None:
         """Return the text that is stored for a record."""
         found = self._texts.peek((number, id(record)))
-        return found[0] if found is not None and found[1] is not None and found[1]() is record else None
+        return found[0] if found is not None and found[1]() is record else None
 
     def store(self, number: int, record: Any, completed: Any) -> bytes:
         """Encode a completed record, and store the text if its record can be referred to weakly; return the text."""
@@ -64,13 +78,25 @@ class SerializationCache:
 
     def get_versions(self, numbers: Iterable[int], versions: Iterable[Hashable]) -> list[bytes | None]:
         """Return the texts that are stored for versions of records, by as many serializers."""
-        found = map(self._texts.peek, zip(numbers, versions, strict=True))
-        return [None if one is None else one[0] for one in found]
+        keys = list(zip(numbers, versions, strict=True))
+        found = list(map(self._texts.peek, keys))
+        if self._is_full:  # else nothing has to go, and which was used last does not matter
+            for key, text in zip(keys, found, strict=True):
+                if text is not None:
+                    self._texts.touch(key)
+        return found
 
     def store_versions(self, number: int, versions: Sequence[Hashable], completed: Sequence[Any]) -> list[bytes]:
-        """Encode completed records, and store each text for its version, which is another one after each change."""
+        """Encode completed records, and store each text for its version, which is another one after each change.
+
+        A version is no whole number. Only some are stored once the room is used up.
+        """
         texts = _ENCODER.encode_lines(completed).split(b"\n")[:-1]  # no JSON that is written here has a line break
-        put = self._texts.put
-        for version, text in zip(versions, texts, strict=True):
-            put((number, version), (text, None), len(text) + _BESIDE)
+        first, step = 0, 1
+        if self._is_full:
+            step = EVERY
+            first = -self._passed % step
+            self._passed += len(texts)
+        for version, text in zip(versions[first::step], texts[first::step], strict=True):
+            self._texts.put((number, version), text, len(text) + BESIDE_VERSION)
         return texts

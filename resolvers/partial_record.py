@@ -11,9 +11,8 @@ from typing import Any, Final
 
 import msgspec
 
-from resolvers.errors import UpstreamBadResponse
 from resolvers.registry import SOURCES
-from resolvers.stored_record import split, values_type
+from resolvers.stored_record import split_alike, values_type
 
 MOST_DECODERS: Final = 256
 
@@ -31,17 +30,12 @@ def decode(
     It has the methods and properties of the record's type too. An attribute that it has not raises what `absent`
     gives for its name. `JOINED`, if it is among the names, is None, and can be set.
     """
-    try:
-        split_bodies = [split(source, body) for body in bodies]
-    except UpstreamBadResponse:
+    if (alike := split_alike(source, bodies)) is None:
         return None
-    types = {type_ for type_, _ in split_bodies}
-    if len(types) != 1:
-        return None
-    how = _decoder(types.pop(), _STORED[source], names, absent)  # type: ignore[arg-type] # types have hashes
-    array = b"\xdd%s%s" % (len(bodies).to_bytes(4), b"".join([array for _, array in split_bodies]))
+    type_, arrays = alike
+    how = _decoder(type_, _STORED[source], names, absent)  # type: ignore[arg-type] # types have hashes
     try:
-        return how.decode(array)
+        return how.decode(b"".join([b"\xdd", len(arrays).to_bytes(4), *arrays]))
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
 

@@ -11,6 +11,7 @@ What earlier versions have written, and a record with a number of more than 64 b
 the array, with the vendor's names of the fields, and the number of its type in decimal digits.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from operator import itemgetter
 from typing import Any, Final, Union, get_args
@@ -116,6 +117,18 @@ def split(source: str, body: bytes) -> tuple[type[Any], bytes]:
     if number >= len(types):
         raise unreadable(source)
     return types[number], body[start:]
+
+
+def split_alike(source: str, bodies: Sequence[bytes]) -> tuple[type[Any], Sequence[bytes]] | None:
+    """Return what `split` does for records that are all of one type; None if they are not, or one cannot be read."""
+    if bodies and all(bodies) and min([body[0] for body in bodies]) >= _ARRAYS:
+        return _SOURCES[source].types[0], bodies
+    try:
+        found = [split(source, body) for body in bodies]
+    except UpstreamBadResponse:
+        return None
+    types = {type_ for type_, _ in found}
+    return (types.pop(), [rest for _, rest in found]) if len(types) == 1 else None
 
 
 def unreadable(source: str) -> UpstreamBadResponse:

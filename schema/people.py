@@ -6,6 +6,7 @@ An owner whose name or address is one of a person's, without case, is that perso
 """
 
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -55,21 +56,24 @@ class People:
     def name_of(self, attribute: str, *, is_name: bool) -> Callable[[Any], Any]:
         """Return what gives the name of whom a record's attribute calls, or that itself if it is one."""
 
+        called_of = attrgetter(attribute)
+
         def read(record: Any) -> Any:
-            called = getattr(record, attribute)
-            person = self._person(called) if self._known else None
+            person = self._person(called_of(record)) if self._known else None
             if person is not None:
                 return person.name
-            return called if is_name else None
+            return called_of(record) if is_name else None
 
         return read
 
     def address_of(self, attribute: str, *, is_address: bool) -> Callable[[Any], Any]:
         """Return what gives the email address of whom a record's attribute calls, or that itself if it is one."""
 
+        called_of = attrgetter(attribute)
+
         def read(record: Any) -> Any:
-            called = getattr(record, attribute)
-            return self.address(called, called if is_address else None)
+            called = called_of(record) if is_address else None
+            return self.address(called_of(record), called) if self._known else called
 
         return read
 

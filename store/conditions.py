@@ -128,24 +128,28 @@ def clause(
             return true()
         case And(parts):
             return and_(true(), *(clause(part, walked=walked, held=held) for part in parts))
-        case Compare(column, operator, value) if is_selective(condition) or (column == walked and operator in _RANGES):
+        case Compare(column, operator, value) if is_selective(condition) or (column == walked and operator in RANGES):
             return _compared(DEALS.c[column], operator, value)  # where all must be true, null is as good as false
-        case Compare(column, operator, value) if column in held and operator in _RANGES:
-            return _InIndex(_compared(DEALS.c[column], operator, value))
+        case Compare(column, operator, value) if column in held and operator in RANGES:
+            return _compared(_InIndex(DEALS.c[column]), operator, value)
     return _two_valued(condition)
 
 
-class _InIndex(FunctionElement[bool]):
-    """A comparison of a column that all deals must meet, and that the index of the walk has."""
+class _InIndex(FunctionElement[Any]):
+    """A column that the index of the walk has, in a comparison that all deals must meet."""
 
-    type = Boolean()
     inherit_cache = True
+
+    def __init__(self, column: ColumnElement[Any]) -> None:
+        super().__init__(column)
+        self.type = column.type
 
 
 @compiles(_InIndex, "sqlite")
 def _in_index_in_sqlite(element: _InIndex, compiler: SQLCompiler, **options: Any) -> str:
-    # Which looks into the index for any expression; of a plain comparison it would think that few deals meet it.
-    return f"coalesce({compiler.process(element.clauses, **options)}, 0)"
+    # Which looks into the index for it then; of a plain column it would think that few deals meet the comparison, and
+    # look elsewhere (https://sqlite.org/optoverview.html#disqualifying_where_clause_terms_using_unary_).
+    return f"+{compiler.process(element.clauses, **options)}"
 
 
 @compiles(_InIndex, "postgresql")
@@ -178,7 +182,7 @@ def ranges(condition: Condition | None, walked: str) -> list[ColumnElement[bool]
     match condition:
         case And(parts):
             return [one for part in parts for one in ranges(part, walked)]
-        case Compare(column, operator, value) if column == walked and operator in _RANGES:
+        case Compare(column, operator, value) if column == walked and operator in RANGES:
             return [_compared(DEALS.c[column], operator, value)]
     return []
 
@@ -275,7 +279,9 @@ def columns(condition: Condition | None) -> set[str]:
     return set()
 
 
-_RANGES: Final = {Operator.EQ, Operator.IN, Operator.LT, Operator.LTE, Operator.GT, Operator.GTE}
+RANGES: Final = {Operator.EQ, Operator.IN, Operator.LT, Operator.LTE, Operator.GT, Operator.GTE}
+"""Comparisons that a range of an index may answer, or several."""
+
 _SHAPED: Final = {Operator.EQ, Operator.NE, Operator.LT, Operator.LTE, Operator.GT, Operator.GTE}
 _UPPER: Final = {Operator.EQ, Operator.LT, Operator.LTE}
 _LOWER: Final = {Operator.EQ, Operator.GT, Operator.GTE}

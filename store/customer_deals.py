@@ -29,7 +29,7 @@ from sqlalchemy import (
 from store.conditions import LARGEST, Condition, Shape, clause, shape, shaped
 from store.json_rows import json_rows, packed
 from store.order_columns import OrderColumns, with_parameters
-from store.paging import WANTED, OrderKey, Page, PageRequest, PageRow, kept, page_of
+from store.paging import WANTED, OrderKey, Page, PageRequest, Row, kept, page_of
 from store.queries import parameter
 from store.tables import ALIVE, DEAL_ATTRIBUTES, DEALS, MONEY_SCALE
 from store.text import fold, storable
@@ -74,9 +74,9 @@ def pages_of(
     shape_of_order, attributes = with_parameters(order)
     wanted = _kept(_pages, key, tuple(links), shape_of_order, names)
     given = {**values, **attributes, GIVEN: _packed(customers), "count": request.count + 1}
-    found: list[list[PageRow]] = [[] for _ in customers]
+    found: list[list[Row]] = [[] for _ in customers]
     for *row, customer in connection.execute(wanted, given):
-        found[customer].append(PageRow(row))
+        found[customer].append(tuple(row))
     pages = [(own, kept(request, own)) for own in found]
     return [page_of(request, rows, has_more=len(own) > len(rows), has_less=start is not None) for own, rows in pages]
 

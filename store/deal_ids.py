@@ -5,6 +5,7 @@ else as text. They hold all of the three, so that no two deals have the same, an
 """
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -13,6 +14,7 @@ SHORT: Final = {"chartmogul": b"c", "nexudus": b"n"}
 out, in two bytes at least, which takes more room and is as good."""
 
 # What comes behind a system is below any letter or digit of a name, and an account's sign above these.
+_NAME: Final = re.compile(rb"[^\0-\x20@]+")
 _NUMBER_BYTES: Final = tuple(bytes([length]) for length in range(9))
 _UUID, _TEXT, _ACCOUNT, _END = b"\x10", b"\x20", b"@", b"\0"
 
@@ -37,3 +39,23 @@ def deal_id(source: str, account: str, source_id: str) -> bytes:
 def _prefix(source: str, account: str) -> bytes:
     name = SHORT.get(source) or source.encode().ljust(2, b":")
     return name + _ACCOUNT + account.encode() + _END if account else name
+
+
+def sources_of(ids: Sequence[bytes]) -> list[str]:
+    """Return the names of deals' systems, of their keys."""
+    known = _BY_START
+    return [known.get(id_[:2]) or _source_of(id_) for id_ in ids]
+
+
+def _source_of(id_: bytes) -> str:
+    name = _NAME.match(id_)
+    if name is None:
+        raise ValueError("no key of a deal")
+    return _LONG.get(name[0]) or name[0].decode().removesuffix(":")
+
+
+_LONG: Final = {letter: source for source, letter in SHORT.items()}
+_BY_START: Final = {
+    letter + behind: source for letter, source in _LONG.items() for behind in (*_NUMBER_BYTES, _UUID, _TEXT, _ACCOUNT)
+}
+"""Systems by the first two bytes of most keys."""

@@ -7,7 +7,19 @@ from sqlalchemy import ColumnElement, Connection, Integer, Select, literal, lite
 
 from store.conditions import LARGEST, Condition, Shape, bounds, clause, is_selective, ranges, shape, shaped
 from store.order_columns import of_deals
-from store.paging import INDEXED, WANTED, OrderKey, Page, PageRequest, PageRow, Position, kept, page_of, turned
+from store.paging import (
+    INDEXED,
+    WANTED,
+    WANTED_OF_PARTS,
+    OrderKey,
+    Page,
+    PageRequest,
+    Position,
+    Row,
+    kept,
+    page_of,
+    turned,
+)
 from store.queries import End, Look, Query, Values, parameter
 from store.steps import row_steps
 from store.tables import ALIVE, DEALS, held
@@ -36,15 +48,17 @@ class NearPage(NamedTuple):
     query: Query
     values: Values
 
-    def page(self, rows: list[tuple[Any, ...]]) -> Page | None:
+    def page(self, rows: list[Row]) -> Page | None:
         """Return the page of the query's rows; None if it is not full, or not known to have deals before it."""
         request, start = self.request, self.start
         if len(rows) <= request.count or (start is not None and rows[0][-1] is None):
             return None
-        found = kept(request, list(map(PageRow, rows if start is None else [row[:-1] for row in rows])))
+        is_of_parts = request.is_of_parts
+        found = kept(request, rows if start is None else [row[:-1] for row in rows], is_of_parts)
         if not found:
             return None
-        return page_of(request, found, has_more=len(rows) > len(found), has_less=start is not None)
+        more = len(rows) > len(found)
+        return page_of(request, found, has_more=more, has_less=start is not None, is_of_parts=is_of_parts)
 
 
 def near_page(request: PageRequest) -> NearPage | None:
@@ -53,9 +67,7 @@ def near_page(request: PageRequest) -> NearPage | None:
     Raises ValueError for a position of another order.
     """
     order, start, _ = request.walk()
-    if len(order) != 2 or order[0].is_descending != order[1].is_descending or is_selective(request.condition):
-        return None
-    if order[0].column not in INDEXED:
+    if len(order) != 2 or order[0].is_descending != order[1].is_descending or order[0].column not in INDEXED:
         return None
     key, values = shape(request.condition)
     given: dict[str, str | int | bytes | None] = {
@@ -68,10 +80,10 @@ def near_page(request: PageRequest) -> NearPage | None:
         names = tuple([None if one is None else f"start_{n}" for n, one in enumerate(start)])
         given |= {f"start_{n}": one for n, one in enumerate(start) if one is not None}
     try:
-        query = _query(key, order, names)
+        query = _query(key, order, names, request.is_of_parts)
     except TypeError:  # a long list of values, which has no hash
         return None
-    return NearPage(request, start, query, given)
+    return None if query is None else NearPage(request, start, query, given)
 
 
 def find_near(connection: Connection, near: NearPage) -> Page | None:
@@ -81,15 +93,23 @@ def find_near(connection: Connection, near: NearPage) -> Page | None:
 
 
 @lru_cache(MOST_QUERIES)
-def _query(shape_: Shape, order: tuple[OrderKey, ...], start: tuple[str | None, ...] | None) -> Query:
-    """Return the query for the first deals behind a start; its last column then says whether there are any before."""
+def _query(
+    shape_: Shape, order: tuple[OrderKey, ...], start: tuple[str | None, ...] | None, is_of_parts: bool
+) -> Query | None:
+    """Return the query for the first deals behind a start; its last column then says whether there are any before.
+
+    None if few deals can meet the condition: these are looked up.
+    """
     condition = shaped(shape_)
-    counted, broken_off, marked = [_statement(condition, order, start, end) for end in End]
+    if is_selective(condition):
+        return None
+    wanted = WANTED_OF_PARTS if is_of_parts else WANTED
+    counted, broken_off, marked = [_statement(condition, wanted, order, start, end) for end in End]
     first = order[0]
     look = Look(
         WITHIN,
         {End.BROKEN_OFF: broken_off, End.MARKED: marked},
-        row_steps(condition),
+        row_steps(condition, held(first.column)),
         first.column,
         first.is_descending,
         _starts(condition, first, start),
@@ -111,10 +131,14 @@ def _starts(
 
 
 def _statement(
-    condition: Condition | None, order: tuple[OrderKey, ...], start: tuple[str | None, ...] | None, end: End
+    condition: Condition | None,
+    wanted: tuple[ColumnElement[Any], ...],
+    order: tuple[OrderKey, ...],
+    start: tuple[str | None, ...] | None,
+    end: End,
 ) -> Select[Any]:
     columns = [DEALS.c[key.column] for key in order]
-    found = _next(condition, order, start, [*WANTED, *columns], is_inclusive=False, end=end)
+    found = _next(condition, order, start, [*wanted, *columns], is_inclusive=False, end=end)
     if start is not None:
         one: list[ColumnElement[Any]] = [literal_column("1")]
         back = End.COUNTED if end is End.MARKED else end  # the mark is on the other side

@@ -13,7 +13,7 @@ from store.paging import Page as Page
 from store.paging import PageRequest as PageRequest
 from store.paging import PageRow as PageRow
 from store.paging import Position as Position
-from store.paging import full_order, kept, page_of, turned
+from store.paging import full_order, kept, page_of, position_of, turned
 from store.tables import ALIVE, DEALS, held
 from store.walks import walk
 
@@ -40,7 +40,7 @@ def far_page(connection: Connection, request: PageRequest) -> Page:
     rows = kept(request, found)
     has_less = False
     if start is not None:
-        edge, is_inclusive = (rows[0].position, False) if rows else (start, True)
+        edge, is_inclusive = (position_of(rows[0]), False) if rows else (start, True)
         has_less = bool(walk(connection, condition, turned(order), edge, 1, is_inclusive=is_inclusive))
     return page_of(request, rows, has_more=len(found) > len(rows), has_less=has_less)
 

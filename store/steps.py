@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from sqlalchemy import Dialect
 
-from store.conditions import And, Compare, CompareAttribute, Condition, Not, Or, Search
+from store.conditions import RANGES, And, Compare, CompareAttribute, Condition, Not, Or, Search
 from store.queries import End, Query, Values
 
 ROW_STEPS: Final = 10
@@ -18,16 +18,28 @@ ROW_STEPS: Final = 10
 
 COMPARISON_STEPS: Final = 7
 
+PLAIN_STEPS: Final = 2
+"""Of a comparison that all deals must meet with what the index has: a value is read, and is right or not."""
+
 STEPS_AT_ONCE: Final = 2_000
 """How often they are looked at: a page of 50 deals takes 8,000."""
 
 
-def row_steps(condition: Condition | None) -> int:
+def row_steps(condition: Condition | None, held: Collection[str] = ()) -> int:
     """Return how many steps it takes, about, to see whether a deal meets a condition.
 
-    Of several that must all be met, mostly the first one tells.
+    Of several that must all be met, mostly the first one tells. `held`: columns that the index has.
     """
-    return ROW_STEPS + (COMPARISON_STEPS if condition is None else _steps(condition))
+    return ROW_STEPS + (COMPARISON_STEPS if condition is None else _needed(condition, held))
+
+
+def _needed(condition: Condition, held: Collection[str]) -> int:
+    match condition:
+        case And(parts):
+            return max([_needed(part, held) for part in parts], default=0)
+        case Compare(column, operator, _) if column in held and operator in RANGES:
+            return PLAIN_STEPS - COMPARISON_STEPS + _steps(condition)
+    return _steps(condition)
 
 
 def _steps(condition: Condition) -> int:

@@ -1,12 +1,17 @@
 """`schema.deals.page_records`: what a page shows of its records is what the whole records have."""
 
 from dataclasses import replace
+from datetime import timedelta
+from typing import Any
 from unittest.mock import patch
 
 import msgspec
 import pytest
 
-from tests.deal_lists import deal, open_deals, simulated
+from engine.fallbacks import NotCompiled
+from schema.deals.page_records import PageRecords
+from store.pages import OrderKey, PageRequest, page
+from tests.deal_lists import DealGraph, deal, open_deals, simulated
 
 NEXUDUS, CHARTMOGUL = (simulated()[source][0] for source in ("nexudus", "chartmogul"))
 DEALS = (deal("nexudus", NEXUDUS), deal("chartmogul", CHARTMOGUL))
@@ -22,6 +27,56 @@ async def test_a_page_of_parts_is_that_of_whole_records(query: str) -> None:
         assert parts == [whole] * 3
         assert "Ada" in str(whole)
         assert graph.engine.compiled == 3
+
+
+async def columns_asked_for(graph: DealGraph, query: str) -> list[list[str]]:
+    """Return the columns of the store's rows that a query reads."""
+    found, fetch = [], type(graph.deals).fetch
+
+    async def noted(deals: Any, query_: Any, *rest: Any) -> Any:
+        found.append([column.name for column in query_.statement.selected_columns])
+        return await fetch(deals, query_, *rest)
+
+    with patch.object(type(graph.deals), "fetch", noted):
+        await graph.data(query)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("fields", "are_parts"),
+    [
+        ("id stageName value { amount }", True),
+        ("id customer { name }", False),
+        ("id asOf", False),
+        ("id customer { opportunities { totalCount } }", False),
+    ],
+)
+async def test_customers_and_times_are_read_for_pages_that_show_them_alone(fields: str, are_parts: bool) -> None:
+    query = f"{{ opportunities {{ nodes {{ {fields} }} pageInfo {{ endCursor }} }} }}"
+    every = ["body", "hash", "source", "read_at", "customer_name", "customer_company", "customer_email"]
+    async with open_deals(*DEALS) as graph:
+        for _ in range(3):  # executed, compiled, compiled and known what it reads
+            await graph.ask(query)
+        ((*columns, updated_at, id_),) = await columns_asked_for(graph, query)
+        assert columns == (every[:2] if are_parts else every)
+        assert (updated_at, id_) == ("updated_at", "id")
+
+
+async def test_a_page_of_parts_makes_up_no_customer() -> None:
+    later = msgspec.structs.replace(
+        CHARTMOGUL, uuid=CHARTMOGUL.uuid[::-1], updated_at=CHARTMOGUL.updated_at + timedelta(days=1)
+    )
+    async with open_deals(DEALS[1], deal("chartmogul", later)) as graph:
+        request = PageRequest(None, (OrderKey("updated_at"),), 1, is_of_parts=True)
+        found = await graph.database.read(lambda connection: page(connection, request))
+        assert found.is_of_parts
+        records = PageRecords(graph.deals, found)
+        assert records.sources == ["chartmogul"]
+        assert records.record(0) == CHARTMOGUL
+        (part,) = records.parts("chartmogul", [0], frozenset({"uuid"})) or ()
+        assert part.uuid == CHARTMOGUL.uuid
+        with pytest.raises(NotCompiled):
+            records.parts("chartmogul", [0], frozenset({"uuid", "customer"}))
 
 
 async def test_of_records_on_pages_none_is_read_as_a_whole_once_a_query_is_compiled() -> None:

@@ -1,5 +1,6 @@
 """`engine.inputs`: what is read is what graphql-core and Strawberry make of a value together."""
 
+from dataclasses import fields
 from datetime import date
 from enum import Enum
 from typing import Any
@@ -27,6 +28,19 @@ class Range:
 
 
 @strawberry.input
+class Marks:
+    each: list[int] = strawberry.field(default_factory=list)
+
+
+@strawberry.input
+class Doubled:
+    number: int = 1
+
+    def __post_init__(self) -> None:
+        self.number *= 2
+
+
+@strawberry.input
 class Wanted:
     colour: Colour | None = None
     size: Range | None = None
@@ -34,6 +48,8 @@ class Wanted:
     since: date | None = None
     title: str = "none"
     also: list["Wanted"] | None = None
+    marks: Marks | None = None
+    doubled: Doubled | None = None
     note: str | None
 
 
@@ -54,6 +70,8 @@ PLAIN: list[Any] = [
     {"colour": "RED", "note": "x", "since": "2026-02-03"},
     {"size": {"lowEnd": 1}, "title": "a"},
     {"size": {"lowEnd": 1, "highEnd": None, "in": [1, 2]}, "ranges": []},
+    {"marks": {}, "doubled": {}},
+    {"marks": {"each": [1]}, "doubled": {"number": 2}},
     {"ranges": [{"lowEnd": 2, "highEnd": 3}], "also": [{"also": [{"note": None}]}, {}]},
 ]
 OTHER: list[Any] = [
@@ -103,3 +121,16 @@ def test_what_was_read_may_stand_inside_of_what_is_read() -> None:
     assert has_input_objects(WANTED)
     inner = reader(WANTED)({"note": "x"})
     assert reader(WANTED, is_coerced=True)({"also": [inner]}).also == [inner]
+
+
+def test_each_object_has_a_default_of_its_own() -> None:
+    one, other = [reader(WANTED)({"marks": {}}).marks.each for _ in range(2)]
+    one.append(1)
+    assert other == []
+
+
+def test_an_object_has_its_fields_in_their_order_whatever_the_order_of_what_is_given() -> None:
+    """A list's cursors hold a hash of it."""
+    given = {"title": "a", "note": None, "colour": "RED"}
+    found = [reader(WANTED)(dict(some)) for some in (given.items(), reversed(given.items()))]
+    assert [list(vars(one)) for one in found] == [[field.name for field in fields(Wanted)]] * 2

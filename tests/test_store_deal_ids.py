@@ -1,10 +1,11 @@
 """What a deal is known by in the store: `store.deal_ids`."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from resolvers.registry import SOURCES
-from store.deal_ids import SHORT, deal_id
+from store.deal_ids import SHORT, deal_id, sources_of
 from tests.fuzzing import bounded
 
 UUIDS = ("00000000-0000-4000-8000-000000000000", "4ee13ca4-e7fe-11ee-fa7f-f303abf41acc")
@@ -22,6 +23,18 @@ parts = st.tuples(
 @given(parts, parts)
 def test_two_deals_never_have_the_same(one: tuple[str, str, str], other: tuple[str, str, str]) -> None:
     assert (deal_id(*one) == deal_id(*other)) == (one == other)
+
+
+@bounded
+@given(st.lists(parts))
+def test_a_key_tells_its_system(deals: list[tuple[str, str, str]]) -> None:
+    assert sources_of([deal_id(*one) for one in deals]) == [source for source, _, _ in deals]
+
+
+def test_what_is_no_key_tells_none() -> None:
+    for nothing in (b"", b"\0", b"@eu\0\x01\x09"):
+        with pytest.raises(ValueError, match="no key"):
+            sources_of([nothing])
 
 
 def test_of_systems_and_accounts_with_like_names_each_has_ids_of_its_own() -> None:

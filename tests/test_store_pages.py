@@ -4,6 +4,7 @@ import random
 import re
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from functools import cache
 from itertools import product
 
@@ -17,7 +18,7 @@ from store import walks as store_walks
 from store.conditions import And, Compare, Condition, Not, Operator, Or, Search
 from store.near import NEAR, find_near, near_page
 from store.pages import FEW, OrderKey, Page, PageRequest, PageRow, Position, chunk, count, export, page
-from store.paging import SORTED, full_order
+from store.paging import SORTED, body_of, full_order, id_of
 from store.tables import DEALS, ORDERABLE
 from tests.deal_rows import Deal, conditions, deal, deals, listed, orders, put
 from tests.fuzzing import beside_databases
@@ -102,6 +103,10 @@ def test_a_page_between_two_positions_is_a_part_of_the_list(
         assert found.rows == expected
         if expected:
             assert (found.has_previous, found.has_next) == (True, True)
+        of_parts = page(connection, replace(request, is_of_parts=True))
+        assert [of_parts.position(place) for place in range(len(of_parts.found))] == [row.position for row in expected]
+        assert list(map(body_of, of_parts.found)) == [row.body for row in expected]
+        assert (of_parts.has_previous, of_parts.has_next) == (found.has_previous, found.has_next)
 
 
 @pytest.mark.parametrize("size", range(1, 8))
@@ -232,7 +237,7 @@ def plans(connection: Connection) -> Iterator[list[str]]:
             connection.execute(text(f"SET LOCAL {setting} = off"))
 
     def explain(conn: Connection, cursor: object, statement: str, parameters: object, *_: object) -> None:
-        if statement.startswith("SELECT deals.source, "):
+        if statement.startswith("SELECT deals.body, "):
             with conn.connection.cursor() if not is_sqlite else closing(conn.connection.cursor()) as own:
                 own.execute(("EXPLAIN QUERY PLAN " if is_sqlite else "EXPLAIN ") + statement, parameters)
                 found.append("\n".join(str(row[-1]) for row in own.fetchall()))
@@ -314,6 +319,9 @@ def test_of_deals_that_are_looked_up_no_statement_is_kept(connection: Connection
     found = page(connection, PageRequest(Compare("id", Operator.IN, [key("nexudus:1")]), (OrderKey("updated_at"),), 2))
     assert ids(found.rows) == [key("nexudus:1")]
     assert store_walks._statements.cache.cache_info().currsize <= 1
+    for operator, value in ((Operator.EQ, "x"), (Operator.IN, ("x", "y"))):
+        looked_up = And((OPEN, Compare("name_folded", operator, value)))
+        assert near_page(PageRequest(looked_up, (OrderKey("updated_at"),), 2)) is None
 
 
 def test_lists_of_as_many_values_are_asked_for_with_one_statement(connection: Connection) -> None:
@@ -381,6 +389,17 @@ def test_a_page_by_customers_ids_reads_the_deals_of_each_account_in_their_order(
         assert len(page(connection, PageRequest(None, order, 50, after=("b", key("nexudus:1")))).rows) in (0, 50)
     assert plans
     assert all("deals_by_customer_id" in plan for plan in plans)
+
+
+def test_a_page_of_parts_has_no_more_than_is_shown_wherever_its_deals_are_near(connection: Connection) -> None:
+    put(connection, [deal(n, value=n, status="won" if n < 5 else "open") for n in range(2_000)])
+    for status, is_of_parts in (("open", True), ("won", False)):
+        condition = Compare("status", Operator.EQ, status)
+        order = (OrderKey("value", is_descending=True),)
+        found = page(connection, PageRequest(condition, order, 3, is_of_parts=True))
+        assert found.is_of_parts is is_of_parts
+        assert {len(row) for row in found.found} == {4 if is_of_parts else 9}
+        assert found.position(0) == (1_999 if is_of_parts else 4, id_of(found.found[0]))
 
 
 @pytest.mark.parametrize("column", sorted(SORTED))

@@ -11,6 +11,7 @@ from store.database import open_database
 from store.deals import upsert
 from store.near import near_page
 from store.pages import OrderKey, Page, PageRequest, far_page
+from store.steps import row_steps
 from tests import stores
 
 ROWS = 3_000
@@ -95,3 +96,11 @@ async def test_a_query_of_one_row_is_not_broken_off(path: Path) -> None:
     async with open_database(str(path), threads=1) as database:
         await database.poll()
         assert database.sequence == 1
+
+
+def test_to_compare_what_the_index_has_takes_fewer_steps() -> None:
+    both = And((OPEN, Compare("lead_source", Operator.EQ, 3)))
+    assert row_steps(OPEN, {"status"}) < row_steps(OPEN)
+    assert row_steps(both, {"status"}) == row_steps(both)
+    assert row_steps(And((OPEN, OPEN)), {"status"}) == row_steps(OPEN, {"status"})
+    assert row_steps(Not(OPEN), {"status"}) == row_steps(OPEN), "that is no comparison which all must meet"

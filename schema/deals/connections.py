@@ -3,6 +3,7 @@
 Its nodes are records like those that were fetched by id, completed by the same mappings.
 """
 
+from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from operator import attrgetter
@@ -11,6 +12,7 @@ from typing import Annotated, Any, Final
 import strawberry
 
 from engine.lookup import Listing, PageSize
+from resolvers.partial_record import JOINED
 from schema.context import Context, Info
 from schema.deals import cursors
 from schema.deals.filters import OpportunityFilter
@@ -85,10 +87,10 @@ class OpportunityPage:
     selection: strawberry.Private[Selection]
     page: strawberry.Private[Page]
 
-    @cached_property
+    @property
     def records(self) -> PageRecords:
         """The records of the page, read as far as they are shown."""
-        return PageRecords(self.selection.deals, self.page.rows)
+        return PageRecords(self.selection.deals, self.page)
 
     @cached_property
     def found(self) -> list[Opportunity | Exception]:
@@ -98,7 +100,8 @@ class OpportunityPage:
 
     def cursors(self) -> list[str]:
         """Return the cursor of each row."""
-        return [cursors.encode(self.selection.hash, row.position) for row in self.page.rows]
+        places = range(len(self.page.found))
+        return [cursors.encode(self.selection.hash, self.page.position(place)) for place in places]
 
     @strawberry.field(description="The deals with their cursors.")
     def edges(self) -> list[OpportunityEdge]:
@@ -120,12 +123,12 @@ class OpportunityPage:
 
     def place(self) -> PageInfo:
         """Return where the page is in its list."""
-        rows, hash_ = self.page.rows, self.selection.hash
+        page, hash_ = self.page, self.selection.hash
         return PageInfo(
-            has_next_page=self.page.has_next,
-            has_previous_page=self.page.has_previous,
-            start_cursor=cursors.encode(hash_, rows[0].position) if rows else None,
-            end_cursor=cursors.encode(hash_, rows[-1].position) if rows else None,
+            has_next_page=page.has_next,
+            has_previous_page=page.has_previous,
+            start_cursor=cursors.encode(hash_, page.position(0)) if page.found else None,
+            end_cursor=cursors.encode(hash_, page.position(-1)) if page.found else None,
         )
 
 
@@ -230,12 +233,16 @@ async def find_page(
     after: str | None = None,
     last: int | None = None,
     before: str | None = None,
+    is_of_parts: bool = False,
     **asked: Any,
 ) -> OpportunityConnection:
-    """Return a page of the selection that is `asked` for; raises a `ResolverError`."""
+    """Return a page of the selection that is `asked` for, by which records are read as far as `is_of_parts` says.
+
+    Raises a `ResolverError`.
+    """
     part = PageArguments.of(SIZE, first, after, last, before)
     selection = await select(context, **asked)
-    request = part.request(selection)
+    request = replace(part.request(selection), is_of_parts=is_of_parts)
     near = near_page(request)
     found = None if near is None else near.page(await selection.fetch(near.query, near.values))
     if found is None:
@@ -247,6 +254,11 @@ PARTS: Final = {"page_info": OpportunityPage.place}
 """What a connection has without asking anybody."""
 
 LISTING: Final = Listing(
-    SIZE, find_page, records=attrgetter("records"), cursors=lambda connection: connection.cursors(), parts=PARTS
+    SIZE,
+    find_page,
+    records=attrgetter("records"),
+    cursors=lambda connection: connection.cursors(),
+    parts=PARTS,
+    joined=frozenset({JOINED}),
 )
 """How compiled operations read a page."""

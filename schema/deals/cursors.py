@@ -14,7 +14,7 @@ from hashlib import blake2b
 from typing import Any, Final
 
 import msgspec
-import strawberry
+from strawberry import UNSET
 
 from resolvers.errors import BadUserInput
 from store.conditions import LARGEST
@@ -33,15 +33,16 @@ def list_hash(*asked: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    if type(value) in _SCALARS:
+    kind = type(value)
+    if kind in _SCALARS:
         return value
+    if kind is list:
+        return [_plain(one) for one in value]
     if isinstance(value, Enum):
         return value.name
-    if isinstance(value, list):
-        return [_plain(one) for one in value]
-    if is_dataclass(value):
+    if is_dataclass(kind):
         given = vars(value)  # in the order of its fields
-        return {name: _plain(one) for name, one in given.items() if one is not None and one is not strawberry.UNSET}
+        return {name: _plain(one) for name, one in given.items() if one is not None and one is not UNSET}
     return value
 
 

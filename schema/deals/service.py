@@ -14,7 +14,6 @@ from engine.lookup import ListedRecord, NotRead
 from lru import LRU
 from resolvers.errors import BadUserInput, ResolverError
 from resolvers.fetching.upstream_context import TimeLimit
-from resolvers.partial_record import JOINED
 from resolvers.registry import SOURCES
 from resolvers.source import CustomerJoin
 from schema.deals.exchange_rates import ExchangeRates
@@ -196,18 +195,30 @@ class Deals:
     def record(self, copy: StoredCopy) -> Any:
         """Return a stored record, with its customer as filters see it."""
         record, how = self.decode(copy.source, copy.body), _JOINS[copy.source]
-        if how is None:
-            return record
-        return how.join(record, how.make(copy.customer_name, copy.customer_company, copy.customer_email))
+        return record if how is None else how.join(record, self.customer(copy))
 
-    def parts(self, source: str, copies: Sequence[StoredCopy], names: frozenset[str]) -> Sequence[Any] | None:
-        """Return what has these attributes of stored records of a source, as `engine.lookup.PageRecords` says."""
-        found = self.decode_parts(source, [copy.body for copy in copies], names, NotRead)
-        how = _JOINS[source] if JOINED in names else None
-        if found is not None and how is not None:
-            for part, copy in zip(found, copies, strict=True):
-                part.customer = how.make(copy.customer_name, copy.customer_company, copy.customer_email)
-        return found
+    def joins(self, source: str) -> bool:
+        """Return whether a source's records are joined with their customers."""
+        return _JOINS[source] is not None
+
+    def customer(self, copy: StoredCopy) -> Any:
+        """Return the customer of a stored record that is joined with it."""
+        how = _JOINS[copy.source]
+        return how and how.make(copy.customer_name, copy.customer_company, copy.customer_email)
+
+    def parts(self, source: str, bodies: Sequence[bytes], names: frozenset[str]) -> Sequence[Any] | None:
+        """Return what has these attributes of stored records of a source, as `engine.lookup.PageRecords` says.
+
+        Their customers are not joined with them.
+        """
+        return self.decode_parts(source, bodies, names, NotRead)
+
+    def unjoined(self, source: str, body: bytes) -> Any:
+        """Return a stored record as it is, or why it cannot be shown."""
+        try:
+            return self.decode(source, body)
+        except Exception as error:
+            return error
 
     def copied(self, copy: StoredCopy) -> ListedRecord:
         """Return a stored record, or why it cannot be shown."""
