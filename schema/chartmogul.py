@@ -74,7 +74,7 @@ def _of_customer(attribute: str) -> Callable[[ChartMogulRecord], Any]:
             customer = record.customer  # type: ignore[attr-defined] # of those that were joined
         except AttributeError:
             raise NotCompiled(Reason.UNJOINED) from None
-        return None if customer is None else getattr(customer, attribute)
+        return None if customer is None else getattr(customer, attribute) or None  # who has no company has "" there
 
     return read
 

@@ -82,6 +82,11 @@ class People:
         person = self._person(called) if self._known else None
         return otherwise if person is None else person.email
 
+    def names(self, called: str) -> Sequence[str]:
+        """Return all that the person has who is called this, the email address first; for a stranger this alone."""
+        person = self._person(called)
+        return (called,) if person is None else (person.email, person.name, *person.also)
+
     def _person(self, called: Any) -> Person | None:
         return self._known.get(fold(called)) if isinstance(called, str) else None
 

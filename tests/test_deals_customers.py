@@ -25,11 +25,16 @@ def nexudus(number: int, coworker: int, email: str | None = None, **more: Any) -
     return deal("nexudus", msgspec.structs.replace(NEXUDUS, **fields))
 
 
-def chartmogul(number: int, customer: str, email: str | None = None, **more: Any) -> Deal:
+def chartmogul(number: int, customer: str, email: str | None = None, company: str = "Co", **more: Any) -> Deal:
     fields = {"uuid": f"{number:08}-0000-0000-0000-000000000000", "customer_uuid": customer} | more
     found = deal("chartmogul", msgspec.structs.replace(CHARTMOGUL, **fields))
     known = Customer(
-        source="chartmogul", source_id=customer, name=f"Name of {customer}", company_name="Co", email=email, read_at=1
+        source="chartmogul",
+        source_id=customer,
+        name=f"Name of {customer}",
+        company_name=company,
+        email=email,
+        read_at=1,
     )
     return with_customer(found, known if email else None)
 
@@ -191,3 +196,13 @@ async def test_variables_count_as_their_values() -> None:
     async with open_deals(*DEALS) as graph:
         assert "errors" not in await graph.ask(query, n=19)
         assert "errors" in await graph.ask(query, n=20)
+
+
+async def test_a_customer_without_a_company_has_none_in_the_graph_as_in_filters() -> None:
+    # ChartMogul has an empty text for none.
+    query = """{
+      opportunities(filter: {customerCompanyName: {isNull: true}}) { nodes { customer { name companyName } } }
+    }"""
+    async with open_deals(chartmogul(1, "cus_a", ADA, company=""), chartmogul(2, "cus_b", "bo@example.com")) as graph:
+        (node,) = (await graph.data(query))["opportunities"]["nodes"]
+        assert node["customer"] == {"name": "Name of cus_a", "companyName": None}

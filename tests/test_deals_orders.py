@@ -25,6 +25,7 @@ VALUES: dict[int, Any] = {
 }
 WITHOUT = [7, 8]
 ASCENDING = [6, 3, 9, 5, 2, 4, 1]
+NO_KEY = "The `key` of a custom attribute must have from 1 to 200 characters."
 QUERY = """query ($order: [OpportunityOrder!], $after: String, $first: Int, $last: Int, $before: String) {
   opportunities(orderBy: $order, first: $first, after: $after, last: $last, before: $before) {
     nodes { sourceId } pageInfo { endCursor startCursor }
@@ -82,7 +83,8 @@ async def test_kinds_of_a_custom_attribute_come_one_after_the_other(
         '[{field: CUSTOM, key: "a"}, {field: CUSTOM, key: "b"}, {field: CUSTOM, key: "c"}]': (
             "`orderBy` takes at most 2 custom attributes."
         ),
-        f'[{{field: CUSTOM, key: "{"a" * 201}"}}]': "The `key` of a custom attribute may have at most 200 characters.",
+        f'[{{field: CUSTOM, key: "{"a" * 201}"}}]': NO_KEY,
+        '[{field: CUSTOM, key: ""}]': NO_KEY,
     }.items(),
 )
 async def test_wrong_orders_by_custom_attributes_are_refused_at_their_list(order: str, refusal: str) -> None:
@@ -93,12 +95,13 @@ async def test_wrong_orders_by_custom_attributes_are_refused_at_their_list(order
         assert (code, message, path) == ("BAD_USER_INPUT", refusal, ["opportunities"])
 
 
-async def test_a_filter_takes_no_longer_key_either() -> None:
+async def test_a_filter_takes_the_same_keys() -> None:
     query = '{ opportunities(filter: {custom: [{key: "%s", isNull: true}]}) { totalCount } }'
     async with open_deals() as graph:
         assert await graph.data(query % ("a" * 200))
-        code, message, _ = await graph.refusal(query % ("a" * 201))
-        assert (code, message.split(":")[0]) == ("BAD_USER_INPUT", "`filter.custom`")
+        for key in ("a" * 201, ""):
+            code, message, _ = await graph.refusal(query % key)
+            assert (code, message.split(":")[0]) == ("BAD_USER_INPUT", "`filter.custom`")
 
 
 async def test_who_may_not_see_custom_attributes_cannot_order_by_them() -> None:

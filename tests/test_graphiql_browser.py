@@ -346,6 +346,51 @@ def test_what_is_shared_is_the_query_with_its_variables(page, graphiql_url):
     expect(active_tab(page)).to_have_text("Its")
 
 
+SUBSCRIPTION = "subscription Its { opportunityChanges { cursor } }"
+BROKEN_OFF = re.compile(r"The\sstream\sbroke")
+
+
+def test_a_subscription_goes_on_until_it_is_stopped(page, graphiql_url):
+    visit(page, link_to(graphiql_url, SUBSCRIPTION))
+    execute(page)
+    expect(result(page)).to_contain_text('"events"')
+    expect(result(page)).to_contain_text('"cursor"')
+    expect(answer_bar(page)).to_contain_text("200 OK")
+    with page.expect_event("requestfailed") as ended:
+        page.get_by_role("button", name="Stop query").click()
+    assert ended.value.headers["accept"] == "text/event-stream"
+    expect(page.get_by_role("button", name="Execute query")).to_be_visible()
+    expect(result(page)).not_to_contain_text(BROKEN_OFF)
+
+
+def test_a_refused_subscription_is_told_and_over(page, graphiql_url):
+    visit(page, link_to(graphiql_url, 'subscription { opportunityChanges(after: "x") { cursor } }'))
+    execute(page)
+    expect(answer_bar(page)).to_contain_text("BAD_USER_INPUT")
+    expect(page.get_by_role("button", name="Execute query")).to_be_visible()
+    expect(result(page)).not_to_contain_text(BROKEN_OFF)
+
+
+def test_the_newest_event_is_first_and_a_stream_that_breaks_off_says_so(page, graphiql_url):
+    def answer(route):
+        if route.request.headers["accept"] != "text/event-stream":
+            return route.continue_()
+        events = "".join(f'event: next\ndata: {{"data": "é{number}"}}\n\n:\n\n' for number in (1, 2))
+        return route.fulfill(headers={"content-type": "text/event-stream; charset=utf-8"}, body=events)
+
+    page.route(graphiql_url, answer)
+    visit(page, link_to(graphiql_url, SUBSCRIPTION))
+    execute(page)
+    expect(result(page)).to_contain_text(re.compile(BROKEN_OFF.pattern + '.*"é2".*"é1"', re.DOTALL))
+
+
+def test_a_shared_command_follows_a_subscription(page, graphiql_url):
+    visit(page, link_to(graphiql_url, SUBSCRIPTION))
+    words = shlex.split(copied(page, "Copy as curl").replace("\\\n", ""))
+    assert words[:4] == ["curl", "--no-buffer", graphiql_url, "-H"]
+    assert "Accept: text/event-stream" in words
+
+
 def test_a_request_header_is_sent_and_never_stored(page, graphiql_url):
     visit(page, graphiql_url)
     page.get_by_role("button", name="Headers").click()

@@ -53,6 +53,25 @@ async def test_deals_of_a_person_are_found_by_all_that_the_person_is_called(call
         assert {name: found["totalCount"] for name, found in data.items()} == {"eq": 2, "in": 2, "not": 0}
 
 
+@pytest.mark.parametrize("called", ["TESTY@example.com", "Testy McAdminface", "testy.seller@example.com"])
+async def test_deals_that_were_stored_before_a_person_was_known_are_found_too(called: str) -> None:
+    query = """query($called: String!) {
+      eq: opportunities(filter: {owner: {eq: $called}}) { totalCount }
+      in: opportunities(filter: {owner: {in: [$called]}}, orderBy: [{field: OWNER}]) { totalCount nodes { id } }
+      not: opportunities(filter: {owner: {notIn: [$called]}}) { totalCount }
+    }"""
+    stranger = msgspec.structs.replace(NEXUDUS, id=1, responsible_full_name="Testy")
+    others = msgspec.structs.replace(CHARTMOGUL, owner="testy.seller@example.com")
+    async with open_deals(deal("nexudus", NEXUDUS), deal("chartmogul", others), deal("nexudus", stranger)) as graph:
+        PEOPLE.know([TESTY])
+        try:
+            data = await graph.data(query, called=called)
+        finally:
+            PEOPLE.know([])
+        assert {name: found["totalCount"] for name, found in data.items()} == {"eq": 2, "in": 2, "not": 1}
+        assert len(data["in"]["nodes"]) == 2
+
+
 @pytest.mark.usefixtures("known")
 def test_nobody_is_guessed() -> None:
     other = msgspec.structs.replace(NEXUDUS, responsible_full_name="Testy")

@@ -21,6 +21,7 @@ from schema.deals.comparators import (
     DecimalFilter,
     IDFilter,
     IntFilter,
+    Make,
     MoneyFilter,
     StringFilter,
     comparator,
@@ -182,8 +183,9 @@ class _Reading:
             return money(given, make)
         if field.kind in (Kind.MOMENT, Kind.DAY):
             return dates(given, make, self.now, is_day=field.kind is Kind.DAY)
-        if field.known_as is not None:
-            given = given | {name: _each(field.known_as, given[name]) for name in given.keys() & EQUALITIES}
+        if field.names is not None:
+            others = {name: value for name, value in given.items() if name not in EQUALITIES}
+            return chain(_alike(given, make, field.names), plain(others, make, fold))
         if field.column == "source_id":
             return chain(plain(given, make, _same), _ids_of(given))
         return plain(given, make, _STORED[field.kind])
@@ -231,9 +233,9 @@ def _named(name: str, error: BadUserInput) -> BadUserInput:
 
 
 def check_key(key: str) -> None:
-    """Raise `BadUserInput` for a custom attribute's key that is longer than any: statements are kept by them."""
-    if len(key) > LONGEST_KEY:
-        raise BadUserInput(f"The `key` of a custom attribute may have at most {LONGEST_KEY} characters.")
+    """Raise `BadUserInput` for what is no key, or longer than any key is: statements are kept by them."""
+    if not 1 <= len(key) <= LONGEST_KEY:
+        raise BadUserInput(f"The `key` of a custom attribute must have from 1 to {LONGEST_KEY} characters.")
 
 
 def check_open(name: str, closed: frozenset[str]) -> None:
@@ -246,8 +248,15 @@ def _same(value: Any) -> Any:
     return value
 
 
-def _each(change: Callable[[str], str], given: str | list[str]) -> str | list[str]:
-    return list(map(change, given)) if isinstance(given, list) else change(given)
+def _alike(given: dict[str, Any], make: Make, names: Callable[[str], Sequence[str]]) -> Iterator[Condition]:
+    """Yield equalities with all that stands for the same: deals that were stored before it was known are found too."""
+    for name in (one for one in given if one in EQUALITIES):
+        asked = given[name] if isinstance(given[name], list) else [given[name]]
+        values = tuple(dict.fromkeys(fold(other) for one in asked for other in names(one)))
+        if name == "eq" and len(values) == 1:
+            yield make(Operator.EQ, *values)
+        else:
+            yield make(Operator.NOT_IN if name == "not_in" else Operator.IN, values)
 
 
 def _ids_of(given: dict[str, Any]) -> Iterator[Condition]:

@@ -4,7 +4,7 @@ A row names the field of the graph that it shows, by its path in Python's names.
 sees, and who may not see a field may not filter, order or group by it either: its mark of personal data is the row's.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache
@@ -44,8 +44,8 @@ class ListedField:
 
     A path begins with the name of a type where only that type has the field. `written`: the columns in which the text
     of each path stands as it is, for a field that is compared by a folded column. `dimension`: its name where totals
-    may be grouped by it, of a point in time or a date by its month and its quarter. `known_as`: what the field has for
-    a text that stands for the same, of those that equal it.
+    may be grouped by it, of a point in time or a date by its month and its quarter. `names`: all texts that stand
+    for the same as one: to equal one of them is to equal all.
     """
 
     name: str
@@ -56,7 +56,7 @@ class ListedField:
     enum: type[Enum] | None = None
     dimension: str | None = None
     about: str = ""
-    known_as: Callable[[str], str] | None = None
+    names: Callable[[str], Sequence[str]] | None = None
 
     @property
     def is_ordered(self) -> bool:
@@ -153,7 +153,7 @@ LISTED: Final = (
         written=("owner_email", "owner_name"),
         dimension="owner",
         about="The owner's email address, else the name; equal to it is whatever the operator's list calls the person.",
-        known_as=lambda called: PEOPLE.address(called, called),
+        names=PEOPLE.names,
     ),
     _keyword("customer_source_id", "customer.source_id", about="Ordered as text, whichever system it is of."),
     _text("customer_name", "customer.name", column="customer_name"),

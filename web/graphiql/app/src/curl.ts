@@ -1,4 +1,6 @@
 import { BEARER } from './credential';
+import { isSubscription } from './fetcher';
+import { EVENTS } from './follow';
 import { page } from './page';
 import { HEADERS, type Params } from './send';
 import { usePage } from './state';
@@ -9,8 +11,10 @@ const quoted = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`;
 export function curl(params: Params): string {
   const header = usePage.getState().credential?.header ?? page.credentials[0];
   const credential = header === BEARER ? '"Authorization: Bearer $TOKEN"' : header && `"${header}: $API_KEY"`;
+  const isStream = isSubscription(params);
   return [
-    `curl ${quoted(page.endpoint.origin + page.endpoint.pathname)}`,
+    `curl ${isStream ? '--no-buffer ' : ''}${quoted(page.endpoint.origin + page.endpoint.pathname)}`,
+    ...(isStream ? [`-H ${quoted(`Accept: ${EVENTS}`)}`] : []),
     `-H ${quoted(`Content-Type: ${HEADERS['content-type']}`)}`,
     ...(credential ? [`-H ${credential}`] : []),
     `--data-raw ${quoted(JSON.stringify(params))}`,

@@ -1,6 +1,7 @@
 // How GraphiQL sends what is in its editors.
 import type { Fetcher } from '@graphiql/toolkit';
-import { parse } from 'graphql';
+import { getOperationAST, parse } from 'graphql';
+import { follow } from './follow';
 import { gatewayFieldsLast, isIntrospection, schemaProblem } from './introspection';
 import { page } from './page';
 import { type Answer, type Params, send } from './send';
@@ -23,6 +24,15 @@ export function operationName({ query, operationName: name }: Params): string | 
   }
 }
 
+/** Whether a subscription is meant. */
+export function isSubscription({ query, operationName: name }: Params): boolean {
+  try {
+    return getOperationAST(parse(query), name)?.operation === 'subscription';
+  } catch {
+    return false;
+  }
+}
+
 /** What the server would answer. */
 const NOT_SIGNED_IN: Answer = {
   errors: [{ message: 'Sign in to read the schema.', extensions: { code: 'UNAUTHENTICATED' } }],
@@ -37,7 +47,8 @@ export const fetcher: Fetcher = async (params, options = {}) => {
     return { data: null, ...answer }; // without data GraphiQL would ask once more
   }
   usePage.setState({ exchange: null });
-  const [answer, exchange] = await send({ ...params, operationName: operationName(params) }, options.headers);
+  const meant = { ...params, operationName: operationName(params) };
+  const [answer, exchange] = await (isSubscription(meant) ? follow : send)(meant, options.headers);
   usePage.setState({ exchange });
   return answer;
 };

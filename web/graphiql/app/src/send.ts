@@ -14,10 +14,8 @@ export interface Answer {
   reply?: unknown;
 }
 
-export const HEADERS = {
-  accept: 'application/graphql-response+json, application/json',
-  'content-type': 'application/json',
-};
+export const HEADERS = { 'content-type': 'application/json' };
+const ANSWER = 'application/graphql-response+json, application/json';
 
 const problem = (message: string, reply?: unknown): Answer => ({ errors: [{ message }], ...(reply ? { reply } : {}) });
 
@@ -29,41 +27,65 @@ const codes = (answer: Answer): ErrorCode[] => {
   return [...found.values()];
 };
 
-/** Send a request with the credential of this tab. What is no GraphQL response is told as text, never thrown. */
-export async function send(params: Params, given: Record<string, unknown> = {}): Promise<[Answer, Exchange | null]> {
+/** Post a request with the credential of this tab, and return the reply; an answer that says why where there is none. */
+export async function post(
+  params: Params,
+  given: Record<string, unknown>,
+  accept: string,
+  signal: AbortSignal | null = null,
+): Promise<Response | Answer> {
   const { credential } = usePage.getState();
-  const begun = performance.now();
-  let reply: Response;
-  let text: string;
   try {
-    const headers = new Headers(HEADERS);
+    const headers = new Headers({ ...HEADERS, accept });
     if (credential) headers.set(credential.header, credential.value);
     for (const [name, value] of Object.entries(given)) headers.set(name, String(value));
     const body = JSON.stringify(params);
-    reply = await fetch(page.endpoint, { method: 'POST', credentials: 'same-origin', headers, body });
+    return await fetch(page.endpoint, { method: 'POST', credentials: 'same-origin', headers, body, signal });
+  } catch (error) {
+    return noAnswer(error as Error);
+  }
+}
+
+const noAnswer = ({ message }: Error) =>
+  problem(
+    `No answer from ${page.endpoint.pathname} (${message}). The server may be down, the network may have failed, a ` +
+      'header may not be valid, or a proxy may want you to sign in again: then reload the page.',
+  );
+
+const statusOf = (reply: Response) => `${reply.status} ${reply.statusText}`.trim();
+
+/** Return how a request went that was begun at this time. */
+export const exchangeOf = (reply: Response, begun: number, bytes: number, answer: Answer): Exchange => ({
+  status: statusOf(reply),
+  isRefused: !reply.ok,
+  milliseconds: performance.now() - begun,
+  bytes,
+  requestId: reply.headers.get('x-request-id'),
+  errors: codes(answer),
+});
+
+/** Read a reply to its end. What is no GraphQL response is told as text, never thrown. */
+export async function answerOf(reply: Response, begun: number): Promise<[Answer, Exchange | null]> {
+  let text: string;
+  try {
     text = await reply.text();
   } catch (error) {
-    const message =
-      `No answer from ${page.endpoint.pathname} (${(error as Error).message}). The server may be down, the network may ` +
-      'have failed, a header may not be valid, or a proxy may want you to sign in again: then reload the page.';
-    return [problem(message), null];
+    return [noAnswer(error as Error), null];
   }
-  const status = `${reply.status} ${reply.statusText}`.trim();
   let answer: Answer;
   try {
     answer = JSON.parse(text);
   } catch {
     const type = reply.headers.get('content-type') ?? 'no content type';
-    const message = `${page.endpoint.pathname} answered ${status} with ${type}, which is not JSON.`;
+    const message = `${page.endpoint.pathname} answered ${statusOf(reply)} with ${type}, which is not JSON.`;
     answer = problem(message, { status: reply.status, body: text.slice(0, 2000).split('\n') });
   }
-  const exchange = {
-    status,
-    isRefused: !reply.ok,
-    milliseconds: performance.now() - begun,
-    bytes: new TextEncoder().encode(text).length,
-    requestId: reply.headers.get('x-request-id'),
-    errors: codes(answer),
-  };
-  return [answer, exchange];
+  return [answer, exchangeOf(reply, begun, new TextEncoder().encode(text).length, answer)];
+}
+
+/** Send a request, and return its answer and how it went. */
+export async function send(params: Params, given: Record<string, unknown> = {}): Promise<[Answer, Exchange | null]> {
+  const begun = performance.now();
+  const reply = await post(params, given, ANSWER);
+  return reply instanceof Response ? answerOf(reply, begun) : [reply, null];
 }
