@@ -96,7 +96,8 @@ async def test_an_event_that_cannot_be_sent_is_not_passed_over(tmp_path: Path) -
     async with running(tmp_path, QUERY_MAX_ANSWER_BYTES="1000") as (_, served, deals):
         async with listening(served.port, subscribing(CHANGES)) as client:
             cursor = (await event(client))["cursor"]
-            await write(deals.database, *map(str, range(25)), source_id="x" * 100)
+        await write(deals.database, *map(str, range(25)), source_id="x" * 100)
+        async with listening(served.port, subscribing(CHANGES, variables={"after": cursor})) as client:
             error, end = await client.rest()
             assert (error["errors"][0]["extensions"]["code"], end) == ("BAD_USER_INPUT", None)
         smaller = CHANGES.replace("after: $after", "after: $after, first: 4")

@@ -213,7 +213,7 @@ async def test_a_client_that_goes_away_frees_the_request_upstream() -> None:
 async def test_a_client_that_goes_away_takes_nothing_from_one_that_asked_for_the_same() -> None:
     simulator = Simulator()
     async with open_graph(simulator) as graph, real(graph) as served:
-        simulator.nexudus.faults.add(faults.delay(0.05), times=None, kinds={"get"})
+        simulator.nexudus.faults.add(faults.delay(0.3), times=None, kinds={"get"})
         async with served.client() as leaving, served.client() as staying:
             await leaving.send(opportunity())
             await until(lambda: simulator.nexudus.in_flight)
