@@ -78,18 +78,19 @@ async def _events(context: Context, selected: ChangeList, place: Place, count: i
     while True:
         # Before anything is read: what changes meanwhile is read the next time.
         sequence = deals.database.sequence
-        turns = Turns(loop.time() + context.operation.deadline_seconds, deals.followers)
+        turns = Turns(loop.time() + context.operation.deadline_seconds, deals.followers.turns)
         asked = replace(selected, turns=turns)
-        has_more = False
+        found, has_more = None, False
         try:
-            found = await asked.behind(place, count)
+            if loop.time() >= due or not await asked.is_at_end(place):
+                found = await asked.behind(place, count)
         except CursorExpired as error:
             yield error
             return
         except StoreOutage as error:  # it may pass
             yield error
             due = loop.time() + deals.heartbeat_seconds
-        else:
+        if found is not None:
             if found.changes or loop.time() >= due:
                 yield _event(asked, place, found)
                 due = loop.time() + deals.heartbeat_seconds
