@@ -3,8 +3,10 @@
 import asyncio
 from contextlib import aclosing
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 
 from schema.deals.change_events import AT_ONCE_SECONDS
@@ -15,7 +17,7 @@ from store.errors import StoreUnavailable
 from store.sequence import advance
 from tests import change_log, loops, stores
 from tests.change_log import begin, follow, logged, write
-from tests.deal_lists import ALL, NOTHING, WITHOUT_CONTACTS, DealGraph, deal, open_deals, simulated
+from tests.deal_lists import ALL, NOTHING, NOW, WITHOUT_CONTACTS, DealGraph, deal, open_deals, simulated
 
 LOOPS = loops.WITH_ITS_OWN_TIME
 HEARTBEAT_SECONDS = 15.0
@@ -250,6 +252,19 @@ async def test_what_is_no_change_of_a_deal_is_read_once_for_all_who_wait(monkeyp
         assert [len(event(one)["changes"]) for one in await asyncio.gather(*waiting)] == [1] * 20
         for stream in streams:
             await stream.aclose()
+
+
+async def test_the_time_for_an_event_begins_when_it_has_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with open_deals(deal("nexudus", simulated()["nexudus"][0])) as graph:
+        await opened(graph)
+        async with aclosing(follow(graph, "changes { opportunity { id } }")) as events:
+            await anext(events)
+            late = SimpleNamespace(wait_seconds=lambda: 10 * graph.deadline_seconds)
+            monkeypatch.setattr("schema.deals.change_events.TELLING", late)
+            changed = msgspec.structs.replace(simulated()["nexudus"][0], status=3)
+            await graph.fill([deal("nexudus", changed, NOW + 1)])
+            (change,) = event(await anext(events))["changes"]
+            assert change["opportunity"] is not None
 
 
 async def _away(*_: Any) -> Any:
