@@ -2,8 +2,8 @@
 
 The processor and the interpreter are the process's, and so is what is known of its requests here. Between two slices of
 work anybody who waits has a turn; where a request came of late, the next slice is put off by some milliseconds, one
-after the other for all that works in the background. So a request meets one short slice at most, and a server that
-nobody asks works at full speed.
+after the other for all that works in the background. So a request meets one short slice at most, and one event of a
+stream; and a server that nobody asks works at full speed.
 """
 
 import asyncio
@@ -40,21 +40,23 @@ AT_ONCE: Final = 5
 class Background:
     """When work in the background may go on. `clock` goes forward, in seconds.
 
-    Threads share it without a lock: if two take the same slice, a request meets two.
+    Threads share it without a lock: if two take the same slice, a request meets two. `requests` is the one that is told
+    of requests, by default itself.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(self, clock: Callable[[], float] = time.perf_counter, requests: "Background | None" = None) -> None:
         self._clock = clock
-        self._busy_until = self._next_at = -inf
+        self._requests = requests or self
+        self.busy_until = self._next_at = -inf
 
     def on_request(self) -> None:
         """Take note that a request has come, or was answered."""
-        self._busy_until = self._clock() + BUSY_SECONDS
+        self.busy_until = self._clock() + BUSY_SECONDS
 
     def wait_seconds(self, at_most: float = inf) -> float:
         """Return how long the next slice is to be put off; it is then the caller's."""
         now = self._clock()
-        if now >= self._busy_until:
+        if now >= self._requests.busy_until:
             return 0.0
         at = min(max(now, self._next_at), now + at_most)
         self._next_at = at + INTERVAL_SECONDS
@@ -63,6 +65,10 @@ class Background:
 
 BACKGROUND: Final = Background()
 """That of this process."""
+
+TELLING: Final = Background(requests=BACKGROUND)
+"""That of streams of changes. There may be hundreds: were they in one queue with the sweep that they tell of, it would
+wait for all of them after each slice."""
 
 
 class Turns:
@@ -82,7 +88,7 @@ class Turns:
         """Pause, if there was work for some time; to be called often."""
         if self._clock() - self._since < SLICE_SECONDS:
             return
-        seconds = self._background.wait_seconds(inf if self._patience > 0 else IMPATIENT_SECONDS)
+        seconds = self._background.wait_seconds(PATIENCE_SECONDS if self._patience > 0 else IMPATIENT_SECONDS)
         self._patience -= seconds
         self._sleep(max(seconds, YIELD_SECONDS))
         self._since = self._clock()

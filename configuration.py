@@ -141,7 +141,7 @@ class AllSettings:
                 problems.append(NOTHING_CONFIGURED)
         if self.security.general:  # or else nobody knows what it allows
             problems += self.security.insecure_urls(filter(None, (self.security.jwt, *self.sources.values())))
-        if self.server and self.store:
+        if self.server and self.store and self.sync:
             problems += self.several_processes(self.server.workers, self.server.replicas, "WORKERS, REPLICAS")
         structs: list[type[Settings]] = [
             ServerSettings,

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from asgi_correlation_id import correlation_id
 
-from background import BACKGROUND
 from configuration import AllSettings
 from engine.answer import Answer
 from engine.documents import Document
@@ -106,7 +105,6 @@ class Operations:
         async def responses() -> AsyncGenerator[dict[str, Any], None]:
             async with aclosing(found) as events:
                 async for event in events:
-                    await asyncio.sleep(BACKGROUND.wait_seconds())  # a change is many subscribers' event at once
                     response = await self._execute(document, params, event)
                     yield response.body
                     if not isinstance(event, Exception) and _has_nothing(response):

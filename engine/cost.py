@@ -44,7 +44,8 @@ class QueryLimits:
     max_directives: int = 100
     max_records: int = 200
     max_answer_fields: int = 24_000
-    """Fields times the records that they are selected on: what a response can hold if its lists have one item each."""
+    """Fields times the records that they are selected on: what a response can hold if each list whose length is not
+    known (`engine.lookup.Records.list_lengths`) has one item."""
     max_answer_bytes: int = 10_000_000
     """JSON of an answer's data (`engine/answer.py`)."""
 
@@ -81,8 +82,8 @@ class QueryCost:
 class CostVisitor:
     """Measures one document. Validation refuses fragments that are not defined, or spread themselves.
 
-    `nested_pages` are the names of fields below the root that give pages of records, `object_types` those of types that
-    exclude each other: no object is of two of them.
+    `nested_pages` are the names of fields below the root that give pages of records, `list_lengths` has those of lists
+    that may have so many items, `object_types` those of types that exclude each other: no object is of two of them.
     """
 
     def __init__(
@@ -91,9 +92,11 @@ class CostVisitor:
         limits: QueryLimits,
         nested_pages: Collection[str] = (),
         object_types: Collection[str] = (),
+        list_lengths: Mapping[str, int] | None = None,
     ) -> None:
         self._fragments = fragments
         self._nested_pages = nested_pages
+        self._list_lengths = list_lengths or {}
         self._object_types = object_types
         self._limits = limits
         self._sizes: dict[str, QueryCost] = {}
@@ -157,7 +160,8 @@ class CostVisitor:
                 size.page_count += 1
                 size.answer.add(AnswerCost(1 + below.answer.fields, [NestedPage(node, below.answer)]))
             else:
-                size.answer.fields += 1
+                further_items = self._list_lengths.get(node.name.value, 1) - 1
+                size.answer.fields += 1 + further_items * below.answer.fields
                 size.answer.add(below.answer)
         elif isinstance(node, InlineFragmentNode):
             self._add_fragment(size, self._size(node.selection_set), node.type_condition)

@@ -132,8 +132,10 @@ class CostLimits:
         listings: Mapping[str, Listing] | None = None,
         nested_listings: Mapping[str, Listing] | None = None,
         page_sizes: Mapping[str, PageSize] | None = None,
+        list_lengths: Mapping[str, int] | None = None,
     ) -> None:
         self.limits = limits
+        self._list_lengths = list_lengths
         self._nested_listings = nested_listings or {}
         self._page_sizes = {name: one.size for name, one in (listings or {}).items()} | dict(page_sizes or {})
         self._object_types = {name for name, type_ in schema.type_map.items() if is_object_type(type_)}
@@ -150,7 +152,7 @@ class CostLimits:
         operations = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
         if len(operations) > self.limits.max_operations:
             raise LimitExceeded("operations in a document", self.limits.max_operations)
-        visitor = CostVisitor(fragments, self.limits, self._nested_listings, self._object_types)
+        visitor = CostVisitor(fragments, self.limits, self._nested_listings, self._object_types, self._list_lengths)
         # What no operation uses is validated all the same.
         for name in fragments:
             visitor.fragment(name)

@@ -47,7 +47,12 @@ class Engine:
         self._suggests_names = suggests_names
         self._limits = limits or QueryLimits()
         self._cost_limits = CostLimits(
-            schema, self._limits, records.listings, records.nested_listings, records.page_sizes
+            schema,
+            self._limits,
+            records.listings,
+            records.nested_listings,
+            records.page_sizes,
+            records.list_lengths,
         )
         self._fallbacks = Fallbacks()
         self.compiled = 0

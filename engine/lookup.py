@@ -148,6 +148,9 @@ class Records:
     """The same of fields of records, or of objects that they have, whatever their type; by the field's name."""
     page_sizes: Mapping[str, PageSize] = field(default_factory=dict)
     """Of further root fields that give pages, of what is no record; by the field's name. They are not compiled."""
+    list_lengths: Mapping[str, int] = field(default_factory=dict)
+    """How many items a list below the root may have that is no page; by the field's name, whatever its type. The limits
+    count what is selected of each."""
     objects: Mapping[str, Callable[..., Awaitable[Any]]] = field(default_factory=dict)
     """What finds the object of a root field that is no record, of the context and the field's arguments by their names
     in Python; by the field's name. The object's fields are resolved as ever."""

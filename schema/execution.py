@@ -23,6 +23,7 @@ from schema.errors import field_errors, refusals, request_errors, variable_error
 from schema.federation import FederatedSchema
 from schema.lookups import LOOKUPS
 from schema.sources import MAPPINGS
+from store.changes import Field
 
 
 def url_of(context: Context, source: str, record: Any) -> str | None:
@@ -36,6 +37,7 @@ RECORDS = Records(
     {"opportunities": LISTING},
     {"opportunities": customers.LISTING},
     {"opportunityChanges": SIZE},
+    {"fields": len(Field)},
     {"opportunitySummary": find_summary},
     {"url": url_of},
     Copies("freshness", young_copies),

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, case, delete, exists, func, select, update
 
+from store import change_log
 from store.deals import StoredDeal, chunks, count_alive, deal_id
 from store.sequence import insert_into
 from store.tables import ALIVE, CUSTOMERS, DEALS, SWEPT, SYNC_STATE
@@ -190,6 +191,7 @@ def forget_future(connection: Connection, source: str, account: str = "", *, at:
     known = state(connection).get((source, account))
     if known is None or max((getattr(known, name) or 0 for name in _TIMES), default=0) <= at + SKEW_MICROSECONDS:
         return False
+    change_log.forget_future(connection, source, account, at=at)
     abandon_sweep(connection, source, account)
     _set(connection, source, account, dict.fromkeys(_TIMES))
     for table in (DEALS, CUSTOMERS):

@@ -72,6 +72,25 @@ def test_who_does_not_wait_long_does_not_make_others_wait_longer() -> None:
     assert world.background.wait_seconds() <= 2 * INTERVAL_SECONDS
 
 
+def test_many_streams_that_tell_of_changes_keep_no_other_work_from_going_on() -> None:
+    world = World()
+    telling = Background(world.clock, requests=world.background)
+    assert [telling.wait_seconds() for _ in range(2)] == [0, 0]
+    world.background.on_request()
+    assert [telling.wait_seconds() for _ in range(500)][-1] == pytest.approx(499 * INTERVAL_SECONDS)
+    assert world.background.wait_seconds() == 0
+
+
+def test_a_thread_is_put_off_at_once_by_no_more_than_its_patience_however_many_others_wait() -> None:
+    world = World()
+    world.background.on_request()
+    for _ in range(int(10 * PATIENCE_SECONDS / INTERVAL_SECONDS)):
+        world.background.wait_seconds()
+    world.now += 2 * SLICE_SECONDS
+    world.turns.pause()
+    assert world.slept == [PATIENCE_SECONDS]
+
+
 def test_little_work_of_a_thread_has_no_pause_and_more_of_it_gives_others_the_interpreter() -> None:
     world = World()
     world.now += SLICE_SECONDS / 2

@@ -3,8 +3,10 @@
 import asyncio
 from contextlib import aclosing
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 
 from schema.deals.change_events import AT_ONCE_SECONDS
@@ -12,9 +14,10 @@ from store.change_log import prune
 from store.database import Database
 from store.deals import Evidence, delete, upsert
 from store.errors import StoreUnavailable
+from store.sequence import advance
 from tests import change_log, loops, stores
 from tests.change_log import begin, follow, logged, write
-from tests.deal_lists import ALL, NOTHING, WITHOUT_CONTACTS, DealGraph, deal, open_deals, simulated
+from tests.deal_lists import ALL, NOTHING, NOW, WITHOUT_CONTACTS, DealGraph, deal, open_deals, simulated
 
 LOOPS = loops.WITH_ITS_OWN_TIME
 HEARTBEAT_SECONDS = 15.0
@@ -204,23 +207,64 @@ async def test_an_outage_of_the_store_is_in_its_event_and_the_stream_goes_on(mon
         assert len(event(await anext(events))["changes"]) == 1
 
 
-async def test_a_change_that_comes_while_the_log_is_read_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("reads", "expected"), [(1, [["1", "2"]]), (2, [["1"], ["2"]])])
+async def test_a_change_that_comes_while_the_log_is_read_is_told_at_once(
+    monkeypatch: pytest.MonkeyPatch, reads: int, expected: list[list[str]]
+) -> None:
+    """The first reading is of where the log ends, the second one of what is in it."""
     async with open_deals() as graph, aclosing(follow(await opened(graph))) as events:
         await anext(events)
-        read = Database.read
+        read, left = Database.read, iter(range(reads - 1, -1, -1))
 
         async def read_and_write(database: Database, work: Any) -> Any:
             found = await read(database, work)
-            monkeypatch.undo()
-            await write(database, "two", source_id=2)
+            if next(left) == 0:
+                monkeypatch.undo()
+                await write(database, "two", source_id=2)
             return found
 
         await write(graph.database, "one", source_id=1)
         began = loops.now()
         monkeypatch.setattr(Database, "read", read_and_write)
-        told = [event(await anext(events))["changes"] for _ in range(2)]
-        assert [[one["sourceId"] for one in some] for some in told] == [["1"], ["2"]]
+        told = [event(await anext(events))["changes"] for _ in expected]
+        assert [[one["sourceId"] for one in some] for some in told] == expected
         assert loops.now() - began < 1
+
+
+async def test_what_is_no_change_of_a_deal_is_read_once_for_all_who_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with open_deals() as graph:
+        await opened(graph)
+        streams = [follow(graph) for _ in range(20)]
+        await asyncio.gather(*map(anext, streams))
+        waiting = [asyncio.ensure_future(anext(stream)) for stream in streams]
+        await asyncio.sleep(1)
+        reads, read = list[Any](), Database.read
+
+        async def counted(database: Database, work: Any) -> Any:
+            reads.append(work)
+            return await read(database, work)
+
+        monkeypatch.setattr(Database, "read", counted)
+        await graph.database.write(advance)
+        await asyncio.sleep(1)
+        assert len(reads) == 1
+        await write(graph.database, "one")
+        assert [len(event(one)["changes"]) for one in await asyncio.gather(*waiting)] == [1] * 20
+        for stream in streams:
+            await stream.aclose()
+
+
+async def test_the_time_for_an_event_begins_when_it_has_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with open_deals(deal("nexudus", simulated()["nexudus"][0])) as graph:
+        await opened(graph)
+        async with aclosing(follow(graph, "changes { opportunity { id } }")) as events:
+            await anext(events)
+            late = SimpleNamespace(wait_seconds=lambda: 10 * graph.deadline_seconds)
+            monkeypatch.setattr("schema.deals.change_events.TELLING", late)
+            changed = msgspec.structs.replace(simulated()["nexudus"][0], status=3)
+            await graph.fill([deal("nexudus", changed, NOW + 1)])
+            (change,) = event(await anext(events))["changes"]
+            assert change["opportunity"] is not None
 
 
 async def _away(*_: Any) -> Any:
@@ -246,4 +290,4 @@ async def test_who_stops_listening_leaves_nothing_behind() -> None:
         with pytest.raises(asyncio.CancelledError):
             await waiting
         assert asyncio.all_tasks() == before - {waiting}
-        assert not graph.deals.followers.locked()
+        assert not graph.deals.followers.turns.locked()

@@ -371,6 +371,19 @@ async def test_a_copy_that_cannot_be_read_is_an_error_at_its_place(graph: DealGr
     }
 
 
+@pytest.mark.parametrize(("first", "is_refused"), [(151, False), (152, True)])
+async def test_the_limits_count_each_field_that_may_have_changed(
+    graph: DealGraph, first: int, is_refused: bool
+) -> None:
+    texts = " ".join(f"a{number}: before b{number}: after" for number in range(6))
+    asked = f"{{ opportunityChanges(first: {first}) {{ nodes {{ fields {{ {texts} }} }} }} }}"
+    if is_refused:
+        said = "This asks for too much: at most 24,000 fields in the answer are allowed."
+        assert await graph.refusal(asked) == ("BAD_USER_INPUT", said, None)
+    else:
+        assert "errors" not in await graph.ask(asked)
+
+
 async def test_the_limits_count_the_changes_of_a_page(graph: DealGraph) -> None:
     def asked(*sizes: int) -> str:
         pages = [f"p{size}: opportunityChanges(first: {size}) {{ nodes {{ kind }} }}" for size in sizes]

@@ -115,6 +115,14 @@ def test_of_fragments_on_types_that_exclude_each_other_the_dearest_counts(select
     ) == (expected)
 
 
+def test_what_a_list_of_known_length_selects_counts_for_each_item_and_at_any_depth_is_measured_at_once() -> None:
+    document = "{ root { few { x y few { z } } " + "few { " * 18 + "x" + " }" * 18 + " } }"
+    (operation,) = parse(document).definitions
+    assert isinstance(operation, OperationDefinitionNode)
+    ((_, size),) = CostVisitor({}, ENDLESS, list_lengths={"few": 10}).root_fields(operation.selection_set)
+    assert size.answer.fields == 1 + 10 * (1 + 1 + 1 + 10) + int("1" * 19)
+
+
 @st.composite
 def selections(draw: st.DrawFn, type_: str | None = None, levels: int = 3) -> list[Any]:
     """Return a selection set: numbers of plain fields, ("of", selections), and (type condition, selections).

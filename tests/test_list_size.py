@@ -8,6 +8,7 @@ from engine.cost import QueryLimits
 from schema.execution import RECORDS
 from schema.list_size import Cost, ListSize
 from schema.lookups import LONGEST_LIST
+from store.changes import Field
 from tests.schemas import build_schema
 
 
@@ -37,7 +38,15 @@ def test_pages_are_as_long_as_the_limits_count_them() -> None:
         assert directive.assumed_size == size.default
         assert {*(directive.slicing_arguments or ())} <= {"first", "last"}
         assert directive.require_one_slicing_argument is False
+    assert {found.pop(f"OpportunityChange.{name}").assumed_size for name in RECORDS.list_lengths} == {len(Field)}
     assert {one.assumed_size for one in found.values()} == {LONGEST_LIST}
+
+
+def test_a_list_that_is_counted_by_its_name_is_the_only_one_of_that_name() -> None:
+    types: Any = build_schema()._schema.type_map
+    for name in RECORDS.list_lengths:
+        having = {one for one, type_ in types.items() if name in getattr(type_, "fields", ())}
+        assert having - {"__Type"} == {"OpportunityChange"}
 
 
 def test_a_page_is_sized_by_every_argument_that_the_limits_read() -> None:

@@ -172,6 +172,14 @@ def test_no_source_configured_says_what_to_set_and_points_to_the_demo(environ: d
         assert word in NOTHING_CONFIGURED
 
 
+@pytest.mark.parametrize("wrong", ["SYNC_INCREMENT_SECONDS", "SYNC_ENABLED", "PORT"])
+def test_of_several_processes_a_wrong_setting_is_said_by_its_name_too(wrong: str) -> None:
+    with pytest.raises(BadSettings) as caught:
+        AllSettings({"CHARTMOGUL_API_KEY": "key", "WORKERS": "2", wrong: "nonsense"})
+
+    assert any(problem.startswith(f"{wrong}: ") for problem in caught.value.problems)
+
+
 def test_the_demo_needs_no_source() -> None:
     assert AllSettings({}, demo=True).demo
 

@@ -16,6 +16,7 @@ from store.conditions import Operator
 from store.database import open_database
 from store.deals import Deal, Evidence, delete, purge, upsert
 from store.sequence import taken
+from store.sweeps import forget_future
 from store.tables import CHANGES, DEALS
 from tests.fuzzing import beside_databases
 from tests.stores import begin_log, connected, current, deal, key
@@ -270,6 +271,7 @@ def test_the_stores_number_is_taken_before_the_log_is_touched(connection: Connec
         lambda: upsert(connection, [deal(2, status="open")]),
         lambda: purge(connection, deleted_before=3),
         lambda: change_log.prune(connection, most=1, seen_before=0),
+        lambda: change_log.forget_future(connection, "nexudus", at=0),
         lambda: change_log.end(connection),
         lambda: begin_log(connection),
     ]
@@ -285,6 +287,18 @@ def test_the_stores_number_is_taken_before_the_log_is_touched(connection: Connec
         use()
         event.remove(connection, "after_cursor_execute", note)
         assert changed[0] == "sequence"
+
+
+def test_what_a_clock_that_was_ahead_saw_goes_in_its_time_with_all_that_came_later(connection: Connection) -> None:
+    begin_log(connection, at=10**12)
+    upsert(connection, [deal(1, status="open", read_at=10**12)])
+    upsert(connection, [deal(2, status="open", read_at=40)])
+    connection.info.pop("sequence")  # as in a transaction of its own
+    assert forget_future(connection, "nexudus", at=50)
+    assert taken(connection) == current(connection), "what was asked before has another answer now"
+    assert [one.observed_at for one in logged(connection)] == [50, 40]
+    change_log.prune(connection, most=100, seen_before=60)
+    assert logged(connection) == []
 
 
 def test_of_what_is_too_old_only_the_first_goes(connection: Connection) -> None:

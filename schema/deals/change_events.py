@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final
 
 import strawberry
 
+from background import TELLING
 from resolvers.errors import ResolverError
 from schema.context import Context, Info
 from schema.deals.change_list import ChangeList, CursorExpired, Place, select_changes
@@ -75,21 +76,26 @@ async def opportunity_changes(
 async def _events(context: Context, selected: ChangeList, place: Place, count: int) -> AsyncIterator[Any]:
     loop, deals = asyncio.get_running_loop(), selected.deals
     due = loop.time()
+
+    def asking() -> ChangeList:
+        return replace(selected, turns=Turns(loop.time() + context.operation.deadline_seconds, deals.followers.turns))
+
     while True:
         # Before anything is read: what changes meanwhile is read the next time.
         sequence = deals.database.sequence
-        turns = Turns(loop.time() + context.operation.deadline_seconds, deals.followers)
-        asked = replace(selected, turns=turns)
-        has_more = False
+        asked, found, has_more = asking(), None, False
         try:
-            found = await asked.behind(place, count)
+            if loop.time() >= due or not await asked.is_at_end(place):
+                await asyncio.sleep(TELLING.wait_seconds())  # a change is many subscribers' event at once
+                asked = asking()  # what an event may take begins with its turn
+                found = await asked.behind(place, count)
         except CursorExpired as error:
             yield error
             return
         except StoreOutage as error:  # it may pass
             yield error
             due = loop.time() + deals.heartbeat_seconds
-        else:
+        if found is not None:
             if found.changes or loop.time() >= due:
                 yield _event(asked, place, found)
                 due = loop.time() + deals.heartbeat_seconds

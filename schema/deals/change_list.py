@@ -70,6 +70,14 @@ class ChangeList:
         log = await self.deals.read(log_of, self.turns)
         return Place(log.generation, log.last)
 
+    async def is_at_end(self, place: Place) -> bool:
+        """Return whether nothing is logged behind a place, for one who follows; raises `StoreOutage`."""
+        database = self.deals.database
+        number = database.sequence
+        async with self.turns.turn():
+            log = await self.deals.followers.log(number, lambda: database.read(log_of))
+        return place.position == log.last and log.has(place.generation, place.position)
+
     async def behind(self, place: Place | None, count: int) -> Changes:
         """Return the first changes behind a place, by default the oldest; raises `CursorExpired` and `StoreOutage`."""
         position = 0 if place is None else place.position

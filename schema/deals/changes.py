@@ -17,9 +17,9 @@ from schema.deals.connections import SIZE, First, PageInfo, Sources
 from schema.deals.page_arguments import PageArguments
 from schema.deals.service import Deals, Turns, shown
 from schema.deals.values import moment_of
-from schema.list_size import page_of
+from schema.list_size import at_most, page_of
 from schema.opportunity import Opportunity, OpportunitySource
-from store.changes import Change, Changes
+from store.changes import Change, Changes, Field
 from store.deals import deal_id, find
 
 
@@ -83,7 +83,8 @@ class OpportunityChange:
 
     @strawberry.field(
         description="What changed: of a new deal what it has, of a deleted one what it had. Null once that was erased, "
-        "as it is some time after a deal was deleted."
+        "as it is some time after a deal was deleted.",
+        directives=[at_most(len(Field))],
     )
     def fields(self) -> list[OpportunityFieldChange] | None:
         """Return the fields."""

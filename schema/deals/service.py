@@ -17,6 +17,7 @@ from resolvers.fetching.upstream_context import TimeLimit
 from resolvers.registry import SOURCES
 from resolvers.source import CustomerJoin
 from schema.deals.exchange_rates import ExchangeRates
+from schema.deals.followers import Followers
 from schema.deals.source_status import SourceState, SourceStatus, Sync, name_of, with_unconfigured
 from schema.deals.values import moment_of
 from schema.opportunity import Opportunity
@@ -36,9 +37,6 @@ MOST_DECODED: Final = 1_000
 READS_AT_ONCE: Final = 2
 """Reads of one operation that the store has to do at once, as many as it has threads. The others wait here: in its
 queue they would be before those of every operation that comes later."""
-
-FOLLOWERS_AT_ONCE: Final = 1
-"""The same of all who follow the changes: a change wakes them together, and a thread is left for everybody else."""
 
 
 class StoreOutage(ResolverError):
@@ -171,8 +169,8 @@ class Deals:
     """Whether what changed is logged."""
     heartbeat_seconds: float = 15.0
     """The longest time without an event, for those who follow the changes."""
-    followers: Semaphore = field(default_factory=lambda: Semaphore(FOLLOWERS_AT_ONCE))
-    """What the reads of all of them wait for."""
+    followers: Followers = field(default_factory=Followers)
+    """What all of them share."""
     links: Sequence[Link] = ()
     clock: Callable[[], float] = time
     decoded: LRU[tuple[bytes, bytes, int], ListedRecord] = field(default_factory=lambda: LRU(max_entries=MOST_DECODED))
