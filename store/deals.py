@@ -256,7 +256,7 @@ def _write(
         attributes[key] = [_attribute(key, *item) for item in deal.attributes.items()]
     were = {key: (deal.was[0], _logged(deal.was[1])) for key, (deal, _) in changed.items() if deal.was is not None}
     changes = list(seen([row for row in rows if row[0] in logged], known, were)) if logged else ()
-    written = write(connection, numbered(connection, rows), known, turns.pause)
+    written = write(connection, numbered(connection, rows, known), known, turns.pause)
     append(connection, changes, origin)
     write_attributes(connection, attributes, stored, turns.pause)
     return written
