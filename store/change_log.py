@@ -7,11 +7,12 @@ behind one misses nothing.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from operator import itemgetter
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, Executable, delete, insert, select, update
 
 from store.changes import COLUMNS, GENERATION, LOGGED, Field, Key, Kind, Origin, is_one_of, log_of
 from store.sequence import advance, insert_into
@@ -35,6 +36,7 @@ _PLACES: Final = {
 }
 _NOTHING: Final = tuple(0 if name == "value_is_inexact" else None for name in LOGGED)
 _STATUS_BIT: Final = 1 << Field.STATUS
+_INSERT: Final = insert(CHANGES)
 _encode: Final = msgspec.msgpack.Encoder().encode
 _LOGGED_ACCOUNTS: Final = select(SYNC_STATE.c.source, SYNC_STATE.c.account).where(
     SYNC_STATE.c.logged_since.is_not(None)
@@ -70,19 +72,21 @@ def append(connection: Connection, seen: Iterable[Seen], origin: Origin) -> int:
             rows.append(row)
     if not rows:
         return 0
-    statement = insert_into(connection.dialect.name, CHANGE_LOG).values(one=1, last=len(rows), dropped=0)
-    last = connection.scalar(
-        statement.on_conflict_do_update(index_elements=["one"], set_={"last": CHANGE_LOG.c.last + len(rows)}).returning(
-            CHANGE_LOG.c.last
-        )
-    )
-    assert last is not None
+    last = connection.execute(_move(connection.dialect.name), {"one": 1, "last": len(rows)}).scalar_one()
     for place, row in enumerate(rows, 1):
         row["position"] = last - len(rows) + place
     for start in range(0, len(rows), ROWS_AT_ONCE):
         turns.pause()
-        connection.execute(insert(CHANGES), rows[start : start + ROWS_AT_ONCE])
+        connection.execute(_INSERT, rows[start : start + ROWS_AT_ONCE])
     return len(rows)
+
+
+@cache
+def _move(dialect: str) -> Executable:
+    """Return what adds to the last position, `last`, and gives it: made once, for that takes longer than to run it."""
+    statement = insert_into(dialect, CHANGE_LOG)
+    moved = {"last": CHANGE_LOG.c.last + statement.excluded.last}
+    return statement.on_conflict_do_update(index_elements=["one"], set_=moved).returning(CHANGE_LOG.c.last)
 
 
 def begin(connection: Connection, source: str, account: str = "", *, at: int) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Connection, Dialect, and_, bindparam, dele
 from store.change_log import Seen
 from store.changes import LOGGED
 from store.sequence import insert_into
-from store.tables import DEAL_ATTRIBUTES, DEALS
+from store.tables import CUSTOMER_NAMED, DEAL_ATTRIBUTES, DEALS, GROUPED
 
 Row = tuple[Any, ...]
 
@@ -34,26 +34,27 @@ MOST_STATEMENTS: Final = 256
 _INDEXED: Final = tuple(
     name for name in COLUMNS if any(name in index.columns for index in DEALS.indexes) and name not in ("id", "sequence")
 )
-_LOOKED_AT: Final = tuple(
-    dict.fromkeys(("id", "sequence", *_INDEXED, "body", "hash", "read_at", "is_whole", "deleted_at", *LOGGED))
-)
-_KNOWN: Final = select(*(DEALS.c[name] for name in _LOOKED_AT)).where(DEALS.c.id.in_(bindparam("ids", expanding=True)))
+_OWN: Final = ("id", "sequence", *_INDEXED, "body", "hash", "read_at", "is_whole", "deleted_at")
+LOOKED_AT: Final = tuple(dict.fromkeys((*_OWN, *LOGGED, *GROUPED, *CUSTOMER_NAMED)))
+"""Columns of the rows that `look` gives, in their order."""
+
+_KNOWN: Final = select(*(DEALS.c[name] for name in LOOKED_AT)).where(DEALS.c.id.in_(bindparam("ids", expanding=True)))
 _KNOWN_INDEXED: Final = slice(2, 2 + len(_INDEXED))
 _INDEXED_OF: Final = itemgetter(*map(COLUMNS.index, _INDEXED))
 _VERSION_NAMES: Final = ("read_at", "hash", "is_whole")
 _VERSION: Final = itemgetter(*map(COLUMNS.index, _VERSION_NAMES))
-_KNOWN_VERSION: Final = itemgetter(*map(_LOOKED_AT.index, _VERSION_NAMES))
+_KNOWN_VERSION: Final = itemgetter(*map(LOOKED_AT.index, _VERSION_NAMES))
 _READ_AT: Final = itemgetter(COLUMNS.index("read_at"))
 _BODY: Final = itemgetter(COLUMNS.index("body"))
-_KNOWN_BODY: Final = itemgetter(_LOOKED_AT.index("body"))
-_KNOWN_DELETED_AT: Final = itemgetter(_LOOKED_AT.index("deleted_at"))
+_KNOWN_BODY: Final = itemgetter(LOOKED_AT.index("body"))
+_KNOWN_DELETED_AT: Final = itemgetter(LOOKED_AT.index("deleted_at"))
 _LOGGED_OF: Final = itemgetter(*map(COLUMNS.index, LOGGED))
-_KNOWN_LOGGED: Final = itemgetter(*map(_LOOKED_AT.index, LOGGED))
+_KNOWN_LOGGED: Final = itemgetter(*map(LOOKED_AT.index, LOGGED))
 _ATTRIBUTES_OF: Final = DEAL_ATTRIBUTES.c.deal_id.in_(bindparam("ids", expanding=True))
 
 
 def look(connection: Connection, ids: Collection[bytes]) -> dict[bytes, Row]:
-    """Return the rows of these ids that are there, as far as `write` and `seen` need them.
+    """Return the rows of these ids that are there, as far as `write`, `seen` and `store.groups` need them.
 
     They stay as they are until the end of a transaction that has taken its number (`store.sequence.advance`).
     """

@@ -163,7 +163,7 @@ def delete(connection: Connection, ids: Collection[bytes], *, evidence: Evidence
     for part in chunks(ids):
         gone = (DEALS.c.id.in_(part), ALIVE, DEALS.c.read_at <= at)
         if connection.scalar(select(DEALS.c.id).where(*gone).limit(1)) is not None:
-            values = {"deleted_at": at, "deleted_by": evidence.value, "sequence": advance(connection)}
+            values = {"deleted_at": at, "evidence": evidence.value, "sequence": advance(connection)}
             logged = logged_accounts(connection)
             held = connection.execute(_HELD.where(*gone).order_by(DEALS.c.id)).all() if logged else ()
             deleted += connection.execute(update(DEALS).where(*gone).values(values)).rowcount
@@ -256,7 +256,7 @@ def _write(
         attributes[key] = [_attribute(key, *item) for item in deal.attributes.items()]
     were = {key: (deal.was[0], _logged(deal.was[1])) for key, (deal, _) in changed.items() if deal.was is not None}
     changes = list(seen([row for row in rows if row[0] in logged], known, were)) if logged else ()
-    written = write(connection, numbered(connection, rows), known, turns.pause)
+    written = write(connection, numbered(connection, rows, known), known, turns.pause)
     append(connection, changes, origin)
     write_attributes(connection, attributes, stored, turns.pause)
     return written

@@ -23,8 +23,9 @@ BUSY_SECONDS: Final = 5.0
 MOST_STATEMENTS: Final = 32
 """That a connection keeps prepared, of up to 40 kilobytes each: those with hundreds of parameters seldom come again."""
 
-MOST_STATEMENTS_OF_THREADS: Final = 8
-"""The same of a connection that threads use, for work beside which it is little to prepare a statement."""
+MOST_STATEMENTS_OF_THREADS: Final = 20
+"""The same of a connection that threads use: as many as it takes to write a deal. If they were fewer, each one would be
+prepared again for each deal that comes alone, which takes as long as to write it."""
 
 HEADER_BYTES: Final = 100
 

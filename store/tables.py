@@ -105,7 +105,7 @@ DEALS: Final = Table(
     Column("is_whole", SmallInteger, nullable=False),  # 0: a list has left fields out, or what it has cannot be read
     Column("misses", Integer, nullable=False, server_default="0"),  # complete sweeps in a row that did not have it
     Column("deleted_at", BigInteger),
-    Column("deleted_by", Text),  # the evidence: audit, not_found, sweeps
+    Column("evidence", Text),  # of its deletion: audit, not_found, sweeps
     *(_column(field.name, field.type) for field in fields(DealColumns)),
     Column("group_id", BigInteger),  # of `deal_groups`
     Column("customer_names_id", BigInteger),  # of `customer_names`; each deal has both (`store/groups.py`)

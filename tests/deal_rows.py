@@ -71,7 +71,7 @@ def put(connection: Connection, deals: Sequence[Deal]) -> None:
     """Put deals into a store."""
     if deals:
         columns = DEALS.c.keys()
-        rows = numbered(connection, [tuple([one[name] for name in columns[:-2]]) for one in deals])
+        rows = numbered(connection, [tuple([one[name] for name in columns[:-2]]) for one in deals], {})
         connection.execute(insert(DEALS), [dict(zip(columns, row, strict=True)) for row in rows])
     parts = {column.name: None for column in DEAL_ATTRIBUTES.c}
     attributes = [

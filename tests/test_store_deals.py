@@ -112,7 +112,7 @@ def test_a_deal_is_deleted_by_evidence(connection: Connection) -> None:
     moved = later(connection)
     with connection.begin_nested():
         assert delete(connection, [ONE, key("nexudus:9")], evidence=Evidence.NOT_FOUND, at=7) == 1
-    assert (row(connection).deleted_at, row(connection).deleted_by, moved()) == (7, "not_found", 1)
+    assert (row(connection).deleted_at, row(connection).evidence, moved()) == (7, "not_found", 1)
     assert find(connection, [ONE])[ONE].deleted_at == 7
     assert count_alive(connection, "nexudus") == 1
 
@@ -123,7 +123,7 @@ def test_a_deal_that_is_gone_already_is_not_deleted_again(connection: Connection
     moved = later(connection)
     with connection.begin_nested():
         assert delete(connection, [ONE], evidence=Evidence.SWEEPS, at=8) == 0
-    assert (row(connection).deleted_by, moved()) == ("audit", 0)
+    assert (row(connection).evidence, moved()) == ("audit", 0)
 
 
 def test_evidence_that_is_older_than_the_deal_deletes_nothing(connection: Connection) -> None:
@@ -144,7 +144,7 @@ def test_a_deal_that_is_seen_again_comes_back_even_unchanged(connection: Connect
     upsert(connection, [deal(read_at=1)])
     delete(connection, [ONE], evidence=Evidence.SWEEPS, at=7)
     assert upsert(connection, [deal(read_at=8)]) == 1
-    assert (row(connection).deleted_at, row(connection).deleted_by) == (None, None)
+    assert (row(connection).deleted_at, row(connection).evidence) == (None, None)
 
 
 def test_what_was_deleted_long_ago_is_forgotten_with_its_attributes(connection: Connection) -> None:

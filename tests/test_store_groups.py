@@ -7,7 +7,7 @@ from unittest.mock import patch
 
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import Connection, Table, func, select
+from sqlalchemy import Connection, Table, event, func, select
 
 from store import groups
 from store.database import open_database
@@ -153,3 +153,15 @@ async def test_what_a_writer_under_way_has_named_is_not_forgotten(store_url: str
 
 def changed(read_at: int, status: str) -> Deal:
     return deal(1, read_at=read_at, status=status)
+
+
+def test_what_a_deal_keeps_is_not_looked_for(connection: Connection) -> None:
+    found: list[str] = []
+    upsert(connection, [deal(1, owner_name="Bo", **ADA), deal(2, stage_name="Lead", owner_name="Bo", **ADA)])
+    before = numbers(connection)
+    event.listen(connection, "before_cursor_execute", lambda *given: found.append(given[2]))
+    upsert(connection, [deal(1, read_at=2, name="another", owner_name="Bo", **ADA)])
+    assert numbers(connection) == before
+    assert not [one for one in found if "deal_groups" in one or "customer_names " in one]
+    upsert(connection, [deal(1, read_at=3, stage_name="Lead", owner_name="Bo", **ADA)])
+    assert numbers(connection)["1"] == before["2"]

@@ -28,6 +28,7 @@ from sqlalchemy import (
     select,
     text,
 )
+from sqlalchemy.exc import DBAPIError
 
 from store import sqlite
 from store.customers import find_customers
@@ -174,7 +175,7 @@ def test_step_6_keeps_each_deal_with_what_belongs_to_it_under_its_new_id(empty: 
     uuid = "4ee13ca4-e7fe-11ee-fa7f-f303abf41acc"
     deals = [
         old_deal(1427000501, sequence=7, name="Ada's", value=2**62, misses=1, search_public="a"),
-        old_deal(9, deleted_at=5, deleted_by="audit", sequence=3),
+        old_deal(9, deleted_at=5, evidence="audit", sequence=3),
         old_deal(9, id="nexudus@eu:9", account="eu", body=b"\0\xff{}", hash=b"h"),
         old_deal(uuid, id=f"chartmogul:{uuid}", source="chartmogul"),
         old_deal("T-1", id="toy:T-1", source="toy", value_is_inexact=1),
@@ -188,7 +189,7 @@ def test_step_6_keeps_each_deal_with_what_belongs_to_it_under_its_new_id(empty: 
     sweep = {"source": "nexudus", "account": "", "sweep": 5, "sweep_position": "|2", "sweep_rows": 3, "drift": -1}
     with empty.begin() as connection:
         migrate(connection, "5")
-        put_rows(connection, "deals", deals)
+        put_rows(connection, "deals", [{**one, "deleted_by": one["evidence"]} for one in deals])
         put_rows(connection, "deal_attributes", attributes)
         put_rows(connection, "customers", [customer])
         put_rows(connection, "sequence", [{"one": 1, "value": 7}])
@@ -289,6 +290,25 @@ def test_step_11_numbers_what_deals_have_in_common_as_who_writes_them_does(empty
         assert found["2"] == found["8"]
         assert len({group for group, _ in found.values()}) == connection.scalar(count(DEAL_GROUPS)) == 3
         assert len({names for _, names in found.values()}) == connection.scalar(count(CUSTOMER_NAMES)) == 2
+
+
+@pytest.mark.parametrize("is_stored", [True, False])
+def test_who_writes_deals_as_before_step_11_is_refused_and_may_read(empty: Engine, *, is_stored: bool) -> None:
+    row = deal(1)
+    with empty.begin() as connection:
+        migrate(connection, "10")
+        before = Table("deals", MetaData(), autoload_with=connection)
+        row = {one.name: row.get(one.name) for one in before.c}
+        put_rows(connection, "deals", [row] if is_stored else [])
+        upgrade(connection)
+    written = before.update().values(row) if is_stored else before.insert().values(row)
+    gone = before.update().values(deleted_at=5, deleted_by="audit")
+    for statement in (written, gone):
+        with empty.begin() as connection, pytest.raises(DBAPIError, match="deleted_by"):
+            connection.execute(statement)
+    with empty.begin() as connection:
+        read = select(*(column for column in before.c if column.name != "deleted_by"))
+        assert len(connection.execute(read).all()) == is_stored
 
 
 def count(table: Table) -> Select[Any]:

@@ -8,14 +8,14 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, event
 
 from store import sqlite
 from store.database import StoreUnavailable, open_database
 from store.deals import Deal, count_alive, upsert
 from store.memory import SHARED_MEMORY, private_folder
-from store.sqlite import LONGEST_LOG, connect, make_engine, protect
-from tests.stores import deal
+from store.sqlite import LONGEST_LOG, MOST_STATEMENTS_OF_THREADS, connect, make_engine, protect
+from tests.stores import begin_log, connected, deal
 
 
 def modes(folder: Path) -> dict[str, int]:
@@ -203,3 +203,14 @@ async def test_a_file_that_others_may_use_is_left_as_it_is(tmp_path: Path) -> No
         filled = file.stat().st_size
         await database.compact()
         assert (file.stat().st_size, file.with_name("deals.db-wal").stat().st_size > LONGEST_LOG) == (filled, True)
+
+
+def test_a_connection_of_threads_keeps_all_statements_that_a_deal_takes() -> None:
+    found: set[str] = set()
+    with connected("sqlite") as connection:
+        begin_log(connection)
+        event.listen(connection, "before_cursor_execute", lambda *given: found.add(given[2]))
+        for read_at, stage in enumerate(["Lead", "Won", "Lead"], 1):
+            one = deal(1, read_at=read_at, body=stage.encode(), stage_name=stage, attributes={"stage": stage})
+            upsert(connection, [one])
+            assert len(found) + len(("BEGIN", "COMMIT")) <= MOST_STATEMENTS_OF_THREADS

@@ -99,7 +99,7 @@ async def test_what_one_account_deletes_and_loses_stays_in_the_other() -> None:
         other.simulator.nexudus.update(changed, {"Name": "changed"})
         await other.schedulers["nexudus"].fetch_many([str(asked_for)], UpstreamContext(5.0))
         await asyncio.sleep(1_500)
-        gone = {row.source_id: row.deleted_by for row in rows(world, DEALS, "nexudus", "eu") if row.deleted_at}
+        gone = {row.source_id: row.evidence for row in rows(world, DEALS, "nexudus", "eu") if row.deleted_at}
         assert gone == {str(told): "audit", str(lost): "sweeps", str(asked_for): "not_found"}
         assert rows(world, DEALS, "nexudus", "") == before
         assert {row.account for row in rows(world, SYNC_RUNS, "nexudus", "eu")} == {"eu"}

@@ -6,11 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 
 from simulator import PAGE_FAULTS, faults
 from store.changes import Change, ChangeFilter, Field, Kind, Log, Origin, changes_after, log_of
+from store.database import StoreUnavailable
+from store.deals import Deal, upsert
 from tests.loops import WITH_ITS_OWN_TIME
-from tests.sync_world import InlineDatabase, World, columns, open_world, world_sync
+from tests.sync_world import ROWS, InlineDatabase, World, columns, open_world, world_sync
 
 LOOPS = WITH_ITS_OWN_TIME
 
@@ -177,3 +180,27 @@ async def test_a_sweep_that_breaks_off_logs_each_change_once() -> None:
         world.simulator.chartmogul.faults.add(faults.ooops(500), times=3, kinds={"list"}, after=3)
         await asyncio.sleep(1_200)
         assert sorted(one.source_id for one in logged(world, "chartmogul")) == changed
+
+
+async def test_a_page_of_which_only_some_deals_could_be_written_is_logged_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with open_world(sources=("chartmogul",), page_rows=ROWS) as world:
+        await asyncio.sleep(30)
+        written: list[int] = []
+
+        def write(connection: Connection, deals: Sequence[Deal], origin: Origin) -> int:
+            if len(written) in (2, 6):  # in the midst of the page, and with its position
+                written.append(0)
+                raise StoreUnavailable("now")
+            written.append(upsert(connection, deals, origin=origin))
+            return written[-1]
+
+        monkeypatch.setattr("store.deals.IDS_AT_ONCE", 10)
+        monkeypatch.setattr("sync.job.IDS_AT_ONCE", 10)
+        monkeypatch.setattr("sync.job.upsert", write)
+        for record in world.simulator.chartmogul.records.values():
+            record["pipeline_stage"] = "Another"
+        await asyncio.sleep(600)
+        assert written.count(0) >= 2
+        found = [(one.kind, one.source_id, one.origin) for one in logged(world, "chartmogul")]
+        assert sorted(found) == [(Kind.UPDATED, one, Origin.SWEEP) for one in some(world, "chartmogul")]
+        assert {one.position for one in logged(world, "chartmogul")} == set(range(1, ROWS + 1))

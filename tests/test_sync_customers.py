@@ -116,7 +116,7 @@ async def test_names_of_customers_go_with_the_deals_that_are_gone_for_long() -> 
             for one in [one for one in records if records[one]["customer_uuid"] == whose]:
                 del records[one]
             await asyncio.sleep(1_000)
-            assert world.deal("chartmogul", id_).deleted_by == "sweeps"
+            assert world.deal("chartmogul", id_).evidence == "sweeps"
         for days[0], is_known in ((29, True), (31, False)):
             async with world_sync(world, **settings):
                 await asyncio.sleep(60)

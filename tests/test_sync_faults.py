@@ -48,7 +48,7 @@ async def test_fault_1_deletions_arrive_within_a_minute_where_the_audit_trail_ma
         world.simulator.nexudus.delete(gone)
         await asyncio.sleep(75)
         assert world.stored("nexudus") == all_of(world, "nexudus")
-        assert world.deal("nexudus", gone).deleted_by == "audit"
+        assert world.deal("nexudus", gone).evidence == "audit"
 
 
 async def test_fault_1_without_the_audit_trail_a_deal_goes_after_two_complete_sweeps_and_not_after_one() -> None:
@@ -61,7 +61,7 @@ async def test_fault_1_without_the_audit_trail_a_deal_goes_after_two_complete_sw
         assert gone in world.stored("nexudus")
         assert (await world.status("nexudus")).drift == 1
         await asyncio.sleep(600)
-        assert world.deal("nexudus", gone).deleted_by == "sweeps"
+        assert world.deal("nexudus", gone).evidence == "sweeps"
         status = await world.status("nexudus")
         assert status.drift == 0
         assert Capability.DELETIONS not in status.capabilities
@@ -124,7 +124,7 @@ async def test_fault_1_a_record_that_is_not_found_alone_is_deleted_at_once() -> 
         (gone,) = forget(world, "nexudus", 1)
         assert (await world.fetch("nexudus", gone))[0] is None
         await asyncio.sleep(1)
-        assert world.deal("nexudus", gone).deleted_by == "not_found"
+        assert world.deal("nexudus", gone).evidence == "not_found"
 
 
 async def test_fault_1_a_record_that_a_list_by_ids_does_not_have_is_not_deleted_for_it() -> None:
@@ -288,7 +288,7 @@ async def test_fault_4_rows_without_an_id_prove_nothing_missing_but_a_request_fo
         assert lost in world.stored("nexudus")
         world.simulator.nexudus.faults.rules.pop()
         await asyncio.sleep(1_000)
-        assert world.deal("nexudus", lost).deleted_by == "not_found"
+        assert world.deal("nexudus", lost).evidence == "not_found"
         assert world.stored("nexudus") == all_of(world, "nexudus")
         assert (await world.status("nexudus")).last_error == Problem.UNREADABLE_ROWS
 

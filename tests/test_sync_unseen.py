@@ -66,7 +66,7 @@ async def test_a_deal_that_is_gone_is_deleted_though_a_row_makes_its_page_fail_o
         assert world.stored(source) == {str(id_) for id_ in ids(world, source)}, "the bad one among them"
         for id_ in lost:
             deal = world.deal(source, id_)
-            assert deal.deleted_by == "not_found"
+            assert deal.evidence == "not_found"
         (seen,) = set(asked(world, source)) - {str(bad), *lost}
         assert seen in world.stored(source), "which the source has to find before it is believed"
         assert (await world.status(source)).last_error == Problem.UNREADABLE_ROWS
