@@ -14,12 +14,16 @@ from typing import TYPE_CHECKING
 import pytest
 import pytest_asyncio
 from _pytest.runner import runtestprotocol
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from tests.harness import Graph
     from tests.loops import Loops
+
+settings.register_profile("tests", deadline=None)  # a busy machine may take a while for any example
+settings.load_profile("tests")
 
 
 def pytest_collection() -> None:

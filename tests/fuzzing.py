@@ -8,7 +8,6 @@ EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "60"))
 
 bounded = settings(
     max_examples=EXAMPLES,
-    deadline=None,
     database=None,
     derandomize="FUZZ_EXAMPLES" not in os.environ,
     phases=(Phase.generate, Phase.shrink),

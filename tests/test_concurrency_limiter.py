@@ -4,7 +4,7 @@ limit that adapts."""
 import asyncio
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from resolvers.resilience.concurrency_limiter import ConcurrencyLimiter
@@ -98,7 +98,6 @@ def test_it_grows_by_one_for_each_round_of_good_exchanges() -> None:
         assert concurrency_limiter.limit == expected
 
 
-@settings(deadline=None)
 @given(st.integers(1, 20), st.lists(st.booleans(), max_size=200))
 def test_the_limit_stays_between_one_and_the_ceiling(ceiling: int, exchanges: list[bool]) -> None:
     concurrency_limiter = ConcurrencyLimiter(ceiling)

@@ -138,7 +138,7 @@ def text(chance: Random, shape: int) -> str:
 
 
 @pytest.mark.programs
-@settings(max_examples=EXAMPLES, deadline=None)
+@settings(max_examples=EXAMPLES)
 @given(seed=st.integers(0, 10**9))
 def test_the_bytes_are_the_same_as_if_no_alias_were_a_parameter(seed: int) -> None:
     chance = Random(seed)
@@ -326,7 +326,7 @@ def test_aliases_are_those_that_the_parser_finds(query: str, aliases: list[str] 
 TOKENS = [*"{}()$@:,[]!=| \n1", "...", '""', "abcd", "efg", "fragment ", "on ", "query "]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.sampled_from(TOKENS)))
 def test_no_text_stops_the_search_for_aliases(parts: list[str]) -> None:
     query = "".join(parts)

@@ -238,7 +238,7 @@ async def test_a_page_is_the_same_whether_compiled_or_not() -> None:
         page = (await graph.data("{ opportunities(first: 5) { pageInfo { endCursor } } }"))["opportunities"]
         cursor = page["pageInfo"]["endCursor"]
 
-        @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+        @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
         @given(seed=st.integers(0, 2**32))
         def draw(seed: int) -> None:
             drawn = Drawn(Random(seed), cursor)

@@ -236,9 +236,7 @@ for field in personal_fields(RAISING).values():
 seen: dict[str, int] = {"compiled": 0, "left": 0}
 
 
-@settings(
-    max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
-)
+@settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(plain=PLAIN, seed=st.integers(0, 2**32))
 def answers_are_alike(plain: DocumentNode, seed: int) -> None:
     chance = Random(seed)

@@ -97,7 +97,7 @@ def text(chance: Random, shape: int) -> str:
 
 
 @pytest.mark.programs
-@settings(max_examples=EXAMPLES // 2, deadline=None)
+@settings(max_examples=EXAMPLES // 2)
 @given(seed=st.integers(0, 10**9))
 def test_the_answer_is_the_same_as_if_each_text_were_a_document_of_its_own(seed: int) -> None:
     chance = Random(seed)
@@ -127,7 +127,7 @@ def tokens(query: str) -> list[str] | None:
     return found
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text(st.sampled_from('""""" a7#\\\n\r\t{}(:),\ufeff\u00e9\ud800'), max_size=12))
 def test_literals_are_those_that_the_lexer_finds(query: str) -> None:
     found = next((one for one in parameterisations(query) if one.name is None), None)

@@ -1,6 +1,6 @@
 """`resolvers.fetching.fair_queue`: turns that are fair to every operation."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from resolvers.fetching.dispatcher import KeyRequest, Waiter
@@ -81,7 +81,6 @@ async def test_those_who_wait_for_what_is_queued_are_known() -> None:
     assert queue.contexts() == {one, other}
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 6), max_size=5), st.integers(1, 6))
 async def test_a_position_is_what_comes_true(others: list[int], count: int) -> None:
     queue, operation = FairQueue(), an_operation()
@@ -94,7 +93,6 @@ async def test_a_position_is_what_comes_true(others: list[int], count: int) -> N
     assert promised == really
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 6), max_size=5), st.integers(1, 6), st.lists(st.integers(1, 6), max_size=5))
 async def test_newcomers_delay_no_operations_first_record(others: list[int], count: int, newcomers: list[int]) -> None:
     """That it can leave in time was found when it was queued, and stays so; later ones take turns with newcomers."""

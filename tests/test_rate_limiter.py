@@ -77,7 +77,7 @@ def most_in_any(moments: Sequence[float], seconds: float) -> int:
 rates = st.lists(st.builds(Rate, st.integers(1, 5), st.floats(0.05, 20, allow_nan=False)), min_size=0, max_size=3)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(rates=rates, arrivals=st.lists(st.floats(0, 30, allow_nan=False), max_size=40))
 async def test_no_sliding_window_ever_holds_more_than_its_rate_allows(rates: list[Rate], arrivals: list[float]) -> None:
     world, sent = World(), list[float]()
@@ -107,7 +107,7 @@ async def test_full_demand_stays_within_the_documented_rates_and_uses_most_of_th
     assert count / (world.now - started + seconds) >= 0.75 * limit / seconds
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     rates=rates,
     before=st.lists(st.floats(0, 10, allow_nan=False), max_size=10),

@@ -133,7 +133,7 @@ VALUES |= TEXTS.map(lambda text: f'"{text}') | NUMBERS.map(lambda number: f"{num
 VALUES |= NUMBERS.map(lambda number: f"{number}.5e3") | NUMBERS.map(lambda number: f".{number}")
 
 
-@settings(max_examples=EXAMPLES * 2, deadline=None)
+@settings(max_examples=EXAMPLES * 2)
 @given(hole=st.sampled_from(HOLES), value=VALUES)
 def test_no_value_in_a_document_is_repeated(hole: str, value: str) -> None:
     bare = value.strip('".').removesuffix(".5e3")
@@ -155,7 +155,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=EXAMPLES * 2, deadline=None)
+@settings(max_examples=EXAMPLES * 2)
 @given(type_=st.sampled_from(TYPES), value=JSON)
 def test_no_value_of_a_variable_is_repeated(type_: str, value: Any) -> None:
     definitions: Any = parse(f"query($given: {type_}) {{ __typename }}").definitions[0]
