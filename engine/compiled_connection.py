@@ -83,12 +83,16 @@ class Connection:
         return _object([(part.key, self._part(part, page, run, [*keys, part.key])) for part in self.parts], run)
 
     def _is_of_parts(self) -> bool:
-        """Return whether of records no more is read than parts, as `Listing.joined` says."""
+        """Return whether of records no more is read than parts, as `Listing.joined` says and records before have shown.
+
+        A source may have had none yet: if its first one takes more, the page is found again, once.
+        """
         joined = self.listing.joined
-        return joined is not None and all(
-            one.reads.is_without(joined) and not one.tells_age and not one.resolved
-            for _, nodes in self._nodes()
-            for one in nodes.serializers.values()
+        if joined is None:
+            return False
+        serializers = [one for _, nodes in self._nodes() for one in nodes.serializers.values()]
+        return any(one.reads.names for one in serializers) and all(
+            one.reads.is_without(joined) and not one.tells_age and not one.resolved for one in serializers
         )
 
     def _nodes(self) -> Iterator[tuple[tuple[str, ...], Nodes]]:

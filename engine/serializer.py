@@ -79,7 +79,7 @@ class Reads:
 
     def is_without(self, names: frozenset[str]) -> bool:
         """Return whether none of these attributes is among them, as far as records before have shown."""
-        return self.names is not None and bool(self.names) and names.isdisjoint(self.names)
+        return self.names is not None and names.isdisjoint(self.names)
 
     def add(self, name: str) -> None:
         """Note an attribute. One that was asked for already is none that can be read by itself."""

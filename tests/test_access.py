@@ -21,7 +21,8 @@ PERSONAL_FIELDS = """
     Opportunity.owner OpportunityOwner.name OpportunityOwner.email OpportunityCustomer.name OpportunityCustomer.email
     NexudusOpportunity.name NexudusOpportunity.notes NexudusOpportunity.updatedBy NexudusTeam.description
     NexudusCoworker.fullName NexudusCoworker.email NexudusUser.fullName
-    ChartMogulCustomAttribute.value OpportunityFieldChange.before OpportunityFieldChange.after
+    OpportunityFieldChange.before OpportunityFieldChange.after
+    ChartMogulCustomAttribute.value
 """.split()
 
 NOT_PERSONAL = {

@@ -62,6 +62,24 @@ async def test_customers_and_times_are_read_for_pages_that_show_them_alone(field
         assert (updated_at, id_) == ("updated_at", "id")
 
 
+async def test_a_source_without_a_deal_so_far_costs_nothing_and_its_first_deal_is_shown_whole() -> None:
+    query = "{ opportunities { nodes { id customer { name } } } }"
+    named = replace(DEALS[1], columns=replace(DEALS[1].columns, customer_name="Ada"))
+    async with open_deals(DEALS[0]) as graph:
+        for _ in range(3):
+            await graph.ask(query)
+        (columns,) = await columns_asked_for(graph, query)
+        assert columns[:2] == ["body", "hash"]
+        assert "customer_name" not in columns
+        await graph.fill([named])
+        for _ in range(3):
+            found = (await graph.data(query))["opportunities"]["nodes"]
+            assert len(found) == 2
+            assert "Ada" in [node["customer"]["name"] for node in found]
+        (columns,) = await columns_asked_for(graph, query)
+        assert "customer_name" in columns
+
+
 async def test_a_page_of_parts_makes_up_no_customer() -> None:
     later = msgspec.structs.replace(
         CHARTMOGUL, uuid=CHARTMOGUL.uuid[::-1], updated_at=CHARTMOGUL.updated_at + timedelta(days=1)
