@@ -11,13 +11,11 @@ from itertools import count
 from typing import Any, Final, TypeAlias
 
 from sqlalchemy import Boolean, ColumnElement, and_, exists, false, func, not_, or_, true
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.functions import FunctionElement
 
 from store.queries import parameter
 from store.tables import DEAL_ATTRIBUTES, DEALS
 from store.text import searchable, storable
+from store.unsought import Unsought
 
 Scalar: TypeAlias = str | int | bytes
 """Bytes of ids, which are compared with these alone."""
@@ -131,30 +129,8 @@ def clause(
         case Compare(column, operator, value) if is_selective(condition) or (column == walked and operator in RANGES):
             return _compared(DEALS.c[column], operator, value)  # where all must be true, null is as good as false
         case Compare(column, operator, value) if column in held and operator in RANGES:
-            return _compared(_InIndex(DEALS.c[column]), operator, value)
+            return _compared(Unsought(DEALS.c[column]), operator, value)
     return _two_valued(condition)
-
-
-class _InIndex(FunctionElement[Any]):
-    """A column that the index of the walk has, in a comparison that all deals must meet."""
-
-    inherit_cache = True
-
-    def __init__(self, column: ColumnElement[Any]) -> None:
-        super().__init__(column)
-        self.type = column.type
-
-
-@compiles(_InIndex, "sqlite")
-def _in_index_in_sqlite(element: _InIndex, compiler: SQLCompiler, **options: Any) -> str:
-    # Which looks into the index for it then; of a plain column it would think that few deals meet the comparison, and
-    # look elsewhere (https://sqlite.org/optoverview.html#disqualifying_where_clause_terms_using_unary_).
-    return f"+{compiler.process(element.clauses, **options)}"
-
-
-@compiles(_InIndex, "postgresql")
-def _in_index_in_postgresql(element: _InIndex, compiler: SQLCompiler, **options: Any) -> str:
-    return str(compiler.process(element.clauses, **options))
 
 
 def _two_valued(condition: Condition) -> ColumnElement[bool]:

@@ -5,14 +5,12 @@ from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, FromClause, and_, func, null
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.functions import FunctionElement
 
 from store.paging import OrderKey
 from store.queries import parameter
 from store.tables import DEAL_ATTRIBUTES, DEALS
 from store.text import storable
+from store.unsought import Unsought
 
 
 def stored(key: OrderKey) -> Column[Any]:
@@ -65,24 +63,4 @@ class OrderColumns:
 
     def sorted(self, key: OrderKey) -> ColumnElement[Any]:
         """Return the column as deals are sorted by it where no index has the order of their list."""
-        return _Sorted(self.plain(key))
-
-
-class _Sorted(FunctionElement[Any]):
-    """A column, in SQLite as an expression: it then reads all deals in a narrow index. PostgreSQL may have its own."""
-
-    inherit_cache = True
-
-    def __init__(self, column: ColumnElement[Any]) -> None:
-        super().__init__(column)
-        self.type = column.type
-
-
-@compiles(_Sorted, "sqlite")
-def _sorted_in_sqlite(element: _Sorted, compiler: SQLCompiler, **options: Any) -> str:
-    return f"coalesce({compiler.process(element.clauses, **options)}, NULL)"
-
-
-@compiles(_Sorted, "postgresql")
-def _sorted_in_postgresql(element: _Sorted, compiler: SQLCompiler, **options: Any) -> str:
-    return str(compiler.process(element.clauses, **options))
+        return Unsought(self.plain(key))

@@ -56,7 +56,12 @@ def check_accepted(head: Headers, type_: str) -> None:
 
 def takes_events(head: Headers) -> bool:
     """Return whether a client names the media type of events as one that it takes."""
-    q, is_named = _preference(EVENT_STREAM, _ranges(_accepted(head)))
+    return _names_events(_accepted(head))
+
+
+@lru_cache(maxsize=64)
+def _names_events(accepted: str) -> bool:
+    q, is_named = _preference(EVENT_STREAM, _ranges(accepted))
     return is_named and q > 0
 
 
