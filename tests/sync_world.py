@@ -4,12 +4,13 @@ The store's statements run in the loop, or its time would leap while a thread wo
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+import pytest
 from sqlalchemy import Connection, StaticPool, create_engine, select
 
 from httpclient.client import open_session
@@ -23,7 +24,10 @@ from resolvers.source import Record
 from resolvers.telemetry import Event
 from simulator import Simulator
 from store import sweeps
+from store.changes import Origin
 from store.database import Database
+from store.deals import Deal, upsert
+from store.errors import StoreUnavailable
 from store.sweeps import SyncState
 from store.tables import DEALS, METADATA, SYNC_RUNS, DealColumns
 from store.text import fold, searchable
@@ -212,3 +216,21 @@ async def world_sync(
         random=lambda: 0.5,
     ) as world.sync:
         yield world.sync
+
+
+def small_writes(monkeypatch: pytest.MonkeyPatch, *, refused: Collection[int]) -> list[int]:
+    """Let deals be written ten at a time, and the store refuse those writes; return how many each one changed."""
+    written: list[int] = []
+
+    def write(connection: Connection, deals: Sequence[Deal], origin: Origin) -> int:
+        assert len(deals) == 10
+        if len(written) in refused:
+            written.append(0)
+            raise StoreUnavailable("now")
+        written.append(upsert(connection, deals, origin=origin))
+        return written[-1]
+
+    monkeypatch.setattr("store.deals.IDS_AT_ONCE", 10)
+    monkeypatch.setattr("sync.job.IDS_AT_ONCE", 10)
+    monkeypatch.setattr("sync.job.upsert", write)
+    return written

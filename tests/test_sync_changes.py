@@ -6,14 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection
 
 from simulator import PAGE_FAULTS, faults
 from store.changes import Change, ChangeFilter, Field, Kind, Log, Origin, changes_after, log_of
-from store.database import StoreUnavailable
-from store.deals import Deal, upsert
 from tests.loops import WITH_ITS_OWN_TIME
-from tests.sync_world import ROWS, InlineDatabase, World, columns, open_world, world_sync
+from tests.sync_world import ROWS, InlineDatabase, World, columns, open_world, small_writes, world_sync
 
 LOOPS = WITH_ITS_OWN_TIME
 
@@ -185,18 +182,7 @@ async def test_a_sweep_that_breaks_off_logs_each_change_once() -> None:
 async def test_a_page_of_which_only_some_deals_could_be_written_is_logged_once(monkeypatch: pytest.MonkeyPatch) -> None:
     async with open_world(sources=("chartmogul",), page_rows=ROWS) as world:
         await asyncio.sleep(30)
-        written: list[int] = []
-
-        def write(connection: Connection, deals: Sequence[Deal], origin: Origin) -> int:
-            if len(written) in (2, 6):  # in the midst of the page, and with its position
-                written.append(0)
-                raise StoreUnavailable("now")
-            written.append(upsert(connection, deals, origin=origin))
-            return written[-1]
-
-        monkeypatch.setattr("store.deals.IDS_AT_ONCE", 10)
-        monkeypatch.setattr("sync.job.IDS_AT_ONCE", 10)
-        monkeypatch.setattr("sync.job.upsert", write)
+        written = small_writes(monkeypatch, refused=(2, 6))  # in the midst of the page, and with its position
         for record in world.simulator.chartmogul.records.values():
             record["pipeline_stage"] = "Another"
         await asyncio.sleep(600)

@@ -1,21 +1,16 @@
 """What users of other systems complain about, each as a test of `sync.sweep`, `sync.increment` and `sync.deletions`."""
 
 import asyncio
-from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import Connection
 
 from resolvers.stored_record import decode
 from simulator import PAGE_FAULTS, faults
-from store.changes import Origin
-from store.deals import Deal, upsert
-from store.errors import StoreUnavailable
 from sync.run import Problem
 from sync.status import Capability, State
 from tests import loops
-from tests.sync_world import ROWS, TODAY, World, open_world, world_sync
+from tests.sync_world import ROWS, TODAY, World, open_world, small_writes, world_sync
 
 LOOPS = loops.WITH_ITS_OWN_TIME
 FILLED = 30.0
@@ -337,19 +332,7 @@ async def test_fault_5_a_sweep_goes_on_where_it_was_refused() -> None:
 async def test_fault_5_a_page_is_read_again_of_which_only_some_deals_could_be_written(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    written: list[int] = []
-
-    def write(connection: Connection, deals: Sequence[Deal], origin: Origin) -> int:
-        assert len(deals) == 10
-        if len(written) == 2:
-            written.append(0)
-            raise StoreUnavailable("now")
-        written.append(upsert(connection, deals, origin=origin))
-        return written[-1]
-
-    monkeypatch.setattr("store.deals.IDS_AT_ONCE", 10)
-    monkeypatch.setattr("sync.job.IDS_AT_ONCE", 10)
-    monkeypatch.setattr("sync.job.upsert", write)
+    written = small_writes(monkeypatch, refused=(2,))
     async with open_world(sources=("chartmogul",), page_rows=ROWS) as world:
         while len(written) < 3:  # noqa: ASYNC110 - nobody tells of it
             await asyncio.sleep(0.1)
