@@ -77,6 +77,8 @@ class Frontend:
 
     def cells(self, column: int) -> list[str]:
         """The texts of a column, when the list has settled."""
+        # The page learns of a new address by an event, and until then shows the old list as settled.
+        self.page.evaluate("new Promise(done => setTimeout(() => requestAnimationFrame(() => setTimeout(done))))")
         self.page.locator("table[aria-busy=false]").wait_for()
         found: list[str] = self.page.locator(f"tbody tr > :nth-child({column})").all_inner_texts()
         return found
@@ -88,10 +90,12 @@ class Frontend:
         return found
 
     def turn(self, button: str) -> None:
-        """Go to the next or the previous page."""
-        before = self.page.url
+        """Go to the next or the previous page, and wait until its deals are shown."""
+        before = self.deals()
         self.page.get_by_role("button", name=button).click()
-        self.page.wait_for_function("before => location.href !== before", arg=before)
+        self.page.wait_for_function(
+            "before => (link => link && link.hash !== before)(document.querySelector('tbody th a'))", arg=before[0]
+        )
 
     def names(self) -> list[str]:
         """The operations that were sent since the last call, but for those that come by the clock."""
