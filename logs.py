@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 from asgi_correlation_id import correlation_id
 
-from resolvers.fetching.upstream_context import served_request_ids
+from resolvers.fetching.shared_fetch import served_request_ids
 
 Format = Literal["text", "json"]
 

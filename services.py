@@ -12,7 +12,8 @@ from configuration import AllSettings, program_version
 from httpclient.client import open_session
 from operations import Operations
 from resolvers import partial_record, stored_record
-from resolvers.fetching.scheduler import Scheduler, open_scheduler
+from resolvers.fetching.scheduler import Scheduler
+from resolvers.opening import open_scheduler
 from resolvers.registry import SOURCES
 from resolvers.resilience.shared_limits import SharedLimits
 from resolvers.source import Source, SourceSettings

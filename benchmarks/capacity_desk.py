@@ -7,8 +7,8 @@ from typing import Any, Final
 import simpy
 
 from benchmarks.capacity_time import Events
-from resolvers.fetching.dispatcher import PENDING, KeyRequest, Waiter
 from resolvers.fetching.fair_queue import FairQueue
+from resolvers.fetching.key_request import PENDING, KeyRequest, Waiter
 from resolvers.fetching.record_cache import RecordCache
 from resolvers.resilience.rate_limiter import RateLimiter
 from resolvers.resilience.transport import TransportSettings

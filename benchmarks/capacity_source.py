@@ -14,7 +14,7 @@ from benchmarks.capacity_desk import RECORD, RECORD_BYTES, Desk
 from benchmarks.capacity_figures import BATCH_SIZES
 from benchmarks.capacity_outcome import Outcome
 from benchmarks.capacity_time import Events, Sleep, Until
-from resolvers.fetching.dispatcher import KeyRequest
+from resolvers.fetching.key_request import KeyRequest
 from resolvers.fetching.record_cache import CacheSettings, RecordCache
 from resolvers.resilience.lane import SHORTEST_WAIT_SECONDS
 from resolvers.resilience.rate_limiter import RateLimiter

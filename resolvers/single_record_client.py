@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from httpclient.client import Request
 from resolvers.errors import AnotherRecord, UpstreamError
-from resolvers.fetching.upstream_context import SharedFetch
+from resolvers.fetching.shared_fetch import SharedFetch
 from resolvers.resilience.transport import Transport
 from resolvers.source import FetchCustomer, Listing, ListStages, Outcome, Record
 

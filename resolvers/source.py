@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from resolvers.errors import UpstreamError
 from resolvers.fetching.record_cache import CacheSettings
-from resolvers.fetching.upstream_context import SharedFetch
+from resolvers.fetching.shared_fetch import SharedFetch
 from resolvers.finding import Finding
 from resolvers.resilience.rate_limiter import Rate
 from resolvers.resilience.transport import Transport

@@ -12,7 +12,8 @@ import aiohttp
 from configuration import AllSettings
 from httpclient.client import open_session
 from resolvers.errors import UpstreamError
-from resolvers.fetching.upstream_context import SharedFetch, UpstreamContext
+from resolvers.fetching.shared_fetch import SharedFetch
+from resolvers.fetching.upstream_context import UpstreamContext
 from resolvers.finding import Finding
 from resolvers.registry import SOURCES
 from resolvers.resilience.concurrency_limiter import ConcurrencyLimiter

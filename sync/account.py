@@ -4,7 +4,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar
 
-from resolvers.fetching.upstream_context import SharedFetch, UpstreamContext
+from resolvers.fetching.shared_fetch import SharedFetch
+from resolvers.fetching.upstream_context import UpstreamContext
 from resolvers.source import FetchCustomer, Listing, ListStages, Outcome, Record
 from store.tables import DealColumns
 

@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from httpclient.client import open_session
-from resolvers.fetching.scheduler import Scheduler, open_scheduler
-from resolvers.fetching.upstream_context import SharedFetch, UpstreamContext
+from resolvers.fetching.scheduler import Scheduler
+from resolvers.fetching.shared_fetch import SharedFetch
+from resolvers.fetching.upstream_context import UpstreamContext
+from resolvers.opening import open_scheduler
 from resolvers.resilience.rate_limiter import Rate
 from resolvers.resilience.transport import TransportSettings
 from resolvers.settings import read

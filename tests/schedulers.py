@@ -9,9 +9,10 @@ from typing import Any
 from unittest.mock import patch
 
 from httpclient.client import open_session
-from resolvers.fetching.scheduler import Scheduler, open_scheduler
+from resolvers.fetching.scheduler import Scheduler
 from resolvers.fetching.upstream_context import UpstreamContext
 from resolvers.nexudus import NEXUDUS
+from resolvers.opening import open_scheduler
 from resolvers.resilience.rate_limiter import Rate
 from resolvers.resilience.retry import ATTEMPTS, Retries
 from resolvers.resilience.transport import TransportSettings

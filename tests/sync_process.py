@@ -4,7 +4,7 @@ import asyncio
 import sys
 
 from httpclient.client import open_session
-from resolvers.fetching.scheduler import open_scheduler
+from resolvers.opening import open_scheduler
 from resolvers.registry import SOURCES
 from resolvers.resilience.transport import TransportSettings
 from resolvers.settings import read

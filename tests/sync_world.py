@@ -15,9 +15,10 @@ from sqlalchemy import Connection, StaticPool, create_engine, select
 
 from httpclient.client import open_session
 from resolvers.chartmogul import CHARTMOGUL
-from resolvers.fetching.scheduler import Scheduler, open_scheduler
+from resolvers.fetching.scheduler import Scheduler
 from resolvers.fetching.upstream_context import UpstreamContext
 from resolvers.nexudus import NEXUDUS
+from resolvers.opening import open_scheduler
 from resolvers.resilience.transport import TransportSettings
 from resolvers.settings import read
 from resolvers.source import Record

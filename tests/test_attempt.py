@@ -19,7 +19,8 @@ from resolvers.errors import (
     UpstreamTimeout,
     UpstreamUnavailable,
 )
-from resolvers.fetching.upstream_context import SharedFetch, UpstreamContext
+from resolvers.fetching.shared_fetch import SharedFetch
+from resolvers.fetching.upstream_context import UpstreamContext
 from resolvers.resilience.attempt import Attempts, Found
 from resolvers.resilience.circuit_breaker import Verdict
 from resolvers.resilience.concurrency_limiter import ConcurrencyLimiter

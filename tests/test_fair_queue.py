@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resolvers.fetching.dispatcher import KeyRequest, Waiter
 from resolvers.fetching.fair_queue import FairQueue
+from resolvers.fetching.key_request import KeyRequest, Waiter
 from resolvers.fetching.upstream_context import UpstreamContext
 from tests import loops
 

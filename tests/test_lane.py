@@ -9,7 +9,8 @@ import pytest
 from httpclient.client import open_session
 from resolvers.chartmogul import RATES as CHARTMOGUL
 from resolvers.errors import UpstreamRateLimited, UpstreamUnavailable
-from resolvers.fetching.upstream_context import SharedFetch, UpstreamContext
+from resolvers.fetching.shared_fetch import SharedFetch
+from resolvers.fetching.upstream_context import UpstreamContext
 from resolvers.nexudus import RATES as NEXUDUS
 from resolvers.resilience.attempt import SendPermit
 from resolvers.resilience.circuit_breaker import Verdict

@@ -20,7 +20,8 @@ from resolvers.errors import (
     UpstreamUnauthorized,
     UpstreamUnavailable,
 )
-from resolvers.fetching.upstream_context import SharedFetch, UpstreamContext
+from resolvers.fetching.shared_fetch import SharedFetch
+from resolvers.fetching.upstream_context import UpstreamContext
 from resolvers.nexudus.tokens import PasswordTokens
 from resolvers.settings import Secret
 from simulator import FAULTS, Call, Fault, Simulator, faults

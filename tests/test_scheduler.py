@@ -1,4 +1,7 @@
-"""`resolvers.fetching.scheduler`: how few requests it makes. Claims about the simulator's list of calls."""
+"""`resolvers.fetching.scheduler`: how few requests it makes. Claims about the simulator's list of calls.
+
+The parts of a source are joined as they are when the server runs (`resolvers.opening`).
+"""
 
 import asyncio
 import gc

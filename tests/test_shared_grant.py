@@ -9,7 +9,8 @@ import pytest
 from httpclient.client import Request
 from loans import Claim
 from resolvers.errors import UpstreamUnauthorized
-from resolvers.fetching.upstream_context import SharedFetch, UpstreamContext
+from resolvers.fetching.shared_fetch import SharedFetch
+from resolvers.fetching.upstream_context import UpstreamContext
 from resolvers.nexudus import shared_grant
 from resolvers.nexudus.shared_grant import CLAIM_SECONDS, Kept, SharedGrant
 from resolvers.nexudus.tokens import PasswordTokens

@@ -18,9 +18,10 @@ import pytest
 
 import resolvers.resilience.retry
 from httpclient.client import open_session
-from resolvers.fetching.scheduler import Scheduler, open_scheduler
+from resolvers.fetching.scheduler import Scheduler
 from resolvers.fetching.upstream_context import UpstreamContext
 from resolvers.nexudus import NEXUDUS, NexudusSettings
+from resolvers.opening import open_scheduler
 from resolvers.resilience.transport import TransportSettings
 from resolvers.settings import read
 from resolvers.telemetry import Event, UpstreamCall

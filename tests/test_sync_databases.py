@@ -11,9 +11,9 @@ from sqlalchemy import select
 
 from httpclient.client import open_session
 from resolvers.chartmogul import record as chartmogul
-from resolvers.fetching.scheduler import open_scheduler
 from resolvers.fetching.upstream_context import UpstreamContext
 from resolvers.nexudus import record as nexudus
+from resolvers.opening import open_scheduler
 from resolvers.registry import SOURCES
 from resolvers.resilience.transport import TransportSettings
 from resolvers.settings import read

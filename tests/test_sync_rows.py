@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from resolvers.errors import UpstreamError, UpstreamUnavailable
-from resolvers.fetching.upstream_context import SharedFetch
+from resolvers.fetching.shared_fetch import SharedFetch
 from resolvers.nexudus.record import NexudusRecord, parse
 from resolvers.source import ListedPage, ListedRow, Record
 from resolvers.stored_record import decode

@@ -9,7 +9,8 @@ import pytest
 
 from httpclient.client import HttpClient, Request, open_session
 from httpclient.response import Response
-from resolvers.fetching.upstream_context import SharedFetch, UpstreamContext
+from resolvers.fetching.shared_fetch import SharedFetch
+from resolvers.fetching.upstream_context import UpstreamContext
 from resolvers.resilience.concurrency_limiter import ConcurrencyLimiter
 from resolvers.resilience.rate_limiter import RateLimiter
 from resolvers.resilience.transport import Transport, TransportSettings

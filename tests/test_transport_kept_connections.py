@@ -11,8 +11,9 @@ import pytest
 from httpclient.client import open_session
 from resolvers.chartmogul import CHARTMOGUL, ChartMogulSettings
 from resolvers.errors import UpstreamBadResponse, UpstreamRateLimited, UpstreamUnavailable
-from resolvers.fetching.scheduler import Scheduler, open_scheduler
+from resolvers.fetching.scheduler import Scheduler
 from resolvers.fetching.upstream_context import UpstreamContext
+from resolvers.opening import open_scheduler
 from resolvers.resilience.rate_limiter import Rate
 from resolvers.resilience.transport import TransportSettings
 from resolvers.settings import read

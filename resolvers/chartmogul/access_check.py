@@ -7,7 +7,7 @@ from httpclient.client import Request
 from resolvers.chartmogul.client import ChartMogulClient, authorization
 from resolvers.chartmogul.record import SOURCE, parse
 from resolvers.errors import UpstreamBadResponse, UpstreamError
-from resolvers.fetching.upstream_context import SharedFetch
+from resolvers.fetching.shared_fetch import SharedFetch
 from resolvers.finding import Finding
 from resolvers.resilience.transport import Transport
 from resolvers.rows import split

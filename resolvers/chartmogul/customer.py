@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Final
 import msgspec
 
 from resolvers.chartmogul.record import SOURCE, UUID, ChartMogulRecord, MinorUnits, canonical_uuid
-from resolvers.fetching.upstream_context import SharedFetch
+from resolvers.fetching.shared_fetch import SharedFetch
 from resolvers.reply import decode, decoder
 from resolvers.resilience.transport import Transport
 from resolvers.single_record_client import SingleRecordClient

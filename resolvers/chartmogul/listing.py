@@ -14,7 +14,7 @@ from msgspec import Meta
 from httpclient.client import Request
 from resolvers.chartmogul.record import SOURCE, UUID, ChartMogulRecord, MinorUnits, parse
 from resolvers.errors import UpstreamBadResponse
-from resolvers.fetching.upstream_context import SharedFetch
+from resolvers.fetching.shared_fetch import SharedFetch
 from resolvers.json_items import members
 from resolvers.reply import decode, decoder
 from resolvers.resilience.transport import Transport

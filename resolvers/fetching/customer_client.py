@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from resolvers.fetching.record_cache import CacheSettings
-from resolvers.fetching.upstream_context import SharedFetch
+from resolvers.fetching.shared_fetch import SharedFetch
 from resolvers.source import Client, FetchCustomer, Listing, ListStages, Outcome
 
 FRESH_SECONDS: Final = 3_600.0

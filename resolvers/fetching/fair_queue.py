@@ -4,12 +4,9 @@ Operations take turns, id by id: one that wants a thousand records cannot starve
 """
 
 from collections import OrderedDict
-from typing import TYPE_CHECKING
 
+from resolvers.fetching.key_request import KeyRequest
 from resolvers.fetching.upstream_context import UpstreamContext
-
-if TYPE_CHECKING:
-    from resolvers.fetching.dispatcher import KeyRequest
 
 
 class FairQueue:
@@ -21,7 +18,7 @@ class FairQueue:
     def __bool__(self) -> bool:
         return bool(self._lines)
 
-    def add(self, key_request: "KeyRequest") -> None:
+    def add(self, key_request: KeyRequest) -> None:
         """Put a record at the end of its operation's line."""
         line = self._lines.get(key_request.owner)
         if line is None:
@@ -29,7 +26,7 @@ class FairQueue:
         line[key_request.source_id] = key_request
         key_request.is_queued = True
 
-    def remove(self, key_request: "KeyRequest") -> None:
+    def remove(self, key_request: KeyRequest) -> None:
         """Take a record out that nobody waits for any more."""
         line = self._lines[key_request.owner]
         del line[key_request.source_id]
@@ -37,7 +34,7 @@ class FairQueue:
             del self._lines[key_request.owner]
         key_request.is_queued = False
 
-    def pop(self, most: int | None = None) -> list["KeyRequest"]:
+    def pop(self, most: int | None = None) -> list[KeyRequest]:
         """Take all records out, or up to `most`: one of each operation in turn."""
         popped: list[KeyRequest] = []
         if len(self._lines) == 1:  # the usual case, and no turns to take

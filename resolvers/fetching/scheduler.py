@@ -7,12 +7,8 @@ others are queued. There is one scheduler for each source, shared by all request
 runs in an empty context, or the log would show the request id of one.
 """
 
-import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Sequence
-from time import monotonic
+from collections.abc import Coroutine, Iterable, Sequence
 from typing import Any
-
-from aiohttp import ClientSession
 
 from resolvers.errors import (
     UpstreamError,
@@ -21,18 +17,16 @@ from resolvers.errors import (
     UpstreamTimeout,
     UpstreamUnauthorized,
 )
-from resolvers.fetching.customer_client import CustomerClient, cache_settings
-from resolvers.fetching.dispatcher import PENDING, Dispatcher, KeyRequest, Waiter
+from resolvers.fetching.dispatcher import Dispatcher
+from resolvers.fetching.key_request import PENDING, KeyRequest, Waiter
 from resolvers.fetching.record_cache import Entry, RecordCache
 from resolvers.fetching.record_store import RecordStore, fresh, instead_of_failures
-from resolvers.fetching.upstream_context import SharedFetch, Stale, TimeLimit, UpstreamContext, Usage
-from resolvers.resilience.concurrency_limiter import ConcurrencyLimiter
-from resolvers.resilience.rate_limiter import RateLimiter
-from resolvers.resilience.shared_limits import SharedLimits
-from resolvers.resilience.transport import Transport, TransportSettings
-from resolvers.source import Client, FetchCustomer, Listing, ListStages, Outcome, Source, SourceSettings
-from resolvers.telemetry import Diagnostics, NotSent, Telemetry
-from resolvers.tracing import Tracer
+from resolvers.fetching.shared_fetch import SharedFetch
+from resolvers.fetching.upstream_context import Stale, UpstreamContext, Usage
+from resolvers.resilience.time_limit import TimeLimit
+from resolvers.resilience.transport import Transport
+from resolvers.source import Client, FetchCustomer, Listing, ListStages, Outcome
+from resolvers.telemetry import Diagnostics, NotSent
 
 NO_STALE_ANSWER = (UpstreamUnauthorized, UpstreamForbidden)
 """A source that refuses this server access must not be served from what it allowed before."""
@@ -261,47 +255,3 @@ class Scheduler:
     def _forget(self, key_request: KeyRequest) -> None:
         if self._key_requests.get(key_request.source_id) is key_request:
             del self._key_requests[key_request.source_id]
-
-
-def open_scheduler(
-    source: Source,
-    settings: SourceSettings,
-    session: ClientSession,
-    transport_settings: TransportSettings,
-    telemetry: Telemetry,
-    *,
-    clock: Callable[[], float] = monotonic,
-    shared_limits: SharedLimits | None = None,
-    tracer: Tracer | None = None,
-    reports_all: bool = True,
-) -> Scheduler:
-    """Return the scheduler of a source that has credentials. `clock`, in seconds, is that of all its parts.
-
-    `shared_limits`, where other processes share the source's limits, has to run as long as the scheduler is used.
-    `reports_all`: `telemetry` gets requests that go well, too.
-    """
-    rate_limiter = RateLimiter(
-        source.name,
-        source.rates if settings.rationed else (),
-        clock=clock,
-        sleep=shared_limits.sleep if shared_limits else asyncio.sleep,
-        slices=shared_limits,
-    )
-    concurrency_limiter = ConcurrencyLimiter(settings.concurrency or source.concurrency)
-    transport = Transport(
-        source.name,
-        session,
-        transport_settings,
-        telemetry,
-        concurrency_limiter=concurrency_limiter,
-        rate_limiter=rate_limiter,
-        shared_limits=shared_limits,
-        clock=clock,
-        tracer=tracer,
-        reports_all=reports_all,
-    )
-    client, customers = source.open(settings, transport), None
-    if client.fetch_customer is not None:
-        cache = RecordCache(cache_settings(settings), clock=clock)
-        customers = Scheduler(CustomerClient(client, client.fetch_customer), cache)
-    return Scheduler(client, RecordCache(settings, clock=clock), customers=customers)

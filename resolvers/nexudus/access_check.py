@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 from httpclient.client import Request
 from resolvers.errors import UpstreamError
-from resolvers.fetching.upstream_context import SharedFetch
+from resolvers.fetching.shared_fetch import SharedFetch
 from resolvers.finding import Finding
 from resolvers.nexudus.page import id_of, split_page
 from resolvers.nexudus.tokens import PasswordTokens

@@ -11,7 +11,7 @@ import msgspec
 
 from httpclient.client import Request
 from resolvers.errors import UpstreamBadResponse, UpstreamForbidden, UpstreamUnauthorized
-from resolvers.fetching.upstream_context import SharedFetch
+from resolvers.fetching.shared_fetch import SharedFetch
 from resolvers.nexudus.page import id_of, split_page
 from resolvers.nexudus.paging import Position, step
 from resolvers.nexudus.record import SOURCE

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from httpclient.client import Request
 from resolvers.errors import AnotherRecord, UpstreamError, UpstreamUnauthorized
-from resolvers.fetching.upstream_context import SharedFetch
+from resolvers.fetching.shared_fetch import SharedFetch
 from resolvers.nexudus.list_by_ids import ListByIds
 from resolvers.nexudus.list_doubts import ListDoubts
 from resolvers.nexudus.listing import NexudusListing

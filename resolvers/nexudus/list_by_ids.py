@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from httpclient.client import Request
 from resolvers.errors import UpstreamError
-from resolvers.fetching.upstream_context import SharedFetch
+from resolvers.fetching.shared_fetch import SharedFetch
 from resolvers.nexudus.list_doubts import ListDoubts
 from resolvers.nexudus.page import ROWS_FAULTS, read_page
 from resolvers.source import Outcome

@@ -13,7 +13,7 @@ from typing import Final
 
 from httpclient.client import Request
 from resolvers.errors import UpstreamBadResponse, UpstreamError, UpstreamTimeout
-from resolvers.fetching.upstream_context import SharedFetch
+from resolvers.fetching.shared_fetch import SharedFetch
 from resolvers.nexudus.audit_trail import AuditTrail, Fetch
 from resolvers.nexudus.page import ROWS_FAULTS, id_of, split_page
 from resolvers.nexudus.paging import LARGEST_PAGE, Position, step

@@ -10,7 +10,7 @@ import msgspec
 
 from httpclient.client import Request
 from resolvers.errors import UpstreamBadResponse, UpstreamForbidden, UpstreamUnauthorized
-from resolvers.fetching.upstream_context import SharedFetch
+from resolvers.fetching.shared_fetch import SharedFetch
 from resolvers.nexudus.audit_trail import Fetch
 from resolvers.nexudus.page import split_page
 from resolvers.nexudus.paging import Position, step

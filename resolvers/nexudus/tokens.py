@@ -11,7 +11,8 @@ from time import monotonic
 
 from httpclient.client import Request
 from resolvers.errors import UpstreamBadResponse, UpstreamError, UpstreamUnauthorized
-from resolvers.fetching.upstream_context import SharedFetch, UpstreamContext, serve
+from resolvers.fetching.shared_fetch import SharedFetch, serve
+from resolvers.fetching.upstream_context import UpstreamContext
 from resolvers.nexudus.grant import parse_grant
 from resolvers.nexudus.record import SOURCE
 from resolvers.nexudus.shared_grant import Found, Kept, SharedGrant

@@ -14,10 +14,11 @@ from resolvers.errors import (
     UpstreamTimeout,
     UpstreamUnavailable,
 )
-from resolvers.fetching.upstream_context import Permit, SharedFetch, TimeLimit
+from resolvers.fetching.shared_fetch import Permit, SharedFetch
 from resolvers.reply import ASK_AGAIN, decipher
 from resolvers.resilience.circuit_breaker import CircuitBreaker, Verdict
 from resolvers.resilience.concurrency_limiter import ConcurrencyLimiter
+from resolvers.resilience.time_limit import TimeLimit
 from resolvers.telemetry import Telemetry, UpstreamCall
 from resolvers.tracing import Span, Tracer
 

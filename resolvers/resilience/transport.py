@@ -17,7 +17,7 @@ from msgspec import Meta
 
 from httpclient.client import HttpClient, Request
 from resolvers.errors import KeptConnectionClosed, UpstreamError, UpstreamRateLimited
-from resolvers.fetching.upstream_context import SharedFetch
+from resolvers.fetching.shared_fetch import SharedFetch
 from resolvers.resilience.attempt import Attempts, Ration, SendPermit
 from resolvers.resilience.circuit_breaker import CircuitBreaker, State, Verdict
 from resolvers.resilience.concurrency_limiter import ConcurrencyLimiter

@@ -13,8 +13,8 @@ from sqlalchemy import Connection
 from engine.lookup import ListedRecord, NotRead
 from lru import LRU
 from resolvers.errors import BadUserInput, ResolverError
-from resolvers.fetching.upstream_context import TimeLimit
 from resolvers.registry import SOURCES
+from resolvers.resilience.time_limit import TimeLimit
 from resolvers.source import CustomerJoin
 from schema.deals.exchange_rates import ExchangeRates
 from schema.deals.followers import Followers

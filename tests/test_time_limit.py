@@ -1,11 +1,11 @@
-"""`resolvers.fetching.upstream_context`: nothing is waited for too long."""
+"""`resolvers.resilience.time_limit`: nothing is waited for too long."""
 
 import asyncio
 import itertools
 
 import pytest
 
-from resolvers.fetching.upstream_context import TURNS_TO_READ, TimeLimit
+from resolvers.resilience.time_limit import TURNS_TO_READ, TimeLimit
 from tests import loops
 
 LOOPS = loops.WITH_ITS_OWN_TIME
