@@ -8,7 +8,8 @@ import strawberry
 
 from engine.mapping import Constant, EnumMapping, IdMapping, ObjectMapping, by_code
 from resolvers import global_id
-from resolvers.nexudus.record import SOURCE, LeadSource, LossReason, NexudusRecord, Status
+from resolvers.nexudus.codes import LeadSource, LossReason, Status
+from resolvers.nexudus.record import SOURCE, NexudusRecord
 from schema.mapped_type import inherited, mapped, mapped_type
 from schema.nexudus_objects import (
     NexudusBoardColumn,

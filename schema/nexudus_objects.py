@@ -5,7 +5,7 @@ from enum import IntEnum
 import strawberry
 
 from engine.mapping import IdMapping
-from resolvers.nexudus.record import LeadSource, LossReason
+from resolvers.nexudus.codes import LeadSource, LossReason
 from schema.mapped_type import ANY_FIELD, mapped, mapped_type
 
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any
 
-from resolvers.nexudus.record import LeadSource, LossReason
+from resolvers.nexudus.codes import LeadSource, LossReason
 from store.text import fold
 
 SHOWN = """

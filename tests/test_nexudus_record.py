@@ -1,4 +1,4 @@
-"""`resolvers.nexudus.record`: the 48 documented fields, each as the vendor writes it."""
+"""`resolvers.nexudus.record`: the 48 documented fields, each as the vendor writes it, and `resolvers.nexudus.codes`."""
 
 import json
 from dataclasses import dataclass
@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resolvers.errors import UpstreamBadResponse
-from resolvers.nexudus.record import LeadSource, LossReason, NexudusRecord, Status, is_complete, parse
+from resolvers.nexudus.codes import LeadSource, LossReason, Status
+from resolvers.nexudus.record import NexudusRecord, is_complete, parse
 from simulator.nexudus_records import DATA
 from tests.documented import NEXUDUS as DOCUMENTED
 

@@ -1,6 +1,7 @@
 """`resolvers.nexudus.tokens` over real sockets: how often Nexudus is asked to sign in, and with what.
 
-`resolvers.nexudus.grant` is what comes of it, `resolvers.nexudus.sign_in_pause` the wait after one that failed.
+`resolvers.nexudus.sign_in` does it, `resolvers.nexudus.grant` is what comes of it, `resolvers.nexudus.sign_in_pause`
+the wait after one that failed.
 """
 
 import asyncio

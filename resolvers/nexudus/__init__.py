@@ -1,7 +1,7 @@
 """Nexudus: CrmOpportunity, the deals on the CRM boards of a coworking operator.
 
-`record.py` is the record, `page.py` what a list of records proves, `tokens.py` the sign-in, `client.py` the fetching,
-`listing.py` the list of all.
+`record.py` is the record, `codes.py` what numbers in it mean, `page.py` what a list of records proves, `tokens.py` the
+token, `sign_in.py` how it is got, `client.py` the fetching, `listing.py` the list of all.
 """
 
 import re

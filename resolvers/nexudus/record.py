@@ -5,7 +5,6 @@ never be missing from a record that is used; every other field may be null, what
 """
 
 from decimal import Decimal
-from enum import IntEnum
 from operator import attrgetter
 from typing import Annotated, Any, Final
 
@@ -13,77 +12,12 @@ import msgspec
 from msgspec import Meta
 
 from resolvers.errors import UpstreamBadResponse
+from resolvers.nexudus.codes import COWORKER_TYPES, unknown_codes
 from resolvers.reply import Timestamp, decode, decoder
 
 SOURCE: Final = "nexudus"
 
 Int32 = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
-
-
-class Status(IntEnum):
-    """Nexudus' eCrmOpportunityStatus."""
-
-    IN_PROGRESS = 1
-    WON = 2
-    LOST = 3
-
-
-class LeadSource(IntEnum):
-    """Nexudus' eCrmOpportunitySource: how an opportunity was acquired. There is no 3."""
-
-    WEB = 1
-    PHONE = 2
-    WEBINAR = 4
-    REFERRAL = 5
-    PRINT_ADVERT = 6
-    PURCHASED_LIST = 7
-    WORD_OF_MOUTH = 8
-    DIRECT_EMAIL = 9
-    EMAIL_MARKETING = 10
-    BROKER = 11
-    PROPERTY_AGENT = 12
-    FACEBOOK = 13
-    LINKEDIN = 14
-    INSTAGRAM = 15
-    TWITTER = 16
-    HUBBLE_HQ = 17
-    LIQUID_SPACE = 18
-    GOOGLE_SEARCH = 19
-    SPACE_POOL = 20
-    INSTANT_OFFICES = 21
-    OFFICE_FREEDOM = 22
-    FLEXI_OFFICES = 23
-    WORKTHERE = 24
-    KONTOR = 25
-    VALVE = 26
-    OTHER_SOCIAL_NETWORK = 98
-    OTHER = 99
-
-
-class LossReason(IntEnum):
-    """Nexudus' eCrmOpportunityLossReason: why an opportunity was lost."""
-
-    TIMING = 1
-    NEED = 2
-    POOR_QUALIFICATION = 3
-    PRICE = 4
-    FEATURE = 5
-    LOST_MOMENTUM = 6
-    COMPETITION = 7
-    CONTRACT_TERM = 8
-    DUPLICATE = 9
-    WAITLIST = 10
-    NOT_RETURNING_CALLS = 11
-    LACK_OF_FACILITIES = 12
-    NO_PET_POLICY = 13
-    NO_RIGHT_FIT = 14
-    LOCATION = 15
-    ENTRANCE = 16
-    ERRORS = 17
-    ARCHIVED = 18
-    SEARCH_ON_HOLD = 19
-    RELOCATION_ON_HOLD = 20
-    OTHER = 99
 
 
 class NexudusRecord(msgspec.Struct, rename="pascal", frozen=True, kw_only=True, weakref=True):
@@ -150,18 +84,11 @@ class NexudusRecord(msgspec.Struct, rename="pascal", frozen=True, kw_only=True, 
     def coworker_type(self) -> str | None:
         """The customer's record type by name; Nexudus sends `"Company"`, and was seen to send `2` and `"2"`."""
         sent = self.coworker_coworker_type
-        return None if sent is None else _COWORKER_TYPES.get(str(sent), str(sent))
+        return None if sent is None else COWORKER_TYPES.get(str(sent), str(sent))
 
     def unknown_codes(self) -> list[tuple[str, str]]:
         """Return (field, code) for each code that the vendor's pages do not list."""
-        if self.status in _STATUSES and self.lead_source in _LEAD_SOURCES and self.loss_reason in _LOSS_REASONS:
-            return []
-        codes = (
-            ("Status", _STATUSES, self.status),
-            ("LeadSource", _LEAD_SOURCES, self.lead_source),
-            ("LossReason", _LOSS_REASONS, self.loss_reason),
-        )
-        return [(field, str(code)) for field, known, code in codes if code not in known]
+        return unknown_codes(self.status, self.lead_source, self.loss_reason)
 
 
 _MOST_ZEROS = 40
@@ -178,12 +105,6 @@ def _is_amount(value: Decimal) -> bool:
     return isinstance(exponent, int) and exponent < _MOST_ZEROS
 
 
-_COWORKER_TYPES = {"1": "Individual", "2": "Company"}
-"""Nexudus' eCoworkerRecordType."""
-
-_STATUSES = frozenset(map(int, Status))
-_LEAD_SOURCES = frozenset({None, *map(int, LeadSource)})
-_LOSS_REASONS = frozenset({None, *map(int, LossReason)})
 _ABSENT: Any = object()
 _NOTHING: frozenset[str] = frozenset()
 

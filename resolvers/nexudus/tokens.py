@@ -1,30 +1,24 @@
-"""The bearer token: got by password, renewed by refresh token, never by two callers at once, or by two processes.
+"""The bearer token: whether it is good, and when the next one is got, never by two callers at once, or two processes.
 
-Follows Nexudus' page on token authentication: a refresh token is good for one use, and each use gives a new one; one
-client id has one refresh token, so every process needs a client id of its own, unless all share what it gave.
+How one is got: `sign_in.py`.
 """
 
 import asyncio
-import uuid
 from collections.abc import Callable
 from time import monotonic
 
-from httpclient.client import Request
-from resolvers.errors import UpstreamBadResponse, UpstreamError, UpstreamUnauthorized
-from resolvers.fetching.shared_fetch import SharedFetch, serve
+from resolvers.errors import UpstreamError, UpstreamUnauthorized
+from resolvers.fetching.shared_fetch import SharedFetch
 from resolvers.fetching.upstream_context import UpstreamContext
-from resolvers.nexudus.grant import parse_grant
 from resolvers.nexudus.record import SOURCE
 from resolvers.nexudus.shared_grant import Found, Kept, SharedGrant
-from resolvers.nexudus.sign_in_pause import PAUSE_SECONDS, SignInPause
+from resolvers.nexudus.sign_in import SignIn
+from resolvers.nexudus.sign_in_pause import PAUSE_SECONDS
 from resolvers.resilience.transport import Transport
 from resolvers.settings import Secret
 
 _RENEW_AT = 0.8
 """The part of a token's documented life after which it is renewed without waiting for a refusal."""
-
-_LONGEST_RENEWAL_SECONDS = 10.0
-"""A renewal goes on when those who wait for it give up: the next ones need it too."""
 
 
 class GivenToken:
@@ -68,22 +62,16 @@ class PasswordTokens:
         shared: SharedGrant | None = None,
         clock: Callable[[], float] = monotonic,
     ) -> None:
-        self._url = f"{base_url}/api/token"
-        self._username = username
-        self._password = password
-        self._transport = transport
-        self._own_client_id = self._client_id = client_id or str(uuid.uuid4())
+        self._sign_in = SignIn(base_url, username, password, transport, client_id=client_id, clock=clock)
         self._shared = shared
         self._number = 0
         """Of the last grant that all processes know of."""
         self._clock = clock
         self._access: str | None = None
-        self._refresh: str | None = None
         self._renew_at = 0.0
         self._expires_at = 0.0
         self._unproven: str | None = None
         self._refused_until = 0.0
-        self._pause = SignInPause(clock)
         self._renewal: asyncio.Task[str] | None = None
         self._waiting: list[SharedFetch] = []
 
@@ -126,9 +114,9 @@ class PasswordTokens:
 
     def begin_anew(self) -> None:
         """Sign in with the password of now, and at once, whatever the one before had come to."""
-        self._access = self._refresh = self._unproven = None
+        self._access = self._unproven = None
         self._refused_until = 0.0
-        self._pause.end()
+        self._sign_in.begin_anew()
 
     async def _shared_renewal(self, shared_fetch: SharedFetch) -> str:
         # The renewal needs the permit, or what the fetch holds: its part of the ration and its slot.
@@ -152,38 +140,37 @@ class PasswordTokens:
             task.exception()  # marks it as seen, should every caller have given up
 
     async def _renew(self) -> str:
-        self._pause.check()
+        self._sign_in.pause.check()
         found = await self._shared.find(self._number) if self._shared is not None else None
         if self._shared is None or found is None:
-            if self._client_id != self._own_client_id:  # the refresh token is everybody's
-                self._client_id, self._refresh = self._own_client_id, None
-            return await self._sign_in()
+            self._sign_in.use_own_client()
+            return await self._request()
         self._number = found.number
         if (token := self._adopt(found)) is not None:
             return token
         try:
-            token = await self._sign_in()
+            token = await self._request()
         except UpstreamError as failure:
             await self._share_refusal(self._shared, failure)
             raise
-        life = self._expires_at - self._clock()
-        kept = Kept(self._client_id, access_token=token, refresh_token=self._refresh, life_seconds=life)
+        life, sign_in = self._expires_at - self._clock(), self._sign_in
+        kept = Kept(sign_in.client_id, access_token=token, refresh_token=sign_in.refresh_token, life_seconds=life)
         self._number = await self._shared.write(kept) or self._number
         return token
 
     def _adopt(self, found: Found) -> str | None:
         """Return the token that another process got, None if it is for this one to get one; raises what it met."""
-        kept = found.kept
+        kept, pause = found.kept, self._sign_in.pause
         if kept is not None:
-            self._client_id, self._refresh = kept.client_id, kept.refresh_token
+            self._sign_in.adopt(kept.client_id, kept.refresh_token)
         if kept is None or found.is_mine:
             return None
         if kept.failure is not None:
             seconds = kept.pause_seconds - found.age_seconds
-            self._pause.adopt(kept.failure, kept.status, failures=kept.refusals, seconds=seconds)
-            self._pause.check()
+            pause.adopt(kept.failure, kept.status, failures=kept.refusals, seconds=seconds)
+            pause.check()
         if kept.access_token is not None:
-            self._pause.end()
+            pause.end()
             self._accept(kept.access_token, kept.life_seconds, age_seconds=found.age_seconds)
         return kept.access_token
 
@@ -191,9 +178,9 @@ class PasswordTokens:
         if failure.retryable:
             await shared.release()
             return
-        pause = self._pause
+        pause = self._sign_in.pause
         kept = Kept(
-            self._client_id,
+            self._sign_in.client_id,
             refusal=failure.code,
             status=failure.status,
             refusals=pause.failures,
@@ -201,45 +188,14 @@ class PasswordTokens:
         )
         self._number = await shared.write(kept) or self._number
 
-    async def _sign_in(self) -> str:
-        if self._refresh is not None:
-            form = {"grant_type": "refresh_token", "refresh_token": self._refresh}
-            self._refresh = None
-            try:
-                return await self._request_grant(form, "token-refresh")
-            except UpstreamError as failure:
-                if failure.retryable:
-                    self._pause.begin(failure)
-                    raise
-            # Used up or too old: the password gives a new one.
-        password = self._password.reveal()
-        form = {"grant_type": "password", "username": self._username, "password": password}
-        try:
-            return await self._request_grant(form, "token-password")
-        except UpstreamError as failure:
-            if password == self._password.reveal():  # else the failure is not that of the next sign-in
-                self._pause.begin(failure)
-            raise
-
-    async def _request_grant(self, form: dict[str, str], kind: str) -> str:
-        """Return the token that a grant gives; raises `UpstreamUnauthorized` if it is refused."""
-        renewal = UpstreamContext(_LONGEST_RENEWAL_SECONDS)
-        shared_fetch = SharedFetch(lambda: {renewal}.union(*(waiting.waiters() for waiting in self._waiting)))
-        serve(shared_fetch)  # the renewal has a context of its own
-        request = Request(self._url, kind, "POST", headers={"client_id": self._client_id}, form=form, keys=0)
-        try:
-            body = await self._transport.fetch(request, shared_fetch)
-        except UpstreamError as error:
-            if error.status in (400, 401, 403) and not error.retryable:
-                raise UpstreamUnauthorized(SOURCE, status=error.status, detail=f"{kind} was refused") from None
-            raise
-        if body is None:
-            raise UpstreamBadResponse(SOURCE, detail="no token endpoint there: is the base URL right?")
-        grant = parse_grant(body, kind)
-        self._refresh = grant.refresh_token if isinstance(grant.refresh_token, str) and grant.refresh_token else None
-        self._pause.end()
+    async def _request(self) -> str:
+        """Return the token that a sign-in gives; raises an `UpstreamError`."""
+        grant = await self._sign_in.grant(self._waiters)
         self._accept(grant.access_token, grant.life_seconds)
         return grant.access_token
+
+    def _waiters(self) -> set[UpstreamContext]:
+        return {operation for waiting in self._waiting for operation in waiting.waiters()}
 
     def _accept(self, token: str, life_seconds: float, *, age_seconds: float = 0.0) -> None:
         granted_at = self._clock() - age_seconds

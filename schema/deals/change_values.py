@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import strawberry
 
-from resolvers.nexudus.record import LossReason
+from resolvers.nexudus.codes import LossReason
 from schema.access import PERSONAL, note_refusal
 from schema.chartmogul import ChartMogulForecastCategory
 from schema.context import Info

@@ -15,7 +15,7 @@ from strawberry.federation.schema_directives import Tag
 from strawberry.types.base import StrawberryContainer
 from strawberry.utils.str_converters import to_camel_case
 
-from resolvers.nexudus.record import LeadSource, LossReason
+from resolvers.nexudus.codes import LeadSource, LossReason
 from schema.access import PERSONAL, is_marked
 from schema.chartmogul import ChartMogulForecastCategory
 from schema.opportunity import Opportunity, OpportunitySource, OpportunityStatus
