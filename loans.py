@@ -1,4 +1,4 @@
-"""What processes that share a source's limits say to each other: what one reports, and what it is lent.
+"""What processes that share a source's limits say to each other: what one reports, what it is lent, and through whom.
 
 Durations are in seconds. Who limits (`resolvers/resilience`) and who lends (`store`) both import this, and nothing else
 of each other.
@@ -88,3 +88,29 @@ class Claim:
     sealed: bytes | None
     age_seconds: float
     is_mine: bool
+
+
+class GrantStore(Protocol):
+    """Keeps the grant of all; each call may raise."""
+
+    async def claim(self, known: int, *, seconds: float) -> Claim:
+        """Return the grant; claim the next one, for so long, if it is the `known` one still."""
+
+    async def write(self, sealed: bytes) -> int | None:
+        """Keep the grant that was claimed; return its number, None if another process has claimed it since."""
+
+    async def release(self) -> None:
+        """Give up the claim: the next one may try."""
+
+
+class Lender(GrantStore, Protocol):
+    """Keeps the books of one source for all processes; every call may raise, at once or after a second at most."""
+
+    async def report(self, given: Report) -> Loan:
+        """Take a report; return what is lent until the next."""
+
+    async def withdraw(self) -> None:
+        """Take everything back."""
+
+    async def background_sends(self) -> list[float]:
+        """Return how many seconds ago each request of the background was sent, by whichever process."""

@@ -8,11 +8,11 @@ import asyncio
 import hashlib
 import os
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from loans import Claim
+from loans import GrantStore
 from resolvers.errors import UpstreamBadResponse, UpstreamError, UpstreamForbidden, UpstreamUnauthorized
 from resolvers.settings import Secret
 
@@ -30,19 +30,6 @@ _SALT_BYTES: Final = 16
 _NONCE_BYTES: Final = 12
 _COST = 2**15  # of scrypt: 32 MB and a tenth of a second for each password that somebody tries
 _REFUSALS: Final = {kind.code: kind for kind in (UpstreamUnauthorized, UpstreamForbidden, UpstreamBadResponse)}
-
-
-class Store(Protocol):
-    """Keeps the grant of all; each call may raise."""
-
-    async def claim(self, known: int, *, seconds: float) -> Claim:
-        """Return the grant; claim the next one if it is the `known` one still."""
-
-    async def write(self, sealed: bytes) -> int | None:
-        """Keep the grant that was claimed; return its number, None if another process has claimed it since."""
-
-    async def release(self) -> None:
-        """Give up the claim: the next one may try."""
 
 
 class Kept(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -83,7 +70,7 @@ class Found(msgspec.Struct, frozen=True):
 class SharedGrant:
     """What is kept of one user's sign-in at one address."""
 
-    def __init__(self, store: Store, url: str, username: str, password: Secret) -> None:
+    def __init__(self, store: GrantStore, url: str, username: str, password: Secret) -> None:
         self._store = store
         self._account = f"{url}\n{username}".encode()
         self._password = password

@@ -10,13 +10,15 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from time import monotonic
-from typing import Final, Protocol
+from typing import Final
 
-from loans import IDLE_LEASE_SECONDS, LEASE_SECONDS, Claim, Loan, Report
+from loans import IDLE_LEASE_SECONDS, LEASE_SECONDS, Lender, Loan, Report
 from resolvers.resilience.circuit_breaker import CircuitBreaker
 from resolvers.resilience.concurrency_limiter import ConcurrencyLimiter
+from resolvers.resilience.lender_clock import LenderClock
 from resolvers.resilience.rate_limiter import RateLimiter
 from resolvers.resilience.ration_share import LastKnown, RationShare, until_turn
+from resolvers.resilience.report_timer import ReportTimer
 
 REPORT_SECONDS: Final = 0.5
 """Between two reports of a process that has something of the source, or waits for it."""
@@ -26,9 +28,6 @@ IDLE_SECONDS: Final = 5.0
 
 SENT_SECONDS: Final = 0.4
 """After which others know of what was sent; where only one may be lent at a time they know at once."""
-
-DRIFT: Final = 1e-4
-"""Of two clocks, a second, at the worst."""
 
 RETRY_SECONDS: Final = 1.0
 """After a report that failed."""
@@ -40,28 +39,6 @@ WAIT_SECONDS: Final = 0.02
 """What a wait is thought to be while a report is under way."""
 
 logger: Final = logging.getLogger("opportunity_graph.upstream")
-
-
-class Lender(Protocol):
-    """Keeps the books of one source for all processes; every call may raise, at once or after a second at most."""
-
-    async def report(self, given: Report) -> Loan:
-        """Take a report; return what is lent until the next."""
-
-    async def withdraw(self) -> None:
-        """Take everything back."""
-
-    async def background_sends(self) -> list[float]:
-        """Return how many seconds ago each request of the background was sent, by whichever process."""
-
-    async def claim(self, known: int, *, seconds: float) -> Claim:
-        """Return what a sign-in gave; claim the next one if it is the `known` one still."""
-
-    async def write(self, sealed: bytes) -> int | None:
-        """Keep what the claimed sign-in gave; return its number, None if another process has claimed it since."""
-
-    async def release(self) -> None:
-        """Give up the claim."""
 
 
 class SharedLimits:
@@ -84,14 +61,11 @@ class SharedLimits:
         self._recent: deque[float] = deque(maxlen=100)
         self._is_wanted = False
         self._lent_until = self._retry_at = self._reported_at = float("-inf")
-        self._due_at = clock()
-        self._due = asyncio.Event()
+        self._due = ReportTimer(clock)
         self._news = asyncio.Event()
         self._pause_until = float("-inf")
         self._loan: Loan | None = None
-        self._clock_ahead = 0.0
-        self._clock_error = float("inf")
-        """By how much that may be wrong: half the time that the report took which told it."""
+        self._lender_clock = LenderClock()
         self._alone: RationShare | None = None
         self._alone_since = float("-inf")
         self.others_wait = False
@@ -133,7 +107,7 @@ class SharedLimits:
         if loan is None or not loan.keeps_turns:
             return 0.0
         turns = [rate.seconds for rate in self._rate_limiter.rates if rate.limit * self.share < 1]
-        moment = now + self._clock_ahead
+        moment = now + self._lender_clock.ahead
         return max((until_turn(moment, one, share=self.share, place=loan.place) for one in turns), default=0.0)
 
     def want(self) -> None:
@@ -202,11 +176,7 @@ class SharedLimits:
         """Report, and take what is lent, until cancelled; then give everything back."""
         try:
             while True:
-                self._due.clear()
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(max(0.0, self._due_at - self._clock())):
-                        await self._due.wait()
-                        continue  # it may be due sooner, and not yet
+                await self._due.wait()
                 await self._report()
         finally:
             with suppress(Exception):
@@ -219,9 +189,8 @@ class SharedLimits:
 
     def _hasten(self, moment: float = float("-inf")) -> None:
         """Have the next report made at a moment, if that is sooner."""
-        if (earliest := max(moment, self._clock())) < self._due_at and self._alone is None:
-            self._due_at = earliest
-            self._due.set()
+        if self._alone is None:
+            self._due.hasten(moment)
 
     async def _report(self) -> None:
         started, sent, pause_until = self._clock(), len(self._sent), self._pause_until
@@ -231,7 +200,7 @@ class SharedLimits:
         self._held = kept = min(self._held, recent) if started < self._lent_until else 0
         is_idle = not (kept or wanted or self._unsent or self._concurrency_limiter.in_use)
         self._is_wanted = False
-        self._due_at = float("inf")
+        self._due.set(float("inf"))
         given = Report(
             rates=self._rate_limiter.rates,
             sent=[(started - moment, is_background) for moment, is_background in self._sent],
@@ -252,22 +221,20 @@ class SharedLimits:
             loan = await self.lender.report(given)
         except Exception as error:
             self._on_failure(error, started)
-            self._due_at = self._clock() + RETRY_SECONDS
+            self._due.set(self._clock() + RETRY_SECONDS)
         else:
             for _ in range(sent):
                 self._sent.popleft()
             if self._pause_until == pause_until:  # else there is news, which the next report tells
                 self._pause_until = float("-inf")
             self._on_loan(loan, started, wanted=given.wanted)
-            self._due_at = min(self._due_at, self._clock() + (IDLE_SECONDS if is_idle else REPORT_SECONDS))
+            self._due.hasten(self._clock() + (IDLE_SECONDS if is_idle else REPORT_SECONDS))
         self._news.set()
         self._news = asyncio.Event()
 
     def _on_loan(self, loan: Loan, started: float, *, wanted: int) -> None:
         now = self._clock()
-        self._clock_error += DRIFT * (now - self._reported_at) if self._loan else 0.0
-        if (now - started) / 2 <= self._clock_error:
-            self._clock_ahead, self._clock_error = loan.now - (started + now) / 2, (now - started) / 2
+        self._lender_clock.on_report(loan.now, asked_at=started, answered_at=now)
         self._loan, self._reported_at = loan, now
         self.others_wait = loan.others_wait
         if loan.pause_seconds:
@@ -277,10 +244,10 @@ class SharedLimits:
         self._concurrency_limiter.lend(loan.slots)
         if self._alone is not None:
             if loan.settling_seconds:
-                self._due_at = min(self._due_at, now + loan.settling_seconds)
+                self._due.hasten(now + loan.settling_seconds)
                 return
             self._alone = None
-            self._due_at = now  # so that the others know
+            self._due.set(now)  # so that the others know
             logger.info("%s: the processes share its ration again", self._source)
         self._held += loan.sends
         self._lent_until = started + LEASE_SECONDS
@@ -297,7 +264,7 @@ class SharedLimits:
             left=loan.left if loan and rates else [0] * len(rates),
             seconds=max(0.0, now - self._reported_at) if loan else 0.0,
             place=loan.place if loan else 0,
-            clock_ahead=self._clock_ahead,
+            clock_ahead=self._lender_clock.ahead,
         )
         # Nobody was lent anything after a report that was not answered: the database has stood still since then.
         lent = max(0.0, started + LEASE_SECONDS - now)
