@@ -20,7 +20,7 @@ from resolvers.registry import SOURCES
 from resolvers.resilience.transport import TransportSettings
 from resolvers.setting_names import misspelt
 from resolvers.settings import BadSettings, Secret, Settings, check_url, read, read_text
-from resolvers.source import SourceSettings
+from resolvers.source_settings import SourceSettings
 from schema.deals.exchange_rates import BadRates, ExchangeRates, read_rates
 from schema.people import BadPeople, Person, read_people
 from security import ALLOW_IT, SECURITY, SecurityParts, travels_in_clear

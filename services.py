@@ -16,7 +16,8 @@ from resolvers.fetching.scheduler import Scheduler
 from resolvers.opening import open_scheduler
 from resolvers.registry import SOURCES
 from resolvers.resilience.shared_limits import SharedLimits
-from resolvers.source import Source, SourceSettings
+from resolvers.source import Source
+from resolvers.source_settings import SourceSettings
 from resolvers.telemetry import Event, log_events, logs_all
 from rotation import Reaction, Rotation, Tables, rotating
 from schema.deals.columns import columns

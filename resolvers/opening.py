@@ -13,7 +13,8 @@ from resolvers.resilience.concurrency_limiter import ConcurrencyLimiter
 from resolvers.resilience.rate_limiter import RateLimiter
 from resolvers.resilience.shared_limits import SharedLimits
 from resolvers.resilience.transport import Transport, TransportSettings
-from resolvers.source import Source, SourceSettings
+from resolvers.source import Source
+from resolvers.source_settings import SourceSettings
 from resolvers.telemetry import Telemetry
 from resolvers.tracing import Tracer
 

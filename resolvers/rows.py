@@ -8,8 +8,9 @@ import msgspec
 from background import slices
 from resolvers.errors import UpstreamBadResponse
 from resolvers.json_items import elements, members
+from resolvers.listing import ListedRow
 from resolvers.reply import decode, decoder, readable
-from resolvers.source import ListedRow, Record
+from resolvers.source import Record
 
 _MEMBERS = decoder(dict[str, msgspec.Raw])
 _ELEMENTS = decoder(list[msgspec.Raw])

@@ -8,8 +8,9 @@ from urllib.parse import quote
 from httpclient.client import Request
 from resolvers.errors import AnotherRecord, UpstreamError
 from resolvers.fetching.shared_fetch import SharedFetch
+from resolvers.listing import Listing, ListStages
 from resolvers.resilience.transport import Transport
-from resolvers.source import FetchCustomer, Listing, ListStages, Outcome, Record
+from resolvers.source import FetchCustomer, Outcome, Record
 
 _PLAIN = re.compile(r"[A-Za-z0-9_-]+", re.ASCII).fullmatch
 

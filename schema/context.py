@@ -10,7 +10,8 @@ from strawberry.types import Info as StrawberryInfo
 
 from resolvers.fetching.upstream_context import UpstreamContext
 from resolvers.loaders import Loaders
-from resolvers.source import ID_IN_URL, Source
+from resolvers.source import Source
+from resolvers.source_settings import ID_IN_URL
 from schema.access import Access
 from schema.deals.service import Deals, StoreOutage, Turns
 from schema.deals.validity import Dependence, Validator

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from resolvers.registry import SOURCES
 from resolvers.settings import BadSettings, read
-from resolvers.source import SourceSettings
+from resolvers.source_settings import SourceSettings
 from web.graphiql.page import Sample
 
 SAMPLES = Path(__file__).parent.parent / "examples" / "queries"

@@ -20,7 +20,8 @@ from resolvers.resilience.concurrency_limiter import ConcurrencyLimiter
 from resolvers.resilience.rate_limiter import RateLimiter
 from resolvers.resilience.retry import Retries
 from resolvers.resilience.transport import Transport, TransportSettings
-from resolvers.source import Check, Source, SourceSettings
+from resolvers.source import Check, Source
+from resolvers.source_settings import SourceSettings
 from security import Security
 from store.database import StoreUnavailable, check_database
 

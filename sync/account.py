@@ -6,7 +6,8 @@ from typing import Any, Final, Protocol, TypeVar
 
 from resolvers.fetching.shared_fetch import SharedFetch
 from resolvers.fetching.upstream_context import UpstreamContext
-from resolvers.source import FetchCustomer, Listing, ListStages, Outcome, Record
+from resolvers.listing import Listing, ListStages
+from resolvers.source import FetchCustomer, Outcome, Record
 from store.tables import DealColumns
 
 T = TypeVar("T")

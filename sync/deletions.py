@@ -5,7 +5,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from lru import LRU
-from resolvers.source import Deletion
+from resolvers.listing import Deletion
 from store import sweeps
 from store.deals import Evidence, deal_id, delete, find
 from sync.account import Requests

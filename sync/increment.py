@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
-from resolvers.source import ListedPage
+from resolvers.listing import ListedPage
 from store import sweeps
 from store.changes import Origin
 from store.deals import Deal

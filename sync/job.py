@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 from sqlalchemy import Connection
 
-from resolvers.source import ListedPage
+from resolvers.listing import ListedPage
 from store import sweeps
 from store.change_log import prune
 from store.changes import Origin

@@ -15,8 +15,9 @@ import msgspec
 from background import AT_ONCE, slices
 from lru import LRU
 from resolvers.errors import UpstreamBadResponse
+from resolvers.listing import ListedRow
 from resolvers.registry import SOURCES
-from resolvers.source import ListedRow, Record
+from resolvers.source import Record
 from resolvers.stored_record import decode, encode, merge
 from store.customers import Customer, find_customers
 from store.database import Database

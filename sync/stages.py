@@ -3,7 +3,7 @@
 import logging
 from typing import Final
 
-from resolvers.source import Stage
+from resolvers.listing import Stage
 from store.stages import ListedStage, write_stages
 from sync.account import Requests
 from sync.job import Parts, Step

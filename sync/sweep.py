@@ -13,7 +13,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 from resolvers.errors import UpstreamBadResponse
-from resolvers.source import ListedPage
+from resolvers.listing import ListedPage
 from store import change_log, sweeps
 from store.changes import Origin
 from store.customers import purge_customers

@@ -10,11 +10,12 @@ from httpclient.client import open_session
 from resolvers.fetching.scheduler import Scheduler
 from resolvers.fetching.shared_fetch import SharedFetch
 from resolvers.fetching.upstream_context import UpstreamContext
+from resolvers.listing import DeletionsPage, ListedPage, Listing
 from resolvers.opening import open_scheduler
 from resolvers.resilience.rate_limiter import Rate
 from resolvers.resilience.transport import TransportSettings
 from resolvers.settings import read
-from resolvers.source import DeletionsPage, ListedPage, Listing, Source
+from resolvers.source import Source
 from resolvers.telemetry import Event
 from simulator import Simulator
 from simulator.calls import Call

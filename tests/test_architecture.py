@@ -41,6 +41,7 @@ LAYERS = (
     ("errors", "settings", "telemetry"),
     ("reply",),
     ("resilience",),
+    ("listing", "source_settings"),
     ("source",),
     tuple(source.name for source in SOURCES),
     ("registry",),

@@ -1,6 +1,6 @@
 """`resolvers.nexudus.listing`, `resolvers.nexudus.audit_trail`, `resolvers.nexudus.time_filter`: all is listed.
 
-Over real sockets, and whatever becomes of the pages.
+Over real sockets, and whatever becomes of the pages (`resolvers.listing`).
 """
 
 import asyncio
@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from resolvers.errors import UpstreamBadResponse, UpstreamError, UpstreamRateLimited, UpstreamUnavailable
+from resolvers.listing import ListedPage
 from resolvers.nexudus import NEXUDUS
 from resolvers.nexudus.audit_trail import DENIED_SECONDS
 from resolvers.nexudus.record import NexudusRecord, parse
-from resolvers.source import ListedPage
 from simulator import FAULTS, NEXUDUS_EXAMPLE_ID, NEXUDUS_SPECIAL, PAGE_FAULTS, faults
 from simulator.replies import encode_json
 from tests import loops

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from resolvers.errors import UpstreamUnavailable
+from resolvers.listing import Stage, StagesPage
 from resolvers.nexudus import NEXUDUS
-from resolvers.source import Stage, StagesPage
 from simulator import FAULTS, PAGE_FAULTS
 from tests.listings import Listed, background, open_listing
 

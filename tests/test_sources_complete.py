@@ -1,6 +1,6 @@
 """Every source of the list is complete; what one lacks is listed by name.
 
-`resolvers.registry` lists them, each a `resolvers.source`.
+`resolvers.registry` lists them, each a `resolvers.source` with settings (`resolvers.source_settings`).
 """
 
 from dataclasses import replace

@@ -7,8 +7,9 @@ import pytest
 
 from resolvers.errors import UpstreamError, UpstreamUnavailable
 from resolvers.fetching.shared_fetch import SharedFetch
+from resolvers.listing import ListedPage, ListedRow
 from resolvers.nexudus.record import NexudusRecord, parse
-from resolvers.source import ListedPage, ListedRow, Record
+from resolvers.source import Record
 from resolvers.stored_record import decode
 from store.changes import Origin
 from store.customers import Customer

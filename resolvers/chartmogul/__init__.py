@@ -13,7 +13,8 @@ from resolvers.chartmogul.record import RECORDS, SOURCE, STORED, MinorUnits, can
 from resolvers.resilience.rate_limiter import Rate
 from resolvers.resilience.transport import Transport
 from resolvers.settings import Secret, check_secret, check_url
-from resolvers.source import Source, SourceSettings
+from resolvers.source import Source
+from resolvers.source_settings import SourceSettings
 
 MOST_CONNECTIONS: Final = 20
 """ChartMogul's page on rate limits: beyond, it answers 503."""

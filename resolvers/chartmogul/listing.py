@@ -16,10 +16,10 @@ from resolvers.chartmogul.record import SOURCE, UUID, ChartMogulRecord, MinorUni
 from resolvers.errors import UpstreamBadResponse
 from resolvers.fetching.shared_fetch import SharedFetch
 from resolvers.json_items import members
+from resolvers.listing import DeletionsPage, ListedPage
 from resolvers.reply import decode, decoder
 from resolvers.resilience.transport import Transport
 from resolvers.rows import once, read_rows, split
-from resolvers.source import DeletionsPage, ListedPage
 
 LARGEST_PAGE: Final = 200
 """ChartMogul's page on pagination."""

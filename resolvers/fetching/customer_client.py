@@ -5,7 +5,8 @@ from typing import Final
 
 from resolvers.fetching.record_cache import CacheSettings
 from resolvers.fetching.shared_fetch import SharedFetch
-from resolvers.source import Client, FetchCustomer, Listing, ListStages, Outcome
+from resolvers.listing import Listing, ListStages
+from resolvers.source import Client, FetchCustomer, Outcome
 
 FRESH_SECONDS: Final = 3_600.0
 """For so long a customer is served from memory: names seldom change. What sync learns meanwhile is taken at once."""

@@ -23,9 +23,10 @@ from resolvers.fetching.record_cache import Entry, RecordCache
 from resolvers.fetching.record_store import RecordStore, fresh, instead_of_failures
 from resolvers.fetching.shared_fetch import SharedFetch
 from resolvers.fetching.upstream_context import Stale, UpstreamContext, Usage
+from resolvers.listing import Listing, ListStages
 from resolvers.resilience.time_limit import TimeLimit
 from resolvers.resilience.transport import Transport
-from resolvers.source import Client, FetchCustomer, Listing, ListStages, Outcome
+from resolvers.source import Client, FetchCustomer, Outcome
 from resolvers.telemetry import Diagnostics, NotSent
 
 NO_STALE_ANSWER = (UpstreamUnauthorized, UpstreamForbidden)

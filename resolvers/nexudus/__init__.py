@@ -16,7 +16,8 @@ from resolvers.nexudus.tokens import GivenToken, PasswordTokens
 from resolvers.resilience.rate_limiter import Rate
 from resolvers.resilience.transport import Transport
 from resolvers.settings import Secret, check_secret, check_url
-from resolvers.source import Source, SourceSettings
+from resolvers.source import Source
+from resolvers.source_settings import SourceSettings
 
 CONCURRENCY: Final = 10
 """Requests at once. None is documented; at the documented rate of one each 100 ms it takes answers of a second to

@@ -12,12 +12,12 @@ import msgspec
 from httpclient.client import Request
 from resolvers.errors import UpstreamBadResponse, UpstreamForbidden, UpstreamUnauthorized
 from resolvers.fetching.shared_fetch import SharedFetch
+from resolvers.listing import Deletion, DeletionsPage
 from resolvers.nexudus.page import id_of, split_page
 from resolvers.nexudus.paging import Position, step
 from resolvers.nexudus.record import SOURCE
 from resolvers.nexudus.time_filter import is_older, minute
 from resolvers.reply import Timestamp, decode, decoder
-from resolvers.source import Deletion, DeletionsPage
 
 Fetch = Callable[[Request, SharedFetch], Awaitable[bytes | None]]
 

@@ -8,13 +8,14 @@ from urllib.parse import quote
 from httpclient.client import Request
 from resolvers.errors import AnotherRecord, UpstreamError, UpstreamUnauthorized
 from resolvers.fetching.shared_fetch import SharedFetch
+from resolvers.listing import Listing, ListStages
 from resolvers.nexudus.list_by_ids import ListByIds
 from resolvers.nexudus.list_doubts import ListDoubts
 from resolvers.nexudus.listing import NexudusListing
 from resolvers.nexudus.record import SOURCE, parse
 from resolvers.nexudus.stages import StageListing
 from resolvers.resilience.transport import Transport
-from resolvers.source import FetchCustomer, Listing, ListStages, Outcome
+from resolvers.source import FetchCustomer, Outcome
 
 LIST_SIZE = 50
 """Ids in one list call. No maximum is documented; 100 ten-digit ids would make a query of over a kilobyte."""

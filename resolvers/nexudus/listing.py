@@ -14,13 +14,13 @@ from typing import Final
 from httpclient.client import Request
 from resolvers.errors import UpstreamBadResponse, UpstreamError, UpstreamTimeout
 from resolvers.fetching.shared_fetch import SharedFetch
+from resolvers.listing import DeletionsPage, ListedPage
 from resolvers.nexudus.audit_trail import AuditTrail, Fetch
 from resolvers.nexudus.page import ROWS_FAULTS, id_of, split_page
 from resolvers.nexudus.paging import LARGEST_PAGE, Position, step
 from resolvers.nexudus.record import SOURCE, NexudusRecord, lacking, parse
 from resolvers.nexudus.time_filter import is_older, minute
 from resolvers.rows import once, read_rows
-from resolvers.source import DeletionsPage, ListedPage
 
 SMALLEST_PAGE: Final = 25
 """Pages do not shrink below Nexudus' own default."""

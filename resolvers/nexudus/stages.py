@@ -11,12 +11,12 @@ import msgspec
 from httpclient.client import Request
 from resolvers.errors import UpstreamBadResponse, UpstreamForbidden, UpstreamUnauthorized
 from resolvers.fetching.shared_fetch import SharedFetch
+from resolvers.listing import Stage, StagesPage
 from resolvers.nexudus.audit_trail import Fetch
 from resolvers.nexudus.page import split_page
 from resolvers.nexudus.paging import Position, step
 from resolvers.nexudus.record import SOURCE, Int32
 from resolvers.reply import decode, decoder
-from resolvers.source import Stage, StagesPage
 
 
 class _BoardColumn(msgspec.Struct, rename="pascal"):

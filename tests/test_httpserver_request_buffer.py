@@ -1,4 +1,4 @@
-"""`httpserver.request_reader`: heads and bodies come out as they went in, wherever the bytes were cut."""
+"""`httpserver.request_buffer`: heads and bodies come out as they went in, wherever the bytes were cut."""
 
 import pytest
 from hypothesis import given
@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from httpserver.fast_path import Prepared
 from httpserver.http_errors import HTTPError
-from httpserver.request_reader import RequestBuffer
+from httpserver.request_buffer import RequestBuffer
 from httpserver.response import HttpResponse
 
 REQUESTS = [
