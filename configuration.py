@@ -23,7 +23,8 @@ from resolvers.settings import BadSettings, Secret, Settings, check_url, read, r
 from resolvers.source_settings import SourceSettings
 from schema.deals.exchange_rates import BadRates, ExchangeRates, read_rates
 from schema.people import BadPeople, Person, read_people
-from security import ALLOW_IT, SECURITY, SecurityParts, travels_in_clear
+from security.parts import ALLOW_IT, SecurityParts, travels_in_clear
+from security.settings import SECURITY
 from store.customer_deals import Link
 from store.database import is_same_store, problem_with
 from sync.settings import SyncSettings

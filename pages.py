@@ -13,7 +13,7 @@ from operations import Operations
 from resolvers.registry import SOURCES
 from schema.access import READ_OPPORTUNITIES
 from schema.deals.export_request import PARAMETERS as EXPORT_PARAMETERS
-from security import Security
+from security.checks import Security
 from web.board.page import Board
 from web.download import Download
 from web.file_formats import CSV, NDJSON
@@ -38,7 +38,7 @@ METRICS = "/metrics"
 
 def pages(settings: AllSettings, operations: Operations, security: Security) -> list[Route]:
     """Return those that answer by the graph: the home page, the schema as a file, the board, lists as files."""
-    policy = security.security
+    policy = security.policy
     found = [
         Route("/", lambda _: RedirectResponse(PATH)),
         Route(SCHEMA, SchemaText(operations.answer, policy)),
@@ -76,7 +76,7 @@ def pages_of_metrics(metrics: "Metrics", settings: AllSettings, security: Securi
     async def data() -> dict[str, Any]:
         return overview(await metrics.collect(), {source.name: source.title for source in SOURCES}, now=time())
 
-    found = [Route(METRICS, MetricsPage(metrics, security.security))] if settings.server.metrics else []
+    found = [Route(METRICS, MetricsPage(metrics, security.policy))] if settings.server.metrics else []
     if settings.shows_status:
-        found += StatusPage(data, security.security, scope=READ_OPPORTUNITIES).routes()
+        found += StatusPage(data, security.policy, scope=READ_OPPORTUNITIES).routes()
     return found

@@ -42,7 +42,7 @@ from schema import build_restricted_schema, build_schema
 from schema.deals.export_request import ExportArguments
 from schema.execution import build_engine
 from schema.people import PEOPLE
-from security import Security
+from security.checks import Security
 from services import Services, open_counts
 from startup.checks import check_store, print_problems, try_credentials
 from startup.command_line import parse
@@ -124,7 +124,7 @@ def create_app(
     endpoint = GraphQLEndpoint(
         operations.answer,
         page=graphiql.page if graphiql else None,
-        security=security.security,
+        security=security.policy,
         on_stored=operations.trace_stored if settings.are_operations_traced else None,
         clock=clock,
     )
@@ -135,8 +135,8 @@ def create_app(
             counts,
             engine=engine,
             responses=endpoint.response_cache,
-            refusals=security.security.refusals,
-            streams=security.security.streams,
+            refusals=security.policy.refusals,
+            streams=security.policy.streams,
             schedulers=schedulers,
             server=lambda: app.state.server_state,
             statuses=lambda: operations.deals.sync.statuses if operations.deals else None,
@@ -145,15 +145,15 @@ def create_app(
     layers = [
         Middleware(Envelope),
         *([Middleware(AccessLog)] if settings.server.access_log else ()),
-        *settings.security.middleware(security.security.refusals, demo=settings.demo),
+        *settings.security.middleware(security.policy.refusals, demo=settings.demo),
         Middleware(AtPath, PATH, endpoint),
     ]
     handlers = {HTTPException: not_found}
     app = Application(routes=routes, middleware=layers, lifespan=lifespan, exception_handlers=handlers)
     app.router.redirect_slashes = False  # its redirects go wherever `Host` says, and a POST is not repeated by all
     app.state.endpoint, app.state.health = endpoint, health
-    app.state.end_streams = security.security.streams.end
-    app.state.on_refusal = security.security.refusals.add_unseen
+    app.state.end_streams = security.policy.streams.end
+    app.state.on_refusal = security.policy.refusals.add_unseen
     app.state.server_state = None
     return app
 

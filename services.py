@@ -24,7 +24,7 @@ from schema.deals.columns import columns
 from schema.deals.listed_fields import closed_fields
 from schema.deals.service import Deals
 from schema.people import PEOPLE
-from security import Security
+from security.checks import Security
 from store.change_log import MOST, MOST_IN_MEMORY
 from store.database import Database, open_database
 from sync.settings import DAY_SECONDS
@@ -85,7 +85,7 @@ class Services:
                     open_tracer(settings.otel_variables, program_version())
                 )
             session = await stack.enter_async_context(open_session())
-            await stack.enter_async_context(self._security.open())
+            await stack.enter_async_context(self._security.issuer.open())
             sources: Sources = settings.sources
             if simulated is not None:
                 sources = await stack.enter_async_context(simulated)

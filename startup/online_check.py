@@ -22,7 +22,7 @@ from resolvers.resilience.retry import Retries
 from resolvers.resilience.transport import Transport, TransportSettings
 from resolvers.source import Check, Source
 from resolvers.source_settings import SourceSettings
-from security import Security
+from security.checks import Security
 from store.database import StoreUnavailable, check_database
 
 PATIENCE_SECONDS: Final = 60.0
@@ -38,8 +38,8 @@ async def check_online(settings: AllSettings) -> AsyncIterator[Finding]:
                 async for finding in _check_source(source, given, session, settings.transport):
                     yield Finding(f"{source.title}: {finding.text}", finding.is_usable)
     security = Security(settings.security)
-    async with security.open():
-        if (found := await security.check_issuer()) is not None:
+    async with security.issuer.open():
+        if (found := await security.issuer.check()) is not None:
             yield Finding(*found)
     if settings.store.store_url is not None:
         try:

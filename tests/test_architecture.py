@@ -17,7 +17,7 @@ from tests.conftest import BEHAVIOUR, LONG
 ROOT = Path(__file__).parent.parent
 PACKAGES = (
     *("web", "schema", "engine", "resolvers", "store", "sync", "metrics", "tracing"),
-    *("startup", "httpserver", "httpclient", "simulator"),
+    *("security", "startup", "httpserver", "httpclient", "simulator"),
 )
 TOP = tuple(file.stem for file in sorted(ROOT.glob("*.py")))
 """Modules that know several packages: `server`, and what stands beside it."""
@@ -28,6 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sync": {"store", "resolvers"},
     "store": set(),
     "startup": {"configuration", "security", "logs", "resolvers", "store", "web", "httpclient", "simulator"},
+    "security": {"web", "schema", "engine", "resolvers", "httpclient"},
     "metrics": {"engine", "web", "resolvers", "store", "sync", "httpserver"},
     "tracing": {"resolvers", "metrics"},
     "engine": set(),

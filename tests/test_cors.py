@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from security import SecuritySettings
+from security.settings import SecuritySettings
 from tests.harness import Graph, Response, open_graph
 from web.auth.cors import MAX_LOGGED_ORIGINS, check_origin
 

@@ -12,7 +12,7 @@ from unittest.mock import patch
 import pytest
 
 from schema.deals.service import Deals
-from security import Security
+from security.issuer import TokenIssuer
 from store.database import open_database
 from tests.change_log import begin, follow, write
 from tests.credentials import SCOPES, line
@@ -112,7 +112,7 @@ async def test_a_token_that_expires_ends_the_stream_before_anything_else_is_sent
     async def fetch(*_: object) -> bytes:
         return key_set("ec-1")
 
-    with patch.object(Security, "_fetch", fetch):
+    with patch.object(TokenIssuer, "_fetch", fetch):
         async with (
             running(tmp_path, wall_clock=lambda: now, **JWT) as (_, served, deals),
             listening(served.port, subscribing(CHANGES, bearer)) as client,

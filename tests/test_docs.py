@@ -25,7 +25,10 @@ from tests.questions import QUESTIONS, TODAY
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples" / "queries"
 
-PACKAGES = ("httpserver", "web", "engine", "schema", "resolvers", "sync", "metrics", "tracing", "httpclient")
+PACKAGES = (
+    *("httpserver", "web", "engine", "schema", "resolvers"),
+    *("sync", "metrics", "tracing", "security", "httpclient"),
+)
 
 PAGES = sorted(
     page

@@ -12,7 +12,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from security import ALGORITHMS
+from security.settings import ALGORITHMS
 from tests.issuer import AUDIENCE, ISSUER, jwk, key, key_set, token
 from web.auth.jwks import JWKSet
 from web.auth.jwt import JWTVerifier

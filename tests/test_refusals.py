@@ -12,7 +12,7 @@ from httpserver.http_errors import HTTPError
 from httpserver.protocol import protocol
 from httpserver.request import Headers
 from logs import RequestIds
-from security import Security
+from security.issuer import TokenIssuer
 from tests import credentials, loops
 from tests.harness import open_graph
 from tests.issuer import AUDIENCE, ISSUER, key_set, token
@@ -45,7 +45,7 @@ async def test_a_strangers_refusal_has_one_line(
 async def test_the_log_alone_says_what_is_wrong_with_a_token(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, LOGGER)
     jwt = {"JWT_ISSUER": ISSUER, "JWT_AUDIENCE": AUDIENCE, "JWT_JWKS_URL": "https://issuer.example.com/keys"}
-    with patch.object(Security, "_fetch", AsyncMock(return_value=key_set("ec-1"))):
+    with patch.object(TokenIssuer, "_fetch", AsyncMock(return_value=key_set("ec-1"))):
         async with open_graph(**jwt) as graph:
             response = await graph.post(
                 {"query": "{ __typename }"}, authorization=f"Bearer {token('ec-1', aud='CANARY')}"

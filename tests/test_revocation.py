@@ -9,7 +9,7 @@ from unittest.mock import patch
 
 import pytest
 
-from security import Security
+from security.issuer import TokenIssuer
 from tests import loops
 from tests.credentials import SCOPES, line
 from tests.issuer import AUDIENCE, ISSUER, key_set, token
@@ -31,7 +31,7 @@ async def behind_an_issuer(publish: Callable[[], bytes], **settings: str) -> Asy
     async def fetch(*_: object) -> bytes:
         return publish()
 
-    with patch.object(Security, "_fetch", fetch):
+    with patch.object(TokenIssuer, "_fetch", fetch):
         async with asked(wall_clock=lambda: began_at + loops.now() - began, **JWT, **settings) as ask:
             yield ask
 

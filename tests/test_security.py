@@ -1,4 +1,7 @@
-"""The settings of the door: what refuses to start, saying what to set."""
+"""`security.settings` and `security.parts`, the settings of the door: what refuses to start, saying what to set.
+
+`security.checks` is made of them.
+"""
 
 import json
 from pathlib import Path

@@ -17,7 +17,7 @@ from resolvers.nexudus import NexudusSettings
 from resolvers.resilience.transport import TransportSettings
 from resolvers.setting_names import misspelt
 from resolvers.settings import BadSettings, Secret, Settings, check_url, read, variables
-from security import SECURITY
+from security.settings import SECURITY
 
 NEXUDUS = {"NEXUDUS_USERNAME": "gateway@example.com", "NEXUDUS_PASSWORD": "correct horse"}
 CHARTMOGUL = {"CHARTMOGUL_API_KEY": "key-5d1e"}

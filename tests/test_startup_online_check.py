@@ -1,7 +1,7 @@
 """`startup.online_check`: what credentials may do.
 
 Each source has its part, `resolvers.nexudus.access_check` and `resolvers.chartmogul.access_check`. `resolvers.finding`
-is the line that comes of each thing that is tried.
+is the line that comes of each thing that is tried; `security.issuer` is tried where tokens are taken.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ import server
 from configuration import AllSettings
 from resolvers.chartmogul import CHARTMOGUL
 from resolvers.nexudus import NEXUDUS
-from security import Security
+from security.issuer import TokenIssuer
 from simulator import FAULTS, Simulator, faults
 from startup import online_check
 from startup.online_check import check_online
@@ -165,7 +165,7 @@ async def test_the_token_issuer_is_asked_for_its_keys(came: bytes | Exception, t
             raise came
         return came
 
-    with patch.object(Security, "_fetch", fetch):
+    with patch.object(TokenIssuer, "_fetch", fetch):
         assert (await found(Simulator(), NEXUDUS_USERNAME="", NEXUDUS_PASSWORD="", **JWT))[-1] == told
 
 

@@ -1,0 +1,1 @@
+"""Who may call, how much, and what callers may see: the settings, and what they make."""
