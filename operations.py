@@ -27,7 +27,7 @@ from schema.errors import add_docs
 from schema.execution import extensions
 from web.auth.callers import Caller
 from web.download import Table
-from web.endpoint import GraphQLResponse
+from web.graphql_response import GraphQLResponse
 from web.media_types import EVENT_STREAM
 from web.parameters import GraphQLParams
 

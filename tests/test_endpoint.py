@@ -1,4 +1,7 @@
-"""`web.endpoint`: GraphQL over HTTP, rule by rule. No request here may reach a source."""
+"""`web.endpoint`: GraphQL over HTTP, rule by rule. No request here may reach a source.
+
+What a request would like its response to be is in `web.preferences`; `web.graphql_response` is what is answered.
+"""
 
 import gzip
 import json
@@ -11,7 +14,7 @@ import pytest_asyncio
 
 from httpserver.request import Headers
 from tests.harness import Graph, Response, open_graph
-from web.endpoint import read_head
+from web.preferences import read_preferences
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -378,4 +381,4 @@ async def test_no_source_was_asked_by_any_of_these(web: Graph) -> None:
 @pytest.mark.parametrize(("value", "fresh"), [("no-cache", True), ("max-age=0, No-Cache", True), ("max-age=0", False)])
 async def test_who_asks_for_no_cache_wants_a_fresh_answer(value: str, fresh: bool) -> None:
     """RFC 9111, 5.2.1.4; 5.2: directives are compared without regard to case."""
-    assert read_head(Headers([(b"cache-control", value.encode())])).wants_fresh is fresh
+    assert read_preferences(Headers([(b"cache-control", value.encode())])).wants_fresh is fresh

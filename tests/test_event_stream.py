@@ -20,7 +20,8 @@ from tests.sockets import Served, asking, body_of, until
 from web.access_log import AccessLog
 from web.application import AtPath
 from web.auth.callers import Caller, unauthenticated
-from web.endpoint import GraphQLEndpoint, GraphQLResponse
+from web.endpoint import GraphQLEndpoint
+from web.graphql_response import GraphQLResponse
 from web.parameters import GraphQLParams
 from web.policy import ConcurrencyLimit, RequestPolicy
 from web.streams import Streams

@@ -15,13 +15,13 @@ from httpserver.envelope import Envelope
 from httpserver.fast_path import Prepared, prepare
 from httpserver.http_errors import HTTPError
 from httpserver.request import HttpRequest
-from security import SecurityParts
+from security.parts import SecurityParts
 from simulator import faults
 from simulator.chartmogul_records import EXAMPLE
 from simulator.replies import encode_json
 from tests.harness import Graph, open_graph
 from tests.sockets import asking, body_of, both_ways, endpoint, post, real, serving
-from web.endpoint import GraphQLResponse
+from web.graphql_response import GraphQLResponse
 from web.persisted_documents import PersistedDocuments
 from web.response_cache import OperationHits, StoredResponse
 

@@ -33,7 +33,8 @@ from tests.sockets import (
     serving,
     until,
 )
-from web.endpoint import GraphQLEndpoint, GraphQLResponse
+from web.endpoint import GraphQLEndpoint
+from web.graphql_response import GraphQLResponse
 from web.parameters import GraphQLParams
 from web.policy import ConcurrencyLimit
 

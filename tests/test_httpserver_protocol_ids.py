@@ -18,7 +18,7 @@ from tests.sockets import (
     post,
     serving,
 )
-from web.endpoint import GraphQLResponse
+from web.graphql_response import GraphQLResponse
 from web.parameters import GraphQLParams
 
 served, stub, client = sockets.served, sockets.stub, sockets.client

@@ -14,7 +14,8 @@ from httpserver.request import Headers, HttpRequest
 from tests.harness import Graph, open_graph
 from tests.sockets import Served, asking, body_of, real
 from web.auth.callers import Caller, unauthenticated
-from web.endpoint import GraphQLEndpoint, GraphQLResponse
+from web.endpoint import GraphQLEndpoint
+from web.graphql_response import GraphQLResponse
 from web.parameters import GraphQLParams
 from web.policy import RequestPolicy
 

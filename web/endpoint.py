@@ -4,8 +4,7 @@ Follows the GraphQL-over-HTTP specification (media types, methods, status codes)
 here: `answer` takes the parameters and gives the response.
 """
 
-from collections.abc import AsyncGenerator, Callable, Coroutine
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator, Callable
 from functools import partial
 from time import monotonic
 from typing import Any
@@ -17,69 +16,24 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from httpserver.disconnect import ClientDisconnected, cancel_on_disconnect
 from httpserver.fast_path import Answer, Prepared, TakesUsualWay, result_at_once
 from httpserver.http_errors import HTTPError, internal_error
-from httpserver.request import Headers, HttpRequest
+from httpserver.request import HttpRequest
 from httpserver.response import JSON, HttpResponse, dumps
 from web.access_log import ACCESS_NOTE
 from web.auth.callers import Caller
 from web.body import read_body
-from web.event_stream import EventStream, Stream, only_event
-from web.header_values import cache_directives
-from web.media_types import EVENT_STREAM, RESPONSE_JSON, check_content, response_type, takes_events, wants_page
+from web.event_stream import EventStream, Stream
+from web.graphql_response import AnswerFunction, GraphQLResponse
+from web.media_types import RESPONSE_JSON, check_content, wants_page
 from web.parameters import GraphQLParams, read_parameters
 from web.policy import RequestPolicy
-from web.response_cache import Key, ResponseCache, StoredResponse, Validator, key_of
+from web.preferences import Preferences, read_preferences
+from web.response_cache import Key, ResponseCache, StoredResponse, key_of
 
 METHODS = "GET, HEAD, POST"
 
 
-@dataclass(slots=True)
-class GraphQLResponse:
-    """The response to send: `body` has data, errors, extensions; `status` is set where it is not the usual one.
-
-    `responses` are those of an operation that has several, in place of `body`; each has the members of one.
-    `validator` gives what says whether the response may be given again to an equal request. `operation_name`, and the
-    `code` of the first error, are for whatever counts answers.
-    """
-
-    body: dict[str, Any] = field(default_factory=dict)
-    is_request_error: bool = False
-    status: int | None = None
-    validator: Callable[[], Validator | None] | None = None
-    operation_name: str | None = None
-    code: str | None = None
-    responses: AsyncGenerator[dict[str, Any], None] | None = None
-
-
-AnswerFunction = Callable[[GraphQLParams], Coroutine[Any, Any, GraphQLResponse]]
 OnStored = Callable[[HttpRequest, str | None], None]
 Page = Callable[[Request], Response]
-
-
-@dataclass(frozen=True, slots=True)
-class RequestHead:
-    """What a request's head says of its response: its media type, whether it shall come from no cache (RFC 9111,
-    5.2.1.4), whether it may be stored (5.2.1.5), and whether it may be a stream of events."""
-
-    media_type: str
-    wants_fresh: bool
-    may_store: bool
-    takes_events: bool
-
-    @property
-    def refusal_type(self) -> str:
-        """The media type of a refusal by status, which no stream has begun before."""
-        return JSON if self.media_type == EVENT_STREAM else self.media_type
-
-    def body(self, content: bytes) -> bytes:
-        """Return a response's JSON in the form of its media type."""
-        return only_event(content) if self.media_type == EVENT_STREAM else content
-
-
-def read_head(headers: Headers) -> RequestHead:
-    """Return what a head says; raises `HTTPError` where nothing can be said in a way that it accepts."""
-    directives = cache_directives(headers)
-    is_stored = "no-store" not in directives
-    return RequestHead(response_type(headers), "no-cache" in directives, is_stored, takes_events(headers))
 
 
 class GraphQLEndpoint:
@@ -118,42 +72,44 @@ class GraphQLEndpoint:
         if request.method not in ("GET", "POST") or self._is_for_page(request):
             return None
         try:
-            head = request.headers.memoized(read_head)
+            preferences = request.headers.memoized(read_preferences)
             if request.method == "POST":
                 request.headers.memoized(check_content)
             caller = self._policy.settled(request)
         except HTTPError:
             return None
-        respond = partial(self._respond_to_whole, request, head, caller)
+        respond = partial(self._respond_to_whole, request, preferences, caller)
         return Prepared(respond, needs_id=self._on_stored is not None, any_length=True)
 
-    def _respond_to_whole(self, like: HttpRequest, head: RequestHead, caller: Caller | None, body: bytes) -> Answer:
+    def _respond_to_whole(
+        self, like: HttpRequest, preferences: Preferences, caller: Caller | None, body: bytes
+    ) -> Answer:
         """Return the response to a request with this body where it is stored, else the work that makes it."""
         if caller is None:
             try:
                 caller = result_at_once(self._policy.admit(like, METHODS))
             except HTTPError as error:
-                return self._refused(like, error, head.refusal_type)
+                return self._refused(like, error, preferences.refusal_type)
         elif (note := ACCESS_NOTE.get()) is not None:
             note.caller = caller.kind
         key = None
         if caller is not None and len(body) <= self._policy.max_body_bytes:
             key = key_of(like, body, caller)
-            stored = None if head.wants_fresh else self.response_cache.find(key)
+            stored = None if preferences.wants_fresh else self.response_cache.find(key)
             if stored is not None:
-                return self._give(like, stored, head)
-        if head.takes_events:
+                return self._give(like, stored, preferences)
+        if preferences.takes_events:
             raise TakesUsualWay  # it may be a subscription
         request = HttpRequest(like.method, like.headers, like.server, like.query_string, body)
-        return self.respond(request, head, key)
+        return self.respond(request, preferences, key)
 
-    def _give(self, request: HttpRequest, stored: StoredResponse, head: RequestHead) -> HttpResponse:
+    def _give(self, request: HttpRequest, stored: StoredResponse, preferences: Preferences) -> HttpResponse:
         """Return a stored response: the access log and traces are told."""
         if (note := ACCESS_NOTE.get()) is not None:
             note.operation, note.is_stored = stored.operation.name, True
         if self._on_stored is not None:
             self._on_stored(request, stored.operation.name)
-        return HttpResponse(head.body(stored.content), 200, head.media_type)
+        return HttpResponse(preferences.body(stored.content), 200, preferences.media_type)
 
     async def _refused(self, request: HttpRequest, error: HTTPError, type_: str) -> HttpResponse:
         self._policy.refusals.add(request.headers, error)
@@ -163,24 +119,24 @@ class GraphQLEndpoint:
         return self._page is not None and request.method in ("GET", "HEAD") and wants_page(request.headers)
 
     async def respond(
-        self, request: HttpRequest, head: RequestHead | None = None, key: Key | None = None
+        self, request: HttpRequest, preferences: Preferences | None = None, key: Key | None = None
     ) -> HttpResponse:
         """Return the response to a request that is none for the page.
 
-        `head` is given where it has been read; `key` where the caller has been admitted, the body is there, and no
-        response to it is stored.
+        `preferences` are given where they have been read; `key` where the caller has been admitted, the body is there,
+        and no response to it is stored.
         """
         type_, policy = JSON, self._policy
         try:
-            head = head or request.headers.memoized(read_head)
-            type_ = head.refusal_type
+            preferences = preferences or request.headers.memoized(read_preferences)
+            type_ = preferences.refusal_type
             if key is None:
                 caller = await self._admit(request)
                 key = key_of(request, request.body, caller)
-                if not head.wants_fresh and (stored := self.response_cache.find(key)) is not None:
-                    return self._give(request, stored, head)
-            params = read_parameters(request, key.caller, wants_fresh=head.wants_fresh)
-            params.takes_events = head.takes_events
+                if not preferences.wants_fresh and (stored := self.response_cache.find(key)) is not None:
+                    return self._give(request, stored, preferences)
+            params = read_parameters(request, key.caller, wants_fresh=preferences.wants_fresh)
+            params.takes_events = preferences.takes_events
             if params.extensions is not None or params.query is None or policy.documents.are_listed:
                 params = policy.documents.find(params)
             with policy.concurrency_limit:
@@ -190,7 +146,7 @@ class GraphQLEndpoint:
                 reply = await working
             if reply.responses is not None:
                 return self._stream(params, reply, reply.responses, request)
-            return self._response(params, reply, head, key)
+            return self._response(params, reply, preferences, key)
         except HTTPError as error:
             return await self._refused(request, error, type_)
         except ClientDisconnected:
@@ -232,14 +188,16 @@ class GraphQLEndpoint:
         if params.extensions is not None and not reply.is_request_error:
             self._policy.documents.register(params)
 
-    def _response(self, params: GraphQLParams, reply: GraphQLResponse, head: RequestHead, key: Key) -> HttpResponse:
+    def _response(
+        self, params: GraphQLParams, reply: GraphQLResponse, preferences: Preferences, key: Key
+    ) -> HttpResponse:
         """Return the response to a request that was answered, and store it if it may be given again."""
         self._note(params, reply)
         content, validator = dumps(reply.body), reply.validator
-        if validator is not None and head.may_store and params.extensions is None and params.document_id is None:
+        if validator is not None and preferences.may_store and params.extensions is None and params.document_id is None:
             self.response_cache.store(key, content, validator, operation_name=reply.operation_name)
-        is_bad = reply.is_request_error and head.media_type == RESPONSE_JSON
+        is_bad = reply.is_request_error and preferences.media_type == RESPONSE_JSON
         status = reply.status or (400 if is_bad else 200)
         if reply.status is None:
-            return HttpResponse(head.body(content), status, head.media_type)
-        return HttpResponse(content, status, head.refusal_type, {"Allow": "POST"} if status == 405 else {})
+            return HttpResponse(preferences.body(content), status, preferences.media_type)
+        return HttpResponse(content, status, preferences.refusal_type, {"Allow": "POST"} if status == 405 else {})

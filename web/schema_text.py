@@ -15,7 +15,7 @@ from httpserver.http_errors import HTTPError, internal_error
 from httpserver.request import HttpRequest
 from httpserver.response import HttpResponse, dumps
 from web.auth.callers import Caller
-from web.endpoint import AnswerFunction
+from web.graphql_response import AnswerFunction
 from web.header_values import names_etag
 from web.parameters import GraphQLParams
 from web.policy import RequestPolicy
