@@ -1,7 +1,7 @@
 """Filters, orders and pages of lists equal those of plain Python over deals as a client sees them.
 
-Of `schema.deals.filters`, `schema.deals.comparators` and `schema.deals.orders`. `tests/test_deals_postgresql.py` does
-the same with PostgreSQL.
+Of `schema.deals.filters`, `schema.deals.comparators`, `schema.deals.orders` and `schema.deals.listed_enums`.
+`tests/test_deals_postgresql.py` does the same with PostgreSQL.
 """
 
 from collections.abc import Iterator

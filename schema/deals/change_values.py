@@ -11,7 +11,8 @@ from resolvers.nexudus.codes import LossReason
 from schema.access import PERSONAL, note_refusal
 from schema.chartmogul import ChartMogulForecastCategory
 from schema.context import Info
-from schema.deals.listed_fields import LISTED, enum_of
+from schema.deals.listed_enums import enum_of
+from schema.deals.listed_fields import LISTED
 from schema.deals.values import day_of, moment_of
 from schema.opportunity import Money, OpportunityStatus
 from store.amounts import unscaled

@@ -13,7 +13,8 @@ from engine.mapping import ObjectMapping
 from resolvers.errors import BadUserInput
 from schema.access import READ_CONTACTS, Forbidden
 from schema.deals.columns import reader
-from schema.deals.listed_fields import AS_OF, CUSTOM, LISTED, in_graph
+from schema.deals.listed_enums import in_graph
+from schema.deals.listed_fields import AS_OF, CUSTOM, LISTED
 from schema.deals.values import moment_of
 from schema.scalars import SCALARS
 from schema.sources import MAPPINGS

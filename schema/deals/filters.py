@@ -32,7 +32,8 @@ from schema.deals.comparators import (
     numbers,
     plain,
 )
-from schema.deals.listed_fields import CUSTOM, CUSTOM_MARKS, LISTED, Kind, ListedField, description, marks
+from schema.deals.listed_enums import CUSTOM_MARKS, description, marks
+from schema.deals.listed_fields import CUSTOM, LISTED, Kind, ListedField
 from schema.deals.values import code
 from schema.sources import MAPPINGS
 from store.conditions import And, Compare, CompareAttribute, Condition, Not, Operator, Or

@@ -9,7 +9,8 @@ import strawberry
 
 from resolvers.errors import BadUserInput
 from schema.deals.filters import check_key, check_open
-from schema.deals.listed_fields import CUSTOM, LISTED, enum_of
+from schema.deals.listed_enums import enum_of
+from schema.deals.listed_fields import CUSTOM, LISTED
 from store.paging import OrderKey, by_attribute
 
 MOST_KEYS: Final = 5

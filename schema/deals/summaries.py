@@ -10,7 +10,8 @@ from resolvers.errors import BadUserInput
 from schema.context import Context, Info
 from schema.deals.filters import OpportunityFilter, check_open
 from schema.deals.freshness import FreshnessInput
-from schema.deals.listed_fields import LISTED, Kind, ListedField, enum_of
+from schema.deals.listed_enums import enum_of
+from schema.deals.listed_fields import LISTED, Kind, ListedField
 from schema.deals.relative_dates import time_zone as zone_of
 from schema.deals.selection import Selection, select
 from schema.deals.service import Deals
