@@ -17,10 +17,7 @@ letters, digits and underscores. A record that the function cannot complete make
 """
 
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import fields
 from datetime import UTC, date, datetime
-from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -32,12 +29,14 @@ from graphql import (
     GraphQLNonNull,
     GraphQLObjectType,
     GraphQLOutputType,
+    get_nullable_type,
     is_leaf_type,
 )
 from graphql.execution.collect_fields import FieldDetails
 
 from engine.aliases import checked
 from engine.fallbacks import NotCompiled, Reason
+from engine.instances import as_it_is, items_as_they_are, itself
 from engine.mapping import Constant, EnumMapping, IdMapping, ListMapping, ObjectMapping, Value
 from engine.selected import Collect, SelectedField, is_open, is_plain
 from engine.serializer import ResolvedField, mark
@@ -97,7 +96,7 @@ class Writer:
             python_name = field.extensions["strawberry-definition"].python_name
             if python_name == self._read_at and record == "record":
                 self.tells_age = True
-                values[key] = self._value(field.type, _itself, same, "read_at")
+                values[key] = self._value(field.type, itself, same, "read_at")
                 continue
             if not is_plain(field):
                 if record != "record":  # an item of a list
@@ -124,10 +123,10 @@ class Writer:
 
     def value(self, type_: GraphQLOutputType, details: list[FieldDetails]) -> str:
         """Return the expression that completes `record` where it is what a resolver has given for a field."""
-        inner = _nullable(type_)
+        inner: Any = get_nullable_type(type_)
         if not isinstance(inner, GraphQLList):
-            return self._value(type_, _as_it_is(inner), details, "record")
-        listed = self._value(inner, _items_as_they_are(inner, _itself), details, "record")
+            return self._value(type_, as_it_is(inner), details, "record")
+        listed = self._value(inner, items_as_they_are(inner, itself), details, "record")
         return f"({'None' if inner is type_ else 'lacking()'} if record is None else {listed})"
 
     def _value(self, type_: GraphQLOutputType, value: Value, details: list[FieldDetails], record: str) -> str:
@@ -219,36 +218,6 @@ def _raw(value: Any) -> msgspec.Raw | None:
 def _null_in_non_null() -> None:
     """Refuse a null. graphql-core will refuse it again, with its message and at the right place."""
     raise NotCompiled(Reason.NULL)
-
-
-def _itself(value: Any) -> Any:
-    return value
-
-
-def _as_it_is(type_: GraphQLOutputType) -> Value:
-    """Return the mapping of a value that is an instance of the type, or what its scalar serializes."""
-    if not isinstance(type_, GraphQLObjectType):
-        return _itself
-    definition = type_.extensions["strawberry-definition"]
-    found: dict[str, Value] = {one.name: one.name for one in fields(definition.origin) if one.init}
-    for field in type_.fields.values():
-        name, inner = field.extensions["strawberry-definition"].python_name, _nullable(field.type)
-        if name in found and inner is not field.type and isinstance(inner, GraphQLList):
-            with suppress(NotCompiled):  # a list of something else
-                found[name] = _items_as_they_are(inner, attrgetter(name))
-    return ObjectMapping(definition.origin, found, present=lambda value: value is not None)
-
-
-def _items_as_they_are(type_: GraphQLList[Any], items: Callable[[Any], Any]) -> ListMapping:
-    """Return the mapping of a list of instances of a type; raises `NotCompiled` for a list of anything else."""
-    mapping = _as_it_is(_nullable(type_.of_type))
-    if not isinstance(mapping, ObjectMapping):
-        raise NotCompiled(Reason.SELECTION)
-    return ListMapping(mapping, items)
-
-
-def _nullable(type_: Any) -> Any:
-    return type_.of_type if isinstance(type_, GraphQLNonNull) else type_
 
 
 def _not_none(value: Any) -> Any:

@@ -5,7 +5,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from graphql import GraphQLList, GraphQLNamedType, GraphQLNonNull, GraphQLObjectType, GraphQLOutputType, get_named_type
+from graphql import (
+    GraphQLList,
+    GraphQLNamedType,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLOutputType,
+    get_named_type,
+    get_nullable_type,
+)
 from graphql.execution.collect_fields import FieldDetails
 
 from engine.compilation import Compilation
@@ -111,7 +119,7 @@ class _Selection:
         if name == "nodes" and inner is not None:
             return self._nodes(key, same, inner)
         if name == "edges" and inner is not None:
-            edge = inner.of_type if isinstance(inner, GraphQLNonNull) else inner
+            edge = get_nullable_type(inner)
             assert isinstance(edge, GraphQLObjectType)
             fields = self.collect(edge, same)
             return Edges(key, [], [self.part(edge, one, details, of_edge=True) for one, details in fields.items()])
@@ -140,5 +148,5 @@ class _Selection:
 
 
 def _list_item(type_: GraphQLOutputType) -> GraphQLOutputType | None:
-    inner = type_.of_type if isinstance(type_, GraphQLNonNull) else type_
+    inner = get_nullable_type(type_)
     return inner.of_type if isinstance(inner, GraphQLList) else None

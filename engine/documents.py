@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 from graphql import DocumentNode, GraphQLSchema, OperationDefinitionNode, parse
 
 from engine.compilation import Compilation
-from engine.compiler import CompiledQuery
+from engine.compiled_query import CompiledQuery
 from engine.cost_limits import OperationCost
 from engine.fallbacks import NotCompiled, Reason
 from engine.literals import Parameterised, parameterisations

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from engine.answer import AnswerSize
 from engine.compilation import Compilation
-from engine.compiler import CompiledQuery
+from engine.compiled_query import CompiledQuery
 from engine.engine import execute_with_graphql_core
 from engine.fallbacks import Fallbacks, NotCompiled, Reason
 from engine.serialization_cache import SerializationCache

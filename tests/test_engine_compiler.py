@@ -6,9 +6,10 @@ full of nulls, of codes that nobody knows and of values that do not fit their fi
 COMPILED_EXAMPLES=5000 looks further than the suite does.
 
 `engine.codegen` writes the functions that complete a record, `engine.compiled_field` fetches records and calls them,
-`engine.mapping` says where each field comes from. `engine.selected` is what the compiler hands on.
+`engine.mapping` says where each field comes from, `engine.instances` of a value that is there already.
+`engine.selected` is what the compiler hands on.
 
-`engine.documents` and `engine.compilation` hold what is compiled of a document.
+`engine.compiled_query` executes, `engine.documents` and `engine.compilation` hold what is compiled of a document.
 """
 
 import asyncio
@@ -46,7 +47,7 @@ from hypothesis_graphql import nodes, queries
 
 from engine.answer import AnswerSize
 from engine.compilation import Compilation
-from engine.compiler import CompiledQuery
+from engine.compiled_query import CompiledQuery
 from engine.documents import CompiledDocument
 from engine.engine import execute_with_graphql_core
 from engine.fallbacks import Fallbacks, NotCompiled

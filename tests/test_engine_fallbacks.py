@@ -69,7 +69,7 @@ async def test_what_is_compiled_has_no_reason(engine: Engine, caplog: pytest.Log
     [
         "compiled_field.CompiledField.complete",
         "compilation.Compilation.serializer",
-        "compiler.conditional_variables",
+        "compiled_query.conditional_variables",
         "variables.Variables.coerced",
     ],
 )
