@@ -38,7 +38,7 @@ _NAMES = decoder(dict[str, msgspec.Raw])
 
 
 class ChartMogulListing:
-    """A `resolvers.source.Listing`. A position is the cursor, and before it when the last row was created."""
+    """A `resolvers.listing.Listing`. A position is the cursor, and before it when the last row was created."""
 
     has_changed_since = False
     page_size = LARGEST_PAGE

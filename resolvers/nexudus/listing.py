@@ -30,7 +30,7 @@ PAGE_WITHOUT_ROWS: Final = 1_000_000
 
 
 class NexudusListing:
-    """A `resolvers.source.Listing`; `fetch` sends a request with a token of the account."""
+    """A `resolvers.listing.Listing`; `fetch` sends a request with a token of the account."""
 
     has_changed_since = True
 
