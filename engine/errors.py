@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
-from graphql import GraphQLError
+from graphql import GraphQLError, Node
 
 PARSE_FAILED: Final = "GRAPHQL_PARSE_FAILED"
 VALIDATION_FAILED: Final = "GRAPHQL_VALIDATION_FAILED"
@@ -11,11 +11,16 @@ BAD_USER_INPUT: Final = "BAD_USER_INPUT"
 
 
 class RequestRefused(Exception):
-    """Nothing of the request is answered but this text, with this code."""
+    """Nothing of the request is answered but this text, with this code, and where these `nodes` are in its document."""
 
-    def __init__(self, message: str, code: str) -> None:
+    def __init__(self, message: str, code: str, nodes: Sequence[Node] = ()) -> None:
         super().__init__(message)
         self.code = code
+        self.nodes = nodes
+
+    def located(self) -> GraphQLError:
+        """Return it as an error of the document."""
+        return GraphQLError(str(self), list(self.nodes) or None)
 
 
 class ErrorFormatter(Protocol):
