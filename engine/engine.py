@@ -24,7 +24,7 @@ from engine.context import Context
 from engine.cost import LimitExceeded, QueryLimits
 from engine.cost_limits import CostLimits, OperationCost
 from engine.documents import MOST_BYTES, Document, Documents
-from engine.errors import ErrorFormatter, RequestRefused
+from engine.errors import ErrorFormatter, RequestRefused, forget_frames
 from engine.fallbacks import Fallbacks, Reason
 from engine.lookup import Records
 from engine.reader import Reader
@@ -170,6 +170,7 @@ class Engine:
             return Answer(errors=self._errors.variable_errors(result.errors, variables or {}), is_request_error=True)
         has_errors = result.errors or context.refused
         errors = self._errors.execution_errors(result.errors or (), context) if has_errors else None
+        forget_frames(result.errors or ())
         return Answer(data=result.data, errors=errors or None)
 
 

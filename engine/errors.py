@@ -23,6 +23,19 @@ class RequestRefused(Exception):
         return GraphQLError(str(self), list(self.nodes) or None)
 
 
+def forget_frames(errors: Sequence[GraphQLError]) -> None:
+    """Forget where errors were raised, once they are formatted, and logged if they are no one's fault but ours.
+
+    They know the frames through which they went, and those know them: cycles that only a collection frees, with
+    everything that the operation had.
+    """
+    for error in errors:
+        cause: BaseException | None = error
+        while cause is not None:
+            cause.__traceback__ = None
+            cause = cause.original_error if isinstance(cause, GraphQLError) else None
+
+
 class ErrorFormatter(Protocol):
     """Turns errors into those of the response (GraphQL specification, 7.1.2)."""
 

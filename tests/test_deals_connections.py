@@ -3,12 +3,14 @@ and `schema.deals.validity`.
 """
 
 import base64
+import gc
 import json
 import re
 from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from weakref import ref
 
 import pytest
 from graphql import get_named_type, is_leaf_type
@@ -399,6 +401,21 @@ async def test_the_page_size_counts_against_the_limit_of_records() -> None:
             "This asks for too much: at most 200 records are allowed, not 201: `a` asks for 101 of them, by `first`.",
             None,
         )
+
+
+async def test_what_a_refused_page_needed_is_freed_without_a_collection() -> None:
+    async with open_deals(*FEW[:1]) as graph:
+        for _ in range(3):  # it is compiled by then
+            await graph.refusal("{ opportunities(first: 0) { totalCount } }")
+        gc.collect()
+        gc.disable()
+        try:
+            await graph.refusal("{ opportunities(first: 0) { totalCount } }")
+            assert graph.context is not None
+            loaders, graph.context = ref(graph.context.loaders), None
+            assert loaders() is None
+        finally:
+            gc.enable()
 
 
 async def test_a_refusal_has_the_names_and_places_of_its_own_text() -> None:
