@@ -100,6 +100,8 @@ class FieldCost:
     def totals(self, given: Mapping[str, Any]) -> Totals:
         """Return how many records, and fields of all, it gives at most with these variables."""
         count = self.size.count(given)
+        if not self.each.below and not self.once.below:  # as nearly always
+            return count, count * self.each.fields + self.once.fields
         records, fields = self.each.totals(given)
         once_records, once_fields = self.once.totals(given)
         return count * (1 + records) + once_records, count * fields + once_fields
