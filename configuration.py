@@ -20,6 +20,7 @@ from resolvers.registry import SOURCES
 from resolvers.resilience.transport import TransportSettings
 from resolvers.setting_names import misspelt
 from resolvers.settings import BadSettings, Secret, Settings, check_url, read, read_text
+from resolvers.source import Source
 from resolvers.source_settings import SourceSettings
 from schema.deals.exchange_rates import BadRates, ExchangeRates, read_rates
 from schema.people import BadPeople, Person, read_people
@@ -132,16 +133,19 @@ class AllSettings:
         self.exchange_rates = self._exchange_rates(problems)
         self.people = self._people(problems)
         self.sources: dict[str, SourceSettings] = {}
+        """Empty in the demo."""
         self.security = SecurityParts(*(_read(struct, variables, problems) for struct in SECURITY))
         if not problems:
             problems += self.security.validation_errors(self.server.host, demo=demo)
+        of_sources = {
+            one.name: _read(one.settings, _for_demo(one, variables) if demo else variables, problems) for one in SOURCES
+        }
         if not demo:
-            for source in SOURCES:
-                self.sources[source.name] = _read(source.settings, variables, problems)
+            self.sources = of_sources
             if not problems and not any(settings.is_configured for settings in self.sources.values()):
                 problems.append(NOTHING_CONFIGURED)
         if self.security.general:  # or else nobody knows what it allows
-            problems += self.security.insecure_urls(filter(None, (self.security.jwt, *self.sources.values())))
+            problems += self.security.insecure_urls(filter(None, (self.security.jwt, *of_sources.values())))
         if self.server and self.store and self.sync:
             problems += self.several_processes(self.server.workers, self.server.replicas, "WORKERS, REPLICAS")
         structs: list[type[Settings]] = [
@@ -157,6 +161,8 @@ class AllSettings:
         if not wrong and self.security.general and not self.security.general.allow_insecure_sources:
             names = [name for name in tracing.credentials_go_to(variables) if travels_in_clear(variables[name].strip())]
             problems += [f"{name}: must be https, for credentials are sent there; {ALLOW_IT}" for name in names]
+        self.record_urls = {name: one.record_url for name, one in of_sources.items() if one and one.record_url}
+        """Patterns of the addresses at which people see records, by source."""
         self.otel_variables = {name: text for name, text in variables.items() if name.startswith("OTEL_")}
         if problems:
             raise BadSettings(problems)
@@ -184,11 +190,6 @@ class AllSettings:
     def all(self) -> list[Settings]:
         """Every struct that settings were read into."""
         return [self.server, self.transport, self.store, self.sync, *self.security.all, *self.sources.values()]
-
-    @property
-    def record_urls(self) -> dict[str, str]:
-        """Patterns of the addresses at which people see records, by source."""
-        return {name: one.record_url for name, one in self.sources.items() if one.record_url is not None}
 
     @property
     def in_short(self) -> str:
@@ -270,6 +271,12 @@ def variables() -> dict[str, str]:
         raise BadSettings(faults)
     file = dotenv_values(stream=StringIO(text), interpolate=False)
     return {name: text for name, text in {**file, **environ}.items() if text is not None}
+
+
+def _for_demo(source: Source, variables: Mapping[str, str]) -> dict[str, str]:
+    """Return what the settings of a source say of a simulated one, too: where people see its records."""
+    name = f"{source.name}_RECORD_URL".upper()
+    return {name: variables[name]} if name in variables else {}
 
 
 def _read(struct: type[Settings], variables: Mapping[str, str], problems: list[str]) -> Any:

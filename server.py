@@ -202,15 +202,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return error.exit_status
     set_up_logging(settings.server)
     print(greeting(settings, listener, PATH), flush=True)
-    reader = None if flags.demo else read_variables
     if settings.server.workers == 1:
-        return _serve(settings, listener, flags.fault, reader)
+        return _serve(settings, listener, flags.fault, read_variables)
     with metrics_of_several(settings):
         gc.freeze()  # so that the workers go on sharing it
         return Workers(
             settings.server.workers,
             listener,
-            partial(_serve, settings, read_variables=reader),
+            partial(_serve, settings, read_variables=read_variables),
             end_seconds=settings.server.shutdown_delay_seconds + settings.transport.operation_deadline_seconds + 5,
         ).run()
 

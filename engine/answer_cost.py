@@ -20,6 +20,9 @@ class AnswerCost:
     """Of each one alone counts. They have pages: else the dearest would be known, and be among `fields`."""
     by_type: "dict[str, AnswerCost]" = field(default_factory=dict)
     """What is selected on one object type, by its name, as long as more may be added to the selection set."""
+    items: "AnswerCost | None" = None
+    """What is selected of the records of a page, if the object is one (`engine.lookup.Records.item_fields`); all else
+    a page has once. No object has such fields on one of its types alone: they are added up."""
 
     def add(self, other: "AnswerCost", on: str | None = None) -> None:
         """Add a part of the selection set; all of it is selected `on` an object type, if it is given."""
@@ -30,22 +33,43 @@ class AnswerCost:
         self.fields += other.fields
         self.pages += other.pages
         self.choices += other.choices
+        if other.items is not None:
+            self.add_items(other.items)
         for name, part in other.by_type.items():
             self.add(part, name)
+
+    def add_items(self, selected: "AnswerCost") -> None:
+        """Add what a field selects that has the records of a page."""
+        if self.items is None:
+            self.items = AnswerCost()
+        self.items.add(selected)
 
     def close(self) -> None:
         """Count the dearest type; nothing is added any more to the selection set."""
         parts = list(self.by_type.values())
+        for part in parts:
+            if part.items is not None:
+                self.add_items(part.items)
+                part.items = None
         if _has_pages(parts):
             self.choices.append(parts)
         else:
             self.fields += max([part.fields for part in parts], default=0)
         self.by_type = {}
 
+    def of_object(self) -> "AnswerCost":
+        """Return what is selected of an object that is no page, closed."""
+        found = AnswerCost()
+        found.add(self)
+        if found.items is not None:
+            items, found.items = found.items, None
+            found.add(items)
+        return found
+
 
 @dataclass(frozen=True, slots=True)
 class NestedPage:
-    """A field below the root that gives a page of records, and what it selects of each."""
+    """A field below the root that gives a page of records, and what it selects, closed."""
 
     node: FieldNode
     cost: AnswerCost

@@ -29,12 +29,10 @@ class CompiledListing:
 
     async def find(self, value: Any, run: Run) -> list[Found]:
         """Return what `request` gives, with its outcome: for who requests nothing beside it, and so needs no task."""
-        outcome: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         try:
-            outcome.set_result(await self.connection.find(run, [self.key], value))
+            return [("", "", _outcome(await self.connection.find(run, [self.key], value)))]
         except Exception as error:
-            outcome.set_exception(error)
-        return [("", "", outcome)]
+            return [("", "", _outcome(error=error))]
 
     def complete(self, found: list[Found], run: Run) -> Any:
         """Return the connection's JSON. Raises `LimitExceeded`, and `NotCompiled` for what graphql-core refuses."""
@@ -65,3 +63,13 @@ class NestedListing(ResolvedField):
     def text(self, outcome: Any, run: Run, keys: Keys) -> bytes:
         """Return its JSON."""
         return b"null" if outcome is None else self.connection.text(outcome, run, keys)
+
+
+def _outcome(page: Any = None, error: Exception | None = None) -> asyncio.Future[Any]:
+    """Return a future that is done. No frame that the error went through has it: that would be a cycle."""
+    found: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+    if error is None:
+        found.set_result(page)
+    else:
+        found.set_exception(error)
+    return found

@@ -5,7 +5,7 @@ take no longer to measure than twenty fragments. Limiters that visit a fragment 
 should prevent (CVE-2026-47706, CVE-2026-47707, GHSA-mfj6-6p54-m98c).
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -15,6 +15,7 @@ from graphql import (
     FragmentSpreadNode,
     InlineFragmentNode,
     NamedTypeNode,
+    Node,
     OperationDefinitionNode,
     SelectionNode,
     SelectionSetNode,
@@ -22,12 +23,18 @@ from graphql import (
 
 from engine.answer_cost import AnswerCost, NestedPage
 from engine.errors import BAD_USER_INPUT, RequestRefused
+from engine.lookup import ITEM_FIELDS
 
 MAX_NESTING: Final = 100
 """Nested selection sets, those of fragments included. The bound comes from Python's stack, not from the graph."""
 
 MOST_PAGES: Final = 200
 """Lists of records, those within the records of other lists included: each is added up for every request."""
+
+MOST_SHOWN: Final = 1_000_000_000
+"""The largest number in a message."""
+
+_NESTED: Final = "selection sets within one another"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +58,17 @@ class QueryLimits:
 
 
 class LimitExceeded(RequestRefused):
-    """A document, or an operation with its variables, is over a limit; the text says which."""
+    """A document, or an operation with its variables, is over a limit.
 
-    def __init__(self, what: str, most: int) -> None:
-        super().__init__(f"This asks for too much: at most {most:,} {what} are allowed.", BAD_USER_INPUT)
+    The text says which, how much was `found` if that is known, and `where`; the `nodes` are there, too.
+    """
+
+    def __init__(
+        self, what: str, most: int, found: int | None = None, where: str = "", nodes: Sequence[Node] = ()
+    ) -> None:
+        said = f"This asks for too much: at most {most:,} {what} are allowed"
+        said += "" if found is None else f", not {_shown(found)}"
+        super().__init__(f"{said}{where}.", BAD_USER_INPUT, nodes)
 
 
 @dataclass(slots=True)
@@ -84,6 +98,7 @@ class CostVisitor:
 
     `nested_pages` are the names of fields below the root that give pages of records, `list_lengths` has those of lists
     that may have so many items, `object_types` those of types that exclude each other: no object is of two of them.
+    `item_fields` are the names of a page's fields whose selections count for each of its records.
     """
 
     def __init__(
@@ -93,9 +108,11 @@ class CostVisitor:
         nested_pages: Collection[str] = (),
         object_types: Collection[str] = (),
         list_lengths: Mapping[str, int] | None = None,
+        item_fields: Collection[str] = ITEM_FIELDS,
     ) -> None:
         self._fragments = fragments
         self._nested_pages = nested_pages
+        self._item_fields = item_fields
         self._list_lengths = list_lengths or {}
         self._object_types = object_types
         self._limits = limits
@@ -107,7 +124,7 @@ class CostVisitor:
         size = self._size(operation.selection_set)
         size.directives += len(operation.directives or ())
         size.directives += sum(len(d.directives or ()) for d in operation.variable_definitions or ())
-        self._check(size)
+        self._check(size, operation)
         return size
 
     def fragment(self, name: str) -> QueryCost:
@@ -118,7 +135,7 @@ class CostVisitor:
             if definition := self._fragments.get(name):
                 size = self._size(definition.selection_set)
                 size.directives += len(definition.directives or ())
-                self._check(size)
+                self._check(size, definition)
                 self._sizes[name] = known = size
         return known
 
@@ -142,7 +159,7 @@ class CostVisitor:
     def _size(self, selection_set: SelectionSetNode) -> QueryCost:
         self._level += 1
         if self._level > MAX_NESTING:
-            raise _too_deep()
+            raise LimitExceeded(_NESTED, MAX_NESTING, nodes=[selection_set])
         size = QueryCost()
         for node in selection_set.selections:
             self._add(size, node)
@@ -156,13 +173,18 @@ class CostVisitor:
             size.aliases += node.alias is not None
             below = self._below(node)
             size.add(below, below_field=True)
-            if node.name.value in self._nested_pages:
+            name = node.name.value
+            size.answer.fields += 1
+            if name in self._nested_pages:
                 size.page_count += 1
-                size.answer.add(AnswerCost(1 + below.answer.fields, [NestedPage(node, below.answer)]))
+                size.answer.pages.append(NestedPage(node, below.answer))
+                return
+            selected = below.answer.of_object()
+            if name in self._item_fields:
+                size.answer.add_items(selected)
             else:
-                further_items = self._list_lengths.get(node.name.value, 1) - 1
-                size.answer.fields += 1 + further_items * below.answer.fields
-                size.answer.add(below.answer)
+                size.answer.fields += (self._list_lengths.get(name, 1) - 1) * selected.fields
+                size.answer.add(selected)
         elif isinstance(node, InlineFragmentNode):
             self._add_fragment(size, self._size(node.selection_set), node.type_condition)
         elif isinstance(node, FragmentSpreadNode):
@@ -182,11 +204,10 @@ class CostVisitor:
         size.answer.close()
         return size
 
-    def _check(self, size: QueryCost) -> None:
+    def _check(self, size: QueryCost, definition: OperationDefinitionNode | FragmentDefinitionNode) -> None:
         limits = self._limits
-        if size.nesting > MAX_NESTING:
-            raise _too_deep()
         for found, what, most in (
+            (size.nesting, _NESTED, MAX_NESTING),
             (size.depth, "levels of fields", limits.max_depth),
             (size.fields, "fields", limits.max_fields),
             (size.aliases, "aliases", limits.max_aliases),
@@ -194,8 +215,35 @@ class CostVisitor:
             (size.page_count, "lists", MOST_PAGES),
         ):
             if found > most:
-                raise LimitExceeded(what, most)
+                where = [self._too_deep(definition)] if what == "levels of fields" else [definition]
+                raise LimitExceeded(what, most, found, f" in {name_of(definition)}", where)
+
+    def _too_deep(self, definition: OperationDefinitionNode | FragmentDefinitionNode) -> Node:
+        """Return the first field on the way to the deepest one that is too deep."""
+        place: Node = definition
+        selections, levels = definition.selection_set.selections, 0
+        for _ in range(MAX_NESTING):  # fragments may spread themselves
+            place = max(selections, key=self._depth)
+            levels += isinstance(place, FieldNode)
+            if levels > self._limits.max_depth:
+                break
+            below = self._fragments.get(place.name.value) if isinstance(place, FragmentSpreadNode) else place
+            if isinstance(below, FieldNode | InlineFragmentNode | FragmentDefinitionNode) and below.selection_set:
+                selections = below.selection_set.selections
+        return place
+
+    def _depth(self, node: SelectionNode) -> int:
+        size = QueryCost()
+        self._add(size, node)
+        return size.depth
 
 
-def _too_deep() -> LimitExceeded:
-    return LimitExceeded("selection sets within one another", MAX_NESTING)
+def name_of(definition: OperationDefinitionNode | FragmentDefinitionNode) -> str:
+    """Return what a message calls an operation or a fragment."""
+    kind = "fragment" if isinstance(definition, FragmentDefinitionNode) else definition.operation.value
+    return f"{kind} `{definition.name.value}`" if definition.name else f"the {kind}"
+
+
+def _shown(number: int) -> str:
+    """Return a number as people read it: fragments can multiply it beyond that."""
+    return f"{number:,}" if number < MOST_SHOWN else f"more than {MOST_SHOWN:,}"

@@ -4,8 +4,9 @@ A document is measured once, in time linear in its length (`engine/cost.py`); th
 document, and each request adds only the lengths of the lists in its variables.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from operator import attrgetter
 from typing import Any, Final
 
 from graphql import (
@@ -13,99 +14,26 @@ from graphql import (
     FieldNode,
     FragmentDefinitionNode,
     GraphQLSchema,
-    IntValueNode,
-    ListValueNode,
-    NullValueNode,
     OperationDefinitionNode,
     ValueNode,
-    VariableNode,
     get_named_type,
     is_object_type,
 )
 
-from engine.answer_cost import AnswerCost, NestedPage
-from engine.cost import CostVisitor, LimitExceeded, QueryCost, QueryLimits
-from engine.lookup import Listing, PageSize
+from engine.answer_cost import AnswerCost
+from engine.cost import CostVisitor, LimitExceeded, QueryCost, QueryLimits, name_of
+from engine.field_cost import Dearest, FieldCost, Selected, record_count
+from engine.lookup import ITEM_FIELDS, Listing, PageSize
+
+RECORDS: Final = "records"
+"""As the message of a limit has it."""
+
+PAGE_ARGUMENTS: Final = frozenset({"first", "last"})
 
 INTROSPECTION: Final = ("__schema", "__type")
 
 MOST_ALIASES: Final = 2
 """In introspection, whose lists are long and nested. Without aliases it cannot select anything twice."""
-
-
-@dataclass(frozen=True, slots=True)
-class RecordCost:
-    """A root field that fetches records: how many its literals name, and which variables name more (or by default)."""
-
-    constant: int
-    variables: tuple[tuple[str, int], ...]
-    fields: int
-
-    def count(self, given: Mapping[str, Any]) -> int:
-        """Return how many records it fetches with these variables."""
-        count = self.constant
-        for name, default in self.variables:
-            value = given.get(name)
-            count += len(value) if isinstance(value, list) else default if value is None else 1
-        return count
-
-
-@dataclass(frozen=True, slots=True)
-class PageCost:
-    """A root field that gives a page of records: the sizes in its literals, and the variables that give more of them.
-
-    A size that is out of bounds is refused at the field, and so counts nothing.
-    """
-
-    size: PageSize
-    literals: tuple[int, ...]
-    variables: tuple[tuple[str, int | None], ...]
-    fields: int
-
-    @property
-    def constant(self) -> int:
-        """How many records it gives whatever the variables are."""
-        return 0 if self.variables else self.count({})
-
-    def count(self, given: Mapping[str, Any]) -> int:
-        """Return how many records it gives with these variables."""
-        values = [given.get(name, default) for name, default in self.variables]
-        # As Int takes them: JSON's 200.0 is 200.
-        sizes = [*self.literals, *(int(value) for value in values if isinstance(value, int | float) and value % 1 == 0)]
-        return max([size if 0 < size <= self.size.most else 0 for size in sizes], default=self.size.default)
-
-
-@dataclass(frozen=True, slots=True)
-class Dearest:
-    """What is selected of records of several types, for a record of one of them."""
-
-    types: "tuple[tuple[int, tuple[NestedCost | Dearest, ...]], ...]"
-    """The fields of each, and its pages of records."""
-
-    def totals(self, given: Mapping[str, Any]) -> tuple[int, int]:
-        """Return how many records, and fields of them, it gives at most with these variables."""
-        found = [(totals(nested, given), fields) for fields, nested in self.types]
-        return max(records for (records, _), _ in found), max(below + fields for (_, below), fields in found)
-
-
-@dataclass(frozen=True, slots=True)
-class NestedCost:
-    """A page of records within each record of another list."""
-
-    page: RecordCost | PageCost
-    nested: "tuple[NestedCost | Dearest, ...]"
-
-    def totals(self, given: Mapping[str, Any]) -> tuple[int, int]:
-        """Return how many records it gives with these variables, and how many fields of them, with all below."""
-        records, fields = totals(self.nested, given)
-        count = self.page.count(given)
-        return count * (1 + records), count * (self.page.fields + fields)
-
-
-def totals(nested: Sequence[NestedCost | Dearest], given: Mapping[str, Any]) -> tuple[int, int]:
-    """Return how many records, and fields of them, pages give within one record."""
-    found = [one.totals(given) for one in nested]
-    return sum(records for records, _ in found), sum(fields for _, fields in found)
 
 
 @dataclass(slots=True)
@@ -116,10 +44,10 @@ class OperationCost:
     selected_fields: int = 0
     """Those of the document, fragments inlined, each once."""
     root_fields: frozenset[str] = frozenset()
-    records: dict[str, RecordCost | PageCost] = field(default_factory=dict)
-    nested: dict[str, list[NestedCost | Dearest]] = field(default_factory=dict)
-    """Pages of records within those records."""
+    records: dict[str, FieldCost] = field(default_factory=dict)
+    """The root fields that give records, by their names in the answer."""
     fields: int = 0
+    """Root fields, and what is selected of those that give no records."""
 
 
 class CostLimits:
@@ -133,8 +61,10 @@ class CostLimits:
         nested_listings: Mapping[str, Listing] | None = None,
         page_sizes: Mapping[str, PageSize] | None = None,
         list_lengths: Mapping[str, int] | None = None,
+        item_fields: Collection[str] = ITEM_FIELDS,
     ) -> None:
         self.limits = limits
+        self._item_fields = item_fields
         self._list_lengths = list_lengths
         self._nested_listings = nested_listings or {}
         self._page_sizes = {name: one.size for name, one in (listings or {}).items()} | dict(page_sizes or {})
@@ -151,8 +81,11 @@ class CostLimits:
         fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
         operations = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
         if len(operations) > self.limits.max_operations:
-            raise LimitExceeded("operations in a document", self.limits.max_operations)
-        visitor = CostVisitor(fragments, self.limits, self._nested_listings, self._object_types, self._list_lengths)
+            most = self.limits.max_operations
+            raise LimitExceeded("operations in a document", most, len(operations), nodes=[operations[most]])
+        visitor = CostVisitor(
+            fragments, self.limits, self._nested_listings, self._object_types, self._list_lengths, self._item_fields
+        )
         # What no operation uses is validated all the same.
         for name in fragments:
             visitor.fragment(name)
@@ -161,18 +94,15 @@ class CostLimits:
     def check(self, cost: OperationCost, variables: Mapping[str, Any] | None) -> None:
         """Raise `LimitExceeded` if an operation requests too many records, or too many fields of them."""
         given = variables or {}
-        records = 0
-        fields = cost.fields
-        for name, asked in cost.records.items():
-            count = asked.count(given)
-            nested = cost.nested[name]
-            below, fields_below = totals(nested, given) if nested else (0, 0)
-            records += count * (1 + below)
-            fields += count * (asked.fields + fields_below)
+        records, fields = 0, cost.fields
+        for one in cost.records.values():
+            of_field = one.totals(given)
+            records += of_field[0]
+            fields += of_field[1]
         if records > self.limits.max_records:
-            raise LimitExceeded("records", self.limits.max_records)
+            raise _exceeded(RECORDS, self.limits.max_records, records, cost, given)
         if fields > self.limits.max_answer_fields:
-            raise LimitExceeded("fields in the answer", self.limits.max_answer_fields)
+            raise _exceeded("fields in the answer", self.limits.max_answer_fields, fields, cost, given)
 
     def _operation(self, operation: OperationDefinitionNode, visitor: CostVisitor) -> OperationCost:
         size = visitor.operation(operation)
@@ -180,15 +110,20 @@ class CostLimits:
         defaults = {d.variable.name.value: d.default_value for d in operation.variable_definitions or ()}
         fields = visitor.root_fields(operation.selection_set)
         if len(fields) > self.limits.max_root_fields:
-            raise LimitExceeded("root fields", self.limits.max_root_fields)
+            where = f" in {name_of(operation)}"
+            raise LimitExceeded("root fields", self.limits.max_root_fields, len(fields), where, [operation])
         cost.root_fields = frozenset(node.name.value for node, _ in fields)
         introspected = [(node, size) for node, size in fields if node.name.value in INTROSPECTION]
-        if sum(size.aliases + (node.alias is not None) for node, size in introspected) > MOST_ALIASES:
-            raise LimitExceeded("aliases in introspection", MOST_ALIASES)
+        aliases = sum(size.aliases + (node.alias is not None) for node, size in introspected)
+        if aliases > MOST_ALIASES:
+            where = f" in {name_of(operation)}"
+            raise LimitExceeded(
+                "aliases in introspection", MOST_ALIASES, aliases, where, [node for node, _ in introspected]
+            )
         for node, size in fields:
             self._add(cost, node, size, defaults)
-        if sum(asked.constant for asked in cost.records.values()) > self.limits.max_records:
-            raise LimitExceeded("records", self.limits.max_records)
+        if sum(one.size.constant for one in cost.records.values()) > self.limits.max_records:
+            self.check(cost, {})
         return cost
 
     def _add(
@@ -196,56 +131,53 @@ class CostLimits:
     ) -> None:
         cost.fields += 1
         page_size = self._page_sizes.get(node.name.value)
-        asked = self._id_arguments.get(node.name.value) if page_size is None else {"first", "last"}
+        asked = self._id_arguments.get(node.name.value) if page_size is None else PAGE_ARGUMENTS
         if not asked:
-            cost.fields += size.answer.fields
+            cost.fields += self._selected(size.answer.of_object(), defaults).fields
             return
-        values = [argument.value for argument in node.arguments or () if argument.name.value in asked]
+        found = self._field(node, asked, page_size, size.answer, defaults)
         # Fields of one name in the answer are fetched once, with what both select.
         name = node.alias.value if node.alias else node.name.value
         before = cost.records.get(name)
-        fields = size.answer.fields + (before.fields if before else 0)
-        cost.records[name] = record_cost(values, defaults, page_size, fields)
-        cost.nested.setdefault(name, []).extend(self._nested(size.answer, defaults))
+        if before is not None:
+            found = replace(found, each=before.each.add(found.each), once=before.once.add(found.once))
+        cost.records[name] = found
 
-    def _nested(self, answer: AnswerCost, defaults: Mapping[str, ValueNode | None]) -> tuple[NestedCost | Dearest, ...]:
-        """Return the pages of records within a record."""
-        return (
-            *[self._page(page, defaults) for page in answer.pages],
-            *[
-                Dearest(tuple([(one.fields, self._nested(one, defaults)) for one in choice]))
-                for choice in answer.choices
-            ],
-        )
+    def _field(
+        self,
+        node: FieldNode,
+        asked: Collection[str],
+        page_size: PageSize | None,
+        answer: AnswerCost,
+        defaults: Mapping[str, ValueNode | None],
+    ) -> FieldCost:
+        """Return the cost of a field that gives records, as many as arguments say that are `asked` for."""
+        arguments = tuple([one for one in node.arguments or () if one.name.value in asked])
+        count = record_count([one.value for one in arguments], defaults, page_size)
+        if page_size is None:
+            return FieldCost(node, arguments, count, self._selected(answer.of_object(), defaults))
+        each = self._selected(answer.items or AnswerCost(), defaults)
+        return FieldCost(node, arguments, count, each, self._selected(answer, defaults))
 
-    def _page(self, page: NestedPage, defaults: Mapping[str, ValueNode | None]) -> NestedCost:
-        arguments = [one.value for one in page.node.arguments or () if one.name.value in ("first", "last")]
-        page_size = self._nested_listings[page.node.name.value].size
-        return NestedCost(
-            record_cost(arguments, defaults, page_size, page.cost.fields), self._nested(page.cost, defaults)
-        )
-
-
-def record_cost(
-    values: Sequence[ValueNode], defaults: Mapping[str, ValueNode | None], page_size: PageSize | None, fields: int
-) -> RecordCost | PageCost:
-    """Return the cost of a root field with these arguments, each a literal or a variable with one of the `defaults`."""
-    literals = [value for value in values if not isinstance(value, VariableNode)]
-    variables = [value.name.value for value in values if isinstance(value, VariableNode)]
-    if page_size is None:
-        named = [(name, _length(defaults.get(name))) for name in variables]
-        return RecordCost(sum(map(_length, literals)), tuple(named), fields)
-    sizes = [number for value in literals if (number := _number(value)) is not None]
-    return PageCost(page_size, tuple(sizes), tuple([(name, _number(defaults.get(name))) for name in variables]), fields)
+    def _selected(self, answer: AnswerCost, defaults: Mapping[str, ValueNode | None]) -> Selected:
+        """Return what is selected of an object, without the records of a page if it is one."""
+        pages = [
+            self._field(one.node, PAGE_ARGUMENTS, self._nested_listings[one.node.name.value].size, one.cost, defaults)
+            for one in answer.pages
+        ]
+        choices = [Dearest(tuple([self._selected(one, defaults) for one in choice])) for choice in answer.choices]
+        return Selected(answer.fields, (*pages, *choices))
 
 
-def _length(value: ValueNode | None) -> int:
-    """Return how many records a literal names; a single value is coerced to a list of one."""
-    if isinstance(value, ListValueNode):
-        return len(value.values)
-    return 0 if value is None or isinstance(value, NullValueNode) else 1
-
-
-def _number(value: ValueNode | None) -> int | None:
-    """Return a literal that is a whole number; one of many digits is as good as any that is out of bounds."""
-    return int(value.value[:20]) if isinstance(value, IntValueNode) else None
+def _exceeded(what: str, most: int, found: int, cost: OperationCost, given: Mapping[str, Any]) -> LimitExceeded:
+    """Return the error for totals above a limit; it names the field that gives most of them."""
+    parts = [(name, part) for name, field in cost.records.items() for part in field.parts(given)]
+    if not parts:
+        return LimitExceeded(what, most, found)
+    number_of = attrgetter("records" if what == RECORDS else "fields")
+    name, part = max(parts, key=lambda one: number_of(one[1]))
+    own, root = part.cost.node, cost.records[name].node
+    place = f"`{name}`" if own is root else f"`{own.name.value}` within `{name}`"
+    by = " and ".join([f"`{one.name.value}`" for one in part.cost.arguments]) or "default"
+    where = f": {place} asks for {number_of(part):,} of them, by {by}"
+    return LimitExceeded(what, most, found, where, part.cost.arguments or [own])

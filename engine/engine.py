@@ -9,16 +9,22 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from inspect import isawaitable
 from typing import Any
 
-from graphql import DocumentNode, ExecutionResult, GraphQLError, GraphQLSchema, create_source_event_stream, execute
+from graphql import (
+    DocumentNode,
+    ExecutionResult,
+    GraphQLSchema,
+    create_source_event_stream,
+    execute,
+)
 from graphql.execution import Executor
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from engine.answer import Answer, AnswerSize
 from engine.context import Context
-from engine.cost import QueryLimits
-from engine.cost_limits import CostLimits
+from engine.cost import LimitExceeded, QueryLimits
+from engine.cost_limits import CostLimits, OperationCost
 from engine.documents import MOST_BYTES, Document, Documents
-from engine.errors import ErrorFormatter, RequestRefused
+from engine.errors import ErrorFormatter, RequestRefused, forget_frames
 from engine.fallbacks import Fallbacks, Reason
 from engine.lookup import Records
 from engine.reader import Reader
@@ -53,6 +59,7 @@ class Engine:
             records.nested_listings,
             records.page_sizes,
             records.list_lengths,
+            records.item_fields,
         )
         self._fallbacks = Fallbacks()
         self.compiled = 0
@@ -73,7 +80,11 @@ class Engine:
 
     def refusal(self, message: str, code: str) -> Answer:
         """Return the response to a request that is not executed."""
-        return Answer(errors=self._errors.request_errors([GraphQLError(message)], code), is_request_error=True)
+        return self._refused(RequestRefused(message, code))
+
+    def _refused(self, error: RequestRefused) -> Answer:
+        errors = self._errors.request_errors([error.located()], error.code)
+        return Answer(errors=errors, is_request_error=True)
 
     async def answer(
         self, document: Document, variables: dict[str, Any] | None, operation_name: str | None, context: Context
@@ -101,7 +112,7 @@ class Engine:
                 self.compiled += 1
             return self._answer(result, variables, context)
         except RequestRefused as error:
-            return self.refusal(str(error), error.code)
+            return self._refused(error)
 
     async def subscribe(
         self, document: Document, variables: dict[str, Any] | None, operation_name: str | None, context: Context
@@ -124,7 +135,7 @@ class Engine:
             result: Any = await found if isawaitable(found) else found  # the generator that its resolver is
             return self._answer(result, variables, context) if isinstance(result, ExecutionResult) else result
         except RequestRefused as error:
-            return self.refusal(str(error), error.code)
+            return self._refused(error)
 
     def _admitted(
         self, document: Document, variables: dict[str, Any] | None, operation_name: str | None, context: Context
@@ -135,11 +146,23 @@ class Engine:
         if cost is not None:  # else execution says which names there are
             if not access.closed_fields.isdisjoint(cost.root_fields):
                 access.refuse_root_fields()
-            self._cost_limits.check(cost, variables)
+            self._check(document, operation_name, cost, variables)
             context.selected_fields = cost.selected_fields
         schema = self._restricted if access.is_restricted else self._schema
         assert schema, "no restricted schema was given"
         return schema, key
+
+    def _check(
+        self, document: Document, operation_name: str | None, cost: OperationCost, variables: dict[str, Any] | None
+    ) -> None:
+        """Raise `LimitExceeded`, with the names and places that the document's own text has."""
+        try:
+            self._cost_limits.check(cost, variables)
+        except LimitExceeded:
+            if document.known_tree is None:
+                costs = self._cost_limits.costs(document.tree)
+                self._cost_limits.check(costs.get(operation_name) or next(iter(costs.values())), variables)
+            raise
 
     def _answer(self, result: ExecutionResult, variables: dict[str, Any] | None, context: Context) -> Answer:
         """Return what an execution gave as a response; raises `RequestRefused`."""
@@ -147,6 +170,7 @@ class Engine:
             return Answer(errors=self._errors.variable_errors(result.errors, variables or {}), is_request_error=True)
         has_errors = result.errors or context.refused
         errors = self._errors.execution_errors(result.errors or (), context) if has_errors else None
+        forget_frames(result.errors or ())
         return Answer(data=result.data, errors=errors or None)
 
 

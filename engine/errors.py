@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
-from graphql import GraphQLError
+from graphql import GraphQLError, Node
 
 PARSE_FAILED: Final = "GRAPHQL_PARSE_FAILED"
 VALIDATION_FAILED: Final = "GRAPHQL_VALIDATION_FAILED"
@@ -11,11 +11,29 @@ BAD_USER_INPUT: Final = "BAD_USER_INPUT"
 
 
 class RequestRefused(Exception):
-    """Nothing of the request is answered but this text, with this code."""
+    """Nothing of the request is answered but this text, with this code, and where these `nodes` are in its document."""
 
-    def __init__(self, message: str, code: str) -> None:
+    def __init__(self, message: str, code: str, nodes: Sequence[Node] = ()) -> None:
         super().__init__(message)
         self.code = code
+        self.nodes = nodes
+
+    def located(self) -> GraphQLError:
+        """Return it as an error of the document."""
+        return GraphQLError(str(self), list(self.nodes) or None)
+
+
+def forget_frames(errors: Sequence[GraphQLError]) -> None:
+    """Forget where errors were raised, once they are formatted, and logged if they are no one's fault but ours.
+
+    They know the frames through which they went, and those know them: cycles that only a collection frees, with
+    everything that the operation had.
+    """
+    for error in errors:
+        cause: BaseException | None = error
+        while cause is not None:
+            cause.__traceback__ = None
+            cause = cause.original_error if isinstance(cause, GraphQLError) else None
 
 
 class ErrorFormatter(Protocol):

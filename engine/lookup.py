@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from engine.context import Context, Key
 from engine.mapping import ObjectMapping
@@ -43,6 +43,10 @@ class PageSize:
 
     default: int
     most: int
+
+
+ITEM_FIELDS: Final = frozenset({"edges", "nodes"})
+"""A connection's fields that have the records of its page."""
 
 
 class ListedRecord(NamedTuple):
@@ -151,6 +155,9 @@ class Records:
     list_lengths: Mapping[str, int] = field(default_factory=dict)
     """How many items a list below the root may have that is no page; by the field's name, whatever its type. The limits
     count what is selected of each."""
+    item_fields: frozenset[str] = ITEM_FIELDS
+    """The fields of pages that have their records, or what else they give: the limits count what these select for each
+    of them, and all else that a page has once."""
     objects: Mapping[str, Callable[..., Awaitable[Any]]] = field(default_factory=dict)
     """What finds the object of a root field that is no record, of the context and the field's arguments by their names
     in Python; by the field's name. The object's fields are resolved as ever."""

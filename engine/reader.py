@@ -77,7 +77,7 @@ class Reader:
         except GraphQLError as error:
             return self._refused([error], PARSE_FAILED)
         except LimitExceeded as error:
-            return self._refused([GraphQLError(str(error))], error.code)
+            return self._refused([error.located()], error.code)
         except RecursionError:
             return self._refused([GraphQLError("The document is nested too deeply.")], PARSE_FAILED)
         if errors and errors[0].message == "Validation aborted.":

@@ -51,10 +51,19 @@ class _SourceLoader(aiodataloader.DataLoader[str, Outcome]):
         return found.record if isinstance(found, Entry) else found
 
     def close(self) -> None:
-        """Give up what is still being fetched."""
+        """Give up what is still being fetched, and forget where errors were raised.
+
+        They know the frames through which they went, and those know this loader: cycles that only a collection frees,
+        with everything that the operation had.
+        """
         self._is_closed = True
         for batch in self._batches:
             batch.cancel()
+        for found in self.known.values():
+            if isinstance(found, asyncio.Future) and found.done() and not found.cancelled():
+                error = found.exception()
+                if error is not None:
+                    error.__traceback__ = None
 
     def do_resolve_reject(self, key: str, future: Future) -> None:
         """Queue a key, and have the batch leave two turns of the loop after its first one: one for all who request, one

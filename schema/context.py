@@ -13,7 +13,7 @@ from resolvers.loaders import Loaders
 from resolvers.source import Source
 from resolvers.source_settings import ID_IN_URL
 from schema.access import Access
-from schema.deals.service import Deals, StoreOutage, Turns
+from schema.deals.service import Deals, ReadTurns, StoreOutage
 from schema.deals.validity import Dependence, Validator
 from schema.errors import Refused
 from schema.opportunity import Opportunity
@@ -45,7 +45,7 @@ class Context:
     """What the answer depends on beside records that were fetched."""
     event: Any = None
     """The event that a subscription's operation is executed for, or the error in its place."""
-    _turns: Turns | None = field(default=None, init=False)
+    _turns: ReadTurns | None = field(default=None, init=False)
 
     async def load(self, source: Source, source_id: str) -> Opportunity | None:
         """Return a source's opportunity, None where it has none; the id is canonical. Raises a `ResolverError`."""
@@ -71,10 +71,10 @@ class Context:
         return pattern.replace(ID_IN_URL, quote(source_id, safe="")) if pattern else None
 
     @property
-    def turns(self) -> Turns:
+    def turns(self) -> ReadTurns:
         """What the operation's reads of the store wait for, so that those of others come between them."""
         if self._turns is None:  # most operations need none
-            self._turns = Turns(self.operation.deadline)
+            self._turns = ReadTurns(self.operation.deadline)
         return self._turns
 
     def lists(self) -> Deals:

@@ -9,7 +9,7 @@ from engine.cost import QueryLimits
 from engine.documents import MOST_BYTES
 from engine.engine import Engine
 from engine.errors import RequestRefused
-from engine.lookup import Copies, Records
+from engine.lookup import ITEM_FIELDS, Copies, Records
 from engine.mapping import value_of
 from resolvers import global_id
 from resolvers.fetching.upstream_context import UpstreamContext
@@ -38,6 +38,7 @@ RECORDS = Records(
     {"opportunities": customers.LISTING},
     {"opportunityChanges": SIZE},
     {"fields": len(Field)},
+    ITEM_FIELDS | {"changes"},
     {"opportunitySummary": find_summary},
     {"url": url_of},
     Copies("freshness", young_copies),

@@ -36,8 +36,8 @@ FETCHED_SECONDS: Final = 86_400
 MOST_REFUSALS: Final = 5
 """Of the same page in a row; then its position is taken to be of no use any more."""
 
-MUCH: Final = 4
-"""If one row of so many has changed, the store is compacted after the sweep."""
+COMPACT_ABOVE_ONE_IN: Final = 4
+"""The store is compacted after a sweep in which more than one row of so many has changed."""
 
 BASIS: Final = (None, Problem.UNREADABLE_ROWS, Problem.DELETION_BRAKE)
 """With these problems a sweep has read all pages: what is seen later is a change. A row that cannot be read, which may
@@ -94,7 +94,7 @@ class Sweep:
             parts.rows.derives_all = False
         if step.is_done:
             with suppress(StoreUnavailable):  # what was read is committed
-                if counts.changed * MUCH > counts.rows:
+                if counts.changed * COMPACT_ABOVE_ONE_IN > counts.rows:
                     await parts.database.compact()
                 await parts.database.read(lambda _: give_back())  # in a thread, where it holds up no event loop
             self._unseen.begin(unseen, self._seen)

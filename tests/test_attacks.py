@@ -203,7 +203,8 @@ async def test_201_records_over_several_fields_are_refused_before_any_is_fetched
     query = """query($i: [ID!]!, $j: ID!) {
       a: nodes(ids: $i) { id } b: opportunitiesById(ids: $i) { id } c: node(id: $j) { id } }"""
     answer = await graph.ask(query, {"i": ids, "j": ids[0]})
-    assert answer["errors"][0]["message"] == "This asks for too much: at most 200 records are allowed."
+    said = "This asks for too much: at most 200 records are allowed, not 201: `a` asks for 100 of them, by `ids`."
+    assert answer["errors"][0]["message"] == said
     assert graph.simulator.calls == []
 
 

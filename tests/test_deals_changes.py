@@ -218,8 +218,8 @@ async def test_filters(graph: DealGraph, filter_: Any, expected: list[str]) -> N
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ({"first": 0}, "`first` must be from 1 to 200."),
-        ({"first": 201}, "`first` must be from 1 to 200."),
+        ({"first": 0}, "`first` must be from 1 to 200, not 0."),
+        ({"first": 201}, "`first` must be from 1 to 200, not 201."),
         ({"after": "x"}, "`after` is no cursor of this graph: pass back a `cursor` unchanged."),
         ({"sources": ["sap"]}, "`sources` may have: nexudus, chartmogul."),
         ({"filter": {"opportunityId": {"eq": "7"}}}, "`filter.opportunityId`: This is not the id of an opportunity."),
@@ -371,15 +371,16 @@ async def test_a_copy_that_cannot_be_read_is_an_error_at_its_place(graph: DealGr
     }
 
 
-@pytest.mark.parametrize(("first", "is_refused"), [(151, False), (152, True)])
+@pytest.mark.parametrize(("first", "is_refused"), [(152, False), (153, True)])
 async def test_the_limits_count_each_field_that_may_have_changed(
     graph: DealGraph, first: int, is_refused: bool
 ) -> None:
     texts = " ".join(f"a{number}: before b{number}: after" for number in range(6))
     asked = f"{{ opportunityChanges(first: {first}) {{ nodes {{ fields {{ {texts} }} }} }} }}"
     if is_refused:
-        said = "This asks for too much: at most 24,000 fields in the answer are allowed."
-        assert await graph.refusal(asked) == ("BAD_USER_INPUT", said, None)
+        code, said, path = await graph.refusal(asked)
+        assert (code, path) == ("BAD_USER_INPUT", None)
+        assert said.startswith("This asks for too much: at most 24,000 fields in the answer are allowed, not 24,0")
     else:
         assert "errors" not in await graph.ask(asked)
 
@@ -392,6 +393,6 @@ async def test_the_limits_count_the_changes_of_a_page(graph: DealGraph) -> None:
     assert "errors" not in await graph.ask(asked(199, 1))
     assert await graph.refusal(asked(199, 2)) == (
         "BAD_USER_INPUT",
-        "This asks for too much: at most 200 records are allowed.",
+        "This asks for too much: at most 200 records are allowed, not 201: `p199` asks for 199 of them, by `first`.",
         None,
     )

@@ -3,12 +3,14 @@ and `schema.deals.validity`.
 """
 
 import base64
+import gc
 import json
 import re
 from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from weakref import ref
 
 import pytest
 from graphql import get_named_type, is_leaf_type
@@ -71,10 +73,10 @@ async def test_an_empty_page_has_no_cursors() -> None:
 
 
 BAD_PAGES = {
-    "first: 0": "`first` must be from 1 to 200.",
-    "first: -1": "`first` must be from 1 to 200.",
-    "first: 201": "`first` must be from 1 to 200.",
-    "last: 201": "`last` must be from 1 to 200.",
+    "first: 0": "`first` must be from 1 to 200, not 0.",
+    "first: -1": "`first` must be from 1 to 200, not -1.",
+    "first: 201": "`first` must be from 1 to 200, not 201.",
+    "last: 201": "`last` must be from 1 to 200, not 201.",
     "first: 2, last: 2": "Give `first` or `last`, not both.",
     'sources: ["salesforce"]': "`sources` may have: nexudus, chartmogul.",
     'after: ""': "`after` is no cursor of this graph: pass back a `cursor` unchanged.",
@@ -396,9 +398,37 @@ async def test_the_page_size_counts_against_the_limit_of_records() -> None:
         code, message, path = await graph.refusal(query % 101)
         assert (code, message, path) == (
             "BAD_USER_INPUT",
-            "This asks for too much: at most 200 records are allowed.",
+            "This asks for too much: at most 200 records are allowed, not 201: `a` asks for 101 of them, by `first`.",
             None,
         )
+
+
+async def test_what_a_refused_page_needed_is_freed_without_a_collection() -> None:
+    async with open_deals(*FEW[:1]) as graph:
+        for _ in range(3):  # it is compiled by then
+            await graph.refusal("{ opportunities(first: 0) { totalCount } }")
+        gc.collect()
+        gc.disable()
+        try:
+            await graph.refusal("{ opportunities(first: 0) { totalCount } }")
+            assert graph.context is not None
+            loaders, graph.context = ref(graph.context.loaders), None
+            assert loaders() is None
+        finally:
+            gc.enable()
+
+
+async def test_a_refusal_has_the_names_and_places_of_its_own_text() -> None:
+    """Texts that differ in aliases and ids are one document to the engine, measured once."""
+    document = "query Q($size: Int) {{ {}: nodes(ids: []) {{ id }} {}: opportunities(first: $size) {{ {} }} {} }}"
+    more = "totalCount", "further: opportunities(first: 60) { totalCount }"
+    async with open_deals() as graph:
+        for first, second in (("early", "later"), ("before", "behind"), ("some_one", "some_other")):
+            assert "errors" not in await graph.ask(document.format(first, second, *more), size=140)
+            text = document.format(first, second, *more)
+            (error,) = (await graph.ask(text, size=150))["errors"]
+            assert f"not 210: `{second}` asks for 150 of them, by `first`" in error["message"]
+            assert error["locations"] == [{"line": 1, "column": text.index("first: $size") + 1}]
 
 
 def _all_of(type_: Any, without: Collection[str] = ()) -> str:

@@ -114,6 +114,130 @@ def test_the_fields_of_the_dearest_type_count_for_each_record() -> None:
             planner.check(plan, {})
 
 
+def measure(document: str, variables: dict[str, Any] | None = None, **limits: int) -> None:
+    """Read a document as the engine does, and check a request with these variables; raises `LimitExceeded`."""
+    planner = CostLimits(
+        SCHEMA,
+        replace(QueryLimits(), **limits),
+        RECORDS.listings,
+        RECORDS.nested_listings,
+        RECORDS.page_sizes,
+        RECORDS.list_lengths,
+        RECORDS.item_fields,
+    )
+    for cost in planner.costs(parse(document)).values():
+        planner.check(cost, variables)
+
+
+PAGE_FIELDS = {
+    "{ opportunities(first: 10) { totalCount summary(groupBy: []) { rows { count } } sources { asOf } } }": 1 + 6,
+    "{ opportunities(first: 10) { nodes { id } } }": 1 + 1 + 10,
+    "{ opportunities(last: 10) { edges { cursor node { id status } } pageInfo { endCursor } } }": 1 + 1 + 10 * 4 + 2,
+    "{ opportunities { totalCount nodes { id } } }": 1 + 1 + 1 + 25,
+    "query($n: Int) { opportunities(first: $n) { totalCount a: nodes { id } b: nodes { id } } }": 1 + 1 + 2 + 2 * 7,
+    """{ opportunities(first: 10) { ...F ... on OpportunityConnection { b: totalCount c: nodes { id } } ... { ...G } } }
+    fragment F on OpportunityConnection { nodes { id } totalCount ...G }
+    fragment G on OpportunityConnection { ... on OpportunityConnection { d: nodes { id } } }""": 1 + 2 + 4 + 10 * 4,
+    "{ opportunities(first: 10) { nodes { customer { opportunities(first: 3) { totalCount nodes { id } } } } } }": 2
+    + 10 * (1 + 1 + 1 + 1 + 3),
+    """{ opportunities(first: 10) { nodes {
+      ... on NexudusOpportunity { customer { opportunities(first: 3) { totalCount nodes { id } } } }
+      ... on ChartMogulOpportunity { customer { opportunities(first: 2) { totalCount nodes { id } } } }
+    } } }""": 2 + 10 * (1 + 1 + 1 + 1 + 3),
+    "{ opportunityChanges(first: 10) { latestCursor nodes { kind fields { field } } } }": 1 + 2 + 10 * (1 + 1 + 13),
+    "subscription { opportunityChanges(first: 10) { cursor at changes { kind } } }": 1 + 3 + 10,
+    '{ nodes(ids: ["a", "b"]) { id source } }': 1 + 2 * 2,
+    "{ sources { name } pipelines { stages { name } } }": 2 + 3,
+}
+
+
+@pytest.mark.parametrize("document", PAGE_FIELDS)
+def test_what_a_page_has_once_counts_once_and_what_each_record_has_counts_for_each(document: str) -> None:
+    most = PAGE_FIELDS[document]
+    measure(document, {"n": 7}, max_answer_fields=most)
+    with pytest.raises(LimitExceeded, match=f"not {most}"):
+        measure(document, {"n": 7}, max_answer_fields=most - 1)
+
+
+NESTED = "{ deals: opportunities(first: 10) { nodes { customer { opportunities(first: $m) { nodes { id } } } } } }"
+TOO_MUCH = {
+    "{ a: opportunities(first: 150) { totalCount } b: opportunities(last: 60) { totalCount } }": (
+        "200 records are allowed, not 210: `a` asks for 150 of them, by `first`",
+        ["first: 150"],
+    ),
+    "query($n: Int) { opportunities { totalCount } b: opportunities(last: $n) { totalCount } }": (
+        "200 records are allowed, not 215: `b` asks for 190 of them, by `last`",
+        ["last: $n"],
+    ),
+    f"query($m: Int) {NESTED}": (
+        "200 records are allowed, not 410: `opportunities` within `deals` asks for 400 of them, by `first`",
+        ["first: $m"],
+    ),
+    f"{{ {' '.join(f'a{number}: opportunities {{ totalCount }}' for number in range(9))} }}": (
+        "200 records are allowed, not 225: `a0` asks for 25 of them, by default",
+        ["a0: opportunities { totalCount }"],
+    ),
+    "query($r: [_Any!]!) { _entities(representations: $r) { __typename } }": (
+        "200 records are allowed, not 201: `_entities` asks for 201 of them, by `representations`",
+        ["representations: $r"],
+    ),
+    f"{{ opportunities(first: 200) {{ nodes {{ {' '.join(f'a{number}: id' for number in range(121))} }} }} }}": (
+        "24,000 fields in the answer are allowed, not 24,202: `opportunities` asks for 24,201 of them, by `first`",
+        ["first: 200"],
+    ),
+    f"query Deep {{ a {{ b {'{ c ' * 19} {'}' * 19} }} }}": (
+        "20 levels of fields are allowed, not 21 in query `Deep`",
+        ["c"],
+    ),
+    f"{{ a {{ ...F }} }} fragment F on T {{ x y {'{ c ' * 20} {'}' * 20} z }}": (
+        "20 levels of fields are allowed, not 21 in fragment `F`",
+        ["c"],
+    ),
+    f"{{ {'x { y ' * 18} ...F {'}' * 18} }} fragment F on T {{ a b {{ d c {{ e }} }} }}": (
+        "20 levels of fields are allowed, not 21 in the query",
+        ["e"],
+    ),
+    f"subscription S {{ a {{ {' '.join(f'a{number}: x' for number in range(501))} }} }}": (
+        "500 aliases are allowed, not 501 in subscription `S`",
+        ["subscription S"],
+    ),
+    f"{{ {' '.join(f'a{number}: x' for number in range(101))} }}": (
+        "100 root fields are allowed, not 101 in the query",
+        ["{ a0"],
+    ),
+    "{ ...F0 } "
+    + " ".join(f"fragment F{number} on T {{ ...F{number + 1} ...F{number + 1} }}" for number in range(40))
+    + f" fragment F40 on T {{ {'x ' * 2_000} }}": (
+        "2,500 fields are allowed, not 4,000 in fragment `F39`",
+        ["fragment F39"],
+    ),
+    " ".join(f"query Q{number} {{ x }}" for number in range(21)): (
+        "20 operations in a document are allowed, not 21",
+        ["query Q20"],
+    ),
+    f"{{ {'... {' * 100} x {'}' * 100} }}": ("100 selection sets within one another are allowed", ["{ x"]),
+    "{ a: __schema { types { name } } b: __schema { c: types { name } } }": (
+        "2 aliases in introspection are allowed, not 3 in the query",
+        ["a: __schema", "b: __schema"],
+    ),
+}
+
+
+@pytest.mark.parametrize("document", TOO_MUCH)
+def test_a_refusal_says_how_much_was_asked_for_and_where(document: str) -> None:
+    said, places = TOO_MUCH[document]
+    with pytest.raises(LimitExceeded) as refused:
+        measure(document, {"n": 190, "m": 40, "r": [{}] * 201})
+    assert str(refused.value) == f"This asks for too much: at most {said}."
+    found = refused.value.located().positions or []
+    assert [document[at : at + len(place)] for at, place in zip(found, places, strict=True)] == places
+
+
+def test_a_fragment_that_spreads_itself_does_not_keep_a_refusal_from_being_made() -> None:
+    with pytest.raises(LimitExceeded, match="levels of fields are allowed"):
+        measure(f"{{ {'a { ' * 21} ...A {'}' * 21} }} fragment A on T {{ ...B }} fragment B on T {{ ...A b }}")
+
+
 @pytest.mark.parametrize(
     ("limit", "document"),
     [

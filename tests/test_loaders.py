@@ -3,14 +3,19 @@
 Batches and cancelling are in tests/test_scheduler_sharing.py.
 """
 
+import asyncio
+import gc
 from typing import Any
 from weakref import ref
 
 import msgspec
 import pytest
 
+from resolvers.errors import UpstreamUnavailable
 from resolvers.fetching.record_cache import CacheSettings, RecordCache
-from resolvers.loaders import CachedRecords
+from resolvers.fetching.upstream_context import UpstreamContext
+from resolvers.loaders import CachedRecords, Loaders
+from resolvers.nexudus import NEXUDUS
 
 
 class Record(msgspec.Struct, weakref=True):
@@ -71,3 +76,42 @@ def test_records_of_responses_that_are_given_are_not_evicted_before_others() -> 
     assert cached()
     cache.forget("2", age_seconds=-1.0)
     assert not cached()
+
+
+class Failing:
+    """A scheduler that finds nothing."""
+
+    source = "nexudus"
+    accepts = staticmethod(lambda *_: True)
+    cached = staticmethod(lambda *_: None)
+
+    @property
+    def customers(self) -> "Failing":
+        return self
+
+    async def fetch_many(self, ids: list[str], _: object) -> list[Exception]:
+        return [UpstreamUnavailable(self.source) for _ in ids]
+
+
+@pytest.mark.parametrize("way", ["load", "load_customer", "both at once"])
+async def test_what_failed_is_freed_without_a_collection(way: str) -> None:
+    async def ask() -> ref[Loaders]:
+        scheduler: Any = Failing()
+        loaders = Loaders({"nexudus": scheduler}, UpstreamContext(5.0))
+        load = loaders.load_customer if way == "load_customer" else loaders.load
+        found = await asyncio.gather(
+            *[load(NEXUDUS, "1") for _ in range(2 if way == "both at once" else 1)], return_exceptions=True
+        )
+        assert all(isinstance(one, UpstreamUnavailable) for one in found)
+        loaders.close()
+        return ref(loaders)
+
+    gc.collect()
+    gc.disable()
+    try:
+        asked = await ask()
+        for _ in range(3):  # callbacks
+            await asyncio.sleep(0)
+        assert asked() is None
+    finally:
+        gc.enable()

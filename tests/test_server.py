@@ -80,6 +80,36 @@ def test_the_demo_answers_over_http_and_ends_cleanly_with_ctrl_c(tmp_path: Path)
     assert demo.printed.removesuffix("\nStopped.\n").splitlines()[-1] == url
 
 
+def test_the_demo_shows_where_records_are_seen_and_reads_files_anew_at_a_hang_up(tmp_path: Path) -> None:
+    query = f'{{ nexudusOpportunity(sourceId: "{NEXUDUS_EXAMPLE_ID}") {{ url owner {{ email }} }} }}'
+    owners = tmp_path / "owners.json"
+    owners.write_text('[{"name": "Testy McAdminface", "email": "first@example.com"}]', "utf-8")
+    pattern = "https://crm.example.com/deals/{sourceId}"
+    settings = {"NEXUDUS_RECORD_URL": pattern, "OWNERS_FILE": str(owners), "NEXUDUS_PASSWORD": "of nobody here"}
+    with running([*SERVER, "--demo", "--port", "0"], tmp_path, **settings) as demo:
+        url = demo.read_until(r"http://127\.0\.0\.1:\d+/graphql")[0]
+        answer = ask(url, query)["data"]["nexudusOpportunity"]
+        assert answer == {
+            "url": f"https://crm.example.com/deals/{NEXUDUS_EXAMPLE_ID}",
+            "owner": {"email": "first@example.com"},
+        }
+        owners.write_text('[{"name": "Testy McAdminface", "email": "second@example.com"}]', "utf-8")
+        demo.popen.send_signal(signal.SIGHUP)
+        while ask(url, query)["data"]["nexudusOpportunity"]["owner"]["email"] != "second@example.com":
+            assert demo.popen.poll() is None, "it has ended"  # and it is killed if it takes for ever
+        assert demo.interrupt() == 0
+        assert "read anew, and in force from now on: OWNERS_FILE" in demo.stderr
+        assert "not read anew" not in demo.stderr
+
+
+def test_a_malformed_address_of_records_ends_the_demo_with_a_line(tmp_path: Path) -> None:
+    environ = MINIMAL | {"NEXUDUS_RECORD_URL": "https://hunter2.example/"}
+    done = subprocess.run([*SERVER, "--demo"], cwd=tmp_path, env=environ, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("NEXUDUS_RECORD_URL: must be a URL like")
+    assert "hunter2" not in done.stderr
+
+
 def test_the_simulator_alone_prints_what_a_server_in_another_process_needs(tmp_path: Path) -> None:
     with running([*SIMULATOR, "--port", "0"], tmp_path) as simulator:
         control = simulator.read_until(r"# control: (http://\S+)/\{")[1]

@@ -20,7 +20,7 @@ from schema.deals.change_list import ChangeList, CursorExpired, Place, select_ch
 from schema.deals.changes import Copies, Filter, OpportunityChange
 from schema.deals.connections import SIZE, First, Sources
 from schema.deals.page_arguments import PageArguments
-from schema.deals.service import StoreOutage, Turns
+from schema.deals.service import ReadTurns, StoreOutage
 from schema.list_size import page_of
 from store.changes import Changes
 
@@ -78,7 +78,9 @@ async def _events(context: Context, selected: ChangeList, place: Place, count: i
     due = loop.time()
 
     def asking() -> ChangeList:
-        return replace(selected, turns=Turns(loop.time() + context.operation.deadline_seconds, deals.followers.turns))
+        return replace(
+            selected, turns=ReadTurns(loop.time() + context.operation.deadline_seconds, deals.followers.turns)
+        )
 
     while True:
         # Before anything is read: what changes meanwhile is read the next time.

@@ -10,7 +10,7 @@ from schema.context import Context
 from schema.deals import cursors
 from schema.deals.change_filter import OpportunityChangeFilter, change_filter
 from schema.deals.cursors import list_hash
-from schema.deals.service import Deals, StoreOutage, Turns
+from schema.deals.service import Deals, ReadTurns, StoreOutage
 from store.changes import ChangeFilter, Changes, Log, changes_after, log_of
 from store.conditions import LARGEST
 
@@ -50,7 +50,7 @@ class ChangeList:
     """The changes that somebody asks for. `hash` tells such lists apart."""
 
     deals: Deals
-    turns: Turns
+    turns: ReadTurns
     filter: ChangeFilter
     hash: str
 

@@ -15,7 +15,7 @@ from schema.deals.change_list import ChangeList, select_changes
 from schema.deals.change_values import OpportunityFieldChange
 from schema.deals.connections import SIZE, First, PageInfo, Sources
 from schema.deals.page_arguments import PageArguments
-from schema.deals.service import Deals, Turns, shown
+from schema.deals.service import Deals, ReadTurns, shown
 from schema.deals.values import moment_of
 from schema.list_size import at_most, page_of
 from schema.opportunity import Opportunity, OpportunitySource
@@ -26,7 +26,7 @@ from store.deals import deal_id, find
 class Copies:
     """The stored copies of the deals of some changes, all by one statement."""
 
-    def __init__(self, deals: Deals, turns: Turns) -> None:
+    def __init__(self, deals: Deals, turns: ReadTurns) -> None:
         self._deals, self._turns = deals, turns
         self._loader: DataLoader[bytes, ListedRecord | None] = DataLoader(self._find, loop=asyncio.get_running_loop())
 

@@ -25,7 +25,7 @@ from schema.deals.cursors import list_hash
 from schema.deals.listed_fields import CUSTOM
 from schema.deals.page_arguments import PageArguments
 from schema.deals.selection import select
-from schema.deals.service import Deals, Turns
+from schema.deals.service import Deals, ReadTurns
 from schema.opportunity import DEALS_OF_CUSTOMER, OpportunityCustomer
 from store.customer_deals import CustomerKey, Link, counts_of, linked, pages_of
 
@@ -53,7 +53,7 @@ class _Question:
 class CustomerDeals:
     """What one operation asks of customers' deals: each question once, and all of a kind by one statement."""
 
-    def __init__(self, deals: Deals, turns: Turns) -> None:
+    def __init__(self, deals: Deals, turns: ReadTurns) -> None:
         self._deals, self._turns = deals, turns
         self._loader: DataLoader[_Question, Any] = DataLoader(self._answers, loop=asyncio.get_running_loop())
 

@@ -27,7 +27,7 @@ from schema.context import Context
 from schema.deals.connections import opportunities
 from schema.deals.export_columns import ExportColumn, UrlOf, Value, chosen, readers
 from schema.deals.selection import Selection, select
-from schema.deals.service import Turns
+from schema.deals.service import ReadTurns
 from schema.deals.source_status import SourceStatus, name_of
 from schema.federation import FederatedSchema
 from schema.scalars import WRITTEN
@@ -165,7 +165,7 @@ async def open_export(arguments: ExportArguments, given: Mapping[str, Any], cont
     columns = chosen(given.get("columns"), context.closed_fields)
     statuses = await selection.statuses()
     # To its end a file takes as long as it takes: what limits it is not known here.
-    return Export(replace(selection, turns=Turns(None)), columns, statuses, context.url_of)
+    return Export(replace(selection, turns=ReadTurns(None)), columns, statuses, context.url_of)
 
 
 def _structured(status: SourceStatus) -> str:

@@ -11,7 +11,7 @@ from typing import Final
 import strawberry
 
 from resolvers.errors import BadUserInput, ResolverError
-from schema.deals.service import Deals, Turns
+from schema.deals.service import Deals, ReadTurns
 from schema.deals.source_status import SourceStatus, name_of
 from schema.deals.values import moment_of
 
@@ -52,7 +52,7 @@ def max_age(freshness: FreshnessInput) -> timedelta:
 
 
 async def check_freshness(
-    deals: Deals, turns: Turns, freshness: FreshnessInput, sources: Sequence[str] | None, deadline: float
+    deals: Deals, turns: ReadTurns, freshness: FreshnessInput, sources: Sequence[str] | None, deadline: float
 ) -> None:
     """Return when the copies of these sources are as fresh as the caller accepts; raises `StoreStale`.
 
@@ -91,5 +91,5 @@ def _seconds_to_renewal(deals: Deals, stale: Sequence[SourceStatus]) -> float | 
     return seconds if seconds > 0 else None
 
 
-async def _stale(deals: Deals, turns: Turns, sources: Sequence[str] | None, oldest: datetime) -> list[SourceStatus]:
+async def _stale(deals: Deals, turns: ReadTurns, sources: Sequence[str] | None, oldest: datetime) -> list[SourceStatus]:
     return [one for one in await deals.statuses(turns, sources) if one.as_of is None or moment_of(one.as_of) < oldest]

@@ -33,7 +33,7 @@ class PageArguments:
             raise BadUserInput("Give `first` or `last`, not both.")
         name, number = ("first", first) if last is None else ("last", last)
         if number is not None and not 1 <= number <= size.most:
-            raise BadUserInput(f"`{name}` must be from 1 to {size.most}.")
+            raise BadUserInput(f"`{name}` must be from 1 to {size.most}, not {number}.")
         return cls(size.default if number is None else number, after, before, last is not None)
 
     def request(self, selection: Selection) -> PageRequest:

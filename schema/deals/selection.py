@@ -14,7 +14,7 @@ from schema.deals.filters import conditions
 from schema.deals.freshness import FreshnessInput, check_freshness
 from schema.deals.listed_fields import LISTED, Kind
 from schema.deals.orders import OpportunityOrder, order_keys
-from schema.deals.service import Deals, Turns, of_sources
+from schema.deals.service import Deals, ReadTurns, of_sources
 from schema.deals.source_status import SourceStatus
 from schema.deals.validity import Dependence
 from store.conditions import And, Compare, Condition, Operator, Search
@@ -41,7 +41,7 @@ class Selection:
     sources: Sequence[str] | None
     hash: str
     dependence: Dependence
-    turns: Turns
+    turns: ReadTurns
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Return what `work` gives of the store, in the operation's turn; raises `StoreOutage`."""

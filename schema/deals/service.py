@@ -56,8 +56,8 @@ class StoreTooSlow(StoreOutage):
         ResolverError.__init__(self, "The time for this request was over before its lists were: ask for less at once.")
 
 
-class Turns:
-    """The turns of one operation at the store, until its `deadline`, a time of the running loop; None for no end.
+class ReadTurns:
+    """One operation's turns to read the store, until its `deadline`, a time of the running loop; None for no end.
 
     Operations that are one as far as others are concerned take turns by the same `semaphore`.
     """
@@ -180,12 +180,12 @@ class Deals:
         """Return the time."""
         return datetime.fromtimestamp(self.clock(), UTC)
 
-    async def read(self, work: Callable[[Connection], T], turns: Turns) -> T:
+    async def read(self, work: Callable[[Connection], T], turns: ReadTurns) -> T:
         """Return what `work` gives, in the operation's turn; raises `StoreOutage`."""
         async with turns.turn():
             return await self.database.read(work)
 
-    async def fetch(self, query: Query, values: Values, turns: Turns) -> list[tuple[Any, ...]]:
+    async def fetch(self, query: Query, values: Values, turns: ReadTurns) -> list[tuple[Any, ...]]:
         """Return the rows of a query that takes a millisecond or so, and needs no turn; raises `StoreOutage`."""
         with turns.in_time():
             return await self.database.fetch(query, values)
@@ -236,13 +236,13 @@ class Deals:
                 self.decoded.put(key, known)
         return known
 
-    async def all_statuses(self, turns: Turns) -> list[SourceStatus]:
+    async def all_statuses(self, turns: ReadTurns) -> list[SourceStatus]:
         """Return the statuses of all sources, also of those that are not configured, in the operation's turn; raises
         `StoreOutage`."""
         async with turns.turn():
             return with_unconfigured(await self.sync.statuses())
 
-    async def statuses(self, turns: Turns, names: Sequence[str] | None = None) -> list[SourceStatus]:
+    async def statuses(self, turns: ReadTurns, names: Sequence[str] | None = None) -> list[SourceStatus]:
         """Return the statuses of these sources, by default of all that are configured, in the operation's turn.
 
         A source without credentials is missed by nobody who has not named it; case does not count, as the enumeration

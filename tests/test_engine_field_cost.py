@@ -1,4 +1,4 @@
-"""`engine.cost_limits`: the records of one root field, whatever its variables are."""
+"""`engine.field_cost`: the records of one root field, whatever its variables are."""
 
 from math import inf
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from graphql import FieldNode, OperationDefinitionNode, parse
 
-from engine.cost_limits import record_cost
+from engine.field_cost import record_count
 from engine.lookup import PageSize
 
 
@@ -16,7 +16,7 @@ def count(arguments: str, given: dict[str, Any], size: PageSize | None, variable
     (field,) = operation.selection_set.selections
     assert isinstance(field, FieldNode)
     defaults = {d.variable.name.value: d.default_value for d in operation.variable_definitions or ()}
-    cost = record_cost([a.value for a in field.arguments or ()], defaults, size, 1)
+    cost = record_count([a.value for a in field.arguments or ()], defaults, size)
     assert cost.constant <= cost.count(given)
     return cost.count(given)
 
