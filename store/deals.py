@@ -155,6 +155,12 @@ def count_alive(connection: Connection, source: str, account: str = "") -> int:
     return connection.scalar(counted) or 0
 
 
+def count_deleted(connection: Connection, source: str, account: str = "", *, evidence: Evidence, since: int) -> int:
+    """Return how many deals of a source are gone by such evidence, if that was read since a time."""
+    its_own = (DEALS.c.source == source, DEALS.c.account == account, DEALS.c.evidence == evidence.value)
+    return connection.scalar(select(func.count()).where(*its_own, DEALS.c.deleted_at >= since)) or 0
+
+
 def delete(connection: Connection, ids: Collection[bytes], *, evidence: Evidence, at: int) -> int:
     """Mark deals as gone; return how many were not yet.
 
