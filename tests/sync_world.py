@@ -216,9 +216,14 @@ async def open_world(
 
 @asynccontextmanager
 async def world_sync(
-    world: World, *, changes_seconds: float = 30 * DAY_SECONDS, most_changes: int = 1_000, **settings: Any
+    world: World,
+    *,
+    changes_seconds: float = 30 * DAY_SECONDS,
+    most_changes: int = 1_000,
+    session: Any = None,
+    **settings: Any,
 ) -> AsyncIterator[Sync]:
-    """Keep the store current."""
+    """Keep the store current, with a `session` while that leads."""
     async with open_sync(
         world.database,
         world.schedulers,
@@ -230,6 +235,7 @@ async def world_sync(
         clock=loops.now,
         wall_clock=world.now,
         random=lambda: 0.5,
+        session=session,
     ) as world.sync:
         yield world.sync
 
