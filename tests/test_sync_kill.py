@@ -54,9 +54,9 @@ async def start(url: str, variables: dict[str, str]) -> asyncio.subprocess.Proce
     )
 
 
-def vendors() -> Simulator:
+def vendors(deals: int = 300) -> Simulator:
     """Return vendors with pages enough to be killed between them."""
-    simulator = Simulator(deals=(300, 300), today=datetime.now(UTC))
+    simulator = Simulator(deals=(deals, deals), today=datetime.now(UTC))
     simulator.nexudus.list_largest_size = simulator.chartmogul.list_largest_size = 10
     return simulator
 
@@ -104,7 +104,7 @@ def changed(simulator: Simulator, part: int) -> set[Entry]:
         was = chartmogul.records[uuid]["pipeline_stage"]
         chartmogul.update(uuid, {"pipeline_stage": f"changed {part}"})
         expected.add(("chartmogul", uuid, Kind.UPDATED, (Field.STAGE_NAME, (was,), (f"changed {part}",))))
-    gone = list(nexudus.records)[200 + part]
+    gone = list(nexudus.records)[120 + part]
     nexudus.delete(gone)
     new = nexudus.create({"Name": "new"})
     return expected | {("nexudus", str(gone), Kind.DELETED, None), ("nexudus", str(new), Kind.CREATED, None)}
@@ -141,12 +141,12 @@ async def test_each_change_is_logged_once_whatever_is_killed(what: str, tmp_path
     """At random moments, most of them in the midst of reading what has changed."""
     if what == "the database" and store_kind == "sqlite":
         pytest.skip("it has no process of its own")
-    chance, simulator = random.Random(6), vendors()
+    chance, simulator = random.Random(6), vendors(deals=200)
     server = postgres.own_server("fsync=off") if what == "the database" else None
     url = server.create() if server else url_of(store_kind, tmp_path)
     expected: set[Entry] = set()
     async with simulator.serve() as urls, asyncio.timeout(6 * PATIENCE_SECONDS):
-        variables = simulator.environment(urls) | {"HASTE_SECONDS": "0.3"}
+        variables = simulator.environment(urls) | {"HASTE_SECONDS": "0.5"}
         process = await completed(url, variables)
         for part in range(KILLS + 1):
             seen = len([call for call in simulator.calls if call.kind == "list"])
@@ -160,8 +160,8 @@ async def test_each_change_is_logged_once_whatever_is_killed(what: str, tmp_path
                 await process.wait()
                 process = await start(url, variables)
         while not expected <= set(logged(url)):  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
-        await until_calls(simulator, len([call for call in simulator.calls if call.kind == "list"]) + 80)
+            await asyncio.sleep(0.3)
+        await until_calls(simulator, len([call for call in simulator.calls if call.kind == "list"]) + 40)
         process.send_signal(signal.SIGKILL)
         await process.wait()
     found = logged(url)
