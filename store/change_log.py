@@ -116,8 +116,8 @@ def prune(connection: Connection, *, most: int, seen_before: int) -> None:
     What goes is always the oldest: a later one stays, whenever it was seen.
     """
     log = log_of(connection)
-    young = select(CHANGES.c.position).where(CHANGES.c.observed_at >= seen_before).order_by(CHANGES.c.position)
-    first = connection.scalar(young.limit(1))
+    young = (CHANGES.c.position > log.dropped, CHANGES.c.observed_at >= seen_before)
+    first = connection.scalar(select(CHANGES.c.position).where(*young).order_by(CHANGES.c.position).limit(1))
     _drop(connection, max(log.last - most, log.last if first is None else first - 1))
 
 
@@ -143,7 +143,9 @@ def _drop(connection: Connection, upto: int) -> None:
     if log_of(connection).dropped < upto:
         advance(connection)  # first, as who appends does, or two processes would wait for each other
         connection.execute(update(CHANGE_LOG).where(CHANGE_LOG.c.dropped < upto).values(dropped=upto))
-        connection.execute(delete(CHANGES).where(CHANGES.c.position <= upto))
+        connection.execute(delete(CHANGES).where(CHANGES.c.position < upto))
+        # The last one that goes is read no more; its mark tells who has come as far that it is this log (`Log.mark`).
+        connection.execute(update(CHANGES).where(CHANGES.c.position == upto).values(held=None))
 
 
 def _row(seen: Seen, origin: Origin) -> dict[str, Any] | None:

@@ -11,7 +11,7 @@ from enum import IntEnum
 from typing import Any, Final, TypeAlias
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, false, func, not_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, bindparam, false, func, not_, select, tuple_
 
 from store.conditions import Operator
 from store.tables import CHANGE_LOG, CHANGES, SYNC_STATE
@@ -114,11 +114,15 @@ class Log:
 
     `generation` tells logs apart: it is when the last account's changes began to be logged, microseconds. Who knows
     deals from before that does not know those which that account had.
+
+    `mark` tells which entry is at the position `last`: when it was seen, 0 where there is none. A log that was put back
+    to what it was gives the same positions to other entries, which are seen later.
     """
 
     generation: int
     dropped: int
     last: int
+    mark: int = 0
 
     def has(self, generation: int, position: int) -> bool:
         """Return whether all that happened behind a position of a generation is here."""
@@ -169,29 +173,38 @@ class ChangeFilter:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """Some changes, oldest first. Behind `end`, a position, are those that come next, if there are any (`has_more`)."""
+    """Some changes, oldest first. Behind `end`, a position, are those that come next, if there are any (`has_more`).
+
+    `mark` is that of the entry which they come behind, `end_mark` that of `end` (`Log`).
+    """
 
     log: Log
     changes: Sequence[Change]
     end: int
     has_more: bool
+    mark: int
+    end_mark: int
 
 
 def log_of(connection: Connection) -> Log:
     """Return how far the log goes."""
-    dropped, last = connection.execute(_LOG).first() or (0, 0)
-    return Log(connection.scalar(GENERATION) or 0, dropped, last)
+    dropped, last, mark = connection.execute(_LOG).first() or (0, 0, 0)
+    return Log(connection.scalar(GENERATION) or 0, dropped, last, mark)
 
 
 def changes_after(connection: Connection, position: int, given: ChangeFilter, *, count: int) -> Changes:
     """Return the first changes behind a position that meet a filter, at most so many; 0 is behind none."""
     log = log_of(connection)
-    wanted = _ENTRIES.where(CHANGES.c.position > position, *given.clauses()).order_by(CHANGES.c.position)
+    mark = log.mark if position == log.last else connection.scalar(_MARK, {"position": position}) or 0
+    wanted = _ENTRIES.where(CHANGES.c.position > max(position, log.dropped), *given.clauses()).order_by(
+        CHANGES.c.position
+    )
     rows = connection.execute(wanted.limit(count + 1)).all()
     has_more = len(rows) > count
     found = [_change(row) for row in rows[:count]]
     # All up to the last one was looked through: who goes on from there is not behind when nothing met the filter.
-    return Changes(log, found, found[-1].position if has_more else max(log.last, position), has_more)
+    end, end_mark = (found[-1].position, found[-1].observed_at) if has_more else (max(log.last, position), log.mark)
+    return Changes(log, found, end, has_more, mark, end_mark)
 
 
 def mask(fields: Iterable[Field]) -> int:
@@ -227,5 +240,8 @@ _COMPARED: Final[Mapping[Operator, Callable[[Any, Any], ColumnElement[bool]]]] =
 }
 _COLUMNS: Final = ("position", "source", "account", "source_id", "kind", "origin", "observed_at", "held")
 _ENTRIES: Final = select(*(CHANGES.c[name] for name in _COLUMNS))
-_LOG: Final = select(CHANGE_LOG.c.dropped, CHANGE_LOG.c.last)
+_LOG: Final = select(CHANGE_LOG.c.dropped, CHANGE_LOG.c.last, func.coalesce(CHANGES.c.observed_at, 0)).select_from(
+    CHANGE_LOG.outerjoin(CHANGES, CHANGES.c.position == CHANGE_LOG.c.last)
+)
+_MARK: Final = select(CHANGES.c.observed_at).where(CHANGES.c.position == bindparam("position"))
 GENERATION: Final = select(func.max(SYNC_STATE.c.logged_since))

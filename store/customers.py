@@ -6,7 +6,7 @@ from dataclasses import astuple, dataclass, fields, replace
 from sqlalchemy import Connection, delete, exists, select
 
 from store.deals import chunks
-from store.sequence import advance, insert_into
+from store.sequence import advance, hold, insert_into
 from store.tables import ALIVE, CUSTOMERS, DEALS
 from store.text import fold, storable
 
@@ -48,6 +48,7 @@ def upsert_customers(connection: Connection, customers: Iterable[Customer]) -> l
             folded = None if one.email is None else fold(one.email)
             rows.append(dict(zip(_NAMES, astuple(one), strict=True)) | {"email_folded": folded})
         if rows:
+            hold(connection)
             statement = insert_into(connection.dialect.name, CUSTOMERS)
             new = {name: statement.excluded[name] for name in (*_NAMES, "email_folded")}
             newer = statement.excluded.read_at >= CUSTOMERS.c.read_at
@@ -88,6 +89,7 @@ def deals_without_customer(
 
 def purge_customers(connection: Connection) -> int:
     """Forget customers that no deal mentions any more; return how many that were."""
+    hold(connection)
     mentioned = exists().where(
         DEALS.c.source == CUSTOMERS.c.source,
         DEALS.c.account == CUSTOMERS.c.account,

@@ -19,7 +19,7 @@ from store.changes import LOGGED, Origin
 from store.deal_ids import deal_id as deal_id
 from store.deal_rows import Row, look, seen, write, write_attributes
 from store.groups import forget_unused, numbered
-from store.sequence import advance
+from store.sequence import advance, hold
 from store.tables import ALIVE, DEALS, DealColumns
 from store.text import fold, storable
 from store.turns import turns_of
@@ -119,11 +119,12 @@ def upsert(connection: Connection, deals: Iterable[Deal], *, origin: Origin = Or
                     known.add(key)
             elif row[_MISSES] and deal.read_at >= row[_READ_AT]:
                 found_again.append(key)
-    for ids in chunks(found_again):
-        connection.execute(update(DEALS).where(DEALS.c.id.in_(ids)).values(misses=0))
     written = 0
     for ids in chunks(changed):
         written += _write(connection, {key: changed[key] for key in ids}, known.intersection(ids), origin)
+    for ids in chunks(found_again):
+        hold(connection)
+        connection.execute(update(DEALS).where(DEALS.c.id.in_(ids)).values(misses=0))
     return written
 
 
@@ -154,6 +155,12 @@ def count_alive(connection: Connection, source: str, account: str = "") -> int:
     return connection.scalar(counted) or 0
 
 
+def count_deleted(connection: Connection, source: str, account: str = "", *, evidence: Evidence, since: int) -> int:
+    """Return how many deals of a source are gone by such evidence, if that was read since a time."""
+    its_own = (DEALS.c.source == source, DEALS.c.account == account, DEALS.c.evidence == evidence.value)
+    return connection.scalar(select(func.count()).where(*its_own, DEALS.c.deleted_at >= since)) or 0
+
+
 def delete(connection: Connection, ids: Collection[bytes], *, evidence: Evidence, at: int) -> int:
     """Mark deals as gone; return how many were not yet.
 
@@ -179,6 +186,7 @@ def delete(connection: Connection, ids: Collection[bytes], *, evidence: Evidence
 def doubt(connection: Connection, ids: Collection[bytes]) -> None:
     """Note that these deals are not known to be as they are stored: not all that their source has could be read."""
     for part in chunks(ids):
+        hold(connection)
         connection.execute(update(DEALS).where(DEALS.c.id.in_(part), DEALS.c.is_whole == 1).values(is_whole=0))
 
 
@@ -187,6 +195,7 @@ def purge(connection: Connection, *, deleted_before: int) -> int:
     old = DEALS.c.deleted_at < deleted_before
     gone = [tuple(row) for row in connection.execute(select(*_KEY).where(old))]
     if gone:
+        hold(connection)
         erase(connection, gone)
         connection.execute(delete_from(DEALS).where(old))
     forget_unused(connection)

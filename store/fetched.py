@@ -61,7 +61,9 @@ def _those_fetched(count: int) -> Query:
 
 def forget_fetched(connection: Connection, *, before: int) -> None:
     """Forget what was read before a time: nobody would serve it as fresh."""
-    connection.execute(delete(FETCHED).where(FETCHED.c.fetched_at < before))
+    # In their order too, and without what somebody marks just now, which is not so old any more.
+    old = select(FETCHED.c.id).where(FETCHED.c.fetched_at < before).order_by(FETCHED.c.id)
+    connection.execute(delete(FETCHED).where(FETCHED.c.id.in_(old.with_for_update(skip_locked=True))))
 
 
 async def changed_since(database: Database, sequence: int) -> list[Change]:

@@ -1,13 +1,14 @@
 """The number of the last transaction that changed deals, customers or stages: what has the same number has not changed.
 
 A transaction that changes takes the next number and keeps the row until its end, so that numbers are committed in
-their order, by all processes of a database.
+their order, by all processes of a database. The row is the first that it locks (`hold`): who waits for it has nothing
+that others wait for.
 """
 
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from sqlalchemy import Connection, Executable, Table, select
+from sqlalchemy import Connection, Executable, Table, Transaction, select
 from sqlalchemy.dialects import sqlite
 
 from store.queries import Query
@@ -34,14 +35,36 @@ def _advance(dialect: str) -> Executable:
     )
 
 
+_LOCKED: Final = select(SEQUENCE.c.value).with_for_update()
+
+
+def hold(connection: Connection) -> None:
+    """Keep the row until the end of the transaction under way, and its number, for what is no change that anybody sees.
+
+    To be called before any other row is changed, of all tables but those that `store/README.md` names. SQLite's
+    transactions have all of the file from their beginning on.
+    """
+    transaction = _under_way(connection)
+    if transaction is None or connection.info.get("holds") is not transaction:
+        if connection.dialect.name != "sqlite" and connection.scalar(_LOCKED) is None:
+            first = insert_into(connection.dialect.name, SEQUENCE).values(one=1, value=0)
+            connection.execute(first.on_conflict_do_nothing())
+            connection.scalar(_LOCKED)
+        connection.info["holds"] = transaction
+
+
 def advance(connection: Connection) -> int:
-    """Return the number of the transaction under way, the same one for all its changes."""
-    transaction = connection.get_nested_transaction() or connection.get_transaction()
+    """Return the number of the transaction under way, the same one for all its changes; it then holds the row."""
+    transaction = _under_way(connection)
     taken, number = connection.info.get("sequence", (None, 0))
     if transaction is None or taken is not transaction:
         number = connection.scalar(_advance(connection.dialect.name))
-        connection.info["sequence"] = (transaction, number)
+        connection.info["sequence"], connection.info["holds"] = (transaction, number), transaction
     return int(number)
+
+
+def _under_way(connection: Connection) -> Transaction | None:
+    return connection.get_nested_transaction() or connection.get_transaction()
 
 
 def raise_above(connection: Connection, number: int) -> int:

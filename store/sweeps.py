@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, and_, case, delete, exists, fu
 
 from store import change_log
 from store.deals import StoredDeal, chunks, count_alive, deal_id
-from store.sequence import insert_into
+from store.sequence import hold, insert_into
 from store.tables import ALIVE, CUSTOMERS, DEALS, SWEPT, SYNC_STATE
 from store.turns import turns_of
 
@@ -77,6 +77,7 @@ def state(connection: Connection) -> dict[tuple[str, str], SyncState]:
 
 def begin_sweep(connection: Connection, source: str, account: str = "", *, at: int) -> int:
     """Begin a sweep, in place of any that is under way; return its number."""
+    hold(connection)
     number = (connection.scalar(select(SYNC_STATE.c.sweep).where(*_of(SYNC_STATE, source, account))) or 0) + 1
     number = max(number, at)  # never one that was there before
     values = {"sweep": number, "sweep_position": None, "sweep_started_at": at, "sweep_rows": 0, "sweep_total": None}
@@ -191,6 +192,7 @@ def forget_future(connection: Connection, source: str, account: str = "", *, at:
     known = state(connection).get((source, account))
     if known is None or max((getattr(known, name) or 0 for name in _TIMES), default=0) <= at + SKEW_MICROSECONDS:
         return False
+    hold(connection)
     change_log.forget_future(connection, source, account, at=at)
     abandon_sweep(connection, source, account)
     _set(connection, source, account, dict.fromkeys(_TIMES))
@@ -218,12 +220,12 @@ def _unseen(source: str, account: str) -> ColumnElement[bool]:
 
 
 def _require(connection: Connection, source: str, account: str, sweep: int) -> None:
-    # For update: with another process at work, who comes second waits, and finds the sweep gone.
-    found = select(SYNC_STATE.c.sweep).where(*_of(SYNC_STATE, source, account)).with_for_update()
-    if connection.scalar(found) != sweep:
+    hold(connection)  # with another process at work, who comes second waits, and finds the sweep gone
+    if connection.scalar(select(SYNC_STATE.c.sweep).where(*_of(SYNC_STATE, source, account))) != sweep:
         raise SweepLost
 
 
 def _set(connection: Connection, source: str, account: str, values: dict[str, Any]) -> None:
+    hold(connection)
     statement = insert_into(connection.dialect.name, SYNC_STATE).values(source=source, account=account, **values)
     connection.execute(statement.on_conflict_do_update(index_elements=["source", "account"], set_=values))

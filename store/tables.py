@@ -353,6 +353,6 @@ CHANGE_LOG: Final = Table(
     METADATA,
     Column("one", SmallInteger, primary_key=True),
     Column("last", BigInteger, nullable=False),  # the position of the last change
-    Column("dropped", BigInteger, nullable=False, server_default="0"),  # that of the last one that is kept no more
+    Column("dropped", BigInteger, nullable=False, server_default="0"),  # that of the last one that is told no more
 )
 """One row, or none before the first change."""

@@ -14,9 +14,10 @@ from resolvers.fetching.record_store import LOOKUP_TIMEOUT_SECONDS
 from resolvers.source import Record
 from resolvers.stored_record import decode
 from store import sweeps
-from store.deals import Deal, Evidence, StoredDeal, deal_id, delete, find, upsert
+from store.deals import Deal, Evidence, StoredDeal, count_deleted, deal_id, delete, find, upsert
 from store.errors import StoreUnavailable
 from store.fetched import find_fetched, mark_fetched
+from store.sequence import hold
 from store.sweeps import SyncState
 from sync.job import SECOND, Parts
 from sync.rows import Read
@@ -34,7 +35,7 @@ MOST_WAITING: Final = 5_000
 """Records that are not written yet; beyond, the oldest are let go, and the next sweep has them."""
 
 BRAKE_SECONDS: Final = 3_600.0
-"""Deals that single records show to be gone count together for so long."""
+"""Deals that single records show to be gone count together for so long, whichever process has asked for them."""
 
 
 class FetchedRecords:
@@ -44,7 +45,6 @@ class FetchedRecords:
         self._parts = parts
         self._waiting: dict[str, tuple[Record | None, int]] = {}
         self._has_come = asyncio.Event()
-        self._gone: list[float] = []
         self._held_back_at = float("-inf")
         self._left_alone_until = float("-inf")
         self._lookups = SharedLookups(self._find_stored)
@@ -159,13 +159,18 @@ class FetchedRecords:
     def _commit(
         self, connection: Connection, deals: Sequence[Deal], gone: Mapping[bytes, int], fetched: Mapping[bytes, int]
     ) -> None:
-        parts, now = self._parts, self._parts.wall_clock()
         upsert(connection, deals)
-        mark_fetched(connection, fetched)
-        self._gone = [at for at in self._gone if now - at < BRAKE_SECONDS]
-        count = len(self._gone) + len(gone)
-        if gone and parts.holds_back(connection, count):
-            self._held_back_at = now
+        if gone:
+            self._delete(connection, gone)
+        mark_fetched(connection, fetched)  # last, as `store/README.md` has the order of locks
+
+    def _delete(self, connection: Connection, gone: Mapping[bytes, int]) -> None:
+        parts, (source, account) = self._parts, self._parts.account.key
+        hold(connection)  # what another process is about to delete counts, too
+        since = parts.now() - int(BRAKE_SECONDS * SECOND)
+        deleted = count_deleted(connection, source, account, evidence=Evidence.NOT_FOUND, since=since)
+        if parts.holds_back(connection, deleted + len(gone)):
+            self._held_back_at = parts.wall_clock()
             return
         for key, read_at in gone.items():
-            self._gone += [now] * delete(connection, [key], evidence=Evidence.NOT_FOUND, at=read_at)
+            delete(connection, [key], evidence=Evidence.NOT_FOUND, at=read_at)

@@ -4,7 +4,7 @@ What a list leaves out is never taken from it: the stored record has it, if anyt
 and types stay what they were last, where a vendor has only their ids left.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -27,6 +27,9 @@ from store.text import fold, searchable
 from sync.account import Account, Columns
 
 MOST_NAMES: Final = 10_000
+MOST_PASSED_OVER: Final = 1_000
+"""Deals that are remembered one by one."""
+
 _NAMES = {source.name: source.names for source in SOURCES}
 
 
@@ -56,12 +59,27 @@ class Rows:
         self._names: LRU[tuple[str, Any], str] = LRU(max_entries=MOST_NAMES)
         self.derives_all = True
         """Whether columns are derived of unchanged records too: another version of the program may have stored them."""
+        self._passed_over: frozenset[str] = frozenset()
+        """Of these alone, once a sweep has read all others; by the source's own ids."""
         self.derivation = 0
         """A number for each way in which they are derived, one after the other."""
 
     def derive_anew(self) -> None:
-        """Derive columns of unchanged records too, until a sweep that begins from now on has ended."""
+        """Derive columns of unchanged records too, until sweeps that begin from now on have read them."""
         self.derives_all, self.derivation = True, self.derivation + 1
+
+    @property
+    def is_deriving(self) -> bool:
+        """Whether columns are derived of some unchanged records."""
+        return self.derives_all or bool(self._passed_over)
+
+    def have_derived(self, derivation: int, passed_over: Collection[str]) -> None:
+        """Take note that a sweep, which began with this derivation, has read all stored deals but these: they keep
+        what another version of the program may have made of them, however the sweep has ended."""
+        if derivation == self.derivation:
+            left = frozenset(passed_over if self.derives_all else self._passed_over.intersection(passed_over))
+            self.derives_all = len(left) > MOST_PASSED_OVER
+            self._passed_over = frozenset() if self.derives_all else left
 
     async def listed(self, rows: Sequence[ListedRow], read_at: int) -> list[Deal]:
         """Return the deals of the rows that can be read and say something new."""
@@ -88,13 +106,18 @@ class Rows:
                 record = self._merged(read, known)
                 body = encode(source, record)
                 is_whole = read.is_whole or (known is not None and known.is_whole)
-                if derives_all or known is None or _differs(known, body, is_whole=is_whole):
+                if (
+                    derives_all
+                    or read.source_id in self._passed_over
+                    or known is None
+                    or _differs(known, body, is_whole=is_whole)
+                ):
                     changed.append((read, record, body, is_whole, self._was(known, body)))
         return await self._with_columns(changed)
 
     def _was(self, known: StoredDeal | None, body: bytes) -> tuple[bytes, DealColumns] | None:
         """Return what the stored record stands for today, if it is another one, and was stored by who knows whom."""
-        if not self.derives_all or known is None or known.body == body:
+        if not self.is_deriving or known is None or known.body == body:
             return None
         source = self._account.source
         with suppress(UpstreamBadResponse):

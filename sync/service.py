@@ -52,6 +52,7 @@ class _Entry:
     def begin(self) -> list[Coroutine[Any, Any, None]]:
         if self.make_worker is None:
             return []
+        self.parts.rows.derive_anew()  # another version of the program may have synced meanwhile
         self.worker = self.make_worker()
         return [self.worker.run()]
 

@@ -7,7 +7,7 @@ not forget it.
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from sqlalchemy import Connection
@@ -43,7 +43,21 @@ BASIS: Final = (None, Problem.UNREADABLE_ROWS, Problem.DELETION_BRAKE)
 """With these problems a sweep has read all pages: what is seen later is a change. A row that cannot be read, which may
 last for ever, must not keep changes from being logged."""
 
+DOUBTS: Final = (None, Problem.UNREADABLE_ROWS, Problem.COUNT_DIFFERS, Problem.MOVED_ORDER)
+"""What may be wrong with pages; of several it is the last one that decides."""
+
 _MARK: Final = "|"
+
+
+@dataclass(frozen=True, slots=True)
+class _Committed:
+    """A page. Of the last one also which stored deals the sweep has not seen, where somebody has to know that, and
+    those of them that are to be asked for."""
+
+    step: Step
+    found: Counts
+    unseen: Sequence[str] = ()
+    asked_for: Sequence[str] = ()
 
 
 class Sweep:
@@ -56,6 +70,8 @@ class Sweep:
         self._refusals = 0
         self._seen: str | None = None
         """The last deal that the sweep under way could read."""
+        self._unread: set[str] = set()
+        """Those that it could not."""
         self._unseen = Unseen(parts)
 
     async def step(self, counts: Counts) -> Step:
@@ -78,26 +94,28 @@ class Sweep:
             counts.requests += requests.count
         self._refusals = 0
         self._seen = next((row.source_id for row in reversed(page.rows) if row.record is not None), self._seen)
-        problem = Problem(doubt) if doubt else _doubt(page, state)
+        self._unread.update(row.source_id for row in page.rows if row.record is None)
+        problem = max(Problem(doubt) if doubt else None, _doubt(page, state), key=DOUBTS.index)
         parts.offer(page, read_at, adds=False)  # all of them would push out what people ask for
         last = await parts.write_ahead(page, read_at, counts, Origin.SWEEP)
         try:
-            step, found, unseen = await parts.database.write(
+            committed = await parts.database.write(
                 lambda connection: self._commit(connection, state, page, last, problem)
             )
         except sweeps.SweepLost:  # another process has begun one
             return Step(is_done=True)
+        step, found = committed.step, committed.found
         counts.rows += found.rows
         counts.changed += found.changed
         counts.deleted += found.deleted
-        if step.is_done and self._began_here == state.sweep and self._derivation == parts.rows.derivation:
-            parts.rows.derives_all = False
+        if step.is_done and self._began_here == state.sweep:
+            parts.rows.have_derived(self._derivation, {*committed.unseen, *self._unread})
         if step.is_done:
             with suppress(StoreUnavailable):  # what was read is committed
                 if counts.changed * COMPACT_ABOVE_ONE_IN > counts.rows:
                     await parts.database.compact()
                 await parts.database.read(lambda _: give_back())  # in a thread, where it holds up no event loop
-            self._unseen.begin(unseen, self._seen)
+            self._unseen.begin(committed.asked_for, self._seen)
         return replace(step, is_done=step.is_done and not self._unseen.is_asking)
 
     async def _begin(self) -> SyncState:
@@ -110,7 +128,7 @@ class Sweep:
 
         state = await parts.database.write(begin)
         self._began_here, self._refusals, self._seen = state.sweep, 0, None
-        self._derivation = parts.rows.derivation
+        self._unread, self._derivation = set(), parts.rows.derivation
         return state
 
     def _is_hopeless(self, state: SyncState) -> bool:
@@ -119,7 +137,7 @@ class Sweep:
 
     def _commit(
         self, connection: Connection, state: SyncState, page: ListedPage, deals: Sequence[Deal], problem: Problem | None
-    ) -> tuple[Step, Counts, list[str]]:
+    ) -> _Committed:
         source, account = self._parts.account.key
         assert state.sweep is not None
         found = Counts(rows=len(page.rows), changed=self._parts.write(connection, page, deals, Origin.SWEEP))
@@ -133,20 +151,20 @@ class Sweep:
             total=page.total,
         )
         if page.next is not None:
-            return Step(is_done=False, problem=problem, total=page.total), found, []
-        step, unseen = self._finish(connection, state.sweep, problem, found)
-        return step, found, unseen
+            return _Committed(Step(is_done=False, problem=problem, total=page.total), found)
+        return self._finish(connection, state.sweep, problem, found)
 
-    def _finish(
-        self, connection: Connection, sweep: int, problem: Problem | None, found: Counts
-    ) -> tuple[Step, list[str]]:
-        """End the sweep; return also which deals are to be asked for, since it may have passed them over."""
+    def _finish(self, connection: Connection, sweep: int, problem: Problem | None, found: Counts) -> _Committed:
+        """End the sweep."""
         parts, (source, account) = self._parts, self._parts.account.key
         state, now = sweeps.state(connection)[source, account], parts.now()
         if problem is None and state.sweep_total is not None and state.sweep_rows != state.sweep_total:
             problem = Problem.COUNT_DIFFERS
         is_complete = problem is None
-        unseen: list[str] = []
+        unseen: Sequence[str] = ()
+        asked_for: Sequence[str] = ()
+        if problem is Problem.UNREADABLE_ROWS or parts.rows.is_deriving:
+            unseen = sweeps.missing_after(connection, source, account)
         if is_complete:
             gone = sweeps.note_misses(connection, source, account, sweep=sweep)
             if parts.holds_back(connection, len(gone)):
@@ -154,9 +172,10 @@ class Sweep:
             else:
                 found.deleted = delete(connection, gone, evidence=Evidence.SWEEPS, at=now)
         elif problem is Problem.UNREADABLE_ROWS:
-            unseen = sweeps.missing_after(connection, source, account)
             if parts.holds_back(connection, len(unseen)):
-                problem, unseen = Problem.DELETION_BRAKE, []
+                problem = Problem.DELETION_BRAKE
+            else:
+                asked_for = unseen
         sweeps.finish_sweep(connection, source, account, sweep=sweep, at=now, is_complete=is_complete)
         if parts.changes_seconds == 0:
             change_log.end(connection)
@@ -166,7 +185,7 @@ class Sweep:
         purge(connection, deleted_before=now - int(parts.tombstone_seconds * SECOND))
         purge_customers(connection)
         forget_fetched(connection, before=now - FETCHED_SECONDS * SECOND)
-        return Step(is_done=True, problem=problem), unseen
+        return _Committed(Step(is_done=True, problem=problem), found, unseen, asked_for)
 
 
 def _doubt(page: ListedPage, state: SyncState) -> Problem | None:

@@ -203,7 +203,8 @@ class Worker:
             for one in self._jobs.keys() & {Kind.SWEEP, Kind.STAGES}:
                 self.schedule.add(one)
         if is_another:
-            self._has_swept, self.parts.rows.derives_all = False, True
+            self._has_swept = False
+            self.parts.rows.derive_anew()
         return _Run(number, self._clock(), self._clock(), self.parts.rows.derivation)
 
     async def _end(self, kind: Kind, run: _Run, step: Step) -> None:

@@ -90,7 +90,8 @@ PROGRAMS = frozenset(
         "benchmarks board_browser board_outages_browser graphiql_browser httpserver_envelope_upgrade image proxies "
         "httpserver_shutdown server sync_kill adding_a_source engine_documents_memory sync_hour store_postgresql "
         "deals_postgresql fuzz fuzz_framing fuzz_replies status_browser store_session store_rations store_grants "
-        "httpserver_workers replicas sync_faults capacity store_marks store_prepared_reads store_prepared_session"
+        "httpserver_workers replicas sync_faults capacity store_locks store_marks store_prepared_reads "
+        "store_prepared_session"
     ).split()
 )
 """The files that start other programs, look at memory or at hours, or try much at random: `make test-programs`."""
@@ -150,7 +151,7 @@ BOTH_STORES = frozenset(
     f"test_{name}"
     for name in (
         *("fetched", "fetched_customers", "service", "status", "worker"),
-        *("sync_changes", "sync_customers", "sync_faults", "sync_stages", "sync_unseen"),
+        *("sync_changes", "sync_customers", "sync_derivation", "sync_faults", "sync_stages", "sync_unseen"),
     )
 )
 """The files whose tests run once for each kind of store (`tests/sync_world.py`)."""

@@ -4,13 +4,13 @@
 """
 
 import atexit
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy import Connection, Engine, Table, create_engine
 
 from store import change_log, memory, sqlite, sweeps
 from store.deal_ids import deal_id
@@ -113,6 +113,18 @@ def begin_log(connection: Connection, source: str = "nexudus", account: str = ""
     sweep = sweeps.begin_sweep(connection, source, account, at=at)
     sweeps.finish_sweep(connection, source, account, sweep=sweep, at=at)
     change_log.begin(connection, source, account, at=at)
+
+
+def copied(connection: Connection, table: Table) -> list[dict[str, Any]]:
+    """Return the rows of a table, for a time at which they are put back."""
+    return [dict(row) for row in connection.execute(table.select()).mappings()]
+
+
+def put_back(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+    """Have these rows in a table, as where a backup is put back."""
+    connection.execute(table.delete())
+    if rows:
+        connection.execute(table.insert(), rows)
 
 
 def key(named: str) -> bytes:

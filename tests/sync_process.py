@@ -1,4 +1,7 @@
-"""A process that keeps a store current until it is killed: `python -m tests.sync_process store NAME=value ...`."""
+"""A process that keeps a store current until it is killed: `python -m tests.sync_process store NAME=value ...`.
+
+With `HASTE_SECONDS` it sweeps, and asks for what has changed, that often.
+"""
 
 import asyncio
 import sys
@@ -39,6 +42,11 @@ async def main(path: str, environ: dict[str, str]) -> None:
             for source in SOURCES
         }
         settings = SyncSettings(full_sweep_seconds=60.0)
+        if haste := environ.get("HASTE_SECONDS"):
+            often = dict.fromkeys(
+                ("increment_seconds", "increment_longest_seconds", "full_sweep_seconds"), float(haste)
+            )
+            settings = SyncSettings(**often)
         async with open_sync(
             database, schedulers, columns, settings, tombstone_seconds=86_400.0, changes_seconds=86_400.0
         ) as sync:

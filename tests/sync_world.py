@@ -4,6 +4,7 @@ The store's statements run in the loop, or its time would leap while a thread wo
 """
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import pytest
-from sqlalchemy import Connection, StaticPool, create_engine, select
+from sqlalchemy import Connection, StaticPool, create_engine, event, select
 
 from httpclient.client import open_session
 from resolvers.chartmogul import CHARTMOGUL
@@ -45,6 +46,11 @@ ROWS = 60
 """Of each vendor, unless a test says how many: ordinary ones and special ones, and more than the brake lets go."""
 
 
+UNORDERED = frozenset("sequence fetched sync_runs sync_status rations ration_holders ration_sends grants".split())
+"""Tables whose rows may be changed before the number of the last change is held (`store/README.md`)."""
+
+CHANGING = re.compile(r"(?:INSERT INTO|UPDATE|DELETE FROM) (\w+)")
+
 store_kind = "sqlite"
 """Where a world's deals are; `tests/conftest.py` lets the tests of sync run over each kind (`BOTH_STORES`)."""
 
@@ -52,7 +58,8 @@ store_kind = "sqlite"
 class InlineDatabase(Database):
     """A store whose work is done at once; `error`, where there is one, is raised instead.
 
-    It is in memory, or in the tests' PostgreSQL, and then empty. `written` is set by the next change.
+    It is in memory, or in the tests' PostgreSQL, and then empty. `written` is set by the next change. `out_of_order`
+    has what changed a row before it had the lock that comes first.
     """
 
     def __init__(self) -> None:
@@ -65,6 +72,7 @@ class InlineDatabase(Database):
             METADATA.create_all(self.engine)
         self.error: Exception | None = None
         self.written = asyncio.Event()
+        self.out_of_order: list[str] = []
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         return self.run(work)
@@ -83,7 +91,14 @@ class InlineDatabase(Database):
         if self.error is not None:
             raise self.error
         with self.engine.begin() as connection:
+            event.listen(connection, "before_cursor_execute", self._look_at)
             return work(connection)
+
+    def _look_at(self, connection: Connection, _: Any, statement: str, *__: Any) -> None:
+        changing = CHANGING.match(statement)
+        is_held = connection.info.get("holds") is connection.get_transaction()
+        if changing and changing[1] not in UNORDERED and not is_held:
+            self.out_of_order.append(statement)
 
 
 def columns(source: str, record: Record) -> tuple[DealColumns, Mapping[str, Any]]:
@@ -194,16 +209,22 @@ async def open_world(
                 )
         if not is_open:
             yield world
-            return
-        async with world_sync(world, **settings):
-            yield world
+        else:
+            async with world_sync(world, **settings):
+                yield world
+        assert world.database.out_of_order == []
 
 
 @asynccontextmanager
 async def world_sync(
-    world: World, *, changes_seconds: float = 30 * DAY_SECONDS, most_changes: int = 1_000, **settings: Any
+    world: World,
+    *,
+    changes_seconds: float = 30 * DAY_SECONDS,
+    most_changes: int = 1_000,
+    session: Any = None,
+    **settings: Any,
 ) -> AsyncIterator[Sync]:
-    """Keep the store current."""
+    """Keep the store current, with a `session` while that leads."""
     async with open_sync(
         world.database,
         world.schedulers,
@@ -215,6 +236,7 @@ async def world_sync(
         clock=loops.now,
         wall_clock=world.now,
         random=lambda: 0.5,
+        session=session,
     ) as world.sync:
         yield world.sync
 

@@ -18,8 +18,11 @@ from store import change_log
 from store.changes import Field
 from store.database import StoreUnavailable
 from store.deals import Evidence, delete, purge, upsert
+from store.tables import CHANGE_LOG, CHANGES, DEALS
 from tests.deal_lists import ALL, NOTHING, NOW, WITHOUT_CONTACTS, DealGraph, deal, open_deals, simulated
-from tests.stores import begin_log, key
+from tests.stores import begin_log, copied, key, put_back
+
+LOG = (DEALS, CHANGES, CHANGE_LOG)
 
 NEXUDUS = simulated()["nexudus"][0]
 NEXUDUS_ID = "bmV4dWR1czoxNDI3MDAwNTAx"
@@ -242,11 +245,13 @@ async def test_a_cursor_of_another_list_or_with_other_values_is_refused(graph: D
         "BAD_USER_INPUT",
         "`after` is a cursor of another list: `filter` and `sources` must be those that it came with.",
     )
-    version, hash_, generation, position = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    for values in ([generation, "x"], [generation, -1], [generation, True], [generation, 2**70], [generation]):
+    version, hash_, *own = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    generation, position, mark = own
+    odd: list[list[Any]] = [own[:2], [*own, 1], *([generation, one, mark] for one in ("x", -1, True, 2**70))]
+    for values in (*odd, [generation, position, "x"]):
         made_up = base64.urlsafe_b64encode(json.dumps([version, hash_, *values]).encode()).rstrip(b"=").decode()
         assert (await graph.refusal(PAGE, after=made_up))[0] == "BAD_USER_INPUT"
-    ahead = base64.urlsafe_b64encode(json.dumps([version, hash_, generation, position + 1]).encode()).decode()
+    ahead = base64.urlsafe_b64encode(json.dumps([version, hash_, generation, position + 1, mark]).encode()).decode()
     assert (await graph.refusal(PAGE, after=ahead))[0] == "CURSOR_EXPIRED"
 
 
@@ -264,6 +269,22 @@ async def test_fault_12_who_was_away_for_too_long_is_told_so_and_misses_nothing_
     assert "read `opportunities` anew, and begin without `after`" in said
     oldest = await page(graph, first=1)
     assert len((await page(graph, after=oldest["pageInfo"]["endCursor"]))["nodes"]) == 1, "all that is kept can be read"
+
+
+async def test_a_cursor_that_is_younger_than_a_backup_which_was_put_back_has_expired(graph: DealGraph) -> None:
+    """Also when as much has happened since as before, and the log goes further than the cursor."""
+    await graph.fill([nexudus(1, value=Decimal(1))])
+    older = (await page(graph))["latestCursor"]
+    backup = await graph.database.read(lambda connection: [(one, copied(connection, one)) for one in LOG])
+    await graph.fill([nexudus(2, value=Decimal(2))])
+    younger = (await page(graph))["edges"][-1]["cursor"]
+    assert (await page(graph, after=younger))["nodes"] == []
+    await graph.database.write(lambda connection: [put_back(connection, *one) for one in backup])
+    for number in (3, 4):
+        assert (await graph.refusal(PAGE, after=younger))[0] == "CURSOR_EXPIRED"
+        await graph.fill([nexudus(number, value=Decimal(number))])
+    assert len((await page(graph, after=older))["nodes"]) == 2, "all that has happened to what it knows is there"
+    assert (await graph.refusal(PAGE, after=younger))[0] == "CURSOR_EXPIRED"
 
 
 async def test_a_cursor_from_before_a_source_was_read_for_the_first_time_has_expired() -> None:

@@ -1,6 +1,7 @@
 """`sync.fetched`: records by id and the store feed each other."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -125,6 +126,22 @@ async def test_records_that_seem_to_be_gone_one_by_one_are_held_back_when_they_a
         assert (await world.status("nexudus")).state is State.BRAKED
         await asyncio.sleep(BRAKE_SECONDS)
         assert (await world.status("nexudus")).state is State.CURRENT
+
+
+async def test_several_processes_together_hold_back_what_seems_to_be_gone_one_by_one() -> None:
+    """What another process of the same store has deleted counts, and so does what it had before it was started anew."""
+    async with open_world(sources=("nexudus",), sweep_seconds=86_400.0) as first:
+        await asyncio.sleep(30)
+        ids = list(first.simulator.nexudus.records)[:40]
+        for is_held_back, some in enumerate((ids[:20], ids[20:40])):
+            given: dict[str, Any] = {"database": first.database, "simulator": first.simulator, "enabled": False}
+            async with open_world(sources=("nexudus",), **given) as other:
+                for number, id_ in enumerate(some):
+                    del first.simulator.nexudus.records[id_]
+                    await (first if number % 2 else other).fetch("nexudus", id_)
+                    await asyncio.sleep(1)
+                assert ((await other.status("nexudus")).state is State.BRAKED) is bool(is_held_back)
+        assert len(first.stored("nexudus")) == ROWS - 20
 
 
 async def test_a_store_that_fails_does_not_fail_a_read(caplog: pytest.LogCaptureFixture) -> None:

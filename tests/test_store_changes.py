@@ -1,6 +1,7 @@
 """The log of what changed, in one transaction with the change: `store.changes`, `store.change_log`."""
 
 import asyncio
+import itertools
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -17,9 +18,9 @@ from store.database import open_database
 from store.deals import Deal, Evidence, delete, purge, upsert
 from store.sequence import taken
 from store.sweeps import forget_future
-from store.tables import CHANGES, DEALS
+from store.tables import CHANGE_LOG, CHANGES, DEALS
 from tests.fuzzing import beside_databases
-from tests.stores import begin_log, connected, current, deal, key
+from tests.stores import begin_log, connected, copied, current, deal, key, put_back
 
 ALL = ChangeFilter()
 Held = dict[str, Any]
@@ -258,6 +259,7 @@ def test_what_is_beyond_the_number_or_too_old_goes_and_the_log_says_so(connectio
     assert [one.position for one in logged(connection)] == [5, 6]
     change_log.prune(connection, most=4, seen_before=1_000)
     assert (logged(connection), log_of(connection).dropped, log_of(connection).last) == ([], 6, 6)
+    assert connection.scalars(select(CHANGES.c.held)).all() == [None], "nothing that a deal had is left"
     upsert(connection, [deal(7, status="open", read_at=70)])
     assert [one.position for one in logged(connection)] == [7], "positions are never given twice"
 
@@ -351,6 +353,86 @@ def test_a_log_that_has_ended_begins_as_another_one(connection: Connection) -> N
     after = log_of(connection)
     assert not after.has(before.generation, before.last)
     assert after.has(after.generation, after.last)
+
+
+class Followed:
+    """A log that is put back to what it was now and then, and those that read along."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.clock = itertools.count(1_000)
+        self.entries: list[int] = []
+        """A number for each entry that the log had, given once."""
+        self.places: list[tuple[int, int, int, list[int]]] = []
+        """Where readers are, each with the entries that it has seen or that were there before."""
+        self.backup = self._copy()
+
+    def write(self, count: int) -> None:
+        at = next(self.clock)
+        upsert(self.connection, [deal(number, status=str(at), body=b"%d" % at, read_at=at) for number in range(count)])
+        self.entries = [*self.entries, *(next(self.clock) for _ in range(count))]
+
+    def read(self, count: int) -> None:
+        log = log_of(self.connection)
+        self.places.append((log.generation, log.last, log.mark, self.entries))
+        oldest = changes_after(self.connection, log.dropped, ALL, count=count)
+        self.places.append((log.generation, oldest.end, oldest.end_mark, self.entries[: oldest.end]))
+
+    def prune(self, most: int) -> None:
+        change_log.prune(self.connection, most=most, seen_before=0)
+
+    def back_up(self, _: int) -> None:
+        self.backup = self._copy()
+
+    def restore(self, _: int) -> None:
+        rows, self.entries = self.backup
+        for table, some in rows:
+            put_back(self.connection, table, some)
+
+    def _copy(self) -> Any:
+        return [(one, copied(self.connection, one)) for one in (DEALS, CHANGES, CHANGE_LOG)], self.entries
+
+    def check(self) -> None:
+        for generation, position, mark, seen in self.places:
+            found = changes_after(self.connection, position, ALL, count=1)
+            is_taken = found.log.has(generation, position) and found.mark == mark
+            assert is_taken == (self.entries[:position] == seen and position >= found.log.dropped)
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+@given(
+    steps=st.lists(
+        st.tuples(st.sampled_from(["write", "read", "prune", "back_up", "restore"]), st.integers(1, 4)), max_size=20
+    )
+)
+@beside_databases
+def test_who_has_seen_what_a_restored_log_has_not_is_told_so_and_nobody_else(
+    kind: str, steps: list[tuple[str, int]]
+) -> None:
+    with connected(kind) as connection:
+        follow(connection, steps)
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [("write", 1), ("read", 1), ("write", 1), ("prune", 1)],
+        [("back_up", 1), ("write", 2), ("read", 1), ("restore", 1), ("write", 3)],
+    ],
+    ids=["the last that went is where somebody is", "a backup is put back"],
+)
+def test_where_somebody_is_in_the_log_is_told_by_its_entry(
+    connection: Connection, steps: list[tuple[str, int]]
+) -> None:
+    follow(connection, steps)
+
+
+def follow(connection: Connection, steps: list[tuple[str, int]]) -> None:
+    begin_log(connection)
+    followed = Followed(connection)
+    for what, number in steps:
+        getattr(followed, what)(number)
+        followed.check()
 
 
 async def test_a_change_that_is_not_committed_is_not_logged_and_the_other_way_round(store_url: str) -> None:

@@ -101,7 +101,7 @@ async def _events(context: Context, selected: ChangeList, place: Place, count: i
             if found.changes or loop.time() >= due:
                 yield _event(asked, place, found)
                 due = loop.time() + deals.heartbeat_seconds
-            place, has_more = Place(found.log.generation, found.end), found.has_more
+            place, has_more = Place(found.log.generation, found.end, found.end_mark), found.has_more
         if not has_more:
             with suppress(TimeoutError):
                 async with asyncio.timeout_at(due):
@@ -113,7 +113,7 @@ def _event(asked: ChangeList, place: Place, found: Changes) -> OpportunityChange
     copies = Copies(asked.deals, asked.turns)
     return OpportunityChangeEvent(
         changes=[OpportunityChange(change=one, copies=copies) for one in found.changes],
-        after=asked.cursor(found.log, place.position),
-        cursor=asked.cursor(found.log, found.end),
+        after=asked.cursor(found.log, place.position, place.mark),
+        cursor=asked.cursor(found.log, found.end, found.end_mark),
         at=asked.deals.now(),
     )

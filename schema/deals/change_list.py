@@ -39,10 +39,11 @@ class NoChanges(StoreOutage):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where somebody is in the log: behind a position of a generation of it (`store.changes.Log`)."""
+    """Where somebody is in the log: behind the entry of this mark at a position (`store.changes.Log`)."""
 
     generation: int
     position: int
+    mark: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,21 +55,21 @@ class ChangeList:
     filter: ChangeFilter
     hash: str
 
-    def cursor(self, log: Log, position: int) -> str:
-        """Return the cursor behind a position."""
-        return cursors.encode(self.hash, (log.generation, position))
+    def cursor(self, log: Log, position: int, mark: int) -> str:
+        """Return the cursor behind the entry of this mark at a position."""
+        return cursors.encode(self.hash, (log.generation, position, mark))
 
     def place(self, cursor: str) -> Place:
         """Return where a cursor is; raises `BadUserInput` for one of another list."""
-        generation, position = values = cursors.unpacked(cursor, "after", self.hash, 2, _ASKED)
+        generation, position, mark = values = cursors.unpacked(cursor, "after", self.hash, 3, _ASKED)
         if not all(type(one) is int and 0 <= one <= LARGEST for one in values):
             raise cursors.is_none("after")
-        return Place(generation, position)
+        return Place(generation, position, mark)
 
     async def latest(self) -> Place:
         """Return the place behind all that is kept; raises `StoreOutage`."""
         log = await self.deals.read(log_of, self.turns)
-        return Place(log.generation, log.last)
+        return Place(log.generation, log.last, log.mark)
 
     async def is_at_end(self, place: Place) -> bool:
         """Return whether nothing is logged behind a place, for one who follows; raises `StoreOutage`."""
@@ -76,7 +77,7 @@ class ChangeList:
         number = database.sequence
         async with self.turns.turn():
             log = await self.deals.followers.log(number, lambda: database.read(log_of))
-        return place.position == log.last and log.has(place.generation, place.position)
+        return place == Place(log.generation, log.last, log.mark)
 
     async def behind(self, place: Place | None, count: int) -> Changes:
         """Return the first changes behind a place, by default the oldest; raises `CursorExpired` and `StoreOutage`."""
@@ -84,8 +85,10 @@ class ChangeList:
         found = await self.deals.read(
             lambda connection: changes_after(connection, position, self.filter, count=count), self.turns
         )
-        if place is not None and not found.log.has(place.generation, place.position):
-            raise CursorExpired
+        if place is not None:
+            is_there = found.log.has(place.generation, place.position)
+            if not is_there or found.mark != place.mark:  # or the store was put back, and this is not what was there
+                raise CursorExpired
         return found
 
 

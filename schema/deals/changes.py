@@ -121,7 +121,7 @@ class OpportunityChangeConnection:
         """Return an edge for each change."""
         log = self.found.log
         return [
-            OpportunityChangeEdge(cursor=self.list_.cursor(log, one.position), node=node)
+            OpportunityChangeEdge(cursor=self.list_.cursor(log, one.position, one.observed_at), node=node)
             for one, node in zip(self.found.changes, self.nodes_of(), strict=True)
         ]
 
@@ -140,8 +140,8 @@ class OpportunityChangeConnection:
         return PageInfo(
             has_next_page=self.found.has_more,
             has_previous_page=not self.is_first,
-            start_cursor=self.list_.cursor(log, changes[0].position) if changes else None,
-            end_cursor=self.list_.cursor(log, self.found.end),
+            start_cursor=self.list_.cursor(log, changes[0].position, changes[0].observed_at) if changes else None,
+            end_cursor=self.list_.cursor(log, self.found.end, self.found.end_mark),
         )
 
     @strawberry.field(
@@ -150,7 +150,8 @@ class OpportunityChangeConnection:
     )
     def latest_cursor(self) -> str:
         """Return the cursor."""
-        return self.list_.cursor(self.found.log, self.found.log.last)
+        log = self.found.log
+        return self.list_.cursor(log, log.last, log.mark)
 
     def nodes_of(self) -> list[OpportunityChange]:
         """Return the changes as clients see them."""
