@@ -101,6 +101,16 @@ async def test_events_are_sent_as_they_come_and_the_end_is_said() -> None:
     assert graph.closed == 1
 
 
+@pytest.mark.parametrize("character", ["\x85", "\u2028", "\u2029", "\x0b", "\x1e", "\r\n"])
+async def test_an_event_has_as_many_lines_to_readers_that_know_more_ends_of_lines(character: str) -> None:
+    sent = {"data": {"changes": f"a{character}é"}}
+    async with opened() as (graph, _, client):
+        graph.events.put_nowait(sent)
+        chunk = (await client.chunk()).decode()
+    assert parsed(chunk.encode()) == [sent]
+    assert chunk.splitlines() == chunk[:-1].split("\n")
+
+
 async def test_the_head_of_a_stream_keeps_it_out_of_caches_and_buffers() -> None:
     async with opened() as (graph, _, client):
         assert client.headers["content-type"] == "text/event-stream; charset=utf-8"
