@@ -7,7 +7,7 @@ their responses come in order. What cannot be read is refused when its turn come
 import asyncio
 from contextvars import copy_context
 
-from httpserver.connection import LINGER_SECONDS, NEVER, Connection, ConnectionLimits, State
+from httpserver.connection import LINGER_SECONDS, NEVER, Connection, ConnectionLimits, State, reset
 from httpserver.exchange import HIGH_WATER_BYTES, Exchange
 from httpserver.framing import MAX_HEAD_BYTES, RequestHead
 from httpserver.http_errors import HTTPError
@@ -149,5 +149,5 @@ class RequestReader(Connection):
             self._refuse(HTTPError(408, "The request did not arrive in time.", code="REQUEST_TIMEOUT", retryable=True))
         elif self._state is State.READING or self._state is State.LINGERING:
             self.close()  # which gives its client as long again for the end of a response
-        else:
-            self.transport.abort()
+        else:  # of a response that has no other end, a plain one would be taken for its own
+            reset(self.transport)

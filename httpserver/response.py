@@ -81,8 +81,8 @@ def content_fields(media_type: str) -> tuple[tuple[bytes, bytes], ...]:
     return (b"content-type", f"{media_type}; charset=utf-8".encode()), (b"vary", b"Accept")
 
 
-def dumps(body: dict[str, Any]) -> bytes:
-    """Return a response's JSON."""
+def dumps(body: Any) -> bytes:
+    """Return the JSON of a response, or of a part of one."""
     try:
         return orjson.dumps(body)
     except TypeError:  # an integer beyond 64 bits in a JSON value, or half a surrogate pair

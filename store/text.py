@@ -1,5 +1,6 @@
 """How text is compared: without case, width and accents, alike in Python, SQLite and PostgreSQL."""
 
+import re
 import unicodedata
 from typing import Final
 
@@ -22,6 +23,13 @@ PLAIN: Final = {
 them, in email addresses for example."""
 
 _PLAIN: Final = str.maketrans(PLAIN)
+
+_INVISIBLE: Final = re.compile(
+    "[\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
+    "\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+"""What Unicode calls default ignorable: soft hyphens, joiners, spaces without width, marks of direction, selectors of a
+glyph. They come along with what is copied from a page or a document, and nobody sees that they are there."""
 
 
 def fold(text: str) -> str:
@@ -48,8 +56,10 @@ def _fold(text: str) -> str:
 
 
 def searchable(text: str) -> str:
-    """Return text for searching: folded, without accents and strokes, every run of white space one space."""
+    """Return text for searching: folded, without accents, strokes and what is invisible, every run of white space one
+    space."""
     letters = unicodedata.normalize("NFKD", _fold(storable(text)))
     if letters.isascii():
         return " ".join(letters.split())
+    letters = _INVISIBLE.sub("", letters)
     return " ".join("".join(one for one in letters if not unicodedata.combining(one)).translate(_PLAIN).split())

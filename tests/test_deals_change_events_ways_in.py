@@ -62,7 +62,8 @@ async def test_a_subscription_may_be_sent_by_its_hash(tmp_path: Path) -> None:
     by_hash = post(json.dumps({"extensions": extensions}).encode(), ACCEPT)
     async with running(tmp_path) as (_, served, _):
         async with listening(served.port, by_hash) as client:
-            assert (await client.refusal())["extensions"]["code"] == "PERSISTED_QUERY_NOT_FOUND"
+            said, end = parsed(await client.body())
+            assert (said["errors"][0]["extensions"]["code"], end) == ("PERSISTED_QUERY_NOT_FOUND", None)
         async with listening(served.port, subscribing(CHANGES, extensions=extensions)) as client:
             await event(client)
         async with listening(served.port, by_hash) as client:

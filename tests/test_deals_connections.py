@@ -83,6 +83,7 @@ BAD_PAGES = {
     'before: "é"': "`before` is no cursor of this graph: pass back a `cursor` unchanged.",
     f'search: "{"x" * 201}"': "`search` takes at most 200 characters and 10 words.",
     f'search: "{"x " * 11}"': "`search` takes at most 200 characters and 10 words.",
+    f'search: "{chr(0xFDFA) * 4}"': "`search` takes at most 200 characters and 10 words.",  # each stands for four
     "orderBy: [{field: VALUE}, {field: VALUE}]": "`orderBy` takes at most 5 fields, each once.",
 }
 BAD_FILTERS = {
@@ -293,7 +294,8 @@ async def test_search_takes_no_case_accents_or_wildcards() -> None:
         assert await count("%") == 0
         assert await count("  ") == len(FEW)
         assert await count("e\u0301xample") == await count("example") > 0
-        code, message, path = await graph.refusal(query, s=" \u0301 \u0308")
+        assert await count("exa\u00admple\u200b") == await count("example")
+        code, message, path = await graph.refusal(query, s=" \u0301 \u0308\u200b")
         assert (code, path) == ("BAD_USER_INPUT", ["opportunities"])
         assert "accents alone" in message
 

@@ -1,6 +1,7 @@
 """`web.event_stream`, and `web.endpoint` with it: responses as server-sent events over a connection of the server's."""
 
 import asyncio
+import json
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,7 +17,7 @@ from httpserver.request import HttpRequest
 from httpserver.response import HttpResponse
 from tests import loops, sockets
 from tests.event_streams import ACCEPT, Listener, listening, parsed, subscribing
-from tests.sockets import Served, asking, body_of, until
+from tests.sockets import Served, asking, body_of, post, until
 from web.access_log import AccessLog
 from web.application import AtPath
 from web.auth.callers import Caller, unauthenticated
@@ -100,6 +101,16 @@ async def test_events_are_sent_as_they_come_and_the_end_is_said() -> None:
         graph.events.put_nowait(None)
         assert await client.rest() == [None]
     assert graph.closed == 1
+
+
+@pytest.mark.parametrize("character", ["\x85", "\u2028", "\u2029", "\x0b", "\x1e", "\r\n"])
+async def test_an_event_has_as_many_lines_to_readers_that_know_more_ends_of_lines(character: str) -> None:
+    sent = {"data": {"changes": f"a{character}é"}}
+    async with opened() as (graph, _, client):
+        graph.events.put_nowait(sent)
+        chunk = (await client.chunk()).decode()
+    assert parsed(chunk.encode()) == [sent]
+    assert chunk.splitlines() == chunk[:-1].split("\n")
 
 
 async def test_the_head_of_a_stream_keeps_it_out_of_caches_and_buffers() -> None:
@@ -330,6 +341,20 @@ async def test_what_is_refused_by_its_status_is_json_whatever_accept_says() -> N
     async with served(by_key(set())) as (_, found), listening(found.port, subscribing(SUBSCRIPTION)) as client:
         assert (client.status, client.headers["content-type"]) == (401, "application/json; charset=utf-8")
         assert (await client.refusal())["extensions"]["code"] == "UNAUTHENTICATED"
+
+
+@pytest.mark.parametrize("accept", [ACCEPT, b"Accept: application/json;q=0.5, text/event-stream"])
+async def test_a_hash_that_is_not_known_is_an_event_as_all_that_is_wrong_with_a_document(accept: bytes) -> None:
+    """So that a client of events learns that it has to send the text."""
+    unknown = {"persistedQuery": {"version": 1, "sha256Hash": "0" * 64}}
+    async with served() as (_, found), found.client() as client:
+        answer = await client.ask(post(json.dumps({"extensions": unknown}).encode(), accept))
+        assert b"content-type: text/event-stream; charset=utf-8" in answer
+        said, end = parsed(body_of(answer))
+        assert (said["errors"][0]["message"], end) == ("PersistedQueryNotFound", None)
+        answer = await client.ask(post(b"{}", accept))
+        assert answer.startswith(b"HTTP/1.1 400 ")
+        assert b"content-type: application/json; charset=utf-8" in answer
 
 
 def test_an_error_that_a_stream_ends_with_has_the_form_of_a_refusal() -> None:

@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import re
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,9 +14,10 @@ from tests.fuzzing import bounded
 from web.file_formats import CSV, NDJSON
 
 NAMES = ("id", "name")
+CONTROLS = re.compile(r"[^\t\r\n -~\x80-\U0010ffff]")
 
 
-def cell(value: str) -> str:
+def cell(value: Any) -> str:
     """Return what a reader of CSV finds in a cell."""
     text = CSV.rows(["one"], [[value]]).decode()
     ((found,),) = csv.reader(io.StringIO(text, newline=""))
@@ -41,7 +44,7 @@ def test_no_cell_begins_like_a_formula(value: str) -> None:
     assert cell(value).replace("'", "") == value
 
 
-@pytest.mark.parametrize("spaces", [" ", "   ", "\xa0", "\u2003", "\x0b"])
+@pytest.mark.parametrize("spaces", [" ", "   ", "\xa0", "\u2003"])
 def test_nor_behind_spaces_which_some_spreadsheets_leave_out(spaces: str) -> None:
     assert cell(f"{spaces}=1+1") == f"'{spaces}=1+1"
     assert cell(f"Acme;{spaces}@SUM(A1)") == f"Acme;'{spaces}@SUM(A1)"
@@ -63,13 +66,46 @@ def test_what_is_nearly_a_number_is_none(value: str) -> None:
     assert cell(value)[0] == "'"
 
 
+@pytest.mark.parametrize("control", ["\0", "\x08", "\x0b", "\x0c", "\x1a", "\x1f", "\x7f"])
+def test_what_is_no_text_in_rfc_4180_and_ends_a_file_for_some_readers_is_replaced(control: str) -> None:
+    assert cell(f"a{control}b") == "a\ufffdb"
+    assert cell(f"{control}=1").lstrip("'") == "\ufffd=1"
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (True, "true"),
+        (False, "false"),
+        (2.5, "2.5"),
+        (-0.5, "-0.5"),
+        (10**30, "1" + "0" * 30),
+        ([1, {"a": None}], '[1,{"a":null}]'),
+        ([10**30], f"[{10**30}]"),
+    ],
+)
+def test_what_is_no_text_is_written_as_in_json(value: Any, written: str) -> None:
+    assert cell(value) == written
+    assert NDJSON.rows(["one"], [[value]]).decode() == f'{{"one":{written}}}\n'
+
+
+@pytest.mark.parametrize("character", ["\x85", "\u2028", "\u2029", "\x0b", "\x1c", "\r", "\n"])
+def test_a_line_of_json_is_one_to_readers_that_know_more_ends_of_lines(character: str) -> None:
+    text = NDJSON.rows(["one"], [[f"a{character}b"], ["é"]]).decode()
+    assert [json.loads(line)["one"] for line in text.splitlines()] == [f"a{character}b", "é"]
+
+
+def test_half_a_surrogate_pair_ends_no_file() -> None:
+    assert [json.loads(NDJSON.rows(["one"], [["a\ud83d"]]))["one"], cell("a\ud83d")] == ["a\ud83d", "a?"]
+
+
 @bounded
 @given(st.lists(st.lists(st.text(st.characters(codec="utf-8")), min_size=2, max_size=2), max_size=4))
 def test_every_text_is_read_back_but_for_the_apostrophes(rows: list[list[str]]) -> None:
     text = CSV.rows(NAMES, rows).decode()
     found = list(csv.reader(io.StringIO(text, newline=""), strict=True))
     assert [[one.replace("'", "") for one in row] for row in found] == [
-        [one.replace("'", "") for one in row] for row in rows
+        [CONTROLS.sub("\ufffd", one.replace("'", "")) for one in row] for row in rows
     ]
     assert not any(one[0] in "=+-@\t\r\n" for row in found for one in row if one and not one.lstrip("+-").isdecimal())
 

@@ -18,7 +18,7 @@ class Unread:
     """A transport whose client reads nothing."""
 
     def __init__(self, protocol: Any) -> None:
-        self.protocol, self.size, self.aborted = protocol, 0, False
+        self.protocol, self.size, self.aborted, self.is_reset = protocol, 0, False, False
 
     def write(self, data: bytes) -> None:
         self.size += len(data)
@@ -28,8 +28,16 @@ class Unread:
     def get_write_buffer_size(self) -> int:
         return self.size
 
-    def get_extra_info(self, _: str, default: Any = None) -> Any:
-        return default
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return self if name == "socket" else default
+
+    def setsockopt(self, *_: Any) -> None:
+        self.is_reset = True  # once it is aborted
+
+    def getsockname(self) -> tuple[str, int]:
+        return "127.0.0.1", 1
+
+    getpeername = getsockname
 
     def abort(self) -> None:
         self.aborted = True
@@ -61,6 +69,7 @@ async def test_who_reads_no_answer_is_closed_in_time_and_nothing_more_is_made_fo
     assert not transport.aborted
     await asyncio.sleep(2)
     assert transport.aborted
+    assert transport.is_reset
     assert transport.size < 300_000
 
 
@@ -85,6 +94,7 @@ async def test_a_small_answer_that_nobody_reads_keeps_no_connection_either(stub:
     assert transport.size
     await asyncio.sleep(WRITE_SECONDS)
     assert transport.aborted
+    assert transport.is_reset
 
 
 @STUBS
@@ -103,6 +113,7 @@ async def test_who_is_slow_to_read_a_last_response_gets_all_of_it(stub: type[Stu
     else:
         await asyncio.sleep(LINGER_SECONDS)
     assert transport.aborted is not reads
+    assert transport.is_reset is not reads  # or a response that its connection ends would look whole
 
 
 async def test_nothing_is_closed_while_its_transport_says_that_more_may_be_written() -> None:

@@ -126,7 +126,10 @@ def test_a_decimal_is_taken_as_json_writes_numbers(text: str) -> None:
 NO_TIMES = ("2026-01-01", "2026-01-01T00:00:00", "yesterday", "0001-01-01T00:00:00+05:00", "", "2026-02-30T00:00:00Z")
 
 
-@pytest.mark.parametrize("text", [*NO_TIMES, "20260101T000000Z", "2026-W01-1T00:00:00Z", "2026-01-01x00:00:00Z"])
+@pytest.mark.parametrize(
+    "text",
+    [*NO_TIMES, "20260101T000000Z", "2026-W01-1T00:00:00Z", "2026-01-01x00:00:00Z", "2026-01-01T24:00:00Z"],
+)
 def test_only_a_point_in_time_with_its_offset_is_taken_for_one(text: str) -> None:
     assert taken(datetime, text) == Malformed("DateTime")
     assert taken(datetime, "2026-01-01T02:00:00+02:00") == datetime(2026, 1, 1, tzinfo=UTC)
@@ -135,6 +138,16 @@ def test_only_a_point_in_time_with_its_offset_is_taken_for_one(text: str) -> Non
 @pytest.mark.parametrize("text", ["2026-01-05t08:00:00z", "2026-01-05T10:00:00+02:00", "2026-01-05 08:00:00.000Z"])
 def test_a_point_in_time_is_taken_as_rfc_3339_writes_it(text: str) -> None:
     assert taken(datetime, text) == datetime(2026, 1, 5, 8, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("text", ["2016-12-31T23:59:60Z", "2017-01-01t00:59:60+01:00"])
+def test_a_leap_second_is_the_next_one_as_for_postgresql(text: str) -> None:
+    assert taken(datetime, text) == datetime(2017, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("text", ["2016-12-30T23:59:60Z", "2016-12-31T23:58:60Z", "2016-12-31T23:59:61Z"])
+def test_no_other_minute_has_one(text: str) -> None:
+    assert taken(datetime, text) == Malformed("DateTime")
 
 
 @pytest.mark.parametrize("text", ["2026-02-30", "20260101", "2026-W01-1", "2026-1-1", "2026-01-01T00:00:00Z", ""])

@@ -29,6 +29,14 @@ def test_letters_with_a_stroke_are_searched_as_they_are_written_without_one() ->
     assert fold("Łódź") != fold("Lodz")
 
 
+def test_what_nobody_sees_is_not_searched_for() -> None:
+    assert searchable("Ac\u00adme\u200b\ufeff \u202eW\u2060idgets\u200f") == "acme widgets"
+    assert searchable("\u2764\ufe0f") == searchable("\u2764")
+    assert searchable("\u200b\u3164\U000e0041") == ""
+    visible = "".join(chr(code) for code in range(0x20, 0x3000) if chr(code).isalnum() or 0x21 <= code < 0x7F)
+    assert len(searchable(visible)) > 0.9 * len(visible)
+
+
 def test_folded_text_fits_into_an_index_of_postgresql() -> None:
     assert fold("A" * 400) == "a" * 300
     assert len((fold("\N{MATHEMATICAL BOLD CAPITAL A}\N{GRINNING FACE}" * 400) * 2).encode()) < 2_700

@@ -148,7 +148,10 @@ class GraphQLEndpoint:
                 return self._stream(params, reply, reply.responses, request)
             return self._response(params, reply, preferences, key)
         except HTTPError as error:
-            return await self._refused(request, error, type_)
+            refusal = await self._refused(request, error, type_)
+            if error.status == 200 and head is not None:  # none by its status, but what the document is answered with
+                return HttpResponse(head.body(refusal.body), 200, head.media_type)
+            return refusal
         except ClientDisconnected:
             return HttpResponse(b"", 499)  # reaches nobody: nginx's status for it, for whatever counts answers
         except Exception as error:

@@ -18,6 +18,7 @@ from httpserver.http_errors import HTTPError, internal_error
 from httpserver.request import HttpRequest
 from httpserver.response import HttpResponse, dumps
 from web.access_log import ACCESS_NOTE
+from web.line_ends import one_line
 from web.media_types import EVENT_STREAM
 from web.streams import Streams, StreamsEnd
 
@@ -29,8 +30,8 @@ HEADERS: Final = {"X-Accel-Buffering": "no"}
 
 
 def next_event(content: bytes) -> bytes:
-    """Return a response's JSON, which has no line break, as an event."""
-    return b"event: next\ndata: %b\n\n" % content
+    """Return a response's JSON, which has no line feed, as an event."""
+    return b"event: next\ndata: %b\n\n" % one_line(content)
 
 
 def only_event(content: bytes) -> bytes:

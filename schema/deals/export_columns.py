@@ -7,8 +7,6 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any, Final
 
-import msgspec
-
 from engine.mapping import ObjectMapping
 from resolvers.errors import BadUserInput
 from schema.access import READ_CONTACTS, Forbidden
@@ -19,7 +17,7 @@ from schema.deals.values import moment_of
 from schema.scalars import SCALARS
 from schema.sources import MAPPINGS
 
-Value = str | int | bool | None
+Value = str | int | float | bool | list[Any] | dict[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +108,7 @@ def _attribute_reader(mapping: ObjectMapping[Any], key: str) -> Read:
 
     def read(record: Any, _: int) -> Value:
         value = next((one.value for one in attributes(record) or () if one.key == key), None)
-        return msgspec.json.encode(value).decode() if isinstance(value, list | dict | float) else _written(value)
+        return value if isinstance(value, list | dict | float) else _written(value)
 
     return read
 

@@ -92,8 +92,9 @@ async def select(
 def _search(text: str | None, closed: frozenset[str]) -> Condition | None:
     if text is None or not text.strip():
         return None
-    if len(text) > LONGEST_SEARCH or len(text.split()) > MOST_WORDS:
+    # The words are those that are searched for: a single character may stand for four of them (NFKD).
+    if len(text) > LONGEST_SEARCH or len(words := searchable(text).split()) > MOST_WORDS:
         raise BadUserInput(f"`search` takes at most {LONGEST_SEARCH} characters and {MOST_WORDS} words.")
-    if not searchable(text):  # marks without a letter, each of which every text would have
+    if not words:  # marks without a letter, each of which every text would have
         raise BadUserInput("`search` must have a letter, a digit or a sign: accents alone are not searched for.")
     return Search(text, is_personal=closed.isdisjoint(_PERSONAL))

@@ -7,7 +7,7 @@ const NO_ANSWER: Failure = { code: 'NO_ANSWER', retryable: true };
 
 const WORDS: Record<string, string> = {
   NO_ANSWER: 'The server does not answer.',
-  BAD_USER_INPUT: 'This address asks for what cannot be. Start again at “Deals”.',
+  BAD_USER_INPUT: 'This address asks for what cannot be. Start again at “Deals”. A search has ten words at most.',
   FORBIDDEN: 'You may not see this.',
   UNAUTHENTICATED: 'Please sign in.',
   SERVER_BUSY: 'The server is busy.',

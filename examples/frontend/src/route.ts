@@ -37,11 +37,20 @@ export type Route = { deal: string } | { list: List };
 
 const known = <Name extends string>(names: readonly Name[], text: string | null) => names.find((name) => name === text);
 
+/** Returns a part of an address as it was before it was encoded; one that was cut or typed, as it is. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
 export function readRoute(hash: string): Route {
-  const [path, query] = hash.replace(/^#\/?/, '').split('?', 2);
-  const [page, id] = (path ?? '').split('/');
-  if (page === 'deals' && id) return { deal: decodeURIComponent(id) };
-  const given = new URLSearchParams(query);
+  const [path = '', ...rest] = hash.replace(/^#\/?/, '').split('?');
+  const [page, id] = path.split('/');
+  if (page === 'deals' && id) return { deal: decoded(id) };
+  const given = new URLSearchParams(rest.join('?'));
   const text = (name: string) => given.get(name) ?? undefined;
   return {
     list: {

@@ -5,7 +5,7 @@ export type Failure = { code: string; source?: string; retryAfterSeconds?: numbe
 
 const SENTENCES: Record<string, string> = {
   NO_ANSWER: 'The server does not answer.',
-  BAD_USER_INPUT: 'This address asks for something that does not exist.',
+  BAD_USER_INPUT: 'This address asks for something that does not exist, or the search has more than ten words.',
   FORBIDDEN: 'Your credential does not allow you to see this.',
   UNAUTHENTICATED: 'Please sign in.',
   SERVER_BUSY: 'The server is busy.',

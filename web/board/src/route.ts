@@ -44,12 +44,12 @@ const TEXTS = ['deal', 'pipeline', 'stage', 'owner', 'currency', 'search', 'unit
 const known = <Name extends string>(names: readonly Name[], text: string | null) => names.find((name) => name === text);
 
 export function readRoute(hash: string): Route {
-  const [path, query] = hash.replace(/^#\/?/, '').split('?', 2);
-  const given = new URLSearchParams(query);
+  const [path = '', ...rest] = hash.replace(/^#\/?/, '').split('?');
+  const given = new URLSearchParams(rest.join('?'));
   const source = given.get('source');
   return {
     ...Object.fromEntries(TEXTS.flatMap((name) => (given.get(name) ? [[name, given.get(name)]] : []))),
-    view: known(VIEWS, path ?? null) ?? 'board',
+    view: known(VIEWS, path) ?? 'board',
     source: source && /^[A-Z][A-Z_]*$/.test(source) ? source : undefined,
     status: known([...STATUSES, 'ALL'], given.get('status')) ?? DEFAULTS.status,
     order: known(ORDERS, given.get('order')) ?? DEFAULTS.order,

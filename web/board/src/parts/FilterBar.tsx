@@ -14,6 +14,7 @@ import { Select } from './Select';
 const CHOICES_MILLISECONDS = 60_000;
 const FILTERS = ['source', 'pipeline', 'stage', 'owner', 'currency'] as const;
 const TYPING_MILLISECONDS = 250;
+const LONGEST_SEARCH = 200;
 
 type Keyed = ChoicesQuery['currencies'] | undefined;
 
@@ -138,6 +139,7 @@ function SearchField() {
         title={`Part of the name of a ${seesPeople ? 'customer, an owner, ' : ''}company, pipeline or stage`}
         value={text}
         autocomplete="off"
+        maxLength={LONGEST_SEARCH}
         onInput={({ currentTarget }) => search(currentTarget.value)}
       />
     </label>
