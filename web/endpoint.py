@@ -149,8 +149,8 @@ class GraphQLEndpoint:
             return self._response(params, reply, preferences, key)
         except HTTPError as error:
             refusal = await self._refused(request, error, type_)
-            if error.status == 200 and head is not None:  # none by its status, but what the document is answered with
-                return HttpResponse(head.body(refusal.body), 200, head.media_type)
+            if error.status == 200 and preferences is not None:  # what the document is answered with, as an event too
+                return HttpResponse(preferences.body(refusal.body), 200, preferences.media_type)
             return refusal
         except ClientDisconnected:
             return HttpResponse(b"", 499)  # reaches nobody: nginx's status for it, for whatever counts answers
