@@ -43,7 +43,7 @@ def narrow_clause(condition: Condition | None) -> ColumnElement[bool]:
             of_groups = tuple([part for part in parts if _is_of_groups(part)])
             clauses = [narrow_clause(part) for part in parts if part not in of_groups]
             if of_groups:
-                clauses.insert(0, narrow_clause(type(condition)(of_groups)))
+                clauses.append(narrow_clause(type(condition)(of_groups)))  # the last: it takes twice as long as others
             return and_(true(), *clauses) if isinstance(condition, And) else or_(false(), *clauses)
         case Not(part) if not _is_of_groups(condition):
             return not_(narrow_clause(part))
