@@ -10,10 +10,10 @@ from functools import partial
 from itertools import count
 from typing import Any, Final, TypeAlias
 
-from sqlalchemy import Boolean, ColumnElement, and_, exists, false, func, not_, or_, true
+from sqlalchemy import Boolean, ColumnElement, and_, exists, false, func, not_, or_, select, true
 
 from store.queries import parameter
-from store.tables import DEAL_ATTRIBUTES, DEALS
+from store.tables import DEAL_ATTRIBUTES, DEALS, NAMES, NUMBERED
 from store.text import searchable, storable
 from store.unsought import Unsought
 
@@ -112,35 +112,38 @@ Condition: TypeAlias = Compare | CompareAttribute | Search | And | Or | Not
 
 
 def clause(
-    condition: Condition | None, *, walked: str | None = None, held: Collection[str] = ()
+    condition: Condition | None, *, walked: str | None = None, held: Collection[str] = (), is_along: bool = False
 ) -> ColumnElement[bool]:
     """Return the clause that is true for the deals of a condition, and false, never null, for all others.
 
     Databases choose an index only for what all deals must meet about a selective column, or about `walked`, the first
     column of the order: for the rest they would fetch and sort half of all deals, where a walk finds a page at once.
-    `held`: columns that the index of the order has, where the database is known to walk along it. Raises ValueError for
-    a column or an operator that there is not.
+    `held`: columns that the index of the order has, some by number; `is_along`: whether the database is known to walk
+    along it. Raises ValueError for a column or an operator that there is not.
     """
+    numbered = frozenset(held).intersection(NUMBERED) - {walked}
     match condition:
         case None:
             return true()
         case And(parts):
-            return and_(true(), *(clause(part, walked=walked, held=held) for part in parts))
+            return and_(true(), *(clause(part, walked=walked, held=held, is_along=is_along) for part in parts))
         case Compare(column, operator, value) if is_selective(condition) or (column == walked and operator in RANGES):
             return _compared(DEALS.c[column], operator, value)  # where all must be true, null is as good as false
-        case Compare(column, operator, value) if column in held and operator in RANGES:
+        case Compare(column, operator, value) if is_along and column in held and operator in RANGES:
+            if column in numbered:
+                return _compared_by_number(column, operator, value)
             return _compared(Unsought(DEALS.c[column]), operator, value)
-    return _two_valued(condition)
+    return _two_valued(condition, numbered)
 
 
-def _two_valued(condition: Condition) -> ColumnElement[bool]:
+def _two_valued(condition: Condition, numbered: Collection[str]) -> ColumnElement[bool]:
     match condition:
         case And(parts):
-            return and_(true(), *map(_two_valued, parts))
+            return and_(true(), *(_two_valued(part, numbered) for part in parts))
         case Or(parts):
-            return or_(false(), *map(_two_valued, parts))
+            return or_(false(), *(_two_valued(part, numbered) for part in parts))
         case Not(part):
-            return not_(_two_valued(part))
+            return not_(_two_valued(part, numbered))
         case Search(text, is_personal):
             return and_(true(), *(_has_word(word, is_personal) for word in searchable(storable(text)).split()))
         case CompareAttribute(_, part, operator, value):
@@ -150,6 +153,8 @@ def _two_valued(condition: Condition) -> ColumnElement[bool]:
         case Compare(column, operator, value):
             if column not in DEALS.c:
                 raise ValueError(f"deals have no column {column}")
+            if column in numbered:
+                return _of_column(operator, value, partial(_is_so_by_number, column))
             return _of_column(operator, value, partial(_is_so, DEALS.c[column]))
 
 
@@ -249,11 +254,14 @@ def columns(condition: Condition | None) -> set[str]:
         case Compare(column, _, _):
             return {column}
         case CompareAttribute(key, _, _, _):
-            return {f"attribute {key}"}
+            return {f"{ATTRIBUTE}{key}"}
         case Search():
             return {"search_public", "search_personal"}
     return set()
 
+
+ATTRIBUTE: Final = "attribute "
+"""What stands before the key of a custom attribute."""
 
 RANGES: Final = {Operator.EQ, Operator.IN, Operator.LT, Operator.LTE, Operator.GT, Operator.GTE}
 """Comparisons that a range of an index may answer, or several."""
@@ -309,6 +317,18 @@ def _compared(column: ColumnElement[Any], operator: Operator, value: Value) -> C
         case Operator.STARTS_WITH:
             return func.substr(column, 1, len(str(bound))) == str(bound)
     raise ValueError(f"columns are not compared by {operator.value}")
+
+
+def _is_so_by_number(column: str, operator: Operator, value: Value) -> ColumnElement[bool]:
+    if operator is Operator.IS_NULL:
+        return DEALS.c[NUMBERED[column]].is_not(None)
+    return func.coalesce(_compared_by_number(column, operator, value), false(), type_=Boolean())
+
+
+def _compared_by_number(column: str, operator: Operator, value: Value) -> ColumnElement[bool]:
+    """Return what compares a name by its number, of which an index has room for more than of names."""
+    number, meant = DEALS.c[NUMBERED[column]], select(NAMES.c.id).where(_compared(NAMES.c.key, operator, value))
+    return number == meant.scalar_subquery() if operator is Operator.EQ else number.in_(meant)
 
 
 def _parameter(value: Scalar | Parameter, column: ColumnElement[Any]) -> ColumnElement[Any] | Scalar:

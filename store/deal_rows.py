@@ -10,17 +10,15 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Dialect, and_, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Column, ColumnElement, Connection, Dialect, and_, bindparam, delete, insert, or_, select, update
 
 from store.change_log import Seen
 from store.changes import LOGGED
 from store.sequence import insert_into
-from store.tables import CUSTOMER_NAMED, DEAL_ATTRIBUTES, DEALS, GROUPED
+from store.tables import CUSTOMER_NAMED, DEAL_ATTRIBUTES, DEAL_GROUPS, DEALS, GROUPED, NAMED, ROW
 
 Row = tuple[Any, ...]
 
-COLUMNS: Final = tuple(DEALS.c.keys())
-"""Of a row, in their order."""
 
 ROWS_AT_ONCE: Final = 5
 """After which the writer may pause: half a millisecond's work, or one of new rows."""
@@ -32,23 +30,33 @@ MOST_STATEMENTS: Final = 256
 """Of a few kilobytes each; there is one for each set of indexed columns that have changed together."""
 
 _INDEXED: Final = tuple(
-    name for name in COLUMNS if any(name in index.columns for index in DEALS.indexes) and name not in ("id", "sequence")
+    name for name in ROW if any(name in index.columns for index in DEALS.indexes) and name not in ("id", "sequence")
 )
 _OWN: Final = ("id", "sequence", *_INDEXED, "body", "hash", "read_at", "is_whole", "deleted_at")
 LOOKED_AT: Final = tuple(dict.fromkeys((*_OWN, *LOGGED, *GROUPED, *CUSTOMER_NAMED)))
 """Columns of the rows that `look` gives, in their order."""
 
-_KNOWN: Final = select(*(DEALS.c[name] for name in LOOKED_AT)).where(DEALS.c.id.in_(bindparam("ids", expanding=True)))
+
+def column_of(name: str) -> Column[Any]:
+    """Return the column of `WRITTEN` that has what a deal is written with."""
+    return (DEAL_GROUPS if name in NAMED else DEALS).c[name]
+
+
+WRITTEN: Final = DEALS.outerjoin(DEAL_GROUPS, DEAL_GROUPS.c.id == DEALS.c.group_id)
+"""Deals with what only their groups keep."""
+
+_IDS: Final = DEALS.c.id.in_(bindparam("ids", expanding=True))
+_KNOWN: Final = select(*map(column_of, LOOKED_AT)).select_from(WRITTEN).where(_IDS)
 _KNOWN_INDEXED: Final = slice(2, 2 + len(_INDEXED))
-_INDEXED_OF: Final = itemgetter(*map(COLUMNS.index, _INDEXED))
+_INDEXED_OF: Final = itemgetter(*map(ROW.index, _INDEXED))
 _VERSION_NAMES: Final = ("read_at", "hash", "is_whole")
-_VERSION: Final = itemgetter(*map(COLUMNS.index, _VERSION_NAMES))
+_VERSION: Final = itemgetter(*map(ROW.index, _VERSION_NAMES))
 _KNOWN_VERSION: Final = itemgetter(*map(LOOKED_AT.index, _VERSION_NAMES))
-_READ_AT: Final = itemgetter(COLUMNS.index("read_at"))
-_BODY: Final = itemgetter(COLUMNS.index("body"))
+_READ_AT: Final = itemgetter(ROW.index("read_at"))
+_BODY: Final = itemgetter(ROW.index("body"))
 _KNOWN_BODY: Final = itemgetter(LOOKED_AT.index("body"))
 _KNOWN_DELETED_AT: Final = itemgetter(LOOKED_AT.index("deleted_at"))
-_LOGGED_OF: Final = itemgetter(*map(COLUMNS.index, LOGGED))
+_LOGGED_OF: Final = itemgetter(*map(ROW.index, LOGGED))
 _KNOWN_LOGGED: Final = itemgetter(*map(LOOKED_AT.index, LOGGED))
 _ATTRIBUTES_OF: Final = DEAL_ATTRIBUTES.c.deal_id.in_(bindparam("ids", expanding=True))
 
@@ -152,7 +160,7 @@ class _Statement:
         names = tuple(compiled.positiontup or compiled.params)
         self.text: Final = str(compiled)
         self._names = None if compiled.positional else names
-        self._values = itemgetter(*[len(COLUMNS) if name == "was" else COLUMNS.index(name[4:]) for name in names])
+        self._values = itemgetter(*[len(ROW) if name == "was" else ROW.index(name[4:]) for name in names])
 
     def parameters(self, row: Row) -> Any:
         """Return what belongs to the text."""
@@ -164,15 +172,15 @@ class _Statement:
 def _statement(dialect: Dialect, shape: tuple[str, ...] | None) -> _Statement:
     """Return what writes a row: without a shape one that may be there or not, else one of which these columns differ,
     of those that are indexed."""
-    given = {name: bindparam(f"new_{name}", type_=DEALS.c[name].type) for name in COLUMNS}
+    given = {name: bindparam(f"new_{name}", type_=column.type) for name, column in DEALS.c.items()}
     if shape is None:
         upsert = insert_into(dialect.name, DEALS).values(given)
         new = upsert.excluded
-        set_ = {name: new[name] for name in COLUMNS if name != "id"}
+        set_ = {name: new[name] for name in given if name != "id"}
         return _Statement(upsert.on_conflict_do_update(index_elements=["id"], set_=set_, where=_replaces(new)), dialect)
     same = {"id", *_INDEXED}.difference(shape)
     as_it_was = (DEALS.c.id == given["id"], DEALS.c.sequence == bindparam("was", type_=DEALS.c.sequence.type))
-    values = {name: given[name] for name in COLUMNS if name not in same}
+    values = {name: given[name] for name in given if name not in same}
     return _Statement(update(DEALS).where(*as_it_was, _replaces(given)).values(values), dialect)
 
 

@@ -17,7 +17,7 @@ from store.amounts import scaled
 from store.change_log import Seen, append, erase, logged_accounts
 from store.changes import LOGGED, Origin
 from store.deal_ids import deal_id as deal_id
-from store.deal_rows import Row, look, seen, write, write_attributes
+from store.deal_rows import WRITTEN, Row, column_of, look, seen, write, write_attributes
 from store.groups import forget_unused, numbered
 from store.sequence import advance, hold
 from store.tables import ALIVE, DEALS, DealColumns
@@ -218,7 +218,7 @@ STORED_DEAL = tuple(DEALS.c[one.name] for one in fields(StoredDeal))
 
 _FOUND = select(*STORED_DEAL)
 _KEY = (DEALS.c.source, DEALS.c.account, DEALS.c.source_id)
-_HELD = select(*_KEY, *(DEALS.c[name] for name in LOGGED))
+_HELD = select(*_KEY, *map(column_of, LOGGED)).select_from(WRITTEN)
 
 
 def stored_deal(row: Sequence[Any]) -> StoredDeal:
@@ -272,7 +272,7 @@ def _write(
 
 
 def _row(key: bytes, deal: Deal, digest: bytes, sequence: int) -> Row:
-    """Return a row but for its numbers (`store.groups`), its values in the order of `store.tables.DEALS`."""
+    """Return a row but for its numbers (`store.groups`), its values in the order of `store.tables.ROW`."""
     own = (key, deal.source, deal.account, deal.source_id, deal.body, digest, sequence, deal.read_at)
     return (*own, int(deal.is_whole), 0, None, None, *map(_storable, _VALUES(deal.columns)))
 

@@ -163,7 +163,7 @@ def _next(
     if condition is None:
         return found
     walked = order[0].column
-    found = found.where(clause(condition, walked=walked, held=held(walked)))
+    found = found.where(clause(condition, walked=walked, held=held(walked), is_along=True))
     last: Any
     if end is End.BROKEN_OFF:
         return found

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from store.conditions import Compare, Condition, Operator, clause, columns, is_selective
+from store.narrow import narrow_clause, narrow_index, narrowed
 from store.near import find_near, near_page
 from store.paging import OrderKey as OrderKey
 from store.paging import Page as Page
@@ -47,7 +48,8 @@ def far_page(connection: Connection, request: PageRequest) -> Page:
 
 def count(connection: Connection, condition: Condition | None) -> int:
     """Return how many deals meet the condition."""
-    return connection.execute(select(func.count()).select_from(DEALS).where(ALIVE, clause(condition))).scalar_one()
+    found: int = connection.execute(_meeting(connection, condition, func.count())).scalar_one()
+    return found
 
 
 def export(connection: Connection, request: PageRequest) -> Iterator[PageRow]:
@@ -81,5 +83,12 @@ def _few(connection: Connection, condition: Condition | None) -> Condition | Non
 
     A walk along the order soon meets the deals of a page if there are many; if there are few, it would fetch all rows.
     """
-    few = connection.scalars(select(DEALS.c.id).where(ALIVE, clause(condition)).limit(FEW + 1)).all()
+    few = connection.scalars(_meeting(connection, condition, DEALS.c.id).limit(FEW + 1)).all()
     return condition if len(few) > FEW else Compare("id", Operator.IN, few)
+
+
+def _meeting(connection: Connection, condition: Condition | None, wanted: ColumnElement[Any]) -> Select[Any]:
+    """Return the query for this of all deals that meet the condition."""
+    index = narrow_index(connection, condition)
+    met = clause(condition) if index is None else narrow_clause(condition)
+    return narrowed(select(wanted).select_from(DEALS).where(ALIVE, met), index)

@@ -30,8 +30,8 @@ SORTED: Final = frozenset(
         *("lead_source", "loss_reason", "utm_campaign", "forecast_category"),
     }
 )
-"""Further ones, which have no index: all deals are sorted, in SQLite by what `deals_summed` has of them. PostgreSQL has
-one of currencies; the others may be longer than its indexes take."""
+"""Further ones, which have no index: all deals are sorted, in SQLite by what `deals_grouped` and groups have.
+PostgreSQL has one of currencies; the others may be longer than its indexes take."""
 
 SCANNED: Final = frozenset({"utm_source", "utm_medium", "utm_content", "utm_term", "system_id", "read_at"})
 """Further ones, which no index has at all: all deals are read, and sorted by ids alone."""

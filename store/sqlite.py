@@ -10,12 +10,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Dialect, Engine, QueuePool, create_engine, event, exc
+from sqlalchemy import Connection, Dialect, Engine, FromClause, QueuePool, create_engine, event, exc
+from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 
 from store.errors import MISTAKES, StoreUnavailable
 from store.memory import is_private
 from store.steps import STEPS_AT_ONCE, SteppedCursor, SteppedReads
-from store.tables import DEALS
+from store.tables import DEAL_ATTRIBUTES, DEALS
 
 BUSY_SECONDS: Final = 5.0
 """A writer waits so long for one of another process."""
@@ -54,8 +55,10 @@ LONGEST_LOG: Final = 2**20
 
 EMPTY_LOG: Final = "PRAGMA wal_checkpoint(TRUNCATE)"
 
+_INDEXES: Final = (*DEALS.indexes, *DEAL_ATTRIBUTES.indexes)
+
 COMPACTING: Final = (
-    *sorted(f"REINDEX {index.name}" for index in DEALS.indexes if index.name != "deals_by_currency"),  # PostgreSQL's
+    *sorted(f"REINDEX {index.name}" for index in _INDEXES if index.name != "deals_by_currency"),  # PostgreSQL's
     f"PRAGMA incremental_vacuum; {EMPTY_LOG}; PRAGMA shrink_memory",  # until then the file keeps its length
 )
 """What writes the indexes of deals anew, so that their pages are full, and gives back the pages that are then free."""
@@ -108,9 +111,17 @@ def make_engine(path: Path, connections: int) -> Engine:
         pool_use_lifo=True,  # each connection has statements and pages of its own in memory
         hide_parameters=True,
     )
+    engine.dialect.statement_compiler = _Compiler
     # The driver itself would begin no sooner than at the first change, and two readings would see two states.
     event.listen(engine, "begin", _begin)
     return engine
+
+
+class _Compiler(SQLiteCompiler):
+    """Writes `INDEXED BY` where a statement names its index; SQLAlchemy leaves out hints for SQLite."""
+
+    def get_from_hint_text(self, table: FromClause, text: str | None) -> str | None:
+        return text
 
 
 def direct_reads(path: Path, dialect: Dialect) -> SteppedReads:

@@ -2,12 +2,13 @@
 
 from typing import Any, Final
 
-from sqlalchemy import Column, ColumnElement, FromClause, String, Table, func, literal_column, null, select
-from sqlalchemy.sql.visitors import replacement_traverse
+from sqlalchemy import ColumnElement, FromClause, String, Table, func, literal_column, select
 
 from store.conditions import Shape, clause, columns, shaped
+from store.narrow import through_groups
 from store.queries import BuiltOnce, Query, parameter
 from store.tables import ALIVE, CUSTOMER_NAMED, CUSTOMER_NAMES, DEAL_GROUPS, DEALS, GROUPED
+from store.unsought import Unsought
 
 MOST_STATEMENTS: Final = 128
 
@@ -26,25 +27,21 @@ def _built(
     ]
     condition = shaped(shape_)
     met = clause(condition)
-    if not is_narrow:
-        # As expressions: no other index is then thought to have them in order.
-        keys = [func.coalesce(DEALS.c[name], null()) for name in of_groups or ()] + keys
-        keys += _named(DEALS) if by_customer else []
-        return Query(select(*keys, *_sums(is_halved)).where(ALIVE, met).group_by(*keys))
     if by_customer:
         keys.append(DEALS.c.customer_names_id.label("customer_names_id"))
-    reads_groups = not columns(condition).isdisjoint(GROUPED)
+    number = DEALS.c.group_id if is_narrow else Unsought(DEALS.c.group_id)  # rows come in no order of groups
+    reads_groups = is_narrow and not columns(condition).isdisjoint(GROUPED)
     groups: FromClause = DEAL_GROUPS
     if of_groups is not None and keys:  # the number of the first of those that are alike
         first = func.min(DEAL_GROUPS.c.id).over(partition_by=[DEAL_GROUPS.c[name] for name in of_groups])
         groups = select(DEAL_GROUPS, first.label("number")).subquery("grouped")
         keys.append(groups.c.number)
     elif of_groups is not None:
-        keys.append(DEALS.c.group_id.label("number"))
-    inner = select(*keys, *_sums(is_halved)).with_hint(DEALS, "INDEXED BY deals_grouped", "sqlite")
-    inner = inner.where(ALIVE, _of(groups, met) if reads_groups else met).group_by(*keys)
+        keys.append(number.label("number"))
+    inner = select(*keys, *_sums(is_halved))
+    inner = inner.where(ALIVE, through_groups(met, groups) if reads_groups else met).group_by(*keys)
     if of_groups is None or groups is not DEAL_GROUPS or reads_groups:
-        inner = inner.where(DEALS.c.group_id == groups.c.id)
+        inner = inner.where(number == groups.c.id)
     if of_groups is None:
         ids = func.json_each(parameter("ids", String())).table_valued("value")
         inner = inner.where(groups.c.id.in_(select(ids.c.value)))
@@ -81,16 +78,6 @@ def _named(table: Table) -> list[ColumnElement[Any]]:
 def _groups_built(names: tuple[str, ...]) -> Query:
     """Return what reads the groups: their numbers, and these columns."""
     return Query(select(DEAL_GROUPS.c.id, *(DEAL_GROUPS.c[name] for name in names)))
-
-
-def _of(groups: FromClause, met: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Return a clause that reads of groups what it would read of deals."""
-
-    def replaced(element: Any, **_: Any) -> Any:
-        is_grouped = isinstance(element, Column) and element.table is DEALS and element.key in GROUPED
-        return groups.c[element.key] if is_grouped else None
-
-    return replacement_traverse(met, {}, replaced)
 
 
 summed: Final = BuiltOnce(_built, MOST_STATEMENTS)

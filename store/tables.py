@@ -91,6 +91,12 @@ def _column(name: str, type_: Any) -> Column[Any]:
     return Column(name, BigInteger if "int" in str(type_) else Text)
 
 
+NAMED: Final = ("pipeline_name", "stage_name", "owner_name", "owner_email")
+"""What nobody filters or orders by, and each deal's group has: a row of `deals` does not repeat it."""
+
+NUMBERED: Final = {"pipeline_folded": "pipeline_number", "owner_folded": "owner_number"}
+"""Columns whose texts `NAMES` has, and those with their numbers, which the indexes of the usual orders have instead."""
+
 DEALS: Final = Table(
     "deals",
     METADATA,
@@ -106,10 +112,18 @@ DEALS: Final = Table(
     Column("misses", Integer, nullable=False, server_default="0"),  # complete sweeps in a row that did not have it
     Column("deleted_at", BigInteger),
     Column("evidence", Text),  # of its deletion: audit, not_found, sweeps
-    *(_column(field.name, field.type) for field in fields(DealColumns)),
+    *(_column(field.name, field.type) for field in fields(DealColumns) if field.name not in NAMED),
     Column("group_id", BigInteger),  # of `deal_groups`
     Column("customer_names_id", BigInteger),  # of `customer_names`; each deal has both (`store/groups.py`)
+    *(Column(number, BigInteger) for number in NUMBERED.values()),  # of `names`, None where there is no text
 )
+
+ROW: Final = (
+    *DEALS.c.keys()[: DEALS.c.keys().index("status")],
+    *(field.name for field in fields(DealColumns)),
+    *("group_id", "customer_names_id", *NUMBERED.values()),
+)
+"""What a deal is written with, in this order: the columns of `deals`, and what only its group keeps."""
 
 ALIVE: Final = DEALS.c.deleted_at.is_(None)
 
@@ -162,25 +176,19 @@ CUSTOMER_NAMED: Final = ("customer_company_folded", "customer_company", "custome
 
 SUMMED: Final = (
     *("group_id", "created_at", "close_on", "value", "lead_source", "customer_names_id", "loss_reason", "updated_at"),
-    *("won_at", "lost_at", "opportunity_type", "utm_campaign", "deleted_at"),
+    *("won_at", "lost_at", "opportunity_type", "utm_campaign", "id", "deleted_at"),
 )
-"""What summaries read of deals: a narrow index of numbers, nearly all, that has the deals of a group together.
+"""What summaries, counts, filters that find few deals, and orders without an index of their own read of deals, beside
+their groups: a narrow index of numbers, nearly all, that has the deals of a group together.
 
 Within a group they are in the order of months: what is in order is sorted sooner.
 """
 
-TEXTS: Final = ("opportunity_type", "utm_campaign")
-"""What of it is no number."""
+UNSUMMED: Final = ("opportunity_type", "utm_campaign", "id")
+"""What of it is no number, and PostgreSQL's index is without."""
 
-COUNTED: Final = (
-    *(*CELL, "status", "source", "pipeline_folded", "stage_folded", "owner_folded", "value", "lead_source"),
-    *("loss_reason", "account", "utm_campaign", "opportunity_type", "forecast_category", "close_on", "created_at"),
-    *("updated_at", "won_at", "lost_at", "business_name"),
-)
-"""What counts read, and filters that find few deals, and orders without an index of their own."""
-
-SEARCHED: Final = ("search_public", "search_personal", "status", "pipeline_folded", "owner_folded")
-"""What a search reads."""
+SEARCHED: Final = ("search_public", "search_personal", "group_id", "deleted_at")
+"""What a search reads, beside groups."""
 
 
 @compiles(CreateIndex, "postgresql")
@@ -195,7 +203,7 @@ def _in_postgresql(create: CreateIndex, compiler: Any, **options: Any) -> str:
 
 
 for _name in ORDERABLE:
-    _behind = [DEALS.c[other] for other in WALKED if _name in USUAL and other != _name]
+    _behind = [DEALS.c[NUMBERED.get(other, other)] for other in WALKED if _name in USUAL and other != _name]
     Index(f"deals_by_{_name}", DEALS.c[_name], DEALS.c.id, *_behind, sqlite_where=ALIVE)
 _known = DEALS.c.system_id.is_not(None)
 _columns = (DEALS.c.source, DEALS.c.account, DEALS.c.system_id)
@@ -203,12 +211,10 @@ Index("deals_by_system_id", *_columns, sqlite_where=_known)
 Index("deals_by_customer_id", DEALS.c.source, DEALS.c.account, DEALS.c.customer_source_id)
 # Of SQLite, which reads an index alone if it holds all that is asked, the index's own condition included. PostgreSQL's
 # indexes take no long text.
-for _name, _read in (("deals_summed", COUNTED), ("deals_searched", SEARCHED)):
-    _index = Index(_name, *(DEALS.c[name] for name in (*_read, "id", "deleted_at")), sqlite_where=ALIVE)
-    _index.ddl_if(dialect="sqlite")
+Index("deals_searched", *(DEALS.c[name] for name in SEARCHED), sqlite_where=ALIVE).ddl_if(dialect="sqlite")
 # With deals that are gone: what they name is not forgotten before they are.
 Index("deals_grouped", *(DEALS.c[name] for name in SUMMED)).ddl_if(dialect="sqlite")
-Index("deals_grouped", *(DEALS.c[name] for name in SUMMED if name not in TEXTS)).ddl_if(dialect="postgresql")
+Index("deals_grouped", *(DEALS.c[name] for name in SUMMED if name not in UNSUMMED)).ddl_if(dialect="postgresql")
 # Of PostgreSQL, which takes three times as long as SQLite to sort all deals by what no index has.
 Index("deals_by_currency", DEALS.c.currency, DEALS.c.id, sqlite_where=ALIVE).ddl_if(dialect="postgresql")
 Index("deals_by_sequence", DEALS.c.sequence)
@@ -220,8 +226,8 @@ def _numbered(name: str, columns: tuple[str, ...]) -> Table:
         name,
         METADATA,
         Column("id", number, primary_key=True, autoincrement=False),
-        Column("key", Text, nullable=False, unique=True),  # a digest of the others
-        *(Column(one, DEALS.c[one].type) for one in columns),
+        Column("key", Text, nullable=False, unique=True),  # a digest of the others, if there are any
+        *(Column(one, Text if one in NAMED else DEALS.c[one].type) for one in columns),
     )
 
 
@@ -230,6 +236,9 @@ DEAL_GROUPS: Final = _numbered("deal_groups", GROUPED)
 
 CUSTOMER_NAMES: Final = _numbered("customer_names", CUSTOMER_NAMED)
 """What customers are called, of both sources, likewise."""
+
+NAMES: Final = _numbered("names", ())
+"""Folded names of pipelines and of owners, each once, by a number: `key` is the text itself."""
 
 DEAL_ATTRIBUTES: Final = Table(
     "deal_attributes",

@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    FromClause,
     Integer,
     Select,
     UnaryExpression,
@@ -23,10 +24,11 @@ from sqlalchemy import (
 )
 
 from store.conditions import Condition, Shape, clause, is_selective, shape, shaped
+from store.narrow import narrow_clause, narrow_deals, narrow_index, narrowed, through_groups
 from store.order_columns import OrderColumns, of_deals, stored, with_parameters
 from store.paging import CUSTOMER_ID, SCANNED, SORTED, WANTED, OrderKey, PageRow, Position, merged
 from store.queries import BuiltOnce, parameter
-from store.tables import ALIVE, DEALS
+from store.tables import ALIVE, DEALS, held
 
 MOST_STATEMENTS: Final = 128
 """Of tens of kilobytes each."""
@@ -47,7 +49,8 @@ def walk(
     given = {name: value for name, value in zip(names, start or (), strict=True) if name is not None}
     shape_of_order, attributes = with_parameters(order)
     given |= attributes
-    asked = (shape_of_order, names if start is not None else None, is_inclusive)
+    index = narrow_index(connection, condition, _columns(order)) if _is_sorted(order[0]) else None
+    asked = (shape_of_order, names if start is not None else None, is_inclusive, index)
     is_split = order[0].column == CUSTOMER_ID and not is_selective(condition)
     parts = _accounts(connection) if is_split else [{}]
     rows: list[PageRow] = []
@@ -59,6 +62,16 @@ def walk(
         if len(rows) == limit:
             break
     return rows
+
+
+def _is_sorted(first: OrderKey) -> bool:
+    """Return whether all deals are sorted for an order that begins with this key, as no index has it."""
+    return first.attribute is not None or first.column in SCANNED or first.column in SORTED
+
+
+def _columns(order: tuple[OrderKey, ...]) -> list[str]:
+    """Return the columns of deals that an order goes by."""
+    return [key.column for key in order if key.attribute is None]
 
 
 _ACCOUNT: Final = (DEALS.c.source, DEALS.c.account)
@@ -94,16 +107,19 @@ def _built(
     order: tuple[OrderKey, ...],
     start: tuple[str | None, ...] | None,
     is_inclusive: bool,
+    index: str | None,
 ) -> tuple[Select[Any], ...]:
+    """Return the statement of each segment; where all deals are sorted, `index` is the narrow one that has them all."""
     condition = shaped(shape_)
     is_looked_up, first = is_selective(condition), order[0].column
-    meets = [ALIVE, clause(condition, walked=first)]
+    met = clause(condition, walked=first, held=held(first)) if index is None else narrow_clause(condition)
+    meets = [ALIVE, met]
     if first == CUSTOMER_ID and not is_looked_up:
         meets += [column == given for column, given in zip(_ACCOUNT, _GIVEN_ACCOUNT, strict=True)]
     columns = OrderColumns(order)
     wanted = select(*WANTED, *map(columns.plain, order)).select_from(columns.joined())
     is_scanned = first in SCANNED or order[0].attribute is not None
-    is_sorted = (is_scanned or first in SORTED) and not is_looked_up
+    is_sorted = _is_sorted(order[0]) and not is_looked_up
     column_of = columns.unindexed if is_looked_up else columns.sorted if is_sorted else columns.plain
     built, limit = [], parameter("limit", Integer())
     found: Iterable[Segment] = segments(order, start and parameters(start, order), is_inclusive, column_of)
@@ -112,7 +128,13 @@ def _built(
         clauses = [*meets, *segment.clauses]
         if is_sorted:  # by ids alone, which SQLite finds in a narrow index
             keys = [ordering(key, segment, columns.sorted) for key in order]
-            ids = select(DEALS.c.id).select_from(columns.joined()).where(*clauses).order_by(*keys).limit(limit)
+            deals: FromClause = DEALS
+            if index is not None:
+                deals = narrow_deals(_columns(order))
+                clauses = [*meets, *map(through_groups, segment.clauses)]
+                keys = list(map(through_groups, keys))
+            ids = narrowed(select(DEALS.c.id).select_from(columns.joined(deals)), index)
+            ids = ids.where(*clauses).order_by(*keys).limit(limit)
             clauses = [DEALS.c.id.in_(ids.correlate(None))]
         built.append(wanted.where(*clauses).order_by(*ordered).limit(limit))
     return tuple(built)

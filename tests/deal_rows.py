@@ -11,7 +11,7 @@ from sqlalchemy import Connection, insert
 from store.conditions import And, Compare, CompareAttribute, Condition, Not, Operator, Or, Search
 from store.groups import numbered
 from store.paging import CUSTOMER_ID, ID, ORDERS, SOURCE, SOURCE_ID, OrderKey, by_attribute, full_order
-from store.tables import DEAL_ATTRIBUTES, DEALS
+from store.tables import DEAL_ATTRIBUTES, DEALS, ROW
 from store.text import searchable
 from tests.stores import key
 
@@ -56,7 +56,7 @@ def deal(number: int, **values: Any) -> Deal:
         "misses": 0,
     }
     return {
-        **{column.name: None for column in DEALS.c if column.nullable},
+        **dict.fromkeys(ROW),
         **fixed,
         "sequence": 1,
         "read_at": 1,
@@ -70,9 +70,10 @@ def deal(number: int, **values: Any) -> Deal:
 def put(connection: Connection, deals: Sequence[Deal]) -> None:
     """Put deals into a store."""
     if deals:
-        columns = DEALS.c.keys()
-        rows = numbered(connection, [tuple([one[name] for name in columns[:-2]]) for one in deals], {})
-        connection.execute(insert(DEALS), [dict(zip(columns, row, strict=True)) for row in rows])
+        given = ROW[: ROW.index("group_id")]
+        rows = numbered(connection, [tuple([one[name] for name in given]) for one in deals], {})
+        whole = [dict(zip(ROW, row, strict=True)) for row in rows]
+        connection.execute(insert(DEALS), [{one.name: row[one.name] for one in DEALS.c} for row in whole])
     parts = {column.name: None for column in DEAL_ATTRIBUTES.c}
     attributes = [
         parts | {"deal_id": one["id"], "key": key} | given for one in deals for key, given in one["attributes"].items()

@@ -10,15 +10,21 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, create_engine
+from sqlalchemy import Connection, Engine, Select, Table, create_engine, select
 
 from store import change_log, memory, sqlite, sweeps
 from store.deal_ids import deal_id
+from store.deal_rows import WRITTEN, column_of
 from store.deals import Deal
 from store.migrations.upgrade import upgrade
 from store.sequence import CURRENT
-from store.tables import METADATA, DealColumns
+from store.tables import METADATA, ROW, DealColumns
 from tests import postgres
+
+
+def deals_as_written(names: Sequence[str] = ROW) -> Select[Any]:
+    """Return the query for what deals were written with, which is theirs or their groups'."""
+    return select(*map(column_of, names)).select_from(WRITTEN)
 
 
 @cache

@@ -142,7 +142,7 @@ class World:
 
     def deal(self, source: str, source_id: object) -> Any:
         """Return a row."""
-        query = select(DEALS).where(DEALS.c.source == source, DEALS.c.source_id == str(source_id))
+        query = stores.deals_as_written().where(DEALS.c.source == source, DEALS.c.source_id == str(source_id))
         return self.database.run(lambda connection: connection.execute(query).one())
 
     def runs(self, source: str, kind: str) -> list[Any]:

@@ -20,7 +20,7 @@ from store.sequence import taken
 from store.sweeps import forget_future
 from store.tables import CHANGE_LOG, CHANGES, DEALS
 from tests.fuzzing import beside_databases
-from tests.stores import begin_log, connected, copied, current, deal, key, put_back
+from tests.stores import begin_log, connected, copied, current, deal, deals_as_written, key, put_back
 
 ALL = ChangeFilter()
 Held = dict[str, Any]
@@ -36,8 +36,8 @@ def kinds(connection: Connection, **filter_: Any) -> list[tuple[str, str]]:
 
 def state(connection: Connection) -> dict[tuple[str, str, str], Held]:
     """Return what is logged of deals, of those that are there now."""
-    columns = [DEALS.c[name] for name in ("source", "account", "source_id", *LOGGED)]
-    rows = connection.execute(select(*columns).where(DEALS.c.deleted_at.is_(None)))
+    held = deals_as_written(("source", "account", "source_id", *LOGGED))
+    rows = connection.execute(held.where(DEALS.c.deleted_at.is_(None)))
     return {(row[0], row[1], row[2]): dict(zip(LOGGED, row[3:], strict=True)) for row in rows}
 
 

@@ -2,10 +2,12 @@
 
 import pytest
 from hypothesis import given
-from sqlalchemy import Connection, select
+from sqlalchemy import Column, Connection, select
+from sqlalchemy.sql import visitors
 
 from store.conditions import And, Compare, CompareAttribute, Condition, Not, Operator, Or, Search, clause, shape, shaped
-from store.tables import ALIVE, DEALS
+from store.narrow import narrow_clause
+from store.tables import ALIVE, DEALS, NUMBERED, held
 from tests.deal_rows import Deal, conditions, deal, deals, listed, put
 from tests.fuzzing import beside_databases
 from tests.stores import connected
@@ -23,9 +25,26 @@ def test_any_filter_finds_what_a_plain_filter_finds(store_kind: str, rows: list[
         put(connection, rows)
         expected = {one["source_id"] for one in listed(rows, condition, ())}
         assert found(connection, condition) == found(connection, condition, "value") == expected
+        if store_kind == "sqlite":
+            assert set(connection.scalars(select(DEALS.c.source_id).where(ALIVE, narrow_clause(condition)))) == expected
+        for is_along in (True, False):
+            by_number = clause(condition, walked="value", held=held("value"), is_along=is_along)
+            assert set(connection.scalars(select(DEALS.c.source_id).where(ALIVE, by_number))) == expected
         found_shape, values = shape(condition)
         statement = select(DEALS.c.source_id).where(ALIVE, clause(shaped(found_shape)))
         assert set(connection.scalars(statement, values)) == expected
+
+
+@pytest.mark.parametrize("is_along", [True, False])
+@pytest.mark.parametrize("column", list(NUMBERED))
+def test_names_are_compared_by_the_numbers_that_the_orders_index_has(column: str, *, is_along: bool) -> None:
+    met = Compare(column, Operator.EQ, "x")
+    for condition in (met, And((met, Not(met))), Or((met, Compare(column, Operator.CONTAINS, "x")))):
+        found_clause = clause(condition, walked="value", held=held("value"), is_along=is_along)
+        read = {one.name for one in visitors.iterate(found_clause) if isinstance(one, Column) and one.table is DEALS}
+        assert read == {NUMBERED[column]}
+    walked = clause(met, walked=column, held=held(column), is_along=is_along)
+    assert f"deals.{column} = " in str(walked)
 
 
 def test_conditions_of_one_shape_differ_in_their_values_alone() -> None:

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, event, select, update
 from store.deals import Deal, upsert
 from store.tables import DEAL_ATTRIBUTES, DEALS, DealColumns
 from tests.fuzzing import bounded
-from tests.stores import connected, deal, key
+from tests.stores import connected, deal, deals_as_written, key
 
 OURS = {"stage_name": "Won", "stage_folded": "won", "status": "won"}
 
@@ -37,7 +37,7 @@ def watched(connection: Connection, then: Callable[[str], None] | None = None) -
 
 
 def stored(connection: Connection) -> Any:
-    return connection.execute(select(DEALS)).one()
+    return connection.execute(deals_as_written()).one()
 
 
 def test_of_indexed_columns_those_are_assigned_that_differ(connection: Connection) -> None:
@@ -59,15 +59,18 @@ def test_a_row_that_has_changed_since_our_look_is_written_whole_or_not_at_all(
 ) -> None:
     """We have read the deal at 7, with the stage that it had; meanwhile another process has written another one."""
     upsert(connection, [deal(read_at=1, **OURS)])
-    of_theirs = {"stage_name": "Lost", "stage_folded": "lost", "status": "lost", "hash": b"x", "read_at": theirs}
+    upsert(connection, [deal(2, stage_name="Lost", stage_folded="lost", status="lost")])
+    of_theirs = {"stage_folded": "lost", "status": "lost", "hash": b"x", "read_at": theirs}
+    its_own = DEALS.c.id == key("nexudus:1")
+    of_theirs["group_id"] = connection.scalar(select(DEALS.c.group_id).where(~its_own))
 
     def meanwhile(statement: str) -> None:
         if statement.startswith("SELECT") and "stage_folded" in statement:
-            connection.execute(update(DEALS).values(**of_theirs, sequence=DEALS.c.sequence + 1))
+            connection.execute(update(DEALS).where(its_own).values(**of_theirs, sequence=DEALS.c.sequence + 1))
 
     with watched(connection, meanwhile):
         assert upsert(connection, [deal(read_at=7, body=b"new", **OURS)]) == int(wins)
-    row = stored(connection)
+    row = connection.execute(deals_as_written().where(its_own)).one()
     ours = ("Won", "won", "won", 7, b"new")
     expected = ours if wins else ("Lost", "lost", "lost", 9, b"{}")
     assert (row.stage_name, row.stage_folded, row.status, row.read_at, row.body) == expected
@@ -95,7 +98,7 @@ def test_a_row_is_what_was_read_last_whatever_it_was_before(
             one = deal(number, body=body, read_at=read_at, **columns)
             upsert(connection, [one])
             last[one.id] = one
-        rows = {row["id"]: dict(row) for row in connection.execute(select(DEALS)).mappings()}
+        rows = {row["id"]: dict(row) for row in connection.execute(deals_as_written()).mappings()}
         names = DealColumns.__dataclass_fields__
         assert {id_: ({name: row[name] for name in names}, row["body"]) for id_, row in rows.items()} == {
             id_: (asdict(one.columns), one.body) for id_, one in last.items()

@@ -6,7 +6,8 @@
 `store.migrations.versions.version_5` what takes less room, `store.migrations.versions.version_6` shorter ids,
 `store.migrations.versions.version_7` stages, `store.migrations.versions.version_8` an index for lists by customers'
 addresses, `store.migrations.versions.version_9` another order of sums, `store.migrations.versions.version_10` the
-log of changes, `store.migrations.versions.version_11` numbers for what deals have in common.
+log of changes, `store.migrations.versions.version_11` numbers for what deals have in common,
+`store.migrations.versions.version_12` narrower rows and indexes.
 """
 
 import asyncio
@@ -40,11 +41,12 @@ from store.migrations.upgrade import VERSION, VERSION_TABLE, UnknownSchemaError,
 from store.sequence import CURRENT, advance
 from store.shared_tables import FETCHED
 from store.sweeps import state
-from store.tables import CUSTOMER_NAMES, DEAL_ATTRIBUTES, DEAL_GROUPS, DEALS, METADATA, SWEPT
+from store.tables import CUSTOMER_NAMES, DEAL_ATTRIBUTES, DEAL_GROUPS, DEALS, METADATA, NAMED, NAMES, NUMBERED, SWEPT
 from store.text import searchable
 from tests import postgres
 from tests.deal_rows import deal
 from tests.stores import deal as stored_deal
+from tests.stores import deals_as_written
 
 VERSIONS = Path(upgrading.__file__).parent / "versions"
 
@@ -148,7 +150,7 @@ def old_deal(number: int | str, **values: Any) -> dict[str, Any]:
     return {name: value for name, value in row.items() if name != "attributes"}
 
 
-NUMBERS = ("group_id", "customer_names_id")  # which a later step gives
+NUMBERS = ("group_id", "customer_names_id", *NUMBERED.values())  # which later steps give
 
 
 def put_rows(connection: Connection, table: str, rows: Sequence[dict[str, Any]]) -> None:
@@ -200,7 +202,7 @@ def test_step_6_keeps_each_deal_with_what_belongs_to_it_under_its_new_id(empty: 
     with empty.begin() as connection:
         new = {one["id"]: deal_id(one["source"], one["account"], one["source_id"]) for one in deals}
         expected = {new[one["id"]]: {**one, "id": new[one["id"]]} for one in deals}
-        found_deals = [dict(row) for row in connection.execute(select(DEALS)).mappings()]
+        found_deals = [dict(row) for row in connection.execute(deals_as_written()).mappings()]
         assert {row["id"]: {**row, **dict.fromkeys(NUMBERS)} for row in found_deals} == expected
         found = [dict(row) for row in connection.execute(select(DEAL_ATTRIBUTES)).mappings()]
         of_nothing = dict.fromkeys(DEAL_ATTRIBUTES.c.keys())
@@ -292,6 +294,47 @@ def test_step_11_numbers_what_deals_have_in_common_as_who_writes_them_does(empty
         assert len({names for _, names in found.values()}) == connection.scalar(count(CUSTOMER_NAMES)) == 2
 
 
+def test_step_12_keeps_names_in_groups_and_numbers_them_as_who_writes_deals_does(empty: Engine) -> None:
+    sales = {
+        "pipeline_name": "Sales",
+        "pipeline_folded": "sales",
+        "stage_name": "Lead",
+        "owner_name": "Sales",
+        "owner_folded": "sales",
+    }
+    with empty.begin() as connection:
+        migrate(connection, "10")
+        for number, values in enumerate([sales, {"pipeline_folded": "", "owner_folded": "ö"}, {}]):
+            put_rows(connection, "deals", [deal(number, **values)])
+        migrate(connection, "11")
+        upgrade(connection)
+    with empty.begin() as connection:
+        upsert(connection, [stored_deal(9, **sales)])
+        found = {row.source_id: row for row in connection.execute(deals_as_written())}
+        assert {name: getattr(found["0"], name) for name in sales} == sales
+        names = dict(map(tuple, connection.execute(select(NAMES.c.id, NAMES.c.key))))
+        numbered = {id_: (names.get(row.pipeline_number), names.get(row.owner_number)) for id_, row in found.items()}
+        assert numbered == {"0": ("sales", "sales"), "9": ("sales", "sales"), "1": ("", "ö"), "2": (None, None)}
+        assert found["9"].group_id == found["0"].group_id
+        assert len(names) == 3
+
+
+@pytest.mark.parametrize("is_stored", [True, False])
+def test_who_writes_deals_as_before_step_12_is_refused_and_may_read(empty: Engine, *, is_stored: bool) -> None:
+    with empty.begin() as connection:
+        migrate(connection, "11")
+        before = Table("deals", MetaData(), autoload_with=connection)
+        row = {one.name: deal(1).get(one.name) for one in before.c}
+        put_rows(connection, "deals", [row] if is_stored else [])
+        upgrade(connection)
+    written = before.update().values(row) if is_stored else before.insert().values(row)
+    with empty.begin() as connection, pytest.raises(DBAPIError, match="|".join(NAMED)):
+        connection.execute(written)
+    with empty.begin() as connection:
+        read = select(*(column for column in before.c if column.name not in NAMED))
+        assert len(connection.execute(read).all()) == is_stored
+
+
 @pytest.mark.parametrize("is_stored", [True, False])
 def test_who_writes_deals_as_before_step_11_is_refused_and_may_read(empty: Engine, *, is_stored: bool) -> None:
     row = deal(1)
@@ -307,7 +350,7 @@ def test_who_writes_deals_as_before_step_11_is_refused_and_may_read(empty: Engin
         with empty.begin() as connection, pytest.raises(DBAPIError, match="deleted_by"):
             connection.execute(statement)
     with empty.begin() as connection:
-        read = select(*(column for column in before.c if column.name != "deleted_by"))
+        read = select(*(column for column in before.c if column.name not in ("deleted_by", *NAMED)))
         assert len(connection.execute(read).all()) == is_stored
 
 

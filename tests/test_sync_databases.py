@@ -7,7 +7,6 @@ import asyncio
 from typing import Any
 
 import msgspec
-from sqlalchemy import select
 
 from httpclient.client import open_session
 from resolvers.chartmogul import record as chartmogul
@@ -25,6 +24,7 @@ from store.tables import DEALS
 from sync.service import open_sync
 from sync.settings import SyncSettings
 from tests.processes import PATIENCE_SECONDS
+from tests.stores import deals_as_written
 from tests.sync_world import DAY_SECONDS, TODAY, columns
 
 HOUR = 3_600.0
@@ -47,7 +47,7 @@ def held(simulator: Simulator) -> dict[tuple[str, str], tuple[Any, ...]]:
 
 async def stored(database: Database) -> dict[tuple[str, str], tuple[Any, ...]]:
     """Return the same of the deals that the store has."""
-    query = select(DEALS).where(DEALS.c.deleted_at.is_(None))
+    query = deals_as_written().where(DEALS.c.deleted_at.is_(None))
     rows = await database.read(lambda connection: connection.execute(query).all())
     return {
         (row.source, row.source_id): (decode(row.source, row.body), row.customer_name, row.customer_email)
