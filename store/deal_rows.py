@@ -23,7 +23,7 @@ COLUMNS: Final = tuple(DEALS.c.keys())
 """Of a row, in their order."""
 
 ROWS_AT_ONCE: Final = 5
-"""After which the writer may pause: half a millisecond's work, or one of new rows."""
+"""After which the writer may pause, whatever the database: half a millisecond's work, or one of new rows."""
 
 ATTRIBUTES_AT_ONCE: Final = 25
 """After which it may pause, too."""
