@@ -2,27 +2,34 @@
 
 The processor and the interpreter are the process's, and so is what is known of its requests here. Between two slices of
 work anybody who waits has a turn; where a request came of late, the next slice is put off by some milliseconds, one
-after the other for all that works in the background. So a request meets one short slice at most, and one event of a
-stream; and a server that nobody asks works at full speed.
+after the other for all that works in the background. So a request meets one short slice, or few if it takes long, and
+one event of a stream; and a server that nobody asks works at full speed. A slice ends with the piece of work under way:
+whoever works in the background asks for a turn after pieces that are shorter than a slice, if they can be.
 """
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable
 from math import inf
 from typing import Final, TypeVar
 
 T = TypeVar("T")
 
-SLICE_SECONDS: Final = 0.0005
-"""Of work, less than a request is; then others have a turn."""
+SLICE_SECONDS: Final = 0.0002
+"""Of work while requests come, half of what a page takes; then others have a turn."""
+
+IDLE_SLICE_SECONDS: Final = 0.0005
+"""The same while nobody asks: each slice has its price."""
 
 BUSY_SECONDS: Final = 0.010
 """For so long after a request has come or was answered it is under way, or another one may come. One that takes longer
 waits for a source, mostly, or for its client."""
 
-INTERVAL_SECONDS: Final = 0.010
-"""From one slice to the next, while requests come."""
+INTERVAL_SECONDS: Final = 0.0025
+"""From the end of a slice to the next one, while requests come: few requests meet two."""
+
+EVENT_INTERVAL_SECONDS: Final = 0.010
+"""The same of events of streams, which are of one piece each."""
 
 YIELD_SECONDS: Final = 0.00005
 """For which a thread sleeps after each slice: without it, it would take the interpreter back before others wake."""
@@ -33,46 +40,57 @@ PATIENCE_SECONDS: Final = 1.0
 IMPATIENT_SECONDS: Final = 0.001
 """For which it is put off each time after that."""
 
-AT_ONCE: Final = 5
-"""Rows of a list, between two looks at the clock."""
-
 
 class Background:
     """When work in the background may go on. `clock` goes forward, in seconds.
 
     Threads share it without a lock: if two take the same slice, a request meets two. `requests` is the one that is told
-    of requests, by default itself.
+    of requests, by default itself; `interval_seconds` lie between the end of a slice and the next one.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.perf_counter, requests: "Background | None" = None) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.perf_counter,
+        requests: "Background | None" = None,
+        interval_seconds: float = INTERVAL_SECONDS,
+    ) -> None:
         self._clock = clock
         self._requests = requests or self
+        self._interval_seconds = interval_seconds
         self.busy_until = self._next_at = -inf
 
     def on_request(self) -> None:
         """Take note that a request has come, or was answered."""
         self.busy_until = self._clock() + BUSY_SECONDS
 
+    def slice_seconds(self) -> float:
+        """Return how long a slice is to be."""
+        return SLICE_SECONDS if self._clock() < self._requests.busy_until else IDLE_SLICE_SECONDS
+
     def wait_seconds(self, at_most: float = inf) -> float:
-        """Return how long the next slice is to be put off; it is then the caller's."""
+        """Return how long the next slice is to be put off, after one of the caller's; it is then the caller's."""
         now = self._clock()
         if now >= self._requests.busy_until:
             return 0.0
-        at = min(max(now, self._next_at), now + at_most)
-        self._next_at = at + INTERVAL_SECONDS
+        # From now: a slice may have been a long one, such as a transaction's end.
+        at = now + min(max(self._interval_seconds, self._next_at - now), at_most)
+        self._next_at = at + self._interval_seconds
         return at - now
 
 
 BACKGROUND: Final = Background()
 """That of this process."""
 
-TELLING: Final = Background(requests=BACKGROUND)
+TELLING: Final = Background(requests=BACKGROUND, interval_seconds=EVENT_INTERVAL_SECONDS)
 """That of streams of changes. There may be hundreds: were they in one queue with the sweep that they tell of, it would
 wait for all of them after each slice."""
 
 
 class Turns:
-    """Gives others a turn now and then while a thread does one piece of work. Times are in seconds."""
+    """Gives others a turn now and then while a thread does one piece of work. Times are in seconds.
+
+    The first slice is waited for, too: pieces of work that follow each other are to others as one.
+    """
 
     def __init__(
         self,
@@ -82,11 +100,11 @@ class Turns:
     ) -> None:
         self._background, self._clock, self._sleep = background, clock, sleep
         self._patience = PATIENCE_SECONDS
-        self._since = clock()
+        self._since = -inf
 
     def pause(self) -> None:
         """Pause, if there was work for some time; to be called often."""
-        if self._clock() - self._since < SLICE_SECONDS:
+        if self._clock() - self._since < self._background.slice_seconds():
             return
         seconds = self._background.wait_seconds(PATIENCE_SECONDS if self._patience > 0 else IMPATIENT_SECONDS)
         self._patience -= seconds
@@ -94,16 +112,13 @@ class Turns:
         self._since = self._clock()
 
 
-async def slices(
-    items: Sequence[T],
-    at_once: int = AT_ONCE,
-    background: Background = BACKGROUND,
-    clock: Callable[[], float] = time.perf_counter,
-) -> AsyncIterator[Sequence[T]]:
-    """Yield the items, so many at a time; after each slice of work the event loop is for others."""
+async def in_slices(
+    items: Iterable[T], background: Background = BACKGROUND, clock: Callable[[], float] = time.perf_counter
+) -> AsyncIterator[T]:
+    """Yield the items; after each slice of work the event loop is for others."""
     since = clock()
-    for start in range(0, len(items), at_once):
-        if clock() - since >= SLICE_SECONDS:
+    for item in items:
+        if clock() - since >= background.slice_seconds():
             await asyncio.sleep(background.wait_seconds())
             since = clock()
-        yield items[start : start + at_once]
+        yield item

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import msgspec
 
-from background import slices
+from background import in_slices
 from resolvers.errors import UpstreamBadResponse
 from resolvers.json_items import elements, members
 from resolvers.listing import ListedRow
@@ -46,20 +46,19 @@ async def read_rows(
     read: Callable[[bytes], tuple[str, Record, frozenset[str]]],
     id_of: Callable[[bytes], str | None],
 ) -> list[ListedRow]:
-    """Return the rows that have an id, in order; some of them at a time, for others use the event loop too.
+    """Return the rows that have an id, in order; others use the event loop in between.
 
     `read` gives a row's id, its record, and which fields the row lacks; it raises `UpstreamBadResponse` for what is no
     record. `id_of` gives the id of such a row, if it has one.
     """
     rows = []
-    async for part in slices(texts):
-        for text in part:
-            try:
-                source_id, record, lacks = read(text)
-                rows.append(ListedRow(source_id, record, lacks))
-            except UpstreamBadResponse:
-                if (found := id_of(text)) is not None:
-                    rows.append(ListedRow(found, None))
+    async for text in in_slices(texts):
+        try:
+            source_id, record, lacks = read(text)
+            rows.append(ListedRow(source_id, record, lacks))
+        except UpstreamBadResponse:
+            if (found := id_of(text)) is not None:
+                rows.append(ListedRow(found, None))
     return rows
 
 

@@ -1,11 +1,11 @@
 """Customers whose names a source's deals do not carry, so that lists can name, order and find by them."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import astuple, dataclass, fields, replace
 
-from sqlalchemy import Connection, delete, exists, select
+from sqlalchemy import Connection, bindparam, delete, exists, select
 
-from store.deals import chunks
+from store.deals import chunks, do_not_pause
 from store.sequence import advance, hold, insert_into
 from store.tables import ALIVE, CUSTOMERS, DEALS
 from store.text import fold, storable
@@ -25,6 +25,11 @@ class Customer:
 
 
 _COLUMNS = tuple(CUSTOMERS.c[one.name] for one in fields(Customer))
+_FOUND = select(*_COLUMNS).where(
+    CUSTOMERS.c.source == bindparam("source"),
+    CUSTOMERS.c.account == bindparam("account"),
+    CUSTOMERS.c.source_id.in_(bindparam("ids", expanding=True)),
+)
 
 
 def upsert_customers(connection: Connection, customers: Iterable[Customer]) -> list[str]:
@@ -60,14 +65,19 @@ def upsert_customers(connection: Connection, customers: Iterable[Customer]) -> l
 
 
 def find_customers(
-    connection: Connection, source: str, account: str, source_ids: Collection[str]
+    connection: Connection,
+    source: str,
+    account: str,
+    source_ids: Collection[str],
+    pause: Callable[[], None] = do_not_pause,
 ) -> dict[str, Customer]:
-    """Return those of these customers that are stored, by the source's own id."""
+    """Return those of these customers that are stored, by the source's own id; `pause` as `store.deals.find` has it."""
     found: dict[str, Customer] = {}
     for part in chunks(source_ids):
-        its_own = (CUSTOMERS.c.source == source, CUSTOMERS.c.account == account, CUSTOMERS.c.source_id.in_(part))
-        for row in connection.execute(select(*_COLUMNS).where(*its_own)).mappings():
-            found[row["source_id"]] = Customer(**row)
+        pause()
+        for row in connection.execute(_FOUND, {"source": source, "account": account, "ids": part}):
+            customer = Customer(**dict(zip(_NAMES, row, strict=True)))
+            found[customer.source_id] = customer
     return found
 
 

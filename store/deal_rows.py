@@ -21,7 +21,7 @@ Row = tuple[Any, ...]
 
 
 ROWS_AT_ONCE: Final = 5
-"""After which the writer may pause: half a millisecond's work, or one of new rows."""
+"""After which the writer may pause, whatever the database: half a millisecond's work, or one of new rows."""
 
 ATTRIBUTES_AT_ONCE: Final = 25
 """After which it may pause, too."""

@@ -15,7 +15,7 @@ from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 
 from store.errors import MISTAKES, StoreUnavailable
 from store.memory import is_private
-from store.steps import STEPS_AT_ONCE, SteppedCursor, SteppedReads
+from store.steps import SteppedCursor, SteppedReads
 from store.tables import DEAL_ATTRIBUTES, DEALS
 
 BUSY_SECONDS: Final = 5.0
@@ -27,6 +27,9 @@ MOST_STATEMENTS: Final = 32
 MOST_STATEMENTS_OF_THREADS: Final = 20
 """The same of a connection that threads use: as many as it takes to write a deal. If they were fewer, each one would be
 prepared again for each deal that comes alone, which takes as long as to write it."""
+
+STEPS_BETWEEN_TURNS: Final = 250
+"""Of SQLite's virtual machine, of a statement that writes: a deal takes about a thousand."""
 
 HEADER_BYTES: Final = 100
 
@@ -225,7 +228,7 @@ def maintain(connection: Connection, statements: str) -> None:
 def interrupted(connection: Connection, pause: Callable[[], None]) -> Iterator[None]:
     """Have a function called now and then while statements run."""
     driver: Any = connection.connection.driver_connection
-    driver.set_progress_handler(pause, STEPS_AT_ONCE)  # which gives nothing, so that they go on
+    driver.set_progress_handler(pause, STEPS_BETWEEN_TURNS)  # which gives nothing, so that they go on
     try:
         yield
     finally:

@@ -13,8 +13,9 @@ from store import sweeps
 from store.change_log import prune
 from store.changes import Origin
 from store.database import Database
-from store.deals import IDS_AT_ONCE, Deal, chunks, count_alive, deal_id, doubt, upsert
+from store.deals import Deal, count_alive, deal_id, doubt, upsert
 from store.sweeps import SyncState
+from store.turns import turns_of
 from sync.account import Account
 from sync.rows import Rows
 from sync.run import Counts, Problem
@@ -22,6 +23,9 @@ from sync.settings import SyncSettings
 
 SECOND: Final = 1_000_000
 """In microseconds, in which the store keeps times."""
+
+DEALS_AT_ONCE = 100
+"""In a transaction: with fewer, stored responses would be given up more often."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -85,11 +89,11 @@ class Parts:
         one is never reached, the page is read again.
         """
         deals: list[Deal] = []
-        for some in chunks(page.rows):
-            deals += await self.rows.listed(some, read_at)
-            if len(deals) > IDS_AT_ONCE:
-                counts.changed += await self.database.write(partial(upsert, deals=deals[:IDS_AT_ONCE], origin=origin))
-                del deals[:IDS_AT_ONCE]
+        for start in range(0, len(page.rows), DEALS_AT_ONCE):
+            deals += await self.rows.listed(page.rows[start : start + DEALS_AT_ONCE], read_at)
+            if len(deals) > DEALS_AT_ONCE:
+                counts.changed += await self.database.write(partial(upsert, deals=deals[:DEALS_AT_ONCE], origin=origin))
+                del deals[:DEALS_AT_ONCE]
         return deals
 
     def write(self, connection: Connection, page: ListedPage, deals: Iterable[Deal], origin: Origin) -> int:
@@ -97,6 +101,7 @@ class Parts:
         changed. `origin` is by what they were seen."""
         source, account = self.account.key
         changed = upsert(connection, deals, origin=origin)
+        turns_of(connection).pause()
         doubted = [row.source_id for row in page.rows if row.record is None or row.lacks]
         doubt(connection, [deal_id(source, account, one) for one in doubted])
         if changed:

@@ -7,12 +7,11 @@ and types stay what they were last, where a vendor has only their ids left.
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any, Final, TypeAlias
 
 import msgspec
 
-from background import AT_ONCE, slices
+from background import Turns, in_slices
 from lru import LRU
 from resolvers.errors import UpstreamBadResponse
 from resolvers.listing import ListedRow
@@ -21,7 +20,7 @@ from resolvers.source import Record
 from resolvers.stored_record import decode, encode, merge
 from store.customers import Customer, find_customers
 from store.database import Database
-from store.deals import Deal, StoredDeal, chunks, deal_id, find
+from store.deals import Deal, StoredDeal, deal_id, find
 from store.tables import DealColumns
 from store.text import fold, searchable
 from sync.account import Account, Columns
@@ -96,23 +95,20 @@ class Rows:
         source, account = self._account.key
         derives_all = self.derives_all if derives_all is None else derives_all
         ids = [deal_id(source, account, read.source_id) for read in reads]
-        stored: dict[bytes, StoredDeal] = {}
-        for part in chunks(ids):
-            stored |= await self._database.read(partial(find, ids=part))
+        stored = await self._database.read(lambda connection: find(connection, ids, Turns().pause))
         changed: list[_Changed] = []
-        async for some in slices(list(zip(ids, reads, strict=True))):
-            for id_, read in some:
-                known = stored.get(id_)
-                record = self._merged(read, known)
-                body = encode(source, record)
-                is_whole = read.is_whole or (known is not None and known.is_whole)
-                if (
-                    derives_all
-                    or read.source_id in self._passed_over
-                    or known is None
-                    or _differs(known, body, is_whole=is_whole)
-                ):
-                    changed.append((read, record, body, is_whole, self._was(known, body)))
+        async for id_, read in in_slices(zip(ids, reads, strict=True)):
+            known = stored.get(id_)
+            record = self._merged(read, known)
+            body = encode(source, record)
+            is_whole = read.is_whole or (known is not None and known.is_whole)
+            if (
+                derives_all
+                or read.source_id in self._passed_over
+                or known is None
+                or _differs(known, body, is_whole=is_whole)
+            ):
+                changed.append((read, record, body, is_whole, self._was(known, body)))
         return await self._with_columns(changed)
 
     def _was(self, known: StoredDeal | None, body: bytes) -> tuple[bytes, DealColumns] | None:
@@ -127,29 +123,29 @@ class Rows:
     async def _with_columns(self, changed: "Sequence[_Changed]") -> list[Deal]:
         source, account = self._account.key
         deals = []
-        async for part in slices(changed):
-            for read, record, body, is_whole, was in part:
-                columns, attributes = self._columns(source, record)
-                deals.append(
-                    Deal(
-                        source=source,
-                        account=account,
-                        source_id=read.source_id,
-                        body=body,
-                        read_at=read.read_at,
-                        is_whole=is_whole,
-                        columns=columns,
-                        attributes=attributes,
-                        was=was,
-                    )
+        async for read, record, body, is_whole, was in in_slices(changed):
+            columns, attributes = self._columns(source, record)
+            deals.append(
+                Deal(
+                    source=source,
+                    account=account,
+                    source_id=read.source_id,
+                    body=body,
+                    read_at=read.read_at,
+                    is_whole=is_whole,
+                    columns=columns,
+                    attributes=attributes,
+                    was=was,
                 )
+            )
         if self._account.fetch_customer is None:
             return deals
         ids = {deal.columns.customer_source_id for deal in deals if deal.columns.customer_source_id}
-        known = await self._database.read(lambda connection: find_customers(connection, source, account, ids))
-        async for some in slices(range(len(deals)), 2 * AT_ONCE):
-            for at in some:
-                deals[at] = with_customer(deals[at], known.get(deals[at].columns.customer_source_id or ""))
+        known = await self._database.read(
+            lambda connection: find_customers(connection, source, account, ids, Turns().pause)
+        )
+        async for at in in_slices(range(len(deals))):
+            deals[at] = with_customer(deals[at], known.get(deals[at].columns.customer_source_id or ""))
         return deals
 
     def _merged(self, read: Read, stored: StoredDeal | None) -> Any:

@@ -254,6 +254,6 @@ def small_writes(monkeypatch: pytest.MonkeyPatch, *, refused: Collection[int]) -
         return written[-1]
 
     monkeypatch.setattr("store.deals.IDS_AT_ONCE", 10)
-    monkeypatch.setattr("sync.job.IDS_AT_ONCE", 10)
+    monkeypatch.setattr("sync.job.DEALS_AT_ONCE", 10)
     monkeypatch.setattr("sync.job.upsert", write)
     return written

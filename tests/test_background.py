@@ -6,8 +6,8 @@ from itertools import pairwise
 import pytest
 
 from background import (
-    AT_ONCE,
     BUSY_SECONDS,
+    IDLE_SLICE_SECONDS,
     IMPATIENT_SECONDS,
     INTERVAL_SECONDS,
     PATIENCE_SECONDS,
@@ -15,7 +15,7 @@ from background import (
     YIELD_SECONDS,
     Background,
     Turns,
-    slices,
+    in_slices,
 )
 from tests import loops
 
@@ -57,11 +57,29 @@ def test_where_nobody_asks_work_is_not_put_off() -> None:
 def test_while_requests_come_slices_of_all_work_are_apart() -> None:
     world = World()
     world.background.on_request()
-    waits = [world.background.wait_seconds() for _ in range(4)]
-    assert waits == pytest.approx([0, INTERVAL_SECONDS, 2 * INTERVAL_SECONDS, 3 * INTERVAL_SECONDS])
+    waits = [world.background.wait_seconds() for _ in range(8)]
+    assert waits == pytest.approx([number * INTERVAL_SECONDS for number in range(1, 9)])
     world.now += BUSY_SECONDS
     world.background.on_request()
-    assert world.background.wait_seconds() == pytest.approx(4 * INTERVAL_SECONDS - BUSY_SECONDS)
+    assert world.background.wait_seconds() == pytest.approx(9 * INTERVAL_SECONDS - BUSY_SECONDS)
+
+
+def test_after_a_long_slice_the_next_one_does_not_come_at_once() -> None:
+    world = World()
+    world.background.on_request()
+    world.now += world.background.wait_seconds()
+    world.now += 3 * INTERVAL_SECONDS  # which is longer than it should be
+    world.background.on_request()
+    assert world.background.wait_seconds() == pytest.approx(INTERVAL_SECONDS)
+
+
+def test_slices_are_shorter_while_requests_come() -> None:
+    world = World()
+    assert world.background.slice_seconds() == IDLE_SLICE_SECONDS > SLICE_SECONDS
+    world.background.on_request()
+    assert world.background.slice_seconds() == SLICE_SECONDS
+    world.now += BUSY_SECONDS
+    assert world.background.slice_seconds() == IDLE_SLICE_SECONDS
 
 
 def test_who_does_not_wait_long_does_not_make_others_wait_longer() -> None:
@@ -77,8 +95,8 @@ def test_many_streams_that_tell_of_changes_keep_no_other_work_from_going_on() ->
     telling = Background(world.clock, requests=world.background)
     assert [telling.wait_seconds() for _ in range(2)] == [0, 0]
     world.background.on_request()
-    assert [telling.wait_seconds() for _ in range(500)][-1] == pytest.approx(499 * INTERVAL_SECONDS)
-    assert world.background.wait_seconds() == 0
+    assert [telling.wait_seconds() for _ in range(500)][-1] == pytest.approx(500 * INTERVAL_SECONDS)
+    assert world.background.wait_seconds() == pytest.approx(INTERVAL_SECONDS)
 
 
 def test_a_thread_is_put_off_at_once_by_no_more_than_its_patience_however_many_others_wait() -> None:
@@ -91,21 +109,28 @@ def test_a_thread_is_put_off_at_once_by_no_more_than_its_patience_however_many_o
     assert world.slept == [PATIENCE_SECONDS]
 
 
-def test_little_work_of_a_thread_has_no_pause_and_more_of_it_gives_others_the_interpreter() -> None:
+def test_each_piece_of_work_of_a_thread_waits_for_its_first_slice() -> None:
     world = World()
-    world.now += SLICE_SECONDS / 2
+    world.background.on_request()
+    for number in range(1, 4):
+        Turns(world.background, world.clock, world.sleep).pause()
+        assert world.slept == pytest.approx([INTERVAL_SECONDS] * number)
+
+
+def test_little_work_of_a_thread_has_one_pause_and_more_of_it_gives_others_the_interpreter() -> None:
+    world = World()
     world.turns.pause()
-    assert world.slept == []
-    world.work(10 * SLICE_SECONDS)
+    world.now += IDLE_SLICE_SECONDS / 2
+    world.turns.pause()
+    assert world.slept == [YIELD_SECONDS]
+    world.work(10 * IDLE_SLICE_SECONDS)
     assert set(world.slept) == {YIELD_SECONDS}
-    assert len(world.slept) >= 8
+    assert len(world.slept) >= 9
 
 
 def test_a_thread_gives_way_to_requests_but_not_for_ever() -> None:
     world = World()
-    world.background.on_request()
     world.turns.pause()
-    assert world.slept == []
     began = world.now
     while world.now < began + 10 * PATIENCE_SECONDS:
         world.background.on_request()
@@ -114,15 +139,13 @@ def test_a_thread_gives_way_to_requests_but_not_for_ever() -> None:
     long = [seconds for seconds in world.slept if seconds > 2 * IMPATIENT_SECONDS]
     assert sum(long) == pytest.approx(PATIENCE_SECONDS, abs=2 * INTERVAL_SECONDS)
     first, later = world.slept[0], world.slept[len(long) + 1 :]
-    assert first == YIELD_SECONDS, "the first slice is free"
+    assert first == YIELD_SECONDS, "nobody had asked yet"
     assert later == pytest.approx([IMPATIENT_SECONDS] * len(later))
 
 
 async def test_everything_comes_once_and_in_order() -> None:
-    for count in (0, 1, AT_ONCE, 3 * AT_ONCE + 1):
-        found = [list(part) async for part in slices(range(count))]
-        assert [one for part in found for one in part] == list(range(count))
-        assert all(len(part) <= AT_ONCE for part in found)
+    for count in (0, 1, 16):
+        assert [one async for one in in_slices(range(count))] == list(range(count))
 
 
 async def test_others_have_the_event_loop_after_each_slice() -> None:
@@ -136,9 +159,9 @@ async def test_others_have_the_event_loop_after_each_slice() -> None:
 
     other = asyncio.create_task(others())
     seen = []
-    async for _ in slices(range(10 * AT_ONCE), background=world.background, clock=world.clock):
+    async for _ in in_slices(range(10), background=world.background, clock=world.clock):
         seen.append(turns)
-        world.now += SLICE_SECONDS / 2
+        world.now += IDLE_SLICE_SECONDS / 2
     other.cancel()
     assert seen[0] == seen[1], "there was little work"
     assert seen[2] < seen[4] < seen[6] < seen[8]
@@ -147,10 +170,10 @@ async def test_others_have_the_event_loop_after_each_slice() -> None:
 async def test_the_event_loop_is_left_to_requests_for_longer() -> None:
     background = Background(loops.now)
     began = []
-    async for _ in slices(range(10 * AT_ONCE), background=background, clock=iter(range(100)).__next__):
+    async for _ in in_slices(range(10), background=background, clock=iter(range(100)).__next__):
         began.append(loops.now())
         background.on_request()
-    assert [after - before for before, after in pairwise(began)][1:] == pytest.approx([INTERVAL_SECONDS] * 8, abs=1e-3)
+    assert [after - before for before, after in pairwise(began)] == pytest.approx([INTERVAL_SECONDS] * 9, abs=1e-3)
 
 
 async def test_work_that_is_put_off_can_be_cancelled() -> None:
@@ -158,7 +181,7 @@ async def test_work_that_is_put_off_can_be_cancelled() -> None:
 
     async def work() -> None:
         nonlocal done
-        async for _ in slices(range(1_000), background=background, clock=iter(range(10_000)).__next__):
+        async for _ in in_slices(range(1_000), background=background, clock=iter(range(10_000)).__next__):
             done += 1
             background.on_request()
 

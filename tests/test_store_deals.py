@@ -11,6 +11,7 @@ from sqlalchemy import Connection, select
 from sqlalchemy import event as events
 
 from store.deals import (
+    IDS_AT_ONCE,
     Deal,
     Evidence,
     count_alive,
@@ -187,6 +188,14 @@ def test_more_deals_than_a_statement_takes_are_written_and_found(
     assert delete(connection, [one.id for one in many], evidence=Evidence.AUDIT, at=9) == 25
 
 
+def test_who_gives_way_may_pause_between_two_statements_that_find_deals(connection: Connection) -> None:
+    upsert(connection, [deal(n) for n in range(IDS_AT_ONCE)])
+    pauses: list[int] = []
+    ids = [deal(n).id for n in range(2 * IDS_AT_ONCE + 1)]
+    assert len(find(connection, ids, lambda: pauses.append(1))) == IDS_AT_ONCE
+    assert len(pauses) == 3
+
+
 def test_one_bad_value_does_not_spoil_the_page(connection: Connection) -> None:
     half = "\ud800"
     bad = deal(1, name=f"a\0b{half}", win_likelihood=2**70, attributes={"a\0": f"c{half}\0"})
@@ -235,7 +244,7 @@ def test_reads_and_evidence_may_come_in_any_order(store_kind: str, history: list
 
 def test_unchanged_deals_are_looked_up_together_and_nothing_else(connection: Connection) -> None:
     """Not one by one: 10,000 would take seconds in place of 0.07."""
-    many = [deal(n) for n in range(100)]
+    many = [deal(n) for n in range(5 * IDS_AT_ONCE)]
     upsert(connection, many)
     statements: list[str] = []
 
@@ -247,4 +256,4 @@ def test_unchanged_deals_are_looked_up_together_and_nothing_else(connection: Con
         upsert(connection, many)
     finally:
         events.remove(connection, "before_cursor_execute", note)
-    assert [one.split()[0] for one in statements] == ["SELECT"]
+    assert [one.split()[0] for one in statements] == ["SELECT"] * 5

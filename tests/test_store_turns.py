@@ -49,6 +49,20 @@ def test_there_is_a_turn_at_each_deal_that_is_written_looked_at_or_seen(
     assert turns.count >= seen + 3
 
 
+async def test_there_is_a_turn_within_each_deal_that_sqlite_writes(
+    store_kind: str, store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Five of them, which one statement takes, are longer than a page."""
+    if store_kind == "postgresql":
+        pytest.skip("PostgreSQL works in a process of its own")
+    turns = Counted()
+    monkeypatch.setattr("store.location.begin_turns", lambda _: turns)
+    async with open_database(store_url) as database:
+        before = turns.count
+        await database.write(lambda connection: upsert(connection, [deal(number) for number in range(100)]))
+    assert turns.count - before >= 100
+
+
 async def test_a_long_statement_is_interrupted_where_one_of_sqlite_writes_and_nowhere_else(
     store_kind: str, store_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

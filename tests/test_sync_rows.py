@@ -16,7 +16,7 @@ from store.customers import Customer
 from store.deals import IDS_AT_ONCE, Deal, Evidence, count_alive, delete, upsert
 from store.tables import DealColumns
 from sync.account import Account, Requests
-from sync.job import Parts, moment
+from sync.job import DEALS_AT_ONCE, Parts, moment
 from sync.rows import Read, Rows, with_customer
 from sync.run import Counts
 from sync.settings import SyncSettings
@@ -82,14 +82,27 @@ async def test_most_deals_of_a_page_are_written_before_the_last_are_made_and_all
         return columns(source, record)
 
     world.rows._columns = derive
-    rows = [ListedRow(str(number), record(number)) for number in range(1, 5 * IDS_AT_ONCE)]
+    rows = [ListedRow(str(number), record(number)) for number in range(1, 5 * DEALS_AT_ONCE)]
     page = ListedPage(rows, None, len(rows), is_ordered=True)
     last = await parts.write_ahead(page, 5, counts, Origin.SWEEP)
     held = [made - written for made, written in enumerate(written_when_derived)]
-    assert max(held) < 2 * IDS_AT_ONCE
+    assert max(held) < 2 * DEALS_AT_ONCE
     assert counts.changed + len(last) == len(rows)
-    assert len(last) <= IDS_AT_ONCE
+    assert len(last) <= DEALS_AT_ONCE
     assert await world.database.read(lambda connection: count_alive(connection, "nexudus")) == counts.changed
+
+
+async def test_what_is_read_to_compare_a_page_gives_way_to_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses = []
+
+    class Counted:
+        def pause(self) -> None:
+            pauses.append(self)
+
+    world = World()
+    monkeypatch.setattr("sync.rows.Turns", Counted)
+    await world.rows.listed([ListedRow(str(number), record(number)) for number in range(1, 2 * IDS_AT_ONCE + 2)], 5)
+    assert len(pauses) >= 3
 
 
 async def test_a_deleted_deal_that_is_seen_again_is_written() -> None:
