@@ -122,13 +122,14 @@ def _read(
 ) -> Sweep:
     for number in connections:
         _forget(url)
-        with _serving(url, sources, scratch, rationed=found.is_rationed) as (server, _process):
+        with _serving(url, sources, scratch, rationed=found.is_rationed) as (server, process):
             during = found.during[number] = [load(server, files.bodies(PAGE), number, SLICE_SECONDS)]
             while not (is_over := _is_complete(server, found)) and len(during) < most_slices:
                 during.append(load(server, files.bodies(PAGE), number, SLICE_SECONDS))
             if is_over and len(during) > 1:
                 during.pop()  # in its course the sweep ended
             _complete(server, found)
+            process.finish()  # what is left of the sweep: the store is compacted
             found.after[number] = [
                 load(server, files.bodies(PAGE), number, SLICE_SECONDS) for _ in range(max(FEWEST_SLICES, len(during)))
             ]
