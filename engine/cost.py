@@ -117,6 +117,8 @@ class CostVisitor:
         self._object_types = object_types
         self._limits = limits
         self._sizes: dict[str, QueryCost] = {}
+        self._depths: dict[int, int] = {}
+        """Of selections of a document that is too deep, by their nodes' identity."""
         self._level = 0
 
     def operation(self, operation: OperationDefinitionNode) -> QueryCost:
@@ -233,9 +235,15 @@ class CostVisitor:
         return place
 
     def _depth(self, node: SelectionNode) -> int:
-        size = QueryCost()
-        self._add(size, node)
-        return size.depth
+        """Return how many levels of fields a selection has; each is looked at once, whoever asks."""
+        if isinstance(node, FragmentSpreadNode):
+            return self.fragment(node.name.value).depth
+        depth = self._depths.get(id(node))
+        if depth is None:
+            assert isinstance(node, FieldNode | InlineFragmentNode)
+            below = node.selection_set.selections if node.selection_set else ()
+            self._depths[id(node)] = depth = isinstance(node, FieldNode) + max(map(self._depth, below), default=0)
+        return depth
 
 
 def name_of(definition: OperationDefinitionNode | FragmentDefinitionNode) -> str:

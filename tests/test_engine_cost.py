@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from graphql import FragmentDefinitionNode, OperationDefinitionNode, get_introspection_query, parse
+from graphql import FragmentDefinitionNode, OperationDefinitionNode, SelectionNode, get_introspection_query, parse
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -78,6 +78,20 @@ def test_what_is_over_a_limit_is_refused_and_what_is_at_it_is_not(limit: str, do
     walk(document, replace(ENDLESS, **{limit: 3}))
     with pytest.raises(LimitExceeded, match=f"at most 2 {what} are allowed"):
         walk(document, replace(ENDLESS, **{limit: 2}))
+
+
+def test_where_a_document_is_too_deep_is_found_without_measuring_it_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    measured: list[SelectionNode] = []
+    add = CostVisitor._add
+
+    def counted(visitor: CostVisitor, size: QueryCost, node: SelectionNode) -> None:
+        measured.append(node)
+        add(visitor, size, node)
+
+    monkeypatch.setattr(CostVisitor, "_add", counted)
+    with pytest.raises(LimitExceeded, match="levels of fields"):
+        walk(f"{{ {'... { ' * 60}{'a { ' * 25}{'b ' * 1_000}{'} ' * 85} }}", QueryLimits())
+    assert len(measured) == 60 + 25 + 1_000
 
 
 def test_introspection_passes_the_defaults() -> None:

@@ -56,6 +56,15 @@ def test_nor_does_one_where_a_spreadsheet_of_another_country_ends_a_cell(separat
     assert cell(f"Acme{separator}=cmd()") == f"Acme{separator}'=cmd()"
 
 
+@pytest.mark.parametrize("spaces", ["", " ", "\xa0"])
+@pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20"])
+def test_nor_within_a_list_or_an_object_whose_json_stays_the_same(sign: str, spaces: str) -> None:
+    value = [f"Acme;{spaces}{sign}cmd()", {f"a;{sign}": f"; =1;{sign}2 = 3"}]
+    written = cell(value)
+    assert not re.search(r";\s*[=+\-@\uff1d\uff0b\uff0d\uff20]", written)
+    assert json.loads(written) == value
+
+
 @pytest.mark.parametrize("value", ["-12.50", "+3", "0", "-0.00000000000000000001", "99999999999999999999.99"])
 def test_plain_numbers_stay_as_they_are(value: str) -> None:
     assert cell(value) == value

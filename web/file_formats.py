@@ -6,7 +6,8 @@ spaces, gets an apostrophe before it (OWASP, CSV injection), also behind a semic
 decimals have a comma, spreadsheets take these for the end of a cell. Plain numbers stay as they are. Control characters
 are no text in RFC 4180, and readers stop at them or take no such file: U+FFFD stands in their place.
 
-What is no text is as JSON has it in both: `true`, `2.5`, and in a cell of CSV the JSON of a list or an object.
+What is no text is as JSON has it in both: `true`, `2.5`, and in a cell of CSV the JSON of a list or an object, where
+what looks like a formula behind a semicolon is escaped.
 """
 
 import csv
@@ -30,6 +31,7 @@ _FORMULA: Final = re.compile(
     rf"^(?={_SPACES}[=+\-@＝＋－＠]|[\t\r\n])|(?<=[;\t\r\n])(?={_SPACES}[=+\-@＝＋－＠])"  # noqa: RUF001 - full width
 )
 _CONTROLS: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_FORMULA_IN_JSON: Final = re.compile(rf"(?<=;)({_SPACES})([=+\-@＝＋－＠])")  # noqa: RUF001 - as above
 _NUMBER: Final = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?", re.ASCII)
 
 
@@ -59,7 +61,12 @@ def _cell(value: Value) -> str | int | None:
         return value if _NUMBER.fullmatch(value) else _FORMULA.sub("'", value)
     if value is None or type(value) is int:
         return value
-    return dumps(value).decode()
+    return _FORMULA_IN_JSON.sub(_escaped, dumps(value).decode())
+
+
+def _escaped(found: re.Match[str]) -> str:
+    """Return a sign as JSON may have it, too; it has semicolons in texts alone, and escapes the other separators."""
+    return f"{found[1]}\\u{ord(found[2]):04x}"
 
 
 def _json_rows(names: Sequence[str], rows: Rows) -> bytes:
