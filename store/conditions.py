@@ -194,7 +194,11 @@ def shape(condition: Condition | None) -> tuple[Shape, dict[str, Scalar]]:
     Conditions of one shape are asked with one statement. What is no comparison of a column with values stays.
     """
     values: list[Scalar] = []
-    return _shape(condition, values), {f"value_{number}": value for number, value in enumerate(values)}
+    return _shape(condition, values), {_name(number): value for number, value in enumerate(values)}
+
+
+_name: Final = "operand_{}".format
+"""Names a parameter. SQLAlchemy names its own, those of what stays in a shape, by columns: none is called so."""
 
 
 def _shape(one: Any, values: list[Scalar]) -> Shape:
@@ -217,7 +221,7 @@ def _shape(one: Any, values: list[Scalar]) -> Shape:
 
 def shaped(shape_: Shape) -> Condition | None:
     """Return the condition of a shape, with parameters in place of values."""
-    names = map("value_{}".format, count())
+    names = map(_name, count())
 
     def of(one: Any) -> Any:
         match one:

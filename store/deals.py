@@ -202,10 +202,10 @@ def doubt(connection: Connection, ids: Collection[bytes]) -> None:
 
 def purge(connection: Connection, *, deleted_before: int) -> int:
     """Forget for good what was gone before that time, and names that no deal has any more; return how many deals."""
+    hold(connection)  # a deal that comes back just now keeps what is logged of it
     old = DEALS.c.deleted_at < deleted_before
     gone = [tuple(row) for row in connection.execute(select(*_KEY).where(old))]
     if gone:
-        hold(connection)
         erase(connection, gone)
         connection.execute(delete_from(DEALS).where(old))
     forget_unused(connection)

@@ -166,10 +166,12 @@ class FetchedRecords:
 
     def _delete(self, connection: Connection, gone: Mapping[bytes, int]) -> None:
         parts, (source, account) = self._parts, self._parts.account.key
-        hold(connection)  # what another process is about to delete counts, too
+        hold(connection)  # what another process is about to delete counts, too, and once
+        stored = find(connection, list(gone))
+        gone = {key: read_at for key, read_at in gone.items() if key in stored and stored[key].deleted_at is None}
         since = parts.now() - int(BRAKE_SECONDS * SECOND)
         deleted = count_deleted(connection, source, account, evidence=Evidence.NOT_FOUND, since=since)
-        if parts.holds_back(connection, deleted + len(gone)):
+        if gone and parts.holds_back(connection, deleted + len(gone)):
             self._held_back_at = parts.wall_clock()
             return
         for key, read_at in gone.items():

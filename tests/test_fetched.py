@@ -4,13 +4,18 @@ import asyncio
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 
 from resolvers.fetching.upstream_context import UpstreamContext
 from resolvers.resilience.transport import TransportSettings
 from simulator import faults
+from store.deals import Evidence, delete
+from store.sequence import hold
 from sync.fetched import BRAKE_SECONDS
+from sync.job import SECOND
 from sync.status import State
 from tests import loops
+from tests.stores import key
 from tests.sync_world import ROWS, World, open_world
 
 LOOPS = loops.WITH_ITS_OWN_TIME
@@ -142,6 +147,26 @@ async def test_several_processes_together_hold_back_what_seems_to_be_gone_one_by
                     await asyncio.sleep(1)
                 assert ((await other.status("nexudus")).state is State.BRAKED) is bool(is_held_back)
         assert len(first.stored("nexudus")) == ROWS - 20
+
+
+async def test_what_two_processes_find_gone_at_once_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process has deleted it, and all that the brake lets go, when this one gets the lock."""
+    async with open_world(sources=("nexudus",), sweep_seconds=86_400.0) as world:
+        await asyncio.sleep(30)
+        ids = list(world.simulator.nexudus.records)[:20]
+        met: list[int] = []
+
+        def wait_for_the_other(connection: Connection) -> None:
+            hold(connection)
+            keys = [key(f"nexudus:{id_}") for id_ in ids]
+            met.append(delete(connection, keys, evidence=Evidence.NOT_FOUND, at=int(world.now() * SECOND)))
+
+        monkeypatch.setattr("sync.fetched.hold", wait_for_the_other)
+        del world.simulator.nexudus.records[ids[0]]
+        await world.fetch("nexudus", ids[0])
+        await asyncio.sleep(1)
+        assert met == [20]
+        assert (await world.status("nexudus")).state is State.CURRENT
 
 
 async def test_a_store_that_fails_does_not_fail_a_read(caplog: pytest.LogCaptureFixture) -> None:

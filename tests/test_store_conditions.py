@@ -5,7 +5,20 @@ from hypothesis import given
 from sqlalchemy import Column, Connection, select
 from sqlalchemy.sql import visitors
 
-from store.conditions import And, Compare, CompareAttribute, Condition, Not, Operator, Or, Search, clause, shape, shaped
+from store.conditions import (
+    MOST_SHAPED,
+    And,
+    Compare,
+    CompareAttribute,
+    Condition,
+    Not,
+    Operator,
+    Or,
+    Search,
+    clause,
+    shape,
+    shaped,
+)
 from store.narrow import narrow_clause
 from store.tables import ALIVE, DEALS, NUMBERED, held
 from tests.deal_rows import Deal, conditions, deal, deals, listed, put
@@ -51,7 +64,7 @@ def test_conditions_of_one_shape_differ_in_their_values_alone() -> None:
     one, other = Compare("value", Operator.GT, 1), Compare("value", Operator.GT, 2)
     listed_ = Compare("status", Operator.IN, ("open", "won"))
     assert shape(And((one, listed_)))[0] == shape(And((other, Compare("status", Operator.IN, ("x", "y")))))[0]
-    assert shape(And((one, listed_)))[1] == {"value_0": 1, "value_1": "open", "value_2": "won"}
+    assert shape(And((one, listed_)))[1] == {"operand_0": 1, "operand_1": "open", "operand_2": "won"}
     different = [
         *(one, Not(one), And((one,)), Or((one,)), And((one, other)), And((And((one, other)),)), And((Not(one),))),
         *(Compare("value", Operator.GTE, 1), Compare("created_at", Operator.GT, 1), listed_, Or(()), And(())),
@@ -59,6 +72,16 @@ def test_conditions_of_one_shape_differ_in_their_values_alone() -> None:
         *(Compare("status", Operator.CONTAINS, "o"), Compare("status", Operator.CONTAINS, "w"), Search("o", False)),
     ]
     assert len({shape(condition)[0] for condition in different}) == len(different)
+
+
+@pytest.mark.parametrize("column", DEALS.c.keys())
+def test_a_list_that_is_too_long_for_a_shape_stays_in_it_beside_the_values_of_others(column: str) -> None:
+    values = tuple(range(MOST_SHAPED + 1))
+    one, other = Compare("status", Operator.EQ, "open"), Compare("status", Operator.NE, "won")
+    found_shape, given_values = shape(And((one, Compare(column, Operator.IN, values), other)))
+    parameters = clause(shaped(found_shape)).compile().params
+    assert given_values.keys() < parameters.keys()
+    assert values in map(tuple, filter(None, parameters.values()))
 
 
 @pytest.mark.parametrize("column", ["value", "owner_folded", "name_folded"])

@@ -15,6 +15,7 @@ from store.deals import Evidence, delete, doubt, purge, upsert
 from store.fetched import forget_fetched, mark_fetched
 from store.stages import ListedStage, write_stages
 from store.sweeps import SweepLost
+from store.tables import CHANGES
 from tests import stores
 from tests.stores import deal, key
 
@@ -187,4 +188,20 @@ def test_no_two_writers_wait_for_each_other(name: str) -> None:
             assert other.begun
             other.join()
             assert other.errors == [], (name, other_name)
+    engine.dispose()
+
+
+def test_what_is_logged_of_a_deal_that_comes_back_is_kept_though_it_was_about_to_be_forgotten() -> None:
+    engine = create_engine(stores.url_of("postgresql"), pool_size=3)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as watcher:
+        with engine.begin() as connection:
+            fill(connection)
+        other = Other(engine, lambda connection: upsert(connection, [deal(7, read_at=AT + 3, name="is back")]))
+        with engine.connect() as connection:
+            event.listen(connection, "after_cursor_execute", lambda *_: other.begun or other.go_on(watcher))
+            with connection.begin():
+                purge(connection, deleted_before=AT + 1)
+        other.join()
+        newest = select(CHANGES.c.held).where(CHANGES.c.source_id == "7").order_by(CHANGES.c.position.desc()).limit(1)
+        assert watcher.scalar(newest) is not None
     engine.dispose()

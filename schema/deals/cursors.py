@@ -73,9 +73,10 @@ def unpacked(cursor: str, argument: str, hash_: str, count: int, asked: str) -> 
         found = []
     if not found or type(found[0]) is not int:
         raise is_none(argument)
-    if found[0] != VERSION:
+    is_of_list = found[1:2] == [hash_]
+    if found[0] != VERSION or (is_of_list and len(found) != count + 2):  # other versions had other values in it
         raise BadUserInput(f"`{argument}` is a cursor of another version of this graph: begin again without it.")
-    if found[1:2] != [hash_] or len(found) != count + 2:
+    if not is_of_list:
         raise BadUserInput(f"`{argument}` is a cursor of another list: {asked} must be those that it came with.")
     return found[2:]
 
