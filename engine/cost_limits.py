@@ -29,13 +29,11 @@ from graphql import (
 from engine.answer_cost import AnswerCost
 from engine.cost import CostVisitor, LimitExceeded, QueryCost, QueryLimits, name_of
 from engine.field_cost import Dearest, FieldCost, Part, RecordCost, Selected, record_count
-from engine.input_cost import NO_INPUT, InputCost, input_cost
+from engine.input_cost import NO_INPUT, InputCost, input_cost, objects_in
 from engine.lookup import ITEM_FIELDS, Listing, PageSize
 
 RECORDS: Final = "records"
-FIELDS: Final = "fields in the answer"
-INPUT_OBJECTS: Final = "input objects in arguments"
-"""As the messages of limits have them."""
+"""As the message of a limit has it."""
 
 PAGE_ARGUMENTS: Final = frozenset({"first", "last"})
 
@@ -57,9 +55,21 @@ class OperationCost:
     """The root fields that give records, by their names in the answer."""
     others: dict[str, FieldCost] = field(default_factory=dict)
     """The root fields that give none and take input objects."""
-    takes_input_objects: bool = False
+    inputs: InputCost = NO_INPUT
+    """The input objects of its fields, each of which is read once; but if it `nests_inputs`."""
+    nests_inputs: bool = False
     fields: int = 0
     """Root fields, and what is selected of those that give no records."""
+    _input_variables: frozenset[str] = frozenset()
+
+    def add_inputs(self, inputs: InputCost) -> None:
+        """Add those of one of its fields."""
+        self.inputs = self.inputs.add(inputs)
+        self._input_variables |= {name for name, _ in inputs.variables}
+
+    def input_objects(self, given: Mapping[str, Any]) -> dict[str, int]:
+        """Return how many input objects the variables have that fields take, each gone through once."""
+        return {name: objects_in(given[name]) for name in self._input_variables if name in given}
 
 
 class _Variables(NamedTuple):
@@ -125,11 +135,14 @@ class CostLimits:
         if records > self.limits.max_records:
             raise _exceeded(RECORDS, self.limits.max_records, records, cost, given)
         if fields > self.limits.max_answer_fields:
-            raise _exceeded(FIELDS, self.limits.max_answer_fields, fields, cost, given)
-        if cost.takes_input_objects:
-            objects = sum([part.inputs for _, part in _parts(cost, given)])
+            raise _exceeded("fields in the answer", self.limits.max_answer_fields, fields, cost, given)
+        if cost.inputs is not NO_INPUT:
+            found = cost.input_objects(given)
+            objects = cost.inputs.count(found)
+            if cost.nests_inputs:
+                objects = sum([part.input_objects(found) for _, part in _parts(cost, given)])
             if objects > self.limits.max_input_objects:
-                raise _exceeded(INPUT_OBJECTS, self.limits.max_input_objects, objects, cost, given)
+                raise _too_many_objects(self.limits.max_input_objects, objects, cost, given)
 
     def _operation(self, operation: OperationDefinitionNode, visitor: CostVisitor) -> OperationCost:
         size = visitor.operation(operation)
@@ -152,7 +165,10 @@ class CostLimits:
             )
         for node, size in fields:
             self._add(cost, node, size, variables)
-        cost.takes_input_objects = any(part.cost.inputs is not NO_INPUT for _, part in _parts(cost, {}))
+        for root, part in _parts(cost, {}):
+            if part.cost.inputs is not NO_INPUT:
+                cost.add_inputs(part.cost.inputs)
+                cost.nests_inputs |= part.cost.node is not root
         if sum(one.size.constant for one in cost.records.values()) > self.limits.max_records:
             self.check(cost, {})
         return cost
@@ -164,8 +180,8 @@ class CostLimits:
         asked = self._id_arguments.get(node.name.value) if page_size is None else PAGE_ARGUMENTS
         if not asked:
             cost.fields += self._selected(size.answer.of_object(), variables).fields
-            inputs = variables.input_cost(node.arguments)
-            cost.others[name] = FieldCost(node, (), RecordCost(0, ()), Selected(), inputs=inputs)
+            if (inputs := variables.input_cost(node.arguments)) is not NO_INPUT:
+                cost.others[name] = FieldCost(node, (), RecordCost(0, ()), Selected(), inputs=inputs)
             return
         found = self._field(node, asked, page_size, size.answer, variables)
         # Fields of one name in the answer are fetched once, with what both select.
@@ -217,21 +233,27 @@ def _parts(cost: OperationCost, given: Mapping[str, Any]) -> Iterator[tuple[Fiel
             yield one.node, part
 
 
-_COUNTED = {RECORDS: "records", FIELDS: "fields", INPUT_OBJECTS: "inputs"}
-"""Where a part has how much."""
-
-
 def _exceeded(what: str, most: int, found: int, cost: OperationCost, given: Mapping[str, Any]) -> LimitExceeded:
     """Return the error for totals above a limit; it names the field that gives most of them."""
     parts = list(_parts(cost, given))
     if not parts:
         return LimitExceeded(what, most, found)
-    number_of = attrgetter(_COUNTED[what])
+    number_of = attrgetter("records" if what == RECORDS else "fields")
     root, part = max(parts, key=lambda one: number_of(one[1]))
-    own, name = part.cost.node, root.alias.value if root.alias else root.name.value
-    place = f"`{name}`" if own is root else f"`{own.name.value}` within `{name}`"
-    if what == INPUT_OBJECTS:
-        return LimitExceeded(what, most, found, f": {place} takes {number_of(part):,} of them", [own])
+    own, place = part.cost.node, _place(root, part)
     by = " and ".join([f"`{one.name.value}`" for one in part.cost.arguments]) or "default"
     where = f": {place} asks for {number_of(part):,} of them, by {by}"
     return LimitExceeded(what, most, found, where, part.cost.arguments or [own])
+
+
+def _too_many_objects(most: int, found: int, cost: OperationCost, given: Mapping[str, Any]) -> LimitExceeded:
+    """Return the error for too many input objects; it names the field that takes most of them."""
+    counts = cost.input_objects(given)
+    root, part = max(_parts(cost, given), key=lambda one: one[1].input_objects(counts))
+    where = f": {_place(root, part)} takes {part.input_objects(counts):,} of them"
+    return LimitExceeded("input objects in arguments", most, found, where, [part.cost.node])
+
+
+def _place(root: FieldNode, part: Part) -> str:
+    own, name = part.cost.node, root.alias.value if root.alias else root.name.value
+    return f"`{name}`" if own is root else f"`{own.name.value}` within `{name}`"

@@ -19,11 +19,13 @@ class InputCost:
     variables: tuple[tuple[str, int], ...] = ()
     """Each as often as it is used, with the number of its default."""
 
-    def count(self, given: Mapping[str, Any]) -> int:
-        """Return how many there are with these variables."""
-        return self.literal + sum(
-            [objects_in(given[name]) if name in given else default for name, default in self.variables]
-        )
+    def add(self, other: "InputCost") -> "InputCost":
+        """Return the cost of both."""
+        return InputCost(self.literal + other.literal, self.variables + other.variables)
+
+    def count(self, found: Mapping[str, int]) -> int:
+        """Return how many there are if variables have as many as were `found`, or else their defaults."""
+        return self.literal + sum([found.get(name, default) for name, default in self.variables])
 
 
 NO_INPUT = InputCost()
@@ -42,14 +44,13 @@ def input_cost(
 
 def objects_in(value: Any) -> int:
     """Return how many objects a variable's value has, in whatever lists and objects."""
-    found, waiting = 0, [value]
-    while waiting:
-        one = waiting.pop()
-        if isinstance(one, dict):
+    found, values = 0, [value]
+    for one in values:  # which grows meanwhile
+        if type(one) is dict:
             found += 1
-            waiting += one.values()
-        elif isinstance(one, list):
-            waiting += one
+            values += one.values()
+        elif type(one) is list:
+            values += one
     return found
 
 
