@@ -165,26 +165,30 @@ class CostLimits:
             )
         for node, size in fields:
             self._add(cost, node, size, variables)
-        for root, part in _parts(cost, {}):
-            if part.cost.inputs is not NO_INPUT:
-                cost.add_inputs(part.cost.inputs)
-                cost.nests_inputs |= part.cost.node is not root
+        for one in (*cost.records.values(), *cost.others.values()):
+            if one.inputs is NO_INPUT and not one.each.below and not one.once.below:  # as nearly always
+                continue
+            for part in one.parts({}):
+                if part.cost.inputs is not NO_INPUT:
+                    cost.add_inputs(part.cost.inputs)
+                    cost.nests_inputs |= part.cost is not one
         if sum(one.size.constant for one in cost.records.values()) > self.limits.max_records:
             self.check(cost, {})
         return cost
 
     def _add(self, cost: OperationCost, node: FieldNode, size: QueryCost, variables: _Variables) -> None:
         cost.fields += 1
-        name = node.alias.value if node.alias else node.name.value
         page_size = self._page_sizes.get(node.name.value)
         asked = self._id_arguments.get(node.name.value) if page_size is None else PAGE_ARGUMENTS
         if not asked:
             cost.fields += self._selected(size.answer.of_object(), variables).fields
-            if (inputs := variables.input_cost(node.arguments)) is not NO_INPUT:
+            if node.arguments and (inputs := variables.input_cost(node.arguments)) is not NO_INPUT:
+                name = node.alias.value if node.alias else node.name.value
                 cost.others[name] = FieldCost(node, (), RecordCost(0, ()), Selected(), inputs=inputs)
             return
         found = self._field(node, asked, page_size, size.answer, variables)
         # Fields of one name in the answer are fetched once, with what both select.
+        name = node.alias.value if node.alias else node.name.value
         before = cost.records.get(name)
         if before is not None:
             found = replace(found, each=before.each.add(found.each), once=before.once.add(found.once))
@@ -201,7 +205,8 @@ class CostLimits:
         """Return the cost of a field that gives records, as many as arguments say that are `asked` for."""
         arguments = tuple([one for one in node.arguments or () if one.name.value in asked])
         count = record_count([one.value for one in arguments], variables.defaults, page_size)
-        inputs = variables.input_cost([one for one in node.arguments or () if one.name.value not in asked])
+        rest = [one for one in node.arguments or () if one.name.value not in asked]
+        inputs = variables.input_cost(rest) if rest else NO_INPUT
         if page_size is None:
             each = self._selected(answer.of_object(), variables)
             return FieldCost(node, arguments, count, each, inputs=inputs)
