@@ -105,7 +105,8 @@ def create_app(
         suggests_names=not settings.security.general.production,
     )
 
-    operations = Operations(settings, engine, ExportArguments(schema), schedulers, counts)
+    arguments = ExportArguments(schema, settings.security.query_limits().max_input_objects)
+    operations = Operations(settings, engine, arguments, schedulers, counts)
     services = Services(settings, operations, security, schedulers, counts, clock=clock, wall_clock=wall_clock)
 
     @asynccontextmanager

@@ -53,6 +53,8 @@ class QueryLimits:
     max_answer_fields: int = 24_000
     """Fields times the records that they are selected on: what a response can hold if each list whose length is not
     known (`engine.lookup.Records.list_lengths`) has one item."""
+    max_input_objects: int = 1_000
+    """Input objects in arguments (`engine/input_cost.py`), times the records whose fields take them."""
     max_answer_bytes: int = 10_000_000
     """JSON of an answer's data (`engine/answer.py`)."""
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from graphql import ArgumentNode, FieldNode, IntValueNode, ListValueNode, NullValueNode, ValueNode, VariableNode
 
+from engine.input_cost import NO_INPUT, InputCost
 from engine.lookup import PageSize
 
 Totals = tuple[int, int]
@@ -96,6 +97,7 @@ class FieldCost:
     size: RecordCost | PageCost
     each: Selected
     once: Selected = Selected()
+    inputs: InputCost = NO_INPUT
 
     def totals(self, given: Mapping[str, Any]) -> Totals:
         """Return how many records, and fields of all, it gives at most with these variables."""
@@ -109,7 +111,7 @@ class FieldCost:
     def parts(self, given: Mapping[str, Any], times: int = 1) -> "Iterator[Part]":
         """Return what of the totals is this field's own, and each one's below, where it is `times` in the answer."""
         count = times * self.size.count(given)
-        yield Part(self, count, count * self.each.fields + times * self.once.fields)
+        yield Part(self, count, count * self.each.fields + times * self.once.fields, times)
         waiting = [(one, count) for one in self.each.below] + [(one, times) for one in self.once.below]
         while waiting:
             one, number = waiting.pop()
@@ -120,11 +122,16 @@ class FieldCost:
 
 
 class Part(NamedTuple):
-    """How many records, and fields of them, a field has of an operation's totals."""
+    """How many records, and fields of them, a field has of an operation's totals; arguments are read `times` times."""
 
     cost: FieldCost
     records: int
     fields: int
+    times: int
+
+    def input_objects(self, found: Mapping[str, int]) -> int:
+        """Return how many input objects are read, if variables have as many as were `found`."""
+        return self.times * self.cost.inputs.count(found)
 
 
 def record_count(

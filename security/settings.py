@@ -56,6 +56,7 @@ class LimitSettings(Settings, frozen=True, kw_only=True):
     max_directives: Count = _DEFAULT.max_directives
     max_records: Count = _DEFAULT.max_records
     max_answer_fields: Annotated[int, Meta(ge=1, le=10_000_000)] = _DEFAULT.max_answer_fields
+    max_input_objects: Count = _DEFAULT.max_input_objects
     max_answer_bytes: Annotated[int, Meta(ge=1_000, le=1_000_000_000)] = _DEFAULT.max_answer_bytes
 
 

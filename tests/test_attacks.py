@@ -141,6 +141,10 @@ def switched(number: int) -> str:
 
 ASKED_MUCH: dict[str, tuple[str, dict[str, Any]]] = {
     "200 ids that are none": ("query($i: [ID!]!) { nodes(ids: $i) { id } }", {"i": [None] * 200}),
+    "20,000 empty filters": (
+        "query($f: OpportunityFilter) { opportunities(filter: $f) { totalCount } }",
+        {"f": {"or": [{}] * 20_000}},
+    ),
     "200 ids that are objects": ("query($i: [ID!]!) { nodes(ids: $i) { id } }", {"i": [{"a": [0] * 300}] * 200}),
     "200 ids of nothing": (
         "query($i: [ID!]!) { a: nodes(ids: $i) { id } b: opportunitiesById(ids: $i) { id } }",

@@ -183,12 +183,13 @@ async def test_deals_of_too_many_years_are_refused_not_left_out(monkeypatch: pyt
 
 async def test_nobody_groups_by_people_without_the_scope_for_them() -> None:
     async with open_deals(euros(1, 1)) as graph:
-        for query in (
-            "{ opportunitySummary(groupBy: [OWNER]) { rows { count } } }",
-            "{ opportunitySummary(groupBy: [CUSTOMER]) { rows { count } } }",
-            "{ opportunities { summary(groupBy: [STATUS, OWNER]) { rows { count } } } }",
+        for name, query in (
+            ("OWNER", "{ opportunitySummary(groupBy: [OWNER]) { rows { count } } }"),
+            ("CUSTOMER", "{ opportunitySummary(groupBy: [CUSTOMER]) { rows { count } } }"),
+            ("OWNER", "{ opportunities { summary(groupBy: [STATUS, OWNER]) { rows { count } } } }"),
         ):
-            assert (await graph.refusal(query, WITHOUT_CONTACTS))[0] == "FORBIDDEN"
+            code, message, _ = await graph.refusal(query, WITHOUT_CONTACTS)
+            assert (code, f"list by `{name}` in `groupBy`, which" in message) == ("FORBIDDEN", True)
             assert "errors" not in await graph.ask(query, ALL)
 
 

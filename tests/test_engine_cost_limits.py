@@ -1,11 +1,11 @@
-"""`engine.cost_limits`: how many records, root fields and operations a request may ask for."""
+"""`engine.cost_limits`: how many records, root fields, input objects and operations a request may ask for."""
 
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from graphql import get_introspection_query, parse
+from graphql import get_introspection_query, get_named_type, is_input_object_type, is_object_type, parse
 
 from engine.cost import LimitExceeded, QueryLimits
 from engine.cost_limits import CostLimits
@@ -216,6 +216,10 @@ TOO_MUCH = {
         ["query Q20"],
     ),
     f"{{ {'... {' * 100} x {'}' * 100} }}": ("100 selection sets within one another are allowed", ["{ x"]),
+    "query($f: OpportunityFilter) { opportunities { totalCount } b: opportunities(filter: $f) { totalCount } }": (
+        "1,000 input objects in arguments are allowed, not 1,001: `b` takes 1,001 of them",
+        ["b: opportunities"],
+    ),
     "{ a: __schema { types { name } } b: __schema { c: types { name } } }": (
         "2 aliases in introspection are allowed, not 3 in the query",
         ["a: __schema", "b: __schema"],
@@ -227,10 +231,54 @@ TOO_MUCH = {
 def test_a_refusal_says_how_much_was_asked_for_and_where(document: str) -> None:
     said, places = TOO_MUCH[document]
     with pytest.raises(LimitExceeded) as refused:
-        measure(document, {"n": 190, "m": 40, "r": [{}] * 201})
+        measure(document, {"n": 190, "m": 40, "r": [{}] * 201, "f": filters(1_001)})
     assert str(refused.value) == f"This asks for too much: at most {said}."
     found = refused.value.located().positions or []
     assert [document[at : at + len(place)] for at, place in zip(found, places, strict=True)] == places
+
+
+def filters(count: int) -> dict[str, Any]:
+    return {"or": [{}] * (count - 1)}
+
+
+NESTED_FILTER = (
+    "{ opportunities(first: 10) { nodes { customer { opportunities(first: 1, filter: %s) { totalCount } } } } }"
+)
+INPUT_OBJECTS = {
+    "query($f: OpportunityFilter) { opportunities(filter: $f) { totalCount } }": 9,
+    "query($f: OpportunityFilter) { opportunitySummary(filter: $f, groupBy: []) { isComplete } }": 9,
+    "query($f: OpportunityFilter) { a: opportunities(filter: $f) { totalCount } b: opportunities { totalCount } }": 9,
+    "query($f: OpportunityFilter) { a: opportunities(filter: $f) { asOf } b: opportunities(filter: $f) { asOf } }": 18,
+    "query($f: OpportunityFilter) { opportunities(filter: {and: [$f, $f]}) { totalCount } }": 19,
+    "query($f: OpportunityFilter = {or: [{}, {not: {}}]}) { opportunities(filter: $f) { totalCount } }": 9,
+    "query($g: OpportunityFilter = {or: [{}, {not: {}}]}) { opportunities(filter: $g) { totalCount } }": 4,
+    f"query($f: OpportunityFilter) {NESTED_FILTER % '$f'}": 90,
+    NESTED_FILTER % "{or: [{}, {status: {eq: OPEN}}]}": 40,
+    "{ opportunities(orderBy: [{field: VALUE}, {field: ID}], freshness: {maxAgeSeconds: 1}) { totalCount } }": 3,
+    "{ ...F } fragment F on Query { opportunities(filter: {not: {}}) { totalCount } }": 2,
+    'query($r: [_Any!]!) { _entities(representations: $r) { id } opportunity(id: "a", freshness: {}) { id } }': 1,
+}
+
+
+@pytest.mark.parametrize("document", INPUT_OBJECTS)
+def test_input_objects_count_wherever_they_are_read(document: str) -> None:
+    most, given = INPUT_OBJECTS[document], {"f": filters(9), "r": [{}] * 20}
+    measure(document, given, max_input_objects=most)
+    with pytest.raises(LimitExceeded, match=f"at most {most - 1} input objects in arguments are allowed, not {most}: "):
+        measure(document, given, max_input_objects=most - 1)
+
+
+def test_fields_that_take_input_objects_are_root_fields_or_lists_within_lists() -> None:
+    """Of others the limits would not know how often their arguments are read."""
+    takes = {
+        (name, field)
+        for name, type_ in SCHEMA.type_map.items()
+        if is_object_type(type_) and type_ not in (SCHEMA.query_type, SCHEMA.subscription_type)
+        for field, one in type_.fields.items()
+        if any(is_input_object_type(get_named_type(argument.type)) for argument in one.args.values())
+    }
+    assert takes
+    assert {field for _, field in takes} <= RECORDS.nested_listings.keys()
 
 
 def test_a_fragment_that_spreads_itself_does_not_keep_a_refusal_from_being_made() -> None:

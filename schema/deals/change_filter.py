@@ -111,7 +111,7 @@ def change_filter(
         raise BadUserInput(f"A filter may have at most {MOST_VALUES} values.")
     fields = _members(read.get("field"))
     for one in fields or ():
-        check_open(one.value, closed)
+        check_open(one.value, closed, f"`{one.name}` in `filter.field`")
     ids = read.get("opportunity_id", {})
     excluded = ids.pop("not_in", [])
     wanted = _members(ids or None)

@@ -22,6 +22,8 @@ from graphql.utilities import validate_input_value
 from sqlalchemy import Connection
 from strawberry.types.arguments import convert_arguments
 
+from engine.cost import QueryLimits
+from engine.input_cost import objects_in
 from resolvers.errors import BadUserInput
 from schema.context import Context
 from schema.deals.connections import opportunities
@@ -60,8 +62,10 @@ Encode = Callable[[Iterable[Sequence[Value]]], bytes]
 class ExportArguments:
     """Arguments of `Query.opportunities` that come outside of a document."""
 
-    def __init__(self, schema: FederatedSchema) -> None:
+    def __init__(self, schema: FederatedSchema, most_objects: int = QueryLimits().max_input_objects) -> None:
+        """`most_objects`: how many input objects, such as filters, all of them may have."""
         self._schema = schema
+        self._most_objects = most_objects
         self._core: GraphQLSchema = schema._schema  # noqa: SLF001 - Strawberry has no public way to it
         query = self._core.query_type
         assert query is not None
@@ -73,6 +77,8 @@ class ExportArguments:
 
     def coerced(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Return what `select` takes, of values as JSON has them; raises `BadUserInput`."""
+        if objects_in(dict(given)) - 1 > self._most_objects:
+            raise BadUserInput(f"`filter` and `orderBy` may have at most {self._most_objects:,} objects.")
         values = get_variable_values(self._core, self._definitions, dict(given))
         if not isinstance(values, VariableValues):
             problems = (self._problem(name, given) for name in self._types)

@@ -158,7 +158,7 @@ class _Reading:
             if (value := getattr(given, field.name)) is not None:
                 parts += self._field(field, value)
         for attribute in getattr(given, CUSTOM) or ():
-            check_open(CUSTOM, self.closed)
+            check_open(CUSTOM, self.closed, f"`filter.{CUSTOM}`")
             try:
                 parts += self._attribute(attribute)
             except BadUserInput as error:
@@ -172,7 +172,7 @@ class _Reading:
         return And(tuple(parts))
 
     def _field(self, field: ListedField, value: Any) -> list[Condition]:
-        check_open(field.name, self.closed)
+        check_open(field.name, self.closed, f"`filter.{to_camel_case(field.name)}`")
         try:
             return list(self._compared(field, self._counted(value)))
         except BadUserInput as error:
@@ -239,10 +239,15 @@ def check_key(key: str) -> None:
         raise BadUserInput(f"The `key` of a custom attribute must have from 1 to {LONGEST_KEY} characters.")
 
 
-def check_open(name: str, closed: frozenset[str]) -> None:
-    """Raise `Forbidden` if a listed field is closed to the caller: by its answers it would tell what it hides."""
+def check_open(name: str, closed: frozenset[str], place: str) -> None:
+    """Raise `Forbidden` if a listed field is closed to the caller: by its answers it would tell what it hides.
+
+    `place` says where it is asked by it.
+    """
     if name in closed:
-        raise Forbidden(f"This caller may not list by personal data: the scope {READ_CONTACTS} is missing.")
+        raise Forbidden(
+            f"This caller may not list by {place}, which is personal data: the scope {READ_CONTACTS} is missing."
+        )
 
 
 def _same(value: Any) -> Any:

@@ -86,7 +86,7 @@ def _keys(one: OpportunityOrder, closed: frozenset[str]) -> tuple[OrderKey, ...]
         one.direction is OrderDirection.DESC,
         one.nulls is OrderNulls.FIRST,
     )
-    check_open(name, closed)
+    check_open(name, closed, f"`{one.field.name}` in `orderBy`")
     if (name == CUSTOM) is (one.key is None):
         raise BadUserInput("`orderBy.key` must be given with the field `CUSTOM`, and with no other.")
     if one.key is None:

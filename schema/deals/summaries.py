@@ -182,10 +182,10 @@ async def summary_of(
     names = [one.value for one in group_by]
     if len(names) > MOST_DIMENSIONS or len(set(names)) < len(names):
         raise BadUserInput(f"`groupBy` takes at most {MOST_DIMENSIONS} dimensions, each once.")
-    for path in {path for name in names for path in _FIELDS[name].paths}:
+    for one in group_by:
         for field in LISTED:
-            if path in field.paths:
-                check_open(field.name, context.closed_fields)
+            if not set(field.paths).isdisjoint(_FIELDS[one.value].paths):
+                check_open(field.name, context.closed_fields, f"`{one.name}` in `groupBy`")
     dimensions = [Dimension(name) for name in names]
     zone = zone_of("UTC" if time_zone is None else time_zone)
     try:
