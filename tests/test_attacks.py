@@ -16,7 +16,8 @@ from schema.execution import build_engine
 from tests.harness import Graph
 from tests.schemas import build_schema
 
-FAST_ENOUGH_SECONDS = 0.1
+FAST_ENOUGH_SECONDS = 0.3
+"""What takes longest takes a third of it on a slow machine; an attack that works takes seconds."""
 
 SCHEMA = build_schema()
 
