@@ -4,14 +4,14 @@ import asyncio
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import psycopg
-from sqlalchemy import make_url
+from sqlalchemy import Table, make_url
 
 from benchmarks.processes import LOAD_CPU
 from resolvers import stored_record
@@ -24,7 +24,7 @@ from simulator.replies import encode_json
 from store.database import open_database
 from store.deals import Deal, upsert
 from store.memory import private_folder
-from store.tables import CUSTOMER_NAMES, DEAL_ATTRIBUTES, DEAL_GROUPS, DEALS
+from store.tables import METADATA
 from tests.postgres import OPTIONS, Server, programs
 
 ROWS_AT_ONCE: Final = 1_000
@@ -100,36 +100,49 @@ def postgresql() -> Iterator[Server | None]:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where tables of PostgreSQL are: the server, in libpq's words, and their schema."""
+
+    server: str
+    schema: str
+
+    @classmethod
+    def of(cls, server: Server, url: str) -> Self:
+        """Return that of a `STORE_URL`."""
+        name = str(make_url(url).query["options"]).partition("=")[2]
+        return cls(f"postgresql:///postgres?host={server.folder}&user=tests", name)
+
+    def copy(self, rows: Mapping[Table, Iterable[Sequence[Any]]]) -> None:
+        """Have these rows in tables that are there, in place of what they have, and leave them as autovacuum would."""
+        with psycopg.connect(self.server, autocommit=True) as connection:
+            connection.execute(f"SET search_path = {self.schema}")
+            connection.execute(f"TRUNCATE {', '.join(table.name for table in rows)}")
+            for table, some in rows.items():
+                with connection.cursor().copy(f"COPY {table.name} ({', '.join(table.c.keys())}) FROM STDIN") as copy:
+                    for row in some:
+                        copy.write_row(row)
+            connection.execute("VACUUM ANALYZE")
+
+
+@dataclass(frozen=True, slots=True)
 class Stores:
     """`STORE_URL` by what kind of store it is."""
 
     urls: Mapping[str, str]
     server: Server | None
 
-    @property
-    def database(self) -> tuple[str, str] | None:
-        """Where PostgreSQL is, in libpq's words, and the schema in which the tables are."""
-        if self.server is None:
-            return None
-        name = str(make_url(self.urls[POSTGRESQL]).query["options"]).partition("=")[2]
-        return f"postgresql:///postgres?host={self.server.folder}&user=tests", name
-
     def copy_rows(self) -> None:
-        """Have what the file has in PostgreSQL, too, and in the order that its autovacuum leaves behind."""
-        if self.database is None or not Path(self.urls[FILE]).exists():
+        """Have what the file has in PostgreSQL, too."""
+        if self.server is None:
             return
-        fill(self.urls[POSTGRESQL], [])
-        with (
-            closing(sqlite3.connect(self.urls[FILE])) as file,
-            psycopg.connect(self.database[0], autocommit=True) as connection,
-        ):
-            connection.execute(f"SET search_path = {self.database[1]}")
-            for table in (DEAL_GROUPS, CUSTOMER_NAMES, DEALS, DEAL_ATTRIBUTES):
-                columns = ", ".join(table.c.keys())
-                with connection.cursor().copy(f"COPY {table.name} ({columns}) FROM STDIN") as copy:
-                    for row in file.execute(f"SELECT {columns} FROM {table.name}"):  # noqa: S608 - names of ours
-                        copy.write_row(row)
-            connection.execute("VACUUM ANALYZE")
+        url = self.urls[POSTGRESQL]
+        fill(url, [])
+        with closing(sqlite3.connect(self.urls[FILE])) as file:
+            Place.of(self.server, url).copy({table: _rows(file, table) for table in METADATA.sorted_tables})
+
+
+def _rows(file: sqlite3.Connection, table: Table) -> Iterator[Sequence[Any]]:
+    yield from file.execute(f"SELECT {', '.join(table.c.keys())} FROM {table.name}")  # noqa: S608 - names of ours
 
 
 @contextmanager
@@ -149,5 +162,6 @@ def stores(server: Server | None, scratch: Path, found: list[Deal]) -> Iterator[
             fill(urls[FILE], found)
             shutil.copy(file, urls[MEMORY])  # closed, it has nothing in its log
         made = Stores(urls, server)
-        made.copy_rows()
+        if found:
+            made.copy_rows()
         yield made

@@ -1,9 +1,9 @@
 """Measures lists of deals beside what people would pick instead: `make bench-lists`.
 
-This server over a store in memory, in a file of SQLite and in PostgreSQL; PostGraphile over the very same table of
-PostgreSQL; and Strawberry with SQLAlchemy as their pages show it, over both. In turns, as all comparisons are. The
-database runs beside the load, so that it has a processor that an embedded store has not. Nothing syncs meanwhile, but
-in what `benchmarks/sweeps.py` adds.
+This server over a store in memory, in a file of SQLite and in PostgreSQL; PostGraphile over the same deals in a table
+of PostgreSQL that is made for it; and Strawberry with SQLAlchemy as their pages show it, over such a table in both. In
+turns, as all comparisons are. The database runs beside the load, so that it has a processor that an embedded store has
+not. Nothing syncs meanwhile, but in what `benchmarks/sweeps.py` adds.
 """
 
 import argparse
@@ -17,6 +17,7 @@ from benchmarks.list_candidates import candidates
 from benchmarks.list_report import Results, page, tables
 from benchmarks.list_requests import ANYWHERE, PAGE, SUMMARIES, depth
 from benchmarks.list_stores import MEMORY, deals, postgresql, stores
+from benchmarks.peer_stores import peer_stores
 from benchmarks.phase import Cell, Phase, need_tools, tell
 from benchmarks.processes import Mock
 from benchmarks.turns import in_turns
@@ -79,11 +80,9 @@ def run(
                 rows = deals(*counts)
                 list_requests.write_anywhere(files, [row.columns.updated_at or 0 for row in rows])
                 with stores(server, scratch, rows) as made:
-                    up = [
-                        one
-                        for one in candidates(made, mock.url, found.left_out, only)
-                        if only is None or one.name in only
-                    ]
+                    peers = peer_stores(made, scratch)
+                    chosen = candidates(made, peers, mock.url, found.left_out, only)
+                    up = [one for one in chosen if only is None or one.name in only]
                     with Phase(up, mock, files, scratch, probe=PAGE) as phase:
                         _measure(found, phase, files, size, deep, rounds=rounds, seconds=seconds)
                     found.facts[size] = phase.facts
@@ -104,6 +103,7 @@ def _measure(
         raise SystemExit("No server is up.")
     list_requests.write_deep(files, phase.candidates, [number for number in depths if number > 1])
     compared = [PAGE, ANYWHERE, *map(depth, depths)]
+    found.left_out += phase.left_out
     found.left_out += list_requests.differences(phase.candidates, files, compared)
     phase.warm_up(PAGE, min(2, seconds))
     names = [candidate.name for candidate in phase.candidates]

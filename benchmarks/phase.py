@@ -64,6 +64,8 @@ class Phase:
         self._loaded: dict[tuple[str, str], float] = {}
         self.facts: dict[str, dict[str, float]] = {}
         """By label."""
+        self.left_out: list[str] = []
+        """A line for each server that did not start, or failed at its first request."""
         for candidate in found:
             started = time.monotonic()
             log = scratch / f"{candidate.port}.log"
@@ -76,7 +78,10 @@ class Phase:
                     "idle_mb": round(process.megabytes(), 1),
                 }
             else:
-                tell(f"{candidate.label} does not start and is left out:\n{log.read_text()[-500:]}")
+                self.left_out.append(
+                    f"{candidate.label} is left out: it does not start, or fails at its first request."
+                )
+                tell(f"{self.left_out[-1]}\n{log.read_text()[-500:]}")
                 process.stop()
 
     def __enter__(self) -> Self:

@@ -65,6 +65,7 @@ def run(
         cache = of_phase[0].cache
         if not phase.candidates:
             raise SystemExit("No server is up.")
+        left_out += phase.left_out
         left_out += verify(phase.candidates, files) if not cache else []
         if rationed and cache:
             phase.prime()

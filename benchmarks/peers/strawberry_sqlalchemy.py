@@ -1,6 +1,6 @@
 """Lists as Strawberry's and SQLAlchemy's own pages show them: types of Strawberry, a mapped class, a session a request.
 
-Over the same table of deals, at STORE_URL. Pages go by a cursor, as Strawberry's guide to pagination has them; the
+Over the peers' table of deals, at DATABASE_URL. Pages go by a cursor, as Strawberry's guide to pagination has them; the
 cursor holds what the list is ordered by, so that the database can use its index, which is more than the guide does.
 """
 
@@ -10,28 +10,17 @@ from collections.abc import Iterator
 from typing import Any, Self
 
 import strawberry
-from sqlalchemy import create_engine, make_url, select, tuple_
-from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy import create_engine, select, tuple_
+from sqlalchemy.orm import Session
 from starlette.applications import Starlette
 from starlette.routing import Route
 from strawberry.asgi import GraphQL
 from strawberry.extensions import SchemaExtension
 from strawberry.types import Info
 
-from store.tables import DEALS
+from benchmarks.peers.deal_model import DealModel
 
-URL = os.environ["STORE_URL"]
-ENGINE = create_engine(make_url(URL) if "://" in URL else f"sqlite:///{URL}")
-
-
-class Base(DeclarativeBase):
-    """Of all mapped classes."""
-
-
-class DealModel(Base):
-    """A row."""
-
-    __table__ = DEALS
+ENGINE = create_engine(os.environ["DATABASE_URL"])
 
 
 @strawberry.type
@@ -67,7 +56,7 @@ class Deal:
     status: str | None
 
     @classmethod
-    def of(cls, row: Any) -> Self:
+    def of(cls, row: DealModel) -> Self:
         """Return what clients see of a row."""
         return cls(
             id=strawberry.ID(row.source_id),
@@ -123,23 +112,22 @@ class Query:
         filter: DealFilter | None = None,  # noqa: A002 - its name in the graph
     ) -> DealConnection:
         """Return a page, the last changed deals first."""
-        wanted = select(DealModel).where(DealModel.deleted_at.is_(None))  # type: ignore[attr-defined] # of the table
-        model: Any = DealModel
+        wanted = select(DealModel).where(DealModel.deleted_at.is_(None))
         if filter is not None:
             wanted = wanted.where(
-                model.status == filter.status,
-                model.currency == filter.currency,
-                model.value >= int(filter.value_from),
+                DealModel.status == filter.status,
+                DealModel.currency == filter.currency,
+                DealModel.value >= int(filter.value_from),
             )
         if filter is not None and filter.updated_before is not None:
-            wanted = wanted.where(model.updated_at < int(filter.updated_before))
+            wanted = wanted.where(DealModel.updated_at < int(filter.updated_before))
         if after is not None:
             moment, id_ = base64.b64decode(after).decode().split("|")
-            wanted = wanted.where(tuple_(model.updated_at, model.id) < tuple_(int(moment), bytes.fromhex(id_)))
-        wanted = wanted.order_by(model.updated_at.desc(), model.id.desc()).limit(first + 1)
+            wanted = wanted.where(tuple_(DealModel.updated_at, DealModel.id) < tuple_(int(moment), int(id_)))
+        wanted = wanted.order_by(DealModel.updated_at.desc(), DealModel.id.desc()).limit(first + 1)
         rows = info.context["session"].scalars(wanted).all()
         page = rows[:first]
-        end = base64.b64encode(f"{page[-1].updated_at}|{page[-1].id.hex()}".encode()).decode() if page else None
+        end = base64.b64encode(f"{page[-1].updated_at}|{page[-1].id}".encode()).decode() if page else None
         info_ = PageInfo(has_next_page=len(rows) > first, end_cursor=end)
         return DealConnection(nodes=[Deal.of(row) for row in page], page_info=info_)
 

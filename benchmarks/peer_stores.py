@@ -1,0 +1,67 @@
+"""What the peers of the benchmark of lists ask: the deals of this server's stores in a flat table of their own."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import Engine, Select, Table, create_engine, func, insert, make_url, select
+
+from benchmarks.list_stores import FILE, POSTGRESQL, ROWS_AT_ONCE, Place, Stores
+from benchmarks.peers.deal_model import DealModel
+from store.deal_rows import WRITTEN, column_of
+from store.tables import DEALS
+
+TABLE: Final[Table] = DealModel.metadata.tables["deals"]
+
+
+@dataclass(frozen=True, slots=True)
+class PeerStores:
+    """SQLAlchemy's URL by what kind of database it is; `place` is that of PostgreSQL, None where it is not installed.
+
+    The schema there has nothing but the table, for a peer that makes types of whatever it finds.
+    """
+
+    urls: Mapping[str, str]
+    place: Place | None
+
+
+def peer_stores(made: Stores, scratch: Path) -> PeerStores:
+    """Copy the deals of these stores into a file of SQLite, and into a schema of PostgreSQL."""
+    file = scratch / "peers.db"
+    for old in scratch.glob("peers.db*"):
+        old.unlink()
+    urls = {FILE: f"sqlite:///{file}"}
+    place = None
+    if made.server is not None:
+        urls[POSTGRESQL] = made.server.create()
+        place = Place.of(made.server, urls[POSTGRESQL])
+    ours = create_engine(f"sqlite:///{made.urls[FILE]}")
+    for kind, url in urls.items():
+        engine = create_engine(make_url(url))
+        DealModel.metadata.create_all(engine)
+        if kind == FILE:
+            _fill_file(engine, _deals(ours))
+        elif place is not None:
+            place.copy({TABLE: _deals(ours)})
+        engine.dispose()
+    ours.dispose()
+    return PeerStores(urls, place)
+
+
+def _fill_file(engine: Engine, rows: Iterator[Sequence[Any]]) -> None:
+    names = TABLE.c.keys()
+    with engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+        connection.execute(insert(TABLE), [dict(zip(names, row, strict=True)) for row in rows])
+        connection.commit()
+        connection.exec_driver_sql("ANALYZE")
+        connection.commit()
+
+
+def _deals(ours: Engine) -> Iterator[Sequence[Any]]:
+    """Yield the rows of the table, by ascending ids."""
+    number = func.row_number().over(order_by=DEALS.c.id)
+    wanted: Select[Any] = select(number, *[column_of(name) for name in TABLE.c.keys() if name != "id"])
+    with ours.connect() as connection:
+        yield from connection.execute(wanted.select_from(WRITTEN).order_by(DEALS.c.id)).yield_per(ROWS_AT_ONCE)
