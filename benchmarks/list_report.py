@@ -4,6 +4,7 @@ import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from benchmarks.during_sweep import DuringSweep
 from benchmarks.list_candidates import OURS, POSTGRAPHILE, STRAWBERRY
 from benchmarks.list_requests import SUMMARIES
 from benchmarks.list_stores import FILE, MEMORY, POSTGRESQL
@@ -21,6 +22,7 @@ class Results:
     facts: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
     """By size and server."""
     swept: list[Sweep] = field(default_factory=list)
+    beside_sweeps: list[DuringSweep] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
 
     @property
@@ -44,6 +46,8 @@ def tables(found: Results) -> str:
         *_ratios(found),
         "",
         *_swept(found.swept),
+        "",
+        *_beside_sweeps(found.beside_sweeps),
     ]
     lines += ["", *weather({cell.name: dict(results) for cell, results in found.measured.items()})]
     lines += ["", "| deals | server | MB idle | MB after |", "|---" * 4 + "|"]
@@ -110,3 +114,19 @@ def _swept(found: Sequence[Sweep]) -> Iterator[str]:
                 f"| {one.kind} | {one.deals:,} | {'- | - | -' if one.is_rationed else memory} | {number} "
                 f"| {p50:.1f} / {p50_after:.1f} | {p99:.1f} / {p99_after:.1f} | {ratio} |"
             )
+
+
+def _beside_sweeps(found: Sequence[DuringSweep]) -> Iterator[str]:
+    """Yield a row for each thing that goes on during a sweep."""
+    if not found:
+        return
+    yield "| beside a sweep | during | after | ratio |"
+    yield "|---" * 4 + "|"
+    for one in found:
+        names = ("a file of all deals, s", "search, p50, ms", "search, p99, ms")
+        for name, during, after in zip(names, one.during.figures(), one.after.figures(), strict=True):
+            yield f"| {one.kind}, {name} | {during:.2f} | {after:.2f} | {during / after:.2f} |"
+        if len(one.delays) > 1:
+            hundredths = statistics.quantiles(one.delays, n=100)
+            yield f"| {one.kind}, {len(one.delays):,} changes in a stream, p50, s | {hundredths[49]:.2f} | - | - |"
+            yield f"| {one.kind}, {len(one.delays):,} changes in a stream, p99, s | {hundredths[98]:.2f} | - | - |"

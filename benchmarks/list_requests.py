@@ -18,7 +18,7 @@ from benchmarks.candidates import Candidate
 from benchmarks.processes import post
 from benchmarks.workloads import Files, body, unlike_any_other, write_bodies
 
-PAGE, ANYWHERE = "page", "page from anywhere"
+PAGE, ANYWHERE, SEARCH = "page", "page from anywhere", "search"
 SUMMARIES: Final = {
     "summary": "STATUS, PIPELINE, STAGE",
     "summary by owner": "OWNER",
@@ -35,6 +35,9 @@ CURRENCY: Final = "USD"
 CURRENCIES: Final = (CURRENCY, "EUR", "GBP", "HUF", "JPY", "KWD")
 AMOUNTS: Final = range(10, 3_010, 10)
 """In a currency's major unit; nearly all deals are above, so that all pages are full."""
+
+SOUGHT: Final = ("office tour", "examplesson", "kovacs", "widgets", "negot", "ravi", "blue", "gmbh")
+"""Words that many of the simulator's deals have, and words that few have."""
 
 PLACES: Final = 1_000
 """Pages from anywhere that are asked for, one after the other: more deals than a server has at hand."""
@@ -69,6 +72,11 @@ QUERIES: Final = {
     "after: $after, filter: $filter) { NODES pageInfo { hasNextPage endCursor } } }",
 }
 """Both by dialect."""
+
+SEARCHED: Final = (
+    "query Search($search: String!, $first: Int!) { opportunities(first: $first, search: $search) "
+    f"{{ {NODES['']} pageInfo {{ hasNextPage endCursor }} }} }}"
+)
 
 TOTALS: Final = """query Totals($by: [SummaryDimension!]!) { opportunitySummary(groupBy: $by) { rows {
  keys { dimension value } currency kind count amount weightedAmount averageAmount missingAmountCount
@@ -132,6 +140,7 @@ def write(files: Files) -> None:
         pages = [unlike_any_other(_page(dialect, amount=amount)) for amount in amounts]
         write_bodies(files.bodies(PAGE, dialect), pages)
         write_bodies(files.bodies(depth(1), dialect), [unlike_any_other(_page(dialect))])
+    write_bodies(files.bodies(SEARCH), [unlike_any_other(body(SEARCHED, first=SIZE, search=one)) for one in SOUGHT])
     for summary, dimensions in SUMMARIES.items():
         write_bodies(files.bodies(summary), [unlike_any_other(body(TOTALS, by=dimensions.split(", ")))])
 

@@ -3,16 +3,16 @@
 This server over a store in memory, in a file of SQLite and in PostgreSQL; PostGraphile over the same deals in a table
 of PostgreSQL that is made for it; and Strawberry with SQLAlchemy as their pages show it, over such a table in both. In
 turns, as all comparisons are. The database runs beside the load, so that it has a processor that an embedded store has
-not. Nothing syncs meanwhile, but in what `benchmarks/sweeps.py` adds.
+not. Nothing syncs meanwhile, but in what `benchmarks/sweeps.py` and `benchmarks/during_sweep.py` add.
 """
 
 import argparse
 import tempfile
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import list_requests, sweeps, workloads
+from benchmarks import during_sweep, list_requests, sweeps, workloads
 from benchmarks.list_candidates import candidates
 from benchmarks.list_report import Results, page, tables
 from benchmarks.list_requests import ANYWHERE, PAGE, SUMMARIES, depth
@@ -20,6 +20,7 @@ from benchmarks.list_stores import MEMORY, deals, postgresql, stores
 from benchmarks.peer_stores import peer_stores
 from benchmarks.phase import Cell, Phase, need_tools, tell
 from benchmarks.processes import Mock
+from benchmarks.syncing import simulated_sources
 from benchmarks.turns import in_turns
 from tests.postgres import Server
 
@@ -72,7 +73,7 @@ def run(
     list_requests.write(files)
     with postgresql() as server:
         if kinds:
-            found.swept += _sweeps(next(iter(sizes.values())), kinds, server, files, scratch)
+            _sweep(found, next(iter(sizes.values())), kinds, server, files, scratch)
         with Mock(scratch, files.records) as mock:
             for size, counts in sizes.items():
                 deep = depths if size == list(sizes)[-1] else ()
@@ -110,19 +111,26 @@ def _measure(
     found.measured |= in_turns(phase, names, cells(size, depths), rounds=rounds, seconds=seconds)
 
 
-def _sweeps(
-    counts: tuple[int, int], kinds: Collection[str], server: Server | None, files: workloads.Files, scratch: Path
-) -> Iterator[sweeps.Sweep]:
+def _sweep(
+    found: Results,
+    counts: tuple[int, int],
+    kinds: Collection[str],
+    server: Server | None,
+    files: workloads.Files,
+    scratch: Path,
+) -> None:
     with stores(server, scratch, []) as empty:
         urls = {kind: url for kind, url in empty.urls.items() if kind in kinds}
-        with sweeps.simulated_sources(scratch, counts) as sources:
+        with simulated_sources(scratch, counts) as sources:
             for kind, url in urls.items():
                 tell(f"Sweeps, {kind}")
-                yield sweeps.measure(kind, url, sources, files, scratch, in_memory=kind == MEMORY)
-        with sweeps.simulated_sources(scratch, counts, rationed=True) as sources:
+                found.swept.append(sweeps.measure(kind, url, sources, files, scratch, in_memory=kind == MEMORY))
+                tell(f"Beside a sweep, {kind}")
+                found.beside_sweeps.append(during_sweep.measure(kind, url, sources, files, scratch))
+        with simulated_sources(scratch, counts, rationed=True) as sources:
             for kind, url in urls.items():
                 tell(f"Sweeps, {kind}{sweeps.RATIONED}")
-                yield sweeps.measure_rationed(kind, url, sources, files, scratch)
+                found.swept.append(sweeps.measure_rationed(kind, url, sources, files, scratch))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -62,6 +62,6 @@ def _fill_file(engine: Engine, rows: Iterator[Sequence[Any]]) -> None:
 def _deals(ours: Engine) -> Iterator[Sequence[Any]]:
     """Yield the rows of the table, by ascending ids."""
     number = func.row_number().over(order_by=DEALS.c.id)
-    wanted: Select[Any] = select(number, *[column_of(name) for name in TABLE.c.keys() if name != "id"])
+    wanted: Select[Any] = select(number, *[column_of(column.name) for column in TABLE.c if column.name != "id"])
     with ours.connect() as connection:
         yield from connection.execute(wanted.select_from(WRITTEN).order_by(DEALS.c.id)).yield_per(ROWS_AT_ONCE)

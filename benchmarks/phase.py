@@ -78,9 +78,7 @@ class Phase:
                     "idle_mb": round(process.megabytes(), 1),
                 }
             else:
-                self.left_out.append(
-                    f"{candidate.label} is left out: it does not start, or fails at its first request."
-                )
+                self.left_out.append(f"{candidate.label} is left out: it does not start or fails at once.")
                 tell(f"{self.left_out[-1]}\n{log.read_text()[-500:]}")
                 process.stop()
 

@@ -5,31 +5,23 @@ them; with those that the vendors document, and sync's usual share of them, as t
 from what the store has.
 """
 
-import json
-import os
 import statistics
-import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from sqlalchemy import create_engine, make_url
 
-from benchmarks.candidates import ROOT, Candidate, ours
 from benchmarks.list_requests import PAGE
 from benchmarks.phase import load
-from benchmarks.processes import LOAD_CPU, Process, post
+from benchmarks.syncing import complete, progress, serving
 from benchmarks.workloads import Files
 
-PATIENCE_SECONDS: Final = 240
 SLICE_SECONDS: Final = 2
 FEWEST_SLICES, MOST_SLICES = 3, 6
 RATIONED: Final = ", with rations"
-
-STATUS: Final = json.dumps({"query": "{ sources { status { isComplete rows } } }"}).encode()
 
 FORGET: Final = ("DELETE FROM sync_state", "UPDATE deals SET hash = substr(hash, 1, 1), read_at = 0")
 """No sweep has been, and no row is what a list has."""
@@ -63,25 +55,6 @@ class Sweep:
         return max(self.figure(connections, "p99")) > 1_000 * SLICE_SECONDS / 4
 
 
-@contextmanager
-def simulated_sources(scratch: Path, deals: tuple[int, int], *, rationed: bool = False) -> Iterator[dict[str, str]]:
-    """Run the simulator beside the load; yield the settings of a server that asks it."""
-    log = scratch / "simulator.log"
-    command = [sys.executable, "-m", "simulator", "--deals", f"{deals[0]},{deals[1]}"]
-    command += [] if rationed else ["--no-throttle"]
-    process = Process(command, os.environ, ROOT, log, LOAD_CPU)
-    try:
-        until = time.monotonic() + PATIENCE_SECONDS
-        while "# control" not in (text := log.read_text()):
-            if time.monotonic() > until or not process.is_running:
-                raise SystemExit("The simulator does not start: " + text[-500:])
-            time.sleep(0.05)
-        printed = dict(line.split("=", 1) for line in text.splitlines() if line[:1] != "#")
-        yield {"NEXUDUS_ACCESS_TOKEN": "", **printed}
-    finally:
-        process.stop()
-
-
 def measure(
     kind: str,
     url: str,
@@ -94,10 +67,10 @@ def measure(
 ) -> Sweep:
     """Fill an empty store by a sweep, then let clients read during further ones, and after each."""
     found = Sweep(kind)
-    with _serving(url, sources, scratch) as (server, process):
+    with serving(url, sources, scratch) as (server, process):
         started = time.monotonic()
         found.idle_mb = process.megabytes()
-        _complete(server, found)
+        found.deals = complete(server)
         found.first_seconds = time.monotonic() - started
         process.finish()  # the store is compacted, which gives way to who asks
         load(server, files.bodies(PAGE), 8, SLICE_SECONDS)
@@ -122,57 +95,18 @@ def _read(
 ) -> Sweep:
     for number in connections:
         _forget(url)
-        with _serving(url, sources, scratch, rationed=found.is_rationed) as (server, process):
+        with serving(url, sources, scratch, rationed=found.is_rationed) as (server, process):
             during = found.during[number] = [load(server, files.bodies(PAGE), number, SLICE_SECONDS)]
-            while not (is_over := _is_complete(server, found)) and len(during) < most_slices:
+            while not (is_over := progress(server)[0]) and len(during) < most_slices:
                 during.append(load(server, files.bodies(PAGE), number, SLICE_SECONDS))
             if is_over and len(during) > 1:
                 during.pop()  # in its course the sweep ended
-            _complete(server, found)
+            found.deals = complete(server)
             process.finish()  # what is left of the sweep: the store is compacted
             found.after[number] = [
                 load(server, files.bodies(PAGE), number, SLICE_SECONDS) for _ in range(max(FEWEST_SLICES, len(during)))
             ]
     return found
-
-
-@contextmanager
-def _serving(
-    url: str, sources: Mapping[str, str], scratch: Path, *, rationed: bool = False
-) -> Iterator[tuple[Candidate, Process]]:
-    settings = {**sources, "STORE_URL": url, "SYNC_ENABLED": "true"}
-    server = ours("", kept_seconds=0, rationed=rationed, settings=settings)
-    process = Process(server.command, server.environment, server.folder, scratch / "sweep.log")
-    try:
-        until = time.monotonic() + PATIENCE_SECONDS
-        while not _answers(server):
-            if time.monotonic() > until or not process.is_running:
-                raise SystemExit("The server does not start: " + process.log.read_text()[-500:])
-            time.sleep(0.02)
-        yield server, process
-    finally:
-        process.stop()
-
-
-def _answers(server: Candidate) -> bool:
-    try:
-        return bool(post(server.url, STATUS).get("data"))
-    except (OSError, ValueError):
-        return False
-
-
-def _is_complete(server: Candidate, sweep: Sweep) -> bool:
-    statuses = [one["status"] for one in post(server.url, STATUS)["data"]["sources"]]
-    sweep.deals = sum(status["rows"] for status in statuses)
-    return all(status["isComplete"] for status in statuses)
-
-
-def _complete(server: Candidate, sweep: Sweep) -> None:
-    until = time.monotonic() + PATIENCE_SECONDS
-    while not _is_complete(server, sweep):
-        if time.monotonic() > until:
-            raise SystemExit("The sweep does not end.")
-        time.sleep(0.25)  # sync gives way to who asks
 
 
 def _megabytes_of(path: str) -> float:

@@ -4,26 +4,41 @@ Those that need a load of seconds run with `make test-bench`, which `.ci/run` ca
 """
 
 import json
+import os
+import shutil
+import sys
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from benchmarks import inside, layers, list_report, lists, report, run, sweeps, workloads
+from benchmarks import during_sweep, inside, layers, list_report, lists, report, run, sweeps, workloads
 from benchmarks.beside import beside
 from benchmarks.callers import CALLERS, EVERYTHING, PLAIN, issuer
-from benchmarks.candidates import OURS, ROOT
+from benchmarks.candidates import OURS, PEERS, ROOT, Candidate
 from benchmarks.layers import LAYERS, WHOLE, without
 from benchmarks.list_candidates import OURS as OURS_OVER
-from benchmarks.list_candidates import STRAWBERRY
-from benchmarks.list_stores import FILE, MEMORY
-from benchmarks.phase import Cell, has_tools
+from benchmarks.list_candidates import POSTGRAPHILE, STRAWBERRY
+from benchmarks.list_stores import FILE, MEMORY, POSTGRESQL
+from benchmarks.phase import Cell, Phase, has_tools
+from benchmarks.processes import free_port
 from simulator import Simulator
+from tests import postgres
 
 COLD = Cell(False, "W1", 0, 2)
 BY_FRONTEND = Cell(False, "W1", 0, 2, EVERYTHING)
 needs_tools = pytest.mark.skipif(not has_tools(), reason="needs wrk and a C compiler")
+
+
+def servers_of_lists() -> list[str]:
+    """Those that this machine has, in the order of the table, but for this server over the stores that are like one
+    that is there."""
+    found = [OURS_OVER[MEMORY]]
+    has_postgresql = postgres.programs() is not None and shutil.which("setpriv") is not None
+    if has_postgresql and shutil.which("node") and (PEERS / "lists" / "node_modules").exists():
+        found.append(POSTGRAPHILE)
+    return [*found, STRAWBERRY[FILE], *([STRAWBERRY[POSTGRESQL]] if has_postgresql else [])]
 
 
 @pytest.fixture(scope="module")
@@ -41,14 +56,15 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Futu
         return beside(ROOT, [BY_FRONTEND], folder, rounds=1, seconds=1)
 
     def of_lists(folder: Path) -> str:
-        servers = {OURS_OVER[MEMORY], STRAWBERRY[FILE]}
-        found = lists.run({"400": (200, 200)}, (4,), {MEMORY}, folder, rounds=1, seconds=1, only=servers)
+        only = servers_of_lists()
+        found = lists.run({"400": (200, 200)}, (4,), {MEMORY}, folder, rounds=1, seconds=1, only=only)
         return list_report.tables(found) + list_report.page(found)
 
     with pytest.MonkeyPatch.context() as patched, ThreadPoolExecutor() as pool:
         patched.setenv("MOST_REQUESTS", "20")
         patched.setattr(sweeps, "SLICE_SECONDS", 1)
         patched.setattr(sweeps, "FEWEST_SLICES", 1)
+        patched.setattr(during_sweep, "FEWEST_TURNS", 1)
         yield {
             work.__name__: pool.submit(work, tmp_path_factory.mktemp("bench"))
             for work in (of_layers, of_run, of_beside, of_lists)
@@ -80,11 +96,36 @@ def test_lists_are_measured_beside_a_peer_and_in_a_sweep_without_a_request_to_a_
         assert f"\n| 400 deals, {row} " in text
     assert "\n| 400 deals, page from anywhere, 32 connections | " in text
     assert text.count("\nRequests to the sources in all of it: 0.") == 2
-    assert "\n| this server, in memory, to " not in text  # no row for a peer that is not there
+    ratio = f"\n| this server, in memory, to {POSTGRAPHILE} | "
+    assert (ratio in text) == (POSTGRAPHILE in servers_of_lists())  # no row for a peer that is not there
     assert "\n| in memory | 400 | " in text
     assert "\n| in memory, with rations | 400 | - | - | - | 1 | " in text
     assert "bad" not in text
     assert "differently" not in text
+
+
+@pytest.mark.wrk
+@needs_tools
+def test_every_peer_that_is_installed_answers_lists(printed: dict[str, Future[str]]) -> None:
+    header = f"| | {' | '.join(servers_of_lists())} |"
+    text = printed["of_lists"].result()
+    assert text.split("\n", 2)[1] == header, text
+
+
+@pytest.mark.wrk
+@needs_tools
+def test_files_searches_and_changes_are_measured_beside_a_sweep(printed: dict[str, Future[str]]) -> None:
+    text = printed["of_lists"].result()
+    for row in ("a file of all deals, s", "search, p99, ms"):
+        assert f"\n| in memory, {row} | " in text
+    assert " changes in a stream, p50, s | " in text
+
+
+def test_a_server_that_does_not_start_is_named(tmp_path: Path) -> None:
+    ends = Candidate("it", [sys.executable, "-c", ""], os.environ, free_port())
+    with Phase([ends], None, workloads.write(tmp_path), tmp_path) as phase:  # type: ignore[arg-type] # of no mock
+        assert not phase.candidates
+    assert phase.left_out == ["it is left out: it does not start or fails at once."]
 
 
 @pytest.mark.wrk

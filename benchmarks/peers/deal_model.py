@@ -33,8 +33,8 @@ class DealModel(Base):
     value: Mapped[int | None] = mapped_column(Number)
     currency: Mapped[str | None] = mapped_column(Text)
     lead_source: Mapped[int | None]
-    created_at: Mapped[int | None] = mapped_column(Number)
-    updated_at: Mapped[int | None] = mapped_column(Number)
+    created_at: Mapped[int] = mapped_column(Number)  # where one may be null, PostGraphile compares positions in words
+    updated_at: Mapped[int] = mapped_column(Number)  # that no index serves
     due_at: Mapped[int | None] = mapped_column(Number)
     close_on: Mapped[int | None]
     deleted_at: Mapped[int | None] = mapped_column(Number)
