@@ -10,10 +10,12 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import create_engine, func, select, tuple_
 
-from benchmarks import during_sweep, inside, layers, list_report, lists, report, run, sweeps, workloads
+from benchmarks import during_sweep, inside, layers, list_report, list_stores, lists, report, run, sweeps, workloads
 from benchmarks.beside import beside
 from benchmarks.callers import CALLERS, EVERYTHING, PLAIN, issuer
 from benchmarks.candidates import OURS, PEERS, ROOT, Candidate
@@ -21,9 +23,12 @@ from benchmarks.layers import LAYERS, WHOLE, without
 from benchmarks.list_candidates import OURS as OURS_OVER
 from benchmarks.list_candidates import POSTGRAPHILE, STRAWBERRY
 from benchmarks.list_stores import FILE, MEMORY, POSTGRESQL
+from benchmarks.peer_stores import TABLE, peer_stores
+from benchmarks.peers.deal_model import DealModel
 from benchmarks.phase import Cell, Phase, has_tools
 from benchmarks.processes import free_port
 from simulator import Simulator
+from store.tables import METADATA
 from tests import postgres
 
 COLD = Cell(False, "W1", 0, 2)
@@ -119,6 +124,50 @@ def test_files_searches_and_changes_are_measured_beside_a_sweep(printed: dict[st
     for row in ("a file of all deals, s", "search, p99, ms"):
         assert f"\n| in memory, {row} | " in text
     assert " changes in a stream, p50, s | " in text
+
+
+@pytest.mark.programs
+def test_peers_have_the_same_deals_and_indexes_for_their_order(tmp_path: Path) -> None:
+    filtered = DealModel.status == "open", DealModel.currency == "USD", DealModel.value >= 10**7
+    behind = (tuple_(DealModel.updated_at, DealModel.id) < tuple_(2 * 10**15, 10**6),)
+    found: dict[str, list[Any]] = {}
+    with list_stores.postgresql() as server, list_stores.stores(server, tmp_path, list_stores.deals(500, 500)) as made:
+        for kind, url in peer_stores(made, tmp_path).urls.items():
+            engine = create_engine(url)
+            with engine.connect() as connection:
+                found[kind] = list(connection.execute(select(TABLE).order_by(TABLE.c.id)))
+                for conditions in ((), filtered, behind):
+                    page = select(TABLE).where(TABLE.c.deleted_at.is_(None), *conditions)
+                    page = page.order_by(TABLE.c.updated_at.desc(), TABLE.c.id.desc()).limit(51)
+                    text = str(page.compile(engine, compile_kwargs={"literal_binds": True}))
+                    explain = "EXPLAIN" if kind == POSTGRESQL else "EXPLAIN QUERY PLAN"
+                    plan = str(connection.exec_driver_sql(f"{explain} {text}").all())
+                    assert "deals_by_updated_at" in plan, plan
+                    assert "sort" not in plan.lower(), plan
+                    assert "Filter" not in plan, plan  # of PostgreSQL: the index serves all conditions
+            engine.dispose()
+        first = found[FILE]
+        assert len(first) == 1_000
+        assert all(rows == first for rows in found.values())
+        assert {"Office Tour", "Negotiation"} <= {row.stage_name for row in first}
+        assert [row.id for row in first] == list(range(1, 1_001))
+
+
+@pytest.mark.programs
+def test_each_store_of_the_benchmark_of_lists_is_whole(tmp_path: Path) -> None:
+    counted = {}
+    with list_stores.postgresql() as server, list_stores.stores(server, tmp_path, list_stores.deals(200, 200)) as made:
+        for kind, url in made.urls.items():
+            engine = create_engine(url if "://" in url else f"sqlite:///{url}")
+            with engine.connect() as connection:
+                counts = {
+                    table.name: connection.scalar(select(func.count()).select_from(table))
+                    for table in METADATA.sorted_tables
+                }
+            engine.dispose()
+            counted[kind] = counts
+    assert all(counts == counted[FILE] for counts in counted.values())
+    assert counted[FILE]["names"] > 5
 
 
 def test_a_server_that_does_not_start_is_named(tmp_path: Path) -> None:
