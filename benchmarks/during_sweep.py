@@ -27,7 +27,7 @@ from resolvers import stored_record
 from store.tables import DEALS, SYNC_STATE
 
 SEARCH_SECONDS: Final = 1
-FEWEST_TURNS, MOST_TURNS = 3, 6
+FEWEST_TURNS, MOST_TURNS = 3, 4
 
 EXPORT: Final = "/export/opportunities.csv"
 SUBSCRIPTION: Final = json.dumps(

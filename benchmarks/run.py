@@ -52,7 +52,8 @@ def run(
     def servers(mock_url: str, issued: Issuer, of_phase: Sequence[Cell]) -> list[Candidate]:
         cache = of_phase[0].cache
         kept = KEPT_SECONDS if cache else 0
-        found, left_out[:] = peers(mock_url, scratch, kept_seconds=kept, only=only)
+        found, missing = peers(mock_url, scratch, kept_seconds=kept, only=only)
+        left_out.extend(missing)
         if only is None or OURS in only:
             tokens = [issued] if any(cell.caller.has_token for cell in of_phase) else []
             found[:0] = [
@@ -81,7 +82,7 @@ def run(
         ended["warm" if cache else "cold"] = phase
     return {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "left_out": left_out,
+        "left_out": list(dict.fromkeys(left_out)),
         "facts": {state: phase.facts for state, phase in ended.items()},
         "cells": measured,
     }

@@ -126,7 +126,6 @@ def test_files_searches_and_changes_are_measured_beside_a_sweep(printed: dict[st
     assert " changes in a stream, p50, s | " in text
 
 
-@pytest.mark.programs
 def test_peers_have_the_same_deals_and_indexes_for_their_order(tmp_path: Path) -> None:
     filtered = DealModel.status == "open", DealModel.currency == "USD", DealModel.value >= 10**7
     behind = (tuple_(DealModel.updated_at, DealModel.id) < tuple_(2 * 10**15, 10**6),)
@@ -153,7 +152,6 @@ def test_peers_have_the_same_deals_and_indexes_for_their_order(tmp_path: Path) -
         assert [row.id for row in first] == list(range(1, 1_001))
 
 
-@pytest.mark.programs
 def test_each_store_of_the_benchmark_of_lists_is_whole(tmp_path: Path) -> None:
     counted = {}
     with list_stores.postgresql() as server, list_stores.stores(server, tmp_path, list_stores.deals(200, 200)) as made:

@@ -2,7 +2,9 @@
 
 One flat table with the names in each row, which is what both make types of best. It has what the pages show and filter
 by; amounts, times and dates are whole numbers, as in this server's own store, which are the quickest for all. `id` is a
-number, in the order of this server's ids, so that all have the same order.
+number, in the order of this server's ids, so that all have the same order: among equal times PostGraphile would lose its
+place with a key of bytes. Times that each deal has are never null: with others it compares positions by conditions that
+no index serves.
 """
 
 from sqlalchemy import BigInteger, Index, Integer, String
@@ -33,16 +35,16 @@ class DealModel(Base):
     value: Mapped[int | None] = mapped_column(Number)
     currency: Mapped[str | None] = mapped_column(Text)
     lead_source: Mapped[int | None]
-    created_at: Mapped[int] = mapped_column(Number)  # where one may be null, PostGraphile compares positions in words
-    updated_at: Mapped[int] = mapped_column(Number)  # that no index serves
+    created_at: Mapped[int] = mapped_column(Number)
+    updated_at: Mapped[int] = mapped_column(Number)
     due_at: Mapped[int | None] = mapped_column(Number)
     close_on: Mapped[int | None]
     deleted_at: Mapped[int | None] = mapped_column(Number)
 
 
 for _name in ("created_at", "updated_at", "value", "close_on"):
-    # The indexes of this server's usual orders, with the names that it has as numbers: a page needs to look up no row
-    # that its filter leaves out.
+    # The indexes of this server's usual orders, with names where it has numbers: no row is looked up that a filter leaves
+    # out.
     _behind = ("status", "pipeline_name", "owner_email", "currency", "value")
     _columns = dict.fromkeys((_name, "id", *_behind))
     _alive = DealModel.deleted_at.is_(None)
