@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
-from sqlalchemy import bindparam, create_engine, make_url, select, update
+from sqlalchemy import bindparam, select, update
 
 from benchmarks.candidates import Candidate
 from benchmarks.list_requests import SEARCH
+from benchmarks.list_stores import engine
 from benchmarks.phase import load
 from benchmarks.syncing import complete, progress, serving
 from benchmarks.workloads import Files
@@ -115,14 +116,14 @@ def _follow(server: Candidate, delays: list[float]) -> None:
 
 def _change(url: str) -> None:
     """Have another currency in each stored deal than its source has, and a sweep begin with the next start."""
-    engine = create_engine(make_url(url) if "://" in url else f"sqlite:///{url}")
-    with engine.begin() as connection:
+    store = engine(url)
+    with store.begin() as connection:
         rows = connection.execute(select(DEALS.c.id, DEALS.c.source, DEALS.c.body)).all()
         change = update(DEALS).where(DEALS.c.id == bindparam("deal"))
         change = change.values(body=bindparam("old"), hash=b"", read_at=0, currency="XTS")
         connection.execute(change, [{"deal": id_, "old": _older(source, body)} for id_, source, body in rows])
         connection.execute(update(SYNC_STATE).values(last_sweep_at=None))
-    engine.dispose()
+    store.dispose()
 
 
 def _older(source: str, body: bytes) -> bytes:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 import psycopg
-from sqlalchemy import Table, make_url
+from sqlalchemy import Engine, Table, create_engine, make_url
 
 from benchmarks.processes import LOAD_CPU
 from resolvers import stored_record
@@ -77,6 +77,11 @@ def fill(url: str, found: list[Deal]) -> None:
                 await database.write(lambda connection, rows=rows: upsert(connection, rows))
 
     asyncio.run(write())
+
+
+def engine(url: str) -> Engine:
+    """Return SQLAlchemy's engine for a `STORE_URL`."""
+    return create_engine(url if "://" in url else f"sqlite:///{url}")
 
 
 @contextmanager

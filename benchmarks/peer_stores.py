@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Engine, Select, Table, create_engine, func, insert, make_url, select
+from sqlalchemy import Engine, Select, Table, func, insert, select
 
-from benchmarks.list_stores import FILE, POSTGRESQL, ROWS_AT_ONCE, Place, Stores
+from benchmarks.list_stores import FILE, POSTGRESQL, ROWS_AT_ONCE, Place, Stores, engine
 from benchmarks.peers.deal_model import DealModel
 from store.deal_rows import WRITTEN, column_of
 from store.tables import DEALS
@@ -36,22 +36,22 @@ def peer_stores(made: Stores, scratch: Path) -> PeerStores:
     if made.server is not None:
         urls[POSTGRESQL] = made.server.create()
         place = Place.of(made.server, urls[POSTGRESQL])
-    ours = create_engine(f"sqlite:///{made.urls[FILE]}")
+    ours = engine(made.urls[FILE])
     for kind, url in urls.items():
-        engine = create_engine(make_url(url))
-        DealModel.metadata.create_all(engine)
+        theirs = engine(url)
+        DealModel.metadata.create_all(theirs)
         if kind == FILE:
-            _fill_file(engine, _deals(ours))
+            _fill_file(theirs, _deals(ours))
         elif place is not None:
             place.copy({TABLE: _deals(ours)})
-        engine.dispose()
+        theirs.dispose()
     ours.dispose()
     return PeerStores(urls, place)
 
 
-def _fill_file(engine: Engine, rows: Iterator[Sequence[Any]]) -> None:
+def _fill_file(theirs: Engine, rows: Iterator[Sequence[Any]]) -> None:
     names = TABLE.c.keys()
-    with engine.connect() as connection:
+    with theirs.connect() as connection:
         connection.exec_driver_sql("PRAGMA journal_mode = WAL")
         connection.execute(insert(TABLE), [dict(zip(names, row, strict=True)) for row in rows])
         connection.commit()

@@ -12,9 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import create_engine, make_url
-
 from benchmarks.list_requests import PAGE
+from benchmarks.list_stores import engine
 from benchmarks.phase import load
 from benchmarks.syncing import complete, progress, serving
 from benchmarks.workloads import Files
@@ -114,8 +113,8 @@ def _megabytes_of(path: str) -> float:
 
 
 def _forget(url: str) -> None:
-    engine = create_engine(make_url(url) if "://" in url else f"sqlite:///{url}")
-    with engine.begin() as connection:
+    store = engine(url)
+    with store.begin() as connection:
         for statement in FORGET:
             connection.exec_driver_sql(statement)
-    engine.dispose()
+    store.dispose()

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, func, select, tuple_
+from sqlalchemy import func, select, tuple_
 
 from benchmarks import during_sweep, inside, layers, list_report, list_stores, lists, report, run, sweeps, workloads
 from benchmarks.beside import beside
@@ -132,7 +132,7 @@ def test_peers_have_the_same_deals_and_indexes_for_their_order(tmp_path: Path) -
     found: dict[str, list[Any]] = {}
     with list_stores.postgresql() as server, list_stores.stores(server, tmp_path, list_stores.deals(500, 500)) as made:
         for kind, url in peer_stores(made, tmp_path).urls.items():
-            engine = create_engine(url)
+            engine = list_stores.engine(url)
             with engine.connect() as connection:
                 found[kind] = list(connection.execute(select(TABLE).order_by(TABLE.c.id)))
                 for conditions in ((), filtered, behind):
@@ -156,7 +156,7 @@ def test_each_store_of_the_benchmark_of_lists_is_whole(tmp_path: Path) -> None:
     counted = {}
     with list_stores.postgresql() as server, list_stores.stores(server, tmp_path, list_stores.deals(200, 200)) as made:
         for kind, url in made.urls.items():
-            engine = create_engine(url if "://" in url else f"sqlite:///{url}")
+            engine = list_stores.engine(url)
             with engine.connect() as connection:
                 counts = {
                     table.name: connection.scalar(select(func.count()).select_from(table))

@@ -1,10 +1,9 @@
 """The table of deals that the peers of the benchmark of lists are given, as somebody who picks them would keep it.
 
-One flat table with the names in each row, which is what both make types of best. It has what the pages show and filter
-by; amounts, times and dates are whole numbers, as in this server's own store, which are the quickest for all. `id` is a
-number, in the order of this server's ids, so that all have the same order: among equal times PostGraphile would lose its
-place with a key of bytes. Times that each deal has are never null: with others it compares positions by conditions that
-no index serves.
+One flat table with the names in each row. It has what the pages show and filter by; amounts, times and dates are whole
+numbers, which nobody has to convert. `id` is a number, in the order of this server's ids, so that all lists have the
+same order: among equal times PostGraphile would lose its place with a key of bytes. Times that each deal has are never
+null: with others it compares positions by conditions that no index serves.
 """
 
 from sqlalchemy import BigInteger, Index, Integer, String
@@ -43,8 +42,7 @@ class DealModel(Base):
 
 
 for _name in ("created_at", "updated_at", "value", "close_on"):
-    # The indexes of this server's usual orders, with names where it has numbers: no row is looked up that a filter leaves
-    # out.
+    # Those of this server's usual orders, with names where it has numbers: a row that a filter leaves out is not read.
     _behind = ("status", "pipeline_name", "owner_email", "currency", "value")
     _columns = dict.fromkeys((_name, "id", *_behind))
     _alive = DealModel.deleted_at.is_(None)
