@@ -31,37 +31,40 @@ def peer_stores(made: Stores, scratch: Path) -> PeerStores:
     file = scratch / "peers.db"
     for old in scratch.glob("peers.db*"):
         old.unlink()
-    urls = {FILE: f"sqlite:///{file}"}
-    place = None
+    urls, place = {FILE: f"sqlite:///{file}"}, None
+    _fill_file(urls[FILE], made.urls[FILE])
     if made.server is not None:
         urls[POSTGRESQL] = made.server.create()
         place = Place.of(made.server, urls[POSTGRESQL])
-    ours = engine(made.urls[FILE])
-    for kind, url in urls.items():
-        theirs = engine(url)
-        DealModel.metadata.create_all(theirs)
-        if kind == FILE:
-            _fill_file(theirs, _deals(ours))
-        elif place is not None:
-            place.copy({TABLE: _deals(ours)})
-        theirs.dispose()
-    ours.dispose()
+        _create(urls[POSTGRESQL]).dispose()
+        place.copy({TABLE: _deals(made.urls[FILE])})
     return PeerStores(urls, place)
 
 
-def _fill_file(theirs: Engine, rows: Iterator[Sequence[Any]]) -> None:
+def _create(url: str) -> Engine:
+    """Make the empty table; return the engine that did."""
+    found = engine(url)
+    DealModel.metadata.create_all(found)
+    return found
+
+
+def _fill_file(url: str, ours: str) -> None:
     names = TABLE.c.keys()
+    theirs = _create(url)
     with theirs.connect() as connection:
         connection.exec_driver_sql("PRAGMA journal_mode = WAL")
-        connection.execute(insert(TABLE), [dict(zip(names, row, strict=True)) for row in rows])
+        connection.execute(insert(TABLE), [dict(zip(names, row, strict=True)) for row in _deals(ours)])
         connection.commit()
         connection.exec_driver_sql("ANALYZE")
         connection.commit()
+    theirs.dispose()
 
 
-def _deals(ours: Engine) -> Iterator[Sequence[Any]]:
-    """Yield the rows of the table, by ascending ids."""
+def _deals(url: str) -> Iterator[Sequence[Any]]:
+    """Yield the rows of the table, by ascending ids, as the store at this URL has the deals."""
     number = func.row_number().over(order_by=DEALS.c.id)
     wanted: Select[Any] = select(number, *[column_of(column.name) for column in TABLE.c if column.name != "id"])
+    ours = engine(url)
     with ours.connect() as connection:
         yield from connection.execute(wanted.select_from(WRITTEN).order_by(DEALS.c.id)).yield_per(ROWS_AT_ONCE)
+    ours.dispose()
