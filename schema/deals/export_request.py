@@ -46,15 +46,15 @@ SORTED_ROWS: Final = 2_500
 SOURCES: Final = "Opportunity-Sources"
 """The header that says how current the list is."""
 
-PARAMETERS: Final[Mapping[str, bool]] = {
-    "columns": False,
-    "filter": True,
-    "orderBy": True,
-    "search": False,
-    "sources": True,
-    "freshness": True,
+PARAMETERS: Final[Mapping[str, str | None]] = {
+    "columns": None,
+    "filter": '{"status": {"eq": "OPEN"}}',
+    "orderBy": '[{"field": "VALUE"}]',
+    "search": None,
+    "sources": '["nexudus"]',
+    "freshness": '{"maxAgeSeconds": 60}',
 }
-"""What an export takes, and whether it is JSON."""
+"""What an export takes: text, or JSON such as this."""
 
 Encode = Callable[[Iterable[Sequence[Value]]], bytes]
 
