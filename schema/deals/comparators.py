@@ -173,9 +173,9 @@ def comparisons(given: Any) -> dict[str, Any]:
             raise RefusedArgument(f"must not be null: leave it out{instead}.", in_graph(name))
         if isinstance(value, Malformed):
             raise RefusedArgument(f"must be {value.instead}.", in_graph(name))
-        for index, one in enumerate(value if isinstance(value, list) else (value,)):
+        for index, one in enumerate(value) if isinstance(value, list) else ((None, value),):
             if isinstance(one, str) and len(one) > LONGEST_TEXT:
-                place = (in_graph(name), index) if isinstance(value, list) else (in_graph(name),)
+                place = (in_graph(name),) if index is None else (in_graph(name), index)
                 raise RefusedArgument(f"may have at most {LONGEST_TEXT:,} characters, not {len(one):,}.", *place)
     return found
 
@@ -258,7 +258,7 @@ def _null(make: Make, wanted: bool) -> Condition:
 
 
 def _check_range(given: dict[str, Any]) -> None:
-    lower = max([(given[name], name) for name in ("gt", "gte") if name in given], default=None)
-    upper = min([(given[name], name) for name in ("lt", "lte") if name in given], default=None)
-    if lower and upper and lower[0] > upper[0]:
-        raise RefusedArgument(f"The range is reversed: `{lower[1]}` must not be above `{upper[1]}`.")
+    lower = [(given[name], name) for name in ("gt", "gte") if name in given]
+    upper = [(given[name], name) for name in ("lt", "lte") if name in given]
+    if lower and upper and max(lower)[0] > min(upper)[0]:
+        raise RefusedArgument(f"The range is reversed: `{max(lower)[1]}` must not be above `{min(upper)[1]}`.")
