@@ -42,10 +42,19 @@ def variable_errors(errors: Sequence[GraphQLError], given: Mapping[str, Any]) ->
 
 
 def field_errors(errors: Sequence[GraphQLError]) -> list[dict[str, Any]]:
-    """Return errors of an execution: the expected ones as they are, all others masked and logged."""
+    """Return errors of an execution: the expected ones as they are, all others masked and logged.
+
+    A field has the same arguments in all rows of a list: that they are refused is told once.
+    """
     found = []
+    refused: set[tuple[str, ...]] = set()
     for error in errors:
         cause = root_cause(error)
+        if (isinstance(cause, BadUserInput) or is_about_value(cause)) and isinstance((error.path or [0])[-1], str):
+            field = (str(cause), *[one for one in error.path or () if isinstance(one, str)])
+            if field in refused:
+                continue
+            refused.add(field)
         if isinstance(cause, ResolverError):
             found.append(_formatted(error, cause.code))
         elif is_about_value(cause):

@@ -11,6 +11,7 @@ import strawberry
 from graphql import Undefined
 from strawberry.federation.schema import FederationAny
 
+from engine.inputs import read_for_strawberry
 from schema.context import Info
 from schema.lookups import BY_REPRESENTATIONS
 
@@ -46,6 +47,7 @@ class FederatedSchema(strawberry.federation.Schema):
             for one in getattr(named, "fields", {}).values():
                 for argument in (one, *getattr(one, "args", {}).values()):
                     _drop_null(argument)
+        read_for_strawberry(self._schema)
         service: Any = self._schema.type_map["_Service"]
         service.fields["sdl"].resolve = lambda *_: self._text
 

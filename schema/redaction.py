@@ -44,6 +44,18 @@ _UNKNOWN_FIELD_SENT = re.compile(
 _UNKNOWN_VALUE_SENT = re.compile(
     f"Value '[^']*' (does not exist in '\\w+' enum\\.(?:{_SUGGESTION})?)", re.ASCII | re.DOTALL
 )
+_MISSING_FIELD = re.compile(r"Expected value of type '(\w+)' to include required field '(\w+)', f", re.ASCII)
+_NO_OBJECT = re.compile(r"Expected value of type '(\w+)' to be an object, f", re.ASCII)
+_NULL = re.compile(r"Expected value of non-null type '[\w!\[\]]+' not to be None\.", re.ASCII)
+_NO_NAME = re.compile(r"Enum '(\w+)' cannot represent non-string value: ", re.ASCII)
+_OTHER_KIND = re.compile(r"(Int|Float|String|Boolean|ID) cannot represent ", re.ASCII)
+_BUILT_IN = {
+    "Int": "a whole number, up to two billion",
+    "Float": "a number",
+    "String": "text",
+    "Boolean": "true or false",
+    "ID": "text, or a whole number",
+}
 _OF_SCALAR = re.compile(r"Expected value of type '(\w+)', (?:found: |but encountered error )", re.ASCII)
 _BEFORE_VALUE = re.compile(r": |[.,] found: |, but encountered | Did you mean ", re.IGNORECASE)
 
@@ -133,6 +145,16 @@ def _what_is_right(message: str) -> str | None:
         return f"'{found[1]}' has no such field.{found[2] or ''}"
     if found := _UNKNOWN_VALUE_SENT.fullmatch(message):
         return f"this value {found[1]}"
+    if found := _MISSING_FIELD.match(message):
+        return f"'{found[1]}' must have the field '{found[2]}'."
+    if found := _NO_OBJECT.match(message):
+        return f"'{found[1]}' is an object."
+    if _NULL.fullmatch(message):
+        return "it must not be null."
+    if found := _NO_NAME.match(message):
+        return f"'{found[1]}' is a name, as text."
+    if found := _OTHER_KIND.match(message):
+        return f"'{found[1]}' is {_BUILT_IN[found[1]]}."
     if (found := _OF_SCALAR.match(message)) and found[1] in WRITTEN:
         return f"'{found[1]}' is {WRITTEN[found[1]]}."
     return None

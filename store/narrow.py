@@ -52,6 +52,14 @@ def narrow_clause(condition: Condition | None) -> ColumnElement[bool]:
     return DEALS.c.group_id.in_(select(DEAL_GROUPS.c.id).where(through_groups(clause(condition))))
 
 
+def of_groups(condition: Condition | None) -> Condition | None:
+    """Return what a condition says of groups alone, which all deals that meet it must meet; None for nothing."""
+    if isinstance(condition, And):
+        found = tuple([part for one in condition.parts if (part := of_groups(one)) is not None])
+        return And(found) if found else None
+    return condition if condition is not None and _is_of_groups(condition) else None
+
+
 def _is_of_groups(condition: Condition) -> bool:
     return bool(read := columns(condition)) and read <= set(GROUPED)
 

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Select, func, select
 
-from store.conditions import Compare, Condition, Operator, clause, columns, is_selective
-from store.narrow import narrow_clause, narrow_index, narrowed
+from store.conditions import And, Compare, Condition, Operator, clause, columns, is_selective
+from store.narrow import narrow_clause, narrow_index, narrowed, of_groups
 from store.near import find_near, near_page
 from store.paging import OrderKey as OrderKey
 from store.paging import Page as Page
@@ -34,7 +34,7 @@ def page(connection: Connection, request: PageRequest) -> Page:
 def far_page(connection: Connection, request: PageRequest) -> Page:
     """Return the page, wherever its deals are. Raises ValueError for a position of another order."""
     order, start, _ = request.walk()
-    condition = request.condition
+    condition = _in_few_groups(connection, request.condition)
     if not _is_walked(condition, full_order(request.order)[0]):
         condition = _few(connection, condition)
     found = walk(connection, condition, order, start, request.count + 1)
@@ -85,6 +85,18 @@ def _few(connection: Connection, condition: Condition | None) -> Condition | Non
     """
     few = connection.scalars(_meeting(connection, condition, DEALS.c.id).limit(FEW + 1)).all()
     return condition if len(few) > FEW else Compare("id", Operator.IN, few)
+
+
+def _in_few_groups(connection: Connection, condition: Condition | None) -> Condition | None:
+    """Return the condition, or, where few deals are of the groups that it allows, what it is of these.
+
+    The deals of a group are together in an index: to ask takes a fraction of a millisecond, and a walk passes over all.
+    """
+    part = of_groups(condition)
+    if part is None or condition is None or narrow_index(connection, part) is None:
+        return condition
+    few = connection.scalars(_meeting(connection, part, DEALS.c.id).limit(FEW + 1)).all()
+    return condition if len(few) > FEW else And((Compare("id", Operator.IN, few), condition))
 
 
 def _meeting(connection: Connection, condition: Condition | None, wanted: ColumnElement[Any]) -> Select[Any]:

@@ -104,6 +104,52 @@ def test_a_source_that_fails_in_the_middle_is_said_and_hides_nothing(
         expect(dialog).not_to_contain_text("Stale")
 
 
+def test_a_failure_is_told_once_and_all_that_failed_is_asked_for_again(
+    browser: Any, failing: tuple[str, Any], tmp_path: Path
+) -> None:
+    url, _ = failing
+    unavailable = {"message": "", "extensions": {"code": "STORE_UNAVAILABLE", "retryable": True}}
+    refused: set[str] = set()
+
+    def answer(route: Any) -> None:
+        name = re.match(r"query (\w+)", route.request.post_data_json["query"])
+        if name is not None and name[1] in refused:
+            route.fulfill(json={"data": None, "errors": [unavailable]})
+        else:
+            route.continue_()
+
+    with window(browser, url, tmp_path / "seen.png") as board:
+        page = board.page
+        page.route("**/graphql", answer)
+        notice, counted = page.locator(".notice"), page.get_by_label("Deals shown")
+        for view, whole in {"board": ".lanes", "table": ".table", "charts": ".charts"}.items():
+            refused.update({"Summary", "Board", "Deals", "Charts"})
+            board.open(f"#/{view}", ".notice")
+            expect(notice).to_have_count(1)
+            expect(notice).to_contain_text("Lists cannot be read now.")
+            expect(counted).to_have_text("Not counted")
+            expect(page.locator(whole)).not_to_be_visible()
+            assert board.axe() == []
+            refused.clear()
+            notice.get_by_role("button", name="Try again").click()
+            expect(notice).to_have_count(0)
+            expect(counted).to_have_text(re.compile(r"\d+ deals"))
+            expect(page.locator(whole)).to_be_visible()
+
+        refused.add("Summary")
+        board.open("#/board", ".notice")
+        expect(notice).to_have_count(1)
+        expect(counted).to_have_text("Not counted")
+        expect(page.locator("a.card").first).to_be_visible()
+        refused.clear()
+
+        refused.add("Deals")
+        board.open("#/board", ".notice")
+        expect(page.locator(".card.waiting").nth(5)).to_be_visible()  # of several columns
+        expect(notice).to_have_count(1)
+        expect(counted).to_have_text(re.compile(r"\d+ deals"))
+
+
 def test_whoever_has_a_key_signs_in_for_this_tab_alone(browser: Any, guarded: str, tmp_path: Path) -> None:
     with window(browser, guarded, tmp_path / "seen.png") as board:
         page = board.page

@@ -224,12 +224,17 @@ async def test_filters(graph: DealGraph, filter_: Any, expected: list[str]) -> N
         ({"first": 0}, "`first` must be from 1 to 200, not 0."),
         ({"first": 201}, "`first` must be from 1 to 200, not 201."),
         ({"after": "x"}, "`after` is no cursor of this graph: pass back a `cursor` unchanged."),
-        ({"sources": ["sap"]}, "`sources` may have: nexudus, chartmogul."),
-        ({"filter": {"opportunityId": {"eq": "7"}}}, "`filter.opportunityId`: This is not the id of an opportunity."),
-        ({"filter": {"kind": {"eq": None}}}, "`filter.kind`: `eq` must not be null: leave it out."),
-        ({"filter": {"observedAt": {"lt": "soon"}}}, "`filter.observedAt`: `lt` must be "),
-        ({"filter": {"observedAt": {"isNull": True}}}, "`filter.observedAt`: `isNull` can only be false"),
-        ({"filter": {"opportunityId": {"in": [NEXUDUS_ID] * 101}}}, "A filter may have at most 100 values."),
+        ({"sources": ["sap"]}, "`sources[0]` must be one of nexudus, chartmogul."),
+        ({"filter": {"opportunityId": {"eq": "7"}}}, "`filter.opportunityId.eq`: This is not the id of an opp"),
+        ({"filter": {"opportunityId": {"in": [NEXUDUS_ID, "7"]}}}, "`filter.opportunityId.in[1]`: This is not the id"),
+        ({"filter": {"opportunityId": {"notIn": ["7"]}}}, "`filter.opportunityId.notIn[0]`: This is not the id"),
+        ({"filter": {"kind": {"eq": None}}}, "`filter.kind.eq` must not be null: leave it out."),
+        ({"filter": {"observedAt": {"lt": "soon"}}}, "`filter.observedAt.lt` must be "),
+        ({"filter": {"observedAt": {"isNull": True}}}, "`filter.observedAt.isNull` can only be false"),
+        (
+            {"filter": {"opportunityId": {"in": [NEXUDUS_ID] * 101}}},
+            "`filter` may have at most 100 values",
+        ),
     ],
 )
 async def test_what_cannot_be_asked_is_refused_at_its_field(graph: DealGraph, asked: Any, message: str) -> None:

@@ -15,6 +15,7 @@ from weakref import ref
 import pytest
 from graphql import get_named_type, is_leaf_type
 
+from resolvers import global_id
 from schema.deals import cursors
 from schema.deals.service import StoreOutage
 from store.database import Database
@@ -78,50 +79,76 @@ BAD_PAGES = {
     "first: 201": "`first` must be from 1 to 200, not 201.",
     "last: 201": "`last` must be from 1 to 200, not 201.",
     "first: 2, last: 2": "Give `first` or `last`, not both.",
-    'sources: ["salesforce"]': "`sources` may have: nexudus, chartmogul.",
+    'sources: ["nexudus", "salesforce"]': "`sources[1]` must be one of nexudus, chartmogul.",
     'after: ""': "`after` is no cursor of this graph: pass back a `cursor` unchanged.",
     'before: "é"': "`before` is no cursor of this graph: pass back a `cursor` unchanged.",
-    f'search: "{"x" * 201}"': "`search` takes at most 200 characters and 10 words.",
-    f'search: "{"x " * 11}"': "`search` takes at most 200 characters and 10 words.",
-    f'search: "{chr(0xFDFA) * 4}"': "`search` takes at most 200 characters and 10 words.",  # each stands for four
-    "orderBy: [{field: VALUE}, {field: VALUE}]": "`orderBy` takes at most 5 fields, each once.",
+    f'search: "{"x" * 201}"': "`search` may have at most 200 characters, not 201.",
+    f'search: "{"x " * 11}"': "`search` may have at most 10 words, not 11.",
+    f'search: "{chr(0xFDFA) * 4}"': "`search` may have at most 10 words, not 13.",  # each stands for four
+    "freshness: {maxAgeSeconds: -1}": "`freshness.maxAgeSeconds` must be from 0 to 315360000, which is ten years.",
+    "orderBy: [{field: VALUE}, {field: VALUE}]": "`orderBy[1]` repeats a field that stands before it: give each once.",
+    f"orderBy: [{' '.join(f'{{field: {one}}}' for one in 'ID VALUE STATUS SOURCE AS_OF NAME'.split())}]": (
+        "`orderBy` takes at most 5 fields, not 6."
+    ),
 }
+NO_ID = "This is not the id of an opportunity. Pass back an `id` that this graph gave out, unchanged."
+NO_COMPARISON = (
+    "Compare the attribute by `text`, `number` or `boolean`, or ask with `isNull: false` for deals that have it."
+)
+TOO_LONG = "may have at most 1,000 characters, not 1,001."
+NUMBER = 'must be text, a number such as "1000.50" in quotation marks.'
 BAD_FILTERS = {
     '{value: {gte: "1"}}': "`filter.value`: "
     'Give the amount\'s `currency` too, for example {currency: "EUR", gte: "1000"}.',
-    '{value: {currency: "EUR", gte: "2", lt: "1"}}': "`filter.value`: The range is reversed: "
-    "its lower bound must not be above its upper bound.",
-    "{winLikelihood: {gt: 3, lte: 2}}": "`filter.winLikelihood`: The range is reversed: "
-    "its lower bound must not be above its upper bound.",
-    '{createdAt: {gte: "2026-02-01T00:00:00Z", lt: "2026-01-01T00:00:00Z"}}': "`filter.createdAt`: "
-    "The range is reversed: its lower bound must not be above its upper bound.",
-    "{wonOn: {relative: {unit: DAY, from: 1, to: 0}}}": "`filter.wonOn`: "
-    "The range is reversed: `from` must not be greater than `to`.",
-    '{value: {currency: "\u20ac", gte: "2"}}': "`filter.value`: `currency` must be an ISO 4217 code: "
-    "three letters, such as EUR.",
-    '{id: {in: ["1427000501"]}}': "`filter.id`: This is not the id of an opportunity. Pass back an `id` that this "
-    "graph gave out, unchanged.",
-    '{wonOn: {relative: {unit: DAY, from: 0, to: 0}, timeZone: "Mars"}}': "`filter.wonOn`: "
-    "`timeZone` must be an IANA name such as Europe/London.",
-    '{value: {currency: "EUR", gte: "1_000"}}': "`filter.value`: "
-    '`gte` must be text, a number such as "1000.50" in quotation marks.',
-    '{createdAt: {lt: "2026-02-01"}}': "`filter.createdAt`: "
-    "`lt` must be text, YYYY-MM-DDThh:mm:ss and the UTC offset, Z or +hh:mm.",
-    '{not: {estimatedCloseDate: {eq: "2026-02-30"}}}': "`filter.estimatedCloseDate`: `eq` must be text, YYYY-MM-DD.",
-    '{custom: [{key: "seats", number: {lt: "NaN"}}]}': "`filter.custom`: "
-    '`lt` must be text, a number such as "1000.50" in quotation marks.',
-    '{custom: [{key: "seats"}]}': "`filter.custom`: Compare the attribute by `text`, `number` or `boolean`, "
-    "or ask with `isNull: false` for deals that have it.",
-    '{custom: [{key: "seats", number: null}]}': "`filter.custom`: Compare the attribute by `text`, `number` or "
-    "`boolean`, or ask with `isNull: false` for deals that have it.",
-    "{id: {in: null}}": "`filter.id`: `in` must not be null: leave it out.",
-    "{stageName: {eq: null}}": "`filter.stageName`: `eq` must not be null: leave it out, or ask with `isNull: true`.",
-    "{not: {not: {not: {not: {}}}}}": "A filter may nest `and`, `or` and `not` at most 3 deep.",
-    "{{or: [{}]}}".format(", ".join(['{stageName: {eq: "a"}}'] * 21)): "`filter.stageName`: "
-    "A filter may have at most 20 comparisons.",
-    "{{stageName: {{in: [{}]}}}}".format(
-        ", ".join(['"a"'] * 101)
-    ): "`filter.stageName`: A filter may have at most 100 values.",
+    '{value: {currency: "EUR", gte: "2", lt: "1"}}': (
+        "`filter.value`: The range is reversed: `gte` must not be above `lt`."
+    ),
+    "{winLikelihood: {gt: 3, lte: 2}}": (
+        "`filter.winLikelihood`: The range is reversed: `gt` must not be above `lte`."
+    ),
+    '{createdAt: {gte: "2026-02-01T00:00:00Z", lt: "2026-01-01T00:00:00Z"}}': (
+        "`filter.createdAt`: The range is reversed: `gte` must not be above `lt`."
+    ),
+    "{wonOn: {relative: {unit: DAY, from: 1, to: 0}}}": (
+        "`filter.wonOn.relative`: The range is reversed: `from` must not be greater than `to`."
+    ),
+    "{wonOn: {relative: {unit: YEAR, from: -9999, to: 0}}}": (
+        "`filter.wonOn.relative` must have a `from` and a `to` that give dates in the years 1 to 9999."
+    ),
+    '{value: {currency: "\u20ac", gte: "2"}}': (
+        "`filter.value.currency` must be an ISO 4217 code: three letters, such as EUR."
+    ),
+    f'{{id: {{in: ["{global_id.encode("nexudus", "1")}", "1427000501"]}}}}': f"`filter.id.in[1]`: {NO_ID}",
+    '{not: {id: {eq: "1427000501"}}}': f"`filter.not.id.eq`: {NO_ID}",
+    '{wonOn: {relative: {unit: DAY, from: 0, to: 0}, timeZone: "Mars"}}': (
+        "`filter.wonOn.timeZone` must be an IANA name such as Europe/London."
+    ),
+    '{value: {currency: "EUR", gte: "1_000"}}': f"`filter.value.gte` {NUMBER}",
+    '{or: [{}, {}, {}, {value: {currency: "EUR", gte: "1_000"}}]}': f"`filter.or[3].value.gte` {NUMBER}",
+    '{and: [{or: [{}, {createdAt: {lt: "2026-02-01"}}]}]}': (
+        "`filter.and[0].or[1].createdAt.lt` must be text, YYYY-MM-DDThh:mm:ss and the UTC offset, Z or +hh:mm."
+    ),
+    '{not: {estimatedCloseDate: {eq: "2026-02-30"}}}': "`filter.not.estimatedCloseDate.eq` must be text, YYYY-MM-DD.",
+    '{custom: [{key: "a", isNull: true}, {key: "b", number: {lt: "NaN"}}]}': f"`filter.custom[1].number.lt` {NUMBER}",
+    '{custom: [{key: "seats"}]}': f"`filter.custom[0]`: {NO_COMPARISON}",
+    '{custom: [{key: "seats", number: null}]}': f"`filter.custom[0]`: {NO_COMPARISON}",
+    '{custom: [{key: "seats", text: {gt: "b", lte: "A"}}]}': (
+        "`filter.custom[0].text`: The range is reversed: `gt` must not be above `lte`."
+    ),
+    '{custom: [{key: "seats", boolean: {eq: null}}]}': (
+        "`filter.custom[0].boolean.eq` must not be null: leave it out."
+    ),
+    "{id: {in: null}}": "`filter.id.in` must not be null: leave it out.",
+    "{stageName: {eq: null}}": "`filter.stageName.eq` must not be null: leave it out, or ask with `isNull: true`.",
+    "{not: {not: {not: {not: {}}}}}": (
+        "`filter.not.not.not.not` is nested too deeply: at most 3 levels of `and`, `or` and `not`."
+    ),
+    "{{or: [{}], status: {{eq: OPEN}}}}".format(", ".join(['{stageName: {eq: "a"}}'] * 21)): (
+        "`filter` may have at most 20 comparisons, not 22."
+    ),
+    '{{or: [{{stageName: {{in: [{}]}}}}], stageName: {{eq: "a"}}}}'.format(", ".join(['"a"'] * 100)): (
+        "`filter` may have at most 100 values to compare with, not 101."
+    ),
 }
 
 
@@ -171,10 +198,16 @@ async def test_a_malformed_scalar_in_a_variable_hurts_no_neighbour_and_one_of_an
 @pytest.mark.parametrize(
     ("filter_", "message"),
     [
-        ({"or": [{}] * 100}, "A filter may consist of at most 100 filters."),
-        ({"and": [{"or": [{"and": []}] * 10}] * 10}, "A filter may consist of at most 100 filters."),
-        ({"utmTerm": {"contains": "%" * 1_001}}, "`filter.utmTerm`: A text may have at most 1,000 characters."),
-        ({"stageName": {"in": ["x" * 1_001]}}, "`filter.stageName`: A text may have at most 1,000 characters."),
+        ({"or": [{}] * 100}, "`filter` may consist of at most 100 filters, not 101."),
+        ({"and": [{"or": [{"and": []}] * 10}] * 10}, "`filter` may consist of at most 100 filters, not 111."),
+        (
+            {"utmTerm": {"contains": "%" * 1_001}},
+            f"`filter.utmTerm.contains` {TOO_LONG}",
+        ),
+        (
+            {"stageName": {"in": ["x", "x" * 1_001]}},
+            f"`filter.stageName.in[1]` {TOO_LONG}",
+        ),
     ],
 )
 async def test_a_filter_that_no_database_would_take_is_refused(filter_: dict[str, Any], message: str) -> None:

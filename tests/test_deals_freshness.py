@@ -124,7 +124,10 @@ async def test_a_source_that_is_not_configured_is_old_only_for_who_names_it() ->
 async def test_an_age_that_makes_no_sense_is_refused(seconds: int) -> None:
     async with open_deals() as graph:
         code, message, path = await graph.refusal(LIST, f=freshness(seconds))
-        assert (code, message) == ("BAD_USER_INPUT", "`maxAgeSeconds` must be from 0 to 315360000.")
+        assert (code, message) == (
+            "BAD_USER_INPUT",
+            "`freshness.maxAgeSeconds` must be from 0 to 315360000, which is ten years.",
+        )
         assert path == ["opportunities"]
 
 

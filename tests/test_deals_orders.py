@@ -25,7 +25,7 @@ VALUES: dict[int, Any] = {
 }
 WITHOUT = [7, 8]
 ASCENDING = [6, 3, 9, 5, 2, 4, 1]
-NO_KEY = "The `key` of a custom attribute must have from 1 to 200 characters."
+NO_KEY = "`orderBy[0].key` must have from 1 to 200 characters."
 QUERY = """query ($order: [OpportunityOrder!], $after: String, $first: Int, $last: Int, $before: String) {
   opportunities(orderBy: $order, first: $first, after: $after, last: $last, before: $before) {
     nodes { sourceId } pageInfo { endCursor startCursor }
@@ -77,11 +77,13 @@ async def test_kinds_of_a_custom_attribute_come_one_after_the_other(
 @pytest.mark.parametrize(
     ("order", "refusal"),
     {
-        "[{field: CUSTOM}]": "`orderBy.key` must be given with the field `CUSTOM`, and with no other.",
-        '[{field: VALUE, key: "worth"}]': "`orderBy.key` must be given with the field `CUSTOM`, and with no other.",
-        '[{field: CUSTOM, key: "a"}, {field: CUSTOM, key: "a"}]': "`orderBy` takes at most 5 fields, each once.",
+        "[{field: CUSTOM}]": "`orderBy[0].key` must be given with the field `CUSTOM`, and with no other.",
+        '[{field: VALUE, key: "worth"}]': "`orderBy[0].key` must be given with the field `CUSTOM`, and with no other.",
+        '[{field: CUSTOM, key: "a"}, {field: CUSTOM, key: "a"}]': (
+            "`orderBy[1]` repeats a field that stands before it: give each once."
+        ),
         '[{field: CUSTOM, key: "a"}, {field: CUSTOM, key: "b"}, {field: CUSTOM, key: "c"}]': (
-            "`orderBy` takes at most 2 custom attributes."
+            "`orderBy` takes at most 2 custom attributes, not 3."
         ),
         f'[{{field: CUSTOM, key: "{"a" * 201}"}}]': NO_KEY,
         '[{field: CUSTOM, key: ""}]': NO_KEY,
@@ -101,7 +103,7 @@ async def test_a_filter_takes_the_same_keys() -> None:
         assert await graph.data(query % ("a" * 200))
         for key in ("a" * 201, ""):
             code, message, _ = await graph.refusal(query % key)
-            assert (code, message.split(":")[0]) == ("BAD_USER_INPUT", "`filter.custom`")
+            assert (code, message.split(" ")[0]) == ("BAD_USER_INPUT", "`filter.custom[0].key`")
 
 
 async def test_who_may_not_see_custom_attributes_cannot_order_by_them() -> None:

@@ -100,12 +100,18 @@ def test_every_dimension_of_the_store_is_one_of_the_graph() -> None:
     assert in_graph == {one.value for one in Dimension}
 
 
-@pytest.mark.parametrize("dimensions", ["STATUS, STATUS", "STATUS, SOURCE, STAGE, KIND, PIPELINE"])
-async def test_too_many_dimensions_are_refused(dimensions: str) -> None:
+@pytest.mark.parametrize(
+    ("dimensions", "said"),
+    [
+        ("STATUS, STATUS", "`groupBy[1]` repeats a dimension that stands before it: give each once."),
+        ("STATUS, SOURCE, STAGE, KIND, PIPELINE", "`groupBy` takes at most 4 dimensions, not 5."),
+    ],
+)
+async def test_too_many_dimensions_are_refused(dimensions: str, said: str) -> None:
     async with open_deals() as graph:
         code, message, path = await graph.refusal(f"{{ opportunitySummary(groupBy: [{dimensions}]) {{ isComplete }} }}")
         assert (code, path) == ("BAD_USER_INPUT", ["opportunitySummary"])
-        assert message == "`groupBy` takes at most 4 dimensions, each once."
+        assert message == said
 
 
 async def test_more_rows_than_allowed_are_refused_not_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,7 +119,7 @@ async def test_more_rows_than_allowed_are_refused_not_cut_off(monkeypatch: pytes
     deals = [euros(number, 1, currency=currency) for number, currency in enumerate(("EUR", "USD", "JPY"))]
     async with open_deals(*deals) as graph:
         code, message, _ = await graph.refusal("{ opportunitySummary(groupBy: []) { rows { count } } }")
-        assert (code, message) == ("BAD_USER_INPUT", "This gives more than 2 rows: group by less, or filter.")
+        assert (code, message) == ("BAD_USER_INPUT", "`groupBy` gives more than 2 rows: group by less, or filter.")
 
 
 @pytest.mark.parametrize("place", ["opportunitySummary", "opportunities { summary"])
@@ -133,7 +139,7 @@ async def test_rows_times_fields_are_bounded_whoever_executes(place: str, monkey
             answer = await graph.ask(many)
             (error,) = answer["errors"]
             assert error["extensions"]["code"] == "BAD_USER_INPUT"
-            assert error["message"].startswith("This gives too many rows for so many fields: select fewer")
+            assert error["message"].startswith("`groupBy` gives too many rows for so many fields: select")
             assert answer["data"]["n"] == {"totalCount": 3}
 
 
@@ -178,7 +184,8 @@ async def test_deals_of_too_many_years_are_refused_not_left_out(monkeypatch: pyt
     monkeypatch.setattr(periods, "MOST", 11)
     async with open_deals(euros(1, 1, close_on=1)) as graph:
         found = await graph.refusal("{ opportunitySummary(groupBy: [CLOSE_MONTH]) { isComplete } }")
-    assert found[:2] == ("BAD_USER_INPUT", "Deals are of too many years to group all by month: group by less.")
+    message = "`groupBy`: Deals are of too many years to group all by month: group by less."
+    assert found[:2] == ("BAD_USER_INPUT", message)
 
 
 async def test_nobody_groups_by_people_without_the_scope_for_them() -> None:
@@ -233,10 +240,26 @@ async def test_sums_are_converted_at_the_rates_of_the_operators_table() -> None:
 
 async def test_a_currency_without_a_rate_and_a_server_without_a_table_are_told_apart() -> None:
     async with open_deals(euros(1, 1)) as graph:
-        assert (await graph.refusal(CONVERTED % "USD"))[1] == "This server has no table of exchange rates."
+        message = "This server has no table of exchange rates: `converted` is null in all rows."
+        assert (await graph.refusal(CONVERTED % "USD"))[1] == message
     async with open_deals(euros(1, 1), exchange_rates=RATES) as graph:
-        message = "`to` must be a currency of this server's table of exchange rates."
+        message = "`to` must be a currency of this server's table of rates: EUR, JPY, USD."
         assert (await graph.refusal(CONVERTED % "CHF"))[:2] == ("BAD_USER_INPUT", message)
+
+
+@pytest.mark.parametrize("rates", [None, RATES])
+async def test_what_cannot_be_converted_in_any_row_is_told_once_for_each_field(rates: ExchangeRates | None) -> None:
+    deals = [euros(number, 1, currency=currency) for number, currency in enumerate(("EUR", "USD", "JPY"))]
+    fields = 'count a: converted(to: "CHF") { amount } b: converted(to: "CHF") { amount }'
+    query = f"{{ opportunitySummary(groupBy: []) {{ rows {{ {fields} }} }} }}"
+    async with open_deals(*deals, exchange_rates=rates) as graph:
+        for _ in range(3):  # by graphql-core, then compiled
+            answer = await graph.ask(query)
+            assert answer["data"]["opportunitySummary"]["rows"] == [{"count": 1, "a": None, "b": None}] * 3
+            assert [one["path"] for one in answer["errors"]] == [
+                ["opportunitySummary", "rows", 0, "a"],
+                ["opportunitySummary", "rows", 0, "b"],
+            ]
 
 
 def test_rates_are_exact_and_rounded_once() -> None:

@@ -11,7 +11,7 @@ from graphql import NamedTypeNode, NameNode, type_from_ast
 from graphql.utilities import coerce_input_value
 from strawberry.types.arguments import convert_argument
 
-from engine.inputs import has_input_objects, reader
+from engine.inputs import has_input_objects, read_for_strawberry, reader
 
 
 @strawberry.enum
@@ -58,6 +58,23 @@ class Query:
     @strawberry.field
     def found(self, wanted: Wanted | None = None) -> int:
         return 1
+
+
+@strawberry.input
+class Given:
+    """Of a schema that has its input objects read here: types tell Strawberry so, whichever schema has them."""
+
+    low_end: list[int] | None = strawberry.UNSET
+    title: str = "none"
+    also: list["Given"] | None = None
+    note: str | None
+
+
+@strawberry.type
+class Asked:
+    @strawberry.field
+    def found(self, given: Given | None = None) -> str:
+        return repr(given)
 
 
 STRAWBERRY = strawberry.Schema(Query)
@@ -134,3 +151,29 @@ def test_an_object_has_its_fields_in_their_order_whatever_the_order_of_what_is_g
     given = {"title": "a", "note": None, "colour": "RED"}
     found = [reader(WANTED)(dict(some)) for some in (given.items(), reversed(given.items()))]
     assert [list(vars(one)) for one in found] == [[field.name for field in fields(Wanted)]] * 2
+
+
+def test_a_resolver_gets_what_strawberry_would_make_for_what_is_given_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without looking at all fields of the type for each object: a filter has dozens."""
+    looked_at: list[str] = []
+    schema = strawberry.Schema(Asked)
+    query = """query($also: Given!) {
+      found(given: {lowEnd: 2, also: [{title: "a", note: null}, $also, {lowEnd: null}]})
+    }"""
+    name = type(schema.config.name_converter).from_field
+
+    def from_field(self: Any, field: Any) -> str:
+        looked_at.append(field.python_name)
+        return name(self, field)
+
+    monkeypatch.setattr(type(schema.config.name_converter), "from_field", from_field)
+    given = {"also": {"also": [{"title": "b"}]}}
+    before = schema.execute_sync(query, given)
+    assert looked_at
+    assert before.data is not None
+    looked_at.clear()
+
+    read_for_strawberry(schema._schema)
+    after = schema.execute_sync(query, given)
+    assert (after.data, after.errors) == (before.data, None)
+    assert looked_at == []

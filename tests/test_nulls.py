@@ -112,7 +112,9 @@ async def test_what_was_not_passed_and_what_is_of_the_wrong_type_are_told_in_two
     query = "query($i: ID!) { opportunity(id: $i) { id } }"
     assert await message(query) == "Variable '$i' is required and was not passed: its type is ID!."
     assert await message(query, i=None) == "Variable '$i' must not be null: its type is ID!."
-    assert await message(query, i=["x"]) == "Variable '$i' has a value that is not of its type, ID!."
+    assert await message(query, i=["x"]) == (
+        "Variable '$i' has a value that is not of its type, ID!: 'ID' is text, or a whole number."
+    )
     assert (
         await message("{ opportunity { id } }")
         == "Argument 'Query.opportunity(id:)' of type 'ID!' is required, but it was not provided."

@@ -64,14 +64,14 @@ class BrokenOff(Exception):
 
 
 class Download:
-    """The view of one file. `parameters`: the names that its address takes, and whether the value of each is JSON."""
+    """The view of one file. `parameters`: the names that its address takes; None for text, for JSON an example."""
 
     def __init__(
         self,
         open_table: OpenTable,
         format_: FileFormat,
         *,
-        parameters: Mapping[str, bool],
+        parameters: Mapping[str, str | None],
         security: RequestPolicy,
         limits: DownloadLimits,
     ) -> None:
@@ -161,8 +161,8 @@ class _Response:
         await self._send({"type": "http.response.body", "body": chunk, "more_body": not is_last})
 
 
-def read_parameters(query_string: bytes, known: Mapping[str, bool]) -> dict[str, Any]:
-    """Return the parameters that are given; raises `HTTPError`.
+def read_parameters(query_string: bytes, known: Mapping[str, str | None]) -> dict[str, Any]:
+    """Return the parameters that are given; raises `HTTPError`. `known` is as `Download` takes it.
 
     One that is not known is refused: without a misspelt filter the file would have everything.
     """
@@ -171,8 +171,16 @@ def read_parameters(query_string: bytes, known: Mapping[str, bool]) -> dict[str,
     except ValueError:
         raise HTTPError(400, "The parameters of the address must be UTF-8, percent-encoded.") from None
     names = [name for name, _ in pairs]
-    if not known.keys() >= set(names) or len(set(names)) < len(names):
-        raise HTTPError(400, f"This address takes these parameters, each once: {', '.join(known)}.")
-    return {
-        name: decode_json(text.encode(), f"The parameter `{name}`") if known[name] else text for name, text in pairs
-    }
+    for number, name in enumerate(names, start=1):
+        if name not in known:  # which is not repeated: it is whatever somebody wrote
+            raise HTTPError(400, f"Parameter {number} of this address must be one of {', '.join(known)}.")
+        if name in names[: number - 1]:
+            raise HTTPError(400, f"The parameter `{name}` is given twice.")
+    found: dict[str, Any] = dict(pairs)
+    for name, example in known.items():
+        if example is not None and name in found:
+            try:
+                found[name] = decode_json(found[name].encode(), name)
+            except HTTPError:
+                raise HTTPError(400, f"The parameter `{name}` must be JSON, such as {example}") from None
+    return found

@@ -4,16 +4,18 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from enum import Enum
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import strawberry
+from strawberry.utils.str_converters import to_camel_case
 
 from resolvers.errors import BadUserInput
 from resolvers.global_id import decode
 from schema.deals.change_values import OpportunityChangeField
-from schema.deals.comparators import DateTimeFilter, IDFilter, comparator, comparisons, dates
+from schema.deals.comparators import DateTimeFilter, IDFilter, comparator, comparisons, dates, each
 from schema.deals.filters import MOST_VALUES, check_open
 from schema.opportunity import OpportunityStatus
+from schema.refused_argument import RefusedArgument, within
 from store.changes import ChangeFilter, Field, Key, Kind, Origin
 from store.conditions import Operator
 
@@ -98,21 +100,21 @@ def change_filter(
     hidden: Collection[str],
 ) -> ChangeFilter:
     """Return what is asked of the store; raises `Forbidden` for a field that is `closed` to the caller, and
-    `BadUserInput`."""
+    `RefusedArgument`."""
     if given is None:
         return ChangeFilter(accounts=accounts, hidden=hidden)
     asked = {name: value for name, value in vars(given).items() if value is not None}
     read: dict[str, dict[str, Any]] = {}
     values = 0
     for name, value in asked.items():
-        read[name] = found = _named(name, partial(comparisons, value))
+        read[name] = found = _at(name, partial(comparisons, value))
         values += sum(len(one) if isinstance(one, list) else 1 for one in found.values())
     if values > MOST_VALUES:
-        raise BadUserInput(f"A filter may have at most {MOST_VALUES} values.")
+        raise RefusedArgument(f"may have at most {MOST_VALUES} values to compare with, not {values:,}.", "filter")
     fields = _members(read.get("field"))
     for one in fields or ():
         check_open(one.value, closed, f"`{one.name}` in `filter.field`")
-    ids = read.get("opportunity_id", {})
+    ids = _at("opportunity_id", partial(_keys, read.get("opportunity_id", {})))
     excluded = ids.pop("not_in", [])
     wanted = _members(ids or None)
     return ChangeFilter(
@@ -120,8 +122,8 @@ def change_filter(
         origins=_values(read.get("origin")),
         fields=None if fields is None else {Field[one.name] for one in fields},
         statuses=_values(read.get("status_after")),
-        deals=None if wanted is None else _keys(wanted),
-        other_deals=_keys(excluded),
+        deals=None if wanted is None else sorted(wanted),
+        other_deals=sorted(set(excluded)),
         accounts=accounts,
         hidden=hidden,
         observed=_observed(read.get("observed_at"), now),
@@ -141,20 +143,25 @@ def _values(given: dict[str, Any] | None) -> set[Any] | None:
     return None if members is None else {one.value for one in members}
 
 
-def _keys(ids: Collection[str]) -> list[Key]:
-    def keys() -> list[Key]:
-        return sorted({(source.name, "", source_id) for source, source_id in map(decode, ids)})
+def _keys(given: dict[str, Any]) -> dict[str, Any]:
+    """Return comparisons of ids as those of the store's keys."""
+    found = {name: each(name, value, _key) for name, value in given.items()}
+    return {name: list(found[name]) if isinstance(value, list) else found[name] for name, value in given.items()}
 
-    found: list[Key] = _named("opportunity_id", keys)
-    return found
+
+def _key(id_: str) -> Key:
+    source, source_id = decode(id_)
+    return source.name, "", source_id
 
 
 def _observed(given: dict[str, Any] | None, now: Callable[[], datetime]) -> Sequence[tuple[Operator, int]]:
     if given is None:
         return ()
     if given.pop("is_null", False):
-        raise BadUserInput("`filter.observedAt`: `isNull` can only be false: every change was seen at some time.")
-    found: list[Any] = _named("observed_at", lambda: list(dates(given, _compared, now, is_day=False)))
+        raise RefusedArgument(
+            "can only be false: every change was seen at some time.", "filter", "observedAt", "isNull"
+        )
+    found: list[Any] = _at("observed_at", lambda: list(dates(given, _compared, now, is_day=False)))
     return found
 
 
@@ -162,12 +169,9 @@ def _compared(operator: Operator, value: int) -> Any:
     return operator, value
 
 
-_NAMES: Final = {"opportunity_id": "opportunityId", "observed_at": "observedAt", "status_after": "statusAfter"}
-
-
-def _named(name: str, work: Callable[[], Any]) -> Any:
+def _at(name: str, work: Callable[[], Any]) -> Any:
     """Return what `work` gives; a refusal says which field of the filter it is about."""
     try:
         return work()
     except BadUserInput as error:
-        raise BadUserInput(f"`filter.{_NAMES.get(name, name)}`: {error.message}") from None
+        raise within(error, "filter", to_camel_case(name)) from None

@@ -13,6 +13,7 @@ from strawberry.utils.str_converters import to_camel_case
 from resolvers.errors import BadUserInput
 from schema.deals.relative_dates import RelativeRange, bounds, time_zone
 from schema.deals.values import code, days, floor_of, microseconds
+from schema.refused_argument import RefusedArgument, within
 from schema.scalars import Malformed
 from store.conditions import And, Compare, Condition, Not, Operator, Or
 
@@ -163,29 +164,46 @@ _OPERATORS: Final = {
 
 
 def comparisons(given: Any) -> dict[str, Any]:
-    """Return what is given of a comparator, by the names in Python; raises `BadUserInput` for a null, and for text that
-    is no value of its scalar."""
+    """Return what is given of a comparator, by the names in Python; raises `RefusedArgument` for a null, for text that
+    is no value of its scalar, and for text that is too long."""
     found = {name: value for name, value in vars(given).items() if value is not strawberry.UNSET}
     for name, value in found.items():
         if value is None:
-            shown = to_camel_case(name.rstrip("_"))
             instead = ", or ask with `isNull: true`" if hasattr(given, "is_null") else ""
-            raise BadUserInput(f"`{shown}` must not be null: leave it out{instead}.")
+            raise RefusedArgument(f"must not be null: leave it out{instead}.", in_graph(name))
         if isinstance(value, Malformed):
-            raise BadUserInput(f"`{to_camel_case(name)}` must be {value.instead}.")
-        for one in value if isinstance(value, list) else (value,):
+            raise RefusedArgument(f"must be {value.instead}.", in_graph(name))
+        for index, one in enumerate(value) if isinstance(value, list) else ((None, value),):
             if isinstance(one, str) and len(one) > LONGEST_TEXT:
-                raise BadUserInput(f"A text may have at most {LONGEST_TEXT:,} characters.")
+                place = (in_graph(name),) if index is None else (in_graph(name), index)
+                raise RefusedArgument(f"may have at most {LONGEST_TEXT:,} characters, not {len(one):,}.", *place)
     return found
+
+
+def in_graph(name: str) -> str:
+    """Return the name in the graph of a comparison, of the one in Python."""
+    return to_camel_case(name.rstrip("_"))
+
+
+def each(name: str, value: Any, work: Callable[[Any], Any]) -> Any:
+    """Return what `work` gives of a comparison's value, or a tuple of what it gives of each value in its list; raises
+    `RefusedArgument` at the value that it refuses."""
+    if not isinstance(value, list):
+        try:
+            return work(value)
+        except BadUserInput as error:
+            raise within(error, in_graph(name)) from None
+    found: list[Any] = []
+    try:
+        found.extend(map(work, value))
+    except BadUserInput as error:
+        raise within(error, in_graph(name), len(found)) from None
+    return tuple(found)
 
 
 def plain(given: dict[str, Any], make: Make, stored: Callable[[Any], Any]) -> Iterator[Condition]:
     """Yield the conditions of comparisons whose values the store holds as `stored` writes them."""
-    compared = {
-        name: tuple(map(stored, value)) if isinstance(value, list) else stored(value)
-        for name, value in given.items()
-        if name != "is_null"
-    }
+    compared = {name: each(name, value, stored) for name, value in given.items() if name != "is_null"}
     _check_range(compared)
     for name, value in compared.items():
         yield make(_OPERATORS[name], value)
@@ -207,16 +225,16 @@ def numbers(given: dict[str, Any], make: Make) -> Iterator[Condition]:
 
 
 def money(given: dict[str, Any], make: Make) -> Iterator[Condition]:
-    """Yield the conditions of comparisons with amounts; raises `BadUserInput` for an amount without its currency."""
+    """Yield the conditions of comparisons with amounts; raises `RefusedArgument` for an amount without its currency."""
     amounts = {name: value for name, value in given.items() if name not in ("currency", "is_null")}
     has_none = And((_null(make, True), Compare("value_is_inexact", Operator.EQ, 0)))
     if "is_null" in given:
         yield has_none if given["is_null"] else Not(has_none)
     if amounts and "currency" not in given:
-        raise BadUserInput('Give the amount\'s `currency` too, for example {currency: "EUR", gte: "1000"}.')
+        raise RefusedArgument('Give the amount\'s `currency` too, for example {currency: "EUR", gte: "1000"}.')
     if "currency" in given:
         if not _CURRENCY.fullmatch(given["currency"]):
-            raise BadUserInput("`currency` must be an ISO 4217 code: three letters, such as EUR.")
+            raise RefusedArgument("must be an ISO 4217 code: three letters, such as EUR.", "currency")
         yield Compare("currency", Operator.EQ, code(given["currency"]))
         if not amounts:  # with one, there must be an amount anyway
             yield Not(has_none)
@@ -240,7 +258,7 @@ def _null(make: Make, wanted: bool) -> Condition:
 
 
 def _check_range(given: dict[str, Any]) -> None:
-    lower = [given[name] for name in ("gt", "gte") if name in given]
-    upper = [given[name] for name in ("lt", "lte") if name in given]
-    if lower and upper and max(lower) > min(upper):
-        raise BadUserInput("The range is reversed: its lower bound must not be above its upper bound.")
+    lower = [(given[name], name) for name in ("gt", "gte") if name in given]
+    upper = [(given[name], name) for name in ("lt", "lte") if name in given]
+    if lower and upper and max(lower)[0] > min(upper)[0]:
+        raise RefusedArgument(f"The range is reversed: `{max(lower)[1]}` must not be above `{min(upper)[1]}`.")

@@ -16,7 +16,7 @@ from typing import Any, Final
 import msgspec
 from strawberry import UNSET
 
-from resolvers.errors import BadUserInput
+from schema.refused_argument import RefusedArgument
 from store.conditions import LARGEST
 from store.order_columns import stored
 from store.paging import ID, OrderKey, Position, full_order
@@ -53,7 +53,7 @@ def encode(hash_: str, position: Position) -> str:
 
 
 def decode(cursor: str, argument: str, hash_: str, order: tuple[OrderKey, ...]) -> Position:
-    """Return the position of a cursor; raises `BadUserInput` for one of another list."""
+    """Return the position of a cursor; raises `RefusedArgument` for one of another list."""
     keys = full_order(order)
     asked = "`filter`, `orderBy`, `search` and `sources`"
     found = unpacked(cursor, argument, hash_, len(keys), asked)
@@ -64,7 +64,7 @@ def decode(cursor: str, argument: str, hash_: str, order: tuple[OrderKey, ...]) 
 
 
 def unpacked(cursor: str, argument: str, hash_: str, count: int, asked: str) -> list[Any]:
-    """Return so many values that a cursor holds, unchecked; raises `BadUserInput` for one of another list than that
+    """Return so many values that a cursor holds, unchecked; raises `RefusedArgument` for one of another list than that
     with this hash, which was `asked` for by these arguments."""
     try:
         packed = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
@@ -75,15 +75,15 @@ def unpacked(cursor: str, argument: str, hash_: str, count: int, asked: str) -> 
         raise is_none(argument)
     is_of_list = found[1:2] == [hash_]
     if found[0] != VERSION or (is_of_list and len(found) != count + 2):  # other versions had other values in it
-        raise BadUserInput(f"`{argument}` is a cursor of another version of this graph: begin again without it.")
+        raise RefusedArgument("is a cursor of another version of this graph: begin again without it.", argument)
     if not is_of_list:
-        raise BadUserInput(f"`{argument}` is a cursor of another list: {asked} must be those that it came with.")
+        raise RefusedArgument(f"is a cursor of another list: {asked} must be those that it came with.", argument)
     return found[2:]
 
 
-def is_none(argument: str) -> BadUserInput:
+def is_none(argument: str) -> RefusedArgument:
     """Return the refusal of what is no cursor."""
-    return BadUserInput(f"`{argument}` is no cursor of this graph: pass back a `cursor` unchanged.")
+    return RefusedArgument("is no cursor of this graph: pass back a `cursor` unchanged.", argument)
 
 
 def _value(value: Any, key: OrderKey) -> str | int | bytes | None:

@@ -8,12 +8,12 @@ from enum import Enum
 from typing import Any, Final
 
 from engine.mapping import ObjectMapping
-from resolvers.errors import BadUserInput
 from schema.access import READ_CONTACTS, Forbidden
 from schema.deals.columns import reader
 from schema.deals.listed_enums import in_graph
 from schema.deals.listed_fields import AS_OF, CUSTOM, LISTED
 from schema.deals.values import moment_of
+from schema.refused_argument import RefusedArgument
 from schema.scalars import SCALARS
 from schema.sources import MAPPINGS
 
@@ -62,21 +62,27 @@ UrlOf = Callable[[str, str], str | None]
 def chosen(names: str | None, closed: frozenset[str]) -> tuple[ExportColumn, ...]:
     """Return the columns that are named, separated by commas; without names those of the table that the caller may see.
 
-    `closed` are the listed fields that it may not see; raises `Forbidden` for one of them, and `BadUserInput`.
+    `closed` are the listed fields that it may not see; raises `Forbidden` for one of them, and `RefusedArgument`.
     """
     if names is None:
         return tuple([column for column in COLUMNS.values() if column.field not in closed])
-    wanted = [name.strip() for name in names.split(",")]
-    found = [column for name in wanted if (column := COLUMNS.get(name) or _further(name)) is not None]
-    if len({column.name for column in found}) < len(wanted):
-        raise BadUserInput(
-            f"`columns` takes these names, each once, separated by commas: {', '.join(COLUMNS)}, {READ_AT.name}, "
-            f"{URL.name}, and `{ATTRIBUTE}` with the key of a custom attribute behind it."
-        )
-    for column in found:
+    found: dict[str, ExportColumn] = {}
+    for index, name in enumerate([name.strip() for name in names.split(",")]):
+        column = COLUMNS.get(name) or _further(name)
+        if column is None:
+            raise RefusedArgument(
+                f"must be one of these names, which commas separate: {', '.join(COLUMNS)}, {READ_AT.name}, {URL.name}, "
+                f"and `{ATTRIBUTE}` with the key of a custom attribute behind it.",
+                "columns",
+                index,
+            )
+        if column.name in found:
+            raise RefusedArgument("repeats a name that stands before it: give each once.", "columns", index)
+        found[column.name] = column
+    for column in found.values():
         if column.field in closed:
             raise Forbidden(f"The column `{column.name}` is personal data: the scope {READ_CONTACTS} is missing.")
-    return tuple(found)
+    return tuple(found.values())
 
 
 def _further(name: str) -> ExportColumn | None:

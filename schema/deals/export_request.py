@@ -24,7 +24,6 @@ from strawberry.types.arguments import convert_arguments
 
 from engine.cost import QueryLimits
 from engine.input_cost import objects_in
-from resolvers.errors import BadUserInput
 from schema.context import Context
 from schema.deals.connections import opportunities
 from schema.deals.export_columns import ExportColumn, UrlOf, Value, chosen, readers
@@ -32,6 +31,7 @@ from schema.deals.selection import Selection, select
 from schema.deals.service import ReadTurns
 from schema.deals.source_status import SourceStatus, name_of
 from schema.federation import FederatedSchema
+from schema.refused_argument import RefusedArgument
 from schema.scalars import WRITTEN
 from schema.sources import MAPPINGS
 from store.pages import PageRequest, chunk
@@ -46,15 +46,15 @@ SORTED_ROWS: Final = 2_500
 SOURCES: Final = "Opportunity-Sources"
 """The header that says how current the list is."""
 
-PARAMETERS: Final[Mapping[str, bool]] = {
-    "columns": False,
-    "filter": True,
-    "orderBy": True,
-    "search": False,
-    "sources": True,
-    "freshness": True,
+PARAMETERS: Final[Mapping[str, str | None]] = {
+    "columns": None,
+    "filter": '{"status": {"eq": "OPEN"}}',
+    "orderBy": '[{"field": "VALUE"}]',
+    "search": None,
+    "sources": '["nexudus"]',
+    "freshness": '{"maxAgeSeconds": 60}',
 }
-"""What an export takes, and whether it is JSON."""
+"""What an export takes: text, or JSON such as this."""
 
 Encode = Callable[[Iterable[Sequence[Value]]], bytes]
 
@@ -76,13 +76,13 @@ class ExportArguments:
         self._definitions = operation.variable_definitions  # type: ignore[attr-defined] # it is an operation
 
     def coerced(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what `select` takes, of values as JSON has them; raises `BadUserInput`."""
+        """Return what `select` takes, of values as JSON has them; raises `RefusedArgument`."""
         if objects_in(dict(given)) - 1 > self._most_objects:
-            raise BadUserInput(f"`filter` and `orderBy` may have at most {self._most_objects:,} objects.")
+            raise RefusedArgument(f"`filter` and `orderBy` may have at most {self._most_objects:,} objects.")
         values = get_variable_values(self._core, self._definitions, dict(given))
         if not isinstance(values, VariableValues):
             problems = (self._problem(name, given) for name in self._types)
-            raise BadUserInput(next(filter(None, problems), "A filter may not nest so deeply."))
+            raise next(filter(None, problems), RefusedArgument("is nested too deeply.", "filter"))
         return convert_arguments(
             values.coerced,
             opportunities.arguments,
@@ -90,7 +90,7 @@ class ExportArguments:
             config=self._schema.config,
         )
 
-    def _problem(self, name: str, given: Mapping[str, Any]) -> str | None:
+    def _problem(self, name: str, given: Mapping[str, Any]) -> RefusedArgument | None:
         """Return what would be right where an argument is wrong first, without the value that was sent."""
         found: list[Sequence[str | int]] = []
 
@@ -101,15 +101,14 @@ class ExportArguments:
             try:
                 validate_input_value(given[name], self._types[name], note)
             except RecursionError:
-                return None
+                return RefusedArgument("is nested too deeply.", name)
         if not found:
             return None
         type_: Any = get_named_type(self._types[name])
         for key in found[0]:
             if isinstance(key, str):
                 type_ = get_named_type(type_.fields[key].type)
-        place = ".".join(map(str, (name, *found[0])))
-        return f"`{place}` must be {_expected(type_)}."
+        return RefusedArgument(f"must be {_expected(type_)}.", name, *found[0])
 
 
 def _expected(type_: Any) -> str:

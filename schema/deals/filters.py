@@ -35,6 +35,7 @@ from schema.deals.comparators import (
 from schema.deals.listed_enums import CUSTOM_MARKS, description, marks
 from schema.deals.listed_fields import CUSTOM, LISTED, Kind, ListedField
 from schema.deals.values import code
+from schema.refused_argument import RefusedArgument, within
 from schema.sources import MAPPINGS
 from store.conditions import And, Compare, CompareAttribute, Condition, Not, Operator, Or
 from store.deals import deal_id
@@ -132,9 +133,17 @@ else:
 def conditions(given: Any, closed: frozenset[str], now: Callable[[], datetime]) -> Condition | None:
     """Return what a filter asks of the store; None for no filter. `now` is called if the filter depends on the time.
 
-    `closed` are the fields that the caller may not see; raises `Forbidden` for one of them, and `BadUserInput`.
+    `closed` are the fields that the caller may not see; raises `Forbidden` for one of them, and `RefusedArgument`.
     """
-    return None if given is None else _Reading(closed, now).filter(given, 0)
+    if given is None:
+        return None
+    reading = _Reading(closed, now)
+    try:
+        found = reading.filter(given, 0)
+        reading.check()
+    except BadUserInput as error:
+        raise within(error, "filter") from None
+    return found
 
 
 @dataclass(slots=True)
@@ -149,34 +158,43 @@ class _Reading:
 
     def filter(self, given: Any, level: int) -> Condition:
         if level > MOST_LEVELS:
-            raise BadUserInput(f"A filter may nest `and`, `or` and `not` at most {MOST_LEVELS} deep.")
+            raise RefusedArgument(f"is nested too deeply: at most {MOST_LEVELS} levels of `and`, `or` and `not`.")
         self.filters += 1
-        if self.filters > MOST_FILTERS:
-            raise BadUserInput(f"A filter may consist of at most {MOST_FILTERS} filters.")
         parts: list[Condition] = []
         for field in LISTED:
             if (value := getattr(given, field.name)) is not None:
                 parts += self._field(field, value)
-        for attribute in getattr(given, CUSTOM) or ():
+        for index, attribute in enumerate(getattr(given, CUSTOM) or ()):
             check_open(CUSTOM, self.closed, f"`filter.{CUSTOM}`")
             try:
                 parts += self._attribute(attribute)
             except BadUserInput as error:
-                raise _named(CUSTOM, error) from None
+                raise within(error, CUSTOM, index) from None
         if given.and_ is not None:
-            parts += [self.filter(one, level + 1) for one in given.and_]
+            parts += self._filters("and", given.and_, level)
         if given.or_ is not None:
-            parts.append(Or(tuple([self.filter(one, level + 1) for one in given.or_])))
+            parts.append(Or(tuple(self._filters("or", given.or_, level))))
         if given.not_ is not None:
-            parts.append(Not(self.filter(given.not_, level + 1)))
+            try:
+                parts.append(Not(self.filter(given.not_, level + 1)))
+            except BadUserInput as error:
+                raise within(error, "not") from None
         return And(tuple(parts))
+
+    def _filters(self, name: str, given: Sequence[Any], level: int) -> list[Condition]:
+        found: list[Condition] = []
+        try:
+            found.extend(self.filter(one, level + 1) for one in given)
+        except BadUserInput as error:
+            raise within(error, name, len(found)) from None
+        return found
 
     def _field(self, field: ListedField, value: Any) -> list[Condition]:
         check_open(field.name, self.closed, f"`filter.{to_camel_case(field.name)}`")
         try:
             return list(self._compared(field, self._counted(value)))
         except BadUserInput as error:
-            raise _named(field.name, error) from None
+            raise within(error, to_camel_case(field.name)) from None
 
     def _compared(self, field: ListedField, given: dict[str, Any]) -> Iterator[Condition]:
         make = partial(Compare, field.column)
@@ -193,7 +211,7 @@ class _Reading:
 
     def _attribute(self, given: CustomAttributeFilter) -> Iterator[Condition]:
         if all(one is None for one in (given.text, given.number, given.boolean, given.is_null)):
-            raise BadUserInput(
+            raise RefusedArgument(
                 "Compare the attribute by `text`, `number` or `boolean`, or ask with `isNull: false` for deals that "
                 "have it."
             )
@@ -201,12 +219,17 @@ class _Reading:
         texts = partial(CompareAttribute, given.key, "text_folded")
         figures = partial(CompareAttribute, given.key, "number")
         booleans = partial(CompareAttribute, given.key, "boolean")
-        if given.text is not None:
-            yield from plain(self._counted(given.text), texts, fold)
-        if given.number is not None:
-            yield from numbers(self._counted(given.number), figures)
-        if given.boolean is not None:
-            yield from plain(self._counted(given.boolean), booleans, int)
+        kinds: list[tuple[str, Any, Callable[[dict[str, Any]], Iterator[Condition]]]] = [
+            ("text", given.text, partial(plain, make=texts, stored=fold)),
+            ("number", given.number, partial(numbers, make=figures)),
+            ("boolean", given.boolean, partial(plain, make=booleans, stored=int)),
+        ]
+        for name, asked, made in kinds:
+            if asked is not None:
+                try:
+                    yield from made(self._counted(asked))
+                except BadUserInput as error:
+                    raise within(error, name) from None
         if given.is_null is not None:
             self._count(1, 0)
             has_none = And(tuple(make(Operator.IS_NULL, True) for make in (texts, figures, booleans)))
@@ -217,26 +240,29 @@ class _Reading:
         self._count(
             len(given.keys() - {"time_zone"}), sum(len(v) if isinstance(v, list) else 1 for v in given.values())
         )
-        return given
+        return {} if self._is_too_much() else given  # it goes on to count, and no more
 
     def _count(self, conditions_: int, values: int) -> None:
         self.conditions += conditions_
         self.values += values
+
+    def _is_too_much(self) -> bool:
+        return self.conditions > MOST_CONDITIONS or self.values > MOST_VALUES
+
+    def check(self) -> None:
+        """Raise `RefusedArgument` for more than a filter may have, whichever part of it is the last."""
+        if self.filters > MOST_FILTERS:
+            raise RefusedArgument(f"may consist of at most {MOST_FILTERS} filters, not {self.filters:,}.")
         if self.conditions > MOST_CONDITIONS:
-            raise BadUserInput(f"A filter may have at most {MOST_CONDITIONS} comparisons.")
+            raise RefusedArgument(f"may have at most {MOST_CONDITIONS} comparisons, not {self.conditions:,}.")
         if self.values > MOST_VALUES:
-            raise BadUserInput(f"A filter may have at most {MOST_VALUES} values.")
-
-
-def _named(name: str, error: BadUserInput) -> BadUserInput:
-    """Return a refusal that says which field of the filter it is about."""
-    return BadUserInput(f"`filter.{to_camel_case(name)}`: {error.message}")
+            raise RefusedArgument(f"may have at most {MOST_VALUES} values to compare with, not {self.values:,}.")
 
 
 def check_key(key: str) -> None:
-    """Raise `BadUserInput` for what is no key, or longer than any key is: statements are kept by them."""
+    """Raise `RefusedArgument` for what is no key, or longer than any key is: statements are kept by them."""
     if not 1 <= len(key) <= LONGEST_KEY:
-        raise BadUserInput(f"The `key` of a custom attribute must have from 1 to {LONGEST_KEY} characters.")
+        raise RefusedArgument(f"must have from 1 to {LONGEST_KEY} characters.", "key")
 
 
 def check_open(name: str, closed: frozenset[str], place: str) -> None:

@@ -10,10 +10,11 @@ from typing import Final
 
 import strawberry
 
-from resolvers.errors import BadUserInput, ResolverError
+from resolvers.errors import ResolverError
 from schema.deals.service import Deals, ReadTurns
 from schema.deals.source_status import SourceStatus, name_of
 from schema.deals.values import moment_of
+from schema.refused_argument import RefusedArgument
 
 MOST_SECONDS: Final = 10 * 365 * 86_400
 
@@ -45,9 +46,9 @@ class FreshnessInput:
 
 
 def max_age(freshness: FreshnessInput) -> timedelta:
-    """Return the accepted age; raises `BadUserInput`."""
+    """Return the accepted age; raises `RefusedArgument`."""
     if not 0 <= freshness.max_age_seconds <= MOST_SECONDS:
-        raise BadUserInput(f"`maxAgeSeconds` must be from 0 to {MOST_SECONDS}.")
+        raise RefusedArgument(f"must be from 0 to {MOST_SECONDS}, which is ten years.", "freshness", "maxAgeSeconds")
     return timedelta(seconds=freshness.max_age_seconds)
 
 

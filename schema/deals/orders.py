@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import strawberry
 
-from resolvers.errors import BadUserInput
 from schema.deals.filters import check_key, check_open
 from schema.deals.listed_enums import enum_of
 from schema.deals.listed_fields import CUSTOM, LISTED
+from schema.refused_argument import RefusedArgument, within
 from store.paging import OrderKey, by_attribute
 
 MOST_KEYS: Final = 5
@@ -67,17 +67,25 @@ class OpportunityOrder:
 def order_keys(given: Sequence[OpportunityOrder] | None, closed: frozenset[str]) -> tuple[OrderKey, ...]:
     """Return the keys of an order for the store, by default the last changed first.
 
-    Raises `Forbidden` for a field that is closed to the caller, and `BadUserInput`.
+    Raises `Forbidden` for a field that is closed to the caller, and `RefusedArgument`.
     """
     if not given:
         return (OrderKey("updated_at", is_descending=True),)
     asked = [(one.field.value, one.key) for one in given]
     attributes = [key for name, key in asked if name == CUSTOM]
-    if len(asked) > MOST_KEYS or len(set(asked)) < len(asked):
-        raise BadUserInput(f"`orderBy` takes at most {MOST_KEYS} fields, each once.")
+    if len(asked) > MOST_KEYS:
+        raise RefusedArgument(f"takes at most {MOST_KEYS} fields, not {len(asked):,}.", "orderBy")
     if len(attributes) > MOST_ATTRIBUTES:
-        raise BadUserInput(f"`orderBy` takes at most {MOST_ATTRIBUTES} custom attributes.")
-    return tuple(chain.from_iterable([_keys(one, closed) for one in given]))
+        raise RefusedArgument(f"takes at most {MOST_ATTRIBUTES} custom attributes, not {len(attributes)}.", "orderBy")
+    found: list[tuple[OrderKey, ...]] = []
+    try:
+        for index, one in enumerate(given):
+            if asked[index] in asked[:index]:
+                raise RefusedArgument("repeats a field that stands before it: give each once.")
+            found.append(_keys(one, closed))
+    except RefusedArgument as error:
+        raise within(error, "orderBy", len(found)) from None
+    return tuple(chain.from_iterable(found))
 
 
 def _keys(one: OpportunityOrder, closed: frozenset[str]) -> tuple[OrderKey, ...]:
@@ -88,7 +96,7 @@ def _keys(one: OpportunityOrder, closed: frozenset[str]) -> tuple[OrderKey, ...]
     )
     check_open(name, closed, f"`{one.field.name}` in `orderBy`")
     if (name == CUSTOM) is (one.key is None):
-        raise BadUserInput("`orderBy.key` must be given with the field `CUSTOM`, and with no other.")
+        raise RefusedArgument("must be given with the field `CUSTOM`, and with no other.", "key")
     if one.key is None:
         return (OrderKey(_FIELDS[name].column, is_descending, nulls_first),)
     check_key(one.key)

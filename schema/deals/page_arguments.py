@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Self
 
 from engine.lookup import PageSize
-from resolvers.errors import BadUserInput
 from schema.deals import cursors
 from schema.deals.selection import Selection
+from schema.refused_argument import RefusedArgument
 from store.paging import PageRequest, Position
 
 
@@ -28,16 +28,16 @@ class PageArguments:
         last: int | None = None,
         before: str | None = None,
     ) -> Self:
-        """Return the arguments; raises `BadUserInput`."""
+        """Return the arguments; raises `RefusedArgument`."""
         if first is not None and last is not None:
-            raise BadUserInput("Give `first` or `last`, not both.")
+            raise RefusedArgument("Give `first` or `last`, not both.")
         name, number = ("first", first) if last is None else ("last", last)
         if number is not None and not 1 <= number <= size.most:
-            raise BadUserInput(f"`{name}` must be from 1 to {size.most}, not {number}.")
+            raise RefusedArgument(f"must be from 1 to {size.most}, not {number}.", name)
         return cls(size.default if number is None else number, after, before, last is not None)
 
     def request(self, selection: Selection) -> PageRequest:
-        """Return what the store is asked for; raises `BadUserInput` for a cursor of another list."""
+        """Return what the store is asked for; raises `RefusedArgument` for a cursor of another list."""
 
         def position(argument: str, cursor: str | None) -> Position | None:
             if cursor is None:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import strawberry
 
-from resolvers.errors import BadUserInput
+from schema.refused_argument import RefusedArgument
 
 
 @strawberry.enum(description="A unit of the calendar.")
@@ -39,24 +39,26 @@ _OF_THE_MACHINE: Final = re.compile(r"(?:right|posix)/.*|posixrules|localtime", 
 
 
 def time_zone(name: str) -> ZoneInfo:
-    """Return a time zone by its IANA name; raises `BadUserInput`."""
+    """Return a time zone by its IANA name; raises `RefusedArgument`."""
     try:
         if not _OF_THE_MACHINE.fullmatch(name):
             return ZoneInfo(name)
     except (LookupError, ValueError, OSError):  # unknown; no name at all; a folder of the database, or too long
         pass
-    raise BadUserInput("`timeZone` must be an IANA name such as Europe/London.")
+    raise RefusedArgument("must be an IANA name such as Europe/London.", "timeZone")
 
 
 def bounds(given: RelativeRange, zone: ZoneInfo, now: datetime) -> tuple[date, date]:
-    """Return the first day of a range in a time zone, and the day after its last; raises `BadUserInput`."""
+    """Return the first day of a range in a time zone, and the day after its last; raises `RefusedArgument`."""
     if given.from_ > given.to:
-        raise BadUserInput("The range is reversed: `from` must not be greater than `to`.")
+        raise RefusedArgument("The range is reversed: `from` must not be greater than `to`.", "relative")
     today = now.astimezone(zone).date()
     try:
         return _start(today, given.unit, given.from_), _start(today, given.unit, given.to + 1)
     except (OverflowError, ValueError):
-        raise BadUserInput("`from` and `to` must give dates in the years 1 to 9999.") from None
+        raise RefusedArgument(
+            "must have a `from` and a `to` that give dates in the years 1 to 9999.", "relative"
+        ) from None
 
 
 _MONTHS = {CalendarUnit.MONTH: 1, CalendarUnit.QUARTER: 3, CalendarUnit.YEAR: 12}

@@ -7,7 +7,6 @@ from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection
 
-from resolvers.errors import BadUserInput
 from schema.context import Context
 from schema.deals.cursors import list_hash
 from schema.deals.filters import conditions
@@ -17,6 +16,7 @@ from schema.deals.orders import OpportunityOrder, order_keys
 from schema.deals.service import Deals, ReadTurns, of_sources
 from schema.deals.source_status import SourceStatus
 from schema.deals.validity import Dependence
+from schema.refused_argument import RefusedArgument
 from store.conditions import And, Compare, Condition, Operator, Search
 from store.pages import OrderKey
 from store.queries import Query, Values
@@ -66,7 +66,7 @@ async def select(
     sources: Sequence[str] | None = None,
     freshness: FreshnessInput | None = None,
 ) -> Selection:
-    """Return the selection; raises a `ResolverError`: `Forbidden`, `BadUserInput`, `StoreOutage` or `StoreStale`."""
+    """Return the selection; raises a `ResolverError`: `Forbidden`, `RefusedArgument`, `StoreOutage` or `StoreStale`."""
     deals = context.lists()
     closed = context.closed_fields
 
@@ -92,9 +92,12 @@ async def select(
 def _search(text: str | None, closed: frozenset[str]) -> Condition | None:
     if text is None or not text.strip():
         return None
+    if len(text) > LONGEST_SEARCH:
+        raise RefusedArgument(f"may have at most {LONGEST_SEARCH} characters, not {len(text):,}.", "search")
     # The words are those that are searched for: a single character may stand for four of them (NFKD).
-    if len(text) > LONGEST_SEARCH or len(words := searchable(text).split()) > MOST_WORDS:
-        raise BadUserInput(f"`search` takes at most {LONGEST_SEARCH} characters and {MOST_WORDS} words.")
+    words = searchable(text).split()
+    if len(words) > MOST_WORDS:
+        raise RefusedArgument(f"may have at most {MOST_WORDS} words, not {len(words)}.", "search")
     if not words:  # marks without a letter, each of which every text would have
-        raise BadUserInput("`search` must have a letter, a digit or a sign: accents alone are not searched for.")
+        raise RefusedArgument("must have a letter, a digit or a sign: accents alone are not searched for.", "search")
     return Search(text, is_personal=closed.isdisjoint(_PERSONAL))

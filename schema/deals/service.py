@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from engine.lookup import ListedRecord, NotRead
 from lru import LRU
-from resolvers.errors import BadUserInput, ResolverError
+from resolvers.errors import ResolverError
 from resolvers.registry import SOURCES
 from resolvers.resilience.time_limit import TimeLimit
 from resolvers.source import CustomerJoin
@@ -21,6 +21,7 @@ from schema.deals.followers import Followers
 from schema.deals.source_status import SourceState, SourceStatus, Sync, name_of, with_unconfigured
 from schema.deals.values import moment_of
 from schema.opportunity import Opportunity
+from schema.refused_argument import RefusedArgument
 from schema.sources import MAPPINGS
 from store.conditions import And, Compare, Condition, Operator, Or
 from store.customer_deals import Link
@@ -246,14 +247,16 @@ class Deals:
         """Return the statuses of these sources, by default of all that are configured, in the operation's turn.
 
         A source without credentials is missed by nobody who has not named it; case does not count, as the enumeration
-        of sources has them in capitals. Raises `BadUserInput` for an unknown name, and `StoreOutage`.
+        of sources has them in capitals. Raises `RefusedArgument` for an unknown name, and `StoreOutage`.
         """
         known = await self.all_statuses(turns)
         if names is None:
             return [one for one in known if one.state is not SourceState.NOT_CONFIGURED]
-        wanted = {name.lower() for name in names}
-        if wanted - {name_of(one).lower() for one in known}:
-            raise BadUserInput(f"`sources` may have: {', '.join(map(name_of, known))}.")
+        wanted = [name.lower() for name in names]
+        there_are = {name_of(one).lower() for one in known}
+        for index, name in enumerate(wanted):
+            if name not in there_are:
+                raise RefusedArgument(f"must be one of {', '.join(map(name_of, known))}.", "sources", index)
         return [one for one in known if name_of(one).lower() in wanted]
 
 

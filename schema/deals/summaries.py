@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 
 import strawberry
 
-from resolvers.errors import BadUserInput
 from schema.context import Context, Info
 from schema.deals.filters import OpportunityFilter, check_open
 from schema.deals.freshness import FreshnessInput
@@ -17,6 +16,7 @@ from schema.deals.selection import Selection, select
 from schema.deals.service import Deals
 from schema.deals.values import code, moment_of
 from schema.list_size import OF_ALL_DEALS
+from schema.refused_argument import RefusedArgument
 from store.summaries import Dimension, SummaryRow, TooManyPeriods, summarize
 
 MOST_DIMENSIONS: Final = 4
@@ -113,10 +113,12 @@ class Totals:
         """Return the converted sums."""
         rates = self.deals.exchange_rates
         if rates is None:
-            raise BadUserInput("This server has no table of exchange rates.")
+            raise RefusedArgument("This server has no table of exchange rates: `converted` is null in all rows.")
         to = code(to)
         if to not in rates.rates:
-            raise BadUserInput("`to` must be a currency of this server's table of exchange rates.")
+            raise RefusedArgument(
+                f"must be a currency of this server's table of rates: {', '.join(sorted(rates.rates))}.", "to"
+            )
         if self.currency is None or self.currency not in rates.rates:
             return None
         return ConvertedAmounts(
@@ -178,11 +180,13 @@ async def find_summary(
 async def summary_of(
     context: Context, selection: Selection, group_by: list[Any], time_zone: str | None = None
 ) -> OpportunitySummary:
-    """Return the totals of a selection; raises `Forbidden`, `BadUserInput` or `StoreOutage`."""
+    """Return the totals of a selection; raises `Forbidden`, `RefusedArgument` or `StoreOutage`."""
     names = [one.value for one in group_by]
-    if len(names) > MOST_DIMENSIONS or len(set(names)) < len(names):
-        raise BadUserInput(f"`groupBy` takes at most {MOST_DIMENSIONS} dimensions, each once.")
-    for one in group_by:
+    if len(names) > MOST_DIMENSIONS:
+        raise RefusedArgument(f"takes at most {MOST_DIMENSIONS} dimensions, not {len(names):,}.", "groupBy")
+    for index, one in enumerate(group_by):
+        if one.value in names[:index]:
+            raise RefusedArgument("repeats a dimension that stands before it: give each once.", "groupBy", index)
         for field in LISTED:
             if not set(field.paths).isdisjoint(_FIELDS[one.value].paths):
                 check_open(field.name, context.closed_fields, f"`{one.name}` in `groupBy`")
@@ -193,12 +197,12 @@ async def summary_of(
             lambda connection: summarize(connection, selection.condition, dimensions, zone)
         )
     except TooManyPeriods:
-        raise BadUserInput("Deals are of too many years to group all by month: group by less.") from None
+        raise RefusedArgument("Deals are of too many years to group all by month: group by less.", "groupBy") from None
     if len(rows) > MOST_ROWS:
-        raise BadUserInput(f"This gives more than {MOST_ROWS} rows: group by less, or filter.")
+        raise RefusedArgument(f"gives more than {MOST_ROWS:,} rows: group by less, or filter.", "groupBy")
     if len(rows) * context.selected_fields > MOST_CELLS:
-        raise BadUserInput(
-            "This gives too many rows for so many fields: select fewer fields, group by less, or filter."
+        raise RefusedArgument(
+            "gives too many rows for so many fields: select fewer fields, group by less, or filter.", "groupBy"
         )
     return OpportunitySummary(selection=selection, rows=[_totals(selection.deals, group_by, row) for row in rows])
 

@@ -2,6 +2,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import { useNavigation } from './navigation';
 import { FilterBar } from './parts/FilterBar';
 import { Freshness, SourceWarnings } from './parts/Freshness';
+import { NoticeScope } from './parts/Notices';
 import { ThemeSwitch } from './parts/ThemeSwitch';
 import { TotalsBar } from './parts/TotalsBar';
 import { VIEWS } from './route';
@@ -62,8 +63,10 @@ export function App() {
             Names, email addresses and owners are not shown: your credential lacks the scope <code>contacts:read</code>.
           </p>
         )}
-        <TotalsBar />
-        <View />
+        <NoticeScope>
+          <TotalsBar />
+          <View />
+        </NoticeScope>
       </main>
       {route.deal && <DealDialog key={route.deal} id={route.deal} />}
     </div>

@@ -1,18 +1,55 @@
 import type { CombinedError } from '@urql/core';
+import type { ComponentChildren } from 'preact';
+import { createContext } from 'preact';
+import { useCallback, useContext, useEffect, useRef, useState } from 'preact/hooks';
 import { failures, sentence } from '../failures';
 
-/** What went wrong with what is shown here, once each. */
-export function Notices({ error, retry }: { error: CombinedError | undefined; retry?: () => void }) {
-  const sentences = new Set(failures(error).map(sentence));
-  if (sentences.size === 0) return null;
+type Report = { sentences: string[]; retry: () => void };
+type Tell = (part: object, report: Report | undefined) => void;
+
+const Context = createContext<Tell>(() => {});
+const NONE: string[] = [];
+
+/**
+ * Says above its children what went wrong with them: each failure once, however many of them it hit, and one button asks
+ * for all of them again. What is `told` elsewhere is left out.
+ */
+export function NoticeScope({ told = NONE, children }: { told?: string[]; children: ComponentChildren }) {
+  const [reports, setReports] = useState<ReadonlyMap<object, Report>>(new Map());
+  const tell = useCallback<Tell>((part, report) => {
+    setReports((before) => {
+      const after = new Map(before);
+      if (report) after.set(part, report);
+      else after.delete(part);
+      return after;
+    });
+  }, []);
+  const sentences = [...new Set([...reports.values()].flatMap((one) => one.sentences))].filter((one) => !told.includes(one));
   return (
-    <div class="notice" role="alert">
-      <p>{[...sentences].join(' ')}</p>
-      {retry && (
-        <button type="button" onClick={retry}>
-          Try again
-        </button>
+    <Context.Provider value={tell}>
+      {sentences.length > 0 && (
+        <div class="notice" role="alert">
+          <p>{sentences.join(' ')}</p>
+          <button type="button" onClick={() => reports.forEach(({ retry }) => retry())}>
+            Try again
+          </button>
+        </div>
       )}
-    </div>
+      {children}
+    </Context.Provider>
   );
+}
+
+/** Has the scope around say what went wrong here, as long as it does. */
+export function useNotice(error: CombinedError | undefined, retry: () => void): void {
+  const tell = useContext(Context);
+  const part = useRef({}).current;
+  const latest = useRef(retry);
+  latest.current = retry;
+  const said = [...new Set(failures(error).map(sentence))].join('\n');
+  useEffect(() => {
+    if (!said) return;
+    tell(part, { sentences: said.split('\n'), retry: () => latest.current() });
+    return () => tell(part, undefined);
+  }, [tell, part, said]);
 }

@@ -4,7 +4,7 @@ import { useNavigation } from '../navigation';
 import { usePolled } from '../polled';
 import { deals } from '../text';
 import { sumsOf } from '../totals';
-import { Notices } from './Notices';
+import { useNotice } from './Notices';
 import { SumList } from './SumList';
 
 /** How many deals the filters let through, and what they are worth. */
@@ -12,14 +12,12 @@ export function TotalsBar() {
   const { route } = useNavigation();
   const variables = { groupBy: [], filter: filterOf(route), search: route.search };
   const { data, error, again } = usePolled(SUMMARY, variables);
+  useNotice(error, again);
   const rows = data?.opportunitySummary?.rows;
   return (
-    <>
-      <div class="totals">
-        <output aria-label="Deals shown">{rows ? deals(sumsOf(rows).count) : 'Counting…'}</output>
-        {rows && <SumList rows={rows} most={5} />}
-      </div>
-      <Notices error={error} retry={again} />
-    </>
+    <div class="totals">
+      <output aria-label="Deals shown">{rows ? deals(sumsOf(rows).count) : error ? 'Not counted' : 'Counting…'}</output>
+      {rows && <SumList rows={rows} most={5} />}
+    </div>
   );
 }

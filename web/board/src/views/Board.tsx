@@ -5,7 +5,7 @@ import { filterOf } from '../filters';
 import type { BoardQuery } from '../gql/graphql';
 import { useNavigation } from '../navigation';
 import { SourceBadge } from '../parts/Badges';
-import { Notices } from '../parts/Notices';
+import { useNotice } from '../parts/Notices';
 import { SumList } from '../parts/SumList';
 import { usePolled } from '../polled';
 import { NONE } from '../route';
@@ -21,8 +21,9 @@ type Stage = Pipeline['stages'][number];
 export function Board() {
   const { route } = useNavigation();
   const { data, error, isLoading, again } = usePolled(BOARD, { filter: filterOf(route), search: route.search });
+  useNotice(error, again);
   if (!data?.pipelines || !data.lanes || !data.stages) {
-    return isLoading ? <p class="empty">Reading…</p> : <Notices error={error} retry={again} />;
+    return isLoading && !error ? <p class="empty">Reading…</p> : null;
   }
   const byLane = grouped(data.lanes.rows, 2);
   const rowsOf = ({ source, name }: Pipeline) => byLane.get(JSON.stringify([source, name]))?.rows ?? [];

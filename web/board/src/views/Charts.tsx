@@ -4,7 +4,7 @@ import { AGES, closedByMonth, createdByMonth, stageBars, stillBars } from '../ch
 import { CHARTS } from '../documents';
 import { chartFilters } from '../filters';
 import { useNavigation } from '../navigation';
-import { Notices } from '../parts/Notices';
+import { useNotice } from '../parts/Notices';
 import { Select } from '../parts/Select';
 import { usePolled } from '../polled';
 import { useHue } from '../sources';
@@ -15,6 +15,7 @@ export function Charts() {
   const { route, go } = useNavigation();
   const hue = useHue();
   const { data, error, again } = usePolled(CHARTS, chartFilters(route));
+  useNotice(error, again);
   const [stages, created] = [data?.stages?.rows ?? [], data?.created?.rows ?? []];
   const won = data?.won?.rows ?? [];
   const lost = data?.lost?.rows ?? [];
@@ -22,10 +23,9 @@ export function Charts() {
   const units = unitsOf([...stages, ...won, ...lost, ...undated]);
   const { unit } = route;
   const measured = unit ? unitName(unit) : 'Number of deals';
-  if (!data) return error ? <Notices error={error} retry={again} /> : <p class="empty">Reading…</p>;
+  if (!data) return error ? null : <p class="empty">Reading…</p>;
   return (
     <>
-      <Notices error={error} retry={again} />
       <div class="measure">
         <span aria-hidden="true">Show</span>
         <Select

@@ -1,10 +1,11 @@
+import type { CombinedError } from '@urql/core';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import { DEAL_DETAILS, OF_ANY_AGE } from '../documents';
 import type { DealDetails } from '../documents';
 import { failures, sentence, sourceName, staleCode } from '../failures';
 import { useNavigation } from '../navigation';
 import { SourceBadge, StatusBadge } from '../parts/Badges';
-import { Notices } from '../parts/Notices';
+import { NoticeScope, useNotice } from '../parts/Notices';
 import { usePolled } from '../polled';
 import { ago, customerName, decimal, useNow } from '../text';
 import { DealFacts } from './DealFacts';
@@ -81,13 +82,20 @@ export function DealDialog({ id }: { id: string }) {
             {deal ? `This deal is no longer in ${sourceName(deal.source)}.` : 'No system has such a deal.'}
           </p>
         )}
-        {!deal && !live.isLoading && trouble.length === 0 && !isGone && <Notices error={copy.error} retry={copy.again} />}
-        {!deal && (live.isLoading || copy.isLoading) && <p class="empty">Reading…</p>}
-        {deal && <DealFacts deal={deal} refused={failures(fresh ? live.error : copy.error)} />}
-        {deal && <SameCustomer id={id} source={deal.source} />}
+        <NoticeScope told={trouble.map(sentence)}>
+          {!deal && !live.isLoading && !isGone && <Failed error={copy.error} retry={copy.again} />}
+          {!deal && (live.isLoading || copy.isLoading) && <p class="empty">Reading…</p>}
+          {deal && <DealFacts deal={deal} refused={failures(fresh ? live.error : copy.error)} />}
+          {deal && <SameCustomer id={id} source={deal.source} />}
+        </NoticeScope>
       </article>
     </dialog>
   );
+}
+
+function Failed({ error, retry }: { error: CombinedError | undefined; retry: () => void }) {
+  useNotice(error, retry);
+  return null;
 }
 
 function Headline({ deal }: { deal: DealDetails }) {

@@ -33,6 +33,12 @@ export function DealFacts({ deal, refused }: { deal: DealDetails; refused: Failu
 const fieldNames = (refused: Failure[]) =>
   [...new Set(refused.map(({ path }) => path.slice(1).filter((part) => typeof part === 'string').join(' ')))].join(', ');
 
+/** Lets an email address that is too long for its line go on in the next one from its `@`, and not in mid-word. */
+function breakable(value: ComponentChildren): ComponentChildren {
+  const [, name, host] = (typeof value === 'string' && /^(\S+)(@\S+)$/.exec(value)) || [];
+  return name ? [name, <wbr key="wbr" />, host] : value;
+}
+
 function FactGroup({ title, facts, isClosed }: Group & { isClosed: (name: string) => boolean }) {
   const heading = useId();
   const known = facts.filter(({ value }) => value !== null);
@@ -45,7 +51,7 @@ function FactGroup({ title, facts, isClosed }: Group & { isClosed: (name: string
           {known.map(({ label, value, isLong }: Fact) => (
             <div key={label} data-long={isLong}>
               <dt>{label}</dt>
-              <dd>{value as ComponentChildren}</dd>
+              <dd>{breakable(value as ComponentChildren)}</dd>
             </div>
           ))}
         </dl>

@@ -3,7 +3,7 @@ import type { CustomerMatch } from '../gql/graphql';
 import { sourceName } from '../failures';
 import { useNavigation } from '../navigation';
 import { SourceBadge, StatusBadge } from '../parts/Badges';
-import { Notices } from '../parts/Notices';
+import { useNotice } from '../parts/Notices';
 import { usePolled } from '../polled';
 import { useSession } from '../session';
 import { customerName, deals, money } from '../text';
@@ -21,6 +21,7 @@ export function SameCustomer({ id, source }: { id: string; source: string }) {
   const { data, error, isLoading, again } = usePolled(SAME_CUSTOMER, { id, freshness: OF_ANY_AGE, people: seesPeople }, 60_000);
   const customer = data?.opportunity?.customer;
   const found = customer?.opportunities;
+  useNotice(found ? undefined : error, again);
   const others = (found?.nodes ?? []).flatMap((deal) => (deal && deal.id !== id ? [deal] : []));
   others.sort((one, other) => Number(one.source === source) - Number(other.source === source));
   const elsewhere = [...new Set(others.map((deal) => deal.source).filter((one) => one !== source))];
@@ -28,7 +29,7 @@ export function SameCustomer({ id, source }: { id: string; source: string }) {
   return (
     <section class="facts" aria-labelledby="same-customer">
       <h3 id="same-customer">The same customer</h3>
-      {!found && error && <Notices error={error} retry={again} />}
+      {!found && error && <p class="faint">Not known now.</p>}
       {!found && !error && isLoading && <p class="faint">Looking…</p>}
       {!found && !error && !isLoading && <p class="faint">No customer is recorded.</p>}
       {found && (

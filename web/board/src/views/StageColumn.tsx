@@ -6,7 +6,7 @@ import type { Deal, Total } from '../documents';
 import { filterOf, orderOf } from '../filters';
 import { useNavigation } from '../navigation';
 import { LateMark } from '../parts/Badges';
-import { Notices } from '../parts/Notices';
+import { useNotice } from '../parts/Notices';
 import { SumList } from '../parts/SumList';
 import { useRoving } from '../roving';
 import { NONE } from '../route';
@@ -64,6 +64,7 @@ function Cards({ source, pipeline, stage, total }: CardsProps) {
     { filter: filterOf({ ...route, ...place }), orderBy: orderOf(route), search: route.search, people: seesPeople },
     PAGE,
   );
+  useNotice(list.error, () => void list.refresh());
   const length = list.total ?? total;
   const rows = useVirtualizer<HTMLElement, Element>({
     count: length,
@@ -77,7 +78,6 @@ function Cards({ source, pipeline, stage, total }: CardsProps) {
   useEffect(() => list.show(first, last), [list, first, last]);
   return (
     <div class="cards" ref={box}>
-      <Notices error={list.error} retry={() => void list.refresh()} />
       <ul style={{ height: `${rows.getTotalSize()}px` }} onKeyDown={onKeyDown}>
         {items.map(({ index, start }) => (
           <li

@@ -4,7 +4,7 @@ import { useDeals } from '../deal_list';
 import { filterOf, orderOf } from '../filters';
 import type { OrderDirection } from '../gql/graphql';
 import { useNavigation } from '../navigation';
-import { Notices } from '../parts/Notices';
+import { useNotice } from '../parts/Notices';
 import { useRoving } from '../roving';
 import type { OrderField } from '../route';
 import { useSession } from '../session';
@@ -49,16 +49,17 @@ export function Table() {
   const items = rows.getVirtualItems();
   const [first, last] = [items[0]?.index ?? 0, items.at(-1)?.index ?? 0];
   useEffect(() => list.show(first, last), [list, first, last]);
+  useNotice(list.error, () => void list.refresh());
   const shown = COLUMNS.filter(({ name }) => seesPeople || name !== 'owner');
   return (
     <>
-      <Notices error={list.error} retry={() => void list.refresh()} />
       {list.isEmpty && <p class="empty">No deal fits.</p>}
       <div
         class="table"
         role="table"
         ref={box}
         aria-label="Deals"
+        hidden={list.isEmpty || (list.total === undefined && list.error !== undefined)}
         aria-rowcount={length + 1}
         aria-busy={!isCurrent}
         data-people={seesPeople}
