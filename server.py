@@ -9,6 +9,10 @@ import signal
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # until the server runs, Ctrl-C ends the process without a traceback
 
+    from startup.libraries import load_lean
+
+    load_lean()
+
 # What modules make while they are loaded is there to stay. To look through all of it for garbage time and again, while
 # it grows, was a seventh of the start.
 gc.disable()

@@ -351,6 +351,7 @@ NOT_NEEDED = (
     *("simulator", "jwt", "cryptography", "h11", "alembic", "mako", "psycopg", "sqlalchemy.dialects.postgresql"),
     *("sqlalchemy.orm", "prometheus_client", "metrics", "opentelemetry", "tracing.exporter", "rich", "jinja2"),
     *("starlette.testclient", "strawberry.asgi", "multiprocessing.pool", "startup.online_check", "store.leases"),
+    *("frozenlist._frozenlist", "dateutil.tz.tz", "html.entities", "logging.handlers"),
 )
 """What a server loads only where a setting asks for it: megabytes in all."""
 
@@ -358,6 +359,7 @@ NOT_NEEDED = (
 def test_nothing_is_loaded_that_a_server_of_real_sources_without_tokens_has_no_use_for(tmp_path: Path) -> None:
     """With a store in memory; without one, nothing that keeps it current either."""
     program = (
+        "from startup.libraries import load_lean; load_lean()\n"
         "import server, asyncio, gc, sys\n"
         "def loaded():\n"
         f"    return sorted(name for name in {NOT_NEEDED} if name in sys.modules)\n"

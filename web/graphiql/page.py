@@ -5,10 +5,10 @@ the files lie in `web/graphiql/built`, and `web/graphiql/renew.py` makes them fr
 styles that the editor makes carry the nonce of the one page that they are for.
 """
 
-import html
 import posixpath
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from json import dumps, loads
 from pathlib import Path
 from secrets import token_urlsafe
@@ -76,7 +76,7 @@ class GraphiQL:
             return posixpath.relpath(f"/graphiql/{path}", base)
 
         entry = loads((BUILT / "manifest.json").read_text("utf-8"))[ENTRY]
-        values = {
+        self._values = {
             "title": title,
             "endpoint": posixpath.basename(endpoint) or ".",
             "samples": url("samples.json"),
@@ -86,8 +86,14 @@ class GraphiQL:
             "style": url(f"assets/{entry['css'][0]}"),
             "script": url(f"assets/{entry['file']}"),
         }
+
+    @cached_property
+    def _page(self) -> Template:
+        from html import escape  # which loads a third of a megabyte: only for those who have the page
+
         template = Template((FOLDER / "page.html").read_text(encoding="utf-8"))
-        self._page = Template(template.safe_substitute({name: html.escape(value) for name, value in values.items()}))
+        values = {name: escape(value) for name, value in self._values.items()}
+        return Template(template.safe_substitute(values))
 
     def page(self, request: Request) -> Response:
         """Answer a browser's GET of the endpoint with the page. The caller has checked that it wants HTML."""
