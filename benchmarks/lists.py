@@ -119,7 +119,7 @@ def _sweeps(
             for kind, url in urls.items():
                 tell(f"Sweeps, {kind}")
                 yield sweeps.measure(kind, url, sources, files, scratch, in_memory=kind == MEMORY)
-        with sweeps.simulated_sources(scratch, counts, rationed=True) as sources:
+            sweeps.ration(sources)
             for kind, url in urls.items():
                 tell(f"Sweeps, {kind}{sweeps.RATIONED}")
                 yield sweeps.measure_rationed(kind, url, sources, files, scratch)

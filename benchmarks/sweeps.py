@@ -1,8 +1,8 @@
 """What a sweep does to those who read, and what a store in memory takes: part of `make bench-lists`.
 
 The server syncs with the simulator, which has no latency. Without rations deals come as quickly as the server takes
-them; with those that the vendors document, and sync's usual share of them, as they do in production. Every row differs
-from what the store has.
+them; with those that the vendors document, and sync's usual share of them, as they do in production: then a sweep is
+looked at from its beginning on, as long as pages come often. Every row differs from what the store has.
 """
 
 import json
@@ -64,11 +64,10 @@ class Sweep:
 
 
 @contextmanager
-def simulated_sources(scratch: Path, deals: tuple[int, int], *, rationed: bool = False) -> Iterator[dict[str, str]]:
-    """Run the simulator beside the load; yield the settings of a server that asks it."""
+def simulated_sources(scratch: Path, deals: tuple[int, int]) -> Iterator[dict[str, str]]:
+    """Run the simulator beside the load, without rations; yield the settings of a server that asks it."""
     log = scratch / "simulator.log"
-    command = [sys.executable, "-m", "simulator", "--deals", f"{deals[0]},{deals[1]}"]
-    command += [] if rationed else ["--no-throttle"]
+    command = [sys.executable, "-m", "simulator", "--no-throttle", "--deals", f"{deals[0]},{deals[1]}"]
     process = Process(command, os.environ, ROOT, log, LOAD_CPU)
     try:
         until = time.monotonic() + PATIENCE_SECONDS
@@ -80,6 +79,12 @@ def simulated_sources(scratch: Path, deals: tuple[int, int], *, rationed: bool =
         yield {"NEXUDUS_ACCESS_TOKEN": "", **printed}
     finally:
         process.stop()
+
+
+def ration(sources: Mapping[str, str]) -> None:
+    """Have the simulator ration requests from now on, with the deals that it has: one begun anew would have others."""
+    url = sources["NEXUDUS_URL"].removesuffix("/nexudus") + "/__sim__/config"
+    post(url, json.dumps({name: {"throttled": True} for name in ("nexudus", "chartmogul")}).encode())
 
 
 def measure(
