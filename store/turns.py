@@ -1,5 +1,5 @@
-"""Who writes gives others a turn now and then: the same turns for all of a transaction, as it may be put off only so
-long."""
+"""Who writes, or reads for nobody who waits, gives others a turn now and then: the same turns for all of a transaction,
+as it may be put off only so long."""
 
 from typing import Any
 
