@@ -1,8 +1,8 @@
 """What a sweep does to those who read, and what a store in memory takes: part of `make bench-lists`.
 
 The server syncs with the simulator, which has no latency. Without rations deals come as quickly as the server takes
-them; with those that the vendors document, and sync's usual share of them, as they do in production: then a sweep is
-looked at from its beginning on, as long as pages come often. Every row differs from what the store has.
+them; with those that the vendors document, and sync's usual share of them, as they do in production. Every row differs
+from what the store has.
 """
 
 import json
