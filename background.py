@@ -21,6 +21,9 @@ SLICE_SECONDS: Final = 0.0002
 IDLE_SLICE_SECONDS: Final = 0.0005
 """The same while nobody asks: each slice has its price."""
 
+LITTLE: Final = 0.1
+"""Of a slice: so much work is none, before a piece that is one by itself."""
+
 BUSY_SECONDS: Final = 0.010
 """For so long after a request has come or was answered it is under way, or another one may come. One that takes longer
 waits for a source, mostly, or for its client."""
@@ -63,9 +66,14 @@ class Background:
         """Take note that a request has come, or was answered."""
         self.busy_until = self._clock() + BUSY_SECONDS
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether requests come."""
+        return self._clock() < self._requests.busy_until
+
     def slice_seconds(self) -> float:
         """Return how long a slice is to be."""
-        return SLICE_SECONDS if self._clock() < self._requests.busy_until else IDLE_SLICE_SECONDS
+        return SLICE_SECONDS if self.is_busy else IDLE_SLICE_SECONDS
 
     def wait_seconds(self, at_most: float = inf) -> float:
         """Return how long the next slice is to be put off, after one of the caller's; it is then the caller's."""
@@ -102,9 +110,13 @@ class Turns:
         self._patience = PATIENCE_SECONDS
         self._since = -inf
 
-    def pause(self) -> None:
-        """Pause, if there was work for some time; to be called often."""
-        if self._clock() - self._since < self._background.slice_seconds():
+    def pause(self, *, before_long: bool = False) -> None:
+        """Pause, if there was work for some time; to be called often.
+
+        `before_long`: also if there was little, for a piece comes that is a slice by itself, or more.
+        """
+        least = self._background.slice_seconds()
+        if self._clock() - self._since < (least * LITTLE if before_long else least):
             return
         seconds = self._background.wait_seconds(PATIENCE_SECONDS if self._patience > 0 else IMPATIENT_SECONDS)
         self._patience -= seconds
@@ -115,8 +127,8 @@ class Turns:
 async def in_slices(
     items: Iterable[T], background: Background = BACKGROUND, clock: Callable[[], float] = time.perf_counter
 ) -> AsyncIterator[T]:
-    """Yield the items; after each slice of work the event loop is for others."""
-    since = clock()
+    """Yield the items; before each slice of work, the first one too, the event loop is for others."""
+    since = -inf
     for item in items:
         if clock() - since >= background.slice_seconds():
             await asyncio.sleep(background.wait_seconds())

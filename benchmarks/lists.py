@@ -20,7 +20,7 @@ from benchmarks.list_stores import MEMORY, deals, postgresql, stores
 from benchmarks.peer_stores import peer_stores
 from benchmarks.phase import Cell, Phase, need_tools, tell
 from benchmarks.processes import Mock
-from benchmarks.syncing import simulated_sources
+from benchmarks.syncing import ration, simulated_sources
 from benchmarks.turns import in_turns
 from tests.postgres import Server
 
@@ -127,7 +127,7 @@ def _sweep(
                 found.swept.append(sweeps.measure(kind, url, sources, files, scratch, in_memory=kind == MEMORY))
                 tell(f"Beside a sweep, {kind}")
                 found.beside_sweeps.append(during_sweep.measure(kind, url, sources, files, scratch))
-        with simulated_sources(scratch, counts, rationed=True) as sources:
+            ration(sources)
             for kind, url in urls.items():
                 tell(f"Sweeps, {kind}{sweeps.RATIONED}")
                 found.swept.append(sweeps.measure_rationed(kind, url, sources, files, scratch))

@@ -18,11 +18,10 @@ STATUS: Final = json.dumps({"query": "{ sources { status { isComplete rows } } }
 
 
 @contextmanager
-def simulated_sources(scratch: Path, deals: tuple[int, int], *, rationed: bool = False) -> Iterator[dict[str, str]]:
-    """Run the simulator beside the load; yield the settings of a server that asks it."""
+def simulated_sources(scratch: Path, deals: tuple[int, int]) -> Iterator[dict[str, str]]:
+    """Run the simulator beside the load, without rations; yield the settings of a server that asks it."""
     log = scratch / "simulator.log"
-    command = [sys.executable, "-m", "simulator", "--deals", f"{deals[0]},{deals[1]}"]
-    command += [] if rationed else ["--no-throttle"]
+    command = [sys.executable, "-m", "simulator", "--no-throttle", "--deals", f"{deals[0]},{deals[1]}"]
     process = Process(command, os.environ, ROOT, log, LOAD_CPU)
     try:
         until = time.monotonic() + PATIENCE_SECONDS
@@ -34,6 +33,12 @@ def simulated_sources(scratch: Path, deals: tuple[int, int], *, rationed: bool =
         yield {"NEXUDUS_ACCESS_TOKEN": "", **printed}
     finally:
         process.stop()
+
+
+def ration(sources: Mapping[str, str]) -> None:
+    """Have the simulator ration requests from now on, with the deals that it has: one begun anew would have others."""
+    url = sources["NEXUDUS_URL"].removesuffix("/nexudus") + "/__sim__/config"
+    post(url, json.dumps({name: {"throttled": True} for name in ("nexudus", "chartmogul")}).encode())
 
 
 @contextmanager

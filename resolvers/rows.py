@@ -1,7 +1,9 @@
 """The rows of one page of a list, each read by itself: one that cannot be read spoils no other."""
 
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from typing import Final
 
 import msgspec
 
@@ -14,6 +16,15 @@ from resolvers.source import Record
 
 _MEMBERS = decoder(dict[str, msgspec.Raw])
 _ELEMENTS = decoder(list[msgspec.Raw])
+
+PIECE_BYTES: Final = 65_536
+"""Of a page, at least; half of what a slice of work is (`background`). A page has a megabyte."""
+
+_FIRST_NAME = re.compile(rb'[ \t\r\n]*\{[ \t\r\n]*("[^"\\]*")')
+_BETWEEN = rb"\}[ \t\r\n]*,[ \t\r\n]*(?=\{[ \t\r\n]*%s)"
+"""What lies between two rows that begin with the same name; it may also stand within one, or in a text."""
+
+_OTHER = b'"other than rows"'
 
 
 def split(source: str, body: bytes, array: str, beside: Iterable[str]) -> tuple[bytes, list[bytes]]:
@@ -33,6 +44,35 @@ def split(source: str, body: bytes, array: str, beside: Iterable[str]) -> tuple[
         raise UpstreamBadResponse(source, detail="not a page of records") from None
     rest = [b'"%s":%s' % (name.encode(), found[name]) for name in beside if name in found]
     return b"{%s}" % b",".join(rest), rows
+
+
+async def split_in_slices(source: str, body: bytes, array: str, beside: Iterable[str]) -> tuple[bytes, list[bytes]]:
+    """Return what `split` does, and raise what it raises; others use the event loop in between."""
+    begins = re.search(rb'"%s"[ \t\r\n]*:[ \t\r\n]*\[' % re.escape(array.encode()), body)
+    ends = body.rfind(b"]")
+    if begins is None or ends - begins.end() <= PIECE_BYTES:
+        return split(source, body, array, beside)
+    before, behind, rows = body[: begins.end()], body[ends:], list[bytes]()
+    # If what is around the rows is a page by itself, with something else in their place, and each piece of them an
+    # array, then the whole is that page with these rows. If not, it was cut at the wrong place, or is no JSON.
+    try:
+        async for piece in in_slices(_pieces(body, begins.end(), ends)):
+            found: list[msgspec.Raw] = decode(source, _ELEMENTS, readable(b"[%s]" % piece))
+            rows += map(bytes, found)
+        rest, others = split(source, before + _OTHER + behind, array, beside)
+    except UpstreamBadResponse:
+        others = []
+    is_so = others == [_OTHER] and _OTHER not in before + behind
+    return (rest, rows) if is_so else split(source, body, array, beside)
+
+
+def _pieces(body: bytes, start: int, end: int) -> Iterator[bytes]:
+    if name := _FIRST_NAME.match(body, start, end):
+        between = re.compile(_BETWEEN % re.escape(name[1]))
+        while found := between.search(body, start + PIECE_BYTES, end):
+            yield body[start : found.start() + 1]
+            start = found.end()
+    yield body[start:end]
 
 
 def _elements(source: str, array: bytes) -> list[bytes]:

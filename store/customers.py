@@ -1,11 +1,11 @@
 """Customers whose names a source's deals do not carry, so that lists can name, order and find by them."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import astuple, dataclass, fields, replace
 
 from sqlalchemy import Connection, bindparam, delete, exists, select
 
-from store.deals import chunks, do_not_pause
+from store.deals import chunks
 from store.sequence import advance, hold, insert_into
 from store.tables import ALIVE, CUSTOMERS, DEALS
 from store.text import fold, storable
@@ -65,16 +65,11 @@ def upsert_customers(connection: Connection, customers: Iterable[Customer]) -> l
 
 
 def find_customers(
-    connection: Connection,
-    source: str,
-    account: str,
-    source_ids: Collection[str],
-    pause: Callable[[], None] = do_not_pause,
+    connection: Connection, source: str, account: str, source_ids: Collection[str]
 ) -> dict[str, Customer]:
-    """Return those of these customers that are stored, by the source's own id; `pause` as `store.deals.find` has it."""
+    """Return those of these customers that are stored, by the source's own id."""
     found: dict[str, Customer] = {}
     for part in chunks(source_ids):
-        pause()
         for row in connection.execute(_FOUND, {"source": source, "account": account, "ids": part}):
             customer = Customer(**dict(zip(_NAMES, row, strict=True)))
             found[customer.source_id] = customer

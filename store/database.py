@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -76,11 +76,15 @@ class Database:
         """Is told of each call, when it has ended: what it was (`read`, `short read` or `write`), the seconds that it
         took with the time in the queue, and whether the store was unavailable."""
 
-    async def read(self, work: Callable[[Connection], T]) -> T:
-        """Return what the work returns; it is broken off where nobody waits for it any more."""
+    async def read(self, work: Callable[[Connection], T], *, gives_way: bool = False) -> T:
+        """Return what the work returns; it is broken off where nobody waits for it any more.
+
+        `gives_way`: others have turns meanwhile (`background.Turns`), for it is no request's.
+        """
         interruption = Interruption()
+        reading = partial(self._read, work, interruption, gives_way=gives_way)
         try:
-            return await self._run("read", self._readers.run(partial(self._read, work, interruption)), Use.READ)
+            return await self._run("read", self._readers.run(reading), Use.READ)
         except BaseException:
             interruption.interrupt()
             raise
@@ -195,11 +199,14 @@ class Database:
             raise
         self._lost = None
 
-    def _read(self, work: Callable[[Connection], T], interruption: Interruption | None = None) -> T:
+    def _read(
+        self, work: Callable[[Connection], T], interruption: Interruption | None = None, *, gives_way: bool = False
+    ) -> T:
         if self._lost is not None:
             raise StoreUnavailable(self._lost)
         with self._reading.connect() as connection, (interruption or Interruption()).over(connection):
-            result = work(connection)
+            with self._location.giving_turns(connection) if gives_way else nullcontext():
+                result = work(connection)
             if self._is_server:  # after a rollback psycopg forgets what it has prepared
                 connection.commit()
             return result
@@ -208,17 +215,18 @@ class Database:
         if self._lost is not None:
             raise StoreUnavailable(self._lost)
         with self._writing.connect() as connection:
-            with connection.begin(), self._location.giving_turns(connection):
+            with connection.begin(), self._location.giving_turns(connection) as turns:
                 result = work(connection)
                 number = taken(connection)
                 if number and self.is_shared:
                     notify(connection, CHANGED)
+                turns.pause(before_long=True)  # the end of a transaction is one piece
             self._learn(number)
-            self._location.shorten_log(connection)
+            self._location.empty_log(connection, turns)
         return result
 
     def _maintain(self, statement: str) -> None:
-        with self._writing.connect() as connection, self._location.giving_turns(connection):
+        with self._writing.connect() as connection:
             self._location.maintain(connection, statement)
 
     def _learn(self, number: int) -> None:

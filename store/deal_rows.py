@@ -59,6 +59,8 @@ _KNOWN_DELETED_AT: Final = itemgetter(LOOKED_AT.index("deleted_at"))
 _LOGGED_OF: Final = itemgetter(*map(ROW.index, LOGGED))
 _KNOWN_LOGGED: Final = itemgetter(*map(LOOKED_AT.index, LOGGED))
 _ATTRIBUTES_OF: Final = DEAL_ATTRIBUTES.c.deal_id.in_(bindparam("ids", expanding=True))
+_KNOWN_ATTRIBUTES: Final = select(DEAL_ATTRIBUTES).where(_ATTRIBUTES_OF)
+_FORGET_ATTRIBUTES: Final = delete(DEAL_ATTRIBUTES).where(_ATTRIBUTES_OF)
 
 
 def look(connection: Connection, ids: Collection[bytes]) -> dict[bytes, Row]:
@@ -117,7 +119,7 @@ def write_attributes(
     """Write the attributes of deals, by their ids, in place of those that they have."""
     known: dict[bytes, set[Row]] = {}
     if stored:
-        for row in connection.execute(select(DEAL_ATTRIBUTES).where(_ATTRIBUTES_OF), {"ids": list(stored)}).all():
+        for row in connection.execute(_KNOWN_ATTRIBUTES, {"ids": list(stored)}).all():
             known.setdefault(row[0], set()).add(tuple(row))
     changed = []
     for id_, rows in attributes.items():
@@ -125,7 +127,7 @@ def write_attributes(
         if known.get(id_, set()) != {tuple(row.values()) for row in rows}:
             changed.append(id_)
     if changed:
-        connection.execute(delete(DEAL_ATTRIBUTES).where(_ATTRIBUTES_OF), {"ids": changed})
+        connection.execute(_FORGET_ATTRIBUTES, {"ids": changed})
     new = [row for id_ in changed for row in attributes[id_]]
     for start in range(0, len(new), ATTRIBUTES_AT_ONCE):
         pause()

@@ -1,6 +1,6 @@
 """Deals are written: the unchanged is not, the older overwrites nothing newer, and what is gone stays known."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from enum import StrEnum
@@ -19,8 +19,9 @@ from store.changes import LOGGED, Origin
 from store.deal_ids import deal_id as deal_id
 from store.deal_rows import WRITTEN, Row, column_of, look, seen, write, write_attributes
 from store.groups import forget_unused, numbered
+from store.narrow import BY_GROUPS, narrowed
 from store.sequence import advance, hold
-from store.tables import ALIVE, DEALS, DealColumns
+from store.tables import ALIVE, DEAL_GROUPS, DEALS, DealColumns
 from store.text import fold, storable
 from store.turns import turns_of
 
@@ -32,10 +33,6 @@ _NAMES = tuple(one.name for one in fields(DealColumns))
 _VALUES = attrgetter(*_NAMES)
 _LOGGED_VALUES = attrgetter(*LOGGED)
 _encode = msgspec.msgpack.Encoder().encode
-
-
-def do_not_pause() -> None:
-    """Somebody waits."""
 
 
 class Evidence(StrEnum):
@@ -133,16 +130,10 @@ def upsert(connection: Connection, deals: Iterable[Deal], *, origin: Origin = Or
     return written
 
 
-def find(
-    connection: Connection, ids: Collection[bytes], pause: Callable[[], None] = do_not_pause
-) -> dict[bytes, StoredDeal]:
-    """Return those of these deals that are stored, by id, also those that are gone from their source.
-
-    `pause` is called between two statements: work in the background gives way there.
-    """
+def find(connection: Connection, ids: Collection[bytes]) -> dict[bytes, StoredDeal]:
+    """Return those of these deals that are stored, by id, also those that are gone from their source."""
     found: dict[bytes, StoredDeal] = {}
     for part in chunks(ids):
-        pause()
         found.update((row[0], stored_deal(row)) for row in connection.execute(_FOUND_BY_ID, {"ids": part}))
     return found
 
@@ -161,8 +152,7 @@ def find_by_customer(
 
 def count_alive(connection: Connection, source: str, account: str = "") -> int:
     """Return how many deals of a source are not gone."""
-    counted = select(func.count()).where(DEALS.c.source == source, DEALS.c.account == account, ALIVE)
-    return connection.scalar(counted) or 0
+    return connection.scalar(_COUNT_ALIVE, {"source": source, "account": account}) or 0
 
 
 def count_deleted(connection: Connection, source: str, account: str = "", *, evidence: Evidence, since: int) -> int:
@@ -229,6 +219,12 @@ STORED_DEAL = tuple(DEALS.c[one.name] for one in fields(StoredDeal))
 _FOUND = select(*STORED_DEAL)
 _FOUND_BY_ID = _FOUND.where(_IN)
 _KEY = (DEALS.c.source, DEALS.c.account, DEALS.c.source_id)
+_ITS_GROUPS = select(DEAL_GROUPS.c.id).where(
+    DEAL_GROUPS.c.source == bindparam("source"), DEAL_GROUPS.c.account == bindparam("account")
+)
+_COUNT_ALIVE = narrowed(select(func.count()).where(DEALS.c.group_id.in_(_ITS_GROUPS), ALIVE), BY_GROUPS)
+"""By groups, in SQLite: by their sources all rows would be looked at, which takes four times as long."""
+
 _HELD = select(*_KEY, *map(column_of, LOGGED)).select_from(WRITTEN)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import URL, Connection, Engine, exc, make_url, text
 
+from background import Turns
 from store import postgresql, sqlite
 from store.errors import StoreUnavailable
 from store.memory import is_private
@@ -15,7 +16,7 @@ from store.migrations.upgrade import VERSION, UnknownSchemaError, found_version,
 from store.postgresql import CurrentUrl
 from store.queries import DirectReads
 from store.threads import Threads
-from store.turns import begin_turns
+from store.turns import begin_turns, end_turns, pause_before_statements
 
 
 @dataclass(slots=True)
@@ -70,19 +71,23 @@ class Location:
             self._known = sqlite.identities(self.path)
 
     @contextmanager
-    def giving_turns(self, connection: Connection) -> Iterator[None]:
+    def giving_turns(self, connection: Connection) -> Iterator[Turns]:
         """Let others have turns while a connection works, also in the midst of a statement where that can be."""
         turns = begin_turns(connection)
-        if self.path is None:
-            yield
-            return
-        with sqlite.interrupted(connection, turns.pause):
-            yield
+        try:
+            if self.path is None:
+                yield turns
+                return
+            with sqlite.interrupted(connection, turns.pause):
+                yield turns
+        finally:
+            end_turns(connection)
 
-    def shorten_log(self, connection: Connection) -> None:
-        """See that a change has left no long log, of a file in memory; outside of a transaction."""
-        if self.path is not None:
-            sqlite.shorten_log(connection, self.path)
+    def empty_log(self, connection: Connection, turns: Turns) -> None:
+        """Write what a change has left in the log of a file in memory to its place; outside of a transaction."""
+        if self.path is not None and is_private(self.path):
+            turns.pause(before_long=True)
+            sqlite.empty_log(connection, self.path)
 
     def compacting(self) -> tuple[str, ...]:
         """Return the statements that give back memory which a store in memory does not need."""
@@ -90,8 +95,9 @@ class Location:
 
     def maintain(self, connection: Connection, statements: str) -> None:
         """Run one of these."""
-        sqlite.maintain(connection, statements)
-        self.shorten_log(connection)
+        with self.giving_turns(connection) as turns:
+            sqlite.maintain(connection, statements)
+        self.empty_log(connection, turns)
 
     def direct_reads(self, readers: Threads, most: int) -> DirectReads:
         """Return what reads by single statements, in the driver's own words.
@@ -135,9 +141,12 @@ def server(
 ) -> Location:
     """Return a database of PostgreSQL; `current_url` as `postgresql.make_engine` has it."""
     engine = postgresql.make_engine(make_url(url), connections, limits, current_url=current_url)
+    pause_before_statements(engine)
     return Location(engine, "the database")
 
 
 def file(path: Path, connections: int) -> Location:
     """Return a file of SQLite; `protect` makes it."""
-    return Location(sqlite.make_engine(path, connections), str(path), path)
+    engine = sqlite.make_engine(path, connections)
+    pause_before_statements(engine)
+    return Location(engine, str(path), path)

@@ -48,7 +48,7 @@ PRAGMAS: Final = {
 PRIVATE: Final = {
     "mmap_size": 2**30,  # it is read where it is; a file that somebody else can cut off would then end the process
     "cache_size": -256,  # kilobytes of each connection: what is read where it is needs no copy
-    "wal_autocheckpoint": 256,  # pages, a megabyte: the log is in memory, too
+    "wal_autocheckpoint": 1024,  # pages, four megabytes: `empty_log` comes before, but for what is written at once
     "journal_size_limit": 2**20,
 }
 """Of a file in memory, which only this process has."""
@@ -57,6 +57,8 @@ LONGEST_LOG: Final = 2**20
 """Bytes of a log in memory, between two changes."""
 
 EMPTY_LOG: Final = "PRAGMA wal_checkpoint(TRUNCATE)"
+
+WRITE_LOG_BACK: Final = "PRAGMA wal_checkpoint(PASSIVE)"
 
 _INDEXES: Final = (*DEALS.indexes, *DEAL_ATTRIBUTES.indexes)
 
@@ -210,10 +212,14 @@ def protect(path: Path) -> None:
         raise StoreUnavailable(f"{path} cannot be written") from None
 
 
-def shorten_log(connection: Connection, path: Path) -> None:
-    """Empty the log of a file in memory if a change has left a long one, which would stay until there is another."""
+def empty_log(connection: Connection, path: Path) -> None:
+    """Write the log of a file in memory to its place, so that the next change begins it anew, and shorten a long one.
+
+    With each commit SQLite itself would do so once the log is long, in one piece with the commit, and in a longer one.
+    """
+    maintain(connection, WRITE_LOG_BACK)
     with suppress(OSError):  # of a file that is gone
-        if is_private(path) and path.with_name(f"{path.name}-wal").stat().st_size > LONGEST_LOG:
+        if path.with_name(f"{path.name}-wal").stat().st_size > LONGEST_LOG:
             maintain(connection, EMPTY_LOG)
 
 

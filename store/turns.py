@@ -1,15 +1,33 @@
-"""Who writes gives others a turn now and then: the same turns for all of a transaction, as it may be put off only so
-long."""
+"""Who writes, or reads for nobody who waits, gives others a turn now and then: the same turns for all of a transaction,
+as it may be put off only so long."""
 
-from sqlalchemy import Connection
+from typing import Any
+
+from sqlalchemy import Connection, Engine, event
 
 from background import Turns
+
+
+def pause_before_statements(engine: Engine) -> None:
+    """Have each connection that has turns pause before it gives a statement to its driver: what makes a statement, and
+    what is made of its rows, takes the interpreter as long as the statement takes the database."""
+
+    def pause(connection: Connection, *_: Any) -> None:
+        if (turns := connection.info.get("turns")) is not None:
+            turns.pause()
+
+    event.listen(engine, "before_cursor_execute", pause)
 
 
 def begin_turns(connection: Connection) -> Turns:
     """Return the turns of what a connection does from now on."""
     turns = connection.info["turns"] = Turns()
     return turns
+
+
+def end_turns(connection: Connection) -> None:
+    """Give no turns any more: whoever has the connection next may be waited for."""
+    connection.info.pop("turns", None)
 
 
 def turns_of(connection: Connection) -> Turns:

@@ -39,9 +39,12 @@ class Customers:
         ids = await parts.database.read(
             lambda connection: deals_without_customer(
                 connection, source, account, read_before=before, limit=self._batch
-            )
+            ),
+            gives_way=True,
         )
-        known = await parts.database.read(lambda connection: find_customers(connection, source, account, ids))
+        known = await parts.database.read(
+            lambda connection: find_customers(connection, source, account, ids), gives_way=True
+        )
         found: list[Customer] = []
         failure: UpstreamError | None = None
         for id_ in ids:

@@ -38,7 +38,7 @@ class Increment:
             )
         finally:
             counts.requests += requests.count
-        parts.offer(page, read_at, adds=True)
+        await parts.offer(page, read_at, adds=True)
         is_last = page.next is None
         watermark = run.started_at if is_last and not page.filter_ignored else None
         last = await parts.write_ahead(page, read_at, counts, Origin.INCREMENT)

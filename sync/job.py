@@ -8,6 +8,7 @@ from typing import Final, Protocol
 
 from sqlalchemy import Connection
 
+from background import BACKGROUND, in_slices
 from resolvers.listing import ListedPage
 from store import sweeps
 from store.change_log import prune
@@ -25,7 +26,11 @@ SECOND: Final = 1_000_000
 """In microseconds, in which the store keeps times."""
 
 DEALS_AT_ONCE = 100
-"""In a transaction: with fewer, stored responses would be given up more often."""
+"""In a transaction while nobody asks: with fewer, the same pages of the store would be written more often."""
+
+DEALS_AT_ONCE_BUSY = 20
+"""The same while requests come, of a store in this process: the end of a transaction is one piece of its work, the
+longer the more was written."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -91,10 +96,15 @@ class Parts:
         deals: list[Deal] = []
         for start in range(0, len(page.rows), DEALS_AT_ONCE):
             deals += await self.rows.listed(page.rows[start : start + DEALS_AT_ONCE], read_at)
-            if len(deals) > DEALS_AT_ONCE:
-                counts.changed += await self.database.write(partial(upsert, deals=deals[:DEALS_AT_ONCE], origin=origin))
-                del deals[:DEALS_AT_ONCE]
+            while len(deals) > (most := self._deals_at_once):
+                counts.changed += await self.database.write(partial(upsert, deals=deals[:most], origin=origin))
+                del deals[:most]
         return deals
+
+    @property
+    def _deals_at_once(self) -> int:
+        is_felt = BACKGROUND.is_busy and not self.database.is_shared
+        return DEALS_AT_ONCE_BUSY if is_felt else DEALS_AT_ONCE
 
     def write(self, connection: Connection, page: ListedPage, deals: Iterable[Deal], origin: Origin) -> int:
         """Write the deals of a page, and which of its rows could not be read or left fields out; return how many have
@@ -108,11 +118,11 @@ class Parts:
             self.forget_changes(connection)
         return changed
 
-    def offer(self, page: ListedPage, read_at: int, *, adds: bool) -> None:
+    async def offer(self, page: ListedPage, read_at: int, *, adds: bool) -> None:
         """Let the record cache know of the whole records on a page; with `adds` also of those that it does not have."""
         if self.account.cache is not None:
             age_seconds = (self.now() - read_at) / SECOND
-            for row in page.rows:
+            async for row in in_slices(page.rows):
                 if row.record is not None and not row.lacks:
                     self.account.cache(row.source_id, row.record, age_seconds=age_seconds, adds=adds)
 
@@ -131,7 +141,7 @@ async def reading(parts: Parts, watermark: Callable[[SyncState], int | None]) ->
 
     Without a watermark it begins where the last sweep did, which has read everything.
     """
-    state = await parts.database.read(lambda connection: sweeps.state(connection).get(parts.account.key))
+    state = (await parts.database.read(sweeps.state, gives_way=True)).get(parts.account.key)
     if state is None:
         return None
     start = watermark(state) or state.last_sweep_started_at or state.sweep_started_at

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
-from background import Turns, in_slices
+from background import in_slices
 from lru import LRU
 from resolvers.errors import UpstreamBadResponse
 from resolvers.listing import ListedRow
@@ -95,7 +95,7 @@ class Rows:
         source, account = self._account.key
         derives_all = self.derives_all if derives_all is None else derives_all
         ids = [deal_id(source, account, read.source_id) for read in reads]
-        stored = await self._database.read(lambda connection: find(connection, ids, Turns().pause))
+        stored = await self._database.read(lambda connection: find(connection, ids), gives_way=True)
         changed: list[_Changed] = []
         async for id_, read in in_slices(zip(ids, reads, strict=True)):
             known = stored.get(id_)
@@ -142,7 +142,7 @@ class Rows:
             return deals
         ids = {deal.columns.customer_source_id for deal in deals if deal.columns.customer_source_id}
         known = await self._database.read(
-            lambda connection: find_customers(connection, source, account, ids, Turns().pause)
+            lambda connection: find_customers(connection, source, account, ids), gives_way=True
         )
         async for at in in_slices(range(len(deals))):
             deals[at] = with_customer(deals[at], known.get(deals[at].columns.customer_source_id or ""))

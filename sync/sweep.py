@@ -80,7 +80,7 @@ class Sweep:
             await self._unseen.step(counts)
             return Step(is_done=not self._unseen.is_asking, problem=Problem.UNREADABLE_ROWS)
         parts, (source, account) = self._parts, self._parts.account.key
-        state = await parts.database.read(lambda connection: sweeps.state(connection).get((source, account)))
+        state = (await parts.database.read(sweeps.state, gives_way=True)).get((source, account))
         if state is None or state.sweep is None or self._is_hopeless(state):
             state = await self._begin()
         doubt, _, position = (state.sweep_position or "").partition(_MARK)
@@ -96,7 +96,7 @@ class Sweep:
         self._seen = next((row.source_id for row in reversed(page.rows) if row.record is not None), self._seen)
         self._unread.update(row.source_id for row in page.rows if row.record is None)
         problem = max(Problem(doubt) if doubt else None, _doubt(page, state), key=DOUBTS.index)
-        parts.offer(page, read_at, adds=False)  # all of them would push out what people ask for
+        await parts.offer(page, read_at, adds=False)  # all of them would push out what people ask for
         last = await parts.write_ahead(page, read_at, counts, Origin.SWEEP)
         try:
             committed = await parts.database.write(

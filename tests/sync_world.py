@@ -59,7 +59,7 @@ class InlineDatabase(Database):
     """A store whose work is done at once; `error`, where there is one, is raised instead.
 
     It is in memory, or in the tests' PostgreSQL, and then empty. `written` is set by the next change. `out_of_order`
-    has what changed a row before it had the lock that comes first.
+    has what changed a row before it had the lock that comes first; `gave_way` is the number of reads that give way.
     """
 
     def __init__(self) -> None:
@@ -73,8 +73,10 @@ class InlineDatabase(Database):
         self.error: Exception | None = None
         self.written = asyncio.Event()
         self.out_of_order: list[str] = []
+        self.gave_way = 0
 
-    async def read(self, work: Callable[[Connection], T]) -> T:
+    async def read(self, work: Callable[[Connection], T], *, gives_way: bool = False) -> T:
+        self.gave_way += gives_way
         return self.run(work)
 
     async def write(self, work: Callable[[Connection], T]) -> T:

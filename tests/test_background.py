@@ -143,6 +143,18 @@ def test_a_thread_gives_way_to_requests_but_not_for_ever() -> None:
     assert later == pytest.approx([IMPATIENT_SECONDS] * len(later))
 
 
+def test_a_long_piece_has_a_slice_of_its_own_unless_nothing_was_done_before_it() -> None:
+    world = World()
+    world.turns.pause(before_long=True)
+    world.turns.pause(before_long=True)
+    assert len(world.slept) == 1
+    world.now += IDLE_SLICE_SECONDS / 2
+    world.turns.pause()
+    assert len(world.slept) == 1
+    world.turns.pause(before_long=True)
+    assert len(world.slept) == 2
+
+
 async def test_everything_comes_once_and_in_order() -> None:
     for count in (0, 1, 16):
         assert [one async for one in in_slices(range(count))] == list(range(count))
@@ -163,6 +175,7 @@ async def test_others_have_the_event_loop_after_each_slice() -> None:
         seen.append(turns)
         world.now += IDLE_SLICE_SECONDS / 2
     other.cancel()
+    assert seen[0] == 1, "the first slice is one, too, after whatever came before it"
     assert seen[0] == seen[1], "there was little work"
     assert seen[2] < seen[4] < seen[6] < seen[8]
 

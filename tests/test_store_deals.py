@@ -188,12 +188,16 @@ def test_more_deals_than_a_statement_takes_are_written_and_found(
     assert delete(connection, [one.id for one in many], evidence=Evidence.AUDIT, at=9) == 25
 
 
-def test_who_gives_way_may_pause_between_two_statements_that_find_deals(connection: Connection) -> None:
-    upsert(connection, [deal(n) for n in range(IDS_AT_ONCE)])
-    pauses: list[int] = []
-    ids = [deal(n).id for n in range(2 * IDS_AT_ONCE + 1)]
-    assert len(find(connection, ids, lambda: pauses.append(1))) == IDS_AT_ONCE
-    assert len(pauses) == 3
+def test_deals_are_counted_by_their_groups_and_not_row_by_row(connection: Connection) -> None:
+    upsert(connection, [deal(n) for n in range(3)])
+    delete(connection, [deal(1).id], evidence=Evidence.AUDIT, at=9)
+    asked: list[str] = []
+    events.listen(connection, "before_cursor_execute", lambda *given: asked.append(given[2]))
+    assert (count_alive(connection, "nexudus"), count_alive(connection, "nexudus", "eu")) == (2, 0)
+    assert len(asked) == 2
+    if connection.dialect.name == "sqlite":
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {asked[0]}", ("nexudus", "")).all()
+        assert "COVERING INDEX deals_grouped" in str(plan)
 
 
 def test_one_bad_value_does_not_spoil_the_page(connection: Connection) -> None:

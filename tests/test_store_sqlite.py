@@ -196,6 +196,19 @@ async def test_a_store_in_memory_gives_back_what_it_does_not_need() -> None:
             assert 0 < log.stat().st_size <= LONGEST_LOG
 
 
+async def test_the_log_of_a_store_in_memory_has_no_more_than_the_last_change() -> None:
+    with private_folder() as folder:
+        log = folder / "deals.db-wal"
+        async with open_database(str(folder / "deals.db")) as database:
+            await database.compact()  # which leaves none
+            await database.write(lambda connection: upsert(connection, many(1)))
+            least = log.stat().st_size
+            for read_at in range(2, 22):
+                changed = [deal(n, read_at=read_at, name=str(read_at)) for n in range(2)]
+                await database.write(lambda connection, changed=changed: upsert(connection, changed))
+            assert log.stat().st_size < 3 * least
+
+
 async def test_a_file_that_others_may_use_is_left_as_it_is(tmp_path: Path) -> None:
     file = tmp_path / "deals.db"
     async with open_database(str(file)) as database:

@@ -19,10 +19,11 @@ class Counted:
     """Turns that count in place of pauses."""
 
     def __init__(self) -> None:
-        self.count = 0
+        self.count = self.before_long = 0
 
-    def pause(self) -> None:
+    def pause(self, *, before_long: bool = False) -> None:
         self.count += 1
+        self.before_long += before_long
 
 
 def test_a_transaction_has_the_same_turns_to_its_end_and_the_next_one_others(connection: Connection) -> None:
@@ -85,6 +86,45 @@ async def test_a_long_statement_is_interrupted_where_one_of_sqlite_writes_and_no
             assert await database.read(count) == 100_000
         assert turns.count == before
         assert len(made) == 1
+
+
+async def test_the_end_of_a_transaction_has_a_slice_of_its_own_and_so_has_the_log_of_one_in_memory(
+    store_kind: str, store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Counted] = []
+
+    def make() -> Counted:
+        made.append(Counted())
+        return made[-1]
+
+    monkeypatch.setattr("store.turns.Turns", make)
+    for url, expected in ((store_url, 1), *([(None, 2)] if store_kind == "sqlite" else [])):
+        async with open_database(url) as database:
+            await database.write(lambda connection: upsert(connection, [deal(1)]))
+        assert made[-1].before_long == expected
+
+
+async def test_who_gives_way_pauses_before_each_statement_and_who_comes_next_does_not(
+    store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Counted] = []
+
+    def make() -> Counted:
+        made.append(Counted())
+        return made[-1]
+
+    def ask(connection: Connection) -> None:
+        for _ in range(10):
+            connection.exec_driver_sql("SELECT 1")
+
+    async with open_database(store_url, threads=1) as database:
+        monkeypatch.setattr("store.turns.Turns", make)
+        await database.read(ask, gives_way=True)
+        (turns,) = made
+        assert turns.count >= 10
+        before = turns.count
+        await database.read(ask)
+        assert (turns.count, len(made)) == (before, 1)
 
 
 async def test_indexes_that_are_written_anew_are_interrupted_too(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """`sync.rows`, `sync.account` and `sync.job`: from rows to deals that have something new to say."""
 
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,10 +14,10 @@ from resolvers.source import Record
 from resolvers.stored_record import decode
 from store.changes import Origin
 from store.customers import Customer
-from store.deals import IDS_AT_ONCE, Deal, Evidence, count_alive, delete, upsert
+from store.deals import Deal, Evidence, count_alive, delete, upsert
 from store.tables import DealColumns
 from sync.account import Account, Requests
-from sync.job import DEALS_AT_ONCE, Parts, moment
+from sync.job import DEALS_AT_ONCE, DEALS_AT_ONCE_BUSY, Parts, moment
 from sync.rows import Read, Rows, with_customer
 from sync.run import Counts
 from sync.settings import SyncSettings
@@ -44,6 +45,19 @@ class World:
         return deals
 
 
+def parts_of(world: World) -> Parts:
+    return Parts(
+        account=Account(source="nexudus", listing=None),
+        database=world.database,
+        rows=world.rows,
+        settings=SyncSettings(),
+        wall_clock=lambda: 0.0,
+        tombstone_seconds=0.0,
+        changes_seconds=0.0,
+        most_changes=0,
+    )
+
+
 async def test_what_is_unchanged_is_derived_once_in_a_process_and_then_left_alone() -> None:
     world = World()
     read = Read("1", record(Name="a"), 1)
@@ -64,16 +78,7 @@ async def test_a_row_that_cannot_be_read_is_no_deal() -> None:
 
 async def test_most_deals_of_a_page_are_written_before_the_last_are_made_and_all_that_are_new_come() -> None:
     world, counts = World(), Counts()
-    parts = Parts(
-        account=Account(source="nexudus", listing=None),
-        database=world.database,
-        rows=world.rows,
-        settings=SyncSettings(),
-        wall_clock=lambda: 0.0,
-        tombstone_seconds=0.0,
-        changes_seconds=0.0,
-        most_changes=0,
-    )
+    parts = parts_of(world)
     written_when_derived = []
     columns = world.columns
 
@@ -92,17 +97,30 @@ async def test_most_deals_of_a_page_are_written_before_the_last_are_made_and_all
     assert await world.database.read(lambda connection: count_alive(connection, "nexudus")) == counts.changed
 
 
-async def test_what_is_read_to_compare_a_page_gives_way_to_requests(monkeypatch: pytest.MonkeyPatch) -> None:
-    pauses = []
-
-    class Counted:
-        def pause(self) -> None:
-            pauses.append(self)
-
+async def test_what_is_read_to_compare_a_page_gives_way_to_requests() -> None:
     world = World()
-    monkeypatch.setattr("sync.rows.Turns", Counted)
-    await world.rows.listed([ListedRow(str(number), record(number)) for number in range(1, 2 * IDS_AT_ONCE + 2)], 5)
-    assert len(pauses) >= 3
+    await world.rows.listed([ListedRow("1", record())], 5)
+    assert world.database.gave_way == 1
+
+
+@pytest.mark.parametrize(
+    ("is_busy", "is_shared", "most"),
+    [(False, False, DEALS_AT_ONCE), (True, False, DEALS_AT_ONCE_BUSY), (True, True, DEALS_AT_ONCE)],
+)
+async def test_while_requests_come_transactions_of_a_store_in_the_process_are_smaller(
+    is_busy: bool, is_shared: bool, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sync.job.BACKGROUND", SimpleNamespace(is_busy=is_busy))
+    sizes: list[int] = []
+    monkeypatch.setattr("sync.job.upsert", lambda _, deals, origin: sizes.append(len(deals)) or len(deals))
+    world = World()
+    world.database.is_shared = is_shared
+    rows = [ListedRow(str(number), record(number)) for number in range(1, 3 * DEALS_AT_ONCE + 1)]
+    page = ListedPage(rows, None, len(rows), is_ordered=True)
+    last = await parts_of(world).write_ahead(page, 5, Counts(), Origin.SWEEP)
+    assert set(sizes) == {most}
+    assert sum(sizes) + len(last) == len(rows)
+    assert len(last) <= most
 
 
 async def test_a_deleted_deal_that_is_seen_again_is_written() -> None:

@@ -19,7 +19,7 @@ from resolvers.json_items import members
 from resolvers.listing import DeletionsPage, ListedPage
 from resolvers.reply import decode, decoder
 from resolvers.resilience.transport import Transport
-from resolvers.rows import once, read_rows, split
+from resolvers.rows import once, read_rows, split_in_slices
 
 LARGEST_PAGE: Final = 200
 """ChartMogul's page on pagination."""
@@ -62,7 +62,7 @@ class ChartMogulListing:
         body = await self._transport.fetch(Request(url, "list", headers=self._headers()), shared_fetch)
         if body is None:
             raise UpstreamBadResponse(SOURCE, detail="there is no list: is the base URL right?")
-        rest, texts = split(SOURCE, body, "entries", ("has_more", "cursor"))
+        rest, texts = await split_in_slices(SOURCE, body, "entries", ("has_more", "cursor"))
         end = decode(SOURCE, _END, rest)
         if end.has_more and (not texts or end.cursor in (None, "", cursor)):
             raise UpstreamBadResponse(SOURCE, detail="a list that does not move on")

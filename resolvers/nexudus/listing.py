@@ -16,7 +16,7 @@ from resolvers.errors import UpstreamBadResponse, UpstreamError, UpstreamTimeout
 from resolvers.fetching.shared_fetch import SharedFetch
 from resolvers.listing import DeletionsPage, ListedPage
 from resolvers.nexudus.audit_trail import AuditTrail, Fetch
-from resolvers.nexudus.page import ROWS_FAULTS, id_of, split_page
+from resolvers.nexudus.page import ROWS_FAULTS, id_of, split_list_page
 from resolvers.nexudus.paging import LARGEST_PAGE, Position, step
 from resolvers.nexudus.record import SOURCE, NexudusRecord, lacking, parse
 from resolvers.nexudus.time_filter import is_older, minute
@@ -64,7 +64,7 @@ class NexudusListing:
             if changed_since is not None:
                 return ListedPage((), None, None, is_ordered=True)
             raise UpstreamBadResponse(SOURCE, detail="there is no list: is the base URL right?")
-        envelope, texts = split_page(body)
+        envelope, texts = await split_list_page(body)
         rows = await read_rows(texts, _read, id_of)
         following, is_ordered = step(at, envelope, [int(row.source_id) for row in rows], len(texts))
         if following is not None:

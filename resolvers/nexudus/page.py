@@ -16,7 +16,7 @@ from resolvers.errors import UpstreamBadResponse
 from resolvers.json_items import members
 from resolvers.nexudus.record import SOURCE, NexudusRecord, PartialRecord, fill, is_complete, never_null, parse
 from resolvers.reply import decode, decoder
-from resolvers.rows import split
+from resolvers.rows import split, split_in_slices
 
 
 @dataclass(slots=True)
@@ -107,6 +107,12 @@ def _envelope(body: bytes) -> tuple[Envelope, Sequence[Any]]:
 def split_page(body: bytes) -> tuple[Envelope, list[bytes]]:
     """Return a page and the texts of its rows, whatever these are; raises `UpstreamBadResponse` if it is no page."""
     counts, rows = split(SOURCE, body, "Records", _COUNTS)
+    return decode(SOURCE, _ENVELOPE, counts), rows
+
+
+async def split_list_page(body: bytes) -> tuple[Envelope, list[bytes]]:
+    """Return what `split_page` does of a long page; others use the event loop in between."""
+    counts, rows = await split_in_slices(SOURCE, body, "Records", _COUNTS)
     return decode(SOURCE, _ENVELOPE, counts), rows
 
 
