@@ -1,13 +1,14 @@
-"""The statements of summaries: `summed` for their sums, `groups_of` for the groups of deals."""
+"""The statements of summaries: `summed` for their sums, `groups_of` for the groups of deals, `CUSTOMERS` for names."""
 
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, FromClause, String, Table, func, literal_column, select
+from sqlalchemy import BigInteger, ColumnElement, FromClause, String, func, literal_column, select
 
 from store.conditions import Shape, clause, columns, shaped
+from store.json_rows import json_rows
 from store.narrow import through_groups
 from store.queries import BuiltOnce, Query, parameter
-from store.tables import ALIVE, CUSTOMER_NAMED, CUSTOMER_NAMES, DEAL_GROUPS, DEALS, GROUPED
+from store.tables import ALIVE, CUSTOMER_NAMES, DEAL_GROUPS, DEALS, GROUPED
 from store.unsought import Unsought
 
 MOST_STATEMENTS: Final = 128
@@ -16,45 +17,36 @@ MOST_STATEMENTS: Final = 128
 def _built(
     is_halved: bool,
     of_deals: tuple[tuple[str, str | None], ...],
-    by_customer: bool,
     shape_: Shape,
     is_narrow: bool,
     of_groups: tuple[str, ...] | None,
 ) -> Query:
-    """Return the statement for a set of groups, the parameter `ids`; with the columns `of_groups` that for all."""
+    """Return the statement for a set of groups, the parameter `ids`; with the columns `of_groups` that for all.
+
+    That for all tells of each row to which groups it belongs: to those that are alike with the one of this number.
+    """
     keys: list[ColumnElement[Any]] = [
         (DEALS.c[name] if sql is None else literal_column(sql)).label(name) for name, sql in of_deals
     ]
     condition = shaped(shape_)
     met = clause(condition)
-    if by_customer:
-        keys.append(DEALS.c.customer_names_id.label("customer_names_id"))
     number = DEALS.c.group_id if is_narrow else Unsought(DEALS.c.group_id)  # rows come in no order of groups
     reads_groups = is_narrow and not columns(condition).isdisjoint(GROUPED)
     groups: FromClause = DEAL_GROUPS
-    if of_groups is not None and keys:  # the number of the first of those that are alike
+    if of_groups is not None and keys:
         first = func.min(DEAL_GROUPS.c.id).over(partition_by=[DEAL_GROUPS.c[name] for name in of_groups])
         groups = select(DEAL_GROUPS, first.label("number")).subquery("grouped")
-        keys.append(groups.c.number)
+        keys.insert(0, groups.c.number)
     elif of_groups is not None:
-        keys.append(number.label("number"))
-    inner = select(*keys, *_sums(is_halved))
-    inner = inner.where(ALIVE, through_groups(met, groups) if reads_groups else met).group_by(*keys)
+        keys.insert(0, (groups.c.id if reads_groups else number).label("number"))
+    met_ = through_groups(met, groups) if reads_groups else met
+    statement = select(*keys, *_sums(is_halved)).where(ALIVE, met_).group_by(*keys)
     if of_groups is None or groups is not DEAL_GROUPS or reads_groups:
-        inner = inner.where(number == groups.c.id)
+        statement = statement.where(number == groups.c.id)
     if of_groups is None:
         ids = func.json_each(parameter("ids", String())).table_valued("value")
-        inner = inner.where(groups.c.id.in_(select(ids.c.value)))
-    part = inner.subquery("part")
-    found: list[ColumnElement[Any]] = [DEAL_GROUPS.c[name] for name in of_groups or ()]
-    found += [part.c[name] for name, _ in of_deals]
-    joined: FromClause = part
-    if of_groups is not None:
-        joined = joined.join(DEAL_GROUPS, DEAL_GROUPS.c.id == part.c.number)
-    if by_customer:
-        found += _named(CUSTOMER_NAMES)
-        joined = joined.join(CUSTOMER_NAMES, CUSTOMER_NAMES.c.id == part.c.customer_names_id)
-    return Query(select(*found, *list(part.c)[len(keys) :]).select_from(joined))
+        statement = statement.where(groups.c.id.in_(select(ids.c.value)))
+    return Query(statement)
 
 
 def _sums(is_halved: bool) -> list[ColumnElement[Any]]:
@@ -69,16 +61,20 @@ def _sums(is_halved: bool) -> list[ColumnElement[Any]]:
     ]
 
 
-def _named(table: Table) -> list[ColumnElement[Any]]:
-    """Return what a customer goes by, and what it is called."""
-    company, _, name, _ = named = [table.c[one] for one in CUSTOMER_NAMED]
-    return [func.coalesce(func.nullif(company, ""), name), *named]
-
-
 def _groups_built(names: tuple[str, ...]) -> Query:
     """Return what reads the groups: their numbers, and these columns."""
     return Query(select(DEAL_GROUPS.c.id, *(DEAL_GROUPS.c[name] for name in names)))
 
 
+def _customers_built() -> Query:
+    """Return what reads customers by their numbers: with the number what they go by, the company, and the person."""
+    given = json_rows("numbers", [("id", BigInteger)])
+    named = CUSTOMER_NAMES.c
+    key = func.coalesce(func.nullif(named.customer_company_folded, ""), named.customer_name_folded)
+    shown = (named.customer_company, named.customer_name)
+    return Query(select(named.id, key, *shown).where(named.id.in_(select(given.c.id))))
+
+
 summed: Final = BuiltOnce(_built, MOST_STATEMENTS)
 groups_of: Final = BuiltOnce(_groups_built, MOST_STATEMENTS)
+CUSTOMERS: Final = _customers_built()
