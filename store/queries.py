@@ -99,12 +99,21 @@ class Query:
 
 
 def fetched(connection: Connection, query: Query, values: Values) -> list[tuple[Any, ...]]:
-    """Return a query's rows, in SQLite by the driver itself: that takes a tenth of what SQLAlchemy takes for a few."""
+    """Return a query's rows, in the transaction under way, as the driver makes them: those of SQLAlchemy take thrice as long.
+
+    SQLite is asked by the driver itself, too: that takes a tenth of what SQLAlchemy takes for a few rows.
+    """
+    asked = query.text(connection.dialect, values)
     if connection.dialect.name != "sqlite":
-        return list(map(tuple, connection.exec_driver_sql(*query.text(connection.dialect, values))))
+        result: Any = connection.exec_driver_sql(*asked)
+        rows: list[tuple[Any, ...]] = result.cursor.fetchall()
+        result.close()
+        return rows
+    if not connection.in_transaction():
+        connection.begin()  # else each statement would see a state of its own
     driver: Any = connection.connection.driver_connection
     try:
-        return list(driver.execute(*query.text(connection.dialect, values)))
+        return list(driver.execute(*asked))
     except driver.Error as error:
         raise DBAPIError(None, None, error, hide_parameters=True) from None
 

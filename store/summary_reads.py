@@ -17,7 +17,7 @@ from store import tallies
 from store.conditions import Condition, columns, is_selective, shape
 from store.json_rows import packed
 from store.queries import Values, fetched
-from store.summary_statements import CUSTOMERS, groups_of, summed
+from store.summary_statements import CUSTOMERS, Of, groups_of, summed
 from store.summary_totals import Grouping, Row, Totals
 from store.tables import CELL, GROUPED, SUMMED
 
@@ -25,6 +25,10 @@ MOST_SETS: Final = 2_000
 """A statement for each of more would take longer than one for all."""
 
 FIRST_GROUPS: Final = 64
+"""So many groups are read first: of a hundred thousand customers these have too many for an answer already."""
+
+LONGEST_ARRAY: Final = 2**16
+"""Of sets by the number of each group; numbers go beyond when there were many groups that are forgotten now."""
 
 CUSTOMER: Final = "customer"
 """The key of what is no column: the company, without one the person."""
@@ -81,11 +85,22 @@ class _Summary:
             if len(sets) <= MOST_SETS:
                 yield from self._sorted(sets)
                 return
-        parts: dict[Row, list[Row]] = {alike: [] for alike in sets}
-        rows_of = {number: parts[alike] for alike, numbers in sets.items() for number in numbers}
-        for number, *row in _summed(self._connection, (*self._shape, self.of_groups), self._values):
-            rows_of[number].append(tuple(row))
-        yield list(parts.items())
+        yield self._at_once(sets)
+
+    def _at_once(self, sets: dict[Row, list[int]]) -> list[Part]:
+        """Return the parts as one statement adds all of them."""
+        parts: list[Part] = [(alike, []) for alike in sets]
+        set_of = {number: set_ for set_, numbers in enumerate(sets.values()) for number in numbers}
+        of: Of | tuple[str, ...] = self.of_groups if self._keys else Of.ALL
+        values = self._values
+        longest = max(set_of, default=0)
+        if of is not Of.ALL and self._connection.dialect.name == "postgresql" and longest <= LONGEST_ARRAY:
+            of = Of.SETS
+            in_order = ",".join([str(set_of.get(number, 0)) for number in range(1, longest + 1)])
+            values = {**values, "sets": f"{{{in_order}}}"}
+        for number, *row in _summed(self._connection, (*self._shape, of), values):
+            parts[number if of is Of.SETS else set_of[number]][1].append(tuple(row))
+        return parts
 
     def _tallied(self, sets: dict[Row, list[int]]) -> Iterator[list[Part]]:
         """Yield the parts as tables of sums add them, those of a few groups first: these may be too many already."""
@@ -107,7 +122,7 @@ class _Summary:
         """Yield the parts as one statement for each adds them."""
         for alike, numbers in sets.items():
             values = {**self._values, "ids": f"[{','.join(map(str, numbers))}]"}
-            yield [(alike, _summed(self._connection, (*self._shape, None), values))]
+            yield [(alike, _summed(self._connection, (*self._shape, Of.IDS), values))]
 
 
 class _Customers:

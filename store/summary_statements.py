@@ -1,8 +1,12 @@
 """The statements of summaries: `summed` for their sums, `groups_of` for the groups of deals, `CUSTOMERS` for names."""
 
+from enum import Enum
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, ColumnElement, FromClause, String, func, literal_column, select
+from sqlalchemy import BigInteger, ColumnElement, FromClause, Integer, String, func, literal_column, select
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 from store.conditions import Shape, clause, columns, shaped
 from store.json_rows import json_rows
@@ -14,17 +18,22 @@ from store.unsought import Unsought
 MOST_STATEMENTS: Final = 128
 
 
+class Of(Enum):
+    """The deals of a statement, and what it tells of each row beside its keys."""
+
+    IDS = "of the groups whose numbers are the parameter `ids`; nothing"
+    ALL = "of all; the number of their group, of which there may be several with equal keys"
+    SETS = "of all; the number of their set, by that of their group from the parameter `sets`, an array of PostgreSQL"
+
+
 def _built(
     is_halved: bool,
     of_deals: tuple[tuple[str, str | None], ...],
     shape_: Shape,
     is_narrow: bool,
-    of_groups: tuple[str, ...] | None,
+    of: Of | tuple[str, ...],
 ) -> Query:
-    """Return the statement for a set of groups, the parameter `ids`; with the columns `of_groups` that for all.
-
-    That for all tells of each row to which groups it belongs: to those that are alike with the one of this number.
-    """
+    """Return the statement of these deals; with columns of groups that of all, with the number of a group that is alike."""
     keys: list[ColumnElement[Any]] = [
         (DEALS.c[name] if sql is None else literal_column(sql)).label(name) for name, sql in of_deals
     ]
@@ -33,20 +42,35 @@ def _built(
     number = DEALS.c.group_id if is_narrow else Unsought(DEALS.c.group_id)  # rows come in no order of groups
     reads_groups = is_narrow and not columns(condition).isdisjoint(GROUPED)
     groups: FromClause = DEAL_GROUPS
-    if of_groups is not None and keys:
-        first = func.min(DEAL_GROUPS.c.id).over(partition_by=[DEAL_GROUPS.c[name] for name in of_groups])
+    if isinstance(of, tuple):
+        first = func.min(DEAL_GROUPS.c.id).over(partition_by=[DEAL_GROUPS.c[name] for name in of])
         groups = select(DEAL_GROUPS, first.label("number")).subquery("grouped")
         keys.insert(0, groups.c.number)
-    elif of_groups is not None:
+    elif of is Of.ALL:
         keys.insert(0, (groups.c.id if reads_groups else number).label("number"))
-    met_ = through_groups(met, groups) if reads_groups else met
-    statement = select(*keys, *_sums(is_halved)).where(ALIVE, met_).group_by(*keys)
-    if of_groups is None or groups is not DEAL_GROUPS or reads_groups:
-        statement = statement.where(number == groups.c.id)
-    if of_groups is None:
+    elif of is Of.SETS:
+        keys.insert(0, _SetOf(parameter("sets", String()), DEALS.c.group_id).label("number"))
+    found = select(*keys, *_sums(is_halved)).where(ALIVE, through_groups(met, groups) if reads_groups else met)
+    found = found.group_by(*(literal_column(str(place)) for place in range(1, len(keys) + 1)))
+    if of is Of.IDS or groups is not DEAL_GROUPS or reads_groups:
+        found = found.where(number == groups.c.id)
+    if of is Of.IDS:
         ids = func.json_each(parameter("ids", String())).table_valued("value")
-        statement = statement.where(groups.c.id.in_(select(ids.c.value)))
-    return Query(statement)
+        found = found.where(groups.c.id.in_(select(ids.c.value)))
+    return Query(found)
+
+
+class _SetOf(FunctionElement[Any]):
+    """The item of an array, which is read once; `type`: a whole number."""
+
+    type = Integer()
+    inherit_cache = True
+
+
+@compiles(_SetOf, "postgresql")
+def _set_of(element: _SetOf, compiler: SQLCompiler, **options: Any) -> str:
+    array, place = [compiler.process(one, **options) for one in element.clauses]
+    return f"(SELECT CAST({array} AS int[]))[{place}]"
 
 
 def _sums(is_halved: bool) -> list[ColumnElement[Any]]:
