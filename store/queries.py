@@ -99,7 +99,7 @@ class Query:
 
 
 def fetched(connection: Connection, query: Query, values: Values) -> list[tuple[Any, ...]]:
-    """Return a query's rows, in the transaction under way, as the driver makes them: those of SQLAlchemy take thrice as long.
+    """Return a query's rows, in the transaction under way, as tuples that the driver makes: SQLAlchemy's take longer.
 
     SQLite is asked by the driver itself, too: that takes a tenth of what SQLAlchemy takes for a few rows.
     """

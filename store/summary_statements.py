@@ -33,7 +33,7 @@ def _built(
     is_narrow: bool,
     of: Of | tuple[str, ...],
 ) -> Query:
-    """Return the statement of these deals; with columns of groups that of all, with the number of a group that is alike."""
+    """Return the statement of these deals; with columns that of all, with the number of a group alike in these."""
     keys: list[ColumnElement[Any]] = [
         (DEALS.c[name] if sql is None else literal_column(sql)).label(name) for name, sql in of_deals
     ]

@@ -2,11 +2,13 @@
 without a sort: `store.tallies`, put together: `store.summary_totals`, and months: `store.periods`.
 """
 
+import asyncio
 from collections import defaultdict
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
 from itertools import product
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 from zoneinfo import ZoneInfo
@@ -14,14 +16,17 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, text, update
+from sqlalchemy.exc import DBAPIError
 
 from store import periods, summary_reads, tallies
 from store.conditions import And, Compare, Condition, Operator, Or, Search
+from store.database import open_database
 from store.summaries import Dimension, SummaryRow, TooManyPeriods, TooManyRows, summarize
+from store.tables import DEALS
 from tests.deal_rows import Deal, conditions, deal, deals, listed, put
 from tests.fuzzing import beside_databases
-from tests.stores import connected
+from tests.stores import connected, engine_of
 
 EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN)
 DAY = 86_400_000_000
@@ -95,6 +100,7 @@ def test_any_summary_is_what_plain_sums_give(
         patch.object(summary_reads, "MOST_SETS", most_sets[0]),
         patch.object(tallies, "MOST_SETS", most_sets[1]),
         patch.object(summary_reads, "FIRST_GROUPS", first_groups),
+        patch.object(summary_reads, "LONGEST_ARRAY", most_sets[0]),
     ):
         put(connection, rows)
         found = summarize(connection, condition, dimensions)
@@ -263,7 +269,7 @@ def test_rows_come_in_the_order_of_their_keys_nulls_last(connection: Connection)
 
 TEXTS = {Dimension.OPPORTUNITY_TYPE, Dimension.CAMPAIGN}
 OF_GROUPS = "currency kind status source pipeline stage owner business forecast_category".split()
-NARROW = "SEARCH deals USING COVERING INDEX deals_grouped (group_id=?)"
+NARROW = "SEARCH deals USING COVERING INDEX deals_grouped (group_id=? AND deleted_at=?)"
 
 
 @pytest.mark.parametrize("dimension", list(Dimension))
@@ -381,3 +387,47 @@ def test_a_sum_that_64_bits_do_not_hold_on_the_way_is_exact(connection: Connecti
     for dimension in (Dimension.STATUS, Dimension.LEAD_SOURCE, Dimension.CUSTOMER):
         [row] = summarize(connection, None, [dimension])
         assert (row.amount, row.missing_amount_count) == (Decimal(f"{largest}E-6"), 1)
+
+
+def test_a_deal_that_is_gone_is_in_no_total(connection: Connection) -> None:
+    put(connection, [deal(n, status="open", lead_source=3, customer_name=str(n)) for n in range(3)])
+    connection.execute(update(DEALS).where(DEALS.c.source_id == "1").values(deleted_at=1))
+    for dimensions in ([], [Dimension.STATUS], [Dimension.LEAD_SOURCE], [Dimension.LEAD_SOURCE, Dimension.CAMPAIGN]):
+        for condition in (None, Compare("status", Operator.EQ, "open"), Compare("name", Operator.IS_NULL, True)):
+            assert [row.count for row in summarize(connection, condition, dimensions)] == [2]
+
+
+@pytest.mark.parametrize("dimensions", [[], [Dimension.STATUS], [Dimension.CREATED_MONTH], [Dimension.CUSTOMER]])
+def test_all_statements_of_a_summary_see_one_state(dimensions: list[Dimension]) -> None:
+    statements: list[str] = []
+    with engine_of("sqlite").connect() as connection:
+        raw = connection.connection.dbapi_connection
+        assert raw is not None
+        raw.set_trace_callback(statements.append)
+        summarize(connection, None, dimensions)
+        raw.set_trace_callback(None)
+        assert raw.in_transaction
+    assert statements[0].startswith("BEGIN")
+    assert not any(one.startswith(("BEGIN", "COMMIT", "ROLLBACK")) for one in statements[1:])
+
+
+def test_a_summary_that_is_broken_off_leaves_nothing_behind_for_the_next_one(tmp_path: Path) -> None:
+    url = str(tmp_path / "deals.db")
+
+    async def go() -> list[int]:
+        async with open_database(url, threads=1) as database:
+            await database.write(lambda connection: put(connection, [deal(n, lead_source=n % 3) for n in range(900)]))
+
+            def broken_off(connection: Connection) -> None:
+                raw: Any = connection.connection.driver_connection
+                left = iter([0] * 5)  # some hundred deals further
+                raw.set_progress_handler(lambda: next(left, 1), 1_000)
+                with pytest.raises(DBAPIError, match="interrupted"):
+                    summarize(connection, None, [Dimension.LEAD_SOURCE])
+                raw.set_progress_handler(None, 0)
+
+            await database.read(broken_off)
+            rows = await database.read(lambda connection: summarize(connection, None, [Dimension.LEAD_SOURCE]))
+            return [row.count for row in rows]
+
+    assert asyncio.run(go()) == [300, 300, 300]
