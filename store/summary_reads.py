@@ -1,8 +1,9 @@
-"""How deals are summed up: in SQLite by a statement for each set of groups that a summary adds, else by one for all.
+"""How deals are summed up: by one walk, in a table in memory, set by set, or by one statement for all.
 
-SQLite groups by sorting. The groups (`store.tables.DEAL_GROUPS`) that are alike in what a summary keeps apart are a few
-short ranges of the index `deals_grouped`: their deals are added without a sort, or, where they are told apart by what
-is in no group, by a short one of whole numbers. PostgreSQL has tables of hashes.
+Groups of deals (`store.tables.DEAL_GROUPS`) that are alike in what a summary keeps apart are a set. By what groups have
+deals are added group by group, in the order of the index `deals_grouped`. By a whole number more SQLite adds them up
+without a sort (`store.tallies`); by more than that it sorts each set of its own, a few short ranges of the index. What
+the index has not is read by one statement, as everything is in PostgreSQL, which has tables of hashes.
 
 What groups and customers are called is read once for each of them, and not with each sum.
 """
@@ -103,23 +104,23 @@ class _Summary:
         return parts
 
     def _tallied(self, sets: dict[Row, list[int]]) -> Iterator[list[Part]]:
-        """Yield the parts as tables of sums add them, those of a few groups first: these may be too many already."""
+        """Yield the parts as a table in memory adds them, first those of a few groups: these may be too many already."""
         groups = sorted((number, set_) for set_, numbers in enumerate(sets.values()) for number in numbers)
-        names = list(sets)
+        alike = list(sets)
         for some in (groups[:FIRST_GROUPS], groups[FIRST_GROUPS:]):
             rows = tallies.tallied(self._connection, self._keys[0], self._shape[1], self._values, some)
             parts: dict[int, list[Any]] = {set_: [] for _, set_ in some}
             if rows is None:
                 for number, set_ in some:
                     parts[set_].append(number)
-                yield from self._sorted({names[set_]: numbers for set_, numbers in parts.items()})
+                yield from self._sorted({alike[set_]: numbers for set_, numbers in parts.items()})
             else:
                 for set_, *row in rows:
                     parts[set_].append(tuple(row))
-                yield [(names[set_], part) for set_, part in parts.items()]
+                yield [(alike[set_], part) for set_, part in parts.items()]
 
     def _sorted(self, sets: dict[Row, list[int]]) -> Iterator[list[Part]]:
-        """Yield the parts as one statement for each adds them."""
+        """Yield the parts as SQLite adds them, by a statement for each."""
         for alike, numbers in sets.items():
             values = {**self._values, "ids": f"[{','.join(map(str, numbers))}]"}
             yield [(alike, _summed(self._connection, (*self._shape, Of.IDS), values))]
@@ -131,7 +132,7 @@ class _Customers:
     def __init__(self, connection: Connection, found: Totals) -> None:
         self._connection = connection
         self._found = found
-        self._keys: dict[int, str | None] = {}
+        self._keys: dict[int | None, str | None] = {None: None}
 
     def name(self, parts: list[Part]) -> None:
         """Put what customers go by in the place of their numbers, with which rows begin."""

@@ -57,11 +57,13 @@ class Totals:
         self._parts: dict[Row, dict[Row, list[int]]] = {}
         self._texts: dict[str, dict[Any, Row]] = {key: {} for key in keys}
 
-    def add(self, alike: Row, rows: Iterable[Row]) -> None:
+    def add(self, alike: Row, rows: Sequence[Row]) -> None:
         """Add a part: what its deals have in common; and rows of keys, deals, deals with an amount, and amounts.
 
         Weighted here, once for each likelihood that there is: to do it for each deal takes the database twice as long.
         """
+        if not rows:
+            return
         part = self._parts.setdefault(tuple([alike[at] for at in self._in_common]), {})
         before = len(part)
         likelihood = alike[self._likelihood]
@@ -81,7 +83,7 @@ class Totals:
         self._count += len(part) - before
         if self._most is not None and self._count > self._most:
             raise TooManyRows
-        for name, key_at, places in self._shown if part else ():
+        for name, key_at, places in self._shown:
             self.show(name, alike[key_at], tuple([alike[at] for at in places]))
 
     def show(self, grouping: str, key: Any, texts: Row) -> None:

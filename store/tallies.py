@@ -41,6 +41,7 @@ CODES: Final = frozenset({"lead_source", "loss_reason"})
 """Columns of any whole number, but of few, small ones."""
 
 MOST_SETS: Final = 2**20
+"""As many as the number that a group is given with has room for."""
 
 _TALLIES: Final = Table(
     "tallies", MetaData(), Column("key", Integer, primary_key=True), Column("deals", Integer), Column("amount", Integer)

@@ -251,6 +251,14 @@ def test_names_that_differ_in_case_are_one_key(connection: Connection) -> None:
     assert summarize(connection, None, [Dimension.STAGE])[0].keys == ("SALES",)
 
 
+@pytest.mark.parametrize("also", [[], [Dimension.LEAD_SOURCE], [Dimension.LEAD_SOURCE, Dimension.CREATED_MONTH]])
+def test_a_name_that_no_deal_of_the_filter_has_is_not_shown(connection: Connection, also: list[Dimension]) -> None:
+    names = ("Sales", "SALES", "sales")
+    put(connection, [deal(n, stage_folded="sales", stage_name=one, lead_source=n) for n, one in enumerate(names)])
+    condition = Compare("lead_source", Operator.EQ, 0)
+    assert [row.keys[0] for row in summarize(connection, condition, [Dimension.STAGE, *also])] == ["Sales"]
+
+
 def test_an_owner_is_shown_by_name_and_without_one_by_address(connection: Connection) -> None:
     put(
         connection,
