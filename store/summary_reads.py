@@ -104,7 +104,7 @@ class _Summary:
         return parts
 
     def _tallied(self, sets: dict[Row, list[int]]) -> Iterator[list[Part]]:
-        """Yield the parts as a table in memory adds them, first those of a few groups: these may be too many already."""
+        """Yield the parts as a table in memory adds them; those of a few groups first, which may be too many."""
         groups = sorted((number, set_) for set_, numbers in enumerate(sets.values()) for number in numbers)
         alike = list(sets)
         for some in (groups[:FIRST_GROUPS], groups[FIRST_GROUPS:]):
