@@ -1,14 +1,16 @@
 """Months and quarters of points in time and of dates, in a time zone: whole numbers that a database can compare.
 
 No database knows all zones, and to name a month takes longer than to sum a deal up. So the starts of those months in
-which there can be deals are worked out here, and a deal's month is found among them by a few comparisons.
+which there can be deals are worked out here, and a deal's month is its place among them, which takes a few comparisons.
 """
 
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import BigInteger, Connection, func, select
 
+from store.conditions import LARGEST
+from store.queries import BuiltOnce, Query, fetched, parameter
 from store.tables import ALIVE, DEALS
 
 MOST: Final = 2_400
@@ -37,27 +39,32 @@ class Periods:
         self._column = column
         self._months = months
         self._zone = zone
+        self._starts: list[tuple[int, int]] = []
 
     def sql(self, connection: Connection) -> str:
-        """Return an expression for the number of a deal's period, null for a deal without one.
+        """Return an expression for the place of a deal's period among those that there are, counted from 1.
 
-        Raises TooManyPeriods.
+        It is null for a deal without one. Raises TooManyPeriods.
         """
-        starts = self._starts(connection)
+        self._starts = starts = self._found(connection)
         name = f"deals.{self._column}"
-        return f"CASE WHEN {name} IS NOT NULL THEN {_tree(name, starts)} END" if starts else "CAST(NULL AS bigint)"
+        if not starts:
+            return "CAST(NULL AS bigint)"
+        if connection.dialect.name == "postgresql":
+            others = ",".join(str(start) for _, start in starts[1:])
+            return f"width_bucket({name}, CAST('{{{others}}}' AS bigint[])) + 1"
+        return f"CASE WHEN {name} IS NOT NULL THEN {_tree(name, [start for _, start in starts])} END"
 
-    def name(self, number: int) -> str:
-        """Return a period's name: `2026-11`, or `2026-Q4`."""
-        year, part = divmod(number, 12 // self._months)
+    def name(self, place: int) -> str:
+        """Return the name of the period in this place: `2026-11`, or `2026-Q4`."""
+        year, part = divmod(self._starts[place - 1][0], 12 // self._months)
         return f"{year:04}-{part + 1:02}" if self._months == 1 else f"{year:04}-Q{part + 1}"
 
-    def _starts(self, connection: Connection) -> list[tuple[int, int]]:
+    def _found(self, connection: Connection) -> list[tuple[int, int]]:
         """Return the number and the start of each period of the years in which there are deals."""
-        column = DEALS.c[self._column]
         found: list[tuple[int, int]] = []
-        since: ColumnElement[bool] = column.is_not(None)
-        while (first := connection.scalar(select(func.min(column)).where(ALIVE, since))) is not None:
+        since = -LARGEST - 1
+        while (first := fetched(connection, _first(self._column), {"since": since})[0][0]) is not None:
             year = self._year(first)
             parts = range(year * 12 // self._months, (year + 1) * 12 // self._months)
             found += [(part, self._start(part)) for part in parts]
@@ -65,7 +72,7 @@ class Periods:
                 raise TooManyPeriods
             if year == _LAST_YEAR:
                 break
-            since = column >= self._start(parts.stop)
+            since = self._start(parts.stop)
         return found
 
     def _year(self, value: int) -> int:
@@ -87,10 +94,19 @@ class Periods:
         return (midnight - _EPOCH - offset) // _MICROSECOND
 
 
-def _tree(name: str, starts: list[tuple[int, int]]) -> str:
-    """Return an expression that gives the number of the last period that has begun, by halves."""
+def _tree(name: str, starts: list[int], place: int = 1) -> str:
+    """Return an expression that gives the place of the last period that has begun, by halves."""
     if len(starts) == 1:
-        return str(starts[0][0])
+        return str(place)
     middle = len(starts) // 2
-    less, more = _tree(name, starts[:middle]), _tree(name, starts[middle:])
-    return f"CASE WHEN {name} < {starts[middle][1]} THEN {less} ELSE {more} END"
+    less, more = _tree(name, starts[:middle], place), _tree(name, starts[middle:], place + middle)
+    return f"CASE WHEN {name} < {starts[middle]} THEN {less} ELSE {more} END"
+
+
+def _first_built(name: str) -> Query:
+    """Return what finds the first value of a column since another one."""
+    column = DEALS.c[name]
+    return Query(select(func.min(column)).where(ALIVE, column >= parameter("since", BigInteger())))
+
+
+_first: Final = BuiltOnce(_first_built, 8)

@@ -17,6 +17,7 @@ from store.errors import MISTAKES, StoreUnavailable
 from store.memory import is_private
 from store.steps import SteppedCursor, SteppedReads
 from store.tables import DEAL_ATTRIBUTES, DEALS
+from store.tallies import MAKE
 
 BUSY_SECONDS: Final = 5.0
 """A writer waits so long for one of another process."""
@@ -109,7 +110,7 @@ def make_engine(path: Path, connections: int) -> Engine:
     """Return an engine of so many connections to a file."""
     engine = create_engine(
         "sqlite://",
-        creator=partial(connect, path, most_statements=MOST_STATEMENTS_OF_THREADS),
+        creator=partial(_connect, path),
         poolclass=QueuePool,
         pool_size=connections,
         max_overflow=0,
@@ -120,6 +121,12 @@ def make_engine(path: Path, connections: int) -> Engine:
     # The driver itself would begin no sooner than at the first change, and two readings would see two states.
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    raw = connect(path, most_statements=MOST_STATEMENTS_OF_THREADS)
+    raw.execute(MAKE)
+    return raw
 
 
 class _Compiler(SQLiteCompiler):

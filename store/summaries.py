@@ -14,6 +14,7 @@ from store.periods import Periods
 from store.periods import TooManyPeriods as TooManyPeriods
 from store.summary_reads import CUSTOMER, totals
 from store.summary_totals import Grouping, Totals
+from store.summary_totals import TooManyRows as TooManyRows
 
 Key: TypeAlias = str | int | None
 """What the deals of a row have in common: a name, a code, or a month as `2026-11`, or a quarter as `2026-Q4`."""
@@ -48,7 +49,7 @@ class Dimension(Enum):
     LOST_QUARTER = "lost_quarter"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SummaryRow:
     """The deals with the same keys, and the same currency and kind of amount."""
 
@@ -64,15 +65,19 @@ class SummaryRow:
 
 
 def summarize(
-    connection: Connection, condition: Condition | None, dimensions: Sequence[Dimension], zone: tzinfo = UTC
+    connection: Connection,
+    condition: Condition | None,
+    dimensions: Sequence[Dimension],
+    zone: tzinfo = UTC,
+    most: int | None = None,
 ) -> list[SummaryRow]:
     """Return a row for each combination of keys, currency and kind that deals have, ordered by them, nulls last.
 
     Names that differ in case are one key, shown as the first of them. Months and quarters of points in time are those
-    of the zone. Raises TooManyPeriods.
+    of the zone. Raises TooManyPeriods, and TooManyRows once there are more than `most` rows.
     """
     groupings = [_grouping(dimension, connection, zone) for dimension in dimensions]
-    return _rows(totals(connection, condition, groupings))
+    return _rows(totals(connection, condition, groupings, most))
 
 
 def _grouping(dimension: Dimension, connection: Connection, zone: tzinfo) -> Grouping:
@@ -88,7 +93,7 @@ def _grouping(dimension: Dimension, connection: Connection, zone: tzinfo) -> Gro
 def _rows(found: Totals) -> list[SummaryRow]:
     return [
         _row(identity, [found.label(number, key) for number, key in enumerate(identity[:-2])], sums)
-        for identity, sums in sorted(found.sums.items(), key=lambda item: _nulls_last(item[0]))
+        for identity, sums in sorted(found.sums(), key=lambda item: _nulls_last(item[0]))
     ]
 
 
@@ -121,8 +126,8 @@ def _divided(total: int, parts: int) -> int:
     return quotient + (2 * rest > parts or (2 * rest == parts and quotient % 2 == 1))
 
 
-def _nulls_last(identity: tuple[Any, ...]) -> tuple[Any, ...]:
-    return tuple((1, 0) if one is None else (0, one) for one in identity)
+def _nulls_last(identity: tuple[Any, ...]) -> list[tuple[int, Any]]:
+    return [(1, 0) if one is None else (0, one) for one in identity]
 
 
 _COLUMNS: Final[dict[Dimension, tuple[str, ...]]] = {

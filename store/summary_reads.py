@@ -1,84 +1,148 @@
-"""How deals are summed up: in SQLite by a statement for each set of groups that a summary adds, else by one for all.
+"""How deals are summed up: by one walk, in a table in memory, set by set, or by one statement for all.
 
-SQLite groups by sorting. The groups (`store.tables.DEAL_GROUPS`) that are alike in what a summary keeps apart are a few
-short ranges of the index `deals_grouped`: their deals are added without a sort, or, where they are told apart by what
-is in no group, by a short one of whole numbers. PostgreSQL has tables of hashes.
+Groups of deals (`store.tables.DEAL_GROUPS`) that are alike in what a summary keeps apart are a set. By what groups have
+deals are added group by group, in the order of the index `deals_grouped`. By a whole number more SQLite adds them up
+without a sort (`store.tallies`); by more than that it sorts each set of its own, a few short ranges of the index. What
+the index has not is read by one statement, as everything is in PostgreSQL, which has tables of hashes.
+
+What groups and customers are called is read once for each of them, and not with each sum.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from store import tallies
 from store.conditions import Condition, columns, is_selective, shape
-from store.queries import Query, Values
-from store.summary_statements import groups_of, summed
+from store.json_rows import packed
+from store.queries import Values, fetched
+from store.summary_statements import CUSTOMERS, Of, groups_of, summed
 from store.summary_totals import Grouping, Row, Totals
-from store.tables import CELL, CUSTOMER_NAMED, GROUPED, SUMMED
+from store.tables import CELL, GROUPED, SUMMED
 
 MOST_SETS: Final = 2_000
 """A statement for each of more would take longer than one for all."""
 
+FIRST_GROUPS: Final = 64
+"""So many groups are read first: of a hundred thousand customers these have too many for an answer already."""
+
+LONGEST_ARRAY: Final = 2**16
+"""Of sets by the number of each group; numbers go beyond when there were many groups that are forgotten now."""
+
 CUSTOMER: Final = "customer"
 """The key of what is no column: the company, without one the person."""
 
+Part: TypeAlias = tuple[Row, list[Row]]
+"""What deals are alike in, and rows of their other keys and of sums."""
 
-def totals(connection: Connection, condition: Condition | None, groupings: Sequence[Grouping]) -> Totals:
-    """Return the sums of the deals that meet a condition."""
+
+def totals(
+    connection: Connection, condition: Condition | None, groupings: Sequence[Grouping], most: int | None = None
+) -> Totals:
+    """Return the sums of the deals that meet a condition; raises TooManyRows where there are more than `most`."""
     summary = _Summary(connection, condition, groupings)
-    found = Totals(groupings, summary.names)
-    found.add(summary.rows())
+    found = Totals(groupings, summary.of_groups, summary.of_deals, most)
+    customers = _Customers(connection, found) if CUSTOMER in summary.of_deals else None
+    for parts in summary.parts():
+        if customers is not None:
+            customers.name(parts)
+        for alike, rows in parts:
+            found.add(alike, rows)
     return found
 
 
 class _Summary:
-    """One summary, of the state of the store that the connection sees. `names`: what its rows have before the sums."""
+    """One summary, of the state of the store that the connection sees.
+
+    `of_groups`: the columns that deals of a part are alike in; `of_deals`: the other keys, the customer first.
+    """
 
     def __init__(self, connection: Connection, condition: Condition | None, groupings: Sequence[Grouping]) -> None:
         self._connection = connection
-        shown = [name for one in groupings for name in one.shown]
-        wanted = dict.fromkeys([*CELL, *(one.key for one in groupings), *shown])
         sql = {one.key: one.sql for one in groupings}
-        self._of_groups = tuple([name for name in wanted if name in GROUPED])
-        of_deals = tuple([(name, sql[name]) for name in wanted if name not in {*GROUPED, *CUSTOMER_NAMED, CUSTOMER}])
-        self.names = [*self._of_groups, *(name for name, _ in of_deals)]
-        if by_customer := CUSTOMER in wanted:
-            self.names += [CUSTOMER, *CUSTOMER_NAMED]
-        key, self._values = shape(condition)
-        read = {*columns(condition), *(name for name, expression in of_deals if expression is None)}
+        wanted = dict.fromkeys([*CELL, *sql, *(name for one in groupings for name in one.shown)])
+        self.of_groups = tuple([name for name in wanted if name in GROUPED])
+        self.of_deals = tuple(sorted([name for name in sql if name not in GROUPED], key=lambda one: one != CUSTOMER))
+        keys = tuple([("customer_names_id" if name == CUSTOMER else name, sql[name]) for name in self.of_deals])
+        shape_, self._values = shape(condition)
+        read = {*columns(condition), *(name for name, expression in keys if expression is None)}
         self._is_narrow = not is_selective(condition) and read <= {*GROUPED, *SUMMED}
-        self._shape = (of_deals, by_customer, key, self._is_narrow)
+        self._keys = keys
+        self._shape = (keys, shape_, self._is_narrow)
+        numbers = {"customer_names_id", *tallies.CODES}
+        self._is_of_one_number = len(keys) == 1 and (keys[0][1] is not None or keys[0][0] in numbers)
 
-    def rows(self) -> Iterator[Row]:
-        """Yield what is summed up; a row is a sum of those deals that are alike in all its names."""
-        sets = self._sets() if self._is_narrow and self._connection.dialect.name == "sqlite" else {}
-        if 0 < len(sets) <= MOST_SETS:
-            for alike, ids in sets.items():
-                values = {**self._values, "ids": f"[{','.join(map(str, ids))}]"}
-                for row in _summed(self._connection, (*self._shape, None), values):
-                    if row[-3]:  # without a key there is a row where there is no deal, too
-                        yield alike + row
-        else:
-            yield from _summed(self._connection, (*self._shape, self._of_groups), self._values)
+    def parts(self) -> Iterator[list[Part]]:
+        """Yield the parts, some at a time."""
+        sets: dict[Row, list[int]] = {}
+        for number, *alike in fetched(self._connection, groups_of(self.of_groups), {}):
+            sets.setdefault(tuple(alike), []).append(number)
+        if self._is_narrow and self._keys and self._connection.dialect.name == "sqlite":
+            if self._is_of_one_number and len(sets) <= tallies.MOST_SETS:
+                yield from self._tallied(sets)
+                return
+            if len(sets) <= MOST_SETS:
+                yield from self._sorted(sets)
+                return
+        yield self._at_once(sets)
 
-    def _sets(self) -> dict[Row, list[int]]:
-        """Return the numbers of groups, by what the summary takes of them."""
-        found: dict[Row, list[int]] = {}
-        for number, *alike in fetched(self._connection, groups_of(self._of_groups), {}):
-            found.setdefault(tuple(alike), []).append(number)
-        return found
+    def _at_once(self, sets: dict[Row, list[int]]) -> list[Part]:
+        """Return the parts as one statement adds all of them."""
+        parts: list[Part] = [(alike, []) for alike in sets]
+        set_of = {number: set_ for set_, numbers in enumerate(sets.values()) for number in numbers}
+        of: Of | tuple[str, ...] = self.of_groups if self._keys else Of.ALL
+        values = self._values
+        longest = max(set_of, default=0)
+        if of is not Of.ALL and self._connection.dialect.name == "postgresql" and longest <= LONGEST_ARRAY:
+            of = Of.SETS
+            in_order = ",".join([str(set_of.get(number, 0)) for number in range(1, longest + 1)])
+            values = {**values, "sets": f"{{{in_order}}}"}
+        for number, *row in _summed(self._connection, (*self._shape, of), values):
+            parts[number if of is Of.SETS else set_of[number]][1].append(tuple(row))
+        return parts
+
+    def _tallied(self, sets: dict[Row, list[int]]) -> Iterator[list[Part]]:
+        """Yield the parts as a table in memory adds them; those of a few groups first, which may be too many."""
+        groups = sorted((number, set_) for set_, numbers in enumerate(sets.values()) for number in numbers)
+        alike = list(sets)
+        for some in (groups[:FIRST_GROUPS], groups[FIRST_GROUPS:]):
+            rows = tallies.tallied(self._connection, self._keys[0], self._shape[1], self._values, some)
+            parts: dict[int, list[Any]] = {set_: [] for _, set_ in some}
+            if rows is None:
+                for number, set_ in some:
+                    parts[set_].append(number)
+                yield from self._sorted({alike[set_]: numbers for set_, numbers in parts.items()})
+            else:
+                for set_, *row in rows:
+                    parts[set_].append(tuple(row))
+                yield [(alike[set_], part) for set_, part in parts.items()]
+
+    def _sorted(self, sets: dict[Row, list[int]]) -> Iterator[list[Part]]:
+        """Yield the parts as SQLite adds them, by a statement for each."""
+        for alike, numbers in sets.items():
+            values = {**self._values, "ids": f"[{','.join(map(str, numbers))}]"}
+            yield [(alike, _summed(self._connection, (*self._shape, Of.IDS), values))]
 
 
-def fetched(connection: Connection, query: Query, values: Values) -> list[tuple[Any, ...]]:
-    """Return a query's rows, in SQLite by the driver itself: that takes a tenth of what SQLAlchemy takes for a few."""
-    if connection.dialect.name != "sqlite":
-        return list(map(tuple, connection.exec_driver_sql(*query.text(connection.dialect, values))))
-    driver: Any = connection.connection.driver_connection
-    try:
-        return list(driver.execute(*query.text(connection.dialect, values)))
-    except driver.Error as error:
-        raise DBAPIError(None, None, error, hide_parameters=True) from None
+class _Customers:
+    """What customers go by, as far as it was looked up; the totals learn what is shown for them."""
+
+    def __init__(self, connection: Connection, found: Totals) -> None:
+        self._connection = connection
+        self._found = found
+        self._keys: dict[int | None, str | None] = {None: None}
+
+    def name(self, parts: list[Part]) -> None:
+        """Put what customers go by in the place of their numbers, with which rows begin."""
+        if new := {row[0] for _, rows in parts for row in rows}.difference(self._keys):
+            values = {"numbers": packed([(number,) for number in new])}
+            for number, key, *texts in fetched(self._connection, CUSTOMERS, values):
+                self._keys[number] = key
+                self._found.show(CUSTOMER, key, tuple(texts))
+        for _, rows in parts:
+            rows[:] = [(self._keys[number], *row) for number, *row in rows]
 
 
 def _summed(connection: Connection, shape_: Any, values: Values) -> list[Row]:
@@ -90,7 +154,7 @@ def _summed(connection: Connection, shape_: Any, values: Values) -> list[Row]:
             raise
         rows = fetched(connection, summed(True, *shape_), values)
         return [(*row[:-2], ((row[-2] or 0) << 32) + (row[-1] or 0)) for row in rows]
-    return [(*row[:-3], int(row[-3]), int(row[-2]), int(row[-1] or 0)) for row in rows]  # PostgreSQL's are decimals
+    return [(*row[:-1], int(row[-1] or 0)) for row in rows]  # PostgreSQL's are decimals
 
 
 OVERFLOW: Final = "integer overflow"

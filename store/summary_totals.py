@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
 from typing import Any, Final, TypeAlias
 
 from store.tables import LIKELIHOOD
@@ -11,6 +10,10 @@ Row: TypeAlias = tuple[Any, ...]
 
 MONEY: Final = ("currency", "kind")
 """What amounts must have in common to be added."""
+
+
+class TooManyRows(Exception):
+    """There are more rows than are asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,56 +31,80 @@ class Grouping:
 
 
 class Totals:
-    """Sums by identity: the keys, currency and kind. `texts`: for each grouping what there is to show for a key."""
+    """Sums by identity: the keys, currency and kind.
 
-    def __init__(self, groupings: Sequence[Grouping], names: Sequence[str]) -> None:
+    They come in parts, each of deals that are alike in what groups have. `of_groups` names that, `of_deals` the keys
+    that differ within a part. Raises TooManyRows as soon as there are more than `most` identities.
+    """
+
+    def __init__(
+        self, groupings: Sequence[Grouping], of_groups: Sequence[str], of_deals: Sequence[str], most: int | None
+    ) -> None:
         self._groupings = groupings
+        keys = [one.key for one in groupings]
+        in_common = [*(key for key in keys if key in of_groups), *MONEY]
+        self._in_common = [of_groups.index(name) for name in in_common]
+        places = [*in_common, *of_deals]
+        self._identity = [places.index(name) for name in (*keys, *MONEY)]
         self._shown = [
-            (number, names.index(one.key), [names.index(name) for name in one.shown])
-            for number, one in enumerate(groupings)
-            if one.shown
+            (key, of_groups.index(key), [of_groups.index(name) for name in one.shown])
+            for key, one in zip(keys, groupings, strict=True)
+            if one.shown and key in of_groups
         ]
-        self._identity_of = itemgetter(*(names.index(name) for name in (*(one.key for one in groupings), *MONEY)))
-        self._likelihood = names.index(LIKELIHOOD)
-        self.texts: list[dict[Any, list[Any]]] = [{} for _ in groupings]
-        self.sums: dict[Row, list[int]] = {}
+        self._likelihood = of_groups.index(LIKELIHOOD)
+        self._most = most
+        self._count = 0
+        self._parts: dict[Row, dict[Row, list[int]]] = {}
+        self._texts: dict[str, dict[Any, Row]] = {key: {} for key in keys}
 
-    def add(self, rows: Iterable[Row]) -> None:
-        """Add what the database has summed up: last in a row come deals, deals with an amount, and amounts."""
+    def add(self, alike: Row, rows: Sequence[Row]) -> None:
+        """Add a part: what its deals have in common; and rows of keys, deals, deals with an amount, and amounts.
+
+        Weighted here, once for each likelihood that there is: to do it for each deal takes the database twice as long.
+        """
+        if not rows:
+            return
+        part = self._parts.setdefault(tuple([alike[at] for at in self._in_common]), {})
+        before = len(part)
+        likelihood = alike[self._likelihood]
+        is_weighted = likelihood is not None and 0 <= likelihood <= 100
         for row in rows:
-            identity = self._identity_of(row)
-            known = self.sums.get(identity)
-            if known is None:
-                known = self.sums[identity] = [0, 0, 0, 0, 0, 0]
-            _add(known, row[self._likelihood], *row[-3:])
-            for number, key, places in self._shown:
-                _least(self.texts[number], row[key], [row[at] for at in places])
+            count, with_amount, amount = row[-3:]
+            sums = part.get(key := row[:-3])
+            if sums is None:
+                sums = part[key] = [0, 0, 0, 0, 0, 0]
+            sums[0] += count
+            sums[1] += with_amount
+            sums[4] += amount
+            if is_weighted:
+                sums[2] += count
+                sums[3] += with_amount
+                sums[5] += amount * likelihood
+        self._count += len(part) - before
+        if self._most is not None and self._count > self._most:
+            raise TooManyRows
+        for name, key_at, places in self._shown:
+            self.show(name, alike[key_at], tuple([alike[at] for at in places]))
+
+    def show(self, grouping: str, key: Any, texts: Row) -> None:
+        """Learn what there is to show for a key of the grouping of this name; the least of each text is kept."""
+        all_ = self._texts[grouping]
+        known = all_.get(key)
+        if known is None:
+            all_[key] = texts
+        elif known != texts:
+            all_[key] = tuple([min((t for t in pair if t), default=None) for pair in zip(known, texts, strict=True)])
+
+    def sums(self) -> Iterable[tuple[Row, list[int]]]:
+        """Yield identities and sums: deals, with amount, with likelihood, with both, amount, weighted."""
+        for in_common, part in self._parts.items():
+            for key, sums in part.items():
+                all_ = in_common + key
+                yield tuple([all_[at] for at in self._identity]), sums
 
     def label(self, number: int, key: Any) -> Any:
         """Return what is shown for a key of the grouping of this number."""
-        name = self._groupings[number].name
-        if name is not None and key is not None:
-            return name(key)
-        return next((text for text in self.texts[number].get(key, ()) if text), key)
-
-
-def _add(sums: list[int], likelihood: int | None, count: int, with_amount: int, amount: int) -> None:
-    """Add deals of one likelihood to sums: deals, with amount, with likelihood, with both, amount, weighted.
-
-    Weighted here, once for each likelihood that there is: to do it for each deal takes the database twice as long.
-    """
-    sums[0] += count
-    sums[1] += with_amount
-    sums[4] += amount
-    if likelihood is not None and 0 <= likelihood <= 100:
-        sums[2] += count
-        sums[3] += with_amount
-        sums[5] += amount * likelihood
-
-
-def _least(texts: dict[Any, list[Any]], key: Any, shown: list[Any]) -> None:
-    known = texts.get(key)
-    if known is None:
-        texts[key] = shown
-    elif known != shown:
-        texts[key] = [min((t for t in pair if t), default=None) for pair in zip(known, shown, strict=True)]
+        grouping = self._groupings[number]
+        if grouping.name is not None and key is not None:
+            return grouping.name(key)
+        return next((text for text in self._texts[grouping.key].get(key, ()) if text), key)

@@ -7,7 +7,8 @@
 `store.migrations.versions.version_7` stages, `store.migrations.versions.version_8` an index for lists by customers'
 addresses, `store.migrations.versions.version_9` another order of sums, `store.migrations.versions.version_10` the
 log of changes, `store.migrations.versions.version_11` numbers for what deals have in common,
-`store.migrations.versions.version_12` narrower rows and indexes.
+`store.migrations.versions.version_12` narrower rows and indexes, `store.migrations.versions.version_13` the index of
+sums with deals that are gone apart from others.
 """
 
 import asyncio

@@ -1,11 +1,14 @@
-"""Sums of the store: `store.summaries`, how they are read: `store.summary_reads` and `store.summary_statements`, put
-together: `store.summary_totals`, and months: `store.periods`.
+"""Sums of the store: `store.summaries`, how they are read: `store.summary_reads` and `store.summary_statements`, added
+without a sort: `store.tallies`, put together: `store.summary_totals`, and months: `store.periods`.
 """
 
+import asyncio
 from collections import defaultdict
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
 from itertools import product
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 from zoneinfo import ZoneInfo
@@ -13,14 +16,17 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, text, update
+from sqlalchemy.exc import DBAPIError
 
-from store import periods, summary_reads
+from store import periods, summary_reads, tallies
 from store.conditions import And, Compare, Condition, Operator, Or, Search
-from store.summaries import Dimension, SummaryRow, TooManyPeriods, summarize
+from store.database import open_database
+from store.summaries import Dimension, SummaryRow, TooManyPeriods, TooManyRows, summarize
+from store.tables import DEALS
 from tests.deal_rows import Deal, conditions, deal, deals, listed, put
 from tests.fuzzing import beside_databases
-from tests.stores import connected
+from tests.stores import connected, engine_of
 
 EXACT = Context(prec=60, rounding=ROUND_HALF_EVEN)
 DAY = 86_400_000_000
@@ -72,7 +78,8 @@ def told(row: SummaryRow) -> tuple[Any, ...]:
     condition=st.none() | conditions,
     dimensions=st.lists(st.sampled_from(list(PLAIN)), unique=True, max_size=3),
     currencies=st.lists(st.sampled_from([None, "EUR", "USD"]), min_size=30, max_size=30),
-    most_sets=st.sampled_from([0, 2_000]),
+    most_sets=st.sampled_from([(0, 0), (2_000, 0), (2_000, 2_000)]),
+    first_groups=st.sampled_from([1, 64]),
 )
 @beside_databases
 def test_any_summary_is_what_plain_sums_give(
@@ -81,13 +88,20 @@ def test_any_summary_is_what_plain_sums_give(
     condition: Condition | None,
     dimensions: list[Dimension],
     currencies: list[str | None],
-    most_sets: int,
+    most_sets: tuple[int, int],
+    first_groups: int,
 ) -> None:
     for one, currency in zip(rows, currencies, strict=False):
         customer = currency and currency.lower()
         one.update(currency=currency, kind=currency and "recurring", lead_source=currency and 3)
         one.update(customer_name=customer, customer_name_folded=customer)
-    with connected(store_kind) as connection, patch.object(summary_reads, "MOST_SETS", most_sets):
+    with (
+        connected(store_kind) as connection,
+        patch.object(summary_reads, "MOST_SETS", most_sets[0]),
+        patch.object(tallies, "MOST_SETS", most_sets[1]),
+        patch.object(summary_reads, "FIRST_GROUPS", first_groups),
+        patch.object(summary_reads, "LONGEST_ARRAY", most_sets[0]),
+    ):
         put(connection, rows)
         found = summarize(connection, condition, dimensions)
     assert {(row.keys, row.currency, row.kind): told(row) for row in found} == summed(rows, condition, dimensions)
@@ -237,6 +251,14 @@ def test_names_that_differ_in_case_are_one_key(connection: Connection) -> None:
     assert summarize(connection, None, [Dimension.STAGE])[0].keys == ("SALES",)
 
 
+@pytest.mark.parametrize("also", [[], [Dimension.LEAD_SOURCE], [Dimension.LEAD_SOURCE, Dimension.CREATED_MONTH]])
+def test_a_name_that_no_deal_of_the_filter_has_is_not_shown(connection: Connection, also: list[Dimension]) -> None:
+    names = ("Sales", "SALES", "sales")
+    put(connection, [deal(n, stage_folded="sales", stage_name=one, lead_source=n) for n, one in enumerate(names)])
+    condition = Compare("lead_source", Operator.EQ, 0)
+    assert [row.keys[0] for row in summarize(connection, condition, [Dimension.STAGE, *also])] == ["Sales"]
+
+
 def test_an_owner_is_shown_by_name_and_without_one_by_address(connection: Connection) -> None:
     put(
         connection,
@@ -253,15 +275,28 @@ def test_rows_come_in_the_order_of_their_keys_nulls_last(connection: Connection)
     assert [row.keys for row in summarize(connection, None, [Dimension.STATUS])] == [("open",), ("won",), (None,)]
 
 
+TEXTS = {Dimension.OPPORTUNITY_TYPE, Dimension.CAMPAIGN}
+OF_GROUPS = "currency kind status source pipeline stage owner business forecast_category".split()
+NARROW = "SEARCH deals USING COVERING INDEX deals_grouped (group_id=? AND deleted_at=?)"
+
+
 @pytest.mark.parametrize("dimension", list(Dimension))
-def test_every_dimension_reads_ranges_of_one_narrow_index_in_sqlite(dimension: Dimension) -> None:
+def test_every_dimension_reads_ranges_of_one_narrow_index_in_sqlite_and_only_texts_are_sorted(
+    dimension: Dimension,
+) -> None:
     plan = plans_of([dimension], Compare("status", Operator.EQ, "open"))
     assert [step for step in plan if " deals " in step] == [NARROW]
-    is_of_groups = "currency kind status source pipeline stage owner business forecast_category".split()
-    assert ("USE TEMP B-TREE FOR GROUP BY" in plan) == (dimension.value not in is_of_groups)
+    assert ("USE TEMP B-TREE FOR GROUP BY" in plan) == (dimension in TEXTS)
 
 
-NARROW = "SEARCH deals USING COVERING INDEX deals_grouped (group_id=?)"
+def test_totals_by_what_groups_have_take_one_walk_along_the_narrow_index_in_sqlite() -> None:
+    assert plans_of([Dimension.OWNER, Dimension.STAGE], None) == ["SCAN deals USING COVERING INDEX deals_grouped"]
+
+
+def test_two_keys_of_deals_are_sorted_set_by_set_in_sqlite() -> None:
+    plan = plans_of([Dimension.CREATED_MONTH, Dimension.LEAD_SOURCE], None)
+    assert [step for step in plan if " deals " in step] == [NARROW]
+    assert "USE TEMP B-TREE FOR GROUP BY" in plan
 
 
 def test_a_filter_of_what_groups_and_deals_have_reads_the_narrow_index_alone_in_sqlite() -> None:
@@ -287,15 +322,57 @@ def plans_of(dimensions: list[Dimension], condition: Condition | None) -> list[s
         raw.set_trace_callback(statements.append)
         summarize(connection, condition, dimensions)
         raw.set_trace_callback(None)
-        sums = next(one for one in statements if "sum(" in one)
+        sums = next(one for one in statements if "sum(" in one or "INSERT" in one)
         return [row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sums}")]
 
 
 def test_more_sets_than_are_worth_a_statement_each_are_read_by_one(connection: Connection) -> None:
     put(connection, [deal(n, currency="EUR", win_likelihood=n) for n in range(10)])
-    with patch.object(summary_reads, "MOST_SETS", 9):
-        [row] = summarize(connection, None, [])
-    assert (row.count, row.missing_likelihood_count) == (10, 0)
+    two = [Dimension.LEAD_SOURCE, Dimension.CREATED_MONTH]
+    with patch.object(summary_reads, "MOST_SETS", 9), patch.object(tallies, "MOST_SETS", 9):
+        for dimensions in ([], two[:1], two):
+            [row] = summarize(connection, None, dimensions)
+            assert (row.count, row.missing_likelihood_count) == (10, 0)
+
+
+@pytest.mark.parametrize("other", [-1, 2**32 - 1, 2**32, 2**63 - 1, -(2**63)])
+def test_codes_of_any_size_are_told_apart(connection: Connection, other: int) -> None:
+    codes = [0, 2**32 - 2, None, other, other]
+    put(connection, [deal(n, lead_source=code, currency="EUR", value=n) for n, code in enumerate(codes)])
+    found = {row.keys[0]: (row.count, row.amount) for row in summarize(connection, None, [Dimension.LEAD_SOURCE])}
+    millionth = Decimal("0.000001")
+    assert found == {0: (1, 0), 2**32 - 2: (1, millionth), None: (1, 2 * millionth), other: (2, 7 * millionth)}
+
+
+def test_a_summary_leaves_nothing_behind_for_the_next_one(connection: Connection) -> None:
+    put(connection, [deal(n, customer_name="Ada", customer_name_folded="ada", lead_source=n) for n in range(3)])
+    for _ in range(2):
+        assert [row.count for row in summarize(connection, None, [Dimension.CUSTOMER])] == [3]
+        assert [row.count for row in summarize(connection, None, [Dimension.LEAD_SOURCE])] == [1, 1, 1]
+
+
+def test_more_rows_than_are_asked_for_are_refused(connection: Connection) -> None:
+    put(connection, [deal(n, status=str(n), lead_source=n) for n in range(3)])
+    for dimensions in ([Dimension.STATUS], [Dimension.LEAD_SOURCE], [Dimension.STATUS, Dimension.LEAD_SOURCE]):
+        assert len(summarize(connection, None, dimensions, most=3)) == 3
+        with pytest.raises(TooManyRows):
+            summarize(connection, None, dimensions, most=2)
+
+
+def test_too_many_customers_are_refused_when_some_groups_are_read_in_sqlite() -> None:
+    statements: list[str] = []
+    with connected("sqlite") as connection, patch.object(summary_reads, "FIRST_GROUPS", 1):
+        names = [{"customer_name": name, "customer_name_folded": name} for name in "abc"]
+        put(connection, [deal(n, status=str(n % 2), **names[n // 2]) for n in range(6)])
+        raw = connection.connection.dbapi_connection
+        assert raw is not None
+        raw.set_trace_callback(statements.append)
+        for most, read in ((2, 1), (3, 2)):
+            statements.clear()
+            with suppress(TooManyRows):
+                summarize(connection, None, [Dimension.CUSTOMER], most=most)
+            assert sum("INSERT" in one for one in statements) == read
+        raw.set_trace_callback(None)
 
 
 @pytest.mark.parametrize("dimensions", [[], [Dimension.STATUS, Dimension.CREATED_MONTH]])
@@ -318,3 +395,47 @@ def test_a_sum_that_64_bits_do_not_hold_on_the_way_is_exact(connection: Connecti
     for dimension in (Dimension.STATUS, Dimension.LEAD_SOURCE, Dimension.CUSTOMER):
         [row] = summarize(connection, None, [dimension])
         assert (row.amount, row.missing_amount_count) == (Decimal(f"{largest}E-6"), 1)
+
+
+def test_a_deal_that_is_gone_is_in_no_total(connection: Connection) -> None:
+    put(connection, [deal(n, status="open", lead_source=3, customer_name=str(n)) for n in range(3)])
+    connection.execute(update(DEALS).where(DEALS.c.source_id == "1").values(deleted_at=1))
+    for dimensions in ([], [Dimension.STATUS], [Dimension.LEAD_SOURCE], [Dimension.LEAD_SOURCE, Dimension.CAMPAIGN]):
+        for condition in (None, Compare("status", Operator.EQ, "open"), Compare("name", Operator.IS_NULL, True)):
+            assert [row.count for row in summarize(connection, condition, dimensions)] == [2]
+
+
+@pytest.mark.parametrize("dimensions", [[], [Dimension.STATUS], [Dimension.CREATED_MONTH], [Dimension.CUSTOMER]])
+def test_all_statements_of_a_summary_see_one_state(dimensions: list[Dimension]) -> None:
+    statements: list[str] = []
+    with engine_of("sqlite").connect() as connection:
+        raw = connection.connection.dbapi_connection
+        assert raw is not None
+        raw.set_trace_callback(statements.append)
+        summarize(connection, None, dimensions)
+        raw.set_trace_callback(None)
+        assert raw.in_transaction
+    assert statements[0].startswith("BEGIN")
+    assert not any(one.startswith(("BEGIN", "COMMIT", "ROLLBACK")) for one in statements[1:])
+
+
+def test_a_summary_that_is_broken_off_leaves_nothing_behind_for_the_next_one(tmp_path: Path) -> None:
+    url = str(tmp_path / "deals.db")
+
+    async def go() -> list[int]:
+        async with open_database(url, threads=1) as database:
+            await database.write(lambda connection: put(connection, [deal(n, lead_source=n % 3) for n in range(900)]))
+
+            def broken_off(connection: Connection) -> None:
+                raw: Any = connection.connection.driver_connection
+                left = iter([0] * 5)  # some hundred deals further
+                raw.set_progress_handler(lambda: next(left, 1), 1_000)
+                with pytest.raises(DBAPIError, match="interrupted"):
+                    summarize(connection, None, [Dimension.LEAD_SOURCE])
+                raw.set_progress_handler(None, 0)
+
+            await database.read(broken_off)
+            rows = await database.read(lambda connection: summarize(connection, None, [Dimension.LEAD_SOURCE]))
+            return [row.count for row in rows]
+
+    assert asyncio.run(go()) == [300, 300, 300]

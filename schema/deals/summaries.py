@@ -17,7 +17,7 @@ from schema.deals.service import Deals
 from schema.deals.values import code, moment_of
 from schema.list_size import OF_ALL_DEALS
 from schema.refused_argument import RefusedArgument
-from store.summaries import Dimension, SummaryRow, TooManyPeriods, summarize
+from store.summaries import Dimension, SummaryRow, TooManyPeriods, TooManyRows, summarize
 
 MOST_DIMENSIONS: Final = 4
 MOST_ROWS: Final = 1_000
@@ -194,12 +194,12 @@ async def summary_of(
     zone = zone_of("UTC" if time_zone is None else time_zone)
     try:
         rows: list[SummaryRow] = await selection.read(
-            lambda connection: summarize(connection, selection.condition, dimensions, zone)
+            lambda connection: summarize(connection, selection.condition, dimensions, zone, MOST_ROWS)
         )
     except TooManyPeriods:
         raise RefusedArgument("Deals are of too many years to group all by month: group by less.", "groupBy") from None
-    if len(rows) > MOST_ROWS:
-        raise RefusedArgument(f"gives more than {MOST_ROWS:,} rows: group by less, or filter.", "groupBy")
+    except TooManyRows:
+        raise RefusedArgument(f"gives more than {MOST_ROWS:,} rows: group by less, or filter.", "groupBy") from None
     if len(rows) * context.selected_fields > MOST_CELLS:
         raise RefusedArgument(
             "gives too many rows for so many fields: select fewer fields, group by less, or filter.", "groupBy"
