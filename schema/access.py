@@ -105,7 +105,7 @@ def personal_fields(schema: GraphQLSchema) -> dict[str, GraphQLField]:
     }
 
 
-def close_personal_fields(schema: GraphQLSchema, *, custom_attributes_too: bool = True) -> None:
+def close_personal_fields(schema: GraphQLSchema, *, custom_attributes_too: bool) -> None:
     """Make every marked field of a schema refuse, but for those that do so by themselves."""
     for coordinates, field in personal_fields(schema).items():
         if coordinates in MIXED:

@@ -58,9 +58,9 @@ class ChartMogul(Upstream):
         clock: Callable[[], float],
         log: list[Call],
         *,
-        deals: int = 0,
-        today: datetime | None = None,
-        is_demo: bool = False,
+        deals: int,
+        today: datetime | None,
+        is_demo: bool,
     ) -> None:
         """Take what every upstream takes, and how many records there are, if not 200, at what time; or the demo's."""
         super().__init__(seed, throttled, clock, log)

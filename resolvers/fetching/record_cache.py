@@ -11,7 +11,6 @@ waiting does no harm.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from math import inf
-from time import monotonic
 from typing import Annotated, Any
 from weakref import ref
 
@@ -66,7 +65,7 @@ class RecordCache:
         self,
         settings: CacheSettings,
         *,
-        clock: Callable[[], float] = monotonic,
+        clock: Callable[[], float],
         size_of: Callable[[Any], int] | None = None,
     ) -> None:
         self._settings = settings

@@ -17,7 +17,8 @@ from resolvers.errors import UpstreamRateLimited
 SHORTEST_SLEEP_SECONDS = 0.001
 """Event loops round to milliseconds; without this, what is left of a wait would be spent turning the loop."""
 
-A_MOMENT_SECONDS = 2.0
+SATURATED_SECONDS = 2.0
+"""For so long after a request had to wait the ration counts as used up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +75,8 @@ class RateLimiter:
         self._slices = slices
         self.rates = tuple(rates)
         self._logs = [(rate, deque[float](maxlen=rate.limit)) for rate in rates]
-        self.clock = self._clock = clock
-        self.sleep = self._sleep = sleep
+        self.clock = clock
+        self.sleep = sleep
         self._paused_until = float("-inf")
         self._lock = asyncio.Lock()
         self._unsent = 0
@@ -86,7 +87,7 @@ class RateLimiter:
     @property
     def is_saturated(self) -> bool:
         """Whether a request has to wait, or had to a moment ago."""
-        return self.waiters > 0 or self._clock() - self._waited_at < A_MOMENT_SECONDS
+        return self.waiters > 0 or self.clock() - self._waited_at < SATURATED_SECONDS
 
     @property
     def others_wait(self) -> bool:
@@ -102,7 +103,7 @@ class RateLimiter:
 
     def left(self) -> list[tuple[Rate, int]]:
         """Return how many requests of each rate might be sent at this moment."""
-        now = self._clock()
+        now = self.clock()
         return [
             (rate, rate.limit - self._unsent - sum(sent > now - rate.seconds for sent in log))
             for rate, log in self._logs
@@ -132,8 +133,8 @@ class RateLimiter:
                     self._refuse_beyond(seconds_left(), delay)
                     if self._slices is not None:
                         self._slices.want()
-                    await self._sleep(max(delay, SHORTEST_SLEEP_SECONDS))
-                    self._waited_at = self._clock()
+                    await self.sleep(max(delay, SHORTEST_SLEEP_SECONDS))
+                    self._waited_at = self.clock()
                 self._let_go()
         finally:
             self.waiters -= 1
@@ -148,7 +149,7 @@ class RateLimiter:
         self._unsent -= 1
         if self._slices is not None:
             self._slices.on_sent(is_background=is_background)
-        now = self._clock()
+        now = self.clock()
         for _, log in self._logs:
             log.append(now)
 
@@ -160,7 +161,7 @@ class RateLimiter:
 
     def pause(self, seconds: float, *, is_known: bool = False) -> None:
         """Let nothing go for so many seconds: the source has asked for it. `is_known`: of another process."""
-        self._paused_until = max(self._paused_until, self._clock() + seconds)
+        self._paused_until = max(self._paused_until, self.clock() + seconds)
         if self._slices is not None and not is_known:
             self._slices.on_pause(seconds)
 
@@ -172,7 +173,7 @@ class RateLimiter:
 
     def _delay(self, place: int) -> float:
         """Return in how many seconds the `place`-th request from now may go."""
-        now = self._clock()
+        now = self.clock()
         moment = max(now, self._paused_until)
         if self._slices is not None:
             moment = max(moment, now + self._slices.delay(place))

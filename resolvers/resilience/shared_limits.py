@@ -9,7 +9,6 @@ import logging
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from time import monotonic
 from typing import Final
 
 from loans import IDLE_LEASE_SECONDS, LEASE_SECONDS, Lender, Loan, Report
@@ -47,7 +46,7 @@ class SharedLimits:
     `share` is its part while it is on its own: at most 1, and less if more processes were seen than that.
     """
 
-    def __init__(self, source: str, lender: Lender, *, share: float, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(self, source: str, lender: Lender, *, share: float, clock: Callable[[], float]) -> None:
         self._source = source
         self.lender = lender
         self._share = share
