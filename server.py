@@ -35,7 +35,7 @@ from httpserver.protocol import protocol
 from httpserver.shutdown import DrainingServer, several_at_once
 from httpserver.workers import Workers
 from operations import Operations
-from pages import PATH, open_metrics, pages, pages_of_metrics
+from pages import PATH, pages, pages_of_metrics
 from resolvers.fetching.scheduler import Scheduler
 from resolvers.settings import BadSettings
 from schema import build_restricted_schema, build_schema
@@ -43,7 +43,7 @@ from schema.deals.export_request import ExportArguments
 from schema.execution import build_engine
 from schema.people import PEOPLE
 from security.checks import Security
-from services import Services, open_counts
+from services import Services, open_counts, open_metrics
 from startup.checks import check_store, print_problems, try_credentials
 from startup.command_line import parse
 from startup.demo import check_faults, samples, simulated_sources
@@ -89,7 +89,7 @@ def create_app(
         settings, read_variables = _settings_or_exit(), variables
     PEOPLE.know(settings.people)
     schedulers: dict[str, Scheduler] = {}
-    counts = open_counts() if settings.server.metrics or settings.shows_status else None
+    counts = open_counts() if settings.is_measured else None
     health = Health()
     security = Security(settings.security, demo=settings.demo, clock=clock, wall_clock=wall_clock)
     schema = build_schema()
