@@ -1,4 +1,6 @@
-"""`resolvers.resilience.shared_limits`: what a process does with what it is lent, and without a lender."""
+"""`resolvers.resilience.shared_limits`, `resolvers.resilience.lent_requests`: what a process does with what it is lent,
+and without a lender.
+"""
 
 import asyncio
 import logging
