@@ -36,6 +36,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "store",
         "web",
         "httpclient",
+        "httpserver",
         "simulator",
     },
     "security": {"web", "schema", "engine", "resolvers", "httpclient"},
