@@ -41,7 +41,7 @@ logger: Final = logging.getLogger("opportunity_graph.upstream")
 
 
 class SharedLimits:
-    """The part of a source's limits that this process is lent: a `rate_limiter.Slices`.
+    """The part of a source's limits that this process is lent: a `rate_limiter.SharedRation`.
 
     `share` is its part while it is on its own: at most 1, and less if more processes were seen than that.
     """
