@@ -47,6 +47,7 @@ from startup.process import (
     listen,
     metrics_of_several,
     set_up_logging,
+    spare_the_garbage_collector,
     workers_of_uvicorn,
 )
 from startup.serving import serve
@@ -218,7 +219,9 @@ def _serve(
     read_variables: Callable[[], Mapping[str, str]],
 ) -> int:
     """Serve on a listener until told to stop; return the exit status."""
-    return serve(create_app(settings, faults=faults, read_variables=read_variables), settings, listener)
+    app = create_app(settings, faults=faults, read_variables=read_variables)
+    spare_the_garbage_collector()
+    return serve(app, settings, listener)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ from configuration import AllSettings
 from httpserver.connection import ConnectionLimits
 from httpserver.protocol import protocol
 from httpserver.shutdown import DrainingServer, several_at_once
-from startup.process import spare_the_garbage_collector
 from web.application import Application
 
 
@@ -20,7 +19,6 @@ def serve(app: Application, settings: AllSettings, listener: socket.socket) -> i
 
     It is 0, or `STARTUP_FAILURE` where the application could not start.
     """
-    spare_the_garbage_collector()
     deadline_seconds = settings.transport.operation_deadline_seconds
     config = uvicorn.Config(
         app,
