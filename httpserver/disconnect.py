@@ -19,7 +19,10 @@ class ClientDisconnected(Exception):
 
 
 def while_connected(request: HttpRequest, work: Coroutine[Any, Any, T]) -> Coroutine[Any, Any, T]:
-    """Return the work for a request, which ends if its client disconnects: by the server, or as below."""
+    """Return the work for a request so that it is cancelled if the client disconnects.
+
+    Where the server sees to that, the work stays as it is; else `cancel_on_disconnect` does.
+    """
     if request.receive is None or request.is_cancelled_by_server:
         return work
     return cancel_on_disconnect(request.receive, work)
