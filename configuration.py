@@ -7,27 +7,22 @@ from importlib.metadata import PackageNotFoundError, version
 from io import StringIO
 from os import environ
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 from dotenv import dotenv_values
 from dotenv.parser import parse_stream
-from msgspec import Meta
 
-from logs import Format
-from resolvers.chartmogul import CHARTMOGUL
-from resolvers.nexudus import NEXUDUS
 from resolvers.registry import SOURCES
 from resolvers.resilience.transport import TransportSettings
 from resolvers.setting_names import misspelt
-from resolvers.settings import BadSettings, Secret, Settings, check_url, read, read_text
+from resolvers.settings import BadSettings, Settings, read, read_text
 from resolvers.source import Source
 from resolvers.source_settings import SourceSettings
 from schema.deals.exchange_rates import BadRates, ExchangeRates, read_rates
 from schema.people import BadPeople, Person, read_people
 from security.parts import ALLOW_IT, SecurityParts, travels_in_clear
 from security.settings import SECURITY
-from store.customer_deals import Link
-from store.database import is_same_store, problem_with
+from server_settings import ServerSettings, StoreSettings, kind_of
 from sync.settings import SyncSettings
 from tracing import settings as tracing
 
@@ -43,81 +38,6 @@ NOTHING_CONFIGURED = (
     "No source is configured. Set NEXUDUS_USERNAME and NEXUDUS_PASSWORD (or NEXUDUS_ACCESS_TOKEN), or "
     "CHARTMOGUL_API_KEY, or both. To look around without credentials: python server.py --demo"
 )
-
-
-class ServerSettings(Settings, frozen=True, kw_only=True):
-    """Where and how this server listens, and in how many processes: `workers` each of so many `replicas`."""
-
-    host: str = "127.0.0.1"
-    port: Annotated[int, Meta(ge=0, le=65535)] = 8000
-    graphiql: bool | None = None
-    board: bool | None = None
-    upstream_cost: bool = False
-    error_docs_url: str | None = None
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
-    log_format: Format = "text"
-    access_log: bool = False
-    metrics: bool = False
-    status_page: bool = False
-    shutdown_delay_seconds: Annotated[float, Meta(ge=0, le=600)] = 3.0
-    subscription_heartbeat_seconds: Annotated[float, Meta(ge=1, le=300)] = 15.0
-    workers: Annotated[int, Meta(ge=1, le=100)] = 1
-    replicas: Annotated[int, Meta(ge=1, le=1_000)] = 1
-
-    @property
-    def share(self) -> float:
-        """This process's part of a source's ration, while it cannot agree with the others."""
-        return 1 / (self.workers * self.replicas)
-
-    def problems(self) -> Iterable[str]:
-        """Yield what is malformed."""
-        if self.error_docs_url and (fault := check_url(self.error_docs_url)):
-            yield f"ERROR_DOCS_URL: {fault}"
-
-
-class StoreSettings(Settings, frozen=True, kw_only=True):
-    """Where the copy of all deals is, for how long it remembers deleted ones and what changed (0: not at all), and what
-    amounts are converted with.
-
-    `owners_file` says who is who among owners (`schema/people.py`).
-    `customer_link_…`: whether Nexudus' deals have the ChartMogul customer's id as `SystemId`, and which custom
-    attribute of ChartMogul's deals has the Nexudus customer's.
-    """
-
-    store_url: Secret | None = None
-    store_tombstone_days: Annotated[float, Meta(ge=0, le=3650)] = 30.0
-    store_changes_days: Annotated[float, Meta(ge=0, le=3650)] = 30.0
-    exchange_rates_file: str | None = None
-    owners_file: str | None = None
-    customer_link_system_id: bool = False
-    customer_link_attribute: str | None = None
-
-    @property
-    def links(self) -> list[Link]:
-        """How deals of one source name customers of the other."""
-        found = [Link(bearer=NEXUDUS.name, of=CHARTMOGUL.name)] if self.customer_link_system_id else []
-        if self.customer_link_attribute is not None:
-            found.append(Link(bearer=CHARTMOGUL.name, of=NEXUDUS.name, attribute=self.customer_link_attribute))
-        return found
-
-    @property
-    def address(self) -> str | None:
-        """A path, a database's URL, or None for a store in memory."""
-        return self.store_url.reveal() if self.store_url else None
-
-    def current_url(self) -> str | None:
-        """Return the address as it is at this moment: its user and password may be replaced."""
-        return self.address
-
-    def problems(self) -> Iterable[str]:
-        """Yield what cannot be the address of a store."""
-        if fault := problem_with(self.address):
-            yield f"STORE_URL: {fault}"
-
-    def change_problems(self, after: "StoreSettings") -> Iterable[str]:
-        """Refuse another store than the one that is open."""
-        if not is_same_store(self.address, after.address):
-            yield "STORE_URL: only its user and password can change without a restart"
 
 
 class AllSettings:
@@ -157,15 +77,19 @@ class AllSettings:
             *(source.settings for source in SOURCES),
         ]
         problems += misspelt(structs, variables)
-        problems += (wrong := list(tracing.problems(variables)))
-        if not wrong and self.security.general and not self.security.general.allow_insecure_sources:
-            names = [name for name in tracing.credentials_go_to(variables) if travels_in_clear(variables[name].strip())]
-            problems += [f"{name}: must be https, for credentials are sent there; {ALLOW_IT}" for name in names]
+        problems += self._tracing_problems(variables)
         self.record_urls = {name: one.record_url for name, one in of_sources.items() if one and one.record_url}
         """Patterns of the addresses at which people see records, by source."""
         self.otel_variables = {name: text for name, text in variables.items() if name.startswith("OTEL_")}
         if problems:
             raise BadSettings(problems)
+
+    def _tracing_problems(self, variables: Mapping[str, str]) -> list[str]:
+        problems = list(tracing.problems(variables))
+        if not problems and self.security.general and not self.security.general.allow_insecure_sources:
+            names = [name for name in tracing.credentials_go_to(variables) if travels_in_clear(variables[name].strip())]
+            problems += [f"{name}: must be https, for credentials are sent there; {ALLOW_IT}" for name in names]
+        return problems
 
     def several_processes(self, workers: int, replicas: int, named: str) -> Iterable[str]:
         """Yield why so many processes cannot be; `named` is what asks for them."""
@@ -232,6 +156,11 @@ class AllSettings:
         return self.server.status_page or self.demo
 
     @property
+    def is_measured(self) -> bool:
+        """Whether anything shows what the server counts and measures."""
+        return self.server.metrics or self.shows_status
+
+    @property
     def shows_graphiql(self) -> bool:
         """Whether a browser gets GraphiQL: as GRAPHIQL says, else everywhere but in production."""
         return self._shows(self.server.graphiql)
@@ -243,13 +172,6 @@ class AllSettings:
 
     def _shows(self, asked: bool | None) -> bool:
         return not self.security.general.production if asked is None else asked
-
-
-def kind_of(address: str | None) -> str:
-    """Return what kind of store is at an address, which may hold a password."""
-    if address is None:
-        return "memory"
-    return "postgresql" if address.startswith("postgresql") else "sqlite"
 
 
 @cache

@@ -1,14 +1,12 @@
 """The pages of the server beside the graph: which there are, and where."""
 
-import os
-from collections.abc import Callable
 from time import time
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import RedirectResponse
 from starlette.routing import Route
 
-from configuration import AllSettings, program_version
+from configuration import AllSettings
 from operations import Operations
 from resolvers.registry import SOURCES
 from schema.access import READ_OPPORTUNITIES
@@ -20,7 +18,6 @@ from web.file_formats import CSV, NDJSON
 from web.schema_text import SchemaText
 
 if TYPE_CHECKING:
-    from metrics.counts import Counts
     from metrics.service import Metrics
 
 PATH = "/graphql"
@@ -57,19 +54,9 @@ def pages(settings: AllSettings, operations: Operations, security: Security) -> 
     return found
 
 
-def open_metrics(counts: "Counts", *, statuses: Callable[[], Any], **parts: Any) -> "Metrics":
-    """Return the numbers of a server, of the parts that have them."""
-    from metrics.exposition import open_exposition  # as whatever measures
-    from metrics.readings import Readings
-    from metrics.service import Metrics
-
-    readings = Readings(version=program_version(), names=counts.names, **parts)
-    return Metrics(counts, readings, open_exposition(os.environ), statuses=statuses)
-
-
 def pages_of_metrics(metrics: "Metrics", settings: AllSettings, security: Security) -> list[Route]:
     """Return the pages that show the numbers: for Prometheus, and for people."""
-    from metrics.overview import overview
+    from metrics.overview import overview  # a server that nobody measures does not load it
     from metrics.page import MetricsPage
     from web.status.page import StatusPage
 

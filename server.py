@@ -24,22 +24,17 @@ import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
-from math import ceil
 from time import monotonic, time
 
-import uvicorn
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from uvicorn.config import STARTUP_FAILURE
 
 from configuration import AllSettings, variables
-from httpserver.connection import ConnectionLimits
 from httpserver.envelope import Envelope
-from httpserver.protocol import protocol
-from httpserver.shutdown import DrainingServer, several_at_once
 from httpserver.workers import Workers
 from operations import Operations
-from pages import PATH, open_metrics, pages, pages_of_metrics
+from pages import PATH, pages, pages_of_metrics
 from resolvers.fetching.scheduler import Scheduler
 from resolvers.settings import BadSettings
 from schema import build_restricted_schema, build_schema
@@ -47,7 +42,7 @@ from schema.deals.export_request import ExportArguments
 from schema.execution import build_engine
 from schema.people import PEOPLE
 from security.checks import Security
-from services import Services, open_counts
+from services import Services, open_counts, open_metrics
 from startup.checks import check_store, print_problems, try_credentials
 from startup.command_line import parse
 from startup.demo import check_faults, samples, simulated_sources
@@ -59,6 +54,7 @@ from startup.process import (
     spare_the_garbage_collector,
     workers_of_uvicorn,
 )
+from startup.serving import serve
 from sync.heap import give_back
 from web.access_log import AccessLog
 from web.application import Application, AtPath, not_found
@@ -93,7 +89,7 @@ def create_app(
         settings, read_variables = _settings_or_exit(), variables
     PEOPLE.know(settings.people)
     schedulers: dict[str, Scheduler] = {}
-    counts = open_counts() if settings.server.metrics or settings.shows_status else None
+    counts = open_counts() if settings.is_measured else None
     health = Health()
     security = Security(settings.security, demo=settings.demo, clock=clock, wall_clock=wall_clock)
     schema = build_schema()
@@ -208,7 +204,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     set_up_logging(settings.server)
     print(greeting(settings, listener, PATH), flush=True)
     if settings.server.workers == 1:
-        return _serve(settings, listener, flags.fault, read_variables)
+        return _serve(settings, listener, flags.fault, read_variables=read_variables)
     with metrics_of_several(settings):
         gc.freeze()  # so that the workers go on sharing it
         return Workers(
@@ -223,44 +219,13 @@ def _serve(
     settings: AllSettings,
     listener: socket.socket,
     faults: Sequence[str] = (),
-    read_variables: Callable[[], Mapping[str, str]] | None = None,
+    *,
+    read_variables: Callable[[], Mapping[str, str]],
 ) -> int:
     """Serve on a listener until told to stop; return the exit status."""
     app = create_app(settings, faults=faults, read_variables=read_variables)
     spare_the_garbage_collector()
-    config = uvicorn.Config(
-        app,
-        http=protocol(
-            ConnectionLimits(
-                head_timeout_seconds=settings.security.general.request_body_timeout_seconds,
-                max_body_bytes=settings.security.general.max_request_bytes,
-                half_close_seconds=settings.transport.operation_deadline_seconds + 1,
-            ),
-            app.state.on_refusal,
-        ),
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,  # nothing here asks for the client's address
-        ws="none",
-        lifespan="on",
-        timeout_graceful_shutdown=ceil(settings.transport.operation_deadline_seconds) + 1,
-    )
-    server = DrainingServer(
-        config,
-        app.state.health,
-        drain_seconds=settings.server.shutdown_delay_seconds,
-        end_streams=app.state.end_streams,
-    )
-    app.state.server_state = server.server_state
-    try:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        if read_variables is not None:
-            signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the application takes it, and has read all anew
-        server.run(sockets=several_at_once(listener))
-    except KeyboardInterrupt:
-        print("\nStopped.")
-    return 0 if server.started else STARTUP_FAILURE
+    return serve(app, settings, listener)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
 """What runs as long as the application does: the sources, the store, sync, and what they share with other processes."""
 
+import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
@@ -199,6 +200,16 @@ def open_counts() -> "Counts":
     from metrics.names import Names
 
     return Counts(Names())
+
+
+def open_metrics(counts: "Counts", *, statuses: Callable[[], Any], **parts: Any) -> "Metrics":
+    """Return the numbers of a server; `parts` are those that have them, by their names in `Readings`."""
+    from metrics.exposition import open_exposition
+    from metrics.readings import Readings
+    from metrics.service import Metrics
+
+    readings = Readings(version=program_version(), names=counts.names, **parts)
+    return Metrics(counts, readings, open_exposition(os.environ), statuses=statuses)
 
 
 def _report(counts: "Counts", event: Event) -> None:

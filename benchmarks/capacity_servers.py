@@ -14,7 +14,7 @@ from benchmarks.capacity_demand import Kind, Request
 from benchmarks.capacity_figures import SOURCE_SECONDS
 from benchmarks.processor_time import ProcessorTime, processor_time
 from benchmarks.running import Running, running_server, running_simulator
-from configuration import ServerSettings
+from server_settings import ServerSettings
 from tests.postgres import OPTIONS, Server, programs
 
 DEALS: Final = {"nexudus": 2_000, "chartmogul": 4_000}

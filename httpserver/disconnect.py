@@ -6,6 +6,8 @@ from typing import Any, TypeVar
 
 from starlette.types import Receive
 
+from httpserver.request import HttpRequest
+
 T = TypeVar("T")
 
 PATIENCE_SECONDS = 0.05
@@ -14,6 +16,16 @@ PATIENCE_SECONDS = 0.05
 
 class ClientDisconnected(Exception):
     """The client is gone; nobody reads an answer."""
+
+
+def while_connected(request: HttpRequest, work: Coroutine[Any, Any, T]) -> Coroutine[Any, Any, T]:
+    """Return the work for a request so that it is cancelled if the client disconnects.
+
+    Where the server sees to that, the work stays as it is; else `cancel_on_disconnect` does.
+    """
+    if request.receive is None or request.is_cancelled_by_server:
+        return work
+    return cancel_on_disconnect(request.receive, work)
 
 
 async def cancel_on_disconnect(receive: Receive, work: Coroutine[Any, Any, T]) -> T:

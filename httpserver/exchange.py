@@ -151,7 +151,7 @@ class Exchange:
             if self._is_gone:
                 return
         body, more = message.get("body", b""), message.get("more_body", False)
-        first = b"" if self.has_started else self._first(self._start, body, more=more)
+        head = b"" if self.has_started else self._begin(self._start, body, more=more)
         if self._head.method == "HEAD" or self._start["status"] in (204, 304):
             body = b""
         elif self._is_chunked:
@@ -161,14 +161,14 @@ class Exchange:
             if self._length_left < 0 or (self._length_left and not more):
                 raise RuntimeError("the response's body is not as long as its Content-Length says")
         self.has_started = True
-        self._connection.write(first + body)
+        self._connection.write(head + body)
         if not more:
             self.is_complete = True
             self._wake()
             self._connection.responded(closes=self._closes)
 
-    def _first(self, start: Message, body: bytes, *, more: bool) -> bytes:
-        """Return the response's head."""
+    def _begin(self, start: Message, body: bytes, *, more: bool) -> bytes:
+        """Return the response's head; settle how its body is framed, and whether the connection ends with it."""
         connection = self._connection
         headers = list(start.get("headers", ()))
         named = dict(headers)

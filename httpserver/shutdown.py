@@ -55,7 +55,7 @@ class DrainingServer(uvicorn.Server):
         readiness: Readiness,
         *,
         drain_seconds: float,
-        end_streams: Callable[[], None] = lambda: None,
+        end_streams: Callable[[], None],
     ) -> None:
         super().__init__(config)
         self._readiness = readiness

@@ -41,7 +41,7 @@ def open_scheduler(
         source.rates if settings.rationed else (),
         clock=clock,
         sleep=shared_limits.sleep if shared_limits else asyncio.sleep,
-        slices=shared_limits,
+        shared=shared_limits,
     )
     concurrency_limiter = ConcurrencyLimiter(settings.concurrency or source.concurrency)
     transport = Transport(

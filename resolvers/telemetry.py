@@ -7,11 +7,8 @@ Events carry no id, name, address or credential of anybody. Those of what goes w
 
 import logging
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
-
-from resolvers.errors import UpstreamBadResponse, UpstreamError, UpstreamForbidden, UpstreamUnauthorized
 
 logger = logging.getLogger("opportunity_graph.upstream")
 
@@ -122,43 +119,3 @@ def log_events(event: Event) -> None:
             logger.warning("%s sent an unknown %s: %s", event.source, event.field, value)
         case ListByIdsSwitchedOff():
             logger.warning("%s: list-by-ids is switched off: %s", event.source, event.reason)
-
-
-REPORTED = (UpstreamBadResponse, UpstreamUnauthorized, UpstreamForbidden)
-"""Errors that an operator can do something about."""
-
-SUSPICIOUSLY_MANY = 20
-
-MOST_REPORTED = 100
-"""Unknown codes that are reported, each once."""
-
-
-class Diagnostics:
-    """Reports surprises among one source's outcomes to telemetry. `has_found`: whether it ever had a record."""
-
-    def __init__(self, source: str, telemetry: Telemetry) -> None:
-        self._source = source
-        self._telemetry = telemetry
-        self._reported: set[tuple[str, str]] = set()
-        self._missing = 0
-        self.has_found = False
-
-    def report(self, error: UpstreamError) -> None:
-        """Report an error that no `UpstreamCall` shows. Refusals of limiter and breaker are none."""
-        if not error.is_reported and isinstance(error, REPORTED):
-            error.is_reported = True
-            self._telemetry(FetchFailed(self._source, error.code, error.detail))
-
-    def report_codes(self, codes: Iterable[tuple[str, str]]) -> None:
-        """Report each code of a record that is not documented."""
-        for unknown in codes:
-            if unknown not in self._reported and len(self._reported) < MOST_REPORTED:
-                self._reported.add(unknown)
-                self._telemetry(UnknownCode(self._source, *unknown))
-
-    def count_missing(self) -> None:
-        """Report that no record is ever found."""
-        if not self.has_found:
-            self._missing += 1
-            if self._missing == SUSPICIOUSLY_MANY:
-                self._telemetry(NothingFound(self._source, SUSPICIOUSLY_MANY))

@@ -11,7 +11,6 @@ marked fields refuse: nobody pays for a check that cannot fail.
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Final, NoReturn
 
 from graphql import GraphQLField, GraphQLInterfaceType, GraphQLObjectType, GraphQLResolveInfo, GraphQLSchema
@@ -66,7 +65,11 @@ class Access:
     @classmethod
     def of(cls, scopes: Collection[str], *, is_gateway: bool, is_production: bool) -> "Access":
         """Return what a caller with these scopes may do."""
-        return _access(READ_OPPORTUNITIES in scopes, READ_CONTACTS not in scopes, is_production and not is_gateway)
+        return cls(
+            may_fetch=READ_OPPORTUNITIES in scopes,
+            is_restricted=READ_CONTACTS not in scopes,
+            closed_fields=CLOSED_IN_PRODUCTION if is_production and not is_gateway else frozenset(),
+        )
 
     def refuse_root_fields(self) -> NoReturn:
         """Raise `RequestRefused`: one of `closed_fields` was asked for."""
@@ -76,11 +79,6 @@ class Access:
         """Raise `Forbidden` unless the caller may fetch records."""
         if not self.may_fetch:
             raise Forbidden(f"This caller may not read opportunities: the scope {READ_OPPORTUNITIES} is missing.")
-
-
-@lru_cache
-def _access(may_fetch: bool, is_restricted: bool, is_closed: bool) -> Access:
-    return Access(may_fetch, is_restricted, CLOSED_IN_PRODUCTION if is_closed else frozenset())
 
 
 def is_personal(field: GraphQLField) -> bool:
@@ -105,7 +103,7 @@ def personal_fields(schema: GraphQLSchema) -> dict[str, GraphQLField]:
     }
 
 
-def close_personal_fields(schema: GraphQLSchema, *, custom_attributes_too: bool = True) -> None:
+def close_personal_fields(schema: GraphQLSchema, *, custom_attributes_too: bool) -> None:
     """Make every marked field of a schema refuse, but for those that do so by themselves."""
     for coordinates, field in personal_fields(schema).items():
         if coordinates in MIXED:

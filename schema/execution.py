@@ -34,14 +34,14 @@ def url_of(context: Context, source: str, record: Any) -> str | None:
 RECORDS = Records(
     LOOKUPS,
     MAPPINGS,
-    {"opportunities": LISTING},
-    {"opportunities": customers.LISTING},
-    {"opportunityChanges": SIZE},
-    {"fields": len(Field)},
-    ITEM_FIELDS | {"changes"},
-    {"opportunitySummary": find_summary},
-    {"url": url_of},
-    Copies("freshness", young_copies),
+    listings={"opportunities": LISTING},
+    nested_listings={"opportunities": customers.LISTING},
+    page_sizes={"opportunityChanges": SIZE},
+    list_lengths={"fields": len(Field)},
+    item_fields=ITEM_FIELDS | {"changes"},
+    objects={"opportunitySummary": find_summary},
+    known_fields={"url": url_of},
+    copies=Copies("freshness", young_copies),
     read_at="as_of",
 )
 

@@ -5,9 +5,9 @@ import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import cast
 
 from aiohttp import web
 
@@ -17,7 +17,7 @@ from .chartmogul import ChartMogul
 from .fault_rules import Fault
 from .heartbeat import Heartbeat
 from .nexudus import Nexudus
-from .upstream import Upstream
+from .upstream import Upstream, World
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +67,12 @@ class Simulator:
         if deals is not None or is_demo:
             today = today or datetime.now(UTC)
         nexudus_deals, chartmogul_deals = deals or (0, 0)
-        world: dict[str, Any] = {"today": today, "is_demo": is_demo}
+        world = World(seed, throttled, clock, nexudus_deals, today, is_demo)
         self._clock = clock
         self.calls: list[Call] = []
         """Every request to either vendor, in order of arrival."""
-        self.nexudus = Nexudus(seed, throttled, clock, self.calls, deals=nexudus_deals, **world)
-        self.chartmogul = ChartMogul(seed, throttled, clock, self.calls, deals=chartmogul_deals, **world)
+        self.nexudus = Nexudus(world, self.calls)
+        self.chartmogul = ChartMogul(replace(world, deals=chartmogul_deals), self.calls)
         self._working: set[asyncio.Task[object]] = set()
 
     @property

@@ -5,8 +5,7 @@ pages leave open, and what is served here all the same, is marked "assumed".
 """
 
 import re
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 from . import chartmogul_list, chartmogul_writes
@@ -16,7 +15,7 @@ from .chartmogul_records import CUSTOMERS, chartmogul_customers, chartmogul_deal
 from .nexudus import decoded_basic
 from .replies import Reply
 from .throttle import Throttle
-from .upstream import Upstream, originals
+from .upstream import Upstream, World, originals
 
 COLLECTION = "/v1/opportunities"
 LIMITS = ((40, 1.0),)
@@ -51,22 +50,8 @@ class ChartMogul(Upstream):
     seatless_key = "simulated-key-no-crm-seat"
     """A valid key of a user without a CRM seat: 403 on opportunities (assumed)."""
 
-    def __init__(
-        self,
-        seed: int,
-        throttled: bool,
-        clock: Callable[[], float],
-        log: list[Call],
-        *,
-        deals: int = 0,
-        today: datetime | None = None,
-        is_demo: bool = False,
-    ) -> None:
-        """Take what every upstream takes, and how many records there are, if not 200, at what time; or the demo's."""
-        super().__init__(seed, throttled, clock, log)
-        self.today = today
-        self._deals = deals
-        self._is_demo = is_demo
+    def __init__(self, world: World, log: list[Call]) -> None:
+        super().__init__(world, log)
         self.records: dict[str, dict[str, Any]] = {}
         self.customers: dict[str, dict[str, Any]] = {}
         self._restore()
@@ -92,18 +77,19 @@ class ChartMogul(Upstream):
         self._restore()
 
     def _restore(self) -> None:
+        world = self.world
         self.records.clear()
         self.customers.clear()
-        if self._is_demo:
-            self.records.update(_demo(self.seed, self.today))
-            self.customers.update(_demo_customers(self.seed))
+        if world.is_demo:
+            self.records.update(_demo(world.seed, world.today))
+            self.customers.update(_demo_customers(world.seed))
             return
-        if self._deals:
-            self.records.update(_deals(self.seed, self._deals, self.today))
-            self.customers.update(_customers(self.seed, CUSTOMERS))
+        if world.deals:
+            self.records.update(_deals(world.seed, world.deals, world.today))
+            self.customers.update(_customers(world.seed, CUSTOMERS))
         else:
-            self.records.update(_records(self.seed))
-        self.customers.update(_customers(self.seed))
+            self.records.update(_records(world.seed))
+        self.customers.update(_customers(world.seed))
 
     def create(self, fields: Mapping[str, Any]) -> str:
         """Create a record as a POST would, the example's values unless `fields` say others; return its uuid.

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 LARGEST_PAGE = 200
 EQUAL = ("customer_uuid", "owner", "pipeline", "pipeline_stage")
+FILTERS = (*EQUAL, "estimated_close_date_on_or_after", "estimated_close_date_on_or_before")
 
 
 def answer(upstream: "ChartMogul", query: Mapping[str, str]) -> Reply:
@@ -47,9 +48,6 @@ def answer(upstream: "ChartMogul", query: Mapping[str, str]) -> Reply:
         shown.sort(key=lambda row: str(row["customer_uuid"]))
     data = {"entries": shown, "cursor": cursor, "has_more": has_more}
     return Reply(data=data, content_type="application/json", is_ordinary=True)
-
-
-FILTERS = (*EQUAL, "estimated_close_date_on_or_after", "estimated_close_date_on_or_before")
 
 
 def _passes(row: Mapping[str, Any], query: Mapping[str, str]) -> bool:

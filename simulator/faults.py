@@ -23,7 +23,7 @@ ROWS = ("Records", "entries")
 """Where the pages of both vendors have their rows."""
 
 
-def reply(answer: Reply, name: str = "reply") -> Fault:
+def reply(answer: Reply, name: str) -> Fault:
     """Return a fault that answers every request with this response."""
 
     async def respond(exchange: Exchange) -> Reply:

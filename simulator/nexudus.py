@@ -8,8 +8,7 @@ CrmBoardColumns", "API limitations". What those pages leave open, and what is se
 import base64
 import binascii
 import re
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 from urllib.parse import parse_qsl
 
@@ -21,7 +20,7 @@ from .nexudus_records import BUSINESSES, nexudus_deals, nexudus_records
 from .replies import Reply, text
 from .throttle import Throttle
 from .tokens import Tokens
-from .upstream import Upstream, lowered, originals
+from .upstream import Upstream, World, lowered, originals
 
 COLLECTION = "/api/crm/crmopportunities"
 AUDIT_TRAIL = "/api/sys/audittrailentries"
@@ -64,28 +63,14 @@ class Nexudus(Upstream):
     username = "gateway@example.com"
     password = "simulated-password-3f9c"
 
-    def __init__(
-        self,
-        seed: int,
-        throttled: bool,
-        clock: Callable[[], float],
-        log: list[Call],
-        *,
-        deals: int = 0,
-        today: datetime | None = None,
-        is_demo: bool = False,
-    ) -> None:
-        """Take what every upstream takes, and how many records there are, if not 200, at what time; or the demo's."""
-        super().__init__(seed, throttled, clock, log)
-        self.today = today
-        self._deals = deals
-        self._is_demo = is_demo
+    def __init__(self, world: World, log: list[Call]) -> None:
+        super().__init__(world, log)
         self.records: dict[int, dict[str, Any]] = self._originals()
         self.audit_trail: list[dict[str, Any]] = []
         """Entries for what was written since the last reset, the oldest first."""
         self.columns: dict[int, dict[str, Any]] = self._its_columns()
         """Columns of boards by Id."""
-        self.tokens = Tokens(seed, clock)
+        self.tokens = Tokens(world.seed, world.clock)
         self.throttle = Throttle(LIMITS)
         self._set_knobs()
 
@@ -131,12 +116,13 @@ class Nexudus(Upstream):
         self.columns.update(self._its_columns())
 
     def _originals(self) -> dict[int, dict[str, Any]]:
-        if self._is_demo:
-            return _demo(self.seed, self.today)
-        return _deals(self.seed, self._deals, self.today) if self._deals else _records(self.seed)
+        world = self.world
+        if world.is_demo:
+            return _demo(world.seed, world.today)
+        return _deals(world.seed, world.deals, world.today) if world.deals else _records(world.seed)
 
     def _its_columns(self) -> dict[int, dict[str, Any]]:
-        return nexudus_columns.columns(len(DEMO_RATES) if self._is_demo else len(BUSINESSES))
+        return nexudus_columns.columns(len(DEMO_RATES) if self.world.is_demo else len(BUSINESSES))
 
     def create(self, fields: Mapping[str, Any]) -> int:
         """Create a record as a POST would, the example's stage and customer unless `fields` say others; return its Id.

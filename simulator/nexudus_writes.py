@@ -88,7 +88,7 @@ def _checked(reply: Reply) -> Any:
 def _next_moment(upstream: "Nexudus") -> str:
     moment = upstream.moment(FIRST_WRITE)
     upstream.writes += 1
-    digits = "123456" if upstream.today is None else f"{moment.microsecond:06d}"
+    digits = "123456" if upstream.world.today is None else f"{moment.microsecond:06d}"
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{digits}7Z"
 
 

@@ -69,7 +69,7 @@ class Person:
     customer_uuid: str
 
 
-def people(seed: int, count: int = COUNT) -> list[Person]:
+def people(seed: int, count: int) -> list[Person]:
     """Return all customers; the first is Ada Examplesson, whom the example records of both vendors are about."""
     chance = random.Random(f"people {seed}")
     ada = Person(

@@ -67,8 +67,6 @@ class Reply:
         return web.Response(status=self.status, reason=self.reason, body=self.payload(), headers=headers)
 
 
-def text(status: int, body: str, reason: str | None = None, headers: Mapping[str, str] | None = None) -> Reply:
+def text(status: int, body: str) -> Reply:
     """Return a text/plain answer."""
-    return Reply(
-        status, body=body.encode(), content_type="text/plain; charset=utf-8", reason=reason, headers=headers or {}
-    )
+    return Reply(status, body=body.encode(), content_type="text/plain; charset=utf-8")

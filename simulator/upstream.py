@@ -4,6 +4,7 @@ import asyncio
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, ClassVar, TypeVar
@@ -18,21 +19,36 @@ from .wire import Answered, Exchange
 _Key = TypeVar("_Key", int, str)
 
 
+@dataclass(frozen=True, slots=True)
+class World:
+    """What a vendor's records are made of, by which clock (in seconds), and whether its request rates hold at first.
+
+    `deals`: how many records it has; 0: 200. `today`: what time it was, in UTC, when the simulator was made; None for a
+    world whose time are its writes. `is_demo`: the demo's records in place of those for tests.
+    """
+
+    seed: int
+    throttled: bool
+    clock: Callable[[], float]
+    deals: int
+    today: datetime | None
+    is_demo: bool
+
+
 class Upstream(ABC):
     """One vendor's API. Knobs are attributes; `reset` puts them back."""
 
     name: ClassVar[str]
     knobs: ClassVar[tuple[str, ...]] = ("throttled", "latency_seconds", "max_parallel")
 
-    def __init__(self, seed: int, throttled: bool, clock: Callable[[], float], log: list[Call]) -> None:
-        """Take the seed of the records, whether rate limits hold, a clock in seconds, and the log shared by all."""
-        self.seed = seed
-        self.clock = clock
-        self.earliest = clock
+    def __init__(self, world: World, log: list[Call]) -> None:
+        """`log` is shared by all vendors."""
+        self.world = world
+        self.earliest = world.clock
         """Gives the earliest moment at which a request can have arrived that is handled now."""
         self.calls: list[Call] = []
         self.faults = FaultRules()
-        self.throttled = throttled
+        self.throttled = world.throttled
         """Whether the vendor's request rates hold."""
         self.latency_seconds: tuple[float, float] = (0.0, 0.0)
         """Each real answer waits for a time between these two, drawn evenly by the seed."""
@@ -42,12 +58,9 @@ class Upstream(ABC):
         self.max_connections = 0
         self.writes = 0
         """Records created, changed or deleted since the last reset."""
-        self.today: datetime | None = None
-        """What time it was, in UTC, when the simulator was made; None for a world whose time are its writes."""
-        self._made_at = clock()
-        self._initially_throttled = throttled
+        self._made_at = world.clock()
         self._log = log
-        self._random = random.Random(seed)
+        self._random = random.Random(world.seed)
         self._protocols: set[web.RequestHandler] = set()
         self._asking: set[web.RequestHandler] = set()
 
@@ -70,21 +83,21 @@ class Upstream(ABC):
         """Forget calls, faults and high-water marks; restore the knobs. Connections and requests in flight go on."""
         self.calls.clear()
         self.faults.clear()
-        self.throttled = self._initially_throttled
+        self.throttled = self.world.throttled
         self.latency_seconds = (0.0, 0.0)
         self.max_parallel = None
         self.writes = 0
         self.max_in_flight = self.in_flight
         self.max_connections = self.connections
-        self._random = random.Random(self.seed)
+        self._random = random.Random(self.world.seed)
 
     def moment(self, first: datetime) -> datetime:
         """Return what time it is, in UTC, for a write: a second later with each, from `first` on, unless it is known.
 
         It is known from `today` on, and goes on with the simulator's clock.
         """
-        if self.today is not None:
-            return self.today + timedelta(seconds=self.clock() - self._made_at)
+        if self.world.today is not None:
+            return self.world.today + timedelta(seconds=self.world.clock() - self._made_at)
         return first + timedelta(seconds=self.writes)
 
     @abstractmethod
@@ -116,7 +129,7 @@ class Upstream(ABC):
         query = {name: request.query[name] for name in request.query}
         kind, ids = self.classify(request.method, path, query, body)
         headers = {name.lower(): value for name, value in request.headers.items()}
-        since, at = self.earliest(), self.clock()
+        since, at = self.earliest(), self.world.clock()
         call = Call(self.name, request.method, path, query, kind, ids, headers, body, max(since, at), since)
         self.calls.append(call)
         self._log.append(call)

@@ -11,9 +11,10 @@ from contextlib import contextmanager
 from multiprocessing import parent_process
 from tempfile import TemporaryDirectory
 
-from configuration import AllSettings, ServerSettings
+from configuration import AllSettings
 from logs import open_handler
 from resolvers.settings import BadSettings
+from server_settings import ServerSettings
 
 
 def listen(settings: ServerSettings) -> socket.socket:
@@ -48,7 +49,7 @@ def spare_the_garbage_collector() -> None:
 @contextmanager
 def metrics_of_several(settings: AllSettings) -> Iterator[None]:
     """Give the workers a folder in which their metrics are added up."""
-    if not (settings.server.metrics or settings.server.status_page):
+    if not settings.is_measured:
         yield
         return
     with TemporaryDirectory(prefix="opportunity-graph-") as folder:

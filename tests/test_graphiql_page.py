@@ -31,15 +31,13 @@ SCRIPT = next(file.name for file in BUILT.glob("main-*.js"))
 STYLE = next(file.name for file in BUILT.glob("main-*.css"))
 
 
-def build_app(
-    endpoint: str = "/graphql", title: str = "Opportunity graph", credentials: Sequence[str] = ()
-) -> Starlette:
-    graphiql = GraphiQL(endpoint, title, SAMPLES, credentials)
+def build_app(credentials: Sequence[str] = ()) -> Starlette:
+    graphiql = GraphiQL(SAMPLES, credentials)
 
     def page(request: Request) -> Response:
         return graphiql.page(request)
 
-    return Starlette(routes=[Route(endpoint, page), *graphiql.routes()])
+    return Starlette(routes=[Route("/graphql", page), *graphiql.routes()])
 
 
 async def ask(app: Starlette, target: str, method: str = "GET", **headers: str) -> Response:
@@ -233,20 +231,13 @@ async def test_the_samples_are_served_as_json():
     ]
 
 
-async def test_a_title_cannot_become_markup():
-    reply = await ask(build_app(title='"><script>alert(1)</script>'), "/graphql")
-    assert b"<script>alert" not in reply.body
-    assert Page(reply).data["title"] == '"><script>alert(1)</script>'
-
-
 @pytest.mark.parametrize("prefix", ["", "/behind/a/proxy"])
-@pytest.mark.parametrize("endpoint", ["/graphql", "/api/v1/graphql", "/"])
-async def test_every_address_holds_behind_a_prefix(endpoint, prefix):
-    app = Starlette(routes=[Mount(prefix, app=build_app(endpoint))])
-    page = Page(await ask(app, prefix + endpoint))
+async def test_every_address_holds_behind_a_prefix(prefix):
+    app, address = Starlette(routes=[Mount(prefix, app=build_app())]), f"{prefix}/graphql"
+    page = Page(await ask(app, address))
     for url in [*page.urls, page.data["samples"], page.data["errors"]]:
-        assert (await ask(app, urljoin(prefix + endpoint, url))).status_code == 200
-    assert urljoin(prefix + endpoint, page.data["endpoint"]) == prefix + endpoint
+        assert (await ask(app, urljoin(address, url))).status_code == 200
+    assert urljoin(address, page.data["endpoint"]) == address
 
 
 SOURCES = [FOLDER / "page.html", *sorted((FOLDER / "app" / "src").iterdir())]

@@ -3,7 +3,7 @@
 import pytest
 
 from httpserver.request import Headers
-from web.header_values import cache_directives, members, names_etag, with_parameters
+from web.header_values import cache_directives, members, names_etag, takes_coding, with_parameters
 
 
 @pytest.mark.parametrize(
@@ -71,3 +71,20 @@ def test_directives_of_caches(lines: list[str], expected: set[str]) -> None:
 )
 def test_an_entity_tag_that_the_client_has(if_none_match: str, known: bool) -> None:
     assert names_etag(if_none_match, '"a"') is known
+
+
+@pytest.mark.parametrize(
+    ("accept_encoding", "takes"),
+    [
+        ("gzip", True),
+        ("br, GZIP;q=0.5", True),
+        ("", False),
+        ("br", False),
+        ("gzip;q=0", False),
+        ("gzip; q=0.000, identity", False),
+        ("gzip;q=much", False),
+        ("not-gzip", False),
+    ],
+)
+def test_a_coding_that_the_client_takes(accept_encoding: str, takes: bool) -> None:
+    assert takes_coding(accept_encoding, "gzip") is takes

@@ -9,10 +9,10 @@ import sys
 import pytest
 from asgi_correlation_id import correlation_id
 
-from configuration import kind_of
 from logs import MAX_IDS, JsonFormatter, RequestIds, open_handler
 from resolvers.fetching.shared_fetch import SharedFetch, serve
 from resolvers.fetching.upstream_context import UpstreamContext
+from server_settings import kind_of
 from simulator import FAULTS, NEXUDUS_EXAMPLE_ID
 from tests import credentials
 from tests.harness import open_graph

@@ -3,12 +3,14 @@ done.
 """
 
 import asyncio
+import traceback
 from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from httpserver.request import HttpRequest
+from httpserver.http_errors import HTTPError
+from httpserver.request import Headers, HttpRequest
 from metrics.page import MetricsPage
 from simulator import CHARTMOGUL_EXAMPLE_ID, FAULTS, NEXUDUS_EXAMPLE_ID
 from tests import credentials
@@ -157,6 +159,22 @@ async def test_users_of_frontends_may_not_see_it() -> None:
     response = await Graph(page, anything).request("GET", "/metrics")
 
     assert (response.status, response.json["errors"][0]["extensions"]["code"]) == (403, "FORBIDDEN")
+
+
+async def test_a_refusal_is_not_kept_with_the_request_that_it_was_for() -> None:
+    """One error for all requests would have the frames of each in its traceback, with the credentials in them."""
+
+    async def identify(_: HttpRequest) -> Caller:
+        return Caller("frontend", frozenset())
+
+    anything: Any = None
+    page = MetricsPage(anything, RequestPolicy(identify=identify))
+    depths = []
+    for _ in range(3):
+        with pytest.raises(HTTPError) as refusal:
+            await page.respond(HttpRequest("GET", Headers([])))
+        depths.append(len(list(traceback.walk_tb(refusal.value.__traceback__))))
+    assert len(set(depths)) == 1
 
 
 async def test_an_operation_whose_client_goes_is_counted_as_cancelled_and_one_that_raises_as_a_fault(

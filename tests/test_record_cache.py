@@ -174,3 +174,12 @@ def test_the_age_of_a_record_counts_from_when_it_came_in() -> None:
     world.cache.store("1", "record")
     world.now = 45
     assert (world.cache.age_seconds("1"), world.cache.age_seconds("2")) == (45, 0)
+
+
+def test_an_old_copy_that_is_stored_does_not_put_off_the_end_of_others() -> None:
+    world = World()
+    world.cache.store("1", "record")
+    world.now = 700
+    world.cache.store("2", "copy", age_seconds=500)
+    assert len(world.cache) == 1
+    assert world.cache.stale("2") == ("copy", 500)

@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
-from configuration import AllSettings, StoreSettings
+from configuration import AllSettings
 from resolvers.secret_files import SecretFiles
 from resolvers.settings import BadSettings
 from rotation import CHECK_SECONDS, Rotation, rotating
 from schema.deals.exchange_rates import read_rates
+from server_settings import StoreSettings
 from simulator import FAULTS, Simulator
 from tests import loops
 from tests.credentials import SCOPES, line

@@ -1,4 +1,4 @@
-"""The whole: real processes, real sockets, a real HTTP client; and the command line."""
+"""The whole: real processes, real sockets, a real HTTP client (`startup.serving`); and the command line."""
 
 import base64
 import http.client

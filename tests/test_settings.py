@@ -1,6 +1,6 @@
 """`resolvers.settings` and every setting of the server, `configuration`: one line for each fault, and no value in it.
 
-`resolvers.setting_names` finds what was misspelt.
+`server_settings` has the server's own, and `resolvers.setting_names` finds what was misspelt.
 """
 
 import os
@@ -11,13 +11,14 @@ import msgspec
 import pytest
 from yarl import URL
 
-from configuration import NOTHING_CONFIGURED, AllSettings, ServerSettings
+from configuration import NOTHING_CONFIGURED, AllSettings
 from resolvers.chartmogul import ChartMogulSettings
 from resolvers.nexudus import NexudusSettings
 from resolvers.resilience.transport import TransportSettings
 from resolvers.setting_names import misspelt
 from resolvers.settings import BadSettings, Secret, Settings, check_url, read, variables
 from security.settings import SECURITY
+from server_settings import ServerSettings
 
 NEXUDUS = {"NEXUDUS_USERNAME": "gateway@example.com", "NEXUDUS_PASSWORD": "correct horse"}
 CHARTMOGUL = {"CHARTMOGUL_API_KEY": "key-5d1e"}

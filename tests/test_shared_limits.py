@@ -1,4 +1,6 @@
-"""`resolvers.resilience.shared_limits`: what a process does with what it is lent, and without a lender."""
+"""`resolvers.resilience.shared_limits`, `resolvers.resilience.lent_requests`: what a process does with what it is lent,
+and without a lender.
+"""
 
 import asyncio
 import logging
@@ -96,7 +98,7 @@ class World:
 @asynccontextmanager
 async def a_world(lender: Lender, *, rates: tuple[Rate, ...] = RATES, share: float = 0.5) -> AsyncIterator[World]:
     limits = SharedLimits("source", lender, share=share, clock=loops.now)
-    rate = RateLimiter("source", rates, clock=loops.now, sleep=limits.sleep, slices=limits)
+    rate = RateLimiter("source", rates, clock=loops.now, sleep=limits.sleep, shared=limits)
     world = World(lender, limits, rate)
     limits.attach(rate, world.slots, world.breaker)
     async with limits.running():

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from configuration import AllSettings, ServerSettings
+from configuration import AllSettings
 from resolvers.settings import BadSettings
+from server_settings import ServerSettings
 from startup.process import listen, metrics_of_several, workers_of_uvicorn
 
 

@@ -14,7 +14,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from web.header_values import names_etag
+from web.header_values import names_etag, takes_coding
 
 SHARED_HEADERS: Final = {"X-Content-Type-Options": "nosniff", "Cross-Origin-Resource-Policy": "same-origin"}
 
@@ -59,7 +59,7 @@ class Asset:
         `is_immutable`: the address that was asked for will never have another body.
         """
         is_packed = self.content_type.startswith("font/")  # WOFF2 is compressed as it is
-        compress = not is_packed and "gzip" in request.headers.get("accept-encoding", "")
+        compress = not is_packed and takes_coding(request.headers.get("accept-encoding", ""), "gzip")
         etag = f'"{self.version}{"-gzip" if compress else ""}"'
         headers = SHARED_HEADERS | {
             "ETag": etag,

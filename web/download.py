@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl
 
 from starlette.types import Receive, Scope, Send
 
-from httpserver.disconnect import ClientDisconnected, cancel_on_disconnect
+from httpserver.disconnect import ClientDisconnected, while_connected
 from httpserver.http_errors import HTTPError, internal_error
 from httpserver.request import HttpRequest
 from web.auth.callers import Caller
@@ -59,7 +59,7 @@ class DownloadLimits:
     timeout_seconds: float
 
 
-class BrokenOff(Exception):
+class ResponseAborted(Exception):
     """A response has begun that cannot be sent to its end."""
 
 
@@ -93,7 +93,7 @@ class Download:
             if response.has_started:
                 logger.error("A file was broken off: %s", getattr(error, "code", type(error).__name__))
                 # Not with the exception's own text: a server that logs it would log what it repeats.
-                raise BrokenOff().with_traceback(error.__traceback__) from None
+                raise ResponseAborted().with_traceback(error.__traceback__) from None
             if isinstance(error, HTTPError):
                 self._policy.refusals.add(request.headers, error)
                 refusal = error.response()
@@ -106,10 +106,8 @@ class Download:
         check_accepted(request.headers, self._format.media_type)
         given = read_parameters(request.query_string, self._parameters)
         with self._policy.concurrency_limit, self._limits.concurrency:
-            working = self._send(given, caller, response, is_head=request.method == "HEAD")
-            if request.receive is not None and not request.is_cancelled_by_server:
-                working = cancel_on_disconnect(request.receive, working)
-            await working
+            sending = self._send(given, caller, response, is_head=request.method == "HEAD")
+            await while_connected(request, sending)
 
     async def _send(self, given: Mapping[str, Any], caller: Caller, response: "_Response", *, is_head: bool) -> None:
         try:

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from httpserver.disconnect import ClientDisconnected, cancel_on_disconnect
+from httpserver.disconnect import ClientDisconnected, while_connected
 from httpserver.fast_path import Answer, Prepared, TakesUsualWay, result_at_once
 from httpserver.http_errors import HTTPError, internal_error
 from httpserver.request import HttpRequest
@@ -140,10 +140,7 @@ class GraphQLEndpoint:
             if params.extensions is not None or params.query is None or policy.documents.are_listed:
                 params = policy.documents.find(params)
             with policy.concurrency_limit:
-                working = self._answer(params)
-                if request.receive is not None and not request.is_cancelled_by_server:
-                    working = cancel_on_disconnect(request.receive, working)
-                reply = await working
+                reply = await while_connected(request, self._answer(params))
             if reply.responses is not None:
                 return self._stream(params, reply, reply.responses, request)
             return self._response(params, reply, preferences, key)

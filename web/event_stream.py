@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from starlette.types import Receive, Scope, Send
 
-from httpserver.disconnect import ClientDisconnected, cancel_on_disconnect
+from httpserver.disconnect import ClientDisconnected, while_connected
 from httpserver.http_errors import HTTPError, internal_error
 from httpserver.request import HttpRequest
 from httpserver.response import HttpResponse, dumps
@@ -71,10 +71,7 @@ class EventStream(HttpResponse):
                     await send({"type": "http.response.body", "body": b""})
                     return
                 await send(_part(b""))  # the head goes before the first event
-                sending = self._send_all(responses, send)
-                if not self._request.is_cancelled_by_server:
-                    sending = cancel_on_disconnect(receive, sending)
-                await sending
+                await while_connected(self._request, self._send_all(responses, send))
         except ClientDisconnected:
             return
         finally:

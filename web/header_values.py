@@ -43,6 +43,17 @@ def weight(parameters: dict[str, str]) -> float:
     return float(text)
 
 
+def takes_coding(accept_encoding: str, coding: str) -> bool:
+    """Return whether `Accept-Encoding` (RFC 9110, 12.5.3) names a coding of content, and does not refuse it."""
+    for name, parameters in map(with_parameters, members(accept_encoding)):
+        if name == coding:
+            try:
+                return weight(parameters) > 0
+            except HTTPError:
+                return False
+    return False
+
+
 def cache_directives(head: Headers) -> frozenset[str]:
     """Return the names of the directives in `Cache-Control` (RFC 9111, 5.2)."""
     if b"cache-control" not in head:

@@ -28,8 +28,8 @@ class ConcurrencyLimit:
     Raises `HTTPError` 503 with `Retry-After` (RFC 9110, 15.6.4) where no place is free.
     """
 
-    def __init__(self, concurrency_limiter: int) -> None:
-        self._free = concurrency_limiter
+    def __init__(self, places: int) -> None:
+        self._free = places
 
     def __enter__(self) -> None:
         if self._free <= 0:

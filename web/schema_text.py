@@ -9,9 +9,9 @@ from typing import Final
 
 import orjson
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
-from httpserver.http_errors import HTTPError, internal_error
+from httpserver.http_errors import HTTPError
 from httpserver.request import HttpRequest
 from httpserver.response import HttpResponse, dumps
 from web.auth.callers import Caller
@@ -19,6 +19,7 @@ from web.graphql_response import AnswerFunction
 from web.header_values import names_etag
 from web.parameters import GraphQLParams
 from web.policy import RequestPolicy
+from web.view import View
 
 METHODS: Final = "GET, HEAD"
 QUERY: Final = "{ _service { sdl } }"
@@ -26,28 +27,17 @@ MEDIA_TYPE: Final = "text/plain"
 """There is none for the schema definition language; browsers show this one."""
 
 
-class SchemaText:
-    """The view (ASGI)."""
+class SchemaText(View):
+    """The view."""
 
     def __init__(self, answer: AnswerFunction, policy: RequestPolicy) -> None:
+        super().__init__(policy)
         self._answer = answer
-        self._policy = policy
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one HTTP request."""
-        request = HttpRequest.from_scope(scope, receive)
-        try:
-            response: ASGIApp = await self._respond(request)
-        except HTTPError as error:
-            self._policy.refusals.add(request.headers, error)
-            response = error.response()
-        except Exception as error:
-            response = internal_error(error)
-        await response(scope, receive, send)
-
-    async def _respond(self, request: HttpRequest) -> ASGIApp:
-        caller = await self._policy.admit(request, METHODS)
-        with self._policy.concurrency_limit:
+    async def respond(self, request: HttpRequest) -> ASGIApp:
+        """Return the schema, or 304 for who has it; raises `HTTPError`."""
+        caller = await self.policy.admit(request, METHODS)
+        with self.policy.concurrency_limit:
             text = await self._text(caller)
         etag = f'"{hashlib.sha256(text).hexdigest()[:16]}"'
         headers = {"ETag": etag, "Cache-Control": "private, no-cache"}  # whoever asks again is checked again
@@ -57,7 +47,7 @@ class SchemaText:
 
     async def _text(self, caller: Caller) -> bytes:
         params = GraphQLParams(QUERY, None, None, None, is_get=True, caller=caller)
-        reply = await self._answer(self._policy.documents.find(params))
+        reply = await self._answer(self.policy.documents.find(params))
         body = orjson.loads(dumps(reply.body))
         if errors := body.get("errors"):
             code = errors[0]["extensions"]["code"]

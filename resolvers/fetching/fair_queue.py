@@ -10,7 +10,7 @@ from resolvers.fetching.upstream_context import UpstreamContext
 
 
 class FairQueue:
-    """Wanted records by the operation that queued them."""
+    """Records that are waited for, by the operation that queued each first."""
 
     def __init__(self) -> None:
         self._lines: OrderedDict[UpstreamContext, OrderedDict[str, KeyRequest]] = OrderedDict()
@@ -58,12 +58,10 @@ class FairQueue:
 
     def contexts(self) -> set[UpstreamContext]:
         """Return the operations that wait for what is in the queue."""
-        return {
-            v.operation for line in self._lines.values() for key_request in line.values() for v in key_request.waiters
-        }
+        return {waiter.operation for line in self._lines.values() for one in line.values() for waiter in one.waiters}
 
     def position(self, operation: UpstreamContext, place: int) -> int:
-        """Return the how-manieth to be popped the `place`-th record of an operation would be."""
+        """Return when the `place`-th record of an operation would be popped: 1 for the next of all."""
         others = sum(min(len(line), place) for other, line in self._lines.items() if other is not operation)
         return others + place
 

@@ -11,7 +11,6 @@ waiting does no harm.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from math import inf
-from time import monotonic
 from typing import Annotated, Any
 from weakref import ref
 
@@ -66,7 +65,7 @@ class RecordCache:
         self,
         settings: CacheSettings,
         *,
-        clock: Callable[[], float] = monotonic,
+        clock: Callable[[], float],
         size_of: Callable[[Any], int] | None = None,
     ) -> None:
         self._settings = settings
@@ -129,14 +128,15 @@ class RecordCache:
         """Store a record, or that there is none, as of so long ago, in place of what was stored for the id."""
         if self._is_off:
             return
-        now, settings = self._clock() - age_seconds, self._settings
+        now, settings = self._clock(), self._settings
         fresh = settings.cache_missing_seconds if record is None else settings.cache_fresh_seconds
         stale = fresh if record is None else max(fresh, settings.cache_stale_seconds)
         size = 300 if record is None else self._size_of(record)
         if stale <= 0 or size > settings.cache_max_bytes:
             self._entries.remove(source_id)  # what was known before is no longer true
             return
-        self._entries.put(source_id, Entry(record, now, now + fresh, now + stale), size)
+        stored_at = now - age_seconds
+        self._entries.put(source_id, Entry(record, stored_at, stored_at + fresh, stored_at + stale), size)
         if now >= self._sweep_at:
             self._sweep(now)
 

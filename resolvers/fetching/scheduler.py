@@ -17,6 +17,7 @@ from resolvers.errors import (
     UpstreamTimeout,
     UpstreamUnauthorized,
 )
+from resolvers.fetching.diagnostics import Diagnostics
 from resolvers.fetching.dispatcher import Dispatcher
 from resolvers.fetching.key_request import PENDING, KeyRequest, Waiter
 from resolvers.fetching.record_cache import Entry, RecordCache
@@ -27,7 +28,7 @@ from resolvers.listing import Listing, ListStages
 from resolvers.resilience.time_limit import TimeLimit
 from resolvers.resilience.transport import Transport
 from resolvers.source import Client, FetchCustomer, Outcome
-from resolvers.telemetry import Diagnostics, NotSent
+from resolvers.telemetry import NotSent
 
 NO_STALE_ANSWER = (UpstreamUnauthorized, UpstreamForbidden)
 """A source that refuses this server access must not be served from what it allowed before."""
@@ -108,13 +109,11 @@ class Scheduler:
     ) -> list[Outcome]:
         unasked = [one for one in ids if one not in self._key_requests]
         stored = await fresh(store, unasked, self.cache.fresh_seconds) if unasked else {}
+        found: dict[str, Outcome] = {}
         for source_id, (record, age_seconds) in stored.items():
             self.cache.refresh(source_id, record, age_seconds=age_seconds, adds=True)
-        found: dict[str, Outcome] = {
-            source_id: record
-            for source_id, (record, age_seconds) in stored.items()
-            if operation.accepts(self.source, source_id, age_seconds)
-        }
+            if operation.accepts(self.source, source_id, age_seconds):
+                found[source_id] = record
         for source_id in ids:
             entry = None if source_id in found else self.cache.fresh(source_id)
             if entry is not None and self.accepts(entry, source_id, operation):
@@ -228,12 +227,7 @@ class Scheduler:
             if isinstance(outcome, UpstreamError):
                 self._note(outcome)
             else:
-                if outcome is None:
-                    self._diagnostics.count_missing()
-                else:
-                    self._diagnostics.has_found = True
-                    if codes := outcome.unknown_codes():
-                        self._diagnostics.report_codes(codes)
+                self._diagnostics.on_record(outcome)
                 if is_latest:
                     self.cache.store(one.source_id, outcome)
                     if self.record_store is not None and (fetch := one.shared_fetch) is not None:
@@ -249,7 +243,7 @@ class Scheduler:
             one.settle(error)
 
     def _note(self, error: UpstreamError) -> None:
-        self._diagnostics.report(error)
+        self._diagnostics.on_error(error)
         # Frames know those who wait for this error, in a cycle, and whatever came.
         error.__traceback__ = error.__context__ = None
 

@@ -52,7 +52,7 @@ class NexudusClient:
         tokens: Tokens,
         transport: Transport,
         *,
-        confirm_missing: bool = False,
+        confirm_missing: bool,
     ) -> None:
         self._url = f"{base_url}/api/crm/crmopportunities"
         self._tokens = tokens

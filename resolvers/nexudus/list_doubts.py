@@ -4,7 +4,6 @@ Nothing here is documented by the vendor. It is learnt from replies, and one odd
 """
 
 from collections.abc import Callable, Sequence
-from time import monotonic
 
 from resolvers.nexudus.record import SOURCE
 from resolvers.telemetry import ListByIdsSwitchedOff, Telemetry
@@ -20,7 +19,7 @@ _NOTHING: frozenset[str] = frozenset()
 class ListDoubts:
     """The doubts about the lists of one account."""
 
-    def __init__(self, telemetry: Telemetry, *, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(self, telemetry: Telemetry, *, clock: Callable[[], float]) -> None:
         self._telemetry = telemetry
         self._clock = clock
         self._off_until = float("-inf")

@@ -5,7 +5,6 @@ How one is got: `sign_in.py`.
 
 import asyncio
 from collections.abc import Callable
-from time import monotonic
 
 from resolvers.errors import UpstreamError, UpstreamUnauthorized
 from resolvers.fetching.shared_fetch import SharedFetch
@@ -60,7 +59,7 @@ class PasswordTokens:
         *,
         client_id: str | None = None,
         shared: SharedGrant | None = None,
-        clock: Callable[[], float] = monotonic,
+        clock: Callable[[], float],
     ) -> None:
         self._sign_in = SignIn(base_url, username, password, transport, client_id=client_id, clock=clock)
         self._shared = shared

@@ -17,7 +17,8 @@ from resolvers.errors import UpstreamRateLimited
 SHORTEST_SLEEP_SECONDS = 0.001
 """Event loops round to milliseconds; without this, what is left of a wait would be spent turning the loop."""
 
-A_MOMENT_SECONDS = 2.0
+SATURATED_SECONDS = 2.0
+"""For so long after a request had to wait the ration counts as used up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +29,8 @@ class Rate:
     seconds: float
 
 
-class Slices(Protocol):
-    """Where a limiter takes what it lets go, if other processes share the ration."""
+class SharedRation(Protocol):
+    """What lends a limiter the requests that it lets go, where other processes share the ration."""
 
     @property
     def others_wait(self) -> bool:
@@ -68,14 +69,14 @@ class RateLimiter:
         *,
         clock: Callable[[], float] = monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        slices: Slices | None = None,
+        shared: SharedRation | None = None,
     ) -> None:
         self._source = source
-        self._slices = slices
+        self._shared = shared
         self.rates = tuple(rates)
         self._logs = [(rate, deque[float](maxlen=rate.limit)) for rate in rates]
-        self.clock = self._clock = clock
-        self.sleep = self._sleep = sleep
+        self.clock = clock
+        self.sleep = sleep
         self._paused_until = float("-inf")
         self._lock = asyncio.Lock()
         self._unsent = 0
@@ -86,15 +87,15 @@ class RateLimiter:
     @property
     def is_saturated(self) -> bool:
         """Whether a request has to wait, or had to a moment ago."""
-        return self.waiters > 0 or self._clock() - self._waited_at < A_MOMENT_SECONDS
+        return self.waiters > 0 or self.clock() - self._waited_at < SATURATED_SECONDS
 
     @property
     def others_wait(self) -> bool:
         """Whether people wait for the source in another process; what is known of that is renewed."""
-        if self._slices is None:
+        if self._shared is None:
             return False
-        self._slices.want()
-        return self._slices.others_wait
+        self._shared.want()
+        return self._shared.others_wait
 
     def delay(self, further: int) -> float:
         """Return in how many seconds the `further`-th request behind those that wait could go."""
@@ -102,7 +103,7 @@ class RateLimiter:
 
     def left(self) -> list[tuple[Rate, int]]:
         """Return how many requests of each rate might be sent at this moment."""
-        now = self._clock()
+        now = self.clock()
         return [
             (rate, rate.limit - self._unsent - sum(sent > now - rate.seconds for sent in log))
             for rate, log in self._logs
@@ -122,47 +123,47 @@ class RateLimiter:
         """
         if self.try_acquire():
             return
-        if self._slices is not None:
-            self._slices.want()
+        if self._shared is not None:
+            self._shared.want()
         self._refuse_beyond(seconds_left(), self.delay(1))
         self.waiters += 1
         try:
             async with self._lock:
                 while (delay := self._delay(1)) > 0:
                     self._refuse_beyond(seconds_left(), delay)
-                    if self._slices is not None:
-                        self._slices.want()
-                    await self._sleep(max(delay, SHORTEST_SLEEP_SECONDS))
-                    self._waited_at = self._clock()
+                    if self._shared is not None:
+                        self._shared.want()
+                    await self.sleep(max(delay, SHORTEST_SLEEP_SECONDS))
+                    self._waited_at = self.clock()
                 self._let_go()
         finally:
             self.waiters -= 1
 
     def _let_go(self) -> None:
         self._unsent += 1
-        if self._slices is not None:
-            self._slices.acquire()
+        if self._shared is not None:
+            self._shared.acquire()
 
     def on_sent(self, *, is_background: bool = False) -> None:
         """Count the request as sent now."""
         self._unsent -= 1
-        if self._slices is not None:
-            self._slices.on_sent(is_background=is_background)
-        now = self._clock()
+        if self._shared is not None:
+            self._shared.on_sent(is_background=is_background)
+        now = self.clock()
         for _, log in self._logs:
             log.append(now)
 
     def release(self) -> None:
         """Count the request no more: it was not sent."""
         self._unsent -= 1
-        if self._slices is not None:
-            self._slices.put_back()
+        if self._shared is not None:
+            self._shared.put_back()
 
     def pause(self, seconds: float, *, is_known: bool = False) -> None:
         """Let nothing go for so many seconds: the source has asked for it. `is_known`: of another process."""
-        self._paused_until = max(self._paused_until, self._clock() + seconds)
-        if self._slices is not None and not is_known:
-            self._slices.on_pause(seconds)
+        self._paused_until = max(self._paused_until, self.clock() + seconds)
+        if self._shared is not None and not is_known:
+            self._shared.on_pause(seconds)
 
     def recall(self, logs: Sequence[Sequence[float]]) -> None:
         """Count what was sent at these moments, for each rate, and nothing else; the latest last."""
@@ -172,10 +173,10 @@ class RateLimiter:
 
     def _delay(self, place: int) -> float:
         """Return in how many seconds the `place`-th request from now may go."""
-        now = self._clock()
+        now = self.clock()
         moment = max(now, self._paused_until)
-        if self._slices is not None:
-            moment = max(moment, now + self._slices.delay(place))
+        if self._shared is not None:
+            moment = max(moment, now + self._shared.delay(place))
         if not self._logs:
             return moment - now
         ahead = [now] * self._unsent

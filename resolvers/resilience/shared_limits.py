@@ -6,16 +6,15 @@ last one, and gives back what is not needed. While no report gets through, the p
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from time import monotonic
 from typing import Final
 
 from loans import IDLE_LEASE_SECONDS, LEASE_SECONDS, Lender, Loan, Report
 from resolvers.resilience.circuit_breaker import CircuitBreaker
 from resolvers.resilience.concurrency_limiter import ConcurrencyLimiter
 from resolvers.resilience.lender_clock import LenderClock
+from resolvers.resilience.lent_requests import LentRequests
 from resolvers.resilience.rate_limiter import RateLimiter
 from resolvers.resilience.ration_share import LastKnown, RationShare, until_turn
 from resolvers.resilience.report_timer import ReportTimer
@@ -42,25 +41,18 @@ logger: Final = logging.getLogger("opportunity_graph.upstream")
 
 
 class SharedLimits:
-    """The part of a source's limits that this process is lent: a `rate_limiter.Slices`.
+    """The part of a source's limits that this process is lent: a `rate_limiter.SharedRation`.
 
     `share` is its part while it is on its own: at most 1, and less if more processes were seen than that.
     """
 
-    def __init__(self, source: str, lender: Lender, *, share: float, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(self, source: str, lender: Lender, *, share: float, clock: Callable[[], float]) -> None:
         self._source = source
         self.lender = lender
         self._share = share
         self._clock = clock
-        self._held = 0
-        """Lent, and not let go yet."""
-        self._unsent = 0
-        """Let go, and not sent yet."""
-        self._sent: deque[tuple[float, bool]] = deque(maxlen=10_000)
-        """Not reported yet."""
-        self._recent: deque[float] = deque(maxlen=100)
-        self._is_wanted = False
-        self._lent_until = self._retry_at = self._reported_at = float("-inf")
+        self._lent = LentRequests()
+        self._reported_at = float("-inf")
         self._due = ReportTimer(clock)
         self._news = asyncio.Event()
         self._pause_until = float("-inf")
@@ -98,9 +90,9 @@ class SharedLimits:
         if self._alone is not None:
             return self._alone.delay(place)
         now = self._clock()
-        if now < self._lent_until and place <= self._held:
+        if place <= self._lent.usable(now):
             return self._until_turn(now)
-        return max(self._retry_at - now, WAIT_SECONDS)
+        return max(self._lent.retry_at - now, WAIT_SECONDS)
 
     def _until_turn(self, now: float) -> float:
         loan = self._loan
@@ -112,24 +104,20 @@ class SharedLimits:
 
     def want(self) -> None:
         """Have some more lent as soon as can be."""
-        if self._alone is None and not (self._held and self._clock() < self._lent_until):
-            self._is_wanted = True
-            self._hasten(self._retry_at)
+        if self._alone is None and not self._lent.usable(self._clock()):
+            self._lent.is_wanted = True
+            self._hasten(self._lent.retry_at)
 
     def acquire(self) -> None:
         """Let one go."""
-        self._unsent += 1
+        self._lent.let_go()
         if self._alone is not None:
             self._alone.acquire()
-        elif self._held:
-            self._held -= 1
 
     def on_sent(self, *, is_background: bool) -> None:
         """Take note that one was sent just now."""
         now = self._clock()
-        self._unsent -= 1
-        self._sent.append((now, is_background))
-        self._recent.append(now)
+        self._lent.on_sent(now, is_background=is_background)
         if self._alone is not None:
             self._alone.on_sent()
         else:
@@ -137,7 +125,7 @@ class SharedLimits:
 
     def put_back(self) -> None:
         """Take back one that was let go, and not sent."""
-        self._unsent -= 1
+        self._lent.put_back()
         if self._alone is not None:
             self._alone.put_back()
         else:
@@ -193,20 +181,19 @@ class SharedLimits:
             self._due.hasten(moment)
 
     async def _report(self) -> None:
-        started, sent, pause_until = self._clock(), len(self._sent), self._pause_until
-        waits = self._rate_limiter.waiters > 0
-        recent = 0 if self._lends_one else sum(started - moment < REPORT_SECONDS for moment in self._recent)
-        wanted = 0 if self._alone is not None else max(self._rate_limiter.waiters, int(self._is_wanted)) + recent
-        self._held = kept = min(self._held, recent) if started < self._lent_until else 0
-        is_idle = not (kept or wanted or self._unsent or self._concurrency_limiter.in_use)
-        self._is_wanted = False
+        started, pause_until, lent, waiters = self._clock(), self._pause_until, self._lent, self._rate_limiter.waiters
+        recent = 0 if self._lends_one else lent.recent(started)
+        wanted = 0 if self._alone is not None else max(waiters, int(lent.is_wanted)) + recent
+        kept = lent.keep(recent, started)
+        is_idle = not (kept or wanted or lent.unsent or self._concurrency_limiter.in_use)
+        lent.is_wanted = False
         self._due.set(float("inf"))
         given = Report(
             rates=self._rate_limiter.rates,
-            sent=[(started - moment, is_background) for moment, is_background in self._sent],
-            held=self._unsent + kept,
+            sent=lent.unreported(started),
+            held=lent.unsent + kept,
             wanted=max(0, wanted - kept),
-            is_waiting=waits,
+            is_waiting=waiters > 0,
             is_alone=self._alone is not None,
             alone_seconds=started - self._alone_since if self._alone is not None else 0.0,
             slots=self._concurrency_limiter.ceiling,
@@ -223,8 +210,7 @@ class SharedLimits:
             self._on_failure(error, started)
             self._due.set(self._clock() + RETRY_SECONDS)
         else:
-            for _ in range(sent):
-                self._sent.popleft()
+            lent.on_reported(len(given.sent))
             if self._pause_until == pause_until:  # else there is news, which the next report tells
                 self._pause_until = float("-inf")
             self._on_loan(loan, started, wanted=given.wanted)
@@ -249,9 +235,8 @@ class SharedLimits:
             self._alone = None
             self._due.set(now)  # so that the others know
             logger.info("%s: the processes share its ration again", self._source)
-        self._held += loan.sends
-        self._lent_until = started + LEASE_SECONDS
-        self._retry_at = now + loan.wait_seconds if wanted and not loan.sends else float("-inf")
+        self._lent.add(loan.sends, started)
+        self._lent.retry_at = now + loan.wait_seconds if wanted and not loan.sends else float("-inf")
         if loan.slots < self._concurrency_limiter.wanted:
             self._hasten(now + AGAIN_SECONDS)
 
@@ -270,8 +255,8 @@ class SharedLimits:
         lent = max(0.0, started + LEASE_SECONDS - now)
         self._alone = RationShare(self._source, rates, share, known, lease_seconds=lent, clock=self._clock)
         self._alone_since = started
-        self._alone.skip(self._unsent)
-        self._held = 0
+        self._alone.skip(self._lent.unsent)
+        self._lent.held = 0
         self._concurrency_limiter.lend(max(1, int(self._concurrency_limiter.ceiling * share)))
         logger.warning(
             "%s: its ration is not shared just now, this process keeps to %.0f %% of it: %s",

@@ -5,7 +5,6 @@ the files lie in `web/graphiql/built`, and `web/graphiql/renew.py` makes them fr
 styles that the editor makes carry the nonce of the one page that they are for.
 """
 
-import posixpath
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -57,34 +56,18 @@ class Sample:
 class GraphiQL:
     """The page, its files and its samples.
 
-    The page is to be served at `endpoint` itself: its addresses are relative to it, so that any prefix will do.
+    The page is to be served at `/graphql`: its addresses are relative to that, so that any prefix will do.
     """
 
-    def __init__(
-        self,
-        endpoint: str = "/graphql",
-        title: str = "Opportunity graph",
-        samples: Sequence[Sample] = (),
-        credentials: Sequence[str] = (),
-    ) -> None:
+    def __init__(self, samples: Sequence[Sample], credentials: Sequence[str]) -> None:
         """`credentials` are the headers of those that the page asks its user for."""
         self._files = {file.name: file for file in BUILT.iterdir() if file.suffix in CONTENT_TYPES.keys() - {".md"}}
         self._samples = Asset("application/json", dumps([asdict(sample) for sample in samples]).encode())
-        base = posixpath.dirname(endpoint)
-
-        def url(path: str) -> str:
-            return posixpath.relpath(f"/graphiql/{path}", base)
-
         entry = loads((BUILT / "manifest.json").read_text("utf-8"))[ENTRY]
         self._values = {
-            "title": title,
-            "endpoint": posixpath.basename(endpoint) or ".",
-            "samples": url("samples.json"),
-            "errors": url("errors.md"),
             "credentials": " ".join(credentials),
-            "icon": url(ICON.name),
-            "style": url(f"assets/{entry['css'][0]}"),
-            "script": url(f"assets/{entry['file']}"),
+            "style": f"graphiql/assets/{entry['css'][0]}",
+            "script": f"graphiql/assets/{entry['file']}",
         }
 
     @cached_property

@@ -14,12 +14,12 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
 
 from httpserver.http_errors import HTTPError
 from httpserver.request import HttpRequest
 from httpserver.response import HttpResponse, dumps
 from web.policy import RequestPolicy
+from web.view import View
 
 FOLDER: Final = Path(__file__).resolve().parent
 
@@ -30,12 +30,10 @@ Overview = Callable[[], Awaitable[dict[str, Any]]]
 
 
 class StatusPage:
-    """The page at `PATH` and its data at `DATA`. `scope` is what a caller needs to see them."""
+    """The page at `PATH` and its data at `DATA`. `scope` is what a caller needs to see the data."""
 
     def __init__(self, overview: Overview, policy: RequestPolicy, *, scope: str) -> None:
-        self._overview = overview
-        self._policy = policy
-        self._scope = scope
+        self._data = _Data(overview, policy, scope)
         style, script = (FOLDER.joinpath(name).read_text("utf-8") for name in ("page.css", "page.js"))
         self._page = Template(FOLDER.joinpath("page.html").read_text("utf-8")).substitute(style=style, script=script)
         self._headers = {
@@ -47,31 +45,23 @@ class StatusPage:
 
     def routes(self) -> list[Route]:
         """Return the routes of the page and of its data."""
-        return [Route(PATH, self._file, methods=["GET"]), Route(DATA, _Data(self._answer))]
+        return [Route(PATH, self._file, methods=["GET"]), Route(DATA, self._data)]
 
     async def _file(self, _: Request) -> Response:
         return HTMLResponse(self._page, headers=self._headers)
 
-    async def _answer(self, request: HttpRequest) -> HttpResponse:
-        try:
-            caller = await self._policy.admit(request, "GET")
-            if self._scope not in caller.scopes:
-                raise HTTPError(403, f"This caller lacks the scope {self._scope}.", code="FORBIDDEN")
-            return HttpResponse(dumps(await self._overview()))
-        except HTTPError as error:
-            self._policy.refusals.add(request.headers, error)
-            return error.response()
 
+class _Data(View):
+    def __init__(self, overview: Overview, policy: RequestPolicy, scope: str) -> None:
+        super().__init__(policy)
+        self._overview = overview
+        self._scope = scope
 
-class _Data:
-    """The view of the data (ASGI)."""
-
-    def __init__(self, answer: Callable[[HttpRequest], Awaitable[HttpResponse]]) -> None:
-        self._answer = answer
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        response = await self._answer(HttpRequest.from_scope(scope, receive))
-        await response(scope, receive, send)
+    async def respond(self, request: HttpRequest) -> HttpResponse:
+        caller = await self.policy.admit(request, "GET")
+        if self._scope not in caller.scopes:
+            raise HTTPError(403, f"This caller lacks the scope {self._scope}.", code="FORBIDDEN")
+        return HttpResponse(dumps(await self._overview()))
 
 
 def _hash(text: str) -> str:
