@@ -26,7 +26,17 @@ settings.register_profile("tests", deadline=None)  # a busy machine may take a w
 settings.load_profile("tests")
 
 
-def pytest_collection() -> None:
+def _is_without_programs(config: pytest.Config) -> bool:
+    """Return whether only tests are wanted that start no programs, as `make test` wants them."""
+    return str(config.option.markexpr).endswith(" and not programs")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave files unread none of whose tests is wanted: to find tests takes each worker seconds."""
+    return True if collection_path.stem in PROGRAMS and _is_without_programs(config) else None
+
+
+def pytest_collection(session: pytest.Session) -> None:
     """Let each worker read another part of the tests first, and find the others' compiled.
 
     pytest writes out every `assert` of a file before it compiles it, which takes longer than anything else here.
@@ -35,7 +45,12 @@ def pytest_collection() -> None:
     if not worker:
         return
     gc.disable()  # until all is collected
-    files = sorted(Path(__file__).parent.glob("test_*.py"))
+    given = {Path(one.partition("::")[0]).stem for one in session.config.args}
+    files = [
+        file
+        for file in sorted(Path(__file__).parent.glob("test_*.py"))
+        if {"tests", file.stem} & given and not pytest_ignore_collect(file, session.config)
+    ]
     first = int(worker.removeprefix("gw")) * len(files) // int(workers)
     for file in files[first:] + files[:first]:
         with suppress(Exception, pytest.skip.Exception):  # pytest will meet it again, and say so
@@ -159,16 +174,17 @@ BOTH_STORES = frozenset(
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run the tests of behaviour once for each way into a graph, and those of sync for each kind of store."""
+    with_programs = not _is_without_programs(metafunc.config)
     if metafunc.module.__name__.rpartition(".")[2] in BOTH_STORES:
-        kinds = ["sqlite", pytest.param("postgresql", marks=pytest.mark.programs)]
+        kinds = ["sqlite", pytest.param("postgresql", marks=pytest.mark.programs)][: 1 + with_programs]
         metafunc.parametrize("synced_store", kinds, indirect=True, scope="module")
     if metafunc.module.__name__.rpartition(".")[2] in BEHAVIOUR:
         from tests.harness import ASGI, CONNECTION, UNCACHED
 
         looks_at_costs = metafunc.definition.get_closest_marker("looks_at_costs")
         # `make test` takes the way that production takes, `make test-programs` the other one.
-        ways = (pytest.param(ASGI, marks=pytest.mark.programs), UNCACHED if looks_at_costs else CONNECTION)
-        metafunc.parametrize("way_in", ways, indirect=True, scope="module")
+        ways = [UNCACHED if looks_at_costs else CONNECTION, pytest.param(ASGI, marks=pytest.mark.programs)]
+        metafunc.parametrize("way_in", ways[: 1 + with_programs], indirect=True, scope="module")
 
 
 @pytest.fixture(scope="module", autouse=True)
