@@ -86,7 +86,6 @@ LONG = (
     "test_server",
     "test_engine_compiler",
     "test_attacks",
-    "test_adding_a_source",
     "test_httpserver_shutdown",
     "test_fields",
     "test_engine_documents",
@@ -103,7 +102,7 @@ PROGRAMS = frozenset(
     f"test_{name}"
     for name in (
         "benchmarks board_browser board_outages_browser graphiql_browser httpserver_envelope_upgrade image proxies "
-        "httpserver_shutdown server sync_kill adding_a_source engine_documents_memory sync_hour store_postgresql "
+        "httpserver_shutdown server sync_kill engine_documents_memory sync_hour store_postgresql "
         "deals_postgresql fuzz fuzz_framing fuzz_replies status_browser store_session store_rations store_grants "
         "httpserver_workers replicas sync_faults capacity store_locks store_marks store_prepared_reads "
         "store_prepared_session"
