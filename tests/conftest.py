@@ -59,43 +59,19 @@ def pytest_collection(session: pytest.Session) -> None:
             import_module(f"tests.{file.stem}")
 
 
-LONG = (
-    "test_board_browser",
-    "test_graphiql_browser",
-    "test_board_outages_browser",
-    "test_httpserver_envelope_upgrade",
-    "test_proxies",
-    "test_sync_unseen",
-    "test_httpserver_last_resort",
-    "test_store_pages",
-    "test_faults",
-    "test_sync_stages",
-    "test_deals_export_request",
-    "test_architecture",
-    "test_worker",
-    "test_sync_customers",
-    "test_deals_connections",
-    "test_httpserver_protocol_connections",
-    "test_standstill",
-    "test_nexudus_client",
-    "test_deals_columns",
-    "test_canaries",
-    "test_httpserver_protocol_life",
-    "test_sync_faults",
-    "test_image",
-    "test_nexudus_tokens",
-    "test_engine_documents_memory",
-    "test_server",
-    "test_engine_compiler",
-    "test_attacks",
-    "test_httpserver_shutdown",
-    "test_fields",
-    "test_engine_documents",
-    "test_fuzz",
-    "test_directives",
-    "test_sync_kill",
-    "test_sync_hour",
-    "test_store_conditions",
+LONG = tuple(
+    f"test_{name}"
+    for name in (
+        "sync_kill httpserver_workers store_locks replicas questions store_pages worker sync_changes store_rations "
+        "graphiql_browser board_browser status_browser store_database proxies sync_unseen sync_derivation "
+        "sync_customers sync_stages image fuzz sync_hour deals_export_request board_outages_browser store_summaries "
+        "store_deal_rows httpserver_envelope_upgrade engine_aliases store_changes faults sync_faults "
+        "deals_connections httpserver_last_resort httpserver_protocol_connections store_migrations deals_postgresql "
+        "benchmarks store_groups fetched sync_databases store_conditions engine_compiler server nexudus_listing "
+        "engine_answer_size deals_change_events deals_changes architecture deals_orders canaries nexudus_client "
+        "nexudus_tokens standstill deals_columns httpserver_protocol_life attacks engine_documents_memory "
+        "httpserver_shutdown fields engine_documents directives"
+    ).split()
 )
 """The files that take longest, the longest first. Were one of these begun last, everybody would wait for it."""
 
