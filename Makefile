@@ -35,13 +35,13 @@ RUN_TESTS = $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --
 APART := not gateways and not whole and not wrk and not soak and not image
 
 test test-programs: export PYTHONDONTWRITEBYTECODE :=
-test: $(VENV)/installed  ## Run the tests
-	$(RUN_TESTS) -m '$(APART) and not programs'
+test: $(VENV)/installed  ## Run the tests; with TESTS=tests/test_x.py some of them
+	$(RUN_TESTS) -m '$(APART) and not programs' $(TESTS)
 
 test-programs: $(VENV)/installed  ## Run the tests that start other programs, look at memory or at hours, or try much at random
 	$(RUN_TESTS) -m '$(APART) and programs' -rs
 
-test-source: $(VENV)/installed  ## Follow docs/adding-a-source.md and run all tests on the result
+test-source: $(VENV)/installed  ## Follow docs/adding-a-source.md, and run on the result all checks, and the tests that a source can break
 	$(BIN)/python -m pytest tests/test_adding_a_source.py -m whole -rs
 
 test-bench: $(VENV)/installed  ## Try the benchmarks that need wrk, for a second each

@@ -16,17 +16,29 @@ import pytest_asyncio
 from _pytest.runner import runtestprotocol
 from hypothesis import settings
 
+from tests.fuzzing import bounded
+
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from tests.harness import Graph
     from tests.loops import Loops
 
-settings.register_profile("tests", deadline=None)  # a busy machine may take a while for any example
+settings.register_profile("tests", bounded)
 settings.load_profile("tests")
 
 
-def pytest_collection() -> None:
+def _is_without_programs(config: pytest.Config) -> bool:
+    """Return whether only tests are wanted that start no programs, as `make test` wants them."""
+    return str(config.option.markexpr).endswith(" and not programs")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave files unread none of whose tests is wanted: to find tests takes each worker seconds."""
+    return True if collection_path.stem in PROGRAMS and _is_without_programs(config) else None
+
+
+def pytest_collection(session: pytest.Session) -> None:
     """Let each worker read another part of the tests first, and find the others' compiled.
 
     pytest writes out every `assert` of a file before it compiles it, which takes longer than anything else here.
@@ -35,51 +47,31 @@ def pytest_collection() -> None:
     if not worker:
         return
     gc.disable()  # until all is collected
-    files = sorted(Path(__file__).parent.glob("test_*.py"))
+    given = {Path(one.partition("::")[0]).stem for one in session.config.args}
+    files = [
+        file
+        for file in sorted(Path(__file__).parent.glob("test_*.py"))
+        if {"tests", file.stem} & given and not pytest_ignore_collect(file, session.config)
+    ]
     first = int(worker.removeprefix("gw")) * len(files) // int(workers)
     for file in files[first:] + files[:first]:
         with suppress(Exception, pytest.skip.Exception):  # pytest will meet it again, and say so
             import_module(f"tests.{file.stem}")
 
 
-LONG = (
-    "test_board_browser",
-    "test_graphiql_browser",
-    "test_board_outages_browser",
-    "test_httpserver_envelope_upgrade",
-    "test_proxies",
-    "test_sync_unseen",
-    "test_httpserver_last_resort",
-    "test_store_pages",
-    "test_faults",
-    "test_sync_stages",
-    "test_deals_export_request",
-    "test_architecture",
-    "test_worker",
-    "test_sync_customers",
-    "test_deals_connections",
-    "test_httpserver_protocol_connections",
-    "test_standstill",
-    "test_nexudus_client",
-    "test_deals_columns",
-    "test_canaries",
-    "test_httpserver_protocol_life",
-    "test_sync_faults",
-    "test_image",
-    "test_nexudus_tokens",
-    "test_engine_documents_memory",
-    "test_server",
-    "test_engine_compiler",
-    "test_attacks",
-    "test_adding_a_source",
-    "test_httpserver_shutdown",
-    "test_fields",
-    "test_engine_documents",
-    "test_fuzz",
-    "test_directives",
-    "test_sync_kill",
-    "test_sync_hour",
-    "test_store_conditions",
+LONG = tuple(
+    f"test_{name}"
+    for name in (
+        "sync_kill httpserver_workers store_locks replicas questions store_pages worker sync_changes store_rations "
+        "graphiql_browser board_browser status_browser store_database proxies sync_unseen sync_derivation "
+        "sync_customers sync_stages image fuzz sync_hour deals_export_request board_outages_browser store_summaries "
+        "store_deal_rows httpserver_envelope_upgrade engine_aliases store_changes faults sync_faults "
+        "deals_connections httpserver_last_resort httpserver_protocol_connections store_migrations deals_postgresql "
+        "benchmarks store_groups fetched sync_databases store_conditions engine_compiler server nexudus_listing "
+        "engine_answer_size deals_change_events deals_changes architecture deals_orders canaries nexudus_client "
+        "nexudus_tokens standstill deals_columns httpserver_protocol_life attacks engine_documents_memory "
+        "httpserver_shutdown fields engine_documents directives"
+    ).split()
 )
 """The files that take longest, the longest first. Were one of these begun last, everybody would wait for it."""
 
@@ -88,7 +80,7 @@ PROGRAMS = frozenset(
     f"test_{name}"
     for name in (
         "benchmarks board_browser board_outages_browser graphiql_browser httpserver_envelope_upgrade image proxies "
-        "httpserver_shutdown server sync_kill adding_a_source engine_documents_memory sync_hour store_postgresql "
+        "httpserver_shutdown server sync_kill engine_documents_memory sync_hour store_postgresql "
         "deals_postgresql fuzz fuzz_framing fuzz_replies status_browser store_session store_rations store_grants "
         "httpserver_workers replicas sync_faults capacity store_locks store_marks store_prepared_reads "
         "store_prepared_session startup_libraries"
@@ -159,16 +151,17 @@ BOTH_STORES = frozenset(
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run the tests of behaviour once for each way into a graph, and those of sync for each kind of store."""
+    with_programs = not _is_without_programs(metafunc.config)
     if metafunc.module.__name__.rpartition(".")[2] in BOTH_STORES:
-        kinds = ["sqlite", pytest.param("postgresql", marks=pytest.mark.programs)]
+        kinds = ["sqlite", pytest.param("postgresql", marks=pytest.mark.programs)][: 1 + with_programs]
         metafunc.parametrize("synced_store", kinds, indirect=True, scope="module")
     if metafunc.module.__name__.rpartition(".")[2] in BEHAVIOUR:
         from tests.harness import ASGI, CONNECTION, UNCACHED
 
         looks_at_costs = metafunc.definition.get_closest_marker("looks_at_costs")
         # `make test` takes the way that production takes, `make test-programs` the other one.
-        ways = (pytest.param(ASGI, marks=pytest.mark.programs), UNCACHED if looks_at_costs else CONNECTION)
-        metafunc.parametrize("way_in", ways, indirect=True, scope="module")
+        ways = [UNCACHED if looks_at_costs else CONNECTION, pytest.param(ASGI, marks=pytest.mark.programs)]
+        metafunc.parametrize("way_in", ways[: 1 + with_programs], indirect=True, scope="module")
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -8,6 +8,7 @@ EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "60"))
 
 bounded = settings(
     max_examples=EXAMPLES,
+    deadline=None,  # a busy machine may take a while for any example
     database=None,
     derandomize="FUZZ_EXAMPLES" not in os.environ,
     phases=(Phase.generate, Phase.shrink),

@@ -80,8 +80,8 @@ async def open_demo(today: datetime = TODAY) -> AsyncIterator[Graph]:
     settings = DEMO_PACE | OF_OTHERS | {"SYNC_ENABLED": "true", "UPSTREAM_COST": "false"}
     with two_sources():
         async with open_graph(simulator, wall_clock=today.timestamp, **settings) as graph:
-            while not _is_filled((await graph.ask(FILLED))["data"]):
-                pass  # each look is a turn of the loop, in which the sync goes on
+            while not _is_filled((await graph.ask(FILLED))["data"]):  # noqa: ASYNC110 - the graph tells by being asked
+                await asyncio.sleep(0.01)  # in which the sync goes on
             yield graph
 
 

@@ -66,10 +66,11 @@ class InlineDatabase(Database):
         self.sequence = 0
         if store_kind == "postgresql":
             stores.url_of(store_kind)
-            self.engine = stores.engine_of(store_kind)
+            self.engine = stores.engine_of(store_kind).execution_options()  # which others do not listen to
         else:
             self.engine = create_engine("sqlite://", poolclass=StaticPool)
             METADATA.create_all(self.engine)
+        event.listen(self.engine, "before_cursor_execute", self._look_at)
         self.error: Exception | None = None
         self.written = asyncio.Event()
         self.out_of_order: list[str] = []
@@ -93,7 +94,6 @@ class InlineDatabase(Database):
         if self.error is not None:
             raise self.error
         with self.engine.begin() as connection:
-            event.listen(connection, "before_cursor_execute", self._look_at)
             return work(connection)
 
     def _look_at(self, connection: Connection, _: Any, statement: str, *__: Any) -> None:

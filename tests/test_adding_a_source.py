@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from tests.module_imports import ROOT, files_of_tests, imports
+
 PAGE = ROOT / "docs" / "adding-a-source.md"
 # What is compiled is copied too, for what the page leaves alone need not be compiled again; but nothing that is being
 # written: another test may be at it.
@@ -17,6 +18,16 @@ NOT_COPIED = shutil.ignore_patterns(".git", ".venv", ".env", "*_cache", ".hypoth
 
 STEP = re.compile(r"^(New file|In) `([^`]+)`:\n\n```(python|diff)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 COMMANDS = re.compile(r"^```bash\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+KNOWING_ALL = (
+    *("server", "services", "configuration", "pages", "startup", "schema"),
+    *("resolvers.registry", "resolvers.global_id", "resolvers.partial_record", "resolvers.stored_record"),
+)
+"""What goes through all sources. Everything else is given one of them, or is told its name."""
+
+GIVEN_A_GRAPH = re.compile(r"\b(?:shared_)?graph: \"?Graph\b")
+READING_FILES = re.compile(r"\bROOT\b|__file__|\.md\b")
+"""Of the repository: a page, the settings, the code itself, or a program that is started."""
 
 followed = pytest.mark.skipif((ROOT / "resolvers" / "toy").exists(), reason="The page has been followed here.")
 
@@ -72,33 +83,78 @@ def test_every_code_block_of_the_page_is_a_step() -> None:
 
 
 @followed
-def test_following_the_page_adds_a_source(tmp_path: Path) -> None:
-    """The quick half: what the page's own tests say."""
-    root = tmp_path / "copy"
-    touched = _copy(root)
+def test_every_step_of_the_page_fits(tmp_path: Path) -> None:
+    """The quick half: the next change of a line that the page quotes is told here."""
+    assert "tests/test_toy.py" in _copy(tmp_path / "copy")
 
-    _run(root, sys.executable, "-m", "schema.export")
-    # In one go: each start of pytest costs seconds.
-    files = ("tests/test_toy.py", "tests/test_sources_complete.py", "tests/test_docs.py")
-    chosen = "test_toy or test_sources_complete or settings or dotenv or house"
-    _run(root, sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *files, "-k", chosen)
-    if shutil.which("ruff", path=str(Path(sys.executable).parent)):
-        _run(root, sys.executable, "-m", "ruff", "check", "--no-cache", *touched)
-        _run(root, sys.executable, "-m", "ruff", "format", "--no-cache", "--check", *touched)
+
+def _text(module: str) -> str:
+    return ROOT.joinpath(*module.split(".")).with_suffix(".py").read_text("utf-8")
+
+
+def _sees_all_sources(module: str) -> bool:
+    """Return whether a file of tests, with the modules of tests that it imports, can tell that there is one more."""
+    if READING_FILES.search(_text(module)):
+        return True
+    seen: set[str] = set()
+    queue = [module]
+    while queue:
+        name = queue.pop()
+        if name in seen or not ROOT.joinpath(*name.split(".")).with_suffix(".py").exists():
+            continue  # or it is a name in a module
+        seen.add(name)
+        if GIVEN_A_GRAPH.search(_text(name)):
+            queue.append("tests.harness")
+        queue += [imported for imported in imports(name) if imported.startswith("tests.")]
+        if any(f"{imported}.".startswith(f"{one}.") for imported in imports(name) for one in KNOWING_ALL):
+            return True
+    return False
+
+
+def _chosen() -> list[str]:
+    """Return the paths of the tests that a new source can break; they are half of all by the time they take."""
+    files = [file.stem for file in files_of_tests()]
+    found = [stem for stem in files if stem.startswith("test_simulator") or _sees_all_sources(f"tests.{stem}")]
+    return [f"tests/{stem}.py" for stem in [*found, "test_toy"]]
+
+
+def test_tests_of_the_whole_are_chosen_and_those_of_a_part_are_not() -> None:
+    chosen = set(_chosen())
+    for name in (
+        "sources_complete",
+        "docs",
+        "tour",
+        "architecture",
+        "settings",
+        "schema",
+        "access",
+        "query",
+        "canaries",
+    ):
+        assert f"tests/test_{name}.py" in chosen
+    for name in ("jwt", "lru", "rate_limiter", "store_deals", "nexudus_record", "worker", "httpclient_connection"):
+        assert f"tests/test_{name}.py" not in chosen
 
 
 @pytest.mark.whole
 @followed
 def test_following_the_page_ends_with_every_check_and_test_passing(tmp_path: Path) -> None:
-    """The page's commands, as they stand there, with the packages that this test itself runs with."""
+    """The page's commands, as they stand there, with the packages that this test itself runs with.
+
+    Of `make test` what a new source can break: `make test` here runs the others, on the same lines of code.
+    """
     root = tmp_path / "copy"
     _copy(root)
+    known = ROOT / ".mypy_cache"
+    if known.is_dir():  # what the page leaves alone need not be checked again
+        shutil.copytree(known, root / known.name)
 
     commands = "".join(COMMANDS.findall(PAGE.read_text("utf-8"))).splitlines()
     assert commands == ["make schema", "make check", "make test"]
     venv = Path(sys.prefix)
+    tests = f"TESTS={' '.join(_chosen())}"
     for command in commands:
-        _run(root, *command.split(), f"PYTHON={sys.executable}", f"VENV={venv}", "-o", f"{venv}/installed")
+        _run(root, *command.split(), tests, f"PYTHON={sys.executable}", f"VENV={venv}", "-o", f"{venv}/installed")
 
 
 @pytest.mark.parametrize(("text", "count"), [("b\n", 0), ("a\nx\na\n", 2)])

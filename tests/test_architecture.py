@@ -1,6 +1,5 @@
 """Imports run one way, and no name of ours stands in the way of anybody else's."""
 
-import ast
 import re
 import subprocess
 import sys
@@ -13,14 +12,7 @@ import pytest
 
 from resolvers.registry import SOURCES
 from tests.conftest import BEHAVIOUR, LONG
-
-ROOT = Path(__file__).parent.parent
-PACKAGES = (
-    *("web", "schema", "engine", "resolvers", "store", "sync", "metrics", "tracing"),
-    *("security", "startup", "httpserver", "httpclient", "simulator"),
-)
-TOP = tuple(file.stem for file in sorted(ROOT.glob("*.py")))
-"""Modules that know several packages: `server`, and what stands beside it."""
+from tests.module_imports import PACKAGES, ROOT, TOP, files_of_tests, imports, modules, outline, top
 
 MAY_IMPORT: dict[str, set[str]] = {
     "web": {"httpserver"},
@@ -60,43 +52,6 @@ LAYERS = (
     ("global_id", "loaders"),
 )
 """Inside `resolvers` a module imports nothing of a later row. What has no row is machinery of the sources or above."""
-
-
-@cache
-def modules() -> dict[str, Path]:
-    """Return our modules by dotted name."""
-    found = {name: ROOT / f"{name}.py" for name in TOP}
-    for package in PACKAGES:
-        for file in sorted((ROOT / package).rglob("*.py")):
-            parts = file.relative_to(ROOT).with_suffix("").parts
-            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = file
-    return found
-
-
-@cache
-def imports(module: str, *, at_run_time: bool = False) -> frozenset[str]:
-    """Return the modules of ours that a module imports, wherever in its text."""
-    file = modules()[module]
-    package = module if file.name == "__init__.py" else module.rpartition(".")[0]
-    found: set[str] = set()
-    queue: list[ast.AST] = [ast.parse(file.read_text("utf-8"))]
-    while queue:
-        node = queue.pop()
-        if at_run_time and isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-            continue
-        # An import is a statement: no expression holds one, and there are many expressions.
-        queue += [child for child in ast.iter_child_nodes(node) if not isinstance(child, ast.expr | ast.expr_context)]
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            parents = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
-            base = ".".join([*parents, *([node.module] if node.module else [])])
-            found |= {base} | {f"{base}.{alias.name}" for alias in node.names}
-    return frozenset(name for name in found if name in modules() or top(name) in (*PACKAGES, *TOP, "tests"))
-
-
-def top(module: str) -> str:
-    return module.partition(".")[0]
 
 
 def part_of_resolvers(module: str) -> str:
@@ -207,9 +162,8 @@ def test_no_file_of_tests_imports_another() -> None:
     """A failure to import one would fail both, and whoever changes a test would have to know who uses it."""
     found = {
         file.name
-        for file in sorted((ROOT / "tests").glob("*.py"))
-        for node in ast.walk(ast.parse(file.read_text("utf-8")))
-        if isinstance(node, ast.Import | ast.ImportFrom)
+        for file in files_of_tests("*.py")
+        for node in outline(file)[1]
         for name in [getattr(node, "module", None) or "", *(alias.name for alias in node.names)]
         if name.rpartition(".")[2].startswith("test_")
     }
@@ -219,10 +173,7 @@ def test_no_file_of_tests_imports_another() -> None:
 @cache
 def docstrings_of_tests() -> dict[str, str]:
     """Return what each file of tests says that it tests, by its name."""
-    return {
-        file.stem: ast.get_docstring(ast.parse(file.read_text("utf-8"))) or ""
-        for file in sorted((ROOT / "tests").glob("test_*.py"))
-    }
+    return {file.stem: outline(file)[0] for file in files_of_tests()}
 
 
 def is_tested(module: str) -> bool:

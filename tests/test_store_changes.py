@@ -79,14 +79,13 @@ delete_ = st.tuples(st.just("delete"), st.lists(st.tuples(st.integers(1, 4), st.
 read = st.tuples(st.just("read"), st.integers(1, 3))
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 @given(first=write, steps=st.lists(write | delete_ | read, max_size=12), late=st.integers(0, 3))
 @beside_databases
 def test_the_log_over_the_first_state_gives_the_last_one_and_pages_lose_nothing(
-    kind: str, first: Any, steps: list[Any], late: int
+    store_kind: str, first: Any, steps: list[Any], late: int
 ) -> None:
     """Also where some deals are older than what is stored, and pages are read while others write."""
-    with connected(kind) as connection:
+    with connected(store_kind) as connection:
         run(connection, first, 1)
         begin_log(connection, at=2)
         begin_log(connection, account="eu", at=2)
@@ -399,7 +398,6 @@ class Followed:
             assert is_taken == (self.entries[:position] == seen and position >= found.log.dropped)
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 @given(
     steps=st.lists(
         st.tuples(st.sampled_from(["write", "read", "prune", "back_up", "restore"]), st.integers(1, 4)), max_size=20
@@ -407,9 +405,9 @@ class Followed:
 )
 @beside_databases
 def test_who_has_seen_what_a_restored_log_has_not_is_told_so_and_nobody_else(
-    kind: str, steps: list[tuple[str, int]]
+    store_kind: str, steps: list[tuple[str, int]]
 ) -> None:
-    with connected(kind) as connection:
+    with connected(store_kind) as connection:
         follow(connection, steps)
 
 

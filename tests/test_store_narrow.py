@@ -54,6 +54,7 @@ def test_what_groups_have_is_counted_with_what_deals_have(connection: Connection
         assert count(connection, condition) == expected
 
 
+@pytest.mark.programs
 def test_a_table_of_postgresql_is_read_as_it_is() -> None:
     with connected("postgresql") as connection:
         assert narrow_index(connection, OPEN) is None
