@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Executable, delete, insert, select, update
 from store.changes import COLUMNS, GENERATION, LOGGED, Field, Key, Kind, Origin, is_one_of, log_of
 from store.sequence import advance, insert_into
 from store.tables import CHANGE_LOG, CHANGES, SYNC_STATE
+from store.together import chunks, together
 from store.turns import turns_of
 
 MOST: Final = 250_000
@@ -75,9 +76,10 @@ def append(connection: Connection, seen: Iterable[Seen], origin: Origin) -> int:
     last = connection.execute(_move(connection.dialect.name), {"one": 1, "last": len(rows)}).scalar_one()
     for place, row in enumerate(rows, 1):
         row["position"] = last - len(rows) + place
-    for start in range(0, len(rows), ROWS_AT_ONCE):
-        turns.pause()
-        connection.execute(_INSERT, rows[start : start + ROWS_AT_ONCE])
+    with together(connection):
+        for some in chunks(rows, ROWS_AT_ONCE):
+            turns.pause()
+            connection.execute(_INSERT, some)
     return len(rows)
 
 

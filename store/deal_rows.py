@@ -16,6 +16,7 @@ from store.change_log import Seen
 from store.changes import LOGGED
 from store.sequence import insert_into
 from store.tables import CUSTOMER_NAMED, DEAL_ATTRIBUTES, DEAL_GROUPS, DEALS, GROUPED, NAMED, ROW
+from store.together import ByValues, DriverStatement, chunks, together
 
 Row = tuple[Any, ...]
 
@@ -45,8 +46,7 @@ def column_of(name: str) -> Column[Any]:
 WRITTEN: Final = DEALS.outerjoin(DEAL_GROUPS, DEAL_GROUPS.c.id == DEALS.c.group_id)
 """Deals with what only their groups keep."""
 
-_IDS: Final = DEALS.c.id.in_(bindparam("ids", expanding=True))
-_KNOWN: Final = select(*map(column_of, LOOKED_AT)).select_from(WRITTEN).where(_IDS)
+_KNOWN: Final = ByValues(select(*map(column_of, LOOKED_AT)).select_from(WRITTEN), DEALS.c.id)
 _KNOWN_INDEXED: Final = slice(2, 2 + len(_INDEXED))
 _INDEXED_OF: Final = itemgetter(*map(ROW.index, _INDEXED))
 _VERSION_NAMES: Final = ("read_at", "hash", "is_whole")
@@ -58,15 +58,20 @@ _KNOWN_BODY: Final = itemgetter(LOOKED_AT.index("body"))
 _KNOWN_DELETED_AT: Final = itemgetter(LOOKED_AT.index("deleted_at"))
 _LOGGED_OF: Final = itemgetter(*map(ROW.index, LOGGED))
 _KNOWN_LOGGED: Final = itemgetter(*map(LOOKED_AT.index, LOGGED))
-_ATTRIBUTES_OF: Final = DEAL_ATTRIBUTES.c.deal_id.in_(bindparam("ids", expanding=True))
+_ATTRIBUTES: Final = ByValues(select(DEAL_ATTRIBUTES), DEAL_ATTRIBUTES.c.deal_id)
+_PARAMETERS: Final = (*[f"new_{name}" for name in ROW], "was")
+"""Of the values of a row, and of its last number behind them."""
+
+_INSERT_ATTRIBUTES: Final = insert(DEAL_ATTRIBUTES)
+_FORGOTTEN: Final = delete(DEAL_ATTRIBUTES).where(DEAL_ATTRIBUTES.c.deal_id.in_(bindparam("ids", expanding=True)))
 
 
-def look(connection: Connection, ids: Collection[bytes]) -> dict[bytes, Row]:
+def look(connection: Connection, ids: Collection[bytes], pause: Callable[[], None]) -> dict[bytes, Row]:
     """Return the rows of these ids that are there, as far as `write`, `seen` and `store.groups` need them.
 
     They stay as they are until the end of a transaction that has taken its number (`store.sequence.advance`).
     """
-    return {row[0]: row for row in connection.execute(_KNOWN, {"ids": list(ids)}).all()} if ids else {}
+    return {row[0]: row for row in _KNOWN.rows(connection, ids, pause)}
 
 
 def write(connection: Connection, rows: Sequence[Row], known: Mapping[bytes, Row], pause: Callable[[], None]) -> int:
@@ -88,12 +93,18 @@ def write(connection: Connection, rows: Sequence[Row], known: Mapping[bytes, Row
     return written
 
 
-def seen(rows: Iterable[Row], known: Mapping[bytes, Row], were: Mapping[bytes, tuple[bytes, Row]]) -> Iterator[Seen]:
+def seen(
+    rows: Iterable[Row],
+    known: Mapping[bytes, Row],
+    were: Mapping[bytes, tuple[bytes, Row]],
+    pause: Callable[[], None],
+) -> Iterator[Seen]:
     """Yield what the writing of these rows changes, of those that have another record than what is `known`.
 
     A deal that was gone is a new one. `were` has records and what they stand for today, in the columns that are logged.
     """
     for row in rows:
+        pause()
         was = known.get(row[0])
         before = None
         if was is not None:
@@ -116,20 +127,24 @@ def write_attributes(
 ) -> None:
     """Write the attributes of deals, by their ids, in place of those that they have."""
     known: dict[bytes, set[Row]] = {}
-    if stored:
-        for row in connection.execute(select(DEAL_ATTRIBUTES).where(_ATTRIBUTES_OF), {"ids": list(stored)}).all():
-            known.setdefault(row[0], set()).add(tuple(row))
+    for row in _ATTRIBUTES.rows(connection, stored, pause):
+        known.setdefault(row[0], set()).add(tuple(row))
     changed = []
     for id_, rows in attributes.items():
         pause()
         if known.get(id_, set()) != {tuple(row.values()) for row in rows}:
             changed.append(id_)
-    if changed:
-        connection.execute(delete(DEAL_ATTRIBUTES).where(_ATTRIBUTES_OF), {"ids": changed})
+    old = [id_ for id_ in changed if id_ in known]
     new = [row for id_ in changed for row in attributes[id_]]
-    for start in range(0, len(new), ATTRIBUTES_AT_ONCE):
-        pause()
-        connection.execute(insert(DEAL_ATTRIBUTES), new[start : start + ATTRIBUTES_AT_ONCE])
+    if not changed:
+        return
+    with together(connection):
+        for ids in chunks(old):
+            pause()
+            connection.execute(_FORGOTTEN, {"ids": ids})
+        for some in chunks(new, ATTRIBUTES_AT_ONCE):
+            pause()
+            connection.execute(_INSERT_ATTRIBUTES, some)
 
 
 def _is_replaced(was: Row, row: Row) -> bool:
@@ -142,34 +157,11 @@ def _is_replaced(was: Row, row: Row) -> bool:
 
 
 def _run(connection: Connection, shape: tuple[str, ...] | None, rows: Sequence[Row], pause: Callable[[], None]) -> int:
-    statement = _statement(connection.dialect, shape)
-    count = 0
-    for start in range(0, len(rows), ROWS_AT_ONCE):
-        pause()
-        given = list(map(statement.parameters, rows[start : start + ROWS_AT_ONCE]))
-        done = connection.exec_driver_sql(statement.text, given, execution_options={"preserve_rowcount": True})
-        count += done.rowcount
-    return count
-
-
-class _Statement:
-    """The text of a statement, and how its parameters are taken from a row, with the row's last number behind it."""
-
-    def __init__(self, statement: Any, dialect: Dialect) -> None:
-        compiled = statement.compile(dialect=dialect)
-        names = tuple(compiled.positiontup or compiled.params)
-        self.text: Final = str(compiled)
-        self._names = None if compiled.positional else names
-        self._values = itemgetter(*[len(ROW) if name == "was" else ROW.index(name[4:]) for name in names])
-
-    def parameters(self, row: Row) -> Any:
-        """Return what belongs to the text."""
-        values = self._values(row)
-        return values if self._names is None else dict(zip(self._names, values, strict=True))
+    return _statement(connection.dialect, shape).run(connection, rows, ROWS_AT_ONCE, pause)
 
 
 @lru_cache(MOST_STATEMENTS)
-def _statement(dialect: Dialect, shape: tuple[str, ...] | None) -> _Statement:
+def _statement(dialect: Dialect, shape: tuple[str, ...] | None) -> DriverStatement:
     """Return what writes a row: without a shape one that may be there or not, else one of which these columns differ,
     of those that are indexed."""
     given = {name: bindparam(f"new_{name}", type_=column.type) for name, column in DEALS.c.items()}
@@ -177,11 +169,12 @@ def _statement(dialect: Dialect, shape: tuple[str, ...] | None) -> _Statement:
         upsert = insert_into(dialect.name, DEALS).values(given)
         new = upsert.excluded
         set_ = {name: new[name] for name in given if name != "id"}
-        return _Statement(upsert.on_conflict_do_update(index_elements=["id"], set_=set_, where=_replaces(new)), dialect)
+        statement = upsert.on_conflict_do_update(index_elements=["id"], set_=set_, where=_replaces(new))
+        return DriverStatement(statement, dialect, _PARAMETERS)
     same = {"id", *_INDEXED}.difference(shape)
     as_it_was = (DEALS.c.id == given["id"], DEALS.c.sequence == bindparam("was", type_=DEALS.c.sequence.type))
     values = {name: given[name] for name in given if name not in same}
-    return _Statement(update(DEALS).where(*as_it_was, _replaces(given)).values(values), dialect)
+    return DriverStatement(update(DEALS).where(*as_it_was, _replaces(given)).values(values), dialect, _PARAMETERS)
 
 
 def _replaces(new: Any) -> ColumnElement[bool]:

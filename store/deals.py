@@ -1,16 +1,15 @@
 """Deals are written: the unchanged is not, the older overwrites nothing newer, and what is gone stays known."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from enum import StrEnum
 from hashlib import blake2b
-from itertools import islice
 from operator import attrgetter
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy import Connection, Executable, Text, bindparam, func, select, update
 from sqlalchemy import delete as delete_from
 
 from store.amounts import scaled
@@ -19,23 +18,19 @@ from store.changes import LOGGED, Origin
 from store.deal_ids import deal_id as deal_id
 from store.deal_rows import WRITTEN, Row, column_of, look, seen, write, write_attributes
 from store.groups import forget_unused, numbered
+from store.queries import parameter
 from store.sequence import advance, hold
 from store.tables import ALIVE, DEALS, DealColumns
 from store.text import fold, storable
+from store.together import ByValues, chunks, do_not_pause, together
 from store.turns import turns_of
 
-T = TypeVar("T")
-
-IDS_AT_ONCE = 20  # in one statement, which others wait for
+DEALS_AT_ONCE = 100  # that are looked at and written by the same statements
 
 _NAMES = tuple(one.name for one in fields(DealColumns))
 _VALUES = attrgetter(*_NAMES)
 _LOGGED_VALUES = attrgetter(*LOGGED)
 _encode = msgspec.msgpack.Encoder().encode
-
-
-def do_not_pause() -> None:
-    """Somebody waits."""
 
 
 class Evidence(StrEnum):
@@ -112,8 +107,8 @@ def upsert(connection: Connection, deals: Iterable[Deal], *, origin: Origin = Or
     changed: dict[bytes, tuple[Deal, bytes]] = {}
     known: set[bytes] = set()
     found_again: list[bytes] = []
-    for ids in chunks(newest):
-        stored = {row[0]: row for row in connection.execute(_STORED, {"ids": ids}).all()}
+    for ids in chunks(newest, DEALS_AT_ONCE):
+        stored = {row[0]: row for row in _STORED.rows(connection, ids, turns.pause)}
         for key in ids:
             turns.pause()
             deal, row = newest[key], stored.get(key)
@@ -125,11 +120,11 @@ def upsert(connection: Connection, deals: Iterable[Deal], *, origin: Origin = Or
             elif row[_MISSES] and deal.read_at >= row[_READ_AT]:
                 found_again.append(key)
     written = 0
-    for ids in chunks(changed):
+    for ids in chunks(changed, DEALS_AT_ONCE):
         written += _write(connection, {key: changed[key] for key in ids}, known.intersection(ids), origin)
-    for ids in chunks(found_again):
+    if found_again:
         hold(connection)
-        connection.execute(update(DEALS).where(DEALS.c.id.in_(ids)).values(misses=0))
+        _run_for(connection, _FOUND_AGAIN, found_again)
     return written
 
 
@@ -140,23 +135,17 @@ def find(
 
     `pause` is called between two statements: work in the background gives way there.
     """
-    found: dict[bytes, StoredDeal] = {}
-    for part in chunks(ids):
-        pause()
-        found.update((row[0], stored_deal(row)) for row in connection.execute(_FOUND_BY_ID, {"ids": part}))
-    return found
+    return {row[0]: stored_deal(row) for row in _FOUND_BY_ID.rows(connection, ids, pause)}
 
 
 def find_by_customer(
     connection: Connection, source: str, account: str, customer_ids: Collection[str]
 ) -> list[StoredDeal]:
     """Return the deals of these customers, but for those that are gone."""
-    its_own = (DEALS.c.source == source, DEALS.c.account == account, ALIVE)
-    return [
-        stored_deal(row)
-        for part in chunks(customer_ids)
-        for row in connection.execute(_FOUND.where(*its_own, DEALS.c.customer_source_id.in_(part)))
-    ]
+    found = _FOUND_BY_CUSTOMER.rows(
+        connection, customer_ids, turns_of(connection).pause, source=source, account=account
+    )
+    return [stored_deal(row) for row in found]
 
 
 def count_alive(connection: Connection, source: str, account: str = "") -> int:
@@ -177,7 +166,7 @@ def delete(connection: Connection, ids: Collection[bytes], *, evidence: Evidence
     `at` is when the evidence was read, by our own clock: what was read from its source later stays.
     """
     deleted = 0
-    for part in chunks(ids):
+    for part in chunks(ids, DEALS_AT_ONCE):
         gone = (DEALS.c.id.in_(part), ALIVE, DEALS.c.read_at <= at)
         if connection.scalar(select(DEALS.c.id).where(*gone).limit(1)) is not None:
             values = {"deleted_at": at, "evidence": evidence.value, "sequence": advance(connection)}
@@ -195,9 +184,9 @@ def delete(connection: Connection, ids: Collection[bytes], *, evidence: Evidence
 
 def doubt(connection: Connection, ids: Collection[bytes]) -> None:
     """Note that these deals are not known to be as they are stored: not all that their source has could be read."""
-    for part in chunks(ids):
+    if ids:
         hold(connection)
-        connection.execute(update(DEALS).where(DEALS.c.id.in_(part), DEALS.c.is_whole == 1).values(is_whole=0))
+        _run_for(connection, _DOUBTED, ids)
 
 
 def purge(connection: Connection, *, deleted_before: int) -> int:
@@ -212,22 +201,27 @@ def purge(connection: Connection, *, deleted_before: int) -> int:
     return len(gone)
 
 
-def chunks(items: Iterable[T]) -> Iterator[Sequence[T]]:
-    """Return ids, or deals, in parts that one statement takes."""
-    rest = iter(items)
-    while part := list(islice(rest, IDS_AT_ONCE)):
-        yield part
+def _run_for(connection: Connection, statement: Executable, ids: Iterable[bytes]) -> None:
+    turns = turns_of(connection)
+    with together(connection):
+        for part in chunks(ids):
+            turns.pause()
+            connection.execute(statement, {"ids": part})
 
 
 _IN = DEALS.c.id.in_(bindparam("ids", expanding=True))
+_FOUND_AGAIN = update(DEALS).where(_IN).values(misses=0)
+_DOUBTED = update(DEALS).where(_IN, DEALS.c.is_whole == 1).values(is_whole=0)
 _LOOKED_AT = ("id", "hash", "read_at", "is_whole", "misses", "deleted_at")
 _READ_AT, _MISSES = _LOOKED_AT.index("read_at"), _LOOKED_AT.index("misses")
-_STORED = select(*(DEALS.c[name] for name in _LOOKED_AT)).where(_IN)
+_STORED = ByValues(select(*(DEALS.c[name] for name in _LOOKED_AT)), DEALS.c.id)
 STORED_DEAL = tuple(DEALS.c[one.name] for one in fields(StoredDeal))
 """The columns of which `stored_deal` makes one."""
 
 _FOUND = select(*STORED_DEAL)
-_FOUND_BY_ID = _FOUND.where(_IN)
+_FOUND_BY_ID = ByValues(_FOUND, DEALS.c.id)
+_OF_ACCOUNT = (DEALS.c.source == parameter("source", Text()), DEALS.c.account == parameter("account", Text()))
+_FOUND_BY_CUSTOMER = ByValues(_FOUND.where(*_OF_ACCOUNT, ALIVE), DEALS.c.customer_source_id)
 _KEY = (DEALS.c.source, DEALS.c.account, DEALS.c.source_id)
 _HELD = select(*_KEY, *map(column_of, LOGGED)).select_from(WRITTEN)
 
@@ -267,16 +261,16 @@ def _write(
     sequence = advance(connection)
     accounts = logged_accounts(connection)
     logged = {key for key, (deal, _) in changed.items() if (deal.source, deal.account) in accounts}
-    known = look(connection, logged.union(stored))
     turns = turns_of(connection)
+    known = look(connection, logged.union(stored), turns.pause)
     rows, attributes = [], {}
     for key, (deal, digest) in changed.items():
         turns.pause()
         rows.append(_row(key, deal, digest, sequence))
         attributes[key] = [_attribute(key, *item) for item in deal.attributes.items()]
     were = {key: (deal.was[0], _logged(deal.was[1])) for key, (deal, _) in changed.items() if deal.was is not None}
-    changes = list(seen([row for row in rows if row[0] in logged], known, were)) if logged else ()
-    written = write(connection, numbered(connection, rows, known), known, turns.pause)
+    changes = list(seen([row for row in rows if row[0] in logged], known, were, turns.pause)) if logged else ()
+    written = write(connection, numbered(connection, rows, known, turns.pause), known, turns.pause)
     append(connection, changes, origin)
     write_attributes(connection, attributes, stored, turns.pause)
     return written

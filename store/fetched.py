@@ -8,11 +8,12 @@ from typing import Final
 from sqlalchemy import BigInteger, Connection, Integer, LargeBinary, delete, func, select
 
 from store.database import Database
-from store.deals import STORED_DEAL, StoredDeal, chunks, stored_deal
+from store.deals import STORED_DEAL, StoredDeal, stored_deal
 from store.queries import Query, parameter
 from store.sequence import insert_into
 from store.shared_tables import FETCHED
 from store.tables import ALIVE, DEALS
+from store.together import chunks
 
 CHANGES_AT_ONCE = 5_000
 

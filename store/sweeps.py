@@ -6,14 +6,16 @@ them. Only a sweep that has read all pages says anything of deals that it has no
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, delete, exists, func, select, update
+from sqlalchemy import ColumnElement, Connection, Dialect, and_, case, delete, exists, func, select, update
 
 from store import change_log
-from store.deals import StoredDeal, chunks, count_alive, deal_id
+from store.deals import StoredDeal, count_alive, deal_id
 from store.sequence import hold, insert_into
 from store.tables import ALIVE, CUSTOMERS, DEALS, SWEPT, SYNC_STATE
+from store.together import IDS_AT_ONCE, DriverStatement
 from store.turns import turns_of
 
 SKEW_MICROSECONDS = 60_000_000
@@ -101,12 +103,8 @@ def continue_sweep(
     Raises SweepLost.
     """
     _require(connection, source, account, sweep)
-    statement = insert_into(connection.dialect.name, SWEPT).on_conflict_do_nothing()
-    turns, new = turns_of(connection), 0
-    for ids in chunks(dict.fromkeys(seen)):
-        turns.pause()
-        rows = [{"source": source, "account": account, "deal_id": deal_id(source, account, one)} for one in ids]
-        new += connection.execute(statement.execution_options(preserve_rowcount=True), rows).rowcount
+    rows = [(source, account, deal_id(source, account, one)) for one in dict.fromkeys(seen)]
+    new = _swept(connection.dialect).run(connection, rows, IDS_AT_ONCE, turns_of(connection).pause)
     values: dict[str, Any] = {"sweep_position": position, "sweep_rows": SYNC_STATE.c.sweep_rows + new}
     if total is not None:
         values["sweep_total"] = total
@@ -200,6 +198,12 @@ def forget_future(connection: Connection, source: str, account: str = "", *, at:
         connection.execute(update(table).where(*_of(table, source, account), table.c.read_at > at).values(read_at=at))
     connection.execute(update(DEALS).where(*_of(DEALS, source, account), DEALS.c.deleted_at > at).values(deleted_at=at))
     return True
+
+
+@lru_cache(4)
+def _swept(dialect: Dialect) -> DriverStatement:
+    names = ("source", "account", "deal_id")
+    return DriverStatement(insert_into(dialect.name, SWEPT).on_conflict_do_nothing(), dialect, names)
 
 
 _TIMES = ("sweep_started_at", "last_sweep_started_at", "last_sweep_at", "changes_until", "deletions_until")

@@ -253,7 +253,7 @@ def small_writes(monkeypatch: pytest.MonkeyPatch, *, refused: Collection[int]) -
         written.append(upsert(connection, deals, origin=origin))
         return written[-1]
 
-    monkeypatch.setattr("store.deals.IDS_AT_ONCE", 10)
+    monkeypatch.setattr("store.deals.DEALS_AT_ONCE", 10)
     monkeypatch.setattr("sync.job.DEALS_AT_ONCE", 10)
     monkeypatch.setattr("sync.job.upsert", write)
     return written

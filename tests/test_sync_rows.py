@@ -13,8 +13,9 @@ from resolvers.source import Record
 from resolvers.stored_record import decode
 from store.changes import Origin
 from store.customers import Customer
-from store.deals import IDS_AT_ONCE, Deal, Evidence, count_alive, delete, upsert
+from store.deals import Deal, Evidence, count_alive, delete, upsert
 from store.tables import DealColumns
+from store.together import IDS_AT_ONCE
 from sync.account import Account, Requests
 from sync.job import DEALS_AT_ONCE, Parts, moment
 from sync.rows import Read, Rows, with_customer
