@@ -15,6 +15,7 @@ import msgspec
 from sqlalchemy import Connection, Executable, delete, insert, select, update
 
 from store.changes import COLUMNS, GENERATION, LOGGED, Field, Key, Kind, Origin, is_one_of, log_of
+from store.queries import Query
 from store.sequence import advance, insert_into
 from store.tables import CHANGE_LOG, CHANGES, SYNC_STATE
 from store.together import chunks, together
@@ -39,9 +40,10 @@ _NOTHING: Final = tuple(0 if name == "value_is_inexact" else None for name in LO
 _STATUS_BIT: Final = 1 << Field.STATUS
 _INSERT: Final = insert(CHANGES)
 _encode: Final = msgspec.msgpack.Encoder().encode
-_LOGGED_ACCOUNTS: Final = select(SYNC_STATE.c.source, SYNC_STATE.c.account).where(
-    SYNC_STATE.c.logged_since.is_not(None)
+LOGGED_ACCOUNTS: Final = Query(
+    select(SYNC_STATE.c.source, SYNC_STATE.c.account).where(SYNC_STATE.c.logged_since.is_not(None))
 )
+"""Asks for the accounts whose changes are logged, each with its source."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ class Seen:
 
 def logged_accounts(connection: Connection) -> set[tuple[str, str]]:
     """Return the accounts whose changes are logged, each with its source."""
-    return {(row[0], row[1]) for row in connection.execute(_LOGGED_ACCOUNTS)}
+    return {(row[0], row[1]) for row in connection.execute(LOGGED_ACCOUNTS.statement)}
 
 
 def append(connection: Connection, seen: Iterable[Seen], origin: Origin) -> int:

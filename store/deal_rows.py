@@ -6,15 +6,16 @@ assigned. From a list of rows to the database it is the driver's work, in which 
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from operator import itemgetter
 from typing import Any, Final
 
 from sqlalchemy import Column, ColumnElement, Connection, Dialect, and_, bindparam, delete, insert, or_, select, update
 
-from store.change_log import Seen
+from store.change_log import LOGGED_ACCOUNTS, Seen
 from store.changes import LOGGED
-from store.sequence import insert_into
+from store.sequence import hold_and_ask, insert_into
 from store.tables import CUSTOMER_NAMED, DEAL_ATTRIBUTES, DEAL_GROUPS, DEALS, GROUPED, NAMED, ROW
 from store.together import ByValues, DriverStatement, chunks, together
 
@@ -34,7 +35,7 @@ _INDEXED: Final = tuple(
     name for name in ROW if any(name in index.columns for index in DEALS.indexes) and name not in ("id", "sequence")
 )
 _OWN: Final = ("id", "sequence", *_INDEXED, "body", "hash", "read_at", "is_whole", "deleted_at")
-LOOKED_AT: Final = tuple(dict.fromkeys((*_OWN, *LOGGED, *GROUPED, *CUSTOMER_NAMED)))
+LOOKED_AT: Final = tuple(dict.fromkeys((*_OWN, "misses", *LOGGED, *GROUPED, *CUSTOMER_NAMED)))
 """Columns of the rows that `look` gives, in their order."""
 
 
@@ -56,6 +57,7 @@ _READ_AT: Final = itemgetter(ROW.index("read_at"))
 _BODY: Final = itemgetter(ROW.index("body"))
 _KNOWN_BODY: Final = itemgetter(LOOKED_AT.index("body"))
 _KNOWN_DELETED_AT: Final = itemgetter(LOOKED_AT.index("deleted_at"))
+_KNOWN_MISSES: Final = itemgetter(LOOKED_AT.index("misses"))
 _LOGGED_OF: Final = itemgetter(*map(ROW.index, LOGGED))
 _KNOWN_LOGGED: Final = itemgetter(*map(LOOKED_AT.index, LOGGED))
 _ATTRIBUTES: Final = ByValues(select(DEAL_ATTRIBUTES), DEAL_ATTRIBUTES.c.deal_id)
@@ -66,12 +68,29 @@ _INSERT_ATTRIBUTES: Final = insert(DEAL_ATTRIBUTES)
 _FORGOTTEN: Final = delete(DEAL_ATTRIBUTES).where(DEAL_ATTRIBUTES.c.deal_id.in_(bindparam("ids", expanding=True)))
 
 
-def look(connection: Connection, ids: Collection[bytes], pause: Callable[[], None]) -> dict[bytes, Row]:
-    """Return the rows of these ids that are there, as far as `write`, `seen` and `store.groups` need them.
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is there of some deals: their rows, as far as `write`, `seen` and `store.groups` need them, and their
+    attributes, both by id; and the accounts whose changes are logged, each with its source."""
 
-    They stay as they are until the end of a transaction that has taken its number (`store.sequence.advance`).
+    rows: Mapping[bytes, Row]
+    attributes: Mapping[bytes, set[Row]]
+    logged: Collection[tuple[str, str]]
+
+
+def look(connection: Connection, ids: Sequence[bytes], pause: Callable[[], None]) -> Known:
+    """Return the rows of these ids that are there.
+
+    They stay as they are until the end of the transaction, which holds the sequence from then on.
     """
-    return {row[0]: row for row in _KNOWN.rows(connection, ids, pause)}
+    logged = LOGGED_ACCOUNTS.text(connection.dialect, {})
+    asked = [*_KNOWN.asked(connection, ids), *_ATTRIBUTES.asked(connection, ids), logged]
+    *found, accounts = hold_and_ask(connection, asked, pause)
+    rows = {row[0]: row for part in found[: len(found) // 2] for row in part}
+    attributes: dict[bytes, set[Row]] = {}
+    for row in (row for part in found[len(found) // 2 :] for row in part):
+        attributes.setdefault(row[0], set()).add(tuple(row))
+    return Known(rows, attributes, {(source, account) for source, account in accounts})
 
 
 def write(connection: Connection, rows: Sequence[Row], known: Mapping[bytes, Row], pause: Callable[[], None]) -> int:
@@ -108,7 +127,7 @@ def seen(
         was = known.get(row[0])
         before = None
         if was is not None:
-            if not _is_replaced(was, row):
+            if not is_replaced(was, *_VERSION(row)):
                 continue
             if _KNOWN_DELETED_AT(was) is None:
                 if _KNOWN_BODY(was) == _BODY(row):
@@ -122,13 +141,10 @@ def seen(
 def write_attributes(
     connection: Connection,
     attributes: Mapping[bytes, Sequence[Mapping[str, Any]]],
-    stored: Collection[bytes],
+    known: Mapping[bytes, set[Row]],
     pause: Callable[[], None],
 ) -> None:
-    """Write the attributes of deals, by their ids, in place of those that they have."""
-    known: dict[bytes, set[Row]] = {}
-    for row in _ATTRIBUTES.rows(connection, stored, pause):
-        known.setdefault(row[0], set()).add(tuple(row))
+    """Write the attributes of deals, by their ids, in place of those that are `known`."""
     changed = []
     for id_, rows in attributes.items():
         pause()
@@ -147,13 +163,19 @@ def write_attributes(
             connection.execute(_INSERT_ATTRIBUTES, some)
 
 
-def _is_replaced(was: Row, row: Row) -> bool:
-    """Return whether a row takes the place of what is known, as `_replaces` asks the database."""
-    (new_at, new_hash, new_whole), (at, hash_, whole) = _VERSION(row), _KNOWN_VERSION(was)
+def is_replaced(was: Row, read_at: int, hash_: bytes, is_whole: bool) -> bool:
+    """Return whether what was read takes the place of what is known, as `_replaces` asks the database."""
+    known_at, known_hash, known_whole = _KNOWN_VERSION(was)
     deleted_at = _KNOWN_DELETED_AT(was)
     if deleted_at is not None:
-        return bool(new_at >= max(at, deleted_at))
-    return bool(new_at >= at and (new_hash != hash_ or new_whole > whole))
+        return bool(read_at >= max(known_at, deleted_at))
+    return bool(read_at >= known_at and (hash_ != known_hash or is_whole > known_whole))
+
+
+def is_found_again(was: Row, read_at: int) -> bool:
+    """Return whether what was read shows a deal that sweeps have missed."""
+    known_at, *_ = _KNOWN_VERSION(was)
+    return bool(_KNOWN_MISSES(was) and read_at >= known_at)
 
 
 def _run(connection: Connection, shape: tuple[str, ...] | None, rows: Sequence[Row], pause: Callable[[], None]) -> int:

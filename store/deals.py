@@ -16,7 +16,18 @@ from store.amounts import scaled
 from store.change_log import Seen, append, erase, logged_accounts
 from store.changes import LOGGED, Origin
 from store.deal_ids import deal_id as deal_id
-from store.deal_rows import WRITTEN, Row, column_of, look, seen, write, write_attributes
+from store.deal_rows import (
+    WRITTEN,
+    Known,
+    Row,
+    column_of,
+    is_found_again,
+    is_replaced,
+    look,
+    seen,
+    write,
+    write_attributes,
+)
 from store.groups import forget_unused, numbered
 from store.queries import parameter
 from store.sequence import advance, hold
@@ -71,6 +82,11 @@ class Deal:
         """Its key in the store."""
         return deal_id(self.source, self.account, self.source_id)
 
+    @property
+    def account_key(self) -> tuple[str, str]:
+        """Source and account."""
+        return self.source, self.account
+
 
 @dataclass(frozen=True, slots=True)
 class StoredDeal:
@@ -104,28 +120,7 @@ def upsert(connection: Connection, deals: Iterable[Deal], *, origin: Origin = Or
         key = deal.id
         if key not in newest or deal.read_at >= newest[key].read_at:
             newest[key] = deal
-    changed: dict[bytes, tuple[Deal, bytes]] = {}
-    known: set[bytes] = set()
-    found_again: list[bytes] = []
-    for ids in chunks(newest, DEALS_AT_ONCE):
-        stored = {row[0]: row for row in _STORED.rows(connection, ids, turns.pause)}
-        for key in ids:
-            turns.pause()
-            deal, row = newest[key], stored.get(key)
-            digest = _digest(deal)
-            if row is None or _replaces(deal, digest, row):
-                changed[key] = deal, digest
-                if row is not None:
-                    known.add(key)
-            elif row[_MISSES] and deal.read_at >= row[_READ_AT]:
-                found_again.append(key)
-    written = 0
-    for ids in chunks(changed, DEALS_AT_ONCE):
-        written += _write(connection, {key: changed[key] for key in ids}, known.intersection(ids), origin)
-    if found_again:
-        hold(connection)
-        _run_for(connection, _FOUND_AGAIN, found_again)
-    return written
+    return sum(_write(connection, [*map(newest.__getitem__, ids)], origin) for ids in chunks(newest, DEALS_AT_ONCE))
 
 
 def find(
@@ -212,9 +207,6 @@ def _run_for(connection: Connection, statement: Executable, ids: Iterable[bytes]
 _IN = DEALS.c.id.in_(bindparam("ids", expanding=True))
 _FOUND_AGAIN = update(DEALS).where(_IN).values(misses=0)
 _DOUBTED = update(DEALS).where(_IN, DEALS.c.is_whole == 1).values(is_whole=0)
-_LOOKED_AT = ("id", "hash", "read_at", "is_whole", "misses", "deleted_at")
-_READ_AT, _MISSES = _LOOKED_AT.index("read_at"), _LOOKED_AT.index("misses")
-_STORED = ByValues(select(*(DEALS.c[name] for name in _LOOKED_AT)), DEALS.c.id)
 STORED_DEAL = tuple(DEALS.c[one.name] for one in fields(StoredDeal))
 """The columns of which `stored_deal` makes one."""
 
@@ -242,37 +234,40 @@ def _digest(deal: Deal) -> bytes:
     return blake2b(encoded + deal.body, digest_size=16).digest()
 
 
-def _replaces(deal: Deal, digest: bytes, row: tuple[Any, ...]) -> bool:
-    """Return whether a deal is newer than its row and differs; `store.deal_rows` asks the database the same."""
-    _, hash_, read_at, is_whole, _, deleted_at = row
-    if deal.read_at < read_at:
-        return False
-    if deleted_at is not None:
-        return bool(deal.read_at >= deleted_at)
-    return bool(digest != hash_ or deal.is_whole > is_whole)
+def _write(connection: Connection, deals: Sequence[Deal], origin: Origin) -> int:
+    turns = turns_of(connection)
+    known = look(connection, [deal.id for deal in deals], turns.pause)
+    changed: dict[bytes, tuple[Deal, bytes]] = {}
+    found_again: list[bytes] = []
+    for deal in deals:
+        turns.pause()
+        key, digest = deal.id, _digest(deal)
+        was = known.rows.get(key)
+        if was is None or is_replaced(was, deal.read_at, digest, deal.is_whole):
+            changed[key] = deal, digest
+        elif is_found_again(was, deal.read_at):
+            found_again.append(key)
+    if found_again:
+        _run_for(connection, _FOUND_AGAIN, found_again)
+    return _write_changed(connection, changed, known, origin) if changed else 0
 
 
-def _write(
-    connection: Connection,
-    changed: Mapping[bytes, tuple[Deal, bytes]],
-    stored: Collection[bytes],
-    origin: Origin,
+def _write_changed(
+    connection: Connection, changed: Mapping[bytes, tuple[Deal, bytes]], known: Known, origin: Origin
 ) -> int:
     sequence = advance(connection)
-    accounts = logged_accounts(connection)
-    logged = {key for key, (deal, _) in changed.items() if (deal.source, deal.account) in accounts}
     turns = turns_of(connection)
-    known = look(connection, logged.union(stored), turns.pause)
     rows, attributes = [], {}
     for key, (deal, digest) in changed.items():
         turns.pause()
         rows.append(_row(key, deal, digest, sequence))
         attributes[key] = [_attribute(key, *item) for item in deal.attributes.items()]
     were = {key: (deal.was[0], _logged(deal.was[1])) for key, (deal, _) in changed.items() if deal.was is not None}
-    changes = list(seen([row for row in rows if row[0] in logged], known, were, turns.pause)) if logged else ()
-    written = write(connection, numbered(connection, rows, known, turns.pause), known, turns.pause)
+    logged = [row for row, (deal, _) in zip(rows, changed.values(), strict=True) if deal.account_key in known.logged]
+    changes = list(seen(logged, known.rows, were, turns.pause))
+    written = write(connection, numbered(connection, rows, known.rows, turns.pause), known.rows, turns.pause)
     append(connection, changes, origin)
-    write_attributes(connection, attributes, stored, turns.pause)
+    write_attributes(connection, attributes, known.attributes, turns.pause)
     return written
 
 

@@ -39,7 +39,8 @@ def mark_fetched(connection: Connection, times: Mapping[bytes, int]) -> None:
             where=statement.excluded.fetched_at > FETCHED.c.fetched_at,
         )
         # In one order, or two processes would wait for each other.
-        connection.execute(later, [{"id": id_, "fetched_at": times[id_]} for id_ in sorted(times)])
+        rows = [{"id": id_, "fetched_at": times[id_]} for id_ in sorted(times)]
+        connection.execute(later, rows if len(rows) > 1 else rows[0])  # the driver would sync twice for many
 
 
 async def find_fetched(database: Database, ids: Sequence[bytes], *, since: int) -> list[tuple[StoredDeal, int]]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from itertools import islice
 from operator import itemgetter
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Dialect, Executable, Select
 
@@ -17,6 +17,9 @@ from store.postgresql import pipeline
 from store.queries import Query, parameter
 
 T = TypeVar("T")
+
+Asked: TypeAlias = tuple[str, Any]
+"""A query's text, and its parameters."""
 
 IDS_AT_ONCE: Final = 20
 """In one statement, which others wait for."""
@@ -54,12 +57,16 @@ class ByValues:
     ) -> list[Any]:
         """Return the rows; `others` are parameters of the query. `pause` is called before each statement, and before
         the rows of each are read."""
+        return [row for rows in fetch(connection, self.asked(connection, values, **others), pause) for row in rows]
+
+    def asked(self, connection: Connection, values: Collection[str | bytes], **others: str | int) -> list[Asked]:
+        """Return the statements that find them."""
         asked = []
         for part in chunks(values):
             size = next(one for one in SIZES if one >= len(part))
             given = {f"value_{number}": part[min(number, len(part) - 1)] for number in range(size)}
             asked.append(self._queries[size].text(connection.dialect, {**given, **others}))
-        return _fetched(connection, asked, pause)
+        return asked
 
 
 class DriverStatement:
@@ -97,13 +104,14 @@ class DriverStatement:
         return values if self._names is None else dict(zip(self._names, values, strict=True))
 
 
-def _fetched(connection: Connection, asked: Sequence[tuple[str, Any]], pause: Callable[[], None]) -> list[Any]:
-    rows: list[Any] = []
+def fetch(connection: Connection, asked: Sequence[Asked], pause: Callable[[], None] = do_not_pause) -> list[list[Any]]:
+    """Return the rows of each of these queries. A later one sees what an earlier one has waited for, a lock."""
+    found: list[list[Any]] = []
     if len(asked) < 2 or connection.dialect.name == "sqlite":
         for text, given in asked:
             pause()
-            rows += connection.exec_driver_sql(text, given).all()
-        return rows
+            found.append(list(connection.exec_driver_sql(text, given).all()))
+        return found
     with pipeline(connection) as driver:
         cursors = []
         for text, given in asked:
@@ -111,8 +119,8 @@ def _fetched(connection: Connection, asked: Sequence[tuple[str, Any]], pause: Ca
             cursors.append(driver.execute(text, given))
         for cursor in cursors:
             pause()
-            rows += cursor.fetchall()
-    return rows
+            found.append(cursor.fetchall())
+    return found
 
 
 def together(connection: Connection) -> AbstractContextManager[Any]:

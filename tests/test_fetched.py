@@ -11,8 +11,7 @@ from resolvers.resilience.transport import TransportSettings
 from simulator import faults
 from store.deals import Evidence, delete
 from store.sequence import hold
-from sync.job import BRAKE_SECONDS
-from sync.job import SECOND
+from sync.job import BRAKE_SECONDS, SECOND
 from sync.status import State
 from tests import loops
 from tests.stores import key

@@ -75,7 +75,7 @@ def test_a_server_is_waited_for_once_however_many_ids_are_looked_up(
     assert waited == (["SELECT"] * 5 if connection.dialect.name == "sqlite" else ["together"])
 
 
-@pytest.mark.parametrize(("is_new", "most"), [(True, 17), (False, 13)])
+@pytest.mark.parametrize(("is_new", "most"), [(True, 14), (False, 8)])
 def test_a_server_is_waited_for_seldom_however_many_deals_are_written(
     connection: Connection, monkeypatch: pytest.MonkeyPatch, is_new: bool, most: int
 ) -> None:
