@@ -33,6 +33,7 @@ from store.errors import StoreUnavailable
 from store.sweeps import SyncState
 from store.tables import DEALS, METADATA, SYNC_RUNS, DealColumns
 from store.text import fold, searchable
+from sync.job import SECOND
 from sync.service import Sync, open_sync
 from sync.settings import SyncSettings
 from sync.status import Status
@@ -105,7 +106,15 @@ def columns(source: str, record: Record) -> tuple[DealColumns, Mapping[str, Any]
     """Return a few columns of a record; the schema's own are no part of sync."""
     values: Any = record
     if source == "nexudus":
-        return DealColumns(name=values.name, stage_name=values.crm_board_column_name, status=str(values.status)), {}
+        return (
+            DealColumns(
+                name=values.name,
+                stage_name=values.crm_board_column_name,
+                status=str(values.status),
+                updated_at=int(values.updated_on.timestamp() * SECOND),
+            ),
+            {},
+        )
     return (
         DealColumns(
             stage_name=values.pipeline_stage,

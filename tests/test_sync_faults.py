@@ -374,6 +374,31 @@ async def test_fault_7_an_ignored_filter_is_noticed_and_sweeps_take_over() -> No
 # 8. Stage ids without names, deleted stages null.
 
 
+@pytest.mark.parametrize("hours", [-5, -1, 2, 12])
+async def test_fault_7_a_filter_that_is_read_in_another_time_zone_hides_no_change_for_long(hours: int) -> None:
+    async with open_world(sources=("nexudus",)) as world:
+        world.simulator.nexudus.filter_zone_hours = hours
+        await asyncio.sleep(FILLED + 120)
+        changed = next(iter(world.simulator.nexudus.records))
+        world.simulator.nexudus.update(changed, {"Name": "changed"})
+        await asyncio.sleep(75 if hours > 0 else 320)
+        assert world.deal("nexudus", changed).name == "changed"
+        status = await world.status("nexudus")
+        assert (Capability.CHANGED_SINCE in status.capabilities) is (hours > 0)
+        assert status.last_error == (None if hours > 0 else Problem.FILTER_DIFFERS)
+        assert len(world.calls("nexudus", "get")) == (hours < 0)
+
+
+async def test_fault_7_a_deal_that_is_gone_from_a_list_of_changes_is_no_fault_of_its_filter() -> None:
+    async with open_world(sources=("nexudus",)) as world:
+        await asyncio.sleep(FILLED / 2)
+        records = world.simulator.nexudus.records
+        del records[max(records, key=lambda one: records[one]["UpdatedOn"])]
+        await asyncio.sleep(300)
+        assert Capability.CHANGED_SINCE in (await world.status("nexudus")).capabilities
+        assert len(world.calls("nexudus", "get")) >= 1
+
+
 async def test_fault_8_the_last_known_name_of_a_stage_stays() -> None:
     async with open_world(sources=("nexudus",), **SWEEPS) as world:
         await asyncio.sleep(FILLED)
