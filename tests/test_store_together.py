@@ -5,12 +5,13 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, bindparam, event, exc, select, text, update
+from sqlalchemy import Connection, bindparam, create_engine, event, exc, select, text, update
 
 from store import postgresql
 from store.deals import DEALS_AT_ONCE, find, upsert
 from store.tables import DEALS
-from store.together import IDS_AT_ONCE, ByValues, DriverStatement, do_not_pause, together
+from store.together import IDS_AT_ONCE, ByValues, DriverStatement, do_not_pause, fetch, together
+from tests import stores
 from tests.stores import begin_log, deal, key
 
 IDS = ByValues(select(DEALS.c.id), DEALS.c.id)
@@ -91,6 +92,18 @@ def test_a_server_is_waited_for_seldom_however_many_deals_are_written(
         assert upsert(connection, deals(2)) == DEALS_AT_ONCE
     if connection.dialect.name != "sqlite":
         assert len(waited) <= most
+
+
+@pytest.mark.programs
+def test_a_connection_that_is_lost_is_one_error_and_no_line_of_the_drivers(caplog: pytest.LogCaptureFixture) -> None:
+    engine = create_engine(stores.url_of("postgresql"))
+    with engine.connect() as connection:
+        ended = ("SELECT pg_terminate_backend(pg_backend_pid())", {})
+        with pytest.raises(exc.DBAPIError):
+            fetch(connection, [ended, ("SELECT 1", {})])
+        connection.invalidate()
+    engine.dispose()
+    assert caplog.records == []
 
 
 def test_what_goes_wrong_together_is_an_error_of_the_database(connection: Connection) -> None:
