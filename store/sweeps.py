@@ -201,14 +201,24 @@ def forget_future(connection: Connection, source: str, account: str = "", *, at:
     known = state(connection).get((source, account))
     if known is None or max((getattr(known, name) or 0 for name in _TIMES), default=0) <= at + SKEW_MICROSECONDS:
         return False
-    hold(connection)
-    change_log.forget_future(connection, source, account, at=at)
+    set_back(connection, source, account, at=at)
     abandon_sweep(connection, source, account)
     _set(connection, source, account, dict.fromkeys(_TIMES))
+    return True
+
+
+def is_ahead(deal: StoredDeal, at: int) -> bool:
+    """Return whether a deal was read, or seen to be gone, later than a clock that is right can say at that time."""
+    return max(deal.read_at, deal.deleted_at or 0) > at + SKEW_MICROSECONDS
+
+
+def set_back(connection: Connection, source: str, account: str = "", *, at: int) -> None:
+    """Have what a clock that was ahead has seen after `at` be seen then: it would keep away all that is newer."""
+    hold(connection)
+    change_log.forget_future(connection, source, account, at=at)
     for table in (DEALS, CUSTOMERS):
         connection.execute(update(table).where(*_of(table, source, account), table.c.read_at > at).values(read_at=at))
     connection.execute(update(DEALS).where(*_of(DEALS, source, account), DEALS.c.deleted_at > at).values(deleted_at=at))
-    return True
 
 
 @lru_cache(4)

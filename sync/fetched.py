@@ -89,6 +89,8 @@ class FetchedRecords:
             return {}
         found: dict[str, tuple[Record, int]] = {}
         for deal, fetched_at in stored:
+            if fetched_at > parts.now() + sweeps.SKEW_MICROSECONDS:
+                continue  # by a clock that is ahead: nobody knows how old it is
             with suppress(UpstreamBadResponse):
                 found[deal.source_id] = decode(source, deal.body), fetched_at
         return found
