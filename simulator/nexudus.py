@@ -55,6 +55,7 @@ class Nexudus(Upstream):
         "throttle_status",
         "list_largest_size",
         "list_range_ignored",
+        "filter_zone_hours",
         "list_order_ignored",
         "list_repeats",
         "audit_role_missing",
@@ -94,6 +95,8 @@ class Nexudus(Upstream):
         """The rows of a page at most, whatever is asked for."""
         self.list_range_ignored = False
         """`from_` and `to_` count as unknown parameters: rows come that they leave out."""
+        self.filter_zone_hours = 0
+        """The zone in which the times of filters are read, in hours east of UTC; no page says which."""
         self.list_order_ignored = False
         """Rows come in an order that nobody asked for."""
         self.list_repeats = 0

@@ -6,7 +6,7 @@ filters follow the pattern of other entities (assumed).
 
 import uuid
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import TYPE_CHECKING, Any
 
 from .nexudus_list import page_of
@@ -51,7 +51,8 @@ def answer(upstream: "Nexudus", query: Mapping[str, str]) -> Reply:
         wanted = query.get(_PREFIX + name.lower())
         if wanted is not None:
             rows = [row for row in rows if str(row[name]).lower() == wanted.lower()]
-    since, until = (_moment(query.get(f"{side}_{_PREFIX}createdon")) for side in ("from", "to"))
+    zone = timezone(timedelta(hours=upstream.filter_zone_hours))
+    since, until = (_moment(query.get(f"{side}_{_PREFIX}createdon"), zone) for side in ("from", "to"))
     if not upstream.list_range_ignored:
         rows = [row for row in rows if since is None or _moment(row["CreatedOn"]) >= since]
         rows = [row for row in rows if until is None or _moment(row["CreatedOn"]) <= until]
@@ -60,9 +61,9 @@ def answer(upstream: "Nexudus", query: Mapping[str, str]) -> Reply:
     return Reply(data=page_of(rows, query, "Id", int(descending), largest=upstream.list_largest_size), is_ordinary=True)
 
 
-def _moment(text: str | None) -> Any:
+def _moment(text: str | None, zone: tzinfo = UTC) -> Any:
     try:
         moment = datetime.fromisoformat(text or "")
     except ValueError:
         return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return moment if moment.tzinfo else moment.replace(tzinfo=zone)

@@ -6,7 +6,7 @@ Unknown parameters are silently ignored, as the vendor does. Names are matched w
 import math
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +52,7 @@ def answer(upstream: "Nexudus", query: Mapping[str, str]) -> Reply:
     records = list(upstream.records.values())
     if upstream.list_range_ignored:
         query = {name: value for name, value in query.items() if not name.startswith(("from_", "to_"))}
-    tests = _tests(query)
+    tests = _tests(query, timezone(timedelta(hours=upstream.filter_zone_hours)))
     rows = [row for row in records if all(test(row) for test in tests)]
     if ids is not None:
         wanted = set(ids)
@@ -107,7 +107,7 @@ def _whole(value: str | None) -> int | None:
     return int(value) if value and re.fullmatch(r"\d{1,9}", value, re.ASCII) else None
 
 
-def _tests(query: Mapping[str, str]) -> list[Test]:
+def _tests(query: Mapping[str, str], zone: tzinfo) -> list[Test]:
     """Return what a record must pass; a value that cannot be read as the field's type is ignored (assumed)."""
     names = {key.lower(): key for key in FIELDS}
     names |= {reference.lower(): f"{reference}Id" for reference in REFERENCES}
@@ -117,7 +117,7 @@ def _tests(query: Mapping[str, str]) -> list[Test]:
         key = names.get(rest.replace("_", "")) if rest else ("UniqueId" if name == "uniqueid" else None)
         if name == "id":
             key = None if _LIST_OF_IDS.fullmatch(text) else "Id"
-        value = None if key is None else _comparable(key, text)
+        value = None if key is None else _comparable(key, text, zone)
         if key is None or value is None or key in NO_FILTER or (key == "Id" and rest):
             continue
         if start in ("from_", "to_"):
@@ -142,8 +142,11 @@ def _within(key: str, value: Any, is_lower: bool) -> Test:
     return test
 
 
-def _comparable(key: str, value: Any) -> Any:
-    """Return a value of a field, or of its filter, as something to compare: time, number, or text in one case."""
+def _comparable(key: str, value: Any, zone: tzinfo = UTC) -> Any:
+    """Return a value of a field, or of its filter, as something to compare: time, number, or text in one case.
+
+    Filters carry no zone; `zone` is the one that they are read in.
+    """
     if value is None:
         return None
     if key in DATES:
@@ -151,8 +154,7 @@ def _comparable(key: str, value: Any) -> Any:
             moment = datetime.fromisoformat(str(value))
         except ValueError:
             return None
-        # Filters carry no zone; they are read as UTC (assumed).
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return moment if moment.tzinfo else moment.replace(tzinfo=zone)
     if isinstance(value, bool):
         return str(value).lower()
     if (key.endswith("Id") and key not in ("UniqueId", "SystemId")) or key in _NUMBERS:

@@ -15,8 +15,10 @@ import msgspec
 from sqlalchemy import Connection, Executable, delete, insert, select, update
 
 from store.changes import COLUMNS, GENERATION, LOGGED, Field, Key, Kind, Origin, is_one_of, log_of
+from store.queries import Query
 from store.sequence import advance, insert_into
 from store.tables import CHANGE_LOG, CHANGES, SYNC_STATE
+from store.together import chunks, together
 from store.turns import turns_of
 
 MOST: Final = 250_000
@@ -38,9 +40,10 @@ _NOTHING: Final = tuple(0 if name == "value_is_inexact" else None for name in LO
 _STATUS_BIT: Final = 1 << Field.STATUS
 _INSERT: Final = insert(CHANGES)
 _encode: Final = msgspec.msgpack.Encoder().encode
-_LOGGED_ACCOUNTS: Final = select(SYNC_STATE.c.source, SYNC_STATE.c.account).where(
-    SYNC_STATE.c.logged_since.is_not(None)
+LOGGED_ACCOUNTS: Final = Query(
+    select(SYNC_STATE.c.source, SYNC_STATE.c.account).where(SYNC_STATE.c.logged_since.is_not(None))
 )
+"""Asks for the accounts whose changes are logged, each with its source."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,7 @@ class Seen:
 
 def logged_accounts(connection: Connection) -> set[tuple[str, str]]:
     """Return the accounts whose changes are logged, each with its source."""
-    return {(row[0], row[1]) for row in connection.execute(_LOGGED_ACCOUNTS)}
+    return {(row[0], row[1]) for row in connection.execute(LOGGED_ACCOUNTS.statement)}
 
 
 def append(connection: Connection, seen: Iterable[Seen], origin: Origin) -> int:
@@ -75,9 +78,10 @@ def append(connection: Connection, seen: Iterable[Seen], origin: Origin) -> int:
     last = connection.execute(_move(connection.dialect.name), {"one": 1, "last": len(rows)}).scalar_one()
     for place, row in enumerate(rows, 1):
         row["position"] = last - len(rows) + place
-    for start in range(0, len(rows), ROWS_AT_ONCE):
-        turns.pause()
-        connection.execute(_INSERT, rows[start : start + ROWS_AT_ONCE])
+    with together(connection):
+        for some in chunks(rows, ROWS_AT_ONCE):
+            turns.pause()
+            connection.execute(_INSERT, some)
     return len(rows)
 
 

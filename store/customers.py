@@ -3,12 +3,13 @@
 from collections.abc import Collection, Iterable
 from dataclasses import astuple, dataclass, fields, replace
 
-from sqlalchemy import Connection, bindparam, delete, exists, select
+from sqlalchemy import Connection, Text, delete, exists, select
 
-from store.deals import chunks
+from store.queries import parameter
 from store.sequence import advance, hold, insert_into
 from store.tables import ALIVE, CUSTOMERS, DEALS
 from store.text import fold, storable
+from store.together import ByValues
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,11 +26,8 @@ class Customer:
 
 
 _COLUMNS = tuple(CUSTOMERS.c[one.name] for one in fields(Customer))
-_FOUND = select(*_COLUMNS).where(
-    CUSTOMERS.c.source == bindparam("source"),
-    CUSTOMERS.c.account == bindparam("account"),
-    CUSTOMERS.c.source_id.in_(bindparam("ids", expanding=True)),
-)
+_ITS_OWN = (CUSTOMERS.c.source == parameter("source", Text()), CUSTOMERS.c.account == parameter("account", Text()))
+_FOUND = ByValues(select(*_COLUMNS).where(*_ITS_OWN), CUSTOMERS.c.source_id)
 
 
 def upsert_customers(connection: Connection, customers: Iterable[Customer]) -> list[str]:
@@ -68,12 +66,9 @@ def find_customers(
     connection: Connection, source: str, account: str, source_ids: Collection[str]
 ) -> dict[str, Customer]:
     """Return those of these customers that are stored, by the source's own id."""
-    found: dict[str, Customer] = {}
-    for part in chunks(source_ids):
-        for row in connection.execute(_FOUND, {"source": source, "account": account, "ids": part}):
-            customer = Customer(**dict(zip(_NAMES, row, strict=True)))
-            found[customer.source_id] = customer
-    return found
+    rows = _FOUND.rows(connection, source_ids, source=source, account=account)
+    customers = [Customer(**dict(zip(_NAMES, row, strict=True))) for row in rows]
+    return {one.source_id: one for one in customers}
 
 
 def deals_without_customer(

@@ -6,16 +6,18 @@ assigned. From a list of rows to the database it is the driver's work, in which 
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from operator import itemgetter
 from typing import Any, Final
 
 from sqlalchemy import Column, ColumnElement, Connection, Dialect, and_, bindparam, delete, insert, or_, select, update
 
-from store.change_log import Seen
+from store.change_log import LOGGED_ACCOUNTS, Seen
 from store.changes import LOGGED
-from store.sequence import insert_into
+from store.sequence import hold_and_ask, insert_into
 from store.tables import CUSTOMER_NAMED, DEAL_ATTRIBUTES, DEAL_GROUPS, DEALS, GROUPED, NAMED, ROW
+from store.together import ByValues, DriverStatement, chunks, together
 
 Row = tuple[Any, ...]
 
@@ -33,7 +35,7 @@ _INDEXED: Final = tuple(
     name for name in ROW if any(name in index.columns for index in DEALS.indexes) and name not in ("id", "sequence")
 )
 _OWN: Final = ("id", "sequence", *_INDEXED, "body", "hash", "read_at", "is_whole", "deleted_at")
-LOOKED_AT: Final = tuple(dict.fromkeys((*_OWN, *LOGGED, *GROUPED, *CUSTOMER_NAMED)))
+LOOKED_AT: Final = tuple(dict.fromkeys((*_OWN, "misses", *LOGGED, *GROUPED, *CUSTOMER_NAMED)))
 """Columns of the rows that `look` gives, in their order."""
 
 
@@ -45,8 +47,7 @@ def column_of(name: str) -> Column[Any]:
 WRITTEN: Final = DEALS.outerjoin(DEAL_GROUPS, DEAL_GROUPS.c.id == DEALS.c.group_id)
 """Deals with what only their groups keep."""
 
-_IDS: Final = DEALS.c.id.in_(bindparam("ids", expanding=True))
-_KNOWN: Final = select(*map(column_of, LOOKED_AT)).select_from(WRITTEN).where(_IDS)
+_KNOWN: Final = ByValues(select(*map(column_of, LOOKED_AT)).select_from(WRITTEN), DEALS.c.id)
 _KNOWN_INDEXED: Final = slice(2, 2 + len(_INDEXED))
 _INDEXED_OF: Final = itemgetter(*map(ROW.index, _INDEXED))
 _VERSION_NAMES: Final = ("read_at", "hash", "is_whole")
@@ -56,19 +57,40 @@ _READ_AT: Final = itemgetter(ROW.index("read_at"))
 _BODY: Final = itemgetter(ROW.index("body"))
 _KNOWN_BODY: Final = itemgetter(LOOKED_AT.index("body"))
 _KNOWN_DELETED_AT: Final = itemgetter(LOOKED_AT.index("deleted_at"))
+_KNOWN_MISSES: Final = itemgetter(LOOKED_AT.index("misses"))
 _LOGGED_OF: Final = itemgetter(*map(ROW.index, LOGGED))
 _KNOWN_LOGGED: Final = itemgetter(*map(LOOKED_AT.index, LOGGED))
-_ATTRIBUTES_OF: Final = DEAL_ATTRIBUTES.c.deal_id.in_(bindparam("ids", expanding=True))
-_KNOWN_ATTRIBUTES: Final = select(DEAL_ATTRIBUTES).where(_ATTRIBUTES_OF)
-_FORGET_ATTRIBUTES: Final = delete(DEAL_ATTRIBUTES).where(_ATTRIBUTES_OF)
+_ATTRIBUTES: Final = ByValues(select(DEAL_ATTRIBUTES), DEAL_ATTRIBUTES.c.deal_id)
+_PARAMETERS: Final = (*[f"new_{name}" for name in ROW], "was")
+"""Of the values of a row, and of its last number behind them."""
+
+_INSERT_ATTRIBUTES: Final = insert(DEAL_ATTRIBUTES)
+_FORGOTTEN: Final = delete(DEAL_ATTRIBUTES).where(DEAL_ATTRIBUTES.c.deal_id.in_(bindparam("ids", expanding=True)))
 
 
-def look(connection: Connection, ids: Collection[bytes]) -> dict[bytes, Row]:
-    """Return the rows of these ids that are there, as far as `write`, `seen` and `store.groups` need them.
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is there of some deals: their rows, as far as `write`, `seen` and `store.groups` need them, and their
+    attributes, both by id; and the accounts whose changes are logged, each with its source."""
 
-    They stay as they are until the end of a transaction that has taken its number (`store.sequence.advance`).
+    rows: Mapping[bytes, Row]
+    attributes: Mapping[bytes, set[Row]]
+    logged: Collection[tuple[str, str]]
+
+
+def look(connection: Connection, ids: Sequence[bytes]) -> Known:
+    """Return the rows of these ids that are there.
+
+    They stay as they are until the end of the transaction, which holds the sequence from then on.
     """
-    return {row[0]: row for row in connection.execute(_KNOWN, {"ids": list(ids)}).all()} if ids else {}
+    logged = LOGGED_ACCOUNTS.text(connection.dialect, {})
+    asked = [*_KNOWN.asked(connection, ids), *_ATTRIBUTES.asked(connection, ids), logged]
+    *found, accounts = hold_and_ask(connection, asked)
+    rows = {row[0]: row for part in found[: len(found) // 2] for row in part}
+    attributes: dict[bytes, set[Row]] = {}
+    for row in (row for part in found[len(found) // 2 :] for row in part):
+        attributes.setdefault(row[0], set()).add(tuple(row))
+    return Known(rows, attributes, {(source, account) for source, account in accounts})
 
 
 def write(connection: Connection, rows: Sequence[Row], known: Mapping[bytes, Row], pause: Callable[[], None]) -> int:
@@ -83,23 +105,29 @@ def write(connection: Connection, rows: Sequence[Row], known: Mapping[bytes, Row
         shapes.setdefault(shape, []).append(row)
     written = 0
     for shape, some in shapes.items():
-        count = _run(connection, shape, some, pause)
+        count = _run(connection, shape, some)
         if shape is not None and count < len(some):  # another process has written since our look
-            count += _run(connection, None, some, pause)
+            count += _run(connection, None, some)
         written += count
     return written
 
 
-def seen(rows: Iterable[Row], known: Mapping[bytes, Row], were: Mapping[bytes, tuple[bytes, Row]]) -> Iterator[Seen]:
+def seen(
+    rows: Iterable[Row],
+    known: Mapping[bytes, Row],
+    were: Mapping[bytes, tuple[bytes, Row]],
+    pause: Callable[[], None],
+) -> Iterator[Seen]:
     """Yield what the writing of these rows changes, of those that have another record than what is `known`.
 
     A deal that was gone is a new one. `were` has records and what they stand for today, in the columns that are logged.
     """
     for row in rows:
+        pause()
         was = known.get(row[0])
         before = None
         if was is not None:
-            if not _is_replaced(was, row):
+            if not is_replaced(was, *_VERSION(row)):
                 continue
             if _KNOWN_DELETED_AT(was) is None:
                 if _KNOWN_BODY(was) == _BODY(row):
@@ -113,65 +141,49 @@ def seen(rows: Iterable[Row], known: Mapping[bytes, Row], were: Mapping[bytes, t
 def write_attributes(
     connection: Connection,
     attributes: Mapping[bytes, Sequence[Mapping[str, Any]]],
-    stored: Collection[bytes],
+    known: Mapping[bytes, set[Row]],
     pause: Callable[[], None],
 ) -> None:
-    """Write the attributes of deals, by their ids, in place of those that they have."""
-    known: dict[bytes, set[Row]] = {}
-    if stored:
-        for row in connection.execute(_KNOWN_ATTRIBUTES, {"ids": list(stored)}).all():
-            known.setdefault(row[0], set()).add(tuple(row))
+    """Write the attributes of deals, by their ids, in place of those that are `known`."""
     changed = []
     for id_, rows in attributes.items():
         pause()
         if known.get(id_, set()) != {tuple(row.values()) for row in rows}:
             changed.append(id_)
-    if changed:
-        connection.execute(_FORGET_ATTRIBUTES, {"ids": changed})
+    old = [id_ for id_ in changed if id_ in known]
     new = [row for id_ in changed for row in attributes[id_]]
-    for start in range(0, len(new), ATTRIBUTES_AT_ONCE):
-        pause()
-        connection.execute(insert(DEAL_ATTRIBUTES), new[start : start + ATTRIBUTES_AT_ONCE])
+    if not changed:
+        return
+    with together(connection):
+        for ids in chunks(old):
+            pause()
+            connection.execute(_FORGOTTEN, {"ids": ids})
+        for some in chunks(new, ATTRIBUTES_AT_ONCE):
+            pause()
+            connection.execute(_INSERT_ATTRIBUTES, some)
 
 
-def _is_replaced(was: Row, row: Row) -> bool:
-    """Return whether a row takes the place of what is known, as `_replaces` asks the database."""
-    (new_at, new_hash, new_whole), (at, hash_, whole) = _VERSION(row), _KNOWN_VERSION(was)
+def is_replaced(was: Row, read_at: int, hash_: bytes, is_whole: bool) -> bool:
+    """Return whether what was read takes the place of what is known, as `_replaces` asks the database."""
+    known_at, known_hash, known_whole = _KNOWN_VERSION(was)
     deleted_at = _KNOWN_DELETED_AT(was)
     if deleted_at is not None:
-        return bool(new_at >= max(at, deleted_at))
-    return bool(new_at >= at and (new_hash != hash_ or new_whole > whole))
+        return bool(read_at >= max(known_at, deleted_at))
+    return bool(read_at >= known_at and (hash_ != known_hash or is_whole > known_whole))
 
 
-def _run(connection: Connection, shape: tuple[str, ...] | None, rows: Sequence[Row], pause: Callable[[], None]) -> int:
-    statement = _statement(connection.dialect, shape)
-    count = 0
-    for start in range(0, len(rows), ROWS_AT_ONCE):
-        pause()
-        given = list(map(statement.parameters, rows[start : start + ROWS_AT_ONCE]))
-        done = connection.exec_driver_sql(statement.text, given, execution_options={"preserve_rowcount": True})
-        count += done.rowcount
-    return count
+def is_found_again(was: Row, read_at: int) -> bool:
+    """Return whether what was read shows a deal that sweeps have missed."""
+    known_at, *_ = _KNOWN_VERSION(was)
+    return bool(_KNOWN_MISSES(was) and read_at >= known_at)
 
 
-class _Statement:
-    """The text of a statement, and how its parameters are taken from a row, with the row's last number behind it."""
-
-    def __init__(self, statement: Any, dialect: Dialect) -> None:
-        compiled = statement.compile(dialect=dialect)
-        names = tuple(compiled.positiontup or compiled.params)
-        self.text: Final = str(compiled)
-        self._names = None if compiled.positional else names
-        self._values = itemgetter(*[len(ROW) if name == "was" else ROW.index(name[4:]) for name in names])
-
-    def parameters(self, row: Row) -> Any:
-        """Return what belongs to the text."""
-        values = self._values(row)
-        return values if self._names is None else dict(zip(self._names, values, strict=True))
+def _run(connection: Connection, shape: tuple[str, ...] | None, rows: Sequence[Row]) -> int:
+    return _statement(connection.dialect, shape).run(connection, rows, ROWS_AT_ONCE)
 
 
 @lru_cache(MOST_STATEMENTS)
-def _statement(dialect: Dialect, shape: tuple[str, ...] | None) -> _Statement:
+def _statement(dialect: Dialect, shape: tuple[str, ...] | None) -> DriverStatement:
     """Return what writes a row: without a shape one that may be there or not, else one of which these columns differ,
     of those that are indexed."""
     given = {name: bindparam(f"new_{name}", type_=column.type) for name, column in DEALS.c.items()}
@@ -179,11 +191,12 @@ def _statement(dialect: Dialect, shape: tuple[str, ...] | None) -> _Statement:
         upsert = insert_into(dialect.name, DEALS).values(given)
         new = upsert.excluded
         set_ = {name: new[name] for name in given if name != "id"}
-        return _Statement(upsert.on_conflict_do_update(index_elements=["id"], set_=set_, where=_replaces(new)), dialect)
+        statement = upsert.on_conflict_do_update(index_elements=["id"], set_=set_, where=_replaces(new))
+        return DriverStatement(statement, dialect, _PARAMETERS)
     same = {"id", *_INDEXED}.difference(shape)
     as_it_was = (DEALS.c.id == given["id"], DEALS.c.sequence == bindparam("was", type_=DEALS.c.sequence.type))
     values = {name: given[name] for name in given if name not in same}
-    return _Statement(update(DEALS).where(*as_it_was, _replaces(given)).values(values), dialect)
+    return DriverStatement(update(DEALS).where(*as_it_was, _replaces(given)).values(values), dialect, _PARAMETERS)
 
 
 def _replaces(new: Any) -> ColumnElement[bool]:

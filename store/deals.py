@@ -1,33 +1,43 @@
 """Deals are written: the unchanged is not, the older overwrites nothing newer, and what is gone stays known."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from enum import StrEnum
 from hashlib import blake2b
-from itertools import islice
 from operator import attrgetter
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy import Connection, Executable, Text, bindparam, func, select, update
 from sqlalchemy import delete as delete_from
 
 from store.amounts import scaled
 from store.change_log import Seen, append, erase, logged_accounts
 from store.changes import LOGGED, Origin
 from store.deal_ids import deal_id as deal_id
-from store.deal_rows import WRITTEN, Row, column_of, look, seen, write, write_attributes
+from store.deal_rows import (
+    WRITTEN,
+    Known,
+    Row,
+    column_of,
+    is_found_again,
+    is_replaced,
+    look,
+    seen,
+    write,
+    write_attributes,
+)
 from store.groups import forget_unused, numbered
 from store.narrow import BY_GROUPS, narrowed
+from store.queries import parameter
 from store.sequence import advance, hold
 from store.tables import ALIVE, DEAL_GROUPS, DEALS, DealColumns
 from store.text import fold, storable
+from store.together import ByValues, chunks, together
 from store.turns import turns_of
 
-T = TypeVar("T")
-
-IDS_AT_ONCE = 20  # in one statement, which others wait for
+DEALS_AT_ONCE = 100  # that are looked at and written by the same statements
 
 _NAMES = tuple(one.name for one in fields(DealColumns))
 _VALUES = attrgetter(*_NAMES)
@@ -73,6 +83,11 @@ class Deal:
         """Its key in the store."""
         return deal_id(self.source, self.account, self.source_id)
 
+    @property
+    def account_key(self) -> tuple[str, str]:
+        """Source and account."""
+        return self.source, self.account
+
 
 @dataclass(frozen=True, slots=True)
 class StoredDeal:
@@ -106,48 +121,20 @@ def upsert(connection: Connection, deals: Iterable[Deal], *, origin: Origin = Or
         key = deal.id
         if key not in newest or deal.read_at >= newest[key].read_at:
             newest[key] = deal
-    changed: dict[bytes, tuple[Deal, bytes]] = {}
-    known: set[bytes] = set()
-    found_again: list[bytes] = []
-    for ids in chunks(newest):
-        stored = {row[0]: row for row in connection.execute(_STORED, {"ids": ids}).all()}
-        for key in ids:
-            turns.pause()
-            deal, row = newest[key], stored.get(key)
-            digest = _digest(deal)
-            if row is None or _replaces(deal, digest, row):
-                changed[key] = deal, digest
-                if row is not None:
-                    known.add(key)
-            elif row[_MISSES] and deal.read_at >= row[_READ_AT]:
-                found_again.append(key)
-    written = 0
-    for ids in chunks(changed):
-        written += _write(connection, {key: changed[key] for key in ids}, known.intersection(ids), origin)
-    for ids in chunks(found_again):
-        hold(connection)
-        connection.execute(update(DEALS).where(DEALS.c.id.in_(ids)).values(misses=0))
-    return written
+    return sum(_write(connection, [*map(newest.__getitem__, ids)], origin) for ids in chunks(newest, DEALS_AT_ONCE))
 
 
 def find(connection: Connection, ids: Collection[bytes]) -> dict[bytes, StoredDeal]:
     """Return those of these deals that are stored, by id, also those that are gone from their source."""
-    found: dict[bytes, StoredDeal] = {}
-    for part in chunks(ids):
-        found.update((row[0], stored_deal(row)) for row in connection.execute(_FOUND_BY_ID, {"ids": part}))
-    return found
+    return {row[0]: stored_deal(row) for row in _FOUND_BY_ID.rows(connection, ids)}
 
 
 def find_by_customer(
     connection: Connection, source: str, account: str, customer_ids: Collection[str]
 ) -> list[StoredDeal]:
     """Return the deals of these customers, but for those that are gone."""
-    its_own = (DEALS.c.source == source, DEALS.c.account == account, ALIVE)
-    return [
-        stored_deal(row)
-        for part in chunks(customer_ids)
-        for row in connection.execute(_FOUND.where(*its_own, DEALS.c.customer_source_id.in_(part)))
-    ]
+    found = _FOUND_BY_CUSTOMER.rows(connection, customer_ids, source=source, account=account)
+    return [stored_deal(row) for row in found]
 
 
 def count_alive(connection: Connection, source: str, account: str = "") -> int:
@@ -167,7 +154,7 @@ def delete(connection: Connection, ids: Collection[bytes], *, evidence: Evidence
     `at` is when the evidence was read, by our own clock: what was read from its source later stays.
     """
     deleted = 0
-    for part in chunks(ids):
+    for part in chunks(ids, DEALS_AT_ONCE):
         gone = (DEALS.c.id.in_(part), ALIVE, DEALS.c.read_at <= at)
         if connection.scalar(select(DEALS.c.id).where(*gone).limit(1)) is not None:
             values = {"deleted_at": at, "evidence": evidence.value, "sequence": advance(connection)}
@@ -185,9 +172,9 @@ def delete(connection: Connection, ids: Collection[bytes], *, evidence: Evidence
 
 def doubt(connection: Connection, ids: Collection[bytes]) -> None:
     """Note that these deals are not known to be as they are stored: not all that their source has could be read."""
-    for part in chunks(ids):
+    if ids:
         hold(connection)
-        connection.execute(update(DEALS).where(DEALS.c.id.in_(part), DEALS.c.is_whole == 1).values(is_whole=0))
+        _run_for(connection, _DOUBTED, ids)
 
 
 def purge(connection: Connection, *, deleted_before: int) -> int:
@@ -202,22 +189,24 @@ def purge(connection: Connection, *, deleted_before: int) -> int:
     return len(gone)
 
 
-def chunks(items: Iterable[T]) -> Iterator[Sequence[T]]:
-    """Return ids, or deals, in parts that one statement takes."""
-    rest = iter(items)
-    while part := list(islice(rest, IDS_AT_ONCE)):
-        yield part
+def _run_for(connection: Connection, statement: Executable, ids: Iterable[bytes]) -> None:
+    turns = turns_of(connection)
+    with together(connection):
+        for part in chunks(ids):
+            turns.pause()
+            connection.execute(statement, {"ids": part})
 
 
 _IN = DEALS.c.id.in_(bindparam("ids", expanding=True))
-_LOOKED_AT = ("id", "hash", "read_at", "is_whole", "misses", "deleted_at")
-_READ_AT, _MISSES = _LOOKED_AT.index("read_at"), _LOOKED_AT.index("misses")
-_STORED = select(*(DEALS.c[name] for name in _LOOKED_AT)).where(_IN)
+_FOUND_AGAIN = update(DEALS).where(_IN).values(misses=0)
+_DOUBTED = update(DEALS).where(_IN, DEALS.c.is_whole == 1).values(is_whole=0)
 STORED_DEAL = tuple(DEALS.c[one.name] for one in fields(StoredDeal))
 """The columns of which `stored_deal` makes one."""
 
 _FOUND = select(*STORED_DEAL)
-_FOUND_BY_ID = _FOUND.where(_IN)
+_FOUND_BY_ID = ByValues(_FOUND, DEALS.c.id)
+_OF_ACCOUNT = (DEALS.c.source == parameter("source", Text()), DEALS.c.account == parameter("account", Text()))
+_FOUND_BY_CUSTOMER = ByValues(_FOUND.where(*_OF_ACCOUNT, ALIVE), DEALS.c.customer_source_id)
 _KEY = (DEALS.c.source, DEALS.c.account, DEALS.c.source_id)
 _ITS_GROUPS = select(DEAL_GROUPS.c.id).where(
     DEAL_GROUPS.c.source == bindparam("source"), DEAL_GROUPS.c.account == bindparam("account")
@@ -244,26 +233,28 @@ def _digest(deal: Deal) -> bytes:
     return blake2b(encoded + deal.body, digest_size=16).digest()
 
 
-def _replaces(deal: Deal, digest: bytes, row: tuple[Any, ...]) -> bool:
-    """Return whether a deal is newer than its row and differs; `store.deal_rows` asks the database the same."""
-    _, hash_, read_at, is_whole, _, deleted_at = row
-    if deal.read_at < read_at:
-        return False
-    if deleted_at is not None:
-        return bool(deal.read_at >= deleted_at)
-    return bool(digest != hash_ or deal.is_whole > is_whole)
+def _write(connection: Connection, deals: Sequence[Deal], origin: Origin) -> int:
+    turns = turns_of(connection)
+    known = look(connection, [deal.id for deal in deals])
+    changed: dict[bytes, tuple[Deal, bytes]] = {}
+    found_again: list[bytes] = []
+    for deal in deals:
+        turns.pause()
+        key, digest = deal.id, _digest(deal)
+        was = known.rows.get(key)
+        if was is None or is_replaced(was, deal.read_at, digest, deal.is_whole):
+            changed[key] = deal, digest
+        elif is_found_again(was, deal.read_at):
+            found_again.append(key)
+    if found_again:
+        _run_for(connection, _FOUND_AGAIN, found_again)
+    return _write_changed(connection, changed, known, origin) if changed else 0
 
 
-def _write(
-    connection: Connection,
-    changed: Mapping[bytes, tuple[Deal, bytes]],
-    stored: Collection[bytes],
-    origin: Origin,
+def _write_changed(
+    connection: Connection, changed: Mapping[bytes, tuple[Deal, bytes]], known: Known, origin: Origin
 ) -> int:
     sequence = advance(connection)
-    accounts = logged_accounts(connection)
-    logged = {key for key, (deal, _) in changed.items() if (deal.source, deal.account) in accounts}
-    known = look(connection, logged.union(stored))
     turns = turns_of(connection)
     rows, attributes = [], {}
     for key, (deal, digest) in changed.items():
@@ -271,10 +262,11 @@ def _write(
         rows.append(_row(key, deal, digest, sequence))
         attributes[key] = [_attribute(key, *item) for item in deal.attributes.items()]
     were = {key: (deal.was[0], _logged(deal.was[1])) for key, (deal, _) in changed.items() if deal.was is not None}
-    changes = list(seen([row for row in rows if row[0] in logged], known, were)) if logged else ()
-    written = write(connection, numbered(connection, rows, known), known, turns.pause)
+    logged = [row for row, (deal, _) in zip(rows, changed.values(), strict=True) if deal.account_key in known.logged]
+    changes = list(seen(logged, known.rows, were, turns.pause))
+    written = write(connection, numbered(connection, rows, known.rows, turns.pause), known.rows, turns.pause)
     append(connection, changes, origin)
-    write_attributes(connection, attributes, stored, turns.pause)
+    write_attributes(connection, attributes, known.attributes, turns.pause)
     return written
 
 

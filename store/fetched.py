@@ -8,11 +8,12 @@ from typing import Final
 from sqlalchemy import BigInteger, Connection, Integer, LargeBinary, delete, func, select
 
 from store.database import Database
-from store.deals import STORED_DEAL, StoredDeal, chunks, stored_deal
+from store.deals import STORED_DEAL, StoredDeal, stored_deal
 from store.queries import Query, parameter
 from store.sequence import insert_into
 from store.shared_tables import FETCHED
 from store.tables import ALIVE, DEALS
+from store.together import chunks
 
 CHANGES_AT_ONCE = 5_000
 
@@ -38,7 +39,8 @@ def mark_fetched(connection: Connection, times: Mapping[bytes, int]) -> None:
             where=statement.excluded.fetched_at > FETCHED.c.fetched_at,
         )
         # In one order, or two processes would wait for each other.
-        connection.execute(later, [{"id": id_, "fetched_at": times[id_]} for id_ in sorted(times)])
+        rows = [{"id": id_, "fetched_at": times[id_]} for id_ in sorted(times)]
+        connection.execute(later, rows if len(rows) > 1 else rows[0])  # the driver would sync twice for many
 
 
 async def find_fetched(database: Database, ids: Sequence[bytes], *, since: int) -> list[tuple[StoredDeal, int]]:

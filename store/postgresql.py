@@ -127,16 +127,29 @@ def check(connection: Connection) -> str | None:
 
 
 @contextmanager
-def pipeline(connection: Connection) -> Iterator[None]:
-    """Send the changes that the block makes together, in one round trip; what they return cannot be had."""
+def pipeline(connection: Connection) -> Iterator[Any]:
+    """Send what the block runs together, in one round trip; yield the driver's connection.
+
+    What SQLAlchemy's own statements return cannot be had; the rows and counts of the driver's cursors can.
+    """
     from psycopg import Error
 
+    if not connection.in_transaction():
+        connection.begin()  # as its own statements would: who ends it must know of it
     driver: Any = connection.connection.driver_connection
+    failure: Exception | None = None
     try:
         with driver.pipeline():
-            yield
-    except Error as error:  # met at the end, and not in a call of SQLAlchemy's
-        raise exc.OperationalError(None, None, error) from error
+            try:
+                yield driver
+            except Exception as error:  # kept from the driver, which would log what it meets after that
+                failure = error
+    except Error as error:
+        failure = failure or error
+    if isinstance(failure, Error):  # met in no call of SQLAlchemy's
+        raise exc.OperationalError(None, None, failure) from failure
+    if failure is not None:
+        raise failure
 
 
 def is_mistake(error: exc.DBAPIError, *, writes: bool) -> bool:

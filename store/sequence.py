@@ -5,14 +5,16 @@ their order, by all processes of a database. The row is the first that it locks 
 that others wait for.
 """
 
+from collections.abc import Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import Connection, Executable, Table, Transaction, select
 from sqlalchemy.dialects import sqlite
 
 from store.queries import Query
 from store.tables import SEQUENCE
+from store.together import Asked, fetch
 
 if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql
@@ -36,6 +38,7 @@ def _advance(dialect: str) -> Executable:
 
 
 _LOCKED: Final = select(SEQUENCE.c.value).with_for_update()
+_LOCK: Final = Query(_LOCKED)
 
 
 def hold(connection: Connection) -> None:
@@ -51,6 +54,19 @@ def hold(connection: Connection) -> None:
             connection.execute(first.on_conflict_do_nothing())
             connection.scalar(_LOCKED)
         connection.info["holds"] = transaction
+
+
+def hold_and_ask(connection: Connection, asked: Sequence[Asked]) -> list[list[Any]]:
+    """Keep the row, as `hold` does, and return the rows of each of these queries, which are asked after that."""
+    if connection.dialect.name == "sqlite" or connection.info.get("holds") is _under_way(connection) is not None:
+        hold(connection)
+        return fetch(connection, asked)
+    lock, *found = fetch(connection, [_LOCK.text(connection.dialect, {}), *asked])
+    if not lock:
+        hold(connection)
+        return fetch(connection, asked)
+    connection.info["holds"] = _under_way(connection)
+    return found
 
 
 def advance(connection: Connection) -> int:

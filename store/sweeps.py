@@ -6,15 +6,16 @@ them. Only a sweep that has read all pages says anything of deals that it has no
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, delete, exists, func, select, update
+from sqlalchemy import ColumnElement, Connection, Dialect, and_, case, delete, exists, func, select, update
 
 from store import change_log
-from store.deals import StoredDeal, chunks, count_alive, deal_id
+from store.deals import StoredDeal, count_alive, deal_id
 from store.sequence import hold, insert_into
 from store.tables import ALIVE, CUSTOMERS, DEALS, SWEPT, SYNC_STATE
-from store.turns import turns_of
+from store.together import IDS_AT_ONCE, DriverStatement
 
 SKEW_MICROSECONDS = 60_000_000
 """By which the clocks of two processes that sync one after the other may differ."""
@@ -101,12 +102,8 @@ def continue_sweep(
     Raises SweepLost.
     """
     _require(connection, source, account, sweep)
-    statement = insert_into(connection.dialect.name, SWEPT).on_conflict_do_nothing()
-    turns, new = turns_of(connection), 0
-    for ids in chunks(dict.fromkeys(seen)):
-        turns.pause()
-        rows = [{"source": source, "account": account, "deal_id": deal_id(source, account, one)} for one in ids]
-        new += connection.execute(statement.execution_options(preserve_rowcount=True), rows).rowcount
+    rows = [(source, account, deal_id(source, account, one)) for one in dict.fromkeys(seen)]
+    new = _swept(connection.dialect).run(connection, rows, IDS_AT_ONCE)
     values: dict[str, Any] = {"sweep_position": position, "sweep_rows": SYNC_STATE.c.sweep_rows + new}
     if total is not None:
         values["sweep_total"] = total
@@ -169,6 +166,17 @@ def abandon_sweep(connection: Connection, source: str, account: str = "") -> Non
     connection.execute(delete(SWEPT).where(*_of(SWEPT, source, account)))
 
 
+def newest_seen(connection: Connection, source: str, account: str = "") -> tuple[str, int] | None:
+    """Return the source's id of the deal that was changed last, of those that the last complete sweep has listed, and
+    when its source says that was; None where no deal has such a time."""
+    seen = select(SYNC_STATE.c.last_sweep_started_at).where(*_of(SYNC_STATE, source, account)).scalar_subquery()
+    listed = (*_of(DEALS, source, account), ALIVE, DEALS.c.misses == 0, DEALS.c.read_at <= seen)
+    columns = (DEALS.c.source_id, DEALS.c.updated_at)
+    newest = select(*columns).where(*listed, DEALS.c.updated_at <= seen).order_by(DEALS.c.updated_at.desc()).limit(1)
+    found = connection.execute(newest).one_or_none()
+    return None if found is None else (found[0], found[1])
+
+
 def note_watermarks(
     connection: Connection,
     source: str,
@@ -192,14 +200,30 @@ def forget_future(connection: Connection, source: str, account: str = "", *, at:
     known = state(connection).get((source, account))
     if known is None or max((getattr(known, name) or 0 for name in _TIMES), default=0) <= at + SKEW_MICROSECONDS:
         return False
-    hold(connection)
-    change_log.forget_future(connection, source, account, at=at)
+    set_back(connection, source, account, at=at)
     abandon_sweep(connection, source, account)
     _set(connection, source, account, dict.fromkeys(_TIMES))
+    return True
+
+
+def is_ahead(deal: StoredDeal, at: int) -> bool:
+    """Return whether a deal was read, or seen to be gone, later than a clock that is right can say at that time."""
+    return max(deal.read_at, deal.deleted_at or 0) > at + SKEW_MICROSECONDS
+
+
+def set_back(connection: Connection, source: str, account: str = "", *, at: int) -> None:
+    """Have what a clock that was ahead has seen after `at` be seen then: it would keep away all that is newer."""
+    hold(connection)
+    change_log.forget_future(connection, source, account, at=at)
     for table in (DEALS, CUSTOMERS):
         connection.execute(update(table).where(*_of(table, source, account), table.c.read_at > at).values(read_at=at))
     connection.execute(update(DEALS).where(*_of(DEALS, source, account), DEALS.c.deleted_at > at).values(deleted_at=at))
-    return True
+
+
+@lru_cache(4)
+def _swept(dialect: Dialect) -> DriverStatement:
+    names = ("source", "account", "deal_id")
+    return DriverStatement(insert_into(dialect.name, SWEPT).on_conflict_do_nothing(), dialect, names)
 
 
 _TIMES = ("sweep_started_at", "last_sweep_started_at", "last_sweep_at", "changes_until", "deletions_until")

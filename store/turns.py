@@ -1,6 +1,7 @@
 """Who writes, or reads for nobody who waits, gives others a turn now and then: the same turns for all of a transaction,
 as it may be put off only so long."""
 
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import Connection, Engine, event
@@ -28,6 +29,16 @@ def begin_turns(connection: Connection) -> Turns:
 def end_turns(connection: Connection) -> None:
     """Give no turns any more: whoever has the connection next may be waited for."""
     connection.info.pop("turns", None)
+
+
+def do_not_pause() -> None:
+    """Somebody waits."""
+
+
+def pause_of(connection: Connection) -> Callable[[], None]:
+    """Return what is to be called between two pieces of a connection's work: it does nothing where somebody waits."""
+    turns: Turns | None = connection.info.get("turns")
+    return do_not_pause if turns is None else turns.pause
 
 
 def turns_of(connection: Connection) -> Turns:

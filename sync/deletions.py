@@ -1,13 +1,22 @@
-"""Deletions that a vendor tells of in its audit trail. Each entry is evidence for one deal; the brake holds for all."""
+"""Deletions that a vendor tells of in its audit trail. Each entry is evidence for one deal.
 
+A run's entries are judged together, with what was deleted by such entries within the last hour, by whichever process:
+else a great deletion would pass the brake page by page, or run by run.
+"""
+
+from collections import deque
+from collections.abc import Iterable
+from functools import partial
+from itertools import groupby
 from typing import Final
 
 from sqlalchemy import Connection
 
 from lru import LRU
-from resolvers.listing import Deletion
+from resolvers.listing import Deletion, DeletionsPage
 from store import sweeps
 from store.deals import Evidence, deal_id, delete, find
+from store.sequence import hold
 from sync.account import Requests
 from sync.job import Parts, Reading, Step, moment, reading
 from sync.run import Counts, Problem
@@ -16,21 +25,25 @@ MOST_HANDLED: Final = 10_000
 
 
 class Deletions:
-    """A `Job`: one page a step."""
+    """A `Job`: one page a step. What a run was told of is deleted with its last page, or held back."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._reading: Reading | None = None
+        self._gone: dict[bytes, int] = {}
+        """Deals that the run under way was told of, of those that the store has, and when its source was asked. Never
+        more than the brake lets go and a page has: beyond, the run ends."""
+        self._told: deque[Deletion] = deque(maxlen=MOST_HANDLED)
         self._handled: LRU[Deletion, bool] = LRU(max_entries=MOST_HANDLED)
         """Entries come again, because of the overlap: a deal that has come back since must not be deleted by them."""
 
     async def step(self, counts: Counts) -> Step:
-        """Read the next page and delete what it tells of; move the watermark with the last one."""
+        """Read the next page; with the last one delete what the run was told of, and move the watermark."""
         parts = self._parts
-        run = self._reading = self._reading or await reading(parts, lambda state: state.deletions_until)
+        run = self._reading = self._reading or await self._begin()
         if run is None:
             return Step(is_done=True)
-        requests = Requests(parts.account.source)
+        asked_at, requests = parts.now(), Requests(parts.account.source)
         try:
             page = await requests.send(
                 lambda fetch: parts.account.its_listing.deletions(moment(run.since), run.position, fetch)
@@ -40,31 +53,57 @@ class Deletions:
         if page is None:
             self._reading = None
             return Step(is_done=True, is_impossible=True)
-        is_last = page.next is None
         told = [one for one in page.deletions if one not in self._handled]
-        watermark = run.started_at if is_last and not page.filter_ignored else None
-        deleted = await parts.database.write(lambda connection: self._delete(connection, told, watermark))
+        alive = await parts.database.read(partial(self._alive, ids=[self._key(one) for one in told]))
+        self._gone |= dict.fromkeys(alive, asked_at)
+        self._told.extend(told)
+        is_held_back = await parts.database.read(self._is_held_back)
+        if not is_held_back and (page.next is None or page.filter_ignored):
+            watermark = None if page.filter_ignored else run.started_at
+            deleted = await parts.database.write(partial(self._delete, watermark=watermark))
+            is_held_back = deleted is None
+            counts.deleted += deleted or 0
         counts.rows += len(page.deletions)
+        return self._went_on(run, page, is_held_back=is_held_back)
+
+    def _went_on(self, run: Reading, page: DeletionsPage, *, is_held_back: bool) -> Step:
+        """Take note of a page that was read, and of the run's end if it was the last one."""
         run.position = page.next
-        if is_last or page.filter_ignored or deleted is None:
+        if is_held_back:
             self._reading = None
-        if deleted is None:
             return Step(is_done=True, problem=Problem.DELETION_BRAKE)
-        counts.deleted += deleted
-        for one in told:
+        if page.next is not None and not page.filter_ignored:
+            return Step(is_done=False)
+        self._reading = None
+        for one in self._told:
             self._handled.put(one, True)
         if page.filter_ignored:
             return Step(is_done=True, problem=Problem.FILTER_IGNORED, is_impossible=True)
-        return Step(is_done=is_last)
+        return Step(is_done=True)
 
-    def _delete(self, connection: Connection, told: list[Deletion], watermark: int | None) -> int | None:
+    async def _begin(self) -> Reading | None:
+        self._gone.clear()
+        self._told.clear()
+        return await reading(self._parts, lambda state: state.deletions_until)
+
+    def _key(self, told: Deletion) -> bytes:
+        return deal_id(*self._parts.account.key, told.source_id)
+
+    def _alive(self, connection: Connection, ids: Iterable[bytes]) -> list[bytes]:
+        return [key for key, deal in find(connection, list(ids)).items() if deal.deleted_at is None]
+
+    def _is_held_back(self, connection: Connection) -> bool:
+        return self._parts.holds_back(connection, len(self._gone), evidence=Evidence.AUDIT)
+
+    def _delete(self, connection: Connection, watermark: int | None) -> int | None:
         """Return how many deals were deleted; None if they are too many to be believed."""
-        source, account = self._parts.account.key
-        ids = [deal_id(source, account, one.source_id) for one in told]
-        alive = [deal.id for deal in find(connection, ids).values() if deal.deleted_at is None]
-        if self._parts.holds_back(connection, len(alive)):
+        hold(connection)  # what another process is about to delete counts, too, and once
+        self._gone = {key: self._gone[key] for key in self._alive(connection, self._gone)}
+        if self._is_held_back(connection):
             return None
-        deleted = delete(connection, alive, evidence=Evidence.AUDIT, at=self._parts.now())
+        deleted = 0
+        for asked_at, keys in groupby(self._gone, self._gone.__getitem__):
+            deleted += delete(connection, list(keys), evidence=Evidence.AUDIT, at=asked_at)
         if watermark is not None:
-            sweeps.note_watermarks(connection, source, account, deletions_until=watermark)
+            sweeps.note_watermarks(connection, *self._parts.account.key, deletions_until=watermark)
         return deleted

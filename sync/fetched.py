@@ -14,12 +14,12 @@ from resolvers.fetching.record_store import LOOKUP_TIMEOUT_SECONDS
 from resolvers.source import Record
 from resolvers.stored_record import decode
 from store import sweeps
-from store.deals import Deal, Evidence, StoredDeal, count_deleted, deal_id, delete, find, upsert
+from store.deals import Deal, Evidence, StoredDeal, deal_id, delete, find, upsert
 from store.errors import StoreUnavailable
 from store.fetched import find_fetched, mark_fetched
 from store.sequence import hold
 from store.sweeps import SyncState
-from sync.job import SECOND, Parts
+from sync.job import BRAKE_SECONDS, SECOND, Parts
 from sync.rows import Read
 from sync.shared_lookups import SharedLookups
 
@@ -33,9 +33,6 @@ LEFT_ALONE_SECONDS: Final = 5.0
 
 MOST_WAITING: Final = 5_000
 """Records that are not written yet; beyond, the oldest are let go, and the next sweep has them."""
-
-BRAKE_SECONDS: Final = 3_600.0
-"""Deals that single records show to be gone count together for so long, whichever process has asked for them."""
 
 
 class FetchedRecords:
@@ -92,6 +89,8 @@ class FetchedRecords:
             return {}
         found: dict[str, tuple[Record, int]] = {}
         for deal, fetched_at in stored:
+            if fetched_at > parts.now() + sweeps.SKEW_MICROSECONDS:
+                continue  # by a clock that is ahead: nobody knows how old it is
             with suppress(UpstreamBadResponse):
                 found[deal.source_id] = decode(source, deal.body), fetched_at
         return found
@@ -165,13 +164,11 @@ class FetchedRecords:
         mark_fetched(connection, fetched)  # last, as `store/README.md` has the order of locks
 
     def _delete(self, connection: Connection, gone: Mapping[bytes, int]) -> None:
-        parts, (source, account) = self._parts, self._parts.account.key
+        parts = self._parts
         hold(connection)  # what another process is about to delete counts, too, and once
         stored = find(connection, list(gone))
         gone = {key: read_at for key, read_at in gone.items() if key in stored and stored[key].deleted_at is None}
-        since = parts.now() - int(BRAKE_SECONDS * SECOND)
-        deleted = count_deleted(connection, source, account, evidence=Evidence.NOT_FOUND, since=since)
-        if gone and parts.holds_back(connection, deleted + len(gone)):
+        if parts.holds_back(connection, len(gone), evidence=Evidence.NOT_FOUND):
             self._held_back_at = parts.wall_clock()
             return
         for key, read_at in gone.items():

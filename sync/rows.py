@@ -4,7 +4,8 @@ What a list leaves out is never taken from it: the stored record has it, if anyt
 and types stay what they were last, where a vendor has only their ids left.
 """
 
-from collections.abc import Collection, Sequence
+import logging
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
@@ -18,12 +19,15 @@ from resolvers.listing import ListedRow
 from resolvers.registry import SOURCES
 from resolvers.source import Record
 from resolvers.stored_record import decode, encode, merge
+from store import sweeps
 from store.customers import Customer, find_customers
 from store.database import Database
 from store.deals import Deal, StoredDeal, deal_id, find
 from store.tables import DealColumns
 from store.text import fold, searchable
 from sync.account import Account, Columns
+
+logger: Final = logging.getLogger("opportunity_graph.sync")
 
 MOST_NAMES: Final = 10_000
 MOST_PASSED_OVER: Final = 1_000
@@ -82,23 +86,38 @@ class Rows:
 
     async def listed(self, rows: Sequence[ListedRow], read_at: int) -> list[Deal]:
         """Return the deals of the rows that can be read and say something new."""
-        return await self.deals(
-            [
-                Read(row.source_id, row.record, read_at, row.lacks, is_whole=not row.lacks)
-                for row in rows
-                if row.record is not None
-            ]
-        )
+        reads = [
+            Read(row.source_id, row.record, read_at, row.lacks, is_whole=not row.lacks)
+            for row in rows
+            if row.record is not None
+        ]
+        stored = await self._stored(reads)
+        if any(sweeps.is_ahead(one, read_at) for one in stored.values()):
+            # Another process's clock is, or was: it may have written single records, and nothing that says so.
+            logger.warning("%s: a clock was ahead: what it has read counts as read now", self._account.label)
+            key = self._account.key
+            await self._database.write(lambda connection: sweeps.set_back(connection, *key, at=read_at))
+            stored = await self._stored(reads)
+        return await self._differing(reads, stored, derives_all=self.derives_all)
 
     async def deals(self, reads: Sequence[Read], *, derives_all: bool | None = None) -> list[Deal]:
         """Return the deals of the records that differ from what is stored, or may."""
-        source, account = self._account.key
         derives_all = self.derives_all if derives_all is None else derives_all
+        return await self._differing(reads, await self._stored(reads), derives_all=derives_all)
+
+    async def _stored(self, reads: Sequence[Read]) -> Mapping[str, StoredDeal]:
+        source, account = self._account.key
         ids = [deal_id(source, account, read.source_id) for read in reads]
-        stored = await self._database.read(lambda connection: find(connection, ids), gives_way=True)
+        found = await self._database.read(lambda connection: find(connection, ids), gives_way=True)
+        return {deal.source_id: deal for deal in found.values()}
+
+    async def _differing(
+        self, reads: Sequence[Read], stored: Mapping[str, StoredDeal], *, derives_all: bool
+    ) -> list[Deal]:
+        source = self._account.source
         changed: list[_Changed] = []
-        async for id_, read in in_slices(zip(ids, reads, strict=True)):
-            known = stored.get(id_)
+        async for read in in_slices(reads):
+            known = stored.get(read.source_id)
             record = self._merged(read, known)
             body = encode(source, record)
             is_whole = read.is_whole or (known is not None and known.is_whole)

@@ -36,6 +36,10 @@ FETCHED_SECONDS: Final = 86_400
 MOST_REFUSALS: Final = 5
 """Of the same page in a row; then its position is taken to be of no use any more."""
 
+MOST_REPEATED: Final = 1_000
+"""Rows that may come again beyond as many as were seen, where pages were cut down: a list that shows more goes round in
+a circle."""
+
 COMPACT_ABOVE_ONE_IN: Final = 4
 """The store is compacted after a sweep in which more than one row of so many has changed."""
 
@@ -68,6 +72,7 @@ class Sweep:
         self._began_here: int | None = None
         self._derivation = 0
         self._refusals = 0
+        self._repeated = 0
         self._seen: str | None = None
         """The last deal that the sweep under way could read."""
         self._unread: set[str] = set()
@@ -127,7 +132,7 @@ class Sweep:
             return sweeps.state(connection)[source, account]
 
         state = await parts.database.write(begin)
-        self._began_here, self._refusals, self._seen = state.sweep, 0, None
+        self._began_here, self._refusals, self._repeated, self._seen = state.sweep, 0, 0, None
         self._unread, self._derivation = set(), parts.rows.derivation
         return state
 
@@ -141,7 +146,7 @@ class Sweep:
         source, account = self._parts.account.key
         assert state.sweep is not None
         found = Counts(rows=len(page.rows), changed=self._parts.write(connection, page, deals, Origin.SWEEP))
-        sweeps.continue_sweep(
+        new = sweeps.continue_sweep(
             connection,
             source,
             account,
@@ -150,7 +155,10 @@ class Sweep:
             position=f"{problem or ''}{_MARK}{page.next}" if page.next is not None else None,
             total=page.total,
         )
-        if page.next is not None:
+        self._repeated += len(page.rows) - new
+        if self._repeated > state.sweep_rows + new + MOST_REPEATED:
+            problem = Problem.MOVED_ORDER
+        elif page.next is not None:
             return _Committed(Step(is_done=False, problem=problem, total=page.total), found)
         return self._finish(connection, state.sweep, problem, found)
 

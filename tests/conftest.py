@@ -143,7 +143,15 @@ BOTH_STORES = frozenset(
     f"test_{name}"
     for name in (
         *("fetched", "fetched_customers", "service", "status", "worker"),
-        *("sync_changes", "sync_customers", "sync_derivation", "sync_faults", "sync_stages", "sync_unseen"),
+        *(
+            "sync_changes",
+            "sync_customers",
+            "sync_deletions",
+            "sync_derivation",
+            "sync_faults",
+            "sync_stages",
+            "sync_unseen",
+        ),
     )
 )
 """The files whose tests run once for each kind of store (`tests/sync_world.py`)."""

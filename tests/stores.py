@@ -19,6 +19,7 @@ from store.deals import Deal
 from store.migrations.upgrade import upgrade
 from store.sequence import CURRENT
 from store.tables import METADATA, ROW, DealColumns
+from store.turns import pause_before_statements
 from tests import postgres
 
 
@@ -41,7 +42,9 @@ def server_url() -> str:
 @cache
 def engine_of(kind: str) -> Engine:
     """Return an engine over a database that has the tables, and no rows; the same one for all tests of a process."""
-    return create_engine(server_url(), pool_size=1, pool_pre_ping=True) if kind == "postgresql" else _new_file()
+    engine = create_engine(server_url(), pool_size=1, pool_pre_ping=True) if kind == "postgresql" else _new_file()
+    pause_before_statements(engine)
+    return engine
 
 
 def _new_file() -> Engine:

@@ -33,6 +33,7 @@ from store.errors import StoreUnavailable
 from store.sweeps import SyncState
 from store.tables import DEALS, METADATA, SYNC_RUNS, DealColumns
 from store.text import fold, searchable
+from sync.job import SECOND
 from sync.service import Sync, open_sync
 from sync.settings import SyncSettings
 from sync.status import Status
@@ -107,7 +108,15 @@ def columns(source: str, record: Record) -> tuple[DealColumns, Mapping[str, Any]
     """Return a few columns of a record; the schema's own are no part of sync."""
     values: Any = record
     if source == "nexudus":
-        return DealColumns(name=values.name, stage_name=values.crm_board_column_name, status=str(values.status)), {}
+        return (
+            DealColumns(
+                name=values.name,
+                stage_name=values.crm_board_column_name,
+                status=str(values.status),
+                updated_at=int(values.updated_on.timestamp() * SECOND),
+            ),
+            {},
+        )
     return (
         DealColumns(
             stage_name=values.pipeline_stage,
@@ -255,7 +264,7 @@ def small_writes(monkeypatch: pytest.MonkeyPatch, *, refused: Collection[int]) -
         written.append(upsert(connection, deals, origin=origin))
         return written[-1]
 
-    monkeypatch.setattr("store.deals.IDS_AT_ONCE", 10)
+    monkeypatch.setattr("store.deals.DEALS_AT_ONCE", 10)
     monkeypatch.setattr("sync.job.DEALS_AT_ONCE", 10)
     monkeypatch.setattr("sync.job.upsert", write)
     return written

@@ -9,10 +9,9 @@ from sqlalchemy import Connection
 from resolvers.fetching.upstream_context import UpstreamContext
 from resolvers.resilience.transport import TransportSettings
 from simulator import faults
-from store.deals import Evidence, delete
+from store.deals import Evidence, delete, find
 from store.sequence import hold
-from sync.fetched import BRAKE_SECONDS
-from sync.job import SECOND
+from sync.job import BRAKE_SECONDS, SECOND
 from sync.status import State
 from tests import loops
 from tests.stores import key
@@ -179,3 +178,22 @@ async def test_a_store_that_fails_does_not_fail_a_read(caplog: pytest.LogCapture
         world.database.error = None
     assert "could not be stored: RuntimeError" in caplog.text
     assert "secret words" not in caplog.text
+
+
+@pytest.mark.parametrize(("ahead", "is_fresh"), [(30, True), (300, False)])
+async def test_what_a_clock_that_is_ahead_has_read_is_not_fresh(
+    monkeypatch: pytest.MonkeyPatch, ahead: int, is_fresh: bool
+) -> None:
+    async with open_world(sources=("chartmogul",)) as world:
+        await asyncio.sleep(30)
+        id_ = next(iter(world.simulator.chartmogul.records))
+
+        async def found(_: Any, keys: Any, *, since: int) -> Any:
+            deals = world.database.run(lambda connection: find(connection, keys))
+            return [(deal, int((world.now() + ahead) * SECOND)) for deal in deals.values()]
+
+        monkeypatch.setattr("sync.fetched.find_fetched", found)
+        monkeypatch.setattr(world.database, "is_shared", True)
+        store = world.schedulers["chartmogul"].record_store
+        assert store is not None
+        assert (id_ in await store.fresh([id_], 30.0)) is is_fresh

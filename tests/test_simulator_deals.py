@@ -217,6 +217,7 @@ async def test_every_fault_of_a_page_harms_a_page_and_no_record(world: World, na
         ("list_order_ignored", True, {}),
         ("list_repeats", 2, {"page": "2"}),
         ("list_range_ignored", True, {"from_CrmOpportunity_UpdatedOn": "2026-10-31T00:00"}),
+        ("filter_zone_hours", -5, {"from_CrmOpportunity_UpdatedOn": "2026-10-31T00:00"}),
     ],
 )
 async def test_what_is_wrong_with_a_whole_list_is_a_knob(

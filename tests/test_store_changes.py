@@ -127,34 +127,15 @@ def test_before_the_first_complete_sweep_nothing_is_logged(connection: Connectio
     assert log_of(connection).last == 0, "of other accounts neither"
 
 
-@pytest.mark.parametrize(("theirs", "is_written"), [(5, True), (9, False)])
-def test_what_another_process_has_written_since_our_look_is_what_was_before(
-    connection: Connection, theirs: int, is_written: bool
-) -> None:
-    """And if that is newer, nothing of ours is written, nor logged."""
+def test_what_is_as_it_was_changes_nothing_and_takes_no_number(connection: Connection) -> None:
     begin_log(connection)
     upsert(connection, [deal(1, status="open")])
-
-    def meanwhile(*given: Any) -> None:
-        if given[2].startswith("SELECT deals.id, deals.hash"):
-            connection.execute(DEALS.update().values(status="lost", read_at=theirs, body=b"x", hash=b"x"))
-
-    event.listen(connection, "after_cursor_execute", meanwhile)
-    try:
-        upsert(connection, [deal(1, status="won", body=b"2", read_at=7)])
-    finally:
-        event.remove(connection, "after_cursor_execute", meanwhile)
-    found = [one.before for entry in logged(connection, 1) for one in entry.fields or ()]
-    assert found == ([("lost",)] if is_written else [])
-
-
-def test_what_is_as_it_was_is_not_looked_at_again(connection: Connection) -> None:
-    begin_log(connection)
-    upsert(connection, [deal(1, status="open")])
+    before = current(connection)
     statements: list[str] = []
     event.listen(connection, "after_cursor_execute", lambda *given: statements.append(given[2]))
     assert upsert(connection, [deal(1, status="open", read_at=9)]) == 0
-    assert len(statements) == 1
+    assert {one.split()[0] for one in statements} <= {"SELECT"}
+    assert current(connection) == before
 
 
 def test_what_is_derived_in_another_way_is_no_change(connection: Connection) -> None:

@@ -1,7 +1,7 @@
 """Rows of deals in the driver's own words: `store.deal_rows`."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, event, select, update
 
 from store.deals import Deal, upsert
+from store.groups import numbered
 from store.tables import DEAL_ATTRIBUTES, DEALS, DealColumns
 from tests.fuzzing import bounded
 from tests.stores import connected, deal, deals_as_written, key
@@ -20,14 +21,12 @@ OURS = {"stage_name": "Won", "stage_folded": "won", "status": "won"}
 
 
 @contextmanager
-def watched(connection: Connection, then: Callable[[str], None] | None = None) -> Iterator[list[str]]:
-    """Yield the statements that are run from now on; after each, `then` is called with it."""
+def watched(connection: Connection) -> Iterator[list[str]]:
+    """Yield the statements that are run from now on."""
     statements: list[str] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         statements.append(statement)
-        if then is not None:
-            then(statement)
 
     event.listen(connection, "after_cursor_execute", note)
     try:
@@ -55,21 +54,21 @@ def test_of_indexed_columns_those_are_assigned_that_differ(connection: Connectio
 
 @pytest.mark.parametrize(("theirs", "wins"), [(5, True), (9, False)])
 def test_a_row_that_has_changed_since_our_look_is_written_whole_or_not_at_all(
-    connection: Connection, theirs: int, wins: bool
+    connection: Connection, monkeypatch: pytest.MonkeyPatch, theirs: int, wins: bool
 ) -> None:
-    """We have read the deal at 7, with the stage that it had; meanwhile another process has written another one."""
+    """We have read the deal at 7, with the stage that it had; meanwhile who takes no lock has written another one."""
     upsert(connection, [deal(read_at=1, **OURS)])
     upsert(connection, [deal(2, stage_name="Lost", stage_folded="lost", status="lost")])
     of_theirs = {"stage_folded": "lost", "status": "lost", "hash": b"x", "read_at": theirs}
     its_own = DEALS.c.id == key("nexudus:1")
     of_theirs["group_id"] = connection.scalar(select(DEALS.c.group_id).where(~its_own))
 
-    def meanwhile(statement: str) -> None:
-        if statement.startswith("SELECT") and "stage_folded" in statement:
-            connection.execute(update(DEALS).where(its_own).values(**of_theirs, sequence=DEALS.c.sequence + 1))
+    def meanwhile(*given: Any) -> Any:
+        connection.execute(update(DEALS).where(its_own).values(**of_theirs, sequence=DEALS.c.sequence + 1))
+        return numbered(*given)
 
-    with watched(connection, meanwhile):
-        assert upsert(connection, [deal(read_at=7, body=b"new", **OURS)]) == int(wins)
+    monkeypatch.setattr("store.deals.numbered", meanwhile)
+    assert upsert(connection, [deal(read_at=7, body=b"new", **OURS)]) == int(wins)
     row = connection.execute(deals_as_written().where(its_own)).one()
     ours = ("Won", "won", "won", 7, b"new")
     expected = ours if wins else ("Lost", "lost", "lost", 9, b"{}")

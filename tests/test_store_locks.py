@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Connection, Engine, create_engine, event, func, select
 
 from store import change_log, sweeps
-from store.changes import Origin
+from store.changes import ChangeFilter, Origin, changes_after
 from store.customers import Customer, purge_customers, upsert_customers
 from store.deals import Evidence, delete, doubt, purge, upsert
 from store.fetched import forget_fetched, mark_fetched
@@ -204,4 +204,23 @@ def test_what_is_logged_of_a_deal_that_comes_back_is_kept_though_it_was_about_to
         other.join()
         newest = select(CHANGES.c.held).where(CHANGES.c.source_id == "7").order_by(CHANGES.c.position.desc()).limit(1)
         assert watcher.scalar(newest) is not None
+    engine.dispose()
+
+
+@pytest.mark.parametrize(("theirs", "before"), [(AT + 3, [("lost",)]), (AT + 9, [])])
+def test_what_another_has_written_while_we_waited_is_what_was_before(theirs: int, before: list[Any]) -> None:
+    """And if that is newer, nothing of ours is written, nor logged."""
+    engine = create_engine(stores.url_of("postgresql"), pool_size=3)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as watcher:
+        with engine.begin() as connection:
+            fill(connection)
+        other = Other(engine, lambda connection: upsert(connection, [deal(1, read_at=AT + 5, status="won", body=b"2")]))
+        with engine.begin() as connection:
+            upsert(connection, [deal(1, read_at=theirs, status="lost", body=b"1")])
+            last = change_log.log_of(connection).last
+            other.go_on(watcher)
+        other.join()
+        assert other.errors == []
+        found = changes_after(watcher, last, ChangeFilter(), count=9).changes
+        assert [one.before for entry in found for one in entry.fields or ()] == before
     engine.dispose()

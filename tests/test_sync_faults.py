@@ -2,11 +2,17 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from resolvers.stored_record import decode
 from simulator import PAGE_FAULTS, faults
+from store.deal_ids import deal_id
+from store.deals import Evidence, delete
+from store.tables import DEALS
+from sync.job import SECOND
 from sync.run import Problem
 from sync.status import Capability, State
 from tests import loops
@@ -186,6 +192,26 @@ async def test_fault_2_an_order_that_moves_proves_nothing_missing() -> None:
         assert lost <= world.stored("chartmogul")
         status = await world.status("chartmogul")
         assert (status.state, status.last_error) == (State.INCOMPLETE, Problem.MOVED_ORDER)
+
+
+async def test_fault_2_a_list_that_goes_round_in_a_circle_comes_to_an_end() -> None:
+    async with open_world(sources=("chartmogul",), page_rows=15) as world:
+        await asyncio.sleep(FILLED)
+        count = len(world.calls("chartmogul", "list"))
+        first = {"has_more": True, "cursor": None}
+
+        def circle(page: dict[str, Any]) -> dict[str, Any]:
+            first["cursor"] = first["cursor"] or page["cursor"]
+            return {**page, **(first if not page["has_more"] else {})}
+
+        world.simulator.chartmogul.faults.add(faults.page(circle), times=None, kinds={"list"})
+        await asyncio.sleep(330)
+        assert (await world.status("chartmogul")).last_error == Problem.MOVED_ORDER
+        assert len(world.calls("chartmogul", "list")) - count < 200
+        assert len(world.stored("chartmogul")) == ROWS
+        world.simulator.chartmogul.faults.clear()
+        await asyncio.sleep(330)
+        assert (await world.status("chartmogul")).state is State.CURRENT
 
 
 # 3. Late rows behind the watermark.
@@ -374,6 +400,31 @@ async def test_fault_7_an_ignored_filter_is_noticed_and_sweeps_take_over() -> No
 # 8. Stage ids without names, deleted stages null.
 
 
+@pytest.mark.parametrize("hours", [-5, -1, 2, 12])
+async def test_fault_7_a_filter_that_is_read_in_another_time_zone_hides_no_change_for_long(hours: int) -> None:
+    async with open_world(sources=("nexudus",)) as world:
+        world.simulator.nexudus.filter_zone_hours = hours
+        await asyncio.sleep(FILLED + 120)
+        changed = next(iter(world.simulator.nexudus.records))
+        world.simulator.nexudus.update(changed, {"Name": "changed"})
+        await asyncio.sleep(75 if hours > 0 else 320)
+        assert world.deal("nexudus", changed).name == "changed"
+        status = await world.status("nexudus")
+        assert (Capability.CHANGED_SINCE in status.capabilities) is (hours > 0)
+        assert status.last_error == (None if hours > 0 else Problem.FILTER_DIFFERS)
+        assert len(world.calls("nexudus", "get")) == (hours < 0)
+
+
+async def test_fault_7_a_deal_that_is_gone_from_a_list_of_changes_is_no_fault_of_its_filter() -> None:
+    async with open_world(sources=("nexudus",)) as world:
+        await asyncio.sleep(FILLED / 2)
+        records = world.simulator.nexudus.records
+        del records[max(records, key=lambda one: records[one]["UpdatedOn"])]
+        await asyncio.sleep(300)
+        assert Capability.CHANGED_SINCE in (await world.status("nexudus")).capabilities
+        assert len(world.calls("nexudus", "get")) >= 1
+
+
 async def test_fault_8_the_last_known_name_of_a_stage_stays() -> None:
     async with open_world(sources=("nexudus",), **SWEEPS) as world:
         await asyncio.sleep(FILLED)
@@ -428,3 +479,25 @@ async def test_fault_11_a_page_that_was_asked_for_before_a_read_by_id_does_not_o
         assert world.deal("chartmogul", id_).stage_name == "written"
         await asyncio.sleep(10)
         assert world.deal("chartmogul", id_).stage_name == "written"
+
+
+# Clocks of other processes.
+
+
+@pytest.mark.parametrize("source", ["nexudus", "chartmogul"])
+async def test_what_another_process_has_read_by_id_with_a_clock_that_is_ahead_keeps_no_change_away(source: str) -> None:
+    async with open_world(sources=(source,), **SWEEPS) as world:
+        await asyncio.sleep(FILLED)
+        vendor = getattr(world.simulator, source)
+        first, second, gone = list(vendor.records)[:3]
+        with world.database.engine.begin() as connection:
+            ahead = int((world.now() + 3_600) * SECOND)
+            ids = [deal_id(source, "", str(one)) for one in (first, second)]
+            connection.execute(update(DEALS).where(DEALS.c.id.in_(ids)).values(read_at=ahead))
+            delete(connection, [deal_id(source, "", str(gone))], evidence=Evidence.NOT_FOUND, at=ahead)
+        name, column = ("Name", "name") if source == "nexudus" else ("pipeline_stage", "stage_name")
+        vendor.records[first][name] = "changed"
+        del vendor.records[second]
+        await asyncio.sleep(2_000)
+        assert getattr(world.deal(source, first), column) == "changed"
+        assert world.stored(source) == all_of(world, source)
