@@ -80,7 +80,6 @@ def append(connection: Connection, seen: Iterable[Seen], origin: Origin) -> int:
         row["position"] = last - len(rows) + place
     with together(connection):
         for some in chunks(rows, ROWS_AT_ONCE):
-            turns.pause()
             connection.execute(_INSERT, some)
     return len(rows)
 

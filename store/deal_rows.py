@@ -156,10 +156,8 @@ def write_attributes(
         return
     with together(connection):
         for ids in chunks(old):
-            pause()
             connection.execute(_FORGOTTEN, {"ids": ids})
         for some in chunks(new, ATTRIBUTES_AT_ONCE):
-            pause()
             connection.execute(_INSERT_ATTRIBUTES, some)
 
 

@@ -264,7 +264,7 @@ def _write_changed(
     were = {key: (deal.was[0], _logged(deal.was[1])) for key, (deal, _) in changed.items() if deal.was is not None}
     logged = [row for row, (deal, _) in zip(rows, changed.values(), strict=True) if deal.account_key in known.logged]
     changes = list(seen(logged, known.rows, were, turns.pause))
-    written = write(connection, numbered(connection, rows, known.rows, turns.pause), known.rows, turns.pause)
+    written = write(connection, numbered(connection, rows, known.rows), known.rows, turns.pause)
     append(connection, changes, origin)
     write_attributes(connection, attributes, known.attributes, turns.pause)
     return written

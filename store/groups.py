@@ -5,7 +5,7 @@ Who writes deals has taken the number of its transaction before (`store.sequence
 for: so nobody gives a number twice, and none is forgotten that somebody is about to name.
 """
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from hashlib import blake2b
 from operator import itemgetter
 from typing import Any, Final
@@ -23,18 +23,13 @@ from store.together import chunks, together
 _encode: Final = msgspec.msgpack.Encoder().encode
 
 
-def numbered(
-    connection: Connection, rows: Sequence[Row], known: Mapping[bytes, Row], pause: Callable[[], None]
-) -> list[Row]:
+def numbered(connection: Connection, rows: Sequence[Row], known: Mapping[bytes, Row]) -> list[Row]:
     """Return rows of deals with the numbers of what they have in common behind.
 
     Their values are in the order of `store.tables.ROW`, as they are stored. What is new gets a number; what is as it
     is in the `known` rows (`store.deal_rows.look`) keeps its own, and is not looked for.
     """
-    found = []
-    for kind in _KINDS:
-        pause()
-        found.append(kind.numbers(connection, rows, known, pause))
+    found = [kind.numbers(connection, rows, known) for kind in _KINDS]
     return [row + numbers for row, numbers in zip(rows, zip(*found, strict=True), strict=True)]
 
 
@@ -71,9 +66,7 @@ class _Kind:
         given = json_rows("keys", [("key", String)])
         self._known = Query(select(table.c.key, table.c.id).where(table.c.key.in_(select(given.c.key))))
 
-    def numbers(
-        self, connection: Connection, rows: Sequence[Row], known: Mapping[bytes, Row], pause: Callable[[], None]
-    ) -> list[int | None]:
+    def numbers(self, connection: Connection, rows: Sequence[Row], known: Mapping[bytes, Row]) -> list[int | None]:
         """Return the number of each row."""
         values = list(map(self._values_of, rows))
         numbers: dict[Hashable, int | None] = {None: None}  # a name that there is not has none
@@ -81,12 +74,10 @@ class _Kind:
             if (was := known.get(row[0])) is not None and self._known_values_of(was) == one:
                 numbers[one] = self._known_number_of(was)
         if others := [one for one in dict.fromkeys(values) if one not in numbers]:
-            numbers.update(self._looked_up(connection, others, pause))
+            numbers.update(self._looked_up(connection, others))
         return [numbers[one] for one in values]
 
-    def _looked_up(
-        self, connection: Connection, values: Sequence[Any], pause: Callable[[], None]
-    ) -> dict[Hashable, int]:
+    def _looked_up(self, connection: Connection, values: Sequence[Any]) -> dict[Hashable, int]:
         keys = {one: self._key(one) for one in values}
         asked = self._known.text(connection.dialect, {"keys": packed([(key,) for key in keys.values()])})
         known: dict[str, int] = dict(map(tuple, connection.exec_driver_sql(*asked)))
@@ -97,7 +88,6 @@ class _Kind:
             given = [{"id": known[key], "key": key, **self._kept(one)} for key, one in new.items()]
             with together(connection):
                 for some in chunks(given):
-                    pause()
                     connection.execute(insert(self._table), some)
         return {one: known[key] for one, key in keys.items()}
 
