@@ -11,6 +11,7 @@ from resolvers.stored_record import decode
 from simulator import PAGE_FAULTS, faults
 from store.deal_ids import deal_id
 from store.deals import Evidence, delete
+from store.sequence import hold
 from store.tables import DEALS
 from sync.job import SECOND
 from sync.run import Problem
@@ -493,6 +494,7 @@ async def test_what_another_process_has_read_by_id_with_a_clock_that_is_ahead_ke
         with world.database.engine.begin() as connection:
             ahead = int((world.now() + 3_600) * SECOND)
             ids = [deal_id(source, "", str(one)) for one in (first, second)]
+            hold(connection)
             connection.execute(update(DEALS).where(DEALS.c.id.in_(ids)).values(read_at=ahead))
             delete(connection, [deal_id(source, "", str(gone))], evidence=Evidence.NOT_FOUND, at=ahead)
         name, column = ("Name", "name") if source == "nexudus" else ("pipeline_stage", "stage_name")
