@@ -6,6 +6,7 @@ not read: graphql-core will say what is wrong with it, or make it valid.
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, TypeGuard
 from weakref import WeakKeyDictionary
@@ -54,8 +55,9 @@ def read_for_strawberry(schema: GraphQLSchema) -> None:
     for type_ in schema.type_map.values():
         if isinstance(type_, GraphQLInputObjectType) and "strawberry-definition" in type_.extensions:
             definition = type_.extensions["strawberry-definition"]
-            if not type_.is_one_of and definition.from_input is None:
-                definition.from_input = _FromInput(reader(type_, is_coerced=True))
+            if definition.from_input is None:
+                with suppress(NotCompiled):  # Strawberry goes on to make those that are not read here
+                    definition.from_input = _FromInput(reader(type_, is_coerced=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +95,18 @@ class _Readers:
         known = self._objects.get(type_)
         if known is None:
             definition = type_.extensions["strawberry-definition"]
-            if type_.is_one_of or not isinstance(definition.from_input, _FromInput | None):
+            # Strawberry checks by itself that one field is given: its types do not tell graphql-core of that.
+            if definition.is_one_of or not isinstance(definition.from_input, _FromInput | None):
                 raise NotCompiled(Reason.ARGUMENT)
             self._objects[type_] = known = _ObjectReader(definition)
-            for name, field in type_.fields.items():
-                known.fields[name] = (field.extensions["strawberry-definition"].python_name, self.of(field.type))
-                if is_required_input_field(field):
-                    known.required.add(name)
+            try:
+                for name, field in type_.fields.items():
+                    known.fields[name] = (field.extensions["strawberry-definition"].python_name, self.of(field.type))
+                    if is_required_input_field(field):
+                        known.required.add(name)
+            except NotCompiled:
+                self._objects.clear()  # others may contain this one, which is not whole
+                raise
         return known
 
 

@@ -47,11 +47,13 @@ def field_errors(errors: Sequence[GraphQLError]) -> list[dict[str, Any]]:
     A field has the same arguments in all rows of a list: that they are refused is told once.
     """
     found = []
-    refused: set[tuple[str, ...]] = set()
+    refused: set[tuple[Any, ...]] = set()
     for error in errors:
         cause = root_cause(error)
         if (isinstance(cause, BadUserInput) or is_about_value(cause)) and isinstance((error.path or [0])[-1], str):
-            field = (str(cause), *[one for one in error.path or () if isinstance(one, str)])
+            # Rows of another type may have another field of the document at the same place.
+            place = [one for one in error.path or () if isinstance(one, str)]
+            field = (str(cause), *(error.positions or ()), *place)
             if field in refused:
                 continue
             refused.add(field)

@@ -34,8 +34,8 @@ Key: TypeAlias = tuple[str, str | None]
 """A column, or an expression of this name."""
 
 MAKE: Final = "CREATE TEMP TABLE tallies (key INTEGER PRIMARY KEY, deals, amount)"
-"""Makes the table, of each connection its own and empty between transactions. A sum that 64 bits do not hold becomes an
-inexact number, and stays one: the column has no type that would make it a whole one again."""
+"""Makes the table, of each connection its own, which is emptied before it is used. A sum that 64 bits do not hold
+becomes an inexact number, and stays one: the column has no type that would make it a whole one again."""
 
 CODES: Final = frozenset({"lead_source", "loss_reason"})
 """Columns of any whole number, but of few, small ones."""
@@ -71,9 +71,9 @@ def tallied(
     negative or of more than 32.
     """
     given = ",".join([str(number << 20 | set_) for number, set_ in groups])
+    fetched(connection, _EMPTIED, {})  # before: of what was broken off nothing is added again
     fetched(connection, _added(key, shape_), {**values, "groups": f"[{given}]"})
     rows = fetched(connection, _read(key[0] in CODES), {})
-    fetched(connection, _EMPTIED, {})
     fits = all(type(row[-1]) is int for row in rows) and not (rows and rows[0][0] < 0)
     return rows if fits else None
 

@@ -598,3 +598,11 @@ def test_the_page_on_lists_has_queries() -> None:
 async def test_the_queries_of_the_page_on_lists_are_answered(query: str) -> None:
     async with open_deals(*FEW) as graph:
         await graph.data(query)
+
+
+async def test_an_argument_refused_in_rows_of_two_types_is_told_at_its_place_in_the_document_for_each() -> None:
+    of = "... on %s { customer { opportunities(first: 99) { totalCount } } }"
+    query = f"{{ opportunities {{ nodes {{ {of % 'NexudusOpportunity'}\n{of % 'ChartMogulOpportunity'} }} }} }}"
+    async with open_deals(*FEW) as graph:
+        errors = (await graph.ask(query))["errors"]
+    assert sorted(error["locations"][0]["line"] for error in errors) == [1, 2]

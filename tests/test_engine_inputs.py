@@ -11,6 +11,7 @@ from graphql import NamedTypeNode, NameNode, type_from_ast
 from graphql.utilities import coerce_input_value
 from strawberry.types.arguments import convert_argument
 
+from engine.fallbacks import NotCompiled
 from engine.inputs import has_input_objects, read_for_strawberry, reader
 
 
@@ -74,6 +75,31 @@ class Given:
 class Asked:
     @strawberry.field
     def found(self, given: Given | None = None) -> str:
+        return repr(given)
+
+
+@strawberry.input(one_of=True)
+class Choice:
+    by_name: str | None = strawberry.UNSET
+    by_size: int | None = strawberry.UNSET
+
+
+@strawberry.input
+class Inner:
+    outer: "Outer | None" = None
+    note: str | None = None
+
+
+@strawberry.input
+class Outer:
+    inner: Inner | None = None
+    choice: Choice | None = None
+
+
+@strawberry.type
+class Chosen:
+    @strawberry.field
+    def found(self, given: Inner | None = None) -> str:
         return repr(given)
 
 
@@ -177,3 +203,20 @@ def test_a_resolver_gets_what_strawberry_would_make_for_what_is_given_alone(monk
     after = schema.execute_sync(query, given)
     assert (after.data, after.errors) == (before.data, None)
     assert looked_at == []
+
+
+def test_an_object_of_one_field_and_what_contains_it_are_left_to_strawberry() -> None:
+    schema = strawberry.Schema(Chosen)
+    for name in ("Inner", "Outer", "Choice", "Inner"):
+        type_ = schema._schema.type_map[name]
+        assert has_input_objects(type_)
+        for is_coerced in (False, True):
+            with pytest.raises(NotCompiled):
+                reader(type_, is_coerced=is_coerced)
+
+    read_for_strawberry(schema._schema)
+    query = "query($given: Inner) { found(given: $given) }"
+    found = schema.execute_sync(query, {"given": {"outer": {"choice": {"byName": "a"}}, "note": "b"}})
+    assert found.data == {"found": repr(Inner(outer=Outer(choice=Choice(by_name="a")), note="b"))}
+    refused = schema.execute_sync(query, {"given": {"outer": {"choice": {"byName": "a", "bySize": 1}}}})
+    assert refused.errors

@@ -351,6 +351,17 @@ def test_a_summary_leaves_nothing_behind_for_the_next_one(connection: Connection
         assert [row.count for row in summarize(connection, None, [Dimension.LEAD_SOURCE])] == [1, 1, 1]
 
 
+def test_what_was_broken_off_between_two_statements_is_not_added_again(connection: Connection) -> None:
+    put(connection, [deal(n, lead_source=0) for n in range(3)])
+
+    def fails(is_of_codes: bool) -> None:
+        raise MemoryError(is_of_codes)
+
+    with patch.object(tallies, "_read", fails), suppress(MemoryError):
+        summarize(connection, None, [Dimension.LEAD_SOURCE])
+    assert [row.count for row in summarize(connection, None, [Dimension.LEAD_SOURCE])] == [3]
+
+
 def test_more_rows_than_are_asked_for_are_refused(connection: Connection) -> None:
     put(connection, [deal(n, status=str(n), lead_source=n) for n in range(3)])
     for dimensions in ([Dimension.STATUS], [Dimension.LEAD_SOURCE], [Dimension.STATUS, Dimension.LEAD_SOURCE]):
