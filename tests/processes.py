@@ -12,10 +12,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from benchmarks.processes import ending_with_us
+
 ROOT = Path(__file__).parent.parent
 SERVER = [sys.executable, str(ROOT / "server.py")]
 SIMULATOR = [sys.executable, "-m", "simulator"]
-PATIENCE_SECONDS = 20
+PATIENCE_SECONDS = 60
 MINIMAL = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
 
 
@@ -56,7 +58,12 @@ def running(command: list[str], where: Path, **environ: str) -> Iterator[Process
     with (
         tempfile.TemporaryFile("w+", encoding="utf-8") as stderr,
         subprocess.Popen(
-            command, cwd=where, env=MINIMAL | environ, text=True, stdout=subprocess.PIPE, stderr=stderr
+            ending_with_us(command),
+            cwd=where,
+            env=MINIMAL | environ,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
         ) as popen,
     ):
         timer = threading.Timer(PATIENCE_SECONDS, popen.kill)
