@@ -7,7 +7,8 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -73,3 +74,19 @@ def running(command: list[str], where: Path, **environ: str) -> Iterator[Process
         finally:
             timer.cancel()
             popen.kill()
+
+
+def until(is_so: Callable[[], bool]) -> None:
+    """Look again and again until it is so."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not is_so():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def is_running(pid: str) -> bool:
+    """Return whether a process is there, and has not ended: one that nobody has waited for still has its place."""
+    try:
+        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False

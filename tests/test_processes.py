@@ -2,8 +2,6 @@
 
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
@@ -11,7 +9,7 @@ import pytest
 
 from benchmarks.processes import ending_with_us
 from tests import fleet, full_disk
-from tests.processes import PATIENCE_SECONDS, ROOT
+from tests.processes import ROOT, is_running, until
 
 STARTS_ONE = """
 import subprocess, sys, time
@@ -48,21 +46,6 @@ def killed(program: str) -> str:
             return stdout.readline().strip()
         finally:
             process.kill()
-
-
-def until(is_so: Callable[[], bool]) -> None:
-    end = time.monotonic() + PATIENCE_SECONDS
-    while not is_so():
-        assert time.monotonic() < end
-        time.sleep(0.01)
-
-
-def is_running(pid: str) -> bool:
-    """Return whether a process is there, and is more than a name that nobody has asked for the end of."""
-    try:
-        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return False
 
 
 def test_a_program_ends_with_the_process_that_started_it_though_that_is_killed() -> None:
