@@ -23,6 +23,15 @@ def pinned(command: Sequence[str], cpu: str) -> list[str]:
     return ["taskset", "-c", cpu, *command] if can else list(command)
 
 
+def ending_with_us(command: Sequence[str | Path]) -> list[str]:
+    """Return the command of a process that is killed when this one ends, however it does, where there is `setpriv`.
+
+    What comes with `finally` does not run in a process that is killed, or that ends for a test that hangs.
+    """
+    setpriv = shutil.which("setpriv")
+    return [*([setpriv, "--pdeathsig=KILL"] if setpriv else []), *map(str, command)]
+
+
 def free_port() -> int:
     """Return a port that nobody listens at, now."""
     with socket.create_server(("127.0.0.1", 0)) as listener:

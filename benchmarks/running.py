@@ -10,8 +10,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.processes import ending_with_us
+
 ROOT = Path(__file__).parent.parent
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 MINIMAL = {"PATH": os.environ.get("PATH", ""), "PYTHONPATH": str(ROOT)}
 
 
@@ -53,8 +55,7 @@ class Running:
 async def running(command: list[str], ready: str, environment: Mapping[str, str]) -> AsyncIterator[Running]:
     """Run a Python program until the block ends, once a line of its output matches `ready`."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *command,
+        *ending_with_us([sys.executable, *command]),
         cwd=ROOT,
         env={**MINIMAL, **environment},
         stdout=asyncio.subprocess.PIPE,

@@ -83,7 +83,7 @@ PROGRAMS = frozenset(
         "httpserver_shutdown server sync_kill engine_documents_memory sync_hour store_postgresql "
         "deals_postgresql fuzz fuzz_framing fuzz_replies status_browser store_session store_rations store_grants "
         "httpserver_workers replicas sync_faults capacity store_locks store_marks store_prepared_reads "
-        "store_prepared_session startup_libraries"
+        "store_prepared_session startup_libraries processes"
     ).split()
 )
 """The files that start other programs, look at memory or at hours, or try much at random: `make test-programs`."""

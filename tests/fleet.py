@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import aiohttp
 
+from benchmarks.processes import ending_with_us
 from simulator import Call, Simulator
 from tests import postgres
 from tests.processes import MINIMAL, PATIENCE_SECONDS, SERVER
@@ -21,10 +22,10 @@ T = TypeVar("T")
 
 @dataclass
 class Running:
-    """A server: its process, and where it answers."""
+    """A server: its process, and where it answers once it has started."""
 
     process: asyncio.subprocess.Process
-    url: str
+    url: str = ""
 
     def pids(self) -> list[int]:
         """Return its workers' process ids."""
@@ -51,13 +52,14 @@ class Fleet:
         """Start one more, in a folder that may have an `.env`."""
         with self.log.open("ab") as log:
             process = await asyncio.create_subprocess_exec(
-                *SERVER,
-                *("--port", "0", *arguments),
+                *ending_with_us([*SERVER, "--port", "0", *arguments]),
                 cwd=where,
                 env=MINIMAL | dict(self.settings) | settings,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=log,
             )
+        running = Running(process)
+        self.servers.append(running)  # before it has started: it is ended also if it never does
         assert process.stdout
         printed = b""
         async with asyncio.timeout(PATIENCE_SECONDS):
@@ -65,8 +67,7 @@ class Fleet:
                 line = await process.stdout.readline()
                 assert line, f"it ended: {self.log.read_text()}"
                 printed += line
-        running = Running(process, found[1].decode())
-        self.servers.append(running)
+        running.url = found[1].decode()
         await until_ready(self.session, running.url)
         return running
 
@@ -123,14 +124,19 @@ async def a_fleet(folder: Path, count: int, **settings: str) -> AsyncIterator[Fl
         }
         fleet = Fleet(simulator, session, given, log=folder / "log")
         try:
-            await asyncio.gather(*[fleet.start() for _ in range(count)])
+            async with asyncio.TaskGroup() as starting:  # none goes on to start where another one has failed
+                for _ in range(count):
+                    starting.create_task(fleet.start())
             yield fleet
         finally:
             for server in fleet.servers:
                 with suppress(ProcessLookupError):
                     server.process.send_signal(signal.SIGTERM)
-            async with asyncio.timeout(PATIENCE_SECONDS):
+            try:
+                async with asyncio.timeout(PATIENCE_SECONDS):
+                    for server in fleet.servers:
+                        await server.process.wait()
+            finally:
                 for server in fleet.servers:
-                    await server.process.wait()
-                    server.process._transport.close()  # type: ignore[attr-defined] # or its pipe outlives the loop
+                    server.process._transport.close()  # type: ignore[attr-defined] # kills it, and closes its pipe
             sys.stderr.write(fleet.log.read_text())

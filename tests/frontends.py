@@ -9,12 +9,15 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
+
+from benchmarks.processes import ending_with_us
+from tests.processes import PATIENCE_SECONDS
 
 SERVER = Path(__file__).resolve().parent.parent / "server.py"
 LONGEST_MILLISECONDS = 15_000
@@ -41,15 +44,24 @@ def demo(folder: Path, **variables: str) -> Iterator[str]:
     environment = {"PATH": os.environ.get("PATH", ""), "SHUTDOWN_DELAY_SECONDS": "0", **variables}
     with (
         (folder / "log").open("w") as log,
-        subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=log, text=True) as server,
+        subprocess.Popen(
+            ending_with_us(command), cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=log, text=True
+        ) as server,
     ):
-        assert server.stdout is not None
-        found = re.search(r"http://\S+/graphql", server.stdout.readline())
-        assert found is not None
+        late = threading.Timer(PATIENCE_SECONDS, server.kill)
+        late.start()
         try:
+            assert server.stdout is not None
+            found = re.search(r"http://\S+/graphql", server.stdout.readline())
+            assert found is not None, (folder / "log").read_text()
+            late.cancel()
             yield found.group()
         finally:
+            late.cancel()
             server.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                server.wait(PATIENCE_SECONDS)
+            server.kill()
 
 
 @dataclass

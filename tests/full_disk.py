@@ -1,6 +1,5 @@
-"""A small disk that a test may fill: a file system in memory, mounted for as long as the test runs."""
+"""A small disk that a test may fill: a file system in memory, mounted for as long as the test's process runs."""
 
-import os
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -32,18 +31,30 @@ class Disk:
         return self.path / "filling"
 
 
+# A process of its own, which outlives one that is killed: it unmounts when the end of its input comes. Lazily, for what
+# somebody still has open cannot be unmounted at once.
+MOUNTED = """
+mount -t tmpfs -o "size=$2m,mode=755" tmpfs "$1" 2>&1 || exit
+echo mounted
+read -r _
+umount --lazy "$1"
+rmdir "$1"
+"""
+
+
 @contextmanager
 def disk(*, megabytes: int) -> Iterator[Disk]:
-    """Mount one; skip the test, with the reason, where that is not allowed."""
-    with tempfile.TemporaryDirectory(prefix="disk-", dir="/tmp") as folder:
-        command = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=755", "tmpfs", folder]
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-        except FileNotFoundError:
-            pytest.skip("there is no mount here")
-        if done.returncode:
-            pytest.skip(f"nothing may be mounted here: {done.stderr.strip() or os.strerror(done.returncode)}")
-        try:
-            yield Disk(Path(folder))
-        finally:
-            subprocess.run(["umount", folder], check=True, capture_output=True)  # noqa: S607 - as PATH has it
+    """Mount one; skip the test, with the reason, where that is not allowed. It is gone with this process too."""
+    folder = Path(tempfile.mkdtemp(prefix="disk-", dir="/tmp"))
+    with subprocess.Popen(
+        ["sh", "-c", MOUNTED, "sh", folder, str(megabytes)],  # noqa: S607 - as PATH has it
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # Ctrl-C is not for it
+    ) as keeper:
+        assert keeper.stdout is not None
+        if (said := keeper.stdout.readline()) != "mounted\n":
+            folder.rmdir()
+            pytest.skip(f"nothing may be mounted here: {said.strip()}")
+        yield Disk(folder)

@@ -22,7 +22,7 @@ import psycopg
 import pytest
 from sqlalchemy import URL
 
-PATIENCE_SECONDS = 20
+PATIENCE_SECONDS = 60
 _numbers = count(1)
 
 # Nothing here outlives the process: no write waits for a disk.

@@ -7,15 +7,18 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from benchmarks.processes import ending_with_us
+
 ROOT = Path(__file__).parent.parent
 SERVER = [sys.executable, str(ROOT / "server.py")]
 SIMULATOR = [sys.executable, "-m", "simulator"]
-PATIENCE_SECONDS = 20
+PATIENCE_SECONDS = 60
 MINIMAL = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
 
 
@@ -56,7 +59,12 @@ def running(command: list[str], where: Path, **environ: str) -> Iterator[Process
     with (
         tempfile.TemporaryFile("w+", encoding="utf-8") as stderr,
         subprocess.Popen(
-            command, cwd=where, env=MINIMAL | environ, text=True, stdout=subprocess.PIPE, stderr=stderr
+            ending_with_us(command),
+            cwd=where,
+            env=MINIMAL | environ,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
         ) as popen,
     ):
         timer = threading.Timer(PATIENCE_SECONDS, popen.kill)
@@ -66,3 +74,19 @@ def running(command: list[str], where: Path, **environ: str) -> Iterator[Process
         finally:
             timer.cancel()
             popen.kill()
+
+
+def until(is_so: Callable[[], bool]) -> None:
+    """Look again and again until it is so."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not is_so():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def is_running(pid: str) -> bool:
+    """Return whether a process is there, and has not ended: one that nobody has waited for still has its place."""
+    try:
+        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False

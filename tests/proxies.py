@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.processes import ending_with_us
+
 PATIENCE_SECONDS = 10.0
 PAUSE_SECONDS = 0.001
 """Between two pieces, which a proxy may then pass on one by one."""
@@ -148,15 +150,17 @@ async def in_front(folder: Path, ports: Mapping[str, int]) -> AsyncIterator[dict
 
 @asynccontextmanager
 async def _running(command: Sequence[str]) -> AsyncIterator[None]:
-    process = await asyncio.create_subprocess_exec(*command)
+    process = await asyncio.create_subprocess_exec(*ending_with_us(command))
     try:
         yield
     finally:
         if process.returncode is None:
             process.terminate()
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            await process.wait()
-        process._transport.close()  # type: ignore[attr-defined] # or its pipe outlives the loop
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await process.wait()
+        finally:
+            process._transport.close()  # type: ignore[attr-defined] # or its pipe outlives the loop
 
 
 async def _listens(path: Path) -> None:

@@ -3,13 +3,16 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.module_imports import ROOT, files_of_tests, imports
+from tests.processes import is_running, until
 
 PAGE = ROOT / "docs" / "adding-a-source.md"
 # What is compiled is copied too, for what the page leaves alone need not be compiled again; but nothing that is being
@@ -64,11 +67,15 @@ def _follow(page: str, root: Path) -> list[str]:
 def _run(root: Path, *command: str) -> None:
     ours = ("PYTEST_", "COV_", "MAKE", "MFLAGS")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    done = subprocess.run(
-        command, cwd=root, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300
-    )
-    if done.returncode:
-        pytest.fail(f"After docs/adding-a-source.md: {' '.join(command)}\n\n{done.stdout}", pytrace=False)
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    with subprocess.Popen(command, cwd=root, env=environment, start_new_session=True, **pipes) as process:
+        try:
+            printed, _ = process.communicate(timeout=300)
+        except BaseException:  # of Ctrl-C nothing comes to another session
+            os.killpg(process.pid, signal.SIGKILL)  # `make`, and all that it has started
+            raise
+    if process.returncode:
+        pytest.fail(f"After docs/adding-a-source.md: {' '.join(command)}\n\n{printed}", pytrace=False)
 
 
 def _copy(root: Path) -> list[str]:
@@ -161,3 +168,19 @@ def test_following_the_page_ends_with_every_check_and_test_passing(tmp_path: Pat
 def test_a_step_that_fits_nowhere_or_twice_is_refused(text: str, count: int) -> None:
     with pytest.raises(AssertionError, match=f"stand {count} times in file"):
         _apply(" a\n+b\n", text, "file")
+
+
+@pytest.mark.programs
+def test_what_a_command_has_started_is_killed_with_it_when_its_time_is_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pid = tmp_path / "pid"
+
+    def communicate(process: subprocess.Popen[str], timeout: float) -> None:
+        until(lambda: pid.exists() and pid.read_text().endswith("\n"))
+        raise subprocess.TimeoutExpired(process.args, timeout)
+
+    monkeypatch.setattr(subprocess.Popen, "communicate", communicate)
+    with pytest.raises(subprocess.TimeoutExpired):
+        _run(tmp_path, "sh", "-c", "sleep 100 & echo $! >pid; wait")
+    until(lambda: not is_running(pid.read_text().strip()))

@@ -2,10 +2,13 @@
 
 import re
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
 import pytest
+
+from tests.processes import is_running, until
 
 ROOT = Path(__file__).parent.parent
 NEEDED = "chromium nginx haproxy wrk buildah debootstrap bwrap promtool kubectl postgres npm".split()
@@ -18,11 +21,11 @@ def write(program: Path, *lines: str) -> None:
     program.chmod(0o755)
 
 
-def run(folder: Path, failing: str = "") -> subprocess.CompletedProcess[str]:
-    """Run it where each program that it calls only says its name, and `make failing` fails."""
+def run(folder: Path, failing: str = "", *more: str) -> subprocess.CompletedProcess[str]:
+    """Run it where each program that it calls only says its name, `make` does `more`, and `make failing` fails."""
     for name in NEEDED:
         write(folder / "programs" / name)
-    write(folder / "programs" / "make", 'echo "made $1"', f'test "$1" != "{failing}"')
+    write(folder / "programs" / "make", 'echo "made $1"', *more, f'test "$1" != "{failing}"')
     write(folder / ".venv" / "bin" / "python")
     (folder / ".ci").mkdir()
     shutil.copy(ROOT / ".ci" / "run", folder / ".ci")
@@ -47,6 +50,14 @@ def test_a_step_that_fails_fails_the_whole_and_is_named(tmp_path: Path, failing:
     assert done.returncode == 1
     assert re.findall(r"^ +\d+ s  make (.+): failed$", done.stdout, re.MULTILINE) == [failing]
     assert f"made {failing}\n" in done.stdout
+
+
+def test_what_runs_beside_ends_with_it(tmp_path: Path) -> None:
+    pid = tmp_path / "pid"
+    beside = f'if [ "$1" = test-image ]; then sleep 100 & echo $! >{pid}; wait; fi'
+    kills = f'if [ "$1" = check ]; then while [ ! -s {pid} ]; do sleep 0.01; done; kill -TERM $PPID; fi'
+    assert run(tmp_path, "", beside, kills).returncode == -signal.SIGTERM
+    until(lambda: not is_running(pid.read_text().strip()))
 
 
 def test_the_page_for_contributors_names_its_steps() -> None:

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -100,17 +101,20 @@ def frontend_url(server: tuple[str, str]) -> Iterator[str]:
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "stdin": subprocess.DEVNULL}
     command = [npm, "run", "dev", "--", *flags]
     with subprocess.Popen(command, cwd=FRONTEND, env=variables, text=True, start_new_session=True, **pipes) as running:
-        said = []
-        for line in running.stdout:
-            said.append(line)
-            if "Local:" in line:
-                break
-        else:
-            pytest.fail("".join(said))
-        # Nobody reads on, and a full pipe would stop it.
-        threading.Thread(target=running.stdout.read, daemon=True).start()
-        yield f"http://localhost:{port}"
-        os.killpg(running.pid, signal.SIGTERM)
+        try:
+            said = []
+            for line in running.stdout:
+                said.append(line)
+                if "Local:" in line:
+                    break
+            else:
+                pytest.fail("".join(said))
+            # Nobody reads on, and a full pipe would stop it.
+            threading.Thread(target=running.stdout.read, daemon=True).start()
+            yield f"http://localhost:{port}"
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(running.pid, signal.SIGTERM)
 
 
 @pytest.fixture

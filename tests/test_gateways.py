@@ -11,12 +11,13 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
+
+from tests.frontends import demo
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PROGRAMS = REPOSITORY / "tests" / "gateways"
@@ -38,20 +39,11 @@ SECONDS = 60
 @pytest.fixture(scope="module")
 def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of the demo server, a process of its own, out of reach of the developer's settings."""
-    command = [sys.executable, REPOSITORY / "server.py", "--demo", "--port", "0"]
-    variables = {"PATH": os.environ.get("PATH", ""), "SHUTDOWN_DELAY_SECONDS": "0"}
-    folder = tmp_path_factory.mktemp("server")
-    with subprocess.Popen(command, cwd=folder, env=variables, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        found = re.search(r"http://\S+/graphql", server.stdout.readline())
-        assert found is not None
-        try:
-            # Where this fails, the programs would only wait for their time to pass.
-            with urlopen(f"{found.group()}?query=%7B__typename%7D", timeout=20) as answer:
-                assert json.load(answer)["data"] == {"__typename": "Query"}
-            yield found.group()
-        finally:
-            server.terminate()
+    with demo(tmp_path_factory.mktemp("server")) as url:
+        # Where this fails, the programs would only wait for their time to pass.
+        with urlopen(f"{url}?query=%7B__typename%7D", timeout=20) as answer:
+            assert json.load(answer)["data"] == {"__typename": "Query"}
+        yield url
 
 
 @pytest.fixture(scope="module")

@@ -5,15 +5,10 @@ complain of: no error or warning on its console, no violation of the policy.
 """
 
 import json
-import os
 import re
 import shlex
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit
 from urllib.request import urlopen
 
@@ -21,6 +16,7 @@ import pytest
 from graphql import get_operation_ast, parse
 
 from tests import credentials
+from tests.frontends import demo
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 expect = sync_api.expect
@@ -40,21 +36,8 @@ FLAGS = [
     "--disable-sync",
 ]
 
-SERVER = Path(__file__).resolve().parent.parent / "server.py"
 KEY = "a-key-for-people"
 NO_ID = '{ opportunity(id: "x") { id } }'
-
-
-@contextmanager
-def demo(folder: Path, **settings: str) -> Iterator[str]:
-    """Run the demo in a process of its own, out of reach of the developer's settings; give the graph's address."""
-    command = [sys.executable, SERVER, "--demo", "--port", "0"]
-    variables = {"PATH": os.environ.get("PATH", ""), "SHUTDOWN_DELAY_SECONDS": "0", **settings}
-    with subprocess.Popen(command, cwd=folder, env=variables, stdout=subprocess.PIPE, text=True) as server:
-        try:
-            yield re.search(r"http://\S+/graphql", server.stdout.readline()).group()
-        finally:
-            server.terminate()
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""`httpserver.security_headers`: what every response carries, whatever it answers.
+"""`httpserver.envelope`: what every response carries, whatever it answers.
 
 Also the answers of `httpserver.http_errors`, where there is no such page.
 

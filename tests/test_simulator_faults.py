@@ -21,9 +21,11 @@ from typing import Any
 import aiohttp
 import pytest
 
+from benchmarks.processes import ending_with_us
 from simulator import CHARTMOGUL_EXAMPLE_ID, FAULTS, NEXUDUS_EXAMPLE_ID, Fault, Simulator, Urls, faults
 from simulator.fault_table import REQUIRED
 from simulator.wire import Exchange
+from tests.processes import PATIENCE_SECONDS
 
 ONE = f"/v1/opportunities/{CHARTMOGUL_EXAMPLE_ID}"
 CRM = "/api/crm/crmopportunities"
@@ -383,7 +385,7 @@ async def test_the_command_prints_what_a_client_needs_and_ends_cleanly_with_sigt
     """With Ctrl-C too: `tests/test_server.py`."""
     root = Path(__file__).parent.parent
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "simulator", "--port", "0", "--no-throttle"),
+        *ending_with_us([sys.executable, "-m", "simulator", "--port", "0", "--no-throttle"]),
         cwd=root,
         env={**os.environ, "PYTHONPATH": str(root)},
         stdout=asyncio.subprocess.PIPE,
@@ -392,12 +394,17 @@ async def test_the_command_prints_what_a_client_needs_and_ends_cleanly_with_sigt
     assert process.stdout is not None
     assert process.stderr is not None
     printed = b""
-    async with asyncio.timeout(20):
-        while b"# control" not in printed:
-            printed += await process.stdout.readline()
-        names = [line.partition("=")[0] for line in printed.decode().splitlines()[:-1]]
-        process.send_signal(signal.SIGTERM)
-        complaints = await process.stderr.read()
-        assert await process.wait() == 0
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while b"# control" not in printed:
+                line = await process.stdout.readline()
+                assert line, await process.stderr.read()
+                printed += line
+            names = [line.partition("=")[0] for line in printed.decode().splitlines()[:-1]]
+            process.send_signal(signal.SIGTERM)
+            complaints = await process.stderr.read()
+            assert await process.wait() == 0
+    finally:
+        process._transport.close()  # type: ignore[attr-defined] # kills it, unless it has ended
     assert complaints == b""
     assert {f"{one.name.upper()}_URL" for one in Simulator().upstreams} <= set(names)

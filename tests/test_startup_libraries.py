@@ -44,3 +44,20 @@ def test_what_is_loaded_late_is_all_there(tmp_path: Path) -> None:
         "print(html.escape('<'), attr.validators.instance_of, dateutil.tz.UTC, logging.config.dictConfig)"
     )
     assert run(program, tmp_path).startswith("&lt; <function instance_of")
+
+
+def test_a_thread_waits_for_what_another_one_is_loading(tmp_path: Path) -> None:
+    program = (
+        "import threading\n"
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "from startup.libraries import load_lean\n"
+        "load_lean()\n"
+        "import html\n"
+        "barrier = threading.Barrier(16)\n"
+        "def work(_):\n"
+        "    barrier.wait()\n"
+        "    return html.escape('<')\n"
+        "with ThreadPoolExecutor(16) as pool:\n"
+        "    print(set(pool.map(work, range(16))))"
+    )
+    assert run(program, tmp_path) == "{'&lt;'}\n"

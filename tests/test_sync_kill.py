@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, select
 
+from benchmarks.processes import ending_with_us
 from simulator import Simulator
 from store.changes import ChangeFilter, Field, Held, Kind, changes_after
 from store.tables import DEALS, SYNC_RUNS
@@ -46,8 +47,8 @@ async def until_calls(simulator: Simulator, count: int) -> None:
 
 async def start(url: str, variables: dict[str, str]) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "tests.sync_process", url, *(f"{name}={value}" for name, value in variables.items())),
+        *ending_with_us([sys.executable, "-m", "tests.sync_process", url]),
+        *(f"{name}={value}" for name, value in variables.items()),
         cwd=ROOT,
         env=MINIMAL,
         stdout=asyncio.subprocess.PIPE,
@@ -65,7 +66,7 @@ async def test_a_killed_process_loses_nothing_and_deletes_nothing(store_url: str
     chance = random.Random(4)
     simulator = vendors()
     gone: set[str] = set()
-    async with simulator.serve() as urls, asyncio.timeout(3 * PATIENCE_SECONDS):
+    async with simulator.serve() as urls, asyncio.timeout(PATIENCE_SECONDS):
         variables = simulator.environment(urls)
         seen = 0
         for _ in range(KILLS):
@@ -145,7 +146,7 @@ async def test_each_change_is_logged_once_whatever_is_killed(what: str, tmp_path
     server = postgres.own_server("fsync=off") if what == "the database" else None
     url = server.create() if server else url_of(store_kind, tmp_path)
     expected: set[Entry] = set()
-    async with simulator.serve() as urls, asyncio.timeout(6 * PATIENCE_SECONDS):
+    async with simulator.serve() as urls, asyncio.timeout(2 * PATIENCE_SECONDS):
         variables = simulator.environment(urls) | {"HASTE_SECONDS": "0.5"}
         process = await completed(url, variables)
         for part in range(KILLS + 1):
@@ -174,7 +175,7 @@ async def test_a_database_that_is_killed_loses_nothing_and_sync_goes_on_when_it_
     chance = random.Random(5)
     server, simulator = postgres.own_server("fsync=off"), vendors()
     url = server.create()
-    async with simulator.serve() as urls, asyncio.timeout(6 * PATIENCE_SECONDS):
+    async with simulator.serve() as urls, asyncio.timeout(2 * PATIENCE_SECONDS):
         process = await start(url, simulator.environment(urls))
         assert process.stdout
         seen = 0
