@@ -57,7 +57,10 @@ PRIVATE: Final = {
 LONGEST_LOG: Final = 2**20
 """Bytes of a log in memory, between two changes."""
 
-EMPTY_LOG: Final = "PRAGMA wal_checkpoint(TRUNCATE)"
+EMPTY_LOG: Final = (
+    f"PRAGMA busy_timeout = 0; PRAGMA wal_checkpoint(TRUNCATE); PRAGMA busy_timeout = {BUSY_SECONDS * 1_000:.0f}"
+)
+"""It would wait for who reads what is in the log, and so would all writers; the next change comes to it again."""
 
 WRITE_LOG_BACK: Final = "PRAGMA wal_checkpoint(PASSIVE)"
 
