@@ -211,7 +211,7 @@ async def test_the_log_of_a_store_in_memory_has_no_more_than_the_last_change() -
             assert log.stat().st_size < 3 * least
 
 
-async def test_who_writes_into_memory_waits_for_nobody_who_reads_what_its_long_log_holds() -> None:
+async def test_who_writes_into_memory_waits_little_for_who_reads_what_its_long_log_holds() -> None:
     with private_folder() as folder:
         log, has_begun, may_end = folder / "deals.db-wal", threading.Event(), threading.Event()
 
