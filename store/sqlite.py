@@ -57,7 +57,14 @@ PRIVATE: Final = {
 LONGEST_LOG: Final = 2**20
 """Bytes of a log in memory, between two changes."""
 
-EMPTY_LOG: Final = "PRAGMA wal_checkpoint(TRUNCATE)"
+READERS_MILLISECONDS: Final = 50
+"""For so long who empties a log waits for those who read what is in it: most have ended by then, else it would grow as
+long as one begins before another ends. For one that takes long all changes would wait; the next one tries again."""
+
+EMPTY_LOG: Final = (
+    f"PRAGMA busy_timeout = {READERS_MILLISECONDS}; PRAGMA wal_checkpoint(TRUNCATE); "
+    f"PRAGMA busy_timeout = {BUSY_SECONDS * 1_000:.0f}"
+)
 
 WRITE_LOG_BACK: Final = "PRAGMA wal_checkpoint(PASSIVE)"
 

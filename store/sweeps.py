@@ -168,11 +168,13 @@ def abandon_sweep(connection: Connection, source: str, account: str = "") -> Non
 
 def newest_seen(connection: Connection, source: str, account: str = "") -> tuple[str, int] | None:
     """Return the source's id of the deal that was changed last, of those that the last complete sweep has listed, and
-    when its source says that was; None where no deal has such a time."""
+    when its source says that was; None where no deal has such a time. One before 1970 is none: a vendor writes the
+    first year of all for it, and no time lies before that."""
     seen = select(SYNC_STATE.c.last_sweep_started_at).where(*_of(SYNC_STATE, source, account)).scalar_subquery()
     listed = (*_of(DEALS, source, account), ALIVE, DEALS.c.misses == 0, DEALS.c.read_at <= seen)
-    columns = (DEALS.c.source_id, DEALS.c.updated_at)
-    newest = select(*columns).where(*listed, DEALS.c.updated_at <= seen).order_by(DEALS.c.updated_at.desc()).limit(1)
+    changed_at = DEALS.c.updated_at
+    dated = select(DEALS.c.source_id, changed_at).where(*listed, changed_at.between(0, seen))
+    newest = dated.order_by(changed_at.desc()).limit(1)
     found = connection.execute(newest).one_or_none()
     return None if found is None else (found[0], found[1])
 

@@ -28,7 +28,8 @@ def begin_turns(connection: Connection) -> Turns:
 
 def end_turns(connection: Connection) -> None:
     """Give no turns any more: whoever has the connection next may be waited for."""
-    connection.info.pop("turns", None)
+    if not connection.invalidated:  # the one that broke off is the pool's no more, and to ask it would raise
+        connection.info.pop("turns", None)
 
 
 def do_not_pause() -> None:

@@ -2,6 +2,7 @@
 
 import re
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -61,9 +62,12 @@ async def test_a_query_after_a_restart_notices_nothing(url: str) -> None:
 
 async def test_a_connection_that_breaks_in_the_middle_is_one_clear_line(url: str) -> None:
     async with open_database(url, threads=1) as database:
-        with pytest.raises(StoreUnavailable, match="cannot be reached"):
-            await database.read(lambda it: it.execute(text("SELECT pg_terminate_backend(pg_backend_pid())")))
-        assert await database.read(lambda connection: count_alive(connection, "nexudus")) == 0
+        breaks = partial(Connection.execute, statement=text("SELECT pg_terminate_backend(pg_backend_pid())"))
+        for work in (database.read(breaks), database.read(breaks, gives_way=True), database.write(breaks)):
+            with pytest.raises(StoreUnavailable, match="cannot be reached"):
+                await work
+            assert await database.read(lambda connection: count_alive(connection, "nexudus")) == 0
+            assert await database.read(lambda connection: "turns" not in connection.info)
 
 
 @pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])

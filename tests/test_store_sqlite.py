@@ -1,8 +1,10 @@
 """SQLite, a file that nobody else may read: `store.sqlite`."""
 
+import asyncio
 import os
 import sqlite3
 import stat
+import threading
 from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,7 +16,7 @@ from store import sqlite
 from store.database import StoreUnavailable, open_database
 from store.deals import Deal, count_alive, upsert
 from store.memory import SHARED_MEMORY, private_folder
-from store.sqlite import LONGEST_LOG, MOST_STATEMENTS_OF_THREADS, connect, make_engine, protect
+from store.sqlite import BUSY_SECONDS, LONGEST_LOG, MOST_STATEMENTS_OF_THREADS, connect, make_engine, protect
 from tests.stores import begin_log, connected, deal
 
 
@@ -207,6 +209,31 @@ async def test_the_log_of_a_store_in_memory_has_no_more_than_the_last_change() -
                 changed = [deal(n, read_at=read_at, name=str(read_at)) for n in range(2)]
                 await database.write(lambda connection, changed=changed: upsert(connection, changed))
             assert log.stat().st_size < 3 * least
+
+
+async def test_who_writes_into_memory_waits_little_for_who_reads_what_its_long_log_holds() -> None:
+    with private_folder() as folder:
+        log, has_begun, may_end = folder / "deals.db-wal", threading.Event(), threading.Event()
+
+        def read(connection: Connection) -> None:
+            count_alive(connection, "nexudus")
+            has_begun.set()
+            may_end.wait(60)
+
+        async with open_database(str(folder / "deals.db")) as database:
+            reading = asyncio.create_task(database.read(read))
+            try:
+                assert await asyncio.to_thread(has_begun.wait, 60)
+                async with asyncio.timeout(BUSY_SECONDS):
+                    await database.write(lambda connection: upsert(connection, many(2_000)))
+                assert log.stat().st_size > LONGEST_LOG
+            finally:
+                may_end.set()
+            await reading
+            await database.write(lambda connection: upsert(connection, many(1, read_at=2)))
+            assert log.stat().st_size <= LONGEST_LOG
+            waits = await database.write(lambda it: it.exec_driver_sql("PRAGMA busy_timeout").scalar())
+            assert waits == BUSY_SECONDS * 1_000
 
 
 async def test_a_file_that_others_may_use_is_left_as_it_is(tmp_path: Path) -> None:

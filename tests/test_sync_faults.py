@@ -426,6 +426,18 @@ async def test_fault_7_a_deal_that_is_gone_from_a_list_of_changes_is_no_fault_of
         assert len(world.calls("nexudus", "get")) >= 1
 
 
+async def test_fault_7_changes_are_read_where_no_deal_has_a_time_of_its_last_change() -> None:
+    async with open_world(sources=("nexudus",)) as world:
+        for record in world.simulator.nexudus.records.values():
+            record["UpdatedOn"] = "0001-01-01T00:00:00Z"  # as .NET has a date that is not set
+        await asyncio.sleep(25_000)  # two sweeps
+        changed = next(iter(world.simulator.nexudus.records))
+        world.simulator.nexudus.update(changed, {"Name": "changed"})
+        await asyncio.sleep(400)
+        assert world.deal("nexudus", changed).name == "changed"
+        assert {run.error_code for run in world.runs("nexudus", "increment")} == {None}
+
+
 async def test_fault_8_the_last_known_name_of_a_stage_stays() -> None:
     async with open_world(sources=("nexudus",), **SWEEPS) as world:
         await asyncio.sleep(FILLED)
