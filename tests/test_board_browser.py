@@ -47,6 +47,10 @@ def settled(board: Board) -> None:
     board.open("#/table", ".freshness [data-standing=good] >> nth=1")
 
 
+ALL_COLUMNS_HAVE_THEIR_CARDS = """[...document.querySelectorAll(".column")].every(
+  column => column.querySelector("a.card") || column.querySelector(".count").textContent == "0")"""
+
+
 def no_sideways_scrolling(board: Board) -> bool:
     return bool(board.page.evaluate("document.documentElement.scrollWidth <= innerWidth"))
 
@@ -235,6 +239,7 @@ def test_all_of_it_can_be_reached_with_the_keyboard(board: Board) -> None:
     expect(page.get_by_label("Search")).to_be_focused()
 
     board.open("#/board?source=NEXUDUS&pipeline=Sales+Pipeline", "a.card")
+    page.wait_for_function(ALL_COLUMNS_HAVE_THEIR_CARDS)  # else one that comes later may be the first
     page.locator(".column a.card").first.focus()
     columns = page.locator(".column:has(a.card)")
     press("ArrowDown")

@@ -14,7 +14,8 @@ from tests.processes import ROOT, is_running, until
 STARTS_ONE = """
 import subprocess, sys, time
 from benchmarks.processes import ending_with_us
-print(subprocess.Popen(ending_with_us([sys.executable, "-c", "import time; time.sleep(100)"])).pid, flush=True)
+itself = "import os, time; print(os.getpid(), flush=True); time.sleep(100)"
+subprocess.Popen(ending_with_us([sys.executable, "-c", itself]))
 time.sleep(100)
 """
 MOUNTS_ONE = """
