@@ -26,6 +26,18 @@ class Counted:
         self.before_long += before_long
 
 
+def counted(patch: pytest.MonkeyPatch) -> list[Counted]:
+    """Return the turns that are begun from now on."""
+    made: list[Counted] = []
+
+    def make() -> Counted:
+        made.append(Counted())
+        return made[-1]
+
+    patch.setattr("store.turns.Turns", make)
+    return made
+
+
 def test_a_transaction_has_the_same_turns_to_its_end_and_the_next_one_others(connection: Connection) -> None:
     first = begin_turns(connection)
     assert turns_of(connection) is turns_of(connection) is first
@@ -67,17 +79,11 @@ async def test_there_is_a_turn_within_each_deal_that_sqlite_writes(
 async def test_a_long_statement_is_interrupted_where_one_of_sqlite_writes_and_nowhere_else(
     store_kind: str, store_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made: list[Counted] = []
-
-    def make() -> Counted:
-        made.append(Counted())
-        return made[-1]
-
     def count(connection: Connection) -> int:
         return connection.exec_driver_sql(LONG).scalar() or 0
 
     async with open_database(store_url) as database:
-        monkeypatch.setattr("store.turns.Turns", make)
+        made = counted(monkeypatch)
         assert await database.write(count) == 100_000
         (turns,) = made
         assert (turns.count > 10) == (store_kind == "sqlite")
@@ -91,13 +97,7 @@ async def test_a_long_statement_is_interrupted_where_one_of_sqlite_writes_and_no
 async def test_the_end_of_a_transaction_has_a_slice_of_its_own_and_so_has_the_log_of_one_in_memory(
     store_kind: str, store_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made: list[Counted] = []
-
-    def make() -> Counted:
-        made.append(Counted())
-        return made[-1]
-
-    monkeypatch.setattr("store.turns.Turns", make)
+    made = counted(monkeypatch)
     for url, expected in ((store_url, 1), *([(None, 2)] if store_kind == "sqlite" else [])):
         async with open_database(url) as database:
             await database.write(lambda connection: upsert(connection, [deal(1)]))
@@ -107,18 +107,12 @@ async def test_the_end_of_a_transaction_has_a_slice_of_its_own_and_so_has_the_lo
 async def test_who_gives_way_pauses_before_each_statement_and_who_comes_next_does_not(
     store_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made: list[Counted] = []
-
-    def make() -> Counted:
-        made.append(Counted())
-        return made[-1]
-
     def ask(connection: Connection) -> None:
         for _ in range(10):
             connection.exec_driver_sql("SELECT 1")
 
     async with open_database(store_url, threads=1) as database:
-        monkeypatch.setattr("store.turns.Turns", make)
+        made = counted(monkeypatch)
         await database.read(ask, gives_way=True)
         (turns,) = made
         assert turns.count >= 10
@@ -128,14 +122,8 @@ async def test_who_gives_way_pauses_before_each_statement_and_who_comes_next_doe
 
 
 async def test_indexes_that_are_written_anew_are_interrupted_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    made: list[Counted] = []
-
-    def make() -> Counted:
-        made.append(Counted())
-        return made[-1]
-
     async with open_database(None) as database:
         await database.write(lambda connection: upsert(connection, [deal(number) for number in range(2_000)]))
-        monkeypatch.setattr("store.turns.Turns", make)
+        made = counted(monkeypatch)
         await database.compact()
     assert sum(turns.count > 0 for turns in made) > 10
