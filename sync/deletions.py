@@ -55,7 +55,7 @@ class Deletions:
             return Step(is_done=True, is_impossible=True)
         told = [one for one in page.deletions if one not in self._handled]
         alive = await parts.database.read(partial(self._alive, ids=[self._key(one) for one in told]))
-        self._gone |= dict.fromkeys(alive, asked_at)
+        self._gone = dict.fromkeys(alive, asked_at) | self._gone  # one may be told twice, and be there again since
         self._told.extend(told)
         is_held_back = await parts.database.read(self._is_held_back)
         if not is_held_back and (page.next is None or page.filter_ignored):

@@ -94,12 +94,17 @@ async def test_what_another_process_has_deleted_meanwhile_counts_once(monkeypatc
         assert (await world.status("nexudus")).state is State.CURRENT
 
 
-async def test_a_deal_that_was_read_after_the_page_that_tells_of_its_deletion_stays() -> None:
+@pytest.mark.parametrize("is_told_again", [False, True])
+async def test_a_deal_that_was_read_after_the_page_that_tells_of_its_deletion_stays(is_told_again: bool) -> None:
+    """Also where the next page tells of it once more."""
     async with open_world(page_rows=10, **RARE) as world:
         await asyncio.sleep(60)
         records = world.simulator.nexudus.records
         id_, record = next(iter(records.items()))
         take_away(world, 15)
+        if is_told_again:
+            trail = world.simulator.nexudus.audit_trail
+            trail.append(trail[0] | {"Id": trail[-1]["Id"] + 1})
         world.simulator.nexudus.faults.add(faults.status(503), times=None, kinds={"audit-trail"}, after=1)
         await asyncio.sleep(100)  # the first page has told of it
         records[id_] = {**record, "Name": "is there again"}
