@@ -4,6 +4,7 @@ The harness is imported where it is used: `make test` reads this file before it 
 """
 
 import gc
+import logging
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 
 settings.register_profile("tests", deadline=None)  # a busy machine may take a while for any example
 settings.load_profile("tests")
+
+# The SDK's threads try for seconds to reach a collector that is gone, and would log into other tests.
+logging.getLogger("opentelemetry").addHandler(logging.NullHandler())
+logging.getLogger("opentelemetry").propagate = False
 
 
 def _is_without_programs(config: pytest.Config) -> bool:
