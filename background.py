@@ -28,11 +28,8 @@ BUSY_SECONDS: Final = 0.010
 """For so long after a request has come or was answered it is under way, or another one may come. One that takes longer
 waits for a source, mostly, or for its client."""
 
-INTERVAL_SECONDS: Final = 0.0025
-"""From the end of a slice to the next one, while requests come: few requests meet two."""
-
-EVENT_INTERVAL_SECONDS: Final = 0.010
-"""The same of events of streams, which are of one piece each."""
+INTERVAL_SECONDS: Final = 0.0075
+"""From the end of a slice to the next one, while requests come: few of them meet one."""
 
 YIELD_SECONDS: Final = 0.00005
 """For which a thread sleeps after each slice: without it, it would take the interpreter back before others wake."""
@@ -48,18 +45,12 @@ class Background:
     """When work in the background may go on. `clock` goes forward, in seconds.
 
     Threads share it without a lock: if two take the same slice, a request meets two. `requests` is the one that is told
-    of requests, by default itself; `interval_seconds` lie between the end of a slice and the next one.
+    of requests, by default itself.
     """
 
-    def __init__(
-        self,
-        clock: Callable[[], float] = time.perf_counter,
-        requests: "Background | None" = None,
-        interval_seconds: float = INTERVAL_SECONDS,
-    ) -> None:
+    def __init__(self, clock: Callable[[], float] = time.perf_counter, requests: "Background | None" = None) -> None:
         self._clock = clock
         self._requests = requests or self
-        self._interval_seconds = interval_seconds
         self.busy_until = self._next_at = -inf
 
     def on_request(self) -> None:
@@ -81,15 +72,15 @@ class Background:
         if now >= self._requests.busy_until:
             return 0.0
         # From now: a slice may have been a long one, such as a transaction's end.
-        at = now + min(max(self._interval_seconds, self._next_at - now), at_most)
-        self._next_at = at + self._interval_seconds
+        at = now + min(max(INTERVAL_SECONDS, self._next_at - now), at_most)
+        self._next_at = at + INTERVAL_SECONDS
         return at - now
 
 
 BACKGROUND: Final = Background()
 """That of this process."""
 
-TELLING: Final = Background(requests=BACKGROUND, interval_seconds=EVENT_INTERVAL_SECONDS)
+TELLING: Final = Background(requests=BACKGROUND)
 """That of streams of changes. There may be hundreds: were they in one queue with the sweep that they tell of, it would
 wait for all of them after each slice."""
 

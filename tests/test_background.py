@@ -111,8 +111,8 @@ def test_a_thread_is_put_off_at_once_by_no_more_than_its_patience_however_many_o
 
 def test_each_piece_of_work_of_a_thread_waits_for_its_first_slice() -> None:
     world = World()
-    world.background.on_request()
     for number in range(1, 4):
+        world.background.on_request()
         Turns(world.background, world.clock, world.sleep).pause()
         assert world.slept == pytest.approx([INTERVAL_SECONDS] * number)
 
