@@ -48,7 +48,9 @@ def _of_its_kind(words: Sequence[str], known: Collection[str]) -> list[str]:
     kind = [other for other in known if other.startswith(f"{words[0]}_")]
     are_of_one = all(other.split("_")[1] == words[1] for other in kind) if len(words) > 2 else False
     # A service of that name has variables, too.
-    return kind if len(kind) > 1 and are_of_one and not {"HOST", "PORT", "SERVICE"} & set(words) else []
+    if len(kind) < 2 or not are_of_one or {"HOST", "PORT", "SERVICE"} & set(words):
+        return []
+    return difflib.get_close_matches("_".join(words), kind, n=2, cutoff=0)
 
 
 def _is_cut_short(words: Sequence[str], others: Sequence[str]) -> bool:
