@@ -7,7 +7,6 @@ from importlib.metadata import PackageNotFoundError, version
 from io import StringIO
 from os import environ
 from pathlib import Path
-from typing import Any
 
 from dotenv import dotenv_values
 from dotenv.parser import parse_stream
@@ -15,13 +14,13 @@ from dotenv.parser import parse_stream
 from resolvers.registry import SOURCES
 from resolvers.resilience.transport import TransportSettings
 from resolvers.setting_names import misspelt
-from resolvers.settings import BadSettings, Settings, read, read_text
+from resolvers.settings import BadSettings, Settings, SettingsT, read_text, read_with_problems, unexplained
 from resolvers.source import Source
 from resolvers.source_settings import SourceSettings
 from schema.deals.exchange_rates import BadRates, ExchangeRates, read_rates
 from schema.people import BadPeople, Person, read_people
 from security.parts import ALLOW_IT, SecurityParts, travels_in_clear
-from security.settings import SECURITY
+from security.settings import SECURITY, JwtSettings, LimitSettings, SecuritySettings
 from server_settings import ServerSettings, StoreSettings, kind_of
 from sync.settings import SyncSettings
 from tracing import settings as tracing
@@ -54,20 +53,17 @@ class AllSettings:
         self.people = self._people(problems)
         self.sources: dict[str, SourceSettings] = {}
         """Empty in the demo."""
-        self.security = SecurityParts(*(_read(struct, variables, problems) for struct in SECURITY))
-        if not problems:
-            problems += self.security.validation_errors(self.server.host, demo=demo)
-        of_sources = {
+        self.security = SecurityParts(
+            general=_read(SecuritySettings, variables, problems),
+            jwt=_read(JwtSettings, variables, problems),
+            limits=_read(LimitSettings, variables, problems),
+        )
+        of_sources: dict[str, SourceSettings] = {
             one.name: _read(one.settings, _for_demo(one, variables) if demo else variables, problems) for one in SOURCES
         }
         if not demo:
             self.sources = of_sources
-            if not problems and not any(settings.is_configured for settings in self.sources.values()):
-                problems.append(NOTHING_CONFIGURED)
-        if self.security.general:  # or else nobody knows what it allows
-            problems += self.security.insecure_urls(filter(None, (self.security.jwt, *of_sources.values())))
-        if self.server and self.store and self.sync:
-            problems += self.several_processes(self.server.workers, self.server.replicas, "WORKERS, REPLICAS")
+        problems += unexplained(self._problems_together(of_sources), problems)
         structs: list[type[Settings]] = [
             ServerSettings,
             TransportSettings,
@@ -78,18 +74,27 @@ class AllSettings:
         ]
         problems += misspelt(structs, variables)
         problems += self._tracing_problems(variables)
-        self.record_urls = {name: one.record_url for name, one in of_sources.items() if one and one.record_url}
+        self.record_urls = {name: one.record_url for name, one in of_sources.items() if one.record_url}
         """Patterns of the addresses at which people see records, by source."""
         self.otel_variables = {name: text for name, text in variables.items() if name.startswith("OTEL_")}
         if problems:
             raise BadSettings(problems)
 
+    def _problems_together(self, of_sources: Mapping[str, SourceSettings]) -> Iterable[str]:
+        """Yield what is wrong with settings of several structs together."""
+        yield from self.security.validation_errors(self.server.host, demo=self.demo)
+        if not self.demo and not any(settings.is_configured for settings in of_sources.values()):
+            yield NOTHING_CONFIGURED
+        yield from self.security.insecure_urls([self.security.jwt, *of_sources.values()])
+        yield from self.several_processes(self.server.workers, self.server.replicas, "WORKERS, REPLICAS")
+
     def _tracing_problems(self, variables: Mapping[str, str]) -> list[str]:
         problems = list(tracing.problems(variables))
-        if not problems and self.security.general and not self.security.general.allow_insecure_sources:
-            names = [name for name in tracing.credentials_go_to(variables) if travels_in_clear(variables[name].strip())]
-            problems += [f"{name}: must be https, for credentials are sent there; {ALLOW_IT}" for name in names]
-        return problems
+        if self.security.general.allow_insecure_sources:
+            return problems
+        names = [name for name in tracing.credentials_go_to(variables) if travels_in_clear(variables[name].strip())]
+        in_clear = [f"{name}: must be https, for credentials are sent there; {ALLOW_IT}" for name in names]
+        return problems + unexplained(in_clear, problems)
 
     def several_processes(self, workers: int, replicas: int, named: str) -> Iterable[str]:
         """Yield why so many processes cannot be; `named` is what asks for them."""
@@ -135,7 +140,7 @@ class AllSettings:
         return self.sync.enabled or self.store.store_url is not None
 
     def _exchange_rates(self, problems: list[str]) -> ExchangeRates | None:
-        path = self.store.exchange_rates_file if self.store else None
+        path = self.store.exchange_rates_file
         try:
             return read_rates(Path(path)) if path else None
         except BadRates as error:
@@ -143,7 +148,7 @@ class AllSettings:
             return None
 
     def _people(self, problems: list[str]) -> Sequence[Person]:
-        path = self.store.owners_file if self.store else None
+        path = self.store.owners_file
         try:
             return read_people(Path(path)) if path else ()
         except BadPeople as error:
@@ -201,8 +206,8 @@ def _for_demo(source: Source, variables: Mapping[str, str]) -> dict[str, str]:
     return {name: variables[name]} if name in variables else {}
 
 
-def _read(struct: type[Settings], variables: Mapping[str, str], problems: list[str]) -> Any:
-    try:
-        return read(struct, variables)
-    except BadSettings as error:
-        problems.extend(error.problems)
+def _read(struct: type[SettingsT], variables: Mapping[str, str], problems: list[str]) -> SettingsT:
+    """Return the struct, with the defaults of what is malformed, which `problems` then tell of."""
+    found, faults = read_with_problems(struct, variables)
+    problems += faults
+    return found

@@ -26,6 +26,9 @@ PATH = "/graphql"
 EXPORT = "/export/opportunities"
 """Where lists are as files; their formats are its endings."""
 
+FORMATS = (CSV, NDJSON)
+"""Of lists as files."""
+
 SCHEMA = "/schema.graphql"
 """Where the schema is as a file, for whoever may introspect it."""
 
@@ -42,7 +45,7 @@ def pages(settings: AllSettings, operations: Operations, security: Security) -> 
         *(Board().routes() if settings.shows_board else ()),
     ]
     if settings.security.general.allows_exports:
-        for format_ in (CSV, NDJSON):
+        for format_ in FORMATS:
             download = Download(
                 operations.table,
                 format_,
@@ -52,6 +55,14 @@ def pages(settings: AllSettings, operations: Operations, security: Security) -> 
             )
             found.append(Route(f"{EXPORT}.{format_.ending}", download))
     return found
+
+
+def hints(settings: AllSettings) -> dict[str, str]:
+    """Return what to say where a page is not found, by the beginning of its path."""
+    if not settings.security.general.allows_exports:
+        return {}
+    files = " or ".join(f"{EXPORT}.{format_.ending}" for format_ in FORMATS)
+    return {EXPORT: f"There is no such file; a list of deals is {files}."}
 
 
 def pages_of_metrics(metrics: "Metrics", settings: AllSettings, security: Security) -> list[Route]:

@@ -34,7 +34,7 @@ from configuration import AllSettings, variables
 from httpserver.envelope import Envelope
 from httpserver.workers import Workers
 from operations import Operations
-from pages import PATH, pages, pages_of_metrics
+from pages import PATH, hints, pages, pages_of_metrics
 from resolvers.fetching.scheduler import Scheduler
 from resolvers.settings import BadSettings
 from schema import build_restricted_schema, build_schema
@@ -57,7 +57,7 @@ from startup.process import (
 from startup.serving import serve
 from sync.heap import give_back
 from web.access_log import AccessLog
-from web.application import Application, AtPath, not_found
+from web.application import Application, AtPath, NotFound
 from web.endpoint import GraphQLEndpoint
 from web.graphiql.page import GraphiQL
 from web.health import Health
@@ -149,7 +149,7 @@ def create_app(
         *settings.security.middleware(security.policy.refusals, demo=settings.demo),
         Middleware(AtPath, PATH, endpoint),
     ]
-    handlers = {HTTPException: not_found}
+    handlers = {HTTPException: NotFound(hints(settings))}
     app = Application(routes=routes, middleware=layers, lifespan=lifespan, exception_handlers=handlers)
     app.router.redirect_slashes = False  # its redirects go wherever `Host` says, and a POST is not repeated by all
     app.state.endpoint, app.state.health = endpoint, health

@@ -1,6 +1,9 @@
 """What an operator sets of the server itself, and of its store."""
 
+import re
 from collections.abc import Iterable
+from contextlib import suppress
+from ipaddress import ip_address
 from typing import Annotated, Literal
 
 from msgspec import Meta
@@ -39,6 +42,8 @@ class ServerSettings(Settings, frozen=True, kw_only=True):
 
     def problems(self) -> Iterable[str]:
         """Yield what is malformed."""
+        if not _can_be_host(self.host):
+            yield "HOST: must be an address such as 0.0.0.0 or ::1, or a name such as localhost, without a port"
         if self.error_docs_url and (fault := check_url(self.error_docs_url)):
             yield f"ERROR_DOCS_URL: {fault}"
 
@@ -86,6 +91,13 @@ class StoreSettings(Settings, frozen=True, kw_only=True):
         """Refuse another store than the one that is open."""
         if not is_same_store(self.address, after.address):
             yield "STORE_URL: only its user and password can change without a restart"
+
+
+def _can_be_host(text: str) -> bool:
+    with suppress(ValueError):
+        return bool(ip_address(text))
+    # A last label of digits is an address with a slip: no domain at the top of all others is a number.
+    return re.fullmatch(r"(?=.{1,253}\Z)([\w-]{1,63}\.)*(?![0-9]+\.?\Z)[\w-]{1,63}\.?", text, re.ASCII) is not None
 
 
 def kind_of(address: str | None) -> str:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +28,8 @@ from schema.people import PEOPLE
 from security.checks import Security
 from store.change_log import MOST, MOST_IN_MEMORY
 from store.database import Database, open_database
+from store.errors import StoreUnavailable
+from store.groups import sources as stored_sources
 from sync.settings import DAY_SECONDS
 
 if TYPE_CHECKING:
@@ -185,7 +187,7 @@ class Services:
             sync=sync,
             closed_fields=closed_fields(custom_attributes_too=settings.security.general.custom_attributes_are_personal),
             exchange_rates=settings.exchange_rates,
-            unconfigured=frozenset(source.name for source in SOURCES) - schedulers.keys(),
+            unconfigured=(await _known_sources(database)) - schedulers.keys(),
             heartbeat_seconds=settings.server.subscription_heartbeat_seconds,
             keeps_changes=settings.store.store_changes_days > 0,
             links=settings.store.links,
@@ -210,6 +212,14 @@ def open_metrics(counts: "Counts", *, statuses: Callable[[], Any], **parts: Any)
 
     readings = Readings(version=program_version(), names=counts.names, **parts)
     return Metrics(counts, readings, open_exposition(os.environ), statuses=statuses)
+
+
+async def _known_sources(database: Database) -> frozenset[str]:
+    """Return the names of all sources, also of one that only another version has, whose deals are in the store."""
+    names = frozenset(source.name for source in SOURCES)
+    with suppress(StoreUnavailable):  # and lists with it, which say so themselves
+        names |= await database.read(stored_sources)
+    return names
 
 
 def _report(counts: "Counts", event: Event) -> None:

@@ -19,6 +19,7 @@ from typing import Any
 import orjson
 
 from benchmarks.inside import Inside, inside
+from benchmarks.processes import ending_with_us
 from simulator import Simulator
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -85,7 +86,7 @@ async def follow(environment: dict[str, str]) -> Walk:
 
 def simulated() -> Generator[str, None, None]:
     """Run the simulator in a process of its own, out of the walk's way; yield the settings that lead to it."""
-    command = [sys.executable, "-m", "simulator"]
+    command = ending_with_us([sys.executable, "-m", "simulator"])
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as simulator:
         try:
             yield from simulator.stdout or ()

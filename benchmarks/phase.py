@@ -16,7 +16,7 @@ from typing import Self
 from benchmarks import workloads
 from benchmarks.callers import PLAIN, Caller
 from benchmarks.candidates import Candidate
-from benchmarks.processes import LOAD_CPU, Mock, Process, StolenTime, pinned, post
+from benchmarks.processes import LOAD_CPU, Mock, Process, StolenTime, ending_with_us, pinned, post
 
 KEPT_SECONDS = 600
 """Warm. Longer than the few rounds of a cell take: else records that came in one moment would go in one, and have to
@@ -214,9 +214,8 @@ def load(
     command += [f"-H{name}: {value}" for name, value in {**candidate.headers, **caller.headers}.items()]
     command += ["-s", str(Path(__file__).parent / "load.lua"), candidate.url]
     environment = {**os.environ, "BODIES": str(bodies), "GRAPHQL_PATH": candidate.path, "RUN": f"{time.monotonic_ns()}"}
-    done = subprocess.run(
-        pinned(command, LOAD_CPU), env=environment, capture_output=True, text=True, check=True, timeout=seconds + 60
-    )
+    command = pinned(ending_with_us(command), LOAD_CPU)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=seconds + 60)
     found: dict[str, float] = json.loads(
         next(line for line in done.stdout.splitlines() if line.startswith("JSON "))[5:]
     )

@@ -26,7 +26,8 @@ def pinned(command: Sequence[str], cpu: str) -> list[str]:
 def ending_with_us(command: Sequence[str | Path]) -> list[str]:
     """Return the command of a process that is killed when this one ends, however it does, where there is `setpriv`.
 
-    What comes with `finally` does not run in a process that is killed, or that ends for a test that hangs.
+    What comes with `finally` does not run in a process that is killed, or that ends for a test that hangs. Linux takes
+    the thread that has started it for the parent (prctl(2), PR_SET_PDEATHSIG): that one has to live as long.
     """
     setpriv = shutil.which("setpriv")
     return [*([setpriv, "--pdeathsig=KILL"] if setpriv else []), *map(str, command)]
@@ -51,14 +52,14 @@ def post(url: str, body: bytes, headers: Mapping[str, str] | None = None, timeou
 
 
 class Process:
-    """One process and its children."""
+    """One process and its children. It is killed with this process, which is to start it in its main thread."""
 
     def __init__(
         self, command: Sequence[str], environment: Mapping[str, str], folder: Path, log: Path, cpu: str = SERVER_CPU
     ) -> None:
         with log.open("w") as output:
             self._process = subprocess.Popen(
-                pinned(command, cpu),
+                pinned(ending_with_us(command), cpu),
                 env=dict(environment),
                 cwd=folder,
                 stdout=output,

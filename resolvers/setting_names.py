@@ -37,9 +37,20 @@ def _similar(name: str, known: Collection[str]) -> list[str]:
     near = [other for other in known if _is_cut_short(words, other.split("_"))]
     near = near or difflib.get_close_matches(name, known, n=1, cutoff=_CLOSE)
     near += [other for other in known if _lacks_a_word(words, other.split("_"))]
+    near = near or _of_its_kind(words, known)
     # One too many only behind the first: OTHER_API_KEYS is another program's.
     near = near or [o for o in known if o.startswith(f"{words[0]}_") and _lacks_a_word(o.split("_"), words)]
     return list(dict.fromkeys(near))[:2]
+
+
+def _of_its_kind(words: Sequence[str], known: Collection[str]) -> list[str]:
+    """Return the settings that begin with the first word of a name, if all of them and the name begin with two."""
+    kind = [other for other in known if other.startswith(f"{words[0]}_")]
+    are_of_one = all(other.split("_")[1] == words[1] for other in kind) if len(words) > 2 else False
+    # A service of that name has variables, too.
+    if len(kind) < 2 or not are_of_one or {"HOST", "PORT", "SERVICE"} & set(words):
+        return []
+    return difflib.get_close_matches("_".join(words), kind, n=2, cutoff=0)
 
 
 def _is_cut_short(words: Sequence[str], others: Sequence[str]) -> bool:

@@ -6,6 +6,7 @@ name the variable and what it must be, never its value.
 """
 
 import os
+import re
 from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar, get_args, get_origin
@@ -20,6 +21,7 @@ Bytes = Annotated[int, Meta(ge=1_000, le=1_000_000_000)]
 
 
 _MAX_FILE_BYTES = 1_000_000
+_NAME = re.compile("[A-Z][A-Z_]+")
 
 
 class Secret:
@@ -81,6 +83,14 @@ def variables(struct: type[Settings]) -> dict[str, msgspec.structs.FieldInfo]:
 
 def read(struct: type[SettingsT], environ: Mapping[str, str]) -> SettingsT:
     """Return the struct made from `environ`; raises `BadSettings` with every problem found."""
+    found, problems = read_with_problems(struct, environ)
+    if problems:
+        raise BadSettings(problems)
+    return found
+
+
+def read_with_problems(struct: type[SettingsT], environ: Mapping[str, str]) -> tuple[SettingsT, list[str]]:
+    """Return the struct made from `environ`, in which what is malformed has its default, and every problem found."""
     values: dict[str, Any] = {}
     problems: list[str] = []
     for name, field in variables(struct).items():
@@ -91,12 +101,14 @@ def read(struct: type[SettingsT], environ: Mapping[str, str]) -> SettingsT:
                 values[field.name] = Secret(text) if secret else _convert(text, field.type)
         except ValueError as error:
             problems.append(f"{name}: {error}")
-    if not problems:
-        found = struct(**values)
-        problems.extend(found.problems())
-        if not problems:
-            return found
-    raise BadSettings(problems)
+    found = struct(**values)
+    return found, problems + unexplained(found.problems(), problems)
+
+
+def unexplained(lines: Iterable[str], problems: Iterable[str]) -> list[str]:
+    """Return the lines that name no variable which one of `problems` is about: from that one they may only follow."""
+    faulty = {name for problem in problems for name in _NAME.findall(problem.split(":")[0])}
+    return [line for line in lines if faulty.isdisjoint(_NAME.findall(line))]
 
 
 def read_text(path: str) -> str:
@@ -165,6 +177,8 @@ def read_secret(name: str, environ: Mapping[str, str]) -> str | None:
 
 def _variable(name: str, environ: Mapping[str, str]) -> str | None:
     text = environ.get(name) or None
+    if text is not None and text.isspace():
+        raise ValueError("is blank: give a value, or nothing at all")
     if text is not None and len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
         # Refused with a password, or not noticed at all: nobody would look for it here.
         raise ValueError("stands in quotation marks, which docker's --env-file leaves there: take them away")

@@ -7,6 +7,7 @@ from typing import Annotated, Final
 from msgspec import Meta
 
 from resolvers.fetching.record_cache import CacheSettings
+from resolvers.settings import check_url
 
 ID_IN_URL: Final = "{sourceId}"
 """Stands for a record's id in the address of its page."""
@@ -37,7 +38,7 @@ class SourceSettings(CacheSettings, frozen=True, kw_only=True):
 
 def _check_pattern(text: str) -> str | None:
     """Return what is wrong with a pattern of addresses, or None."""
-    is_url = re.fullmatch(r"https?://[\w.:-]+/[!-~]*", text, re.ASCII) is not None
-    if not is_url or text.count(ID_IN_URL) != 1 or text.find(ID_IN_URL) < text.index("/", 8):
+    host = re.match(r"https?://[\w.:-]+(?=/[!-~]*\Z)", text, re.ASCII)
+    if not host or check_url(host[0]) or text.count(ID_IN_URL) != 1 or text.find(ID_IN_URL) < text.index("/", 8):
         return f"must be a URL like https://host/path/{ID_IN_URL}, in which {ID_IN_URL} stands for the record's id"
     return None

@@ -105,6 +105,9 @@ class SecurityParts:
 
 
 def travels_in_clear(url: str) -> bool:
-    """Return whether what is sent to a URL can be read on the way."""
-    parts = urlsplit(url)
+    """Return whether what is sent to a URL can be read on the way; to what is none, nothing is sent."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
     return parts.scheme == "http" and not is_loopback(parts.hostname or "")

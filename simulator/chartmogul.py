@@ -15,7 +15,7 @@ from .chartmogul_records import CUSTOMERS, chartmogul_customers, chartmogul_deal
 from .nexudus import decoded_basic
 from .replies import Reply
 from .throttle import Throttle
-from .upstream import Upstream, World, originals
+from .upstream import Count, PageSize, Upstream, World, originals
 
 COLLECTION = "/v1/opportunities"
 LIMITS = ((40, 1.0),)
@@ -38,13 +38,13 @@ class ChartMogul(Upstream):
     """ChartMogul. Opportunities by uuid."""
 
     name = "chartmogul"
-    knobs: ClassVar[tuple[str, ...]] = (
-        *Upstream.knobs,
-        "missing_field_status",
-        "list_largest_size",
-        "list_order_ignored",
-        "list_repeats",
-    )
+    knobs: ClassVar[Mapping[str, Any]] = {
+        **Upstream.knobs,
+        "missing_field_status": Literal[400, 422],
+        "list_largest_size": PageSize,
+        "list_order_ignored": bool,
+        "list_repeats": Count,
+    }
     api_key = "simulated-key-5d1e"
     read_only_key = "simulated-key-read-only"
     seatless_key = "simulated-key-no-crm-seat"

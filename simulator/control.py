@@ -8,15 +8,12 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from .calls import Call
-from .fault_table import FAULTS
-from .page_faults import PAGE_FAULTS
+from .control_requests import ALL_FAULTS, DealRequest, FaultRequest, fault_of, knob, read, upstream_of
 from .replies import Reply
 
 if TYPE_CHECKING:
     from .app import Simulator
     from .upstream import Upstream
-
-ALL_FAULTS = FAULTS | PAGE_FAULTS
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -30,7 +27,8 @@ def add_routes(app: web.Application, simulator: "Simulator") -> None:
     and rules; POST adds one, `{"upstream": "nexudus", "fault": "503", "times": 1, "ids": [1427000501], "kinds":
     ["get"], "after": 0}` (`times` null: always); DELETE clears. GET deals, `?upstream=nexudus`, gives the records as
     they are; POST writes one as the vendor's own API does, `{"upstream": "nexudus", "id": 1427000501, "fields":
-    {"Status": 2}}`: without `id` it is created, without `fields` deleted; the answer has its id.
+    {"Status": 2}}`: without `id` it is created, without `fields` deleted; the answer has its id. What cannot be
+    meant is refused with status 400 and why, and then nothing is changed.
     """
     upstreams: dict[str, Upstream] = {upstream.name: upstream for upstream in simulator.upstreams}
 
@@ -41,13 +39,16 @@ def add_routes(app: web.Application, simulator: "Simulator") -> None:
     async def config(request: web.Request) -> Reply:
         if request.method == "POST":
             # All is checked before anything is changed.
-            wanted = [(upstreams[name], knobs) for name, knobs in (await request.json()).items()]
-            changes = [(one, *_knob(one, name, value)) for one, knobs in wanted for name, value in knobs.items()]
+            given = await read(request, dict[str, dict[str, Any]])
+            expires = given.get("nexudus", {}).pop("expire_tokens", False)
+            if not isinstance(expires, bool):
+                raise ValueError("nexudus.expire_tokens: must be true or false")
+            wanted = [(upstream_of(upstreams, name), knobs) for name, knobs in given.items()]
+            changes = [(one, name, knob(one, name, value)) for one, knobs in wanted for name, value in knobs.items()]
             for upstream, name, value in changes:
-                if name == "expire_tokens":
-                    simulator.nexudus.expire_tokens()
-                else:
-                    setattr(upstream, name, value)
+                setattr(upstream, name, value)
+            if expires:
+                simulator.nexudus.expire_tokens()
         return Reply(
             data={one.name: {knob: _plain(getattr(one, knob)) for knob in one.knobs} for one in upstreams.values()}
         )
@@ -57,7 +58,8 @@ def add_routes(app: web.Application, simulator: "Simulator") -> None:
             for log in (simulator.calls, *(upstream.calls for upstream in upstreams.values())):
                 log.clear()
         name = request.query.get("upstream")
-        return Reply(data=[_call(call) for call in (upstreams[name].calls if name else simulator.calls)])
+        asked = upstream_of(upstreams, name) if name else simulator
+        return Reply(data=[_call(call) for call in asked.calls])
 
     async def stats(request: web.Request) -> Reply:
         return Reply(
@@ -73,10 +75,9 @@ def add_routes(app: web.Application, simulator: "Simulator") -> None:
 
     async def faults(request: web.Request) -> Reply:
         if request.method == "POST":
-            data = await request.json()
-            rules = upstreams[data["upstream"]].faults
-            fault = ALL_FAULTS[data["fault"]]
-            rules.add(fault, data.get("times", 1), data.get("ids"), data.get("kinds"), data.get("after", 0))
+            new = await read(request, FaultRequest)
+            rules = upstream_of(upstreams, new.upstream).faults
+            rules.add(fault_of(new.fault), new.times, new.ids, new.kinds, new.after)
         elif request.method == "DELETE":
             for upstream in upstreams.values():
                 upstream.faults.clear()
@@ -89,15 +90,14 @@ def add_routes(app: web.Application, simulator: "Simulator") -> None:
     async def deals(request: web.Request) -> Reply:
         if request.method == "GET":
             name = request.query.get("upstream")
-            shown: list[Any] = [upstreams[name]] if name else list(upstreams.values())
+            shown: list[Any] = [upstream_of(upstreams, name)] if name else list(upstreams.values())
             return Reply(data={one.name: list(one.records.values()) for one in shown}, is_ordinary=True)
-        data = await request.json()
-        upstream: Any = upstreams[data["upstream"]]
-        record_id = data.get("id")
+        given = await read(request, DealRequest)
+        upstream, record_id = upstream_of(upstreams, given.upstream), given.id
         if record_id is None:
-            record_id = upstream.create(data["fields"])
-        elif "fields" in data:
-            upstream.update(record_id, data["fields"])
+            record_id = upstream.create(given.fields or {})
+        elif given.fields is not None:
+            upstream.update(record_id, given.fields)
         else:
             upstream.delete(record_id)
         return Reply(data={"id": record_id})
@@ -121,16 +121,6 @@ def _guarded(handler: Callable[[web.Request], Awaitable[Reply]]) -> Handler:
             return Reply(400, data={"error": f"{type(error).__name__}: {error}"}).response()
 
     return respond
-
-
-def _knob(upstream: "Upstream", name: str, value: Any) -> tuple[str, Any]:
-    """Return a knob's name and value, refusing unknown names and turning JSON lists into what the knob holds."""
-    if name == "expire_tokens" and hasattr(upstream, name):
-        return name, value
-    if name not in upstream.knobs:
-        raise ValueError(f"{upstream.name} has no knob {name!r}")
-    present = getattr(upstream, name)
-    return name, type(present)(value) if isinstance(present, set | tuple) else value
 
 
 def _plain(value: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from .control import ALL_FAULTS
+from .control_requests import ALL_FAULTS
 from .fault_rules import Fault
 
 VENDORS = ("nexudus", "chartmogul")

@@ -9,8 +9,10 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import parse_qsl
+
+from msgspec import Meta
 
 from . import nexudus_audit, nexudus_columns, nexudus_list, nexudus_writes
 from .calls import Call, Kind
@@ -20,7 +22,7 @@ from .nexudus_records import BUSINESSES, nexudus_deals, nexudus_records
 from .replies import Reply, text
 from .throttle import Throttle
 from .tokens import Tokens
-from .upstream import Upstream, World, lowered, originals
+from .upstream import Count, PageSize, Seconds, Upstream, World, lowered, originals
 
 COLLECTION = "/api/crm/crmopportunities"
 AUDIT_TRAIL = "/api/sys/audittrailentries"
@@ -42,25 +44,25 @@ class Nexudus(Upstream):
     """Nexudus. Records by integer Id."""
 
     name = "nexudus"
-    knobs: ClassVar[tuple[str, ...]] = (
-        *Upstream.knobs,
-        "access_ttl",
-        "refresh_ttl",
-        "role_missing",
-        "list_role_missing",
-        "list_filter_ignored",
-        "list_none_found",
-        "partial_fields",
-        "form_b",
-        "throttle_status",
-        "list_largest_size",
-        "list_range_ignored",
-        "filter_zone_hours",
-        "list_order_ignored",
-        "list_repeats",
-        "audit_role_missing",
-        "columns_role_missing",
-    )
+    knobs: ClassVar[Mapping[str, Any]] = {
+        **Upstream.knobs,
+        "access_ttl": Seconds,
+        "refresh_ttl": Seconds,
+        "role_missing": bool,
+        "list_role_missing": bool,
+        "list_filter_ignored": bool,
+        "list_none_found": Literal["404", "empty"],
+        "partial_fields": set[str],
+        "form_b": bool,
+        "throttle_status": Literal[409, 429],
+        "list_largest_size": PageSize,
+        "list_range_ignored": bool,
+        "filter_zone_hours": Annotated[int, Meta(ge=-24, le=24)],
+        "list_order_ignored": bool,
+        "list_repeats": Count,
+        "audit_role_missing": bool,
+        "columns_role_missing": bool,
+    }
     username = "gateway@example.com"
     password = "simulated-password-3f9c"
 

@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, TypeVar
 
 from aiohttp import web
+from msgspec import Meta
 
 from .calls import Call, Kind
 from .fault_rules import FaultRules
@@ -17,6 +18,10 @@ from .replies import Reply, text
 from .wire import Answered, Exchange
 
 _Key = TypeVar("_Key", int, str)
+
+Seconds = Annotated[float, Meta(ge=0)]
+Count = Annotated[int, Meta(ge=0)]
+PageSize = Annotated[int, Meta(ge=1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +44,12 @@ class Upstream(ABC):
     """One vendor's API. Knobs are attributes; `reset` puts them back."""
 
     name: ClassVar[str]
-    knobs: ClassVar[tuple[str, ...]] = ("throttled", "latency_seconds", "max_parallel")
+    knobs: ClassVar[Mapping[str, Any]] = {
+        "throttled": bool,
+        "latency_seconds": tuple[Seconds, Seconds],
+        "max_parallel": Count | None,
+    }
+    """What can be set from outside, and to values of which type."""
 
     def __init__(self, world: World, log: list[Call]) -> None:
         """`log` is shared by all vendors."""

@@ -264,7 +264,9 @@ def _problem_with_path(path: str) -> str | None:
     if path == ":memory:":
         return "use nothing at all for a store in memory"
     # Rather a mistyped URL, whose password must not become the name of a file, nor be shown as one.
-    return f"must be {FORMS}; a path without `:` and `=`" if {":", "="} & set(path) else None
+    if {":", "="} & set(path) or path != path.strip():
+        return f"must be {FORMS}; a path without `:` and `=`, and without spaces around it"
+    return None
 
 
 @asynccontextmanager

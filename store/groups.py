@@ -33,6 +33,11 @@ def numbered(connection: Connection, rows: Sequence[Row], known: Mapping[bytes, 
     return [row + numbers for row, numbers in zip(rows, zip(*found, strict=True), strict=True)]
 
 
+def sources(connection: Connection) -> frozenset[str]:
+    """Return the names of the sources of which there are deals, deleted ones included."""
+    return frozenset(connection.scalars(select(DEAL_GROUPS.c.source).distinct()))
+
+
 def forget_unused(connection: Connection) -> int:
     """Forget what no deal has any more, deleted ones included; return how much that was."""
     if not any(connection.scalar(select(table.c.id).where(unused).limit(1)) for table, unused in _UNUSED):

@@ -1,10 +1,11 @@
 """Sums of deals by what they have in common: exact, never across currencies or kinds of amounts, a null never 0."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from decimal import Decimal
 from enum import Enum
+from operator import add
 from typing import Any, Final, TypeAlias
 
 from sqlalchemy import Connection
@@ -49,6 +50,12 @@ class Dimension(Enum):
     LOST_QUARTER = "lost_quarter"
 
 
+Codes: TypeAlias = Mapping[Dimension, Container[Key]]
+"""The keys that a dimension may have."""
+
+NO_CODES: Final[Codes] = {}
+
+
 @dataclass(slots=True)
 class SummaryRow:
     """The deals with the same keys, and the same currency and kind of amount."""
@@ -70,14 +77,17 @@ def summarize(
     dimensions: Sequence[Dimension],
     zone: tzinfo = UTC,
     most: int | None = None,
+    codes: Codes = NO_CODES,
 ) -> list[SummaryRow]:
     """Return a row for each combination of keys, currency and kind that deals have, ordered by them, nulls last.
 
     Names that differ in case are one key, shown as the first of them. Months and quarters of points in time are those
-    of the zone. Raises TooManyPeriods, and TooManyRows once there are more than `most` rows.
+    of the zone. Of a dimension in `codes` each other key counts as null. Raises TooManyPeriods, and TooManyRows once
+    there are more than `most` rows.
     """
     groupings = [_grouping(dimension, connection, zone) for dimension in dimensions]
-    return _rows(totals(connection, condition, groupings, most))
+    found = totals(connection, condition, groupings, most)
+    return _rows(found, [(number, codes[one]) for number, one in enumerate(dimensions) if one in codes])
 
 
 def _grouping(dimension: Dimension, connection: Connection, zone: tzinfo) -> Grouping:
@@ -90,11 +100,22 @@ def _grouping(dimension: Dimension, connection: Connection, zone: tzinfo) -> Gro
     return Grouping(key, tuple(shown))
 
 
-def _rows(found: Totals) -> list[SummaryRow]:
+def _rows(found: Totals, codes: Sequence[tuple[int, Container[Key]]]) -> list[SummaryRow]:
     return [
         _row(identity, [found.label(number, key) for number, key in enumerate(identity[:-2])], sums)
-        for identity, sums in sorted(found.sums(), key=lambda item: _nulls_last(item[0]))
+        for identity, sums in sorted(_of_codes(found, codes).items(), key=lambda item: _nulls_last(item[0]))
     ]
+
+
+def _of_codes(found: Totals, codes: Sequence[tuple[int, Container[Key]]]) -> Mapping[tuple[Any, ...], list[int]]:
+    """Return sums by identity, with null for keys that are no codes of theirs: what another version has stored."""
+    all_: dict[tuple[Any, ...], list[int]] = {}
+    for identity, sums in found.sums():
+        if unknown := [number for number, known in codes if identity[number] not in known]:
+            identity = tuple([None if number in unknown else key for number, key in enumerate(identity)])
+        known_sums = all_.get(identity)
+        all_[identity] = sums if known_sums is None else list(map(add, known_sums, sums))
+    return all_
 
 
 def _row(identity: tuple[Any, ...], keys: list[Key], sums: list[int]) -> SummaryRow:

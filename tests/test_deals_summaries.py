@@ -95,6 +95,40 @@ async def test_a_key_is_what_a_filter_takes() -> None:
                 assert found["opportunities"]["totalCount"] == total, (field.name, value)
 
 
+@pytest.mark.parametrize(
+    ("dimension", "codes", "expected"),
+    [
+        ("LEAD_SOURCE", {"lead_source": [27, 28, None, 1]}, {"WEB": 1, None: 3}),
+        ("LOSS_REASON", {"loss_reason": [0, 99, 22]}, {"OTHER": 1, None: 2}),
+        ("STATUS", {"status": ["stalled", "won", "lost"]}, {"WON": 1, "LOST": 1, None: 1}),
+        ("FORECAST_CATEGORY", {"forecast_category": ["maybe", None]}, {None: 2}),
+        ("SOURCE", {"source": ["elsewhere", "nexudus"]}, {"NEXUDUS": 1, None: 1}),
+    ],
+)
+async def test_codes_that_another_version_has_stored_are_null_and_counted(
+    dimension: str, codes: dict[str, list[Any]], expected: dict[str | None, int]
+) -> None:
+    ((name, values),) = codes.items()
+    deals = [euros(number, 10**6) for number, _ in enumerate(values, 1)]
+    for number, value in enumerate(values):
+        one = deals[number]
+        columns = one.columns if name == "source" else replace(one.columns, **{name: value})
+        deals[number] = replace(one, columns=columns, **({name: value} if name == "source" else {}))
+    async with open_deals(*deals) as graph:
+        found = await graph.data(f"{{ opportunitySummary(groupBy: [{dimension}]) {{ {ROWS} }} }}")
+    rows = found["opportunitySummary"]["rows"]
+    assert [(row["keys"][0]["value"], row["count"], row["amount"]) for row in rows] == [
+        (value, count, str(count)) for value, count in sorted(expected.items(), key=lambda item: item[0] or "~")
+    ]
+    assert {row["averageAmount"] for row in rows} == {"1"}
+
+
+async def test_pipelines_of_a_source_that_this_version_lacks_are_left_out() -> None:
+    deals = [euros(1, None, pipeline_name="Here"), replace(euros(2, None, pipeline_name="There"), source="elsewhere")]
+    async with open_deals(*deals) as graph:
+        assert [one["name"] for one in (await graph.data("{ pipelines { name source } }"))["pipelines"]] == ["Here"]
+
+
 def test_every_dimension_of_the_store_is_one_of_the_graph() -> None:
     in_graph = {dimension for field in (*LISTED, CUSTOMER) for dimension in field.dimensions}
     assert in_graph == {one.value for one in Dimension}

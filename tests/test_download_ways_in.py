@@ -158,6 +158,19 @@ async def test_what_cannot_be_answered_is_refused_in_json(
     assert answer.headers.get("allow") == ("GET, HEAD" if status == 405 else None)
 
 
+@pytest.mark.parametrize("ending", [".xlsx", ".json", ".tsv", "", ".csv/"])
+async def test_where_no_file_is_the_files_that_are_there_are_named(store: str, ending: str) -> None:
+    target = f"/export/opportunities{ending}"
+    async with open_graph(STORE_URL=store) as graph:
+        answer, other = await graph.request("GET", target), await graph.request("GET", "/exported")
+    async with open_graph(STORE_URL=store, EXPORTS="false") as graph:
+        without = await graph.request("GET", target)
+    assert (answer.status, code(answer)) == (404, "BAD_USER_INPUT")
+    assert answer.json["errors"][0]["message"] == f"There is no such file; a list of deals is {CSV} or {NDJSON}."
+    assert without.status == 404
+    assert without.json == other.json
+
+
 async def test_behind_a_proxy_a_get_needs_a_header_that_only_a_preflight_allows(store: str) -> None:
     async with open_graph(STORE_URL=store, AUTHENTICATION="proxy") as graph:
         assert (await graph.request("GET", CSV)).status == 403

@@ -18,6 +18,23 @@ itself = "import os, time; print(os.getpid(), flush=True); time.sleep(100)"
 subprocess.Popen(ending_with_us([sys.executable, "-c", itself]))
 time.sleep(100)
 """
+BENCHMARKS_ONE = """
+import os, sys, time
+from pathlib import Path
+from benchmarks.processes import Process
+itself = "import os, time; print(os.getpid(), flush=True); time.sleep(100)"
+Process([sys.executable, "-c", itself], os.environ, Path("."), Path("/dev/stdout"))
+time.sleep(100)
+"""
+FOLLOWS_ONE = """
+import os, time
+from pathlib import Path
+from benchmarks.flow import simulated
+lines = simulated()
+next(lines)
+print(Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text(), flush=True)
+time.sleep(100)
+"""
 MOUNTS_ONE = """
 import time
 from tests.full_disk import disk
@@ -49,8 +66,9 @@ def killed(program: str) -> str:
             process.kill()
 
 
-def test_a_program_ends_with_the_process_that_started_it_though_that_is_killed() -> None:
-    pid = killed(STARTS_ONE)
+@pytest.mark.parametrize("program", [STARTS_ONE, BENCHMARKS_ONE, FOLLOWS_ONE], ids=["a test", "a benchmark", "a walk"])
+def test_a_program_ends_with_the_process_that_started_it_though_that_is_killed(program: str) -> None:
+    pid = killed(program)
     assert pid.isdecimal()
     until(lambda: not is_running(pid))
 

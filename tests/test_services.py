@@ -1,12 +1,17 @@
 """`services`: what is there while the application runs, and who is told of what happens upstream."""
 
 import logging
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 import services
 from resolvers.telemetry import Event, UpstreamCall
 from services import _report, open_counts
+from store.database import open_database
+from store.deals import upsert
+from tests.deal_lists import deal, simulated
 from tests.harness import open_graph
 
 
@@ -23,6 +28,24 @@ async def test_without_a_store_there_are_no_lists_and_records_all_the_same() -> 
         )
     assert answer["data"] == {"nexudusOpportunity": {"sourceId": "1427000501"}, "opportunities": None}
     assert [error["extensions"]["code"] for error in answer["errors"]] == ["STORE_UNAVAILABLE"]
+
+
+async def test_deals_of_a_source_that_this_version_lacks_are_not_shown(tmp_path: Path) -> None:
+    """Another version may have had it, and be run again: they stay in the store."""
+    url = str(tmp_path / "deals.db")
+    known, other = [deal("nexudus", record) for record in simulated()["nexudus"][:2]]
+    async with open_database(url, threads=0) as database:
+        await database.write(lambda connection: upsert(connection, [known, replace(other, source="elsewhere")]))
+    async with open_graph(STORE_URL=url) as graph:
+        query = """{ opportunities { totalCount nodes { sourceId } } pipelines { stages { count } }
+          opportunitySummary(groupBy: [SOURCE]) { rows { count keys { value } } } }"""
+        answer = await graph.ask(query)
+    assert "errors" not in answer
+    assert answer["data"] == {
+        "opportunities": {"totalCount": 1, "nodes": [{"sourceId": known.source_id}]},
+        "pipelines": [{"stages": [{"count": 1}]}],
+        "opportunitySummary": {"rows": [{"count": 1, "keys": [{"value": "NEXUDUS"}]}]},
+    }
 
 
 @pytest.mark.parametrize(

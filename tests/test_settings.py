@@ -18,11 +18,11 @@ from resolvers.resilience.transport import TransportSettings
 from resolvers.setting_names import misspelt
 from resolvers.settings import BadSettings, Secret, Settings, check_url, read, variables
 from security.settings import SECURITY
-from server_settings import ServerSettings
+from server_settings import ServerSettings, StoreSettings
 
 NEXUDUS = {"NEXUDUS_USERNAME": "gateway@example.com", "NEXUDUS_PASSWORD": "correct horse"}
 CHARTMOGUL = {"CHARTMOGUL_API_KEY": "key-5d1e"}
-STRUCTS = (ServerSettings, TransportSettings, NexudusSettings, ChartMogulSettings)
+STRUCTS = (ServerSettings, StoreSettings, TransportSettings, NexudusSettings, ChartMogulSettings)
 
 
 def problems(**environ: str) -> tuple[str, ...]:
@@ -60,6 +60,10 @@ def test_every_default_can_be_set_explicitly(struct: type[Settings]) -> None:
         ("PORT", "-12"),
         ("PORT", "65536"),
         ("PORT", "80.5"),
+        ("HOST", "127.0.0.1:8000"),
+        ("HOST", "[::1]"),
+        ("HOST", "127.0.0.256"),
+        ("HOST", "two words"),
         ("GRAPHIQL", "perhaps"),
         ("UPSTREAM_COST", "22"),
         ("LOG_LEVEL", "loud"),
@@ -88,6 +92,11 @@ def test_every_default_can_be_set_explicitly(struct: type[Settings]) -> None:
         ("CHARTMOGUL_API_KEY", "clé-secrète"),
         ("CHARTMOGUL_MINOR_UNITS", "dozens"),
         ("NEXUDUS_PASSWORD_FILE", "/dev/null"),
+        ("CUSTOMER_LINK_ATTRIBUTE", "   "),
+        ("NEXUDUS_USERNAME", "\t\t"),
+        ("STORE_URL", "   "),
+        ("STORE_URL", "deals.db "),
+        ("NEXUDUS_RECORD_URL", "https://spaces.nexudus.example:99999/deals/{sourceId}"),
     ],
 )
 def test_a_malformed_setting_gives_one_line_that_names_it_and_not_its_value(name: str, value: str) -> None:
@@ -120,6 +129,51 @@ def test_a_choice_names_what_can_be_chosen() -> None:
 def test_all_faults_are_reported_at_once() -> None:
     lines = problems(PORT="eighty", NEXUDUS_URL="nowhere", CHARTMOGUL_MINOR_UNITS="dozens")
     assert [line.split(":")[0] for line in lines] == ["PORT", "NEXUDUS_URL", "CHARTMOGUL_MINOR_UNITS"]
+
+
+def test_what_is_malformed_hides_no_other_fault(tmp_path: Path) -> None:
+    rates, owners = tmp_path / "rates.json", tmp_path / "owners.json"
+    rates.write_text("[]")
+    owners.write_text("{}")
+    lines = problems(
+        STORE_TOMBSTONE_DAYS="some",
+        EXCHANGE_RATES_FILE=str(rates),
+        OWNERS_FILE=str(owners),
+        SYNC_BRAKE_SHARE="2",
+        SYNC_INCREMENT_SECONDS="600",
+        ALLOW_REMOTE_DEMO="perhaps",
+        HOST="10.0.0.1",
+        WORKERS="2",
+        CHARTMOGUL_URL="http://api.chartmogul.example",
+    )
+    assert [line.split(": ")[0] for line in lines] == [
+        "STORE_TOMBSTONE_DAYS",
+        "SYNC_BRAKE_SHARE",
+        "SYNC_INCREMENT_LONGEST_SECONDS",
+        "EXCHANGE_RATES_FILE",
+        "OWNERS_FILE",
+        "ALLOW_REMOTE_DEMO",
+        "HOST",
+        "CHARTMOGUL_URL",
+        "WORKERS, REPLICAS",
+    ]
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"NEXUDUS_PASSWORD": "'hunter2'", "NEXUDUS_USERNAME": "gateway@example.com"},
+        {"CHARTMOGUL_API_KEY_FILE": "/no/such/file"},
+        {"SYNC_INCREMENT_SECONDS": "0", "SYNC_INCREMENT_LONGEST_SECONDS": "30", **CHARTMOGUL},
+        {"API_KEYS_FILE": "/no/such/file", "HOST": "10.0.0.1", **CHARTMOGUL},
+        {"JWT_ISSUER": "i", "JWT_AUDIENCE": "a", "JWT_JWKS_URL": "https://[::1", "HOST": "10.0.0.1", **CHARTMOGUL},
+        {"STORE_URL": "'postgresql+psycopg://user@host/deals'", "WORKERS": "2", **CHARTMOGUL},
+    ],
+)
+def test_what_may_only_follow_from_a_malformed_setting_is_not_told(environ: dict[str, str]) -> None:
+    with pytest.raises(BadSettings) as caught:
+        AllSettings(environ)
+    assert len(caught.value.problems) == 1
 
 
 def test_a_deadline_that_no_attempt_fits_into_is_refused() -> None:
@@ -285,6 +339,7 @@ def test_only_secrets_are_read_from_files(tmp_path: Path) -> None:
         ("JWT_JWKS", "JWT_JWKS_URL"),
         ("JWT_AUD", "JWT_AUDIENCE"),
         ("QUERY_DEPTH", "QUERY_MAX_DEPTH"),
+        ("CUSTOMER_LINK_NEXUDUS", "CUSTOMER_LINK_SYSTEM_ID or CUSTOMER_LINK_ATTRIBUTE"),
     ],
 )
 def test_a_misspelt_name_is_told_from_a_setting(name: str, meant: str) -> None:
@@ -299,6 +354,7 @@ def test_variables_of_others_are_nobodys_business() -> None:
     """.split()
     # What Kubernetes and Docker set for services of these names.
     services = ("CHARTMOGUL", "NEXUDUS", "CHARTMOGUL_API", "NEXUDUS_API", "API", "JWT", "GATEWAY", "QUERY", "HOST")
+    services += ("CUSTOMER_LINK", "SYNC_INCREMENT", "NEXUDUS_CACHE")
     suffixes = "SERVICE_HOST SERVICE_PORT SERVICE_PORT_HTTP PORT PORT_80_TCP PORT_80_TCP_ADDR PORT_80_TCP_PROTO HOST"
     names += [f"{service}_{suffix}" for service in services for suffix in suffixes.split()]
     assert misspelt((*STRUCTS, *SECURITY), dict.fromkeys(names, "1")) == []
@@ -374,7 +430,8 @@ def test_no_number_may_be_below_zero_nor_beyond_all_bounds(name: str, field: msg
 
 
 MAY_BE_ZERO = re.compile(
-    "CACHE_(FRESH|MISSING|STALE)_SECONDS|^PORT$|SHUTDOWN_DELAY_SECONDS|JWT_LEEWAY_SECONDS|SYNC_GUARANTEED_SHARE"
+    "CACHE_(FRESH|MISSING|STALE)_SECONDS|^PORT$|SHUTDOWN_DELAY_SECONDS|JWT_LEEWAY_SECONDS|SYNC_GUARANTEED_SHARE|"
+    "STORE_(TOMBSTONE|CHANGES)_DAYS"
 )
 
 

@@ -2,7 +2,7 @@
 
 The table is `simulator.fault_table`, its rules `simulator.fault_rules`; `simulator.wire`, `simulator.replies` and
 `simulator.odd_replies` are what they are made of, `simulator.upstream` what they harm, `simulator.app` and
-`simulator.control` the whole and its routes.
+`simulator.control` the whole and its routes, which take what `simulator.control_requests` says.
 """
 
 import asyncio
@@ -345,18 +345,57 @@ async def test_the_control_routes_add_faults_set_knobs_list_calls_and_reset(worl
 
 
 @pytest.mark.parametrize(
-    ("route", "body"),
+    ("route", "body", "reason"),
     [
-        ("config", {"nexudus": {"no_such_knob": 1}}),
-        ("config", {"nexudus": {"calls": []}}),
-        ("config", {"elsewhere": {}}),
-        ("config", []),
-        ("faults", {"upstream": "nexudus", "fault": "no such fault"}),
+        ("config", {"nexudus": {"no_such_knob": 1}}, "no_such_knob"),
+        ("config", {"nexudus": {"calls": []}}, "no knob of nexudus 'calls'"),
+        ("config", {"elsewhere": {}}, "there is no upstream 'elsewhere'; there are nexudus, chartmogul"),
+        ("config", [], "Expected `object`"),
+        ("config", {"nexudus": 1}, "Expected `object`"),
+        ("config", {"chartmogul": {"expire_tokens": True}}, "expire_tokens"),
+        ("config", {"nexudus": {"expire_tokens": "no"}}, "nexudus.expire_tokens: must be true or false"),
+        ("config", {"nexudus": {"throttled": "false"}}, "nexudus.throttled: Expected `bool`"),
+        ("config", {"nexudus": {"latency_seconds": 1}}, "nexudus.latency_seconds: Expected `array`"),
+        ("config", {"nexudus": {"latency_seconds": [0.1]}}, "latency_seconds"),
+        ("config", {"nexudus": {"latency_seconds": [-1, 1]}}, "latency_seconds"),
+        ("config", {"nexudus": {"latency_seconds": [2, 1]}}, "the first must not be above the second"),
+        ("config", {"nexudus": {"access_ttl": float("inf")}}, "must be finite"),
+        ("config", {"nexudus": {"access_ttl": float("nan")}}, "access_ttl"),
+        ("config", {"nexudus": {"partial_fields": "Notes"}}, "partial_fields"),
+        ("config", {"nexudus": {"throttle_status": 418}}, "throttle_status"),
+        ("config", {"chartmogul": {"max_parallel": "20"}}, "max_parallel"),
+        ("config", {"chartmogul": {"list_largest_size": 0}}, "list_largest_size"),
+        ("config", {"chartmogul": {"list_repeats": True}}, "list_repeats"),
+        ("faults", {"upstream": "nexudus", "fault": "no such fault"}, "there is no fault 'no such fault'"),
+        ("faults", {"upstream": "nexudus"}, "fault"),
+        ("faults", {"upstream": "nexudus", "fault": "503", "ids": "1427000501"}, "ids"),
+        ("faults", {"upstream": "nexudus", "fault": "503", "kinds": ["gets"]}, "kinds"),
+        ("faults", {"upstream": "nexudus", "fault": "503", "times": "1"}, "times"),
+        ("faults", {"upstream": "nexudus", "fault": "503", "time": 1}, "time"),
+        ("deals", {"upstream": "nexudus", "id": True}, "id"),
+        ("deals", {"upstream": "nexudus", "fields": "Name"}, "fields"),
+        ("deals", {"upstream": "elsewhere"}, "elsewhere"),
     ],
 )
-async def test_the_control_routes_refuse_what_they_do_not_know(world: World, route: str, body: Any) -> None:
+async def test_the_control_routes_refuse_what_cannot_be_meant(world: World, route: str, body: Any, reason: str) -> None:
+    def state() -> list[Any]:
+        upstreams = world.simulator.upstreams
+        return [({knob: getattr(one, knob) for knob in one.knobs}, one.faults.rules, one.writes) for one in upstreams]
+
+    before = repr(state())
     async with world.session.post(f"{world.urls.control}/{route}", json=body) as response:
         assert response.status == 400
+        assert reason in (await response.json())["error"]
+    assert repr(state()) == before
+
+
+async def test_every_knob_is_there_and_may_be_set_to_what_it_is(world: World) -> None:
+    config = f"{world.urls.control}/config"
+    async with world.session.get(config) as response:
+        knobs = await response.json()
+    assert all(knobs[one.name].keys() == one.knobs.keys() for one in world.simulator.upstreams)
+    async with world.session.post(config, json=knobs) as response:
+        assert (response.status, await response.json()) == (200, knobs)
 
 
 async def test_it_can_be_served_again_after_it_stopped() -> None:

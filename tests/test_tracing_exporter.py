@@ -93,12 +93,32 @@ def test_the_standard_variables_say_whether_there_are_traces(given: dict[str, st
         ("OTEL_TRACES_EXPORTER", "CANARY"),
         ("OTEL_TRACES_SAMPLER", "CANARY"),
         ("OTEL_TRACES_SAMPLER_ARG", "2"),
+        ("OTEL_EXPORTER_OTLP_COMPRESSION", "CANARY"),
+        ("OTEL_BSP_SCHEDULE_DELAY", "0"),
+        ("OTEL_BSP_EXPORT_TIMEOUT", "1.5"),
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "0"),
+        ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "-1"),
+        ("OTEL_SPAN_LINK_COUNT_LIMIT", "CANARY"),
     ],
 )
 def test_what_the_sdk_would_stumble_over_is_one_line_without_the_value(name: str, bad: str) -> None:
     (line,) = problems({ENDPOINT: "http://collector:4318", name: bad})
     assert line.startswith(f"{name}: must be ")
     assert "CANARY" not in line
+
+
+@pytest.mark.parametrize(
+    ("given", "is_refused"),
+    [
+        ({"OTEL_BSP_MAX_QUEUE_SIZE": "100"}, True),
+        ({"OTEL_BSP_MAX_QUEUE_SIZE": "100", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "101"}, True),
+        ({"OTEL_BSP_MAX_QUEUE_SIZE": "100", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "100"}, False),
+        ({"OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "2048", "OTEL_SPAN_LINK_COUNT_LIMIT": "unset"}, False),
+    ],
+)
+def test_no_more_spans_are_sent_at_once_than_are_kept(given: dict[str, str], is_refused: bool) -> None:
+    found = [*problems({ENDPOINT: "http://collector:4318", **given})]
+    assert [line.split(":")[0] for line in found] == ["OTEL_BSP_MAX_EXPORT_BATCH_SIZE"] * is_refused
 
 
 def test_without_its_packages_the_server_says_so_in_one_line_and_ends_with_status_2(

@@ -27,11 +27,14 @@ POLL_SECONDS: Final = 0.02
 async def open_tracer(variables: Mapping[str, str], version: str) -> AsyncIterator[OpenTelemetryTracer]:
     """Export spans until the block ends, from a thread of the SDK's own.
 
-    The SDK reads its variables from the environment alone: those of a file are put there.
+    The SDK reads its variables from the environment alone: those of a file are put there. Empty ones, which count as
+    not set, are taken away: the SDK stumbles over some of them.
     """
     for name, text in variables.items():
-        if name.startswith("OTEL_"):
+        if name.startswith("OTEL_") and text.strip():
             os.environ.setdefault(name, text)
+        elif name.startswith("OTEL_"):
+            os.environ.pop(name, None)
     own = {SERVICE_VERSION: version}
     if "OTEL_SERVICE_NAME" not in os.environ and "service.name=" not in os.environ.get("OTEL_RESOURCE_ATTRIBUTES", ""):
         own[SERVICE_NAME] = NAME

@@ -14,10 +14,20 @@ from resolvers.settings import check_url
 ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 PROTOCOLS: Final = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 HEADERS: Final = ("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS")
-NUMBERS: Final = (
-    *("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT", "OTEL_BSP_SCHEDULE_DELAY"),
-    *("OTEL_BSP_EXPORT_TIMEOUT", "OTEL_BSP_MAX_QUEUE_SIZE", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE"),
+COMPRESSIONS: Final = ("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "OTEL_EXPORTER_OTLP_COMPRESSION")
+TIMEOUTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT")
+QUEUE: Final = "OTEL_BSP_MAX_QUEUE_SIZE"
+BATCH: Final = "OTEL_BSP_MAX_EXPORT_BATCH_SIZE"
+COUNTS: Final = {"OTEL_BSP_SCHEDULE_DELAY": 1, "OTEL_BSP_EXPORT_TIMEOUT": 0, QUEUE: 1, BATCH: 1}
+"""What must be whole numbers, and the least that each may be."""
+LIMITS: Final = (
+    *("OTEL_ATTRIBUTE_COUNT_LIMIT", "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT"),
+    *("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "OTEL_SPAN_EVENT_COUNT_LIMIT", "OTEL_SPAN_LINK_COUNT_LIMIT"),
+    *("OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", "OTEL_LINK_ATTRIBUTE_COUNT_LIMIT"),
 )
+"""What must be whole numbers, or the SDK's own word `unset`."""
+QUEUE_DEFAULT, BATCH_DEFAULT = 2048, 512
+"""What the SDK takes for those that are not set."""
 SAMPLERS: Final = (
     *("always_on", "always_off", "traceidratio"),
     *("parentbased_always_on", "parentbased_always_off", "parentbased_traceidratio"),
@@ -65,9 +75,19 @@ def problems(variables: Mapping[str, str]) -> Iterable[str]:
     for name in HEADERS:
         if not all("=" in unquote(pair) for pair in given.get(name, "a=b").split(",")):
             yield f"{name}: must be name=value, separated by commas"
-    for name in NUMBERS:
+    for name in COMPRESSIONS:
+        if given.get(name, "none").lower() not in ("none", "gzip", "deflate"):
+            yield f"{name}: must be none, gzip or deflate"
+    for name in TIMEOUTS:
         if not _is_number(given.get(name, "1")):
             yield f"{name}: must be a number"
+    wrong = [name for name, least in COUNTS.items() if not _is_count(given.get(name, "1"), least)]
+    yield from (f"{name}: must be a whole number >= {COUNTS[name]}" for name in wrong)
+    for name in LIMITS:
+        if given.get(name, "unset").lower() != "unset" and not _is_count(given[name]):
+            yield f"{name}: must be a whole number >= 0"
+    if not {QUEUE, BATCH} & set(wrong) and int(given.get(BATCH, BATCH_DEFAULT)) > int(given.get(QUEUE, QUEUE_DEFAULT)):
+        yield f"{BATCH}: must not be more than {QUEUE}; unless set they are {BATCH_DEFAULT} and {QUEUE_DEFAULT}"
 
 
 def _is_number(text: str, *, most: float = float("inf")) -> bool:
@@ -75,6 +95,10 @@ def _is_number(text: str, *, most: float = float("inf")) -> bool:
         return 0 <= float(text) <= most
     except ValueError:
         return False
+
+
+def _is_count(text: str, least: int = 0) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 10 and int(text) >= least
 
 
 def _is_installed(package: str) -> bool:

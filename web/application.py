@@ -1,5 +1,8 @@
 """Starlette, with a fast path where every layer of it has one, a short way to the graph, and JSON for no page."""
 
+from collections.abc import Mapping
+from typing import Final
+
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware.errors import ServerErrorMiddleware
@@ -10,6 +13,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from httpserver.fast_path import Prepared, prepare
 from httpserver.http_errors import HTTPError
 from httpserver.request import HttpRequest
+
+NOTHING_HERE: Final = "There is nothing here; the endpoint is /graphql."
 
 
 class Application(Starlette):
@@ -40,7 +45,7 @@ class AtPath:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on to the endpoint or to the router."""
-        if scope["type"] == "http" and scope["path"].removeprefix(scope.get("root_path", "")) == self._path:
+        if scope["type"] == "http" and _path(scope) == self._path:
             await self._endpoint(scope, receive, send)
         else:
             await self._app(scope, receive, send)
@@ -50,11 +55,27 @@ class AtPath:
         return prepare(self._endpoint if request.path == self._path else self._app, request)
 
 
-async def not_found(_: Request, error: Exception) -> JSONResponse:
-    """Respond where no route fits (404), or none with this method (405): in JSON, like everything else."""
-    assert isinstance(error, HTTPException)
-    message = "There is nothing here; the endpoint is /graphql."
-    if error.status_code == 405:
-        message = "This page does not take this method."
-    refusal = HTTPError(error.status_code, message)
-    return JSONResponse(refusal.body, refusal.status, error.headers)
+class NotFound:
+    """Responds where no route fits (404), or none with this method (405): in JSON, like everything else.
+
+    `hints` says what is to be found instead under paths that begin so.
+    """
+
+    def __init__(self, hints: Mapping[str, str]) -> None:
+        self._hints = hints
+
+    async def __call__(self, request: Request, error: Exception) -> JSONResponse:
+        """Return the response."""
+        assert isinstance(error, HTTPException)
+        path = _path(request.scope)
+        message = next((hint for start, hint in self._hints.items() if path.startswith(start)), NOTHING_HERE)
+        if error.status_code == 405:
+            message = "This page does not take this method."
+        refusal = HTTPError(error.status_code, message)
+        return JSONResponse(refusal.body, refusal.status, error.headers)
+
+
+def _path(scope: Scope) -> str:
+    """Return the path of a request below the one at which a proxy has the server."""
+    path: str = scope["path"]
+    return path.removeprefix(scope.get("root_path", ""))

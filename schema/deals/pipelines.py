@@ -4,6 +4,7 @@ import strawberry
 
 from schema.context import Info
 from schema.opportunity import OpportunitySource
+from schema.sources import MAPPINGS
 from store.pipelines import pipelines as stored_pipelines
 
 
@@ -42,5 +43,5 @@ async def pipelines(info: Info) -> list[Pipeline] | None:
             stages=[PipelineStage(name=stage.name, position=stage.position, count=stage.count) for stage in one.stages],
         )
         for one in found
-        if one.source not in deals.unconfigured
+        if one.source in MAPPINGS and one.source not in deals.unconfigured
     ]

@@ -165,7 +165,8 @@ class Deals:
     closed_fields: frozenset[str]
     exchange_rates: ExchangeRates | None = None
     unconfigured: frozenset[str] = frozenset()
-    """Sources without credentials here: what the store has of them, from another time or process, is not shown."""
+    """Sources without credentials here, or that this version lacks: what the store has of them, from another time or
+    process, is not shown."""
     keeps_changes: bool = True
     """Whether what changed is logged."""
     heartbeat_seconds: float = 15.0

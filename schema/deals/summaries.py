@@ -38,6 +38,13 @@ _FIELDS: Final[dict[str, ListedField]] = {
     dimension: field for field in (*LISTED, CUSTOMER) for dimension in field.dimensions
 }
 
+_CODES: Final = {
+    Dimension(dimension): frozenset([member.value for member in field.enum])
+    for dimension, field in _FIELDS.items()
+    if field.enum is not None
+}
+"""The codes that have a name in the graph; the field of a deal with another is null, and so is it in totals."""
+
 if TYPE_CHECKING:
     SummaryDimension: TypeAlias = Any
 else:
@@ -76,7 +83,7 @@ class SummaryKey:
     dimension: SummaryDimension = strawberry.field(description="The dimension.")
     value: str | None = strawberry.field(
         description="Text, the name of an enumeration's value as a filter takes it, a month such as `2026-11`, or "
-        "a quarter such as `2026-Q4`; null for deals without one."
+        "a quarter such as `2026-Q4`; null for deals without one, or with a code that this service does not know."
     )
 
 
@@ -194,7 +201,7 @@ async def summary_of(
     zone = zone_of("UTC" if time_zone is None else time_zone)
     try:
         rows: list[SummaryRow] = await selection.read(
-            lambda connection: summarize(connection, selection.condition, dimensions, zone, MOST_ROWS)
+            lambda connection: summarize(connection, selection.condition, dimensions, zone, MOST_ROWS, _CODES)
         )
     except TooManyPeriods:
         raise RefusedArgument("Deals are of too many years to group all by month: group by less.", "groupBy") from None
