@@ -125,6 +125,20 @@ async def test_pages_are_the_same_by_marks(database: Database) -> None:
     assert near > 40
 
 
+async def test_the_last_page_is_found_by_marks(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("store.near.NEAR", 1)
+    late = And((OPEN, Compare("value", Operator.GTE, 280)))
+    down, up = (OrderKey("value", is_descending=True),), (OrderKey("value"),)
+    requests = [PageRequest(OPEN, down, 30, after=(14, key("nexudus:20"))), PageRequest(late, up, 30)]
+    requests += [PageRequest(late, down, 30), PageRequest(OPEN, down, 30, after=(287, key("nexudus:289")))]
+    for request, is_last in zip(requests, (True, True, True, False), strict=True):
+        asked = near_page(request)
+        assert asked is not None
+        found = asked.page(await database.fetch(asked.query, asked.values))
+        assert (found is not None) is is_last
+        assert found in (None, await database.read(lambda it, request=request: far_page(it, request)))
+
+
 @pytest.mark.parametrize("is_descending", [False, True])
 async def test_a_look_by_marks_does_not_go_on_to_a_rare_deal(database: Database, is_descending: bool) -> None:
     order = (OrderKey("value", is_descending),)

@@ -1,4 +1,4 @@
-"""Pages of the store: `store.pages`, `store.paging`, `store.near` and `store.walks`."""
+"""Pages of the store: `store.pages`, `store.paging`, `store.near`, `store.near_statements` and `store.walks`."""
 
 import random
 import re
@@ -17,7 +17,7 @@ from store import near as near_pages
 from store import walks as store_walks
 from store.conditions import And, Compare, Condition, Not, Operator, Or, Search
 from store.near import NEAR, find_near, near_page
-from store.pages import FEW, OrderKey, Page, PageRequest, PageRow, Position, chunk, count, export, page
+from store.pages import FEW, OrderKey, Page, PageRequest, PageRow, Position, chunk, count, export, far_page, page
 from store.paging import SORTED, body_of, full_order, id_of
 from store.tables import DEALS, ORDERABLE
 from tests.deal_rows import Deal, conditions, deal, deals, listed, orders, put
@@ -237,7 +237,7 @@ def plans(connection: Connection) -> Iterator[list[str]]:
             connection.execute(text(f"SET LOCAL {setting} = off"))
 
     def explain(conn: Connection, cursor: object, statement: str, parameters: object, *_: object) -> None:
-        if statement.startswith("SELECT deals.body, "):
+        if "SELECT deals.body, " in statement:
             with conn.connection.cursor() if not is_sqlite else closing(conn.connection.cursor()) as own:
                 own.execute(("EXPLAIN QUERY PLAN " if is_sqlite else "EXPLAIN ") + statement, parameters)
                 found.append("\n".join(str(row[-1]) for row in own.fetchall()))
@@ -395,6 +395,45 @@ def test_that_nothing_is_near_does_not_mean_that_nothing_comes_before(
     monkeypatch.setattr(near_pages, "NEAR", 2)
     found = page(connection, PageRequest(UNUSUAL, (OrderKey("value"),), 1, after=(5, key("nexudus:5"))))
     assert (ids(found.rows), found.has_previous) == ([key("nexudus:6")], True)
+
+
+LATE = Compare("value", Operator.GTE, 5)
+
+
+@pytest.mark.parametrize(
+    ("condition", "after"), [(None, 2), (OPEN, 2), (LATE, 7), (And((OPEN, LATE)), None)], ids=lambda it: str(it)[:20]
+)
+def test_the_last_page_of_a_list_is_found_as_all_others_are(
+    connection: Connection, condition: Condition | None, after: int | None
+) -> None:
+    put(connection, [deal(n, value=n, status="open") for n in range(10)])
+    position = None if after is None else (after, key(f"nexudus:{after}"))
+    request = PageRequest(condition, (OrderKey("value", is_descending=True),), 7, after=position)
+    near = near_page(request)
+    assert near is not None
+    found = find_near(connection, near)
+    assert found is not None
+    assert found.has_next is False
+    assert found == far_page(connection, request)
+
+
+@pytest.mark.parametrize("condition", [None, OPEN])
+def test_deals_without_a_value_are_behind_the_last_that_has_one(
+    connection: Connection, condition: Condition | None
+) -> None:
+    put(connection, [deal(n, value=n or None, status="open") for n in range(3)])
+    request = PageRequest(condition, (OrderKey("value"),), 5, after=(1, key("nexudus:1")))
+    assert ids(page(connection, request).rows) == [key("nexudus:2"), key("nexudus:0")]
+
+
+def test_what_a_look_has_not_come_to_is_behind_the_page(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(connection, [deal(n, value=n, status="open", won_at=int(n in (0, 1, 9))) for n in range(10)])
+    monkeypatch.setattr(near_pages, "NEAR", 2)
+    for condition in (UNUSUAL, And((UNUSUAL, Compare("value", Operator.LT, 20)))):
+        found = page(connection, PageRequest(condition, (OrderKey("value"),), 2, after=(0, key("nexudus:0"))))
+        assert ids(found.rows) == [key("nexudus:1"), key("nexudus:9")]
 
 
 def test_a_page_by_customers_addresses_begins_where_its_cursor_is_also_behind_those_without(

@@ -67,6 +67,15 @@ async def test_a_page_that_is_near_is_found_within_the_steps(
     assert found == expected
 
 
+@pytest.mark.parametrize("condition", [None, RARE, And((OPEN, Compare("value", Operator.GTE, 2_980)))])
+async def test_the_last_page_is_found_within_the_steps(path: Path, condition: Condition | None) -> None:
+    after = None if isinstance(condition, And) else (20, stores.key("nexudus:20"))
+    found, expected = await near(path, PageRequest(condition, ORDER, 50, after=after))
+    assert found is not None
+    assert found == expected
+    assert (len(found.found), found.has_next) == (20, False)
+
+
 async def test_a_look_that_leads_too_far_finds_nothing_and_the_next_one_does(path: Path) -> None:
     async with open_database(str(path), threads=1) as database:
         for condition, is_found in ((RARE, False), (OPEN, True), (RARE, False), (OPEN, True)):
