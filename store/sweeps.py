@@ -167,13 +167,17 @@ def abandon_sweep(connection: Connection, source: str, account: str = "") -> Non
 
 
 def newest_seen(connection: Connection, source: str, account: str = "") -> tuple[str, int] | None:
-    """Return the source's id of the deal that was changed last, of those that the last complete sweep has listed, and
-    when its source says that was; None where no deal has such a time. One before 1970 is none: a vendor writes the
-    first year of all for it, and no time lies before that."""
-    seen = select(SYNC_STATE.c.last_sweep_started_at).where(*_of(SYNC_STATE, source, account)).scalar_subquery()
-    listed = (*_of(DEALS, source, account), ALIVE, DEALS.c.misses == 0, DEALS.c.read_at <= seen)
+    """Return the source's id of the deal that was changed last before the last complete sweep began, of those that were
+    stored when it ended, and when its source says that was; None where no deal has such a time. One before 1970 is
+    none: a vendor writes the first year of all for it, and no time lies before that."""
+    began, ended = (
+        select(column).where(*_of(SYNC_STATE, source, account)).scalar_subquery()
+        for column in (SYNC_STATE.c.last_sweep_started_at, SYNC_STATE.c.last_sweep_at)
+    )
+    # The first sweep of all is what has read them.
+    listed = (*_of(DEALS, source, account), ALIVE, DEALS.c.misses == 0, DEALS.c.read_at <= ended)
     changed_at = DEALS.c.updated_at
-    dated = select(DEALS.c.source_id, changed_at).where(*listed, changed_at.between(0, seen))
+    dated = select(DEALS.c.source_id, changed_at).where(*listed, changed_at.between(0, began))
     newest = dated.order_by(changed_at.desc()).limit(1)
     found = connection.execute(newest).one_or_none()
     return None if found is None else (found[0], found[1])
@@ -191,6 +195,11 @@ def note_watermarks(
     given = {"changes_until": changes_until, "deletions_until": deletions_until}
     if values := {name: value for name, value in given.items() if value is not None}:
         _set(connection, source, account, values)
+
+
+def forget_changes_until(connection: Connection, source: str, account: str = "") -> None:
+    """Forget until when changes are known: what said so has left some out. What the last sweep has read stays known."""
+    _set(connection, source, account, {"changes_until": None})
 
 
 def forget_future(connection: Connection, source: str, account: str = "", *, at: int) -> bool:

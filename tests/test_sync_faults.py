@@ -1,6 +1,7 @@
 """What users of other systems complain about, each as a test of `sync.sweep`, `sync.increment` and `sync.deletions`."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -38,6 +39,16 @@ def forget(world: World, source: str, count: int) -> set[str]:
     for id_ in lost:
         del records[id_]
     return {str(id_) for id_ in lost}
+
+
+def and_then(work: Callable[[], object]) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Return what gives a page as it is, and then does something."""
+
+    def change(page: dict[str, Any]) -> dict[str, Any]:
+        work()
+        return page
+
+    return change
 
 
 # 1. Deletions never arrive, or everything is deleted after a run that broke off.
@@ -213,6 +224,36 @@ async def test_fault_2_a_list_that_goes_round_in_a_circle_comes_to_an_end() -> N
         world.simulator.chartmogul.faults.clear()
         await asyncio.sleep(330)
         assert (await world.status("chartmogul")).state is State.CURRENT
+
+
+async def test_fault_2_a_change_that_slips_between_the_pages_of_an_increment_is_seen_all_the_same() -> None:
+    async with open_world(sources=("nexudus",), page_rows=6, is_open=False) as world:
+        simulated = world.simulator.nexudus
+        changed = sorted(simulated.records)[:14]
+        async with world_sync(world):
+            await asyncio.sleep(300)
+        for id_ in changed:
+            simulated.update(id_, {"Name": "changed"})
+        await asyncio.sleep(300)  # longer than increments overlap
+        simulated.faults.add(faults.page(and_then(lambda: simulated.records.pop(changed[0]))), kinds={"list"})
+        async with world_sync(world):
+            await asyncio.sleep(300)
+        assert {world.deal("nexudus", id_).name for id_ in changed[1:]} == {"changed"}
+        assert {run.error_code for run in world.runs("nexudus", "increment")} == {None}
+
+
+async def test_fault_2_sweeps_take_over_from_increments_whose_order_always_moves() -> None:
+    async with open_world(sources=("nexudus",), page_rows=6) as world:
+        await asyncio.sleep(300)
+        simulated = world.simulator.nexudus
+        simulated.faults.add(PAGE_FAULTS["moved-order"], times=None, kinds={"list"})
+        for id_ in list(simulated.records)[:14]:
+            simulated.update(id_, {"Name": "changed"})
+        before = world.state("nexudus").changes_until
+        await asyncio.sleep(400)
+        assert Capability.CHANGED_SINCE not in (await world.status("nexudus")).capabilities
+        assert world.state("nexudus").changes_until == before
+        assert [run.error_code for run in world.runs("nexudus", "increment")][-1] == Problem.MOVED_ORDER
 
 
 # 3. Late rows behind the watermark.
@@ -413,7 +454,31 @@ async def test_fault_7_a_filter_that_is_read_in_another_time_zone_hides_no_chang
         status = await world.status("nexudus")
         assert (Capability.CHANGED_SINCE in status.capabilities) is (hours > 0)
         assert status.last_error == (None if hours > 0 else Problem.FILTER_DIFFERS)
+        # What the increments before have missed was not seen until then.
+        assert (world.state("nexudus").changes_until is None) is (hours < 0)
         assert len(world.calls("nexudus", "get")) == (hours < 0)
+
+
+async def test_fault_7_a_deal_that_slips_between_two_pages_is_no_fault_of_the_filter() -> None:
+    """One leaves the list, one comes in its place: the vendor counts as many as before."""
+    async with open_world(sources=("nexudus",), page_rows=6, is_open=False) as world:
+        simulated = world.simulator.nexudus
+        before, witness, behind = (sorted(simulated.records)[some] for some in (slice(6), 6, slice(7, 13)))
+        simulated.update(witness, {"Name": "the last change"})
+        async with world_sync(world):
+            await asyncio.sleep(FILLED)
+            for id_ in before + behind[1:]:
+                simulated.update(id_, {"Name": "changed"})
+
+            def shift() -> None:
+                del simulated.records[before[0]]
+                simulated.update(behind[0], {"Name": "comes"})
+
+            simulated.faults.add(faults.page(and_then(shift)), kinds={"list"})
+            await asyncio.sleep(60)
+            assert before[0] not in simulated.records
+            assert {run.error_code for run in world.runs("nexudus", "increment")} == {None}
+            assert Capability.CHANGED_SINCE in (await world.status("nexudus")).capabilities
 
 
 async def test_fault_7_a_deal_that_is_gone_from_a_list_of_changes_is_no_fault_of_its_filter() -> None:
