@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Dialect, and_, case, delete, exists, func, select, update
+from sqlalchemy import ColumnElement, Connection, Dialect, and_, case, delete, exists, func, or_, select, update
 
 from store import change_log
 from store.deals import StoredDeal, count_alive, deal_id
@@ -211,24 +211,34 @@ def forget_future(connection: Connection, source: str, account: str = "", *, at:
     known = state(connection).get((source, account))
     if known is None or max((getattr(known, name) or 0 for name in _TIMES), default=0) <= at + SKEW_MICROSECONDS:
         return False
-    set_back(connection, source, account, at=at)
+    set_back(connection, source, account, later_than=at, at=at)
     abandon_sweep(connection, source, account)
     _set(connection, source, account, dict.fromkeys(_TIMES))
     return True
 
 
-def is_ahead(deal: StoredDeal, at: int) -> bool:
-    """Return whether a deal was read, or seen to be gone, later than a clock that is right can say at that time."""
-    return max(deal.read_at, deal.deleted_at or 0) > at + SKEW_MICROSECONDS
+def is_ahead(deal: StoredDeal, now: int) -> bool:
+    """Return whether a deal was read, or seen to be gone, later than a clock that is right can say now."""
+    return max(deal.read_at, deal.deleted_at or 0) > now + SKEW_MICROSECONDS
 
 
-def set_back(connection: Connection, source: str, account: str = "", *, at: int) -> None:
-    """Have what a clock that was ahead has seen after `at` be seen then: it would keep away all that is newer."""
+def has_future(connection: Connection, source: str, account: str = "", *, now: int) -> bool:
+    """Return whether some deal is ahead (`is_ahead`); all of them are looked through."""
+    seen_at = (DEALS.c.read_at, DEALS.c.deleted_at)
+    ahead = or_(*(column > now + SKEW_MICROSECONDS for column in seen_at))
+    return connection.scalar(select(DEALS.c.id).where(*_of(DEALS, source, account), ahead).limit(1)) is not None
+
+
+def set_back(connection: Connection, source: str, account: str = "", *, later_than: int, at: int) -> None:
+    """Have what was seen after `later_than`, by a clock that was ahead, be seen `at`: it would keep away what is newer.
+
+    Nobody knows when that was; all else keeps its time, and with it what is newer.
+    """
     hold(connection)
-    change_log.forget_future(connection, source, account, at=at)
-    for table in (DEALS, CUSTOMERS):
-        connection.execute(update(table).where(*_of(table, source, account), table.c.read_at > at).values(read_at=at))
-    connection.execute(update(DEALS).where(*_of(DEALS, source, account), DEALS.c.deleted_at > at).values(deleted_at=at))
+    change_log.forget_future(connection, source, account, later_than=later_than, at=at)
+    for table, column in ((DEALS, "read_at"), (CUSTOMERS, "read_at"), (DEALS, "deleted_at")):
+        late = (*_of(table, source, account), table.c[column] > later_than)
+        connection.execute(update(table).where(*late).values({column: at}))
 
 
 @lru_cache(4)

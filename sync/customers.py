@@ -104,5 +104,5 @@ class Customers:
             except UpstreamBadResponse:
                 continue  # the next sweep writes it anew
             reads.append(Read(deal.source_id, record, deal.read_at, is_whole=deal.is_whole))
-        deals = await parts.rows.deals(reads, derives_all=True)
+        deals = await parts.rows.deals(reads, now=parts.now(), derives_all=True)
         return await parts.database.write(lambda connection: upsert(connection, deals))

@@ -139,7 +139,7 @@ class FetchedRecords:
         parts = self._parts
         reads = [Read(id_, record, read_at) for id_, (record, read_at) in waiting.items() if record is not None]
         missing = {id_: read_at for id_, (record, read_at) in waiting.items() if record is None}
-        deals = await parts.rows.deals(reads, derives_all=False)
+        deals = await parts.rows.deals(reads, now=parts.now(), derives_all=False)
         gone = await self._stored(missing)
         fetched = {}
         if parts.database.is_shared:

@@ -106,7 +106,8 @@ class Parts:
         """
         deals: list[Deal] = []
         for start in range(0, len(page.rows), DEALS_AT_ONCE):
-            deals += await self.rows.listed(page.rows[start : start + DEALS_AT_ONCE], read_at)
+            rows = page.rows[start : start + DEALS_AT_ONCE]
+            deals += await self.rows.listed(rows, read_at, now=self.now())
             while len(deals) > (most := self._deals_at_once):
                 counts.changed += await self.database.write(partial(upsert, deals=deals[:most], origin=origin))
                 del deals[:most]

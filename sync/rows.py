@@ -84,31 +84,32 @@ class Rows:
             self.derives_all = len(left) > MOST_PASSED_OVER
             self._passed_over = frozenset() if self.derives_all else left
 
-    async def listed(self, rows: Sequence[ListedRow], read_at: int) -> list[Deal]:
-        """Return the deals of the rows that can be read and say something new."""
+    async def listed(self, rows: Sequence[ListedRow], read_at: int, *, now: int) -> list[Deal]:
+        """Return the deals of the rows that can be read and say something new, of a page that was asked for at
+        `read_at`."""
         reads = [
             Read(row.source_id, row.record, read_at, row.lacks, is_whole=not row.lacks)
             for row in rows
             if row.record is not None
         ]
-        stored = await self._stored(reads)
-        if any(sweeps.is_ahead(one, read_at) for one in stored.values()):
-            # Another process's clock is, or was: it may have written single records, and nothing that says so.
-            logger.warning("%s: a clock was ahead: what it has read counts as read now", self._account.label)
-            key = self._account.key
-            await self._database.write(lambda connection: sweeps.set_back(connection, *key, at=read_at))
-            stored = await self._stored(reads)
-        return await self._differing(reads, stored, derives_all=self.derives_all)
+        return await self.deals(reads, now=now)
 
-    async def deals(self, reads: Sequence[Read], *, derives_all: bool | None = None) -> list[Deal]:
+    async def deals(self, reads: Sequence[Read], *, now: int, derives_all: bool | None = None) -> list[Deal]:
         """Return the deals of the records that differ from what is stored, or may."""
         derives_all = self.derives_all if derives_all is None else derives_all
-        return await self._differing(reads, await self._stored(reads), derives_all=derives_all)
+        return await self._differing(reads, await self._stored(reads, now), derives_all=derives_all)
 
-    async def _stored(self, reads: Sequence[Read]) -> Mapping[str, StoredDeal]:
-        source, account = self._account.key
-        ids = [deal_id(source, account, read.source_id) for read in reads]
-        found = await self._database.read(lambda connection: find(connection, ids), gives_way=True)
+    async def _stored(self, reads: Sequence[Read], now: int) -> Mapping[str, StoredDeal]:
+        key, database = self._account.key, self._database
+        ids = [deal_id(*key, read.source_id) for read in reads]
+        found = await database.read(lambda connection: find(connection, ids), gives_way=True)
+        # By the time of now: a page may have been asked for minutes ago, and a single record since.
+        if any(sweeps.is_ahead(one, now) for one in found.values()):
+            # Another process's clock is, or was: it may have written single records, and nothing that says so.
+            logger.warning("%s: a clock was ahead: what it has read counts as read now", self._account.label)
+            latest, at = now + sweeps.SKEW_MICROSECONDS, min(now, *(read.read_at for read in reads))
+            await database.write(lambda connection: sweeps.set_back(connection, *key, later_than=latest, at=at))
+            found = await database.read(lambda connection: find(connection, ids), gives_way=True)
         return {deal.source_id: deal for deal in found.values()}
 
     async def _differing(

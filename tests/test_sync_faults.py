@@ -1,6 +1,7 @@
 """What users of other systems complain about, each as a test of `sync.sweep`, `sync.increment` and `sync.deletions`."""
 
 import asyncio
+import copy
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -8,8 +9,12 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
+from resolvers.fetching.upstream_context import UpstreamContext
+from resolvers.resilience.transport import TransportSettings
 from resolvers.stored_record import decode
 from simulator import PAGE_FAULTS, faults
+from simulator.fault_rules import Exchange
+from simulator.replies import Reply
 from store.deal_ids import deal_id
 from store.deals import Evidence, delete
 from store.sequence import hold
@@ -18,7 +23,7 @@ from sync.job import SECOND
 from sync.run import Problem
 from sync.status import Capability, State
 from tests import loops
-from tests.sync_world import ROWS, TODAY, World, open_world, small_writes, world_sync
+from tests.sync_world import DAY_SECONDS, ROWS, TODAY, World, open_world, small_writes, world_sync
 
 LOOPS = loops.WITH_ITS_OWN_TIME
 FILLED = 30.0
@@ -538,25 +543,38 @@ async def test_fault_8_what_lists_leave_out_is_never_taken_from_them() -> None:
 # 11. Read-after-write shows the old record; a poll older than the write overwrites it.
 
 
-async def test_fault_11_a_page_that_was_asked_for_before_a_read_by_id_does_not_overwrite_it() -> None:
-    async with open_world(sources=("chartmogul",)) as world:
+@pytest.mark.parametrize("hanging", [0, 2])
+async def test_fault_11_a_page_that_was_asked_for_before_a_read_by_id_does_not_overwrite_it(hanging: int) -> None:
+    """Nor one that was asked for a minute before, since the source hung."""
+    patient = TransportSettings(attempt_timeout_seconds=30.0)
+    async with open_world(sources=("chartmogul",), transport=patient) as world:
         await asyncio.sleep(FILLED)
-        id_ = next(iter(world.simulator.chartmogul.records))
-        # The page is made, and travels for seconds; meanwhile the record is changed and read.
-        old = dict(world.simulator.chartmogul.records[id_])
+        simulated, is_made = world.simulator.chartmogul, asyncio.Event()
+        id_, gone, *_ = simulated.records
 
-        def stale(page: dict[str, object]) -> dict[str, object]:
-            return page | {"entries": [old if row["uuid"] == id_ else row for row in page["entries"]]}  # type: ignore[attr-defined, index]
+        async def travels(exchange: Exchange) -> Reply:
+            """Make the page; meanwhile a record is changed, another one deleted, and both are read."""
+            real = copy.deepcopy(await exchange.real())
+            is_made.set()
+            await asyncio.sleep(5)
+            return real
 
-        world.simulator.chartmogul.faults.add(faults.page(stale), kinds={"list"})
-        world.simulator.chartmogul.faults.add(faults.delay(5), kinds={"list"})
-        await asyncio.sleep((await world.status("chartmogul")).next_run_at / 1e6 - world.now() + 0.1)  # type: ignore[operator]
-        world.simulator.chartmogul.update(id_, {"pipeline_stage": "written"})
-        await world.fetch("chartmogul", id_)
+        simulated.faults.add(faults.hang(), times=hanging, kinds={"list"})
+        simulated.faults.add(faults.Fault("travels", travels), kinds={"list"})
+        await is_made.wait()
+        await asyncio.sleep(2)
+        simulated.update(id_, {"pipeline_stage": "written"})
+        del simulated.records[gone]
+        for one in (id_, gone):
+            await world.schedulers["chartmogul"].fetch_many([one], UpstreamContext(100.0))
         await asyncio.sleep(0.5)
-        assert world.deal("chartmogul", id_).stage_name == "written"
+        written = world.deal("chartmogul", id_)
+        assert (written.stage_name, gone in world.stored("chartmogul")) == ("written", False)
         await asyncio.sleep(10)
-        assert world.deal("chartmogul", id_).stage_name == "written"
+        sweep = world.runs("chartmogul", "sweep")[-1]
+        assert (sweep.ended_at - sweep.started_at) // (60 * SECOND) == hanging // 2
+        assert world.deal("chartmogul", id_) == written
+        assert gone not in world.stored("chartmogul")
 
 
 # Clocks of other processes.
@@ -580,3 +598,31 @@ async def test_what_another_process_has_read_by_id_with_a_clock_that_is_ahead_ke
         await asyncio.sleep(2_000)
         assert getattr(world.deal(source, first), column) == "changed"
         assert world.stored(source) == all_of(world, source)
+
+
+async def test_what_a_clock_that_is_ahead_has_read_does_not_keep_away_what_is_read_by_id() -> None:
+    async with open_world(sources=("nexudus",), sweep_seconds=86_400.0) as world:
+        await asyncio.sleep(FILLED)
+        records = world.simulator.nexudus.records
+        one, other, *_ = records
+        with world.database.engine.begin() as connection:
+            hold(connection)
+            connection.execute(update(DEALS).values(read_at=int((world.now() + 3_600) * SECOND)))
+        records[one]["Name"] = "read by id"
+        await world.fetch("nexudus", one)
+        await asyncio.sleep(1)
+        assert world.deal("nexudus", one).name == "read by id"
+        assert world.deal("nexudus", other).read_at <= world.now() * SECOND
+
+
+@pytest.mark.parametrize("source", ["nexudus", "chartmogul"])
+async def test_what_only_a_clock_that_is_ahead_has_read_and_no_list_has_any_more_goes(source: str) -> None:
+    async with open_world(sources=(source,), **SWEEPS) as world:
+        await asyncio.sleep(FILLED)
+        (gone,) = forget(world, source, 1)
+        with world.database.engine.begin() as connection:
+            hold(connection)
+            ahead = int((world.now() + 365 * DAY_SECONDS) * SECOND)
+            connection.execute(update(DEALS).where(DEALS.c.source_id == gone).values(read_at=ahead))
+        await asyncio.sleep(2_000)
+        assert gone not in world.stored(source)

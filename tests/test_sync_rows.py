@@ -40,7 +40,7 @@ class World:
         return DealColumns(name=record.name), {}  # type: ignore[attr-defined]
 
     async def take(self, *reads: Read) -> list[Deal]:
-        deals = await self.rows.deals(reads)
+        deals = await self.rows.deals(reads, now=5)
         await self.database.write(lambda connection: upsert(connection, deals))
         return deals
 
@@ -72,7 +72,7 @@ async def test_what_is_unchanged_is_derived_once_in_a_process_and_then_left_alon
 async def test_a_row_that_cannot_be_read_is_no_deal() -> None:
     world = World()
     rows = [ListedRow("1", None), ListedRow("2", record(2), frozenset(["Notes"]))]
-    (found,) = await world.rows.listed(rows, 5)
+    (found,) = await world.rows.listed(rows, 5, now=5)
     assert (found.source_id, found.read_at, found.is_whole) == ("2", 5, False)
 
 
@@ -99,7 +99,7 @@ async def test_most_deals_of_a_page_are_written_before_the_last_are_made_and_all
 
 async def test_what_is_read_to_compare_a_page_gives_way_to_requests() -> None:
     world = World()
-    await world.rows.listed([ListedRow("1", record())], 5)
+    await world.rows.listed([ListedRow("1", record())], 5, now=5)
     assert world.database.gave_way == 1
 
 
