@@ -14,7 +14,7 @@ from resolvers.fetching.record_store import LOOKUP_TIMEOUT_SECONDS
 from resolvers.source import Record
 from resolvers.stored_record import decode
 from store import sweeps
-from store.deals import Deal, Evidence, StoredDeal, deal_id, delete, find, upsert
+from store.deals import Deal, Evidence, StoredDeal, deal_id, delete, find
 from store.errors import StoreUnavailable
 from store.fetched import find_fetched, mark_fetched
 from store.sequence import hold
@@ -158,7 +158,7 @@ class FetchedRecords:
     def _commit(
         self, connection: Connection, deals: Sequence[Deal], gone: Mapping[bytes, int], fetched: Mapping[bytes, int]
     ) -> None:
-        upsert(connection, deals)
+        self._parts.upsert(connection, deals)
         if gone:
             self._delete(connection, gone)
         mark_fetched(connection, fetched)  # last, as `store/README.md` has the order of locks

@@ -8,9 +8,11 @@ import logging
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final, TypeAlias
 
 import msgspec
+from sqlalchemy import Connection
 
 from background import in_slices
 from lru import LRU
@@ -23,6 +25,7 @@ from store import sweeps
 from store.customers import Customer, find_customers
 from store.database import Database
 from store.deals import Deal, StoredDeal, deal_id, find
+from store.sequence import hold
 from store.tables import DealColumns
 from store.text import fold, searchable
 from sync.account import Account, Columns
@@ -160,13 +163,31 @@ class Rows:
             )
         if self._account.fetch_customer is None:
             return deals
-        ids = {deal.columns.customer_source_id for deal in deals if deal.columns.customer_source_id}
-        known = await self._database.read(
-            lambda connection: find_customers(connection, source, account, ids), gives_way=True
-        )
+        known = await self._database.read(partial(self._customers, deals=deals), gives_way=True)
         async for at in in_slices(range(len(deals))):
             deals[at] = with_customer(deals[at], known.get(deals[at].columns.customer_source_id or ""))
         return deals
+
+    def _customers(self, connection: Connection, deals: Sequence[Deal]) -> Mapping[str, Customer]:
+        ids = {deal.columns.customer_source_id for deal in deals if deal.columns.customer_source_id}
+        return find_customers(connection, *self._account.key, ids)
+
+    def named_as_known(self, connection: Connection, deals: Sequence[Deal]) -> Sequence[Deal]:
+        """Return deals, which are about to be written, with what their customers are called now: since the deals were
+        made, that may have been learnt, and written into all that the store had."""
+        if self._account.fetch_customer is None or not deals:
+            return deals
+        hold(connection)  # who learns it from now on finds these deals in the store
+        known = self._customers(connection, deals)
+        return [self._named_as(deal, known.get(deal.columns.customer_source_id or "")) for deal in deals]
+
+    def _named_as(self, deal: Deal, customer: Customer | None) -> Deal:
+        columns = deal.columns
+        names = (columns.customer_name, columns.customer_company, columns.customer_email)
+        if customer is None or names == (customer.name, customer.company_name, customer.email):
+            return deal
+        source = self._account.source
+        return with_customer(replace(deal, columns=self._columns(source, decode(source, deal.body))[0]), customer)
 
     def _merged(self, read: Read, stored: StoredDeal | None) -> Any:
         record: Any = read.record
