@@ -234,7 +234,8 @@ def with_customer(deal: Deal, customer: Customer | None) -> Deal:
 
 
 def _differs(stored: StoredDeal, body: bytes, *, is_whole: bool) -> bool:
-    return stored.body != body or stored.deleted_at is not None or is_whole > stored.is_whole
+    is_missed = stored.deleted_at is not None or stored.misses
+    return bool(is_missed or stored.body != body or is_whole > stored.is_whole)
 
 
 def _folded(text: str | None) -> str | None:

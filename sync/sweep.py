@@ -185,7 +185,9 @@ class Sweep:
             if parts.holds_back(connection, len(gone)):
                 problem = Problem.DELETION_BRAKE
             else:
-                found.deleted = delete(connection, gone, evidence=Evidence.SWEEPS, at=now)
+                # No page has shown them since the sweep began: who was asked later, and has one, knows better.
+                began = state.sweep_started_at or now
+                found.deleted = delete(connection, gone, evidence=Evidence.SWEEPS, at=began)
         elif problem is Problem.UNREADABLE_ROWS:
             if parts.holds_back(connection, len(unseen)):
                 problem = Problem.DELETION_BRAKE

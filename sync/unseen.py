@@ -119,8 +119,7 @@ class Unseen:
 
             counts.deleted += await parts.database.write(write)
             return
-        # Derived anew, so that a deal which is as it was is written too: it is missed no more.
-        deals = await parts.rows.deals([Read(source_id, record, asked_at)], now=parts.now(), derives_all=True)
+        deals = await parts.rows.deals([Read(source_id, record, asked_at)], now=parts.now())
         counts.changed += await parts.database.write(lambda connection: parts.upsert(connection, deals))
         if account.cache is not None:
             account.cache(source_id, record, age_seconds=(parts.now() - asked_at) / SECOND, adds=False)

@@ -1,6 +1,7 @@
 """`sync.fetched`: records by id and the store feed each other."""
 
 import asyncio
+import copy
 from typing import Any
 
 import pytest
@@ -9,8 +10,11 @@ from sqlalchemy import Connection
 from resolvers.fetching.upstream_context import UpstreamContext
 from resolvers.resilience.transport import TransportSettings
 from simulator import faults
+from simulator.fault_rules import Exchange
+from simulator.replies import Reply
 from store.deals import Evidence, delete, find
 from store.sequence import hold
+from sync.fetched import GATHERING_SECONDS
 from sync.job import BRAKE_SECONDS, SECOND
 from sync.status import State
 from tests import loops
@@ -116,6 +120,57 @@ async def test_a_listed_record_refreshes_the_record_cache() -> None:
         assert entry is not None
         assert entry.record is not None
         assert entry.record.pipeline_stage == "listed"
+
+
+def leave_out(world: World, id_: str) -> None:
+    """Have ChartMogul's list leave a deal out, which it has all the same."""
+
+    def change(page: dict[str, Any]) -> dict[str, Any]:
+        return page | {"entries": [row for row in page["entries"] if row["uuid"] != id_]}
+
+    world.simulator.chartmogul.faults.add(faults.page(change), times=None, kinds={"list"})
+
+
+async def test_a_deal_that_lists_leave_out_stays_as_long_as_it_is_found_by_its_id() -> None:
+    async with open_world(sources=("chartmogul",)) as world:
+        await asyncio.sleep(30)
+        id_ = next(iter(world.simulator.chartmogul.records))
+        leave_out(world, id_)
+        for _ in range(4):
+            await asyncio.sleep(300)  # in which there is one sweep
+            assert world.deal("chartmogul", id_).misses == 1
+            await world.fetch("chartmogul", id_)
+            await asyncio.sleep(1)
+            assert world.deal("chartmogul", id_).misses == 0
+        assert id_ in world.stored("chartmogul")
+
+
+async def test_what_is_found_by_its_id_while_a_sweep_misses_it_is_there_again() -> None:
+    """It is written when the sweep has ended, by which it is gone."""
+    async with open_world(sources=("chartmogul",)) as world:
+        await asyncio.sleep(30)
+        id_ = next(iter(world.simulator.chartmogul.records))
+        leave_out(world, id_)
+        await asyncio.sleep(300)
+        world.simulator.chartmogul.faults.rules[0].times = 0
+        is_asked = asyncio.Event()
+
+        async def answers_late(exchange: Exchange) -> Reply:
+            is_asked.set()
+            await asyncio.sleep(5)
+            real = copy.deepcopy(await exchange.real())
+            assert isinstance(real.data, dict)
+            real.data["entries"] = [row for row in real.data["entries"] if row["uuid"] != id_]
+            return real
+
+        world.simulator.chartmogul.faults.add(faults.Fault("late", answers_late), kinds={"list"})
+        await is_asked.wait()
+        await asyncio.sleep(5 - GATHERING_SECONDS / 2)
+        await world.fetch("chartmogul", id_)
+        await asyncio.sleep(GATHERING_SECONDS * 0.75)
+        assert id_ not in world.stored("chartmogul")
+        await asyncio.sleep(1)
+        assert id_ in world.stored("chartmogul")
 
 
 async def test_records_that_seem_to_be_gone_one_by_one_are_held_back_when_they_are_too_many() -> None:
