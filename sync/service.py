@@ -174,8 +174,8 @@ async def open_sync(
         account = Account(
             source=source,
             listing=scheduler.listing,
-            cache=scheduler.cache.refresh,
-            cache_customer=scheduler.customers.cache.refresh if scheduler.customers else None,
+            cache=scheduler.take_listed,
+            cache_customer=scheduler.customers.take_listed if scheduler.customers else None,
             fetch_customer=scheduler.fetch_customer,
             list_stages=scheduler.list_stages,
             fetch_alone=scheduler.fetch_alone,

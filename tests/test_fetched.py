@@ -122,6 +122,32 @@ async def test_a_listed_record_refreshes_the_record_cache() -> None:
         assert entry.record.pipeline_stage == "listed"
 
 
+async def test_a_listed_record_is_not_replaced_by_one_that_was_asked_for_before() -> None:
+    async with open_world(sources=("chartmogul",)) as world:
+        await asyncio.sleep(200)
+        scheduler, id_ = world.schedulers["chartmogul"], next(iter(world.simulator.chartmogul.records))
+        await world.fetch("chartmogul", id_)
+
+        async def travels(exchange: Exchange) -> Reply:
+            real = copy.deepcopy(await exchange.real())
+            await asyncio.sleep(3)
+            return real
+
+        world.simulator.chartmogul.faults.add(faults.Fault("travels", travels), kinds={"get"})
+        fetch = asyncio.create_task(world.fetch("chartmogul", id_))
+        await asyncio.sleep(1)
+        world.simulator.chartmogul.update(id_, {"pipeline_stage": "listed"})
+        await world.sync.refresh(["chartmogul"])
+        assert not fetch.done()
+        assert world.deal("chartmogul", id_).stage_name == "listed"
+        await fetch
+        await asyncio.sleep(1)
+        entry = scheduler.cached(id_, UpstreamContext(5.0))
+        assert entry is not None
+        assert entry.record is not None
+        assert entry.record.pipeline_stage == world.deal("chartmogul", id_).stage_name == "listed"
+
+
 def leave_out(world: World, id_: str) -> None:
     """Have ChartMogul's list leave a deal out, which it has all the same."""
 

@@ -27,7 +27,7 @@ from resolvers.fetching.upstream_context import Stale, UpstreamContext, Usage
 from resolvers.listing import Listing, ListStages
 from resolvers.resilience.time_limit import TimeLimit
 from resolvers.resilience.transport import Transport
-from resolvers.source import Client, FetchCustomer, Outcome
+from resolvers.source import Client, FetchCustomer, Outcome, Record
 from resolvers.telemetry import NotSent
 
 NO_STALE_ANSWER = (UpstreamUnauthorized, UpstreamForbidden)
@@ -75,6 +75,17 @@ class Scheduler:
         """Return the outcome of one canonical id by a request of its own: no cache, no queue, no record store."""
         (outcome,) = await self._client.fetch_many([source_id], shared_fetch)
         return outcome
+
+    def take_listed(self, source_id: str, record: Record, *, age_seconds: float, adds: bool) -> None:
+        """Take a record that was listed, as of so many seconds ago, into the cache; with `adds` also a new one.
+
+        A fetch that was sent before that is overtaken: who waits for it gets its outcome, and nobody else does.
+        """
+        running = self._key_requests.get(source_id)
+        fetch = running.shared_fetch if running is not None else None
+        if running is not None and fetch is not None and fetch.now() - fetch.started_at > age_seconds:
+            self._forget(running)
+        self.cache.refresh(source_id, record, age_seconds=age_seconds, adds=adds)
 
     def begin_anew(self) -> None:
         """Ask the source as if it had never refused anything: a credential of it was replaced."""
