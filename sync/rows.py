@@ -51,7 +51,7 @@ class Read:
     is_whole: bool = True
 
 
-_Changed: TypeAlias = tuple[Read, Record, bytes, bool, tuple[bytes, DealColumns] | None]
+_Changed: TypeAlias = tuple[Read, Record, bytes, bool, tuple[bytes, DealColumns] | None, bytes | None]
 
 
 class Rows:
@@ -131,7 +131,8 @@ class Rows:
                 or known is None
                 or _differs(known, body, is_whole=is_whole)
             ):
-                changed.append((read, record, body, is_whole, self._was(known, body)))
+                filled_from = (known.body if known is not None else b"") if read.lacks else None
+                changed.append((read, record, body, is_whole, self._was(known, body), filled_from))
         return await self._with_columns(changed)
 
     def _was(self, known: StoredDeal | None, body: bytes) -> tuple[bytes, DealColumns] | None:
@@ -146,7 +147,7 @@ class Rows:
     async def _with_columns(self, changed: "Sequence[_Changed]") -> list[Deal]:
         source, account = self._account.key
         deals = []
-        async for read, record, body, is_whole, was in in_slices(changed):
+        async for read, record, body, is_whole, was, filled_from in in_slices(changed):
             columns, attributes = self._columns(source, record)
             deals.append(
                 Deal(
@@ -159,6 +160,7 @@ class Rows:
                     columns=columns,
                     attributes=attributes,
                     was=was,
+                    filled_from=filled_from,
                 )
             )
         if self._account.fetch_customer is None:
