@@ -191,9 +191,13 @@ def note_watermarks(
     changes_until: int | None = None,
     deletions_until: int | None = None,
 ) -> None:
-    """Remember until when changes and deletions are known; what is not given stays."""
+    """Remember until when changes and deletions are known; what is not given stays, and so does what is later: two
+    processes may sync for a moment, one after the other."""
     given = {"changes_until": changes_until, "deletions_until": deletions_until}
-    if values := {name: value for name, value in given.items() if value is not None}:
+    hold(connection)
+    known = state(connection).get((source, account))
+    later = {name: value for name, value in given.items() if value is not None}
+    if values := {name: value for name, value in later.items() if value > (getattr(known, name, None) or 0)}:
         _set(connection, source, account, values)
 
 

@@ -184,3 +184,6 @@ def test_watermarks_are_kept_beside_a_sweep(connection: Connection) -> None:
     note_watermarks(connection, "nexudus", deletions_until=8)
     found = state(connection)[KEY]
     assert (found.changes_until, found.deletions_until, found.sweep_started_at) == (7, 8, 100)
+    note_watermarks(connection, "nexudus", changes_until=6, deletions_until=9)  # another process is late
+    found = state(connection)[KEY]
+    assert (found.changes_until, found.deletions_until) == (7, 9)
