@@ -205,7 +205,7 @@ async def open_sync(
         runs += [run for entry in entries for run in entry.begin()]
     elif entries:
         now = entries[0].parts.now
-        others = Others(database, {name: one.cache.forget for name, one in schedulers.items()}, now)
+        others = Others(database, {name: one.forget for name, one in schedulers.items()}, now)
         session.listen(others.hear)
         session.listen(sync.hear)
         runs += [others.run(), lead(session, entries, database, sync.statuses, now)]

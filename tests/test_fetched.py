@@ -122,17 +122,18 @@ async def test_a_listed_record_refreshes_the_record_cache() -> None:
         assert entry.record.pipeline_stage == "listed"
 
 
+async def travels(exchange: Exchange) -> Reply:
+    """Give the answer of now, three seconds later."""
+    real = copy.deepcopy(await exchange.real())
+    await asyncio.sleep(3)
+    return real
+
+
 async def test_a_listed_record_is_not_replaced_by_one_that_was_asked_for_before() -> None:
     async with open_world(sources=("chartmogul",)) as world:
         await asyncio.sleep(200)
         scheduler, id_ = world.schedulers["chartmogul"], next(iter(world.simulator.chartmogul.records))
         await world.fetch("chartmogul", id_)
-
-        async def travels(exchange: Exchange) -> Reply:
-            real = copy.deepcopy(await exchange.real())
-            await asyncio.sleep(3)
-            return real
-
         world.simulator.chartmogul.faults.add(faults.Fault("travels", travels), kinds={"get"})
         fetch = asyncio.create_task(world.fetch("chartmogul", id_))
         await asyncio.sleep(1)
@@ -146,6 +147,19 @@ async def test_a_listed_record_is_not_replaced_by_one_that_was_asked_for_before(
         assert entry is not None
         assert entry.record is not None
         assert entry.record.pipeline_stage == world.deal("chartmogul", id_).stage_name == "listed"
+
+
+@pytest.mark.parametrize(("age_seconds", "is_kept"), [(0.5, False), (1.5, True)])
+async def test_what_was_asked_for_before_another_process_had_it_is_not_kept(age_seconds: float, is_kept: bool) -> None:
+    async with open_world(sources=("chartmogul",)) as world:
+        await asyncio.sleep(200)
+        scheduler, id_ = world.schedulers["chartmogul"], next(iter(world.simulator.chartmogul.records))
+        world.simulator.chartmogul.faults.add(faults.Fault("travels", travels), kinds={"get"})
+        fetch = asyncio.create_task(world.fetch("chartmogul", id_))
+        await asyncio.sleep(1)
+        scheduler.forget(id_, age_seconds=age_seconds)
+        assert (await fetch)[0].uuid == id_
+        assert (scheduler.cached(id_, UpstreamContext(5.0)) is not None) is is_kept
 
 
 def leave_out(world: World, id_: str) -> None:
