@@ -58,14 +58,6 @@ class SyncState:
         """Whether the store has all deals that the vendor counts, as far as is known."""
         return self.last_sweep_at is not None and (self.drift is None or self.drift >= 0)
 
-    def confirmed_at(self, deal: StoredDeal) -> int:
-        """Return when a stored deal was last known to be as its source has it: unchanged ones are not written again.
-
-        By sweeps alone: among what has changed is no deal that is gone, nor one whose stage or customer was renamed.
-        """
-        is_confirmed = self.is_complete and deal.is_whole and not deal.misses
-        return max(deal.read_at, (self.last_sweep_started_at or 0) if is_confirmed else 0)
-
 
 _STATES = select(*(SYNC_STATE.c[one.name] for one in fields(SyncState)))
 
@@ -231,6 +223,17 @@ def has_future(connection: Connection, source: str, account: str = "", *, now: i
     seen_at = (DEALS.c.read_at, DEALS.c.deleted_at)
     ahead = or_(*(column > now + SKEW_MICROSECONDS for column in seen_at))
     return connection.scalar(select(DEALS.c.id).where(*_of(DEALS, source, account), ahead).limit(1)) is not None
+
+
+def confirmed_at(deal: StoredDeal, known: SyncState | None, *, now: int) -> int:
+    """Return when a stored deal was last known to be as its source has it: unchanged ones are not written again. 0 if
+    nobody knows when that was, since a clock that is ahead has read it.
+
+    By sweeps alone: among what has changed is no deal that is gone, nor one whose stage or customer was renamed.
+    """
+    is_confirmed = known is not None and known.is_complete and deal.is_whole and not deal.misses
+    swept_at = (known.last_sweep_started_at or 0) if known is not None and is_confirmed else 0
+    return max(0 if is_ahead(deal, now) else deal.read_at, swept_at)
 
 
 def set_back(connection: Connection, source: str, account: str = "", *, later_than: int, at: int) -> None:

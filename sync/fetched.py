@@ -96,7 +96,7 @@ class FetchedRecords:
         return found
 
     async def find(self, ids: Sequence[str]) -> Mapping[str, tuple[Record, float]]:
-        """Return the stored copies, each with its age: since it was read, or was known to be unchanged."""
+        """Return the stored copies whose age is known, with it: since they were read, or were known to be unchanged."""
         parts, (source, account) = self._parts, self._parts.account.key
         by_key = {deal_id(source, account, one): one for one in ids}
 
@@ -104,15 +104,15 @@ class FetchedRecords:
             return find(connection, list(by_key)), sweeps.state(connection).get((source, account))
 
         stored, state = await parts.database.read(read)
-        found = {}
+        found, now = {}, parts.now()
         for key, deal in stored.items():
             if deal.deleted_at is None:
                 try:
                     record = decode(source, deal.body)
                 except UpstreamBadResponse:
                     continue
-                at = state.confirmed_at(deal) if state else deal.read_at
-                found[by_key[key]] = record, max(0.0, (parts.now() - at) / SECOND)
+                if at := sweeps.confirmed_at(deal, state, now=now):
+                    found[by_key[key]] = record, max(0, now - at) / SECOND
         return found
 
     async def run(self) -> None:

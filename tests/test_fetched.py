@@ -5,15 +5,16 @@ import copy
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, update
 
 from resolvers.fetching.upstream_context import UpstreamContext
 from resolvers.resilience.transport import TransportSettings
 from simulator import faults
 from simulator.fault_rules import Exchange
 from simulator.replies import Reply
-from store.deals import Evidence, delete, find
+from store.deals import Evidence, deal_id, delete, doubt, find
 from store.sequence import hold
+from store.tables import DEALS
 from sync.fetched import GATHERING_SECONDS
 from sync.job import BRAKE_SECONDS, SECOND
 from sync.status import State
@@ -76,6 +77,20 @@ async def test_a_source_that_fails_is_served_from_the_store_flagged_stale_with_i
         assert stale.source_id == id_
         assert 29 < stale.age_seconds < 40
         assert stale.code.startswith("UPSTREAM_")
+
+
+async def test_a_clock_that_is_ahead_makes_no_copy_younger() -> None:
+    async with open_world(sources=("chartmogul",)) as world:
+        await asyncio.sleep(30)
+        world.simulator.chartmogul.faults.add(faults.status(503), times=None)
+        one, other, *_ = world.simulator.chartmogul.records
+        with world.database.engine.begin() as connection:
+            hold(connection)
+            connection.execute(update(DEALS).values(read_at=int((world.now() + 3_600) * SECOND)))
+            doubt(connection, [deal_id("chartmogul", "", other)])  # which no sweep is known to have confirmed
+        _, operation = await world.fetch("chartmogul", one)
+        assert 29 < operation.stale[0].age_seconds < 40
+        assert (await world.fetch("chartmogul", other))[0].code == "UPSTREAM_UNAVAILABLE"
 
 
 async def test_an_age_counts_from_the_last_sweep_that_found_it_unchanged() -> None:
