@@ -134,9 +134,10 @@ def erase(connection: Connection, deals: Sequence[Key]) -> None:
             connection.execute(update(CHANGES).where(*theirs).values(held=None))
 
 
-def forget_future(connection: Connection, source: str, account: str = "", *, at: int) -> None:
-    """Have what a clock that was ahead saw after `at` be seen then: it would keep all that came later from going."""
-    late = (CHANGES.c.source == source, CHANGES.c.account == account, CHANGES.c.observed_at > at)
+def forget_future(connection: Connection, source: str, account: str = "", *, later_than: int, at: int) -> None:
+    """Have what a clock that was ahead saw after `later_than` be seen `at`: it would keep all that came later from
+    going."""
+    late = (CHANGES.c.source == source, CHANGES.c.account == account, CHANGES.c.observed_at > later_than)
     if connection.scalar(select(CHANGES.c.position).where(*late).limit(1)) is not None:
         advance(connection)
         connection.execute(update(CHANGES).where(*late).values(observed_at=at))

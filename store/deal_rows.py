@@ -39,6 +39,10 @@ LOOKED_AT: Final = tuple(dict.fromkeys((*_OWN, "misses", *LOGGED, *GROUPED, *CUS
 """Columns of the rows that `look` gives, in their order."""
 
 
+body_of: Final[Callable[[Row], bytes]] = itemgetter(LOOKED_AT.index("body"))
+"""Gives the body of a row that `look` gives."""
+
+
 def column_of(name: str) -> Column[Any]:
     """Return the column of `WRITTEN` that has what a deal is written with."""
     return (DEAL_GROUPS if name in NAMED else DEALS).c[name]
@@ -55,7 +59,6 @@ _VERSION: Final = itemgetter(*map(ROW.index, _VERSION_NAMES))
 _KNOWN_VERSION: Final = itemgetter(*map(LOOKED_AT.index, _VERSION_NAMES))
 _READ_AT: Final = itemgetter(ROW.index("read_at"))
 _BODY: Final = itemgetter(ROW.index("body"))
-_KNOWN_BODY: Final = itemgetter(LOOKED_AT.index("body"))
 _KNOWN_DELETED_AT: Final = itemgetter(LOOKED_AT.index("deleted_at"))
 _KNOWN_MISSES: Final = itemgetter(LOOKED_AT.index("misses"))
 _LOGGED_OF: Final = itemgetter(*map(ROW.index, LOGGED))
@@ -130,10 +133,10 @@ def seen(
             if not is_replaced(was, *_VERSION(row)):
                 continue
             if _KNOWN_DELETED_AT(was) is None:
-                if _KNOWN_BODY(was) == _BODY(row):
+                if body_of(was) == _BODY(row):
                     continue
                 body, means = were.get(row[0], (None, ()))
-                before = means if body == _KNOWN_BODY(was) else _KNOWN_LOGGED(was)
+                before = means if body == body_of(was) else _KNOWN_LOGGED(was)
         _, source, account, source_id, *_ = row
         yield Seen(source, account, source_id, _READ_AT(row), before, _LOGGED_OF(row))
 

@@ -20,6 +20,7 @@ from store.deal_rows import (
     WRITTEN,
     Known,
     Row,
+    body_of,
     column_of,
     is_found_again,
     is_replaced,
@@ -77,6 +78,7 @@ class Deal:
     columns: DealColumns
     attributes: Mapping[str, str | Decimal | bool] = field(default_factory=dict)
     was: tuple[bytes, DealColumns] | None = None
+    filled_from: bytes | None = None
 
     @property
     def id(self) -> bytes:
@@ -242,6 +244,8 @@ def _write(connection: Connection, deals: Sequence[Deal], origin: Origin) -> int
         turns.pause()
         key, digest = deal.id, _digest(deal)
         was = known.rows.get(key)
+        if deal.filled_from is not None and deal.filled_from != (b"" if was is None else body_of(was)):
+            continue
         if was is None or is_replaced(was, deal.read_at, digest, deal.is_whole):
             changed[key] = deal, digest
         elif is_found_again(was, deal.read_at):

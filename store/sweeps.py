@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Dialect, and_, case, delete, exists, func, select, update
+from sqlalchemy import ColumnElement, Connection, Dialect, and_, case, delete, exists, func, or_, select, update
 
 from store import change_log
 from store.deals import StoredDeal, count_alive, deal_id
@@ -57,14 +57,6 @@ class SyncState:
     def is_complete(self) -> bool:
         """Whether the store has all deals that the vendor counts, as far as is known."""
         return self.last_sweep_at is not None and (self.drift is None or self.drift >= 0)
-
-    def confirmed_at(self, deal: StoredDeal) -> int:
-        """Return when a stored deal was last known to be as its source has it: unchanged ones are not written again.
-
-        By sweeps alone: among what has changed is no deal that is gone, nor one whose stage or customer was renamed.
-        """
-        is_confirmed = self.is_complete and deal.is_whole and not deal.misses
-        return max(deal.read_at, (self.last_sweep_started_at or 0) if is_confirmed else 0)
 
 
 _STATES = select(*(SYNC_STATE.c[one.name] for one in fields(SyncState)))
@@ -167,13 +159,17 @@ def abandon_sweep(connection: Connection, source: str, account: str = "") -> Non
 
 
 def newest_seen(connection: Connection, source: str, account: str = "") -> tuple[str, int] | None:
-    """Return the source's id of the deal that was changed last, of those that the last complete sweep has listed, and
-    when its source says that was; None where no deal has such a time. One before 1970 is none: a vendor writes the
-    first year of all for it, and no time lies before that."""
-    seen = select(SYNC_STATE.c.last_sweep_started_at).where(*_of(SYNC_STATE, source, account)).scalar_subquery()
-    listed = (*_of(DEALS, source, account), ALIVE, DEALS.c.misses == 0, DEALS.c.read_at <= seen)
+    """Return the source's id of the deal that was changed last before the last complete sweep began, of those that were
+    stored when it ended, and when its source says that was; None where no deal has such a time. One before 1970 is
+    none: a vendor writes the first year of all for it, and no time lies before that."""
+    began, ended = (
+        select(column).where(*_of(SYNC_STATE, source, account)).scalar_subquery()
+        for column in (SYNC_STATE.c.last_sweep_started_at, SYNC_STATE.c.last_sweep_at)
+    )
+    # The first sweep of all is what has read them.
+    listed = (*_of(DEALS, source, account), ALIVE, DEALS.c.misses == 0, DEALS.c.read_at <= ended)
     changed_at = DEALS.c.updated_at
-    dated = select(DEALS.c.source_id, changed_at).where(*listed, changed_at.between(0, seen))
+    dated = select(DEALS.c.source_id, changed_at).where(*listed, changed_at.between(0, began))
     newest = dated.order_by(changed_at.desc()).limit(1)
     found = connection.execute(newest).one_or_none()
     return None if found is None else (found[0], found[1])
@@ -187,10 +183,19 @@ def note_watermarks(
     changes_until: int | None = None,
     deletions_until: int | None = None,
 ) -> None:
-    """Remember until when changes and deletions are known; what is not given stays."""
+    """Remember until when changes and deletions are known; what is not given stays, and so does what is later: two
+    processes may sync for a moment, one after the other."""
     given = {"changes_until": changes_until, "deletions_until": deletions_until}
-    if values := {name: value for name, value in given.items() if value is not None}:
+    hold(connection)
+    known = state(connection).get((source, account))
+    later = {name: value for name, value in given.items() if value is not None}
+    if values := {name: value for name, value in later.items() if value > (getattr(known, name, None) or 0)}:
         _set(connection, source, account, values)
+
+
+def forget_changes_until(connection: Connection, source: str, account: str = "") -> None:
+    """Forget until when changes are known: what said so has left some out. What the last sweep has read stays known."""
+    _set(connection, source, account, {"changes_until": None})
 
 
 def forget_future(connection: Connection, source: str, account: str = "", *, at: int) -> bool:
@@ -202,24 +207,45 @@ def forget_future(connection: Connection, source: str, account: str = "", *, at:
     known = state(connection).get((source, account))
     if known is None or max((getattr(known, name) or 0 for name in _TIMES), default=0) <= at + SKEW_MICROSECONDS:
         return False
-    set_back(connection, source, account, at=at)
+    set_back(connection, source, account, later_than=at, at=at)
     abandon_sweep(connection, source, account)
     _set(connection, source, account, dict.fromkeys(_TIMES))
     return True
 
 
-def is_ahead(deal: StoredDeal, at: int) -> bool:
-    """Return whether a deal was read, or seen to be gone, later than a clock that is right can say at that time."""
-    return max(deal.read_at, deal.deleted_at or 0) > at + SKEW_MICROSECONDS
+def is_ahead(deal: StoredDeal, now: int) -> bool:
+    """Return whether a deal was read, or seen to be gone, later than a clock that is right can say now."""
+    return max(deal.read_at, deal.deleted_at or 0) > now + SKEW_MICROSECONDS
 
 
-def set_back(connection: Connection, source: str, account: str = "", *, at: int) -> None:
-    """Have what a clock that was ahead has seen after `at` be seen then: it would keep away all that is newer."""
+def has_future(connection: Connection, source: str, account: str = "", *, now: int) -> bool:
+    """Return whether some deal is ahead (`is_ahead`); all of them are looked through."""
+    seen_at = (DEALS.c.read_at, DEALS.c.deleted_at)
+    ahead = or_(*(column > now + SKEW_MICROSECONDS for column in seen_at))
+    return connection.scalar(select(DEALS.c.id).where(*_of(DEALS, source, account), ahead).limit(1)) is not None
+
+
+def confirmed_at(deal: StoredDeal, known: SyncState | None, *, now: int) -> int:
+    """Return when a stored deal was last known to be as its source has it: unchanged ones are not written again. 0 if
+    nobody knows when that was, since a clock that is ahead has read it.
+
+    By sweeps alone: among what has changed is no deal that is gone, nor one whose stage or customer was renamed.
+    """
+    is_confirmed = known is not None and known.is_complete and deal.is_whole and not deal.misses
+    swept_at = (known.last_sweep_started_at or 0) if known is not None and is_confirmed else 0
+    return max(0 if is_ahead(deal, now) else deal.read_at, swept_at)
+
+
+def set_back(connection: Connection, source: str, account: str = "", *, later_than: int, at: int) -> None:
+    """Have what was seen after `later_than`, by a clock that was ahead, be seen `at`: it would keep away what is newer.
+
+    Nobody knows when that was; all else keeps its time, and with it what is newer.
+    """
     hold(connection)
-    change_log.forget_future(connection, source, account, at=at)
-    for table in (DEALS, CUSTOMERS):
-        connection.execute(update(table).where(*_of(table, source, account), table.c.read_at > at).values(read_at=at))
-    connection.execute(update(DEALS).where(*_of(DEALS, source, account), DEALS.c.deleted_at > at).values(deleted_at=at))
+    change_log.forget_future(connection, source, account, later_than=later_than, at=at)
+    for table, column in ((DEALS, "read_at"), (CUSTOMERS, "read_at"), (DEALS, "deleted_at")):
+        late = (*_of(table, source, account), table.c[column] > later_than)
+        connection.execute(update(table).where(*late).values({column: at}))
 
 
 @lru_cache(4)

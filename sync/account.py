@@ -20,7 +20,7 @@ Columns = Callable[[str, Record], tuple[DealColumns, Mapping[str, Any]]]
 
 
 class Cache(Protocol):
-    """Takes whole records that lists had (`resolvers.fetching.record_cache.RecordCache.refresh`)."""
+    """Takes whole records that lists had (`resolvers.fetching.scheduler.Scheduler.take_listed`)."""
 
     def __call__(self, source_id: str, record: Record, *, age_seconds: float, adds: bool) -> None:
         """Take one."""

@@ -10,7 +10,7 @@ from resolvers.errors import UpstreamBadResponse, UpstreamError
 from resolvers.registry import SOURCES
 from resolvers.stored_record import decode
 from store.customers import Customer, deals_without_customer, find_customers, upsert_customers
-from store.deals import StoredDeal, find_by_customer, upsert
+from store.deals import StoredDeal, find_by_customer
 from sync.account import Requests
 from sync.job import SECOND, Parts, Step
 from sync.rows import Read
@@ -104,5 +104,5 @@ class Customers:
             except UpstreamBadResponse:
                 continue  # the next sweep writes it anew
             reads.append(Read(deal.source_id, record, deal.read_at, is_whole=deal.is_whole))
-        deals = await parts.rows.deals(reads, derives_all=True)
-        return await parts.database.write(lambda connection: upsert(connection, deals))
+        deals = await parts.rows.deals(reads, now=parts.now(), derives_all=True)
+        return await parts.database.write(lambda connection: parts.upsert(connection, deals))

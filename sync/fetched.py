@@ -14,7 +14,7 @@ from resolvers.fetching.record_store import LOOKUP_TIMEOUT_SECONDS
 from resolvers.source import Record
 from resolvers.stored_record import decode
 from store import sweeps
-from store.deals import Deal, Evidence, StoredDeal, deal_id, delete, find, upsert
+from store.deals import Deal, Evidence, StoredDeal, deal_id, delete, find
 from store.errors import StoreUnavailable
 from store.fetched import find_fetched, mark_fetched
 from store.sequence import hold
@@ -96,7 +96,7 @@ class FetchedRecords:
         return found
 
     async def find(self, ids: Sequence[str]) -> Mapping[str, tuple[Record, float]]:
-        """Return the stored copies, each with its age: since it was read, or was known to be unchanged."""
+        """Return the stored copies whose age is known, with it: since they were read, or were known to be unchanged."""
         parts, (source, account) = self._parts, self._parts.account.key
         by_key = {deal_id(source, account, one): one for one in ids}
 
@@ -104,15 +104,15 @@ class FetchedRecords:
             return find(connection, list(by_key)), sweeps.state(connection).get((source, account))
 
         stored, state = await parts.database.read(read)
-        found = {}
+        found, now = {}, parts.now()
         for key, deal in stored.items():
             if deal.deleted_at is None:
                 try:
                     record = decode(source, deal.body)
                 except UpstreamBadResponse:
                     continue
-                at = state.confirmed_at(deal) if state else deal.read_at
-                found[by_key[key]] = record, max(0.0, (parts.now() - at) / SECOND)
+                if at := sweeps.confirmed_at(deal, state, now=now):
+                    found[by_key[key]] = record, max(0, now - at) / SECOND
         return found
 
     async def run(self) -> None:
@@ -139,7 +139,7 @@ class FetchedRecords:
         parts = self._parts
         reads = [Read(id_, record, read_at) for id_, (record, read_at) in waiting.items() if record is not None]
         missing = {id_: read_at for id_, (record, read_at) in waiting.items() if record is None}
-        deals = await parts.rows.deals(reads, derives_all=False)
+        deals = await parts.rows.deals(reads, now=parts.now(), derives_all=False)
         gone = await self._stored(missing)
         fetched = {}
         if parts.database.is_shared:
@@ -158,7 +158,7 @@ class FetchedRecords:
     def _commit(
         self, connection: Connection, deals: Sequence[Deal], gone: Mapping[bytes, int], fetched: Mapping[bytes, int]
     ) -> None:
-        upsert(connection, deals)
+        self._parts.upsert(connection, deals)
         if gone:
             self._delete(connection, gone)
         mark_fetched(connection, fetched)  # last, as `store/README.md` has the order of locks

@@ -5,9 +5,13 @@ the middle does not begin it anew for ever.
 
 A vendor that reads the time of the filter in a zone behind UTC, or otherwise than it is meant, leaves out what has
 changed, and nothing shows that. So now and then an increment begins early enough to have a deal that is known.
+
+A list that may lack rows (`sync/listed.py`), or lacks the deal that it should have, is read once more before anything
+is believed of it.
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 from sqlalchemy import Connection
 
@@ -18,7 +22,11 @@ from store.changes import Origin
 from store.deals import Deal
 from sync.account import Requests
 from sync.job import SECOND, Parts, Reading, Step, moment, reading
+from sync.listed import Listed
 from sync.run import Counts, Problem
+
+MOST_DOUBTED: Final = 5
+"""Lists in a row that may lack rows, before sweeps take over."""
 
 
 class Increment:
@@ -27,14 +35,16 @@ class Increment:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._reading: Reading | None = None
-        self._unreadable = 0
+        self._listed = Listed()
+        self._doubts: list[Problem] = []
+        """Of the last lists in a row that could not be believed."""
         self._witness: str | None = None
-        """The deal that the increment under way should have, until it has it."""
+        """The deal that the increment under way should have, where there is one."""
         self._proven_at: int | None = None
         """When the last increment began that had it."""
 
     async def step(self, counts: Counts) -> Step:
-        """Read and commit the next page; move the watermark with the last one."""
+        """Read and commit the next page; move the watermark with the last one, unless that is doubted."""
         parts = self._parts
         run = self._reading = self._reading or await self._begin()
         if run is None:
@@ -47,22 +57,30 @@ class Increment:
         finally:
             counts.requests += requests.count
         await parts.offer(page, read_at, adds=True)
-        is_last = page.next is None
-        is_blind = await self._lacks_witness(run, page, counts)
-        watermark = run.started_at if is_last and not page.filter_ignored and not is_blind else None
+        listed = self._listed.plus(page)
+        doubt = await self._doubt(page, listed, counts)
         last = await parts.write_ahead(page, read_at, counts, Origin.INCREMENT)
-        changed = await parts.database.write(lambda connection: self._commit(connection, page, last, watermark))
+        changed = await parts.database.write(lambda connection: self._commit(connection, run, page, last, doubt))
         counts.rows += len(page.rows)
         counts.changed += changed
-        run.position = page.next
-        self._unreadable += page.unreadable
-        problem = Problem.UNREADABLE_ROWS if self._unreadable else None
-        if is_last or page.filter_ignored:
-            self._reading, self._unreadable = None, 0
-        if page.filter_ignored or is_blind:
-            wrong = Problem.FILTER_IGNORED if page.filter_ignored else Problem.FILTER_DIFFERS
-            return Step(is_done=True, problem=wrong, is_impossible=True)
-        return Step(is_done=is_last, problem=problem)
+        run.position, self._listed = page.next, listed
+        unreadable = Problem.UNREADABLE_ROWS if listed.unreadable else None
+        if page.next is not None and doubt is None:
+            return Step(is_done=False, problem=unreadable)
+        return self._end(run, doubt, unreadable)
+
+    def _end(self, run: Reading, doubt: Problem | None, unreadable: Problem | None) -> Step:
+        """Take note of a list that was read to its end, or is of no use."""
+        is_useless, is_known = self._is_useless(doubt), doubt in self._doubts
+        if doubt is None and self._witness in self._listed.ids:
+            self._proven_at = run.started_at
+        self._listed = Listed()
+        self._doubts = [] if doubt is None or is_useless else [*self._doubts, doubt]
+        if doubt is not None and not is_useless and not is_known:
+            run.position = None
+            return Step(is_done=False, problem=unreadable)
+        self._reading = None
+        return Step(is_done=True, problem=doubt or unreadable, is_impossible=is_useless)
 
     async def _begin(self) -> Reading | None:
         parts = self._parts
@@ -77,24 +95,42 @@ class Increment:
                 run.since = min(run.since, changed_at - int(parts.settings.overlap_seconds * SECOND))
         return run
 
-    async def _lacks_witness(self, run: Reading, page: ListedPage, counts: Counts) -> bool:
-        """Return whether the list ends without the deal that it should have, and which its source has all the same."""
-        if self._witness in {row.source_id for row in page.rows}:
-            self._witness, self._proven_at = None, run.started_at
-        if page.unreadable or not page.is_ordered or page.filter_ignored:
-            self._witness = None  # nothing is proven
-        witness, fetch_alone = self._witness, self._parts.account.fetch_alone
-        if page.next is not None or witness is None or fetch_alone is None:
-            return False
-        requests = Requests(self._parts.account.source)
+    async def _doubt(self, page: ListedPage, listed: Listed, counts: Counts) -> Problem | None:
+        """Return why the list cannot be believed that ends with a page."""
+        if page.filter_ignored:
+            return Problem.FILTER_IGNORED
+        if page.next is not None or listed.doubt is not None:
+            return listed.doubt if page.next is None else None
+        witness, is_proof = self._witness, listed.is_ordered and not listed.unreadable
+        if witness is None or witness in listed.ids or not is_proof:
+            return None
+        is_there = Problem.FILTER_DIFFERS in self._doubts or await self._is_there(witness, counts)
+        return Problem.FILTER_DIFFERS if is_there else None
+
+    async def _is_there(self, witness: str, counts: Counts) -> bool:
+        """Return whether the source has a deal that its list lacks."""
+        fetch_alone, requests = self._parts.account.fetch_alone, Requests(self._parts.account.source)
+        assert fetch_alone is not None
         try:
             outcome = await requests.send(lambda fetch: fetch_alone(witness, fetch))
         finally:
             counts.requests += requests.count
         return outcome is not None and not isinstance(outcome, UpstreamError)
 
-    def _commit(self, connection: Connection, page: ListedPage, deals: Sequence[Deal], watermark: int | None) -> int:
+    def _is_useless(self, doubt: Problem | None) -> bool:
+        """Whether, with this doubt, the list is one by which nobody learns what has changed."""
+        differs = Problem.FILTER_DIFFERS
+        is_blind = doubt is differs and differs in self._doubts
+        too_often = doubt is not None and len(self._doubts) + 1 >= MOST_DOUBTED
+        return doubt is Problem.FILTER_IGNORED or is_blind or too_often
+
+    def _commit(
+        self, connection: Connection, run: Reading, page: ListedPage, deals: Sequence[Deal], doubt: Problem | None
+    ) -> int:
+        key = self._parts.account.key
         changed = self._parts.write(connection, page, deals, Origin.INCREMENT)
-        if watermark is not None:
-            sweeps.note_watermarks(connection, *self._parts.account.key, changes_until=watermark)
+        if page.next is None and doubt is None:
+            sweeps.note_watermarks(connection, *key, changes_until=run.started_at)
+        elif doubt is Problem.FILTER_DIFFERS and self._is_useless(doubt):
+            sweeps.forget_changes_until(connection, *key)
         return changed

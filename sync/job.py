@@ -1,6 +1,6 @@
 """What all jobs of an account share, and what a step of one says."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -106,9 +106,10 @@ class Parts:
         """
         deals: list[Deal] = []
         for start in range(0, len(page.rows), DEALS_AT_ONCE):
-            deals += await self.rows.listed(page.rows[start : start + DEALS_AT_ONCE], read_at)
+            rows = page.rows[start : start + DEALS_AT_ONCE]
+            deals += await self.rows.listed(rows, read_at, now=self.now())
             while len(deals) > (most := self._deals_at_once):
-                counts.changed += await self.database.write(partial(upsert, deals=deals[:most], origin=origin))
+                counts.changed += await self.database.write(partial(self.upsert, deals=deals[:most], origin=origin))
                 del deals[:most]
         return deals
 
@@ -117,11 +118,15 @@ class Parts:
         is_felt = BACKGROUND.is_busy and not self.database.is_shared
         return DEALS_AT_ONCE_BUSY if is_felt else DEALS_AT_ONCE
 
-    def write(self, connection: Connection, page: ListedPage, deals: Iterable[Deal], origin: Origin) -> int:
+    def upsert(self, connection: Connection, deals: Sequence[Deal], origin: Origin = Origin.READ) -> int:
+        """Write deals, as `store.deals.upsert` does, with the names of their customers that are known by then."""
+        return upsert(connection, deals=self.rows.named_as_known(connection, deals), origin=origin)
+
+    def write(self, connection: Connection, page: ListedPage, deals: Sequence[Deal], origin: Origin) -> int:
         """Write the deals of a page, and which of its rows could not be read or left fields out; return how many have
         changed. `origin` is by what they were seen."""
         source, account = self.account.key
-        changed = upsert(connection, deals, origin=origin)
+        changed = self.upsert(connection, deals, origin)
         turns_of(connection).pause()
         doubted = [row.source_id for row in page.rows if row.record is None or row.lacks]
         doubt(connection, [deal_id(source, account, one) for one in doubted])

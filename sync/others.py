@@ -15,7 +15,7 @@ AT_ONCE_SECONDS: Final = 0.1
 
 
 class Forget(Protocol):
-    """Forgets what was known of a record (`resolvers.fetching.record_cache.RecordCache.forget`)."""
+    """Forgets what was known of a record (`resolvers.fetching.scheduler.Scheduler.forget`)."""
 
     def __call__(self, source_id: str, *, age_seconds: float) -> None:
         """Forget it, if that came from the source longer ago."""

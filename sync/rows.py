@@ -8,9 +8,11 @@ import logging
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final, TypeAlias
 
 import msgspec
+from sqlalchemy import Connection
 
 from background import in_slices
 from lru import LRU
@@ -23,6 +25,7 @@ from store import sweeps
 from store.customers import Customer, find_customers
 from store.database import Database
 from store.deals import Deal, StoredDeal, deal_id, find
+from store.sequence import hold
 from store.tables import DealColumns
 from store.text import fold, searchable
 from sync.account import Account, Columns
@@ -48,7 +51,7 @@ class Read:
     is_whole: bool = True
 
 
-_Changed: TypeAlias = tuple[Read, Record, bytes, bool, tuple[bytes, DealColumns] | None]
+_Changed: TypeAlias = tuple[Read, Record, bytes, bool, tuple[bytes, DealColumns] | None, bytes | None]
 
 
 class Rows:
@@ -84,31 +87,32 @@ class Rows:
             self.derives_all = len(left) > MOST_PASSED_OVER
             self._passed_over = frozenset() if self.derives_all else left
 
-    async def listed(self, rows: Sequence[ListedRow], read_at: int) -> list[Deal]:
-        """Return the deals of the rows that can be read and say something new."""
+    async def listed(self, rows: Sequence[ListedRow], read_at: int, *, now: int) -> list[Deal]:
+        """Return the deals of the rows that can be read and say something new, of a page that was asked for at
+        `read_at`."""
         reads = [
             Read(row.source_id, row.record, read_at, row.lacks, is_whole=not row.lacks)
             for row in rows
             if row.record is not None
         ]
-        stored = await self._stored(reads)
-        if any(sweeps.is_ahead(one, read_at) for one in stored.values()):
-            # Another process's clock is, or was: it may have written single records, and nothing that says so.
-            logger.warning("%s: a clock was ahead: what it has read counts as read now", self._account.label)
-            key = self._account.key
-            await self._database.write(lambda connection: sweeps.set_back(connection, *key, at=read_at))
-            stored = await self._stored(reads)
-        return await self._differing(reads, stored, derives_all=self.derives_all)
+        return await self.deals(reads, now=now)
 
-    async def deals(self, reads: Sequence[Read], *, derives_all: bool | None = None) -> list[Deal]:
+    async def deals(self, reads: Sequence[Read], *, now: int, derives_all: bool | None = None) -> list[Deal]:
         """Return the deals of the records that differ from what is stored, or may."""
         derives_all = self.derives_all if derives_all is None else derives_all
-        return await self._differing(reads, await self._stored(reads), derives_all=derives_all)
+        return await self._differing(reads, await self._stored(reads, now), derives_all=derives_all)
 
-    async def _stored(self, reads: Sequence[Read]) -> Mapping[str, StoredDeal]:
-        source, account = self._account.key
-        ids = [deal_id(source, account, read.source_id) for read in reads]
-        found = await self._database.read(lambda connection: find(connection, ids), gives_way=True)
+    async def _stored(self, reads: Sequence[Read], now: int) -> Mapping[str, StoredDeal]:
+        key, database = self._account.key, self._database
+        ids = [deal_id(*key, read.source_id) for read in reads]
+        found = await database.read(lambda connection: find(connection, ids), gives_way=True)
+        # By the time of now: a page may have been asked for minutes ago, and a single record since.
+        if any(sweeps.is_ahead(one, now) for one in found.values()):
+            # Another process's clock is, or was: it may have written single records, and nothing that says so.
+            logger.warning("%s: a clock was ahead: what it has read counts as read now", self._account.label)
+            latest, at = now + sweeps.SKEW_MICROSECONDS, min(now, *(read.read_at for read in reads))
+            await database.write(lambda connection: sweeps.set_back(connection, *key, later_than=latest, at=at))
+            found = await database.read(lambda connection: find(connection, ids), gives_way=True)
         return {deal.source_id: deal for deal in found.values()}
 
     async def _differing(
@@ -127,7 +131,8 @@ class Rows:
                 or known is None
                 or _differs(known, body, is_whole=is_whole)
             ):
-                changed.append((read, record, body, is_whole, self._was(known, body)))
+                filled_from = (known.body if known is not None else b"") if read.lacks else None
+                changed.append((read, record, body, is_whole, self._was(known, body), filled_from))
         return await self._with_columns(changed)
 
     def _was(self, known: StoredDeal | None, body: bytes) -> tuple[bytes, DealColumns] | None:
@@ -142,7 +147,7 @@ class Rows:
     async def _with_columns(self, changed: "Sequence[_Changed]") -> list[Deal]:
         source, account = self._account.key
         deals = []
-        async for read, record, body, is_whole, was in in_slices(changed):
+        async for read, record, body, is_whole, was, filled_from in in_slices(changed):
             columns, attributes = self._columns(source, record)
             deals.append(
                 Deal(
@@ -155,17 +160,36 @@ class Rows:
                     columns=columns,
                     attributes=attributes,
                     was=was,
+                    filled_from=filled_from,
                 )
             )
         if self._account.fetch_customer is None:
             return deals
-        ids = {deal.columns.customer_source_id for deal in deals if deal.columns.customer_source_id}
-        known = await self._database.read(
-            lambda connection: find_customers(connection, source, account, ids), gives_way=True
-        )
+        known = await self._database.read(partial(self._customers, deals=deals), gives_way=True)
         async for at in in_slices(range(len(deals))):
             deals[at] = with_customer(deals[at], known.get(deals[at].columns.customer_source_id or ""))
         return deals
+
+    def _customers(self, connection: Connection, deals: Sequence[Deal]) -> Mapping[str, Customer]:
+        ids = {deal.columns.customer_source_id for deal in deals if deal.columns.customer_source_id}
+        return find_customers(connection, *self._account.key, ids)
+
+    def named_as_known(self, connection: Connection, deals: Sequence[Deal]) -> Sequence[Deal]:
+        """Return deals, which are about to be written, with what their customers are called now: since the deals were
+        made, that may have been learnt, and written into all that the store had."""
+        if self._account.fetch_customer is None or not deals:
+            return deals
+        hold(connection)  # who learns it from now on finds these deals in the store
+        known = self._customers(connection, deals)
+        return [self._named_as(deal, known.get(deal.columns.customer_source_id or "")) for deal in deals]
+
+    def _named_as(self, deal: Deal, customer: Customer | None) -> Deal:
+        columns = deal.columns
+        names = (columns.customer_name, columns.customer_company, columns.customer_email)
+        if customer is None or names == (customer.name, customer.company_name, customer.email):
+            return deal
+        source = self._account.source
+        return with_customer(replace(deal, columns=self._columns(source, decode(source, deal.body))[0]), customer)
 
     def _merged(self, read: Read, stored: StoredDeal | None) -> Any:
         record: Any = read.record
@@ -212,7 +236,8 @@ def with_customer(deal: Deal, customer: Customer | None) -> Deal:
 
 
 def _differs(stored: StoredDeal, body: bytes, *, is_whole: bool) -> bool:
-    return stored.body != body or stored.deleted_at is not None or is_whole > stored.is_whole
+    is_missed = stored.deleted_at is not None or stored.misses
+    return bool(is_missed or stored.body != body or is_whole > stored.is_whole)
 
 
 def _folded(text: str | None) -> str | None:

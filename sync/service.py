@@ -174,8 +174,8 @@ async def open_sync(
         account = Account(
             source=source,
             listing=scheduler.listing,
-            cache=scheduler.cache.refresh,
-            cache_customer=scheduler.customers.cache.refresh if scheduler.customers else None,
+            cache=scheduler.take_listed,
+            cache_customer=scheduler.customers.take_listed if scheduler.customers else None,
             fetch_customer=scheduler.fetch_customer,
             list_stages=scheduler.list_stages,
             fetch_alone=scheduler.fetch_alone,
@@ -205,7 +205,7 @@ async def open_sync(
         runs += [run for entry in entries for run in entry.begin()]
     elif entries:
         now = entries[0].parts.now
-        others = Others(database, {name: one.cache.forget for name, one in schedulers.items()}, now)
+        others = Others(database, {name: one.forget for name, one in schedulers.items()}, now)
         session.listen(others.hear)
         session.listen(sync.hear)
         runs += [others.run(), lead(session, entries, database, sync.statuses, now)]

@@ -126,8 +126,15 @@ class Sweep:
     async def _begin(self) -> SyncState:
         parts, (source, account) = self._parts, self._parts.account.key
         now = parts.now()
+        # Also what no page will show: a deal that is gone would be taken to have been read since.
+        is_ahead = await parts.database.read(
+            lambda connection: sweeps.has_future(connection, source, account, now=now), gives_way=True
+        )
 
         def begin(connection: Connection) -> SyncState:
+            if is_ahead:
+                latest = now + sweeps.SKEW_MICROSECONDS
+                sweeps.set_back(connection, source, account, later_than=latest, at=now)
             sweeps.begin_sweep(connection, source, account, at=now)
             return sweeps.state(connection)[source, account]
 
@@ -178,7 +185,9 @@ class Sweep:
             if parts.holds_back(connection, len(gone)):
                 problem = Problem.DELETION_BRAKE
             else:
-                found.deleted = delete(connection, gone, evidence=Evidence.SWEEPS, at=now)
+                # No page has shown them since the sweep began: who was asked later, and has one, knows better.
+                began = state.sweep_started_at or now
+                found.deleted = delete(connection, gone, evidence=Evidence.SWEEPS, at=began)
         elif problem is Problem.UNREADABLE_ROWS:
             if parts.holds_back(connection, len(unseen)):
                 problem = Problem.DELETION_BRAKE

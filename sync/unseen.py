@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from resolvers.errors import UpstreamBadResponse, UpstreamError, UpstreamRateLimited
 from resolvers.source import Outcome, Record
 from store.database import StoreUnavailable
-from store.deals import Evidence, deal_id, delete, upsert
+from store.deals import Evidence, deal_id, delete
 from sync.account import Requests
 from sync.job import SECOND, Parts
 from sync.rows import Read
@@ -119,8 +119,7 @@ class Unseen:
 
             counts.deleted += await parts.database.write(write)
             return
-        # Derived anew, so that a deal which is as it was is written too: it is missed no more.
-        deals = await parts.rows.deals([Read(source_id, record, asked_at)], derives_all=True)
-        counts.changed += await parts.database.write(lambda connection: upsert(connection, deals))
+        deals = await parts.rows.deals([Read(source_id, record, asked_at)], now=parts.now())
+        counts.changed += await parts.database.write(lambda connection: parts.upsert(connection, deals))
         if account.cache is not None:
             account.cache(source_id, record, age_seconds=(parts.now() - asked_at) / SECOND, adds=False)

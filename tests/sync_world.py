@@ -253,10 +253,12 @@ async def world_sync(
 
 
 def small_writes(monkeypatch: pytest.MonkeyPatch, *, refused: Collection[int]) -> list[int]:
-    """Let deals be written ten at a time, and the store refuse those writes; return how many each one changed."""
+    """Let deals of pages be written ten at a time, and the store refuse those writes; return how many each changed."""
     written: list[int] = []
 
     def write(connection: Connection, deals: Sequence[Deal], origin: Origin) -> int:
+        if origin is Origin.READ:  # of a customer
+            return upsert(connection, deals)
         assert len(deals) == 10
         if len(written) in refused:
             written.append(0)

@@ -1,16 +1,21 @@
 """`sync.fetched`: records by id and the store feed each other."""
 
 import asyncio
+import copy
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, update
 
 from resolvers.fetching.upstream_context import UpstreamContext
 from resolvers.resilience.transport import TransportSettings
 from simulator import faults
-from store.deals import Evidence, delete, find
+from simulator.fault_rules import Exchange
+from simulator.replies import Reply
+from store.deals import Evidence, deal_id, delete, doubt, find
 from store.sequence import hold
+from store.tables import DEALS
+from sync.fetched import GATHERING_SECONDS
 from sync.job import BRAKE_SECONDS, SECOND
 from sync.status import State
 from tests import loops
@@ -74,6 +79,20 @@ async def test_a_source_that_fails_is_served_from_the_store_flagged_stale_with_i
         assert stale.code.startswith("UPSTREAM_")
 
 
+async def test_a_clock_that_is_ahead_makes_no_copy_younger() -> None:
+    async with open_world(sources=("chartmogul",)) as world:
+        await asyncio.sleep(30)
+        world.simulator.chartmogul.faults.add(faults.status(503), times=None)
+        one, other, *_ = world.simulator.chartmogul.records
+        with world.database.engine.begin() as connection:
+            hold(connection)
+            connection.execute(update(DEALS).values(read_at=int((world.now() + 3_600) * SECOND)))
+            doubt(connection, [deal_id("chartmogul", "", other)])  # which no sweep is known to have confirmed
+        _, operation = await world.fetch("chartmogul", one)
+        assert 29 < operation.stale[0].age_seconds < 40
+        assert (await world.fetch("chartmogul", other))[0].code == "UPSTREAM_UNAVAILABLE"
+
+
 async def test_an_age_counts_from_the_last_sweep_that_found_it_unchanged() -> None:
     async with open_world(sources=("chartmogul",)) as world:
         await asyncio.sleep(1_000)
@@ -116,6 +135,97 @@ async def test_a_listed_record_refreshes_the_record_cache() -> None:
         assert entry is not None
         assert entry.record is not None
         assert entry.record.pipeline_stage == "listed"
+
+
+async def travels(exchange: Exchange) -> Reply:
+    """Give the answer of now, three seconds later."""
+    real = copy.deepcopy(await exchange.real())
+    await asyncio.sleep(3)
+    return real
+
+
+async def test_a_listed_record_is_not_replaced_by_one_that_was_asked_for_before() -> None:
+    async with open_world(sources=("chartmogul",)) as world:
+        await asyncio.sleep(200)
+        scheduler, id_ = world.schedulers["chartmogul"], next(iter(world.simulator.chartmogul.records))
+        await world.fetch("chartmogul", id_)
+        world.simulator.chartmogul.faults.add(faults.Fault("travels", travels), kinds={"get"})
+        fetch = asyncio.create_task(world.fetch("chartmogul", id_))
+        await asyncio.sleep(1)
+        world.simulator.chartmogul.update(id_, {"pipeline_stage": "listed"})
+        await world.sync.refresh(["chartmogul"])
+        assert not fetch.done()
+        assert world.deal("chartmogul", id_).stage_name == "listed"
+        await fetch
+        await asyncio.sleep(1)
+        entry = scheduler.cached(id_, UpstreamContext(5.0))
+        assert entry is not None
+        assert entry.record is not None
+        assert entry.record.pipeline_stage == world.deal("chartmogul", id_).stage_name == "listed"
+
+
+@pytest.mark.parametrize(("age_seconds", "is_kept"), [(0.5, False), (1.5, True)])
+async def test_what_was_asked_for_before_another_process_had_it_is_not_kept(age_seconds: float, is_kept: bool) -> None:
+    async with open_world(sources=("chartmogul",)) as world:
+        await asyncio.sleep(200)
+        scheduler, id_ = world.schedulers["chartmogul"], next(iter(world.simulator.chartmogul.records))
+        world.simulator.chartmogul.faults.add(faults.Fault("travels", travels), kinds={"get"})
+        fetch = asyncio.create_task(world.fetch("chartmogul", id_))
+        await asyncio.sleep(1)
+        scheduler.forget(id_, age_seconds=age_seconds)
+        assert (await fetch)[0].uuid == id_
+        assert (scheduler.cached(id_, UpstreamContext(5.0)) is not None) is is_kept
+
+
+def leave_out(world: World, id_: str) -> None:
+    """Have ChartMogul's list leave a deal out, which it has all the same."""
+
+    def change(page: dict[str, Any]) -> dict[str, Any]:
+        return page | {"entries": [row for row in page["entries"] if row["uuid"] != id_]}
+
+    world.simulator.chartmogul.faults.add(faults.page(change), times=None, kinds={"list"})
+
+
+async def test_a_deal_that_lists_leave_out_stays_as_long_as_it_is_found_by_its_id() -> None:
+    async with open_world(sources=("chartmogul",)) as world:
+        await asyncio.sleep(30)
+        id_ = next(iter(world.simulator.chartmogul.records))
+        leave_out(world, id_)
+        for _ in range(4):
+            await asyncio.sleep(300)  # in which there is one sweep
+            assert world.deal("chartmogul", id_).misses == 1
+            await world.fetch("chartmogul", id_)
+            await asyncio.sleep(1)
+            assert world.deal("chartmogul", id_).misses == 0
+        assert id_ in world.stored("chartmogul")
+
+
+async def test_what_is_found_by_its_id_while_a_sweep_misses_it_is_there_again() -> None:
+    """It is written when the sweep has ended, by which it is gone."""
+    async with open_world(sources=("chartmogul",)) as world:
+        await asyncio.sleep(30)
+        id_ = next(iter(world.simulator.chartmogul.records))
+        leave_out(world, id_)
+        await asyncio.sleep(300)
+        world.simulator.chartmogul.faults.rules[0].times = 0
+        is_asked = asyncio.Event()
+
+        async def answers_late(exchange: Exchange) -> Reply:
+            is_asked.set()
+            await asyncio.sleep(5)
+            real = copy.deepcopy(await exchange.real())
+            assert isinstance(real.data, dict)
+            real.data["entries"] = [row for row in real.data["entries"] if row["uuid"] != id_]
+            return real
+
+        world.simulator.chartmogul.faults.add(faults.Fault("late", answers_late), kinds={"list"})
+        await is_asked.wait()
+        await asyncio.sleep(5 - GATHERING_SECONDS / 2)
+        await world.fetch("chartmogul", id_)
+        await asyncio.sleep(GATHERING_SECONDS * 0.75)
+        assert id_ not in world.stored("chartmogul")
+        await asyncio.sleep(1)
+        assert id_ in world.stored("chartmogul")
 
 
 async def test_records_that_seem_to_be_gone_one_by_one_are_held_back_when_they_are_too_many() -> None:

@@ -253,7 +253,7 @@ def test_the_stores_number_is_taken_before_the_log_is_touched(connection: Connec
         lambda: upsert(connection, [deal(2, status="open")]),
         lambda: purge(connection, deleted_before=3),
         lambda: change_log.prune(connection, most=1, seen_before=0),
-        lambda: change_log.forget_future(connection, "nexudus", at=0),
+        lambda: change_log.forget_future(connection, "nexudus", later_than=0, at=0),
         lambda: change_log.end(connection),
         lambda: begin_log(connection),
     ]

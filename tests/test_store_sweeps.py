@@ -13,6 +13,7 @@ from store.sweeps import (
     finish_sweep,
     forget_future,
     missing_after,
+    newest_seen,
     note_misses,
     note_watermarks,
     state,
@@ -34,6 +35,17 @@ def swept(connection: Connection, *seen: str, at: int, total: int | None = None)
 
 def test_nothing_is_known_before_the_first_sweep(connection: Connection) -> None:
     assert state(connection) == {}
+
+
+def test_the_first_sweep_has_seen_the_deal_that_was_changed_last_before_it_began(connection: Connection) -> None:
+    began = begin_sweep(connection, "nexudus", at=100)
+    times = {1: 60, 2: 90, 3: 101}
+    upsert(connection, [deal(one, read_at=102, updated_at=changed_at) for one, changed_at in times.items()])
+    continue_sweep(connection, "nexudus", sweep=began, seen=["1", "2", "3"], position=None)
+    assert newest_seen(connection, "nexudus") is None
+    finish_sweep(connection, "nexudus", sweep=began, at=105)
+    upsert(connection, [deal(4, read_at=106, updated_at=95)])  # which no list has shown, perhaps
+    assert newest_seen(connection, "nexudus") == ("2", 90)
 
 
 def test_what_was_seen_and_is_not_stored_is_drift_that_nothing_makes_up_for(connection: Connection) -> None:
@@ -172,3 +184,6 @@ def test_watermarks_are_kept_beside_a_sweep(connection: Connection) -> None:
     note_watermarks(connection, "nexudus", deletions_until=8)
     found = state(connection)[KEY]
     assert (found.changes_until, found.deletions_until, found.sweep_started_at) == (7, 8, 100)
+    note_watermarks(connection, "nexudus", changes_until=6, deletions_until=9)  # another process is late
+    found = state(connection)[KEY]
+    assert (found.changes_until, found.deletions_until) == (7, 9)

@@ -1,14 +1,20 @@
 """What users of other systems complain about, each as a test of `sync.sweep`, `sync.increment` and `sync.deletions`."""
 
 import asyncio
+import copy
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import update
 
+from resolvers.fetching.upstream_context import UpstreamContext
+from resolvers.resilience.transport import TransportSettings
 from resolvers.stored_record import decode
 from simulator import PAGE_FAULTS, faults
+from simulator.fault_rules import Exchange
+from simulator.replies import Reply
 from store.deal_ids import deal_id
 from store.deals import Evidence, delete
 from store.sequence import hold
@@ -17,7 +23,7 @@ from sync.job import SECOND
 from sync.run import Problem
 from sync.status import Capability, State
 from tests import loops
-from tests.sync_world import ROWS, TODAY, World, open_world, small_writes, world_sync
+from tests.sync_world import DAY_SECONDS, ROWS, TODAY, World, open_world, small_writes, world_sync
 
 LOOPS = loops.WITH_ITS_OWN_TIME
 FILLED = 30.0
@@ -38,6 +44,16 @@ def forget(world: World, source: str, count: int) -> set[str]:
     for id_ in lost:
         del records[id_]
     return {str(id_) for id_ in lost}
+
+
+def and_then(work: Callable[[], object]) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Return what gives a page as it is, and then does something."""
+
+    def change(page: dict[str, Any]) -> dict[str, Any]:
+        work()
+        return page
+
+    return change
 
 
 # 1. Deletions never arrive, or everything is deleted after a run that broke off.
@@ -213,6 +229,36 @@ async def test_fault_2_a_list_that_goes_round_in_a_circle_comes_to_an_end() -> N
         world.simulator.chartmogul.faults.clear()
         await asyncio.sleep(330)
         assert (await world.status("chartmogul")).state is State.CURRENT
+
+
+async def test_fault_2_a_change_that_slips_between_the_pages_of_an_increment_is_seen_all_the_same() -> None:
+    async with open_world(sources=("nexudus",), page_rows=6, is_open=False) as world:
+        simulated = world.simulator.nexudus
+        changed = sorted(simulated.records)[:14]
+        async with world_sync(world):
+            await asyncio.sleep(300)
+        for id_ in changed:
+            simulated.update(id_, {"Name": "changed"})
+        await asyncio.sleep(300)  # longer than increments overlap
+        simulated.faults.add(faults.page(and_then(lambda: simulated.records.pop(changed[0]))), kinds={"list"})
+        async with world_sync(world):
+            await asyncio.sleep(300)
+        assert {world.deal("nexudus", id_).name for id_ in changed[1:]} == {"changed"}
+        assert {run.error_code for run in world.runs("nexudus", "increment")} == {None}
+
+
+async def test_fault_2_sweeps_take_over_from_increments_whose_order_always_moves() -> None:
+    async with open_world(sources=("nexudus",), page_rows=6) as world:
+        await asyncio.sleep(300)
+        simulated = world.simulator.nexudus
+        simulated.faults.add(PAGE_FAULTS["moved-order"], times=None, kinds={"list"})
+        for id_ in list(simulated.records)[:14]:
+            simulated.update(id_, {"Name": "changed"})
+        before = world.state("nexudus").changes_until
+        await asyncio.sleep(400)
+        assert Capability.CHANGED_SINCE not in (await world.status("nexudus")).capabilities
+        assert world.state("nexudus").changes_until == before
+        assert [run.error_code for run in world.runs("nexudus", "increment")][-1] == Problem.MOVED_ORDER
 
 
 # 3. Late rows behind the watermark.
@@ -413,7 +459,31 @@ async def test_fault_7_a_filter_that_is_read_in_another_time_zone_hides_no_chang
         status = await world.status("nexudus")
         assert (Capability.CHANGED_SINCE in status.capabilities) is (hours > 0)
         assert status.last_error == (None if hours > 0 else Problem.FILTER_DIFFERS)
+        # What the increments before have missed was not seen until then.
+        assert (world.state("nexudus").changes_until is None) is (hours < 0)
         assert len(world.calls("nexudus", "get")) == (hours < 0)
+
+
+async def test_fault_7_a_deal_that_slips_between_two_pages_is_no_fault_of_the_filter() -> None:
+    """One leaves the list, one comes in its place: the vendor counts as many as before."""
+    async with open_world(sources=("nexudus",), page_rows=6, is_open=False) as world:
+        simulated = world.simulator.nexudus
+        before, witness, behind = (sorted(simulated.records)[some] for some in (slice(6), 6, slice(7, 13)))
+        simulated.update(witness, {"Name": "the last change"})
+        async with world_sync(world):
+            await asyncio.sleep(FILLED)
+            for id_ in before + behind[1:]:
+                simulated.update(id_, {"Name": "changed"})
+
+            def shift() -> None:
+                del simulated.records[before[0]]
+                simulated.update(behind[0], {"Name": "comes"})
+
+            simulated.faults.add(faults.page(and_then(shift)), kinds={"list"})
+            await asyncio.sleep(60)
+            assert before[0] not in simulated.records
+            assert {run.error_code for run in world.runs("nexudus", "increment")} == {None}
+            assert Capability.CHANGED_SINCE in (await world.status("nexudus")).capabilities
 
 
 async def test_fault_7_a_deal_that_is_gone_from_a_list_of_changes_is_no_fault_of_its_filter() -> None:
@@ -473,25 +543,38 @@ async def test_fault_8_what_lists_leave_out_is_never_taken_from_them() -> None:
 # 11. Read-after-write shows the old record; a poll older than the write overwrites it.
 
 
-async def test_fault_11_a_page_that_was_asked_for_before_a_read_by_id_does_not_overwrite_it() -> None:
-    async with open_world(sources=("chartmogul",)) as world:
+@pytest.mark.parametrize("hanging", [0, 2])
+async def test_fault_11_a_page_that_was_asked_for_before_a_read_by_id_does_not_overwrite_it(hanging: int) -> None:
+    """Nor one that was asked for a minute before, since the source hung."""
+    patient = TransportSettings(attempt_timeout_seconds=30.0)
+    async with open_world(sources=("chartmogul",), transport=patient) as world:
         await asyncio.sleep(FILLED)
-        id_ = next(iter(world.simulator.chartmogul.records))
-        # The page is made, and travels for seconds; meanwhile the record is changed and read.
-        old = dict(world.simulator.chartmogul.records[id_])
+        simulated, is_made = world.simulator.chartmogul, asyncio.Event()
+        id_, gone, *_ = simulated.records
 
-        def stale(page: dict[str, object]) -> dict[str, object]:
-            return page | {"entries": [old if row["uuid"] == id_ else row for row in page["entries"]]}  # type: ignore[attr-defined, index]
+        async def travels(exchange: Exchange) -> Reply:
+            """Make the page; meanwhile a record is changed, another one deleted, and both are read."""
+            real = copy.deepcopy(await exchange.real())
+            is_made.set()
+            await asyncio.sleep(5)
+            return real
 
-        world.simulator.chartmogul.faults.add(faults.page(stale), kinds={"list"})
-        world.simulator.chartmogul.faults.add(faults.delay(5), kinds={"list"})
-        await asyncio.sleep((await world.status("chartmogul")).next_run_at / 1e6 - world.now() + 0.1)  # type: ignore[operator]
-        world.simulator.chartmogul.update(id_, {"pipeline_stage": "written"})
-        await world.fetch("chartmogul", id_)
+        simulated.faults.add(faults.hang(), times=hanging, kinds={"list"})
+        simulated.faults.add(faults.Fault("travels", travels), kinds={"list"})
+        await is_made.wait()
+        await asyncio.sleep(2)
+        simulated.update(id_, {"pipeline_stage": "written"})
+        del simulated.records[gone]
+        for one in (id_, gone):
+            await world.schedulers["chartmogul"].fetch_many([one], UpstreamContext(100.0))
         await asyncio.sleep(0.5)
-        assert world.deal("chartmogul", id_).stage_name == "written"
+        written = world.deal("chartmogul", id_)
+        assert (written.stage_name, gone in world.stored("chartmogul")) == ("written", False)
         await asyncio.sleep(10)
-        assert world.deal("chartmogul", id_).stage_name == "written"
+        sweep = world.runs("chartmogul", "sweep")[-1]
+        assert (sweep.ended_at - sweep.started_at) // (60 * SECOND) == hanging // 2
+        assert world.deal("chartmogul", id_) == written
+        assert gone not in world.stored("chartmogul")
 
 
 # Clocks of other processes.
@@ -515,3 +598,31 @@ async def test_what_another_process_has_read_by_id_with_a_clock_that_is_ahead_ke
         await asyncio.sleep(2_000)
         assert getattr(world.deal(source, first), column) == "changed"
         assert world.stored(source) == all_of(world, source)
+
+
+async def test_what_a_clock_that_is_ahead_has_read_does_not_keep_away_what_is_read_by_id() -> None:
+    async with open_world(sources=("nexudus",), sweep_seconds=86_400.0) as world:
+        await asyncio.sleep(FILLED)
+        records = world.simulator.nexudus.records
+        one, other, *_ = records
+        with world.database.engine.begin() as connection:
+            hold(connection)
+            connection.execute(update(DEALS).values(read_at=int((world.now() + 3_600) * SECOND)))
+        records[one]["Name"] = "read by id"
+        await world.fetch("nexudus", one)
+        await asyncio.sleep(1)
+        assert world.deal("nexudus", one).name == "read by id"
+        assert world.deal("nexudus", other).read_at <= world.now() * SECOND
+
+
+@pytest.mark.parametrize("source", ["nexudus", "chartmogul"])
+async def test_what_only_a_clock_that_is_ahead_has_read_and_no_list_has_any_more_goes(source: str) -> None:
+    async with open_world(sources=(source,), **SWEEPS) as world:
+        await asyncio.sleep(FILLED)
+        (gone,) = forget(world, source, 1)
+        with world.database.engine.begin() as connection:
+            hold(connection)
+            ahead = int((world.now() + 365 * DAY_SECONDS) * SECOND)
+            connection.execute(update(DEALS).where(DEALS.c.source_id == gone).values(read_at=ahead))
+        await asyncio.sleep(2_000)
+        assert gone not in world.stored(source)

@@ -14,7 +14,7 @@ from resolvers.source import Record
 from resolvers.stored_record import decode
 from store.changes import Origin
 from store.customers import Customer
-from store.deals import Deal, Evidence, count_alive, delete, upsert
+from store.deals import Deal, Evidence, count_alive, delete, find, upsert
 from store.tables import DealColumns
 from sync.account import Account, Requests
 from sync.job import DEALS_AT_ONCE, DEALS_AT_ONCE_BUSY, Parts, moment
@@ -40,7 +40,7 @@ class World:
         return DealColumns(name=record.name), {}  # type: ignore[attr-defined]
 
     async def take(self, *reads: Read) -> list[Deal]:
-        deals = await self.rows.deals(reads)
+        deals = await self.rows.deals(reads, now=5)
         await self.database.write(lambda connection: upsert(connection, deals))
         return deals
 
@@ -72,7 +72,7 @@ async def test_what_is_unchanged_is_derived_once_in_a_process_and_then_left_alon
 async def test_a_row_that_cannot_be_read_is_no_deal() -> None:
     world = World()
     rows = [ListedRow("1", None), ListedRow("2", record(2), frozenset(["Notes"]))]
-    (found,) = await world.rows.listed(rows, 5)
+    (found,) = await world.rows.listed(rows, 5, now=5)
     assert (found.source_id, found.read_at, found.is_whole) == ("2", 5, False)
 
 
@@ -99,7 +99,7 @@ async def test_most_deals_of_a_page_are_written_before_the_last_are_made_and_all
 
 async def test_what_is_read_to_compare_a_page_gives_way_to_requests() -> None:
     world = World()
-    await world.rows.listed([ListedRow("1", record())], 5)
+    await world.rows.listed([ListedRow("1", record())], 5, now=5)
     assert world.database.gave_way == 1
 
 
@@ -129,6 +129,20 @@ async def test_a_deleted_deal_that_is_seen_again_is_written() -> None:
     await world.take(Read("1", record(), 1))
     await world.database.write(lambda one: delete(one, [key("nexudus:1")], evidence=Evidence.SWEEPS, at=2))
     assert len(await world.take(Read("1", record(), 3))) == 1
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+async def test_what_a_row_leaves_out_is_not_taken_from_a_copy_that_was_replaced_meanwhile(is_known: bool) -> None:
+    world = World()
+    if is_known:
+        await world.take(Read("1", record(TeamDescription="old"), 1))
+    page = await world.rows.listed([ListedRow("1", record(Name="b"), frozenset(["TeamDescription"]))], 3, now=5)
+    await world.take(Read("1", record(TeamDescription="new"), 2))  # asked for before, written before
+    await world.database.write(lambda connection: upsert(connection, page))
+    found = await world.database.read(lambda connection: find(connection, [key("nexudus:1")]))
+    assert decode("nexudus", found[key("nexudus:1")].body).team_description == "new"
+    again = await world.rows.listed([ListedRow("1", record(Name="b"), frozenset(["TeamDescription"]))], 4, now=5)
+    assert await world.database.write(lambda connection: upsert(connection, again)) == 1
 
 
 async def test_a_stage_without_a_name_has_the_one_that_another_deal_had_for_it() -> None:

@@ -27,7 +27,7 @@ from resolvers.fetching.upstream_context import Stale, UpstreamContext, Usage
 from resolvers.listing import Listing, ListStages
 from resolvers.resilience.time_limit import TimeLimit
 from resolvers.resilience.transport import Transport
-from resolvers.source import Client, FetchCustomer, Outcome
+from resolvers.source import Client, FetchCustomer, Outcome, Record
 from resolvers.telemetry import NotSent
 
 NO_STALE_ANSWER = (UpstreamUnauthorized, UpstreamForbidden)
@@ -75,6 +75,23 @@ class Scheduler:
         """Return the outcome of one canonical id by a request of its own: no cache, no queue, no record store."""
         (outcome,) = await self._client.fetch_many([source_id], shared_fetch)
         return outcome
+
+    def take_listed(self, source_id: str, record: Record, *, age_seconds: float, adds: bool) -> None:
+        """Take a record that was listed, as of so many seconds ago, into the cache; with `adds` also a new one."""
+        self._overtake(source_id, age_seconds)
+        self.cache.refresh(source_id, record, age_seconds=age_seconds, adds=adds)
+
+    def forget(self, source_id: str, *, age_seconds: float) -> None:
+        """Forget what the cache has of longer ago than that: somebody else knows what is newer."""
+        self._overtake(source_id, age_seconds)
+        self.cache.forget(source_id, age_seconds=age_seconds)
+
+    def _overtake(self, source_id: str, age_seconds: float) -> None:
+        """Let the fetch of an id, if it was sent longer ago, end for those who wait for it, and for nobody else."""
+        running = self._key_requests.get(source_id)
+        fetch = running.shared_fetch if running is not None else None
+        if running is not None and fetch is not None and fetch.now() - fetch.started_at > age_seconds:
+            self._forget(running)
 
     def begin_anew(self) -> None:
         """Ask the source as if it had never refused anything: a credential of it was replaced."""

@@ -62,7 +62,7 @@ class NexudusListing:
         if body is None:
             # For a list by ids, 404 is documented to mean that there are none of them.
             if changed_since is not None:
-                return ListedPage((), None, None, is_ordered=True)
+                return ListedPage((), None, 0, is_ordered=True)
             raise UpstreamBadResponse(SOURCE, detail="there is no list: is the base URL right?")
         envelope, texts = await split_list_page(body)
         rows = await read_rows(texts, _read, id_of)

@@ -16,7 +16,7 @@ from schema.deals.service import StoreOutage, shown
 from schema.deals.values import microseconds, moment_of
 from schema.opportunity import Opportunity
 from store.deals import deal_id, find
-from store.sweeps import state
+from store.sweeps import confirmed_at, state
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +78,7 @@ async def young_copies(
     copies = {}
     for one in found.values():
         if one.is_whole and one.deleted_at is None and one.source not in deals.unconfigured:
-            known = states.get((one.source, one.account))
-            confirmed_at = known.confirmed_at(one) if known else one.read_at
-            if confirmed_at >= oldest:
-                copies[one.source, one.source_id] = deals.copied(one)._replace(read_at=moment_of(confirmed_at))
+            at = confirmed_at(one, states.get((one.source, one.account)), now=microseconds(deals.now()))
+            if at >= oldest:
+                copies[one.source, one.source_id] = deals.copied(one)._replace(read_at=moment_of(at))
     return copies
