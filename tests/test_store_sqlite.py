@@ -179,6 +179,15 @@ def test_a_folder_that_takes_no_file_says_why(
         sqlite.inspect(tmp_path / "deals.db")
 
 
+def test_what_is_no_file_stays_as_it_is(tmp_path: Path) -> None:
+    """`/dev/null` looks like an empty store, and belongs to all programs of the machine."""
+    os.mkfifo(tmp_path / "pipe", 0o644)
+    with pytest.raises(StoreUnavailable, match=r"pipe is no regular file$"):
+        protect(tmp_path / "pipe")
+    assert (tmp_path / "pipe").stat().st_mode & 0o777 == 0o644
+    assert os.listdir(tmp_path) == ["pipe"]
+
+
 def many(count: int, read_at: int = 1) -> list[Deal]:
     """Deals that come in the order in which an index of their time fills its pages least."""
     return [deal(n, created_at=count - n, name=f"{n} " * 30, read_at=read_at) for n in range(count)]
