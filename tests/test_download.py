@@ -9,7 +9,8 @@ import pytest
 
 from httpserver.envelope import Envelope
 from httpserver.http_errors import HTTPError
-from tests.sockets import Client, body_of, serving, until
+from tests.sockets import Client, body_of, serving
+from tests.waiting import until
 from web.auth.callers import Caller
 from web.download import Download, DownloadLimits, Encode, Table, read_parameters
 from web.file_formats import NDJSON

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import MINIMAL, PATIENCE_SECONDS, ROOT, running
+from tests.processes import MINIMAL, ROOT, running
+from tests.waiting import PATIENCE_SECONDS
 
 TEXT = re.sub(r"\\\n", " ", (ROOT / "Dockerfile").read_text("utf-8"))
 STEPS = [(found[1], found[2].strip()) for found in re.finditer(r"^([A-Z]+) (.+)$", TEXT, re.MULTILINE)]

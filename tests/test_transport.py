@@ -17,7 +17,7 @@ from resolvers.resilience.transport import Transport, TransportSettings
 from simulator import CHARTMOGUL_EXAMPLE_ID, FAULTS, faults
 from simulator.chartmogul_records import EXAMPLE
 from simulator.replies import encode_json
-from tests import loops
+from tests import logged, loops
 from tests.harness import Graph, open_graph
 
 LOOPS = loops.WITH_ITS_OWN_TIME
@@ -125,7 +125,7 @@ async def test_a_failure_is_one_line_in_the_log_without_ids_or_addresses(
     with caplog.at_level(logging.INFO):
         await failure(graph)
 
-    (record,) = caplog.records
+    (record,) = logged.records(caplog)
     assert record.levelname == "WARNING"
     assert record.exc_info is None
     assert "chartmogul" in record.message
