@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.copying import copy_folder
 from tests.processes import MINIMAL, ROOT, running
 from tests.waiting import PATIENCE_SECONDS
 
@@ -52,7 +53,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for source, target in copies():
         (folder / target).parent.mkdir(parents=True, exist_ok=True)
         if (ROOT / source).is_dir():
-            shutil.copytree(ROOT / source, folder / target)
+            copy_folder(ROOT / source, folder / target)
         else:
             shutil.copy(ROOT / source, folder / target)
     return folder
