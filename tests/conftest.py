@@ -103,8 +103,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish() -> None:
     """Collect garbage as the server does (`server.py`): rarely, and never again among what was imported."""
-    gc.collect()
-    gc.freeze()
+    gc.freeze()  # with what little garbage there is: to look for it among all that takes a quarter of a second
     gc.set_threshold(5_000, 10, 10)
     gc.enable()
 

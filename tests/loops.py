@@ -5,7 +5,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
 from importlib.util import find_spec
-from itertools import cycle
 from time import monotonic
 from typing import Any
 
@@ -27,11 +26,14 @@ def _with_its_own_time() -> asyncio.AbstractEventLoop:
     loop: Any = looptime.new_event_loop(noop_cycles=0)  # to look 42 times in a row takes as long, and waits for nobody
     selector = loop._selector
     wait, leap = type(selector).select, selector.select
-    may_wait = cycle((False, True))  # it leaps when it is asked for the second time
 
     def select(timeout: float | None) -> list[Any]:
         has_sockets = len(selector.get_map()) > 1  # beside the one that wakes the loop up
-        return (timeout and has_sockets and next(may_wait) and wait(selector, MOMENT_SECONDS)) or leap(timeout)
+        if timeout and has_sockets and (found := wait(selector, MOMENT_SECONDS)):
+            return found
+        began = loop.time()
+        found = leap(timeout)
+        return leap(timeout) if timeout and not found and loop.time() == began else found  # at first it stays put
 
     selector.select = select
     return loop

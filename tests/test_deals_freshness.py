@@ -16,10 +16,12 @@ from schema.deals import stored_first
 from schema.deals.source_status import SourceCapability, SourceState
 from store.deals import Evidence, delete
 from store.sweeps import begin_sweep, continue_sweep, finish_sweep, note_misses, note_watermarks
+from tests import loops
 from tests.deal_lists import ALL, NOTHING, NOW, DealGraph, Sync, deal, open_deals, simulated, status
 from tests.harness import open_graph
 from tests.waiting import PATIENCE_SECONDS
 
+LOOPS = loops.WITH_ITS_OWN_TIME
 NEXUDUS = simulated()["nexudus"]
 LIST = "query($f: FreshnessInput) { opportunities(freshness: $f) { totalCount } }"
 TOTALS = "query($f: FreshnessInput) { opportunitySummary(groupBy: [], freshness: $f) { isComplete } }"

@@ -9,6 +9,7 @@ import pytest
 
 from httpserver.envelope import Envelope
 from httpserver.http_errors import HTTPError
+from tests import loops
 from tests.sockets import Client, body_of, serving
 from tests.waiting import until
 from web.auth.callers import Caller
@@ -16,6 +17,7 @@ from web.download import Download, DownloadLimits, Encode, Table, read_parameter
 from web.file_formats import NDJSON
 from web.policy import ConcurrencyLimit, RequestPolicy
 
+LOOPS = loops.WITH_ITS_OWN_TIME
 SECRET = "CANARY-7d1c"
 BIG = "x" * 60_000
 OUTAGE = HTTPError(503, "Away.", code="STORE_UNAVAILABLE", retryable=True)

@@ -65,7 +65,7 @@ async def test_without_a_word_of_it_changes_are_seen_after_a_while(
     monkeypatch.setattr(module, "POLL_SECONDS", 0.01)
     path, cache = str(tmp_path / "deals.db"), Cache()
     async with (
-        open_database(path) as ours,
+        open_database(path, poll_seconds=0.01) as ours,
         open_database(path) as theirs,
         following(ours, cache),
         asyncio.timeout(PATIENCE_SECONDS),

@@ -73,7 +73,7 @@ async def test_a_reader_sees_one_state_while_another_writes(database: Database) 
         return before, count(connection)
 
     reading = asyncio.ensure_future(database.read(twice))
-    await asyncio.to_thread(begun.wait, 20)
+    await asyncio.to_thread(begun.wait, PATIENCE_SECONDS)
     await database.write(lambda connection: put(connection, 1))
     written.set()
     assert (await reading, await database.read(count)) == ((0, 0), 1)
@@ -88,7 +88,7 @@ async def test_readers_are_not_held_up_while_a_page_is_written(database: Databas
         assert go_on.wait(PATIENCE_SECONDS)
 
     writing = asyncio.ensure_future(database.write(slow))
-    await asyncio.to_thread(begun.wait, 20)
+    await asyncio.to_thread(begun.wait, PATIENCE_SECONDS)
     assert [await database.read(count) for _ in range(3)] == [0, 0, 0]
     assert not writing.done()
     go_on.set()
@@ -111,7 +111,7 @@ async def test_a_writer_does_not_begin_before_another_has_ended(database: Databa
         return second_begun.is_set()
 
     writing = asyncio.ensure_future(database.write(first))
-    await asyncio.to_thread(begun.wait, 20)
+    await asyncio.to_thread(begun.wait, PATIENCE_SECONDS)
     second = asyncio.ensure_future(database.write(lambda _: second_begun.set()))
     assert not await asyncio.to_thread(second_begun.wait, 0.02)
     go_on.set()
@@ -129,7 +129,7 @@ async def test_a_transaction_is_not_broken_when_its_caller_is_cancelled(database
         put(connection, 2)
 
     writing = asyncio.ensure_future(database.write(slow))
-    await asyncio.to_thread(begun.wait, 20)
+    await asyncio.to_thread(begun.wait, PATIENCE_SECONDS)
     writing.cancel()
     with pytest.raises(asyncio.CancelledError):
         await writing
@@ -158,7 +158,7 @@ async def test_a_read_that_nobody_waits_for_is_broken_off_and_leaves_its_thread(
 
         if is_patient:
             reading = asyncio.ensure_future(database.read(endless))
-            await asyncio.to_thread(begun.wait, 20)
+            await asyncio.to_thread(begun.wait, PATIENCE_SECONDS)
             reading.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await reading
@@ -166,7 +166,7 @@ async def test_a_read_that_nobody_waits_for_is_broken_off_and_leaves_its_thread(
         while not begun.is_set():  # where connecting took longer, it has not begun
             with pytest.raises(StoreUnavailable):
                 await database.read(endless)
-        assert await asyncio.to_thread(ended.wait, 20)
+        assert await asyncio.to_thread(ended.wait, PATIENCE_SECONDS)
         database.patience_seconds = 20
         assert await database.read(count) == 0
 
