@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 import pytest_asyncio
 from _pytest.runner import runtestprotocol
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from tests.harness import Graph
     from tests.loops import Loops
 
-settings.register_profile("tests", deadline=None)  # a busy machine may take a while for any example
+# A busy machine may take a while for any example, and to make it up.
+settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("tests")
 
 # The SDK's threads try for seconds to reach a collector that is gone, and would log into other tests.

@@ -7,7 +7,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tomllib
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.processes import free_port
 from tests.copying import copy_folder
 from tests.processes import MINIMAL, ROOT, running
 from tests.waiting import PATIENCE_SECONDS
@@ -60,8 +60,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_demo_of_the_image_runs_and_its_health_check_follows_the_port(image: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = str(free.getsockname()[1])
+    port = str(free_port())
     # On this machine only; that the image's own address is accepted, the next test shows.
     environ = environment() | {"HOST": "127.0.0.1", "PORT": port, "PYTHONPATH": ""}
     # Whoever sets a proxy for what goes out has not set one for this.
