@@ -6,13 +6,14 @@
 import atexit
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 from sqlalchemy import Connection, Engine, MetaData, Select, Table, create_engine, create_mock_engine, select
 
+from background import Turns
 from store import change_log, memory, sqlite, sweeps
 from store.deal_ids import deal_id
 from store.deal_rows import WRITTEN, column_of
@@ -87,7 +88,7 @@ def _engine_with(fill: Callable[[Connection], None]) -> Engine:
 @contextmanager
 def in_one_go() -> Iterator[None]:
     """Let work on a store go on without a moment for other threads, where there are none that wait."""
-    with patch("background.YIELD_SECONDS", 0.0):
+    with patch("store.turns.Turns", partial(Turns, sleep=lambda _: None)):
         yield
 
 
