@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -10,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -33,11 +35,16 @@ def ending_with_us(command: Sequence[str | Path]) -> list[str]:
     return [*([setpriv, "--pdeathsig=KILL"] if setpriv else []), *map(str, command)]
 
 
+PORTS = range(20_000, 32_000)
+"""None of these is given to a connection that goes out: of those there may be hundreds before a program listens."""
+
+
 def free_port() -> int:
     """Return a port that nobody listens at, now."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
+    while True:
+        port = secrets.choice(PORTS)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 def post(url: str, body: bytes, headers: Mapping[str, str] | None = None, timeout_seconds: float = 30) -> Any:

@@ -33,6 +33,7 @@ WAIT = "You must wait before accessing this url again."
 _records = originals(nexudus_records)
 _deals = originals(nexudus_deals)
 _demo = originals(nexudus_demo)
+_columns = originals(nexudus_columns.columns)
 NOT_FOUND = Reply(404, data="Not found")
 DENIED = Reply(
     401, data={"Message": "Authorization has been denied for this request."}, headers={"WWW-Authenticate": "Bearer"}
@@ -127,7 +128,7 @@ class Nexudus(Upstream):
         return _deals(world.seed, world.deals, world.today) if world.deals else _records(world.seed)
 
     def _its_columns(self) -> dict[int, dict[str, Any]]:
-        return nexudus_columns.columns(len(DEMO_RATES) if self.world.is_demo else len(BUSINESSES))
+        return _columns(len(DEMO_RATES) if self.world.is_demo else len(BUSINESSES))
 
     def create(self, fields: Mapping[str, Any]) -> int:
         """Create a record as a POST would, the example's stage and customer unless `fields` say others; return its Id.

@@ -169,7 +169,7 @@ def inspect(path: Path) -> bool:
                 is_read_only = os.statvfs(path.parent).f_flag & os.ST_RDONLY
                 raise PermissionError(0, os.strerror(errno.EROFS if is_read_only else errno.EACCES))
             return False
-        if not path.is_file() and not path.is_dir():  # of which the system says so itself
+        if not path.is_file() and not path.is_dir():  # a device that all use, or a pipe that is never written to
             raise StoreUnavailable(f"{path} is no regular file")
         with path.open("r+b") as file:
             header = file.read(HEADER_BYTES)

@@ -23,10 +23,10 @@ import yaml
 
 from tests import postgres
 from tests.processes import ROOT
+from tests.waiting import PATIENCE_SECONDS
 
 DEPLOY = ROOT / "deploy"
 COMPOSE: Any = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))
-PATIENCE_SECONDS = 60
 
 # A namespace with a loopback device that is up (SIOCSIFFLAGS), for as long as nobody closes its input.
 NAMESPACE = """

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 import pytest_asyncio
 from _pytest.runner import runtestprotocol
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from tests.harness import Graph
     from tests.loops import Loops
 
-settings.register_profile("tests", deadline=None)  # a busy machine may take a while for any example
+# A busy machine may take a while for any example, and to make it up.
+settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("tests")
 
 # The SDK's threads try for seconds to reach a collector that is gone, and would log into other tests.
@@ -103,8 +104,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish() -> None:
     """Collect garbage as the server does (`server.py`): rarely, and never again among what was imported."""
-    gc.collect()
-    gc.freeze()
+    gc.freeze()  # with what little garbage there is: to look for it among all that takes a quarter of a second
     gc.set_threshold(5_000, 10, 10)
     gc.enable()
 

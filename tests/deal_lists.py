@@ -31,7 +31,9 @@ from simulator.records import chartmogul_records, nexudus_records
 from simulator.replies import encode_json
 from store.database import Database, open_database
 from store.deals import Deal, upsert
+from store.tables import METADATA
 from tests.schemas import build_restricted_schema, build_schema
+from tests.stores import in_one_go, make_tables
 
 NOW = 1_772_000_000.0
 """The clock: 25 February 2026, 6:13 UTC."""
@@ -174,7 +176,7 @@ async def open_deals(*deals: Deal, url: str | None = None, **more: Any) -> Async
     schema, restricted = schemas()
     engine = build_engine(schema, restricted=restricted)
     sync = Sync([status("nexudus"), status("chartmogul")])
-    with two_sources():
+    with two_sources(), in_one_go(), patch.object(METADATA, "create_all", make_tables):
         async with open_database(url, threads=0 if url is None else 1) as database:
             service = Deals(
                 database=database,

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.sockets import asking
+from tests.waiting import PATIENCE_SECONDS
 
 ACCEPT = b"Accept: text/event-stream"
-PATIENCE_SECONDS = 5
 
 
 @dataclass

@@ -15,7 +15,8 @@ import aiohttp
 from benchmarks.processes import ending_with_us
 from simulator import Call, Simulator
 from tests import postgres
-from tests.processes import MINIMAL, PATIENCE_SECONDS, SERVER
+from tests.processes import MINIMAL, SERVER
+from tests.waiting import PATIENCE_SECONDS
 
 T = TypeVar("T")
 

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 from benchmarks.processes import ending_with_us
-from tests.processes import PATIENCE_SECONDS
+from tests.waiting import PATIENCE_SECONDS
 
 SERVER = Path(__file__).resolve().parent.parent / "server.py"
 LONGEST_MILLISECONDS = 15_000

@@ -22,7 +22,8 @@ import psycopg
 import pytest
 from sqlalchemy import URL
 
-PATIENCE_SECONDS = 60
+from tests.waiting import PATIENCE_SECONDS
+
 _numbers = count(1)
 
 # Nothing here outlives the process: no write waits for a disk.

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import IO
 
 from benchmarks.processes import ending_with_us
+from tests.waiting import PATIENCE_SECONDS
 
 ROOT = Path(__file__).parent.parent
 SERVER = [sys.executable, str(ROOT / "server.py")]
 SIMULATOR = [sys.executable, "-m", "simulator"]
-PATIENCE_SECONDS = 60
 MINIMAL = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
 
 

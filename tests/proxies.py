@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.processes import ending_with_us
+from tests.waiting import PATIENCE_SECONDS
 
-PATIENCE_SECONDS = 10.0
 PAUSE_SECONDS = 0.001
 """Between two pieces, which a proxy may then pass on one by one."""
 

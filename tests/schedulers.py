@@ -1,7 +1,6 @@
 """One fetcher over the simulator, whose list of calls says how few requests it makes."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -71,9 +70,3 @@ async def a_world(
         await world.one("1")  # signs in, and opens a connection
         simulator.calls.clear()
         yield world
-
-
-async def until(condition: Callable[[], Any]) -> None:
-    async with asyncio.timeout(2):
-        while not condition():  # noqa: ASYNC110 - the simulator tells by being looked at
-            await asyncio.sleep(0.002)

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import re
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -20,6 +20,7 @@ from httpserver.protocol import protocol
 from httpserver.request import HttpRequest
 from httpserver.response import HttpResponse
 from tests.harness import Graph
+from tests.waiting import PATIENCE_SECONDS, until
 from web.endpoint import GraphQLEndpoint
 from web.policy import RequestPolicy
 
@@ -46,12 +47,6 @@ def opportunity(number: int = 0) -> bytes:
     return asking(f'{{ nexudusOpportunity(sourceId: "{ID + number}") {{ sourceId }} }}')
 
 
-async def until(condition: Callable[[], Any]) -> None:
-    async with asyncio.timeout(2):
-        while not condition():  # noqa: ASYNC110 - connections tell by being looked at
-            await asyncio.sleep(0.001)
-
-
 class Client:
     """One connection."""
 
@@ -69,7 +64,7 @@ class Client:
 
     async def answer(self) -> bytes:
         """Return one response."""
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             head = CONTINUE
             while head == CONTINUE:  # interim responses
                 head = await self._reader.readuntil(b"\r\n\r\n")
@@ -82,7 +77,7 @@ class Client:
         self.writer.write(pieces[-1])  # which the server may not wait for
         return await self.answer()
 
-    async def rest(self, seconds: float = 2) -> bytes:
+    async def rest(self, seconds: float = PATIENCE_SECONDS) -> bytes:
         """Return all that comes until the server closes, or until the time is over."""
         found = bytearray()
         with contextlib.suppress(ConnectionError, TimeoutError):
@@ -264,13 +259,15 @@ class Fatal(BaseException):
     pass
 
 
-def connections(*, head_seconds: float = 2, half_close_seconds: float = 0.02, probe_seconds: float = 0.01) -> Any:
+def connections(
+    *, head_seconds: float = PATIENCE_SECONDS, half_close_seconds: float = 0.02, probe_seconds: float = 0.01
+) -> Any:
     """Return what makes connections."""
     return protocol(ConnectionLimits(head_seconds, MAX_BODY_BYTES, half_close_seconds, probe_seconds))
 
 
 @asynccontextmanager
-async def serving(stub: Any, *, keep_alive_seconds: float = 2, **others: Any) -> AsyncIterator[Served]:
+async def serving(stub: Any, *, keep_alive_seconds: float = PATIENCE_SECONDS, **others: Any) -> AsyncIterator[Served]:
     async with Served(connections(**others), stub.app, keep_alive_seconds).listen() as served:
         yield served
 
@@ -321,7 +318,7 @@ def id_of(answer: bytes) -> str:
 
 @asynccontextmanager
 async def real(graph: Graph) -> AsyncIterator[Served]:
-    async with Served(connections(), graph.app, 2).listen() as served:
+    async with Served(connections(), graph.app, PATIENCE_SECONDS).listen() as served:
         yield served
 
 

@@ -6,12 +6,14 @@
 import atexit
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
-from sqlalchemy import Connection, Engine, Select, Table, create_engine, select
+from sqlalchemy import Connection, Engine, MetaData, Select, Table, create_engine, create_mock_engine, select
 
+from background import Turns
 from store import change_log, memory, sqlite, sweeps
 from store.deal_ids import deal_id
 from store.deal_rows import WRITTEN, column_of
@@ -47,12 +49,27 @@ def engine_of(kind: str) -> Engine:
     return engine
 
 
+@cache
+def _statements() -> tuple[str, ...]:
+    found: list[str] = []
+    told: Any = create_mock_engine("sqlite://", lambda one, *_: found.append(str(one.compile(dialect=told.dialect))))
+    MetaData.create_all(METADATA, told, checkfirst=False)  # the class's: `make_tables` may be in the place of its own
+    return tuple(found)
+
+
+def make_tables(connection: Connection) -> None:
+    """Make the tables of a new store in SQLite: what `METADATA.create_all` says, in a quarter of the time."""
+    driver: Any = connection.connection.driver_connection
+    for statement in _statements():
+        driver.execute(statement)
+
+
 def _new_file() -> Engine:
     folder = _FOLDERS.enter_context(memory.private_folder())
     sqlite.protect(folder / "deals.db")
     engine = sqlite.make_engine(folder / "deals.db", 1)
     with engine.begin() as connection:
-        METADATA.create_all(connection)
+        make_tables(connection)
     return engine
 
 
@@ -69,13 +86,20 @@ def _engine_with(fill: Callable[[Connection], None]) -> Engine:
 
 
 @contextmanager
+def in_one_go() -> Iterator[None]:
+    """Let work on a store go on without a moment for other threads, where there are none that wait."""
+    with patch("store.turns.Turns", partial(Turns, sleep=lambda _: None)):
+        yield
+
+
+@contextmanager
 def connected(kind: str, fill: Callable[[Connection], None] | None = None) -> Iterator[Connection]:
     """Connect to an empty store, or one that has been filled; all that is changed is undone in the end.
 
     A file is filled once for all tests of a process.
     """
     is_file = kind != "postgresql"
-    with (_engine_with(fill) if fill and is_file else engine_of(kind)).connect() as connection:
+    with in_one_go(), (_engine_with(fill) if fill and is_file else engine_of(kind)).connect() as connection:
         transaction = connection.begin()
         if not is_file:
             _empty(connection)

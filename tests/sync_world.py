@@ -31,7 +31,7 @@ from store.database import Database
 from store.deals import Deal, upsert
 from store.errors import StoreUnavailable
 from store.sweeps import SyncState
-from store.tables import DEALS, METADATA, SYNC_RUNS, DealColumns
+from store.tables import DEALS, SYNC_RUNS, DealColumns
 from store.text import fold, searchable
 from sync.job import SECOND
 from sync.service import Sync, open_sync
@@ -70,7 +70,8 @@ class InlineDatabase(Database):
             self.engine = stores.engine_of(store_kind).execution_options()  # which others do not listen to
         else:
             self.engine = create_engine("sqlite://", poolclass=StaticPool)
-            METADATA.create_all(self.engine)
+            with self.engine.begin() as connection:
+                stores.make_tables(connection)
         event.listen(self.engine, "before_cursor_execute", self._look_at)
         self.error: Exception | None = None
         self.written = asyncio.Event()
@@ -202,27 +203,28 @@ async def open_world(
                 del records[id_]  # type: ignore[attr-defined] # by whichever type its ids have
     if page_rows is not None:
         simulator.nexudus.list_largest_size = simulator.chartmogul.list_largest_size = page_rows
-    async with simulator.serve() as urls, open_session() as session:
-        given = simulator.environment(urls) | {
-            "NEXUDUS_RATIONED": str(rationed).lower(),
-            "CHARTMOGUL_RATIONED": str(rationed).lower(),
-        }
-        world = World(simulator, database or InlineDatabase(), {})
-        for source in (NEXUDUS, CHARTMOGUL):
-            if source.name in sources:
-                world.schedulers[source.name] = open_scheduler(
-                    source,
-                    read(source.settings, given),
-                    session,
-                    transport or TransportSettings(),
-                    world.events.append,
-                    clock=loops.now,
-                )
-        if not is_open:
-            yield world
-        else:
-            async with world_sync(world, **settings):
+    with stores.in_one_go():
+        async with simulator.serve() as urls, open_session() as session:
+            given = simulator.environment(urls) | {
+                "NEXUDUS_RATIONED": str(rationed).lower(),
+                "CHARTMOGUL_RATIONED": str(rationed).lower(),
+            }
+            world = World(simulator, database or InlineDatabase(), {})
+            for source in (NEXUDUS, CHARTMOGUL):
+                if source.name in sources:
+                    world.schedulers[source.name] = open_scheduler(
+                        source,
+                        read(source.settings, given),
+                        session,
+                        transport or TransportSettings(),
+                        world.events.append,
+                        clock=loops.now,
+                    )
+            if not is_open:
                 yield world
+            else:
+                async with world_sync(world, **settings):
+                    yield world
         assert world.database.out_of_order == []
 
 

@@ -11,17 +11,18 @@ from starlette.types import Receive, Scope, Send
 from httpserver.envelope import Envelope
 from logs import JsonFormatter, RequestIds
 from simulator import NEXUDUS_EXAMPLE_ID
-from tests import credentials
+from tests import credentials, logged
 from tests.harness import CACHES, open_graph
-from tests.sockets import ID, asking, id_of, opportunity, real, until
+from tests.sockets import ID, asking, id_of, opportunity, real
 from tests.transports import Recorded
+from tests.waiting import until
 from web.access_log import MAX_NAME_CHARACTERS, AccessLog
 
 LOGGER = "opportunity_graph.access"
 
 
 def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [record.getMessage() for record in caplog.records if record.name == LOGGER]
+    return logged.lines(caplog, LOGGER)
 
 
 async def test_each_request_has_one_line(caplog: pytest.LogCaptureFixture) -> None:
@@ -62,7 +63,7 @@ async def test_programs_get_the_parts_of_a_line(caplog: pytest.LogCaptureFixture
     async with open_graph(ACCESS_LOG="true") as graph:
         await graph.ask("query Kind { __typename }")
 
-    record = next(record for record in caplog.records if record.name == LOGGER)
+    record = logged.records(caplog, LOGGER)[0]
     line = json.loads(JsonFormatter().format(record))
     assert (line["status"], line["operation"], line["caller"], line["stored"]) == (200, "Kind", "nobody", False)
 
@@ -110,7 +111,7 @@ async def test_a_stored_response_has_its_line_on_the_fast_path_too(
         with patch.object(Envelope, "__call__", None):  # there is no usual way
             answers += [await client.ask(request) for _ in range(2)]
 
-    found = [record for record in caplog.records if record.name == LOGGER]
+    found = logged.records(caplog, LOGGER)
     assert [record.__dict__["fields"]["stored"] for record in found] == [False, False, True, True]
     assert [record.__dict__["request_ids"] for record in found] == [[id_of(answer)] for answer in answers]
     assert re.sub(r"[0-9.]+ ms ", "", found[3].getMessage()) == (
@@ -125,7 +126,7 @@ async def test_what_leaves_the_fast_path_has_one_line(caplog: pytest.LogCaptureF
             await client.ask(opportunity(number))
         await client.ask(asking("{ nothing }"))
 
-    assert [record.__dict__["fields"]["stored"] for record in caplog.records if record.name == LOGGER] == [False] * 4
+    assert [record.__dict__["fields"]["stored"] for record in logged.records(caplog, LOGGER)] == [False] * 4
 
 
 async def test_a_client_that_goes_before_the_work_for_it_has_begun_leaves_a_line(

@@ -11,14 +11,11 @@ from typing import Any
 
 import pytest
 
+from tests.copying import copy_folder
 from tests.module_imports import ROOT, files_of_tests, imports
 from tests.processes import is_running, until
 
 PAGE = ROOT / "docs" / "adding-a-source.md"
-# What is compiled is copied too, for what the page leaves alone need not be compiled again; but nothing that is being
-# written: another test may be at it.
-NOT_COPIED = shutil.ignore_patterns(".git", ".venv", ".env", "*_cache", ".hypothesis", "*.pyc.*", "node_modules")
-
 STEP = re.compile(r"^(New file|In) `([^`]+)`:\n\n```(python|diff)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 COMMANDS = re.compile(r"^```bash\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -80,7 +77,7 @@ def _run(root: Path, *command: str) -> None:
 
 def _copy(root: Path) -> list[str]:
     """Copy the repository and follow the page there; return the paths of the Python files that it made or changed."""
-    shutil.copytree(ROOT, root, ignore=NOT_COPIED)
+    copy_folder(ROOT, root)
     return _follow(PAGE.read_text("utf-8"), root)
 
 

@@ -28,7 +28,8 @@ from tests.credentials import line
 from tests.fuzzing import EXAMPLES
 from tests.harness import CACHES, Graph, open_graph
 from tests.issuer import AUDIENCE, ISSUER, key_set, token
-from tests.sockets import ID, Served, asking, body_of, both_ways, opportunity, post, real, same, until
+from tests.sockets import ID, Served, asking, body_of, both_ways, opportunity, post, real, same
+from tests.waiting import until
 from web.application import Application
 from web.auth.api_keys import read_keys
 

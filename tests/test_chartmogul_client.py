@@ -12,7 +12,7 @@ import pytest
 
 from resolvers.global_id import encode
 from simulator import CHARTMOGUL_DOCUMENTED_ID, CHARTMOGUL_EXAMPLE_ID, CHARTMOGUL_SPECIAL, FAULTS, faults
-from tests import loops
+from tests import logged, loops
 from tests.harness import Graph, open_graph
 
 LOOPS = loops.WITH_ITS_OWN_TIME
@@ -136,7 +136,7 @@ async def test_unknown_codes_are_served_and_reported_once(graph: Graph, caplog: 
 
     assert (first["type"], first["rawType"], first["status"]) == (None, "biennial", "OPEN")
     assert (second["forecastCategory"], second["rawForecastCategory"], second["status"]) == (None, "wishful", None)
-    assert sorted(record.message for record in caplog.records) == [
+    assert sorted(logged.lines(caplog)) == [
         "chartmogul sent an unknown forecast_category: wishful",
         "chartmogul sent an unknown type: biennial",
     ]
@@ -165,5 +165,4 @@ async def test_a_source_that_never_finds_a_record_is_told_of_once(caplog: pytest
             )
             answer = await graph.ask(f"{{ {' '.join(fields)} }}")
             assert "errors" not in answer
-    lines = [record.getMessage() for record in caplog.records]
-    assert lines == ["chartmogul had none of the first 20 records asked for: is the base URL right?"]
+    assert logged.lines(caplog) == ["chartmogul had none of the first 20 records asked for: is the base URL right?"]

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from resolvers.resilience.concurrency_limiter import ConcurrencyLimiter
+from tests.waiting import PATIENCE_SECONDS
 
 
 async def settle() -> None:
@@ -134,7 +135,7 @@ async def test_one_that_is_cancelled_takes_no_place_with_it(given_first: bool) -
         concurrency_limiter.release()
     with pytest.raises(asyncio.CancelledError):
         await waiting
-    await asyncio.wait_for(concurrency_limiter.acquire(), 1)
+    await asyncio.wait_for(concurrency_limiter.acquire(), PATIENCE_SECONDS)
 
 
 async def test_one_that_is_cancelled_while_it_waits_lets_the_next_have_its_turn() -> None:
@@ -148,4 +149,4 @@ async def test_one_that_is_cancelled_while_it_waits_lets_the_next_have_its_turn(
     first.cancel()
     await settle()
     concurrency_limiter.release()
-    await asyncio.wait_for(second, 1)
+    await asyncio.wait_for(second, PATIENCE_SECONDS)

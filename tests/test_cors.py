@@ -5,6 +5,7 @@ import logging
 import pytest
 
 from security.settings import SecuritySettings
+from tests import logged
 from tests.harness import Graph, Response, open_graph
 from web.auth.cors import MAX_LOGGED_ORIGINS, check_origin
 
@@ -142,7 +143,7 @@ async def test_the_log_names_a_refused_origin_once(caplog: pytest.LogCaptureFixt
         with caplog.at_level(logging.WARNING):
             for origin in [EVIL, EVIL, SITE, EVIL, "null", "x" * 1_000, "evil\nline"]:
                 await ask_first(graph, origin=origin)
-    found = [record.getMessage() for record in caplog.records]
+    found = logged.lines(caplog)
     assert [EVIL in found[0], SITE in found[1], len(found)] == [True, True, 3]
     assert all("CORS_ORIGINS" in line and "\n" not in line and len(line) < 200 for line in found)
 
@@ -152,7 +153,7 @@ async def test_the_log_does_not_grow_with_the_origins_that_are_made_up(caplog: p
         with caplog.at_level(logging.WARNING):
             for number in range(3 * MAX_LOGGED_ORIGINS):
                 await ask_first(graph, origin=f"https://{number}.example.com")
-    assert len(caplog.records) == MAX_LOGGED_ORIGINS
+    assert len(logged.records(caplog)) == MAX_LOGGED_ORIGINS
 
 
 async def test_requests_that_come_from_no_page_know_nothing_of_cors() -> None:

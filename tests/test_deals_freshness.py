@@ -16,9 +16,12 @@ from schema.deals import stored_first
 from schema.deals.source_status import SourceCapability, SourceState
 from store.deals import Evidence, delete
 from store.sweeps import begin_sweep, continue_sweep, finish_sweep, note_misses, note_watermarks
+from tests import loops
 from tests.deal_lists import ALL, NOTHING, NOW, DealGraph, Sync, deal, open_deals, simulated, status
 from tests.harness import open_graph
+from tests.waiting import PATIENCE_SECONDS
 
+LOOPS = loops.WITH_ITS_OWN_TIME
 NEXUDUS = simulated()["nexudus"]
 LIST = "query($f: FreshnessInput) { opportunities(freshness: $f) { totalCount } }"
 TOTALS = "query($f: FreshnessInput) { opportunitySummary(groupBy: [], freshness: $f) { isComplete } }"
@@ -181,7 +184,7 @@ async def test_the_source_is_asked_where_the_store_hangs(monkeypatch: pytest.Mon
         await asyncio.Event().wait()
 
     monkeypatch.setattr(stored_first, "LOOKUP_TIMEOUT_SECONDS", 0.0)
-    async with open_deals(deal("nexudus", NEXUDUS[0], NOW - 60)) as graph, asyncio.timeout(4):
+    async with open_deals(deal("nexudus", NEXUDUS[0], NOW - 60)) as graph, asyncio.timeout(PATIENCE_SECONDS):
         monkeypatch.setattr(graph.database, "read", hang)
         for _ in range(4):  # interpreted, and compiled
             assert await asks_the_source(graph)

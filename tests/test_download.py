@@ -9,12 +9,15 @@ import pytest
 
 from httpserver.envelope import Envelope
 from httpserver.http_errors import HTTPError
-from tests.sockets import Client, body_of, serving, until
+from tests import loops
+from tests.sockets import Client, body_of, serving
+from tests.waiting import until
 from web.auth.callers import Caller
 from web.download import Download, DownloadLimits, Encode, Table, read_parameters
 from web.file_formats import NDJSON
 from web.policy import ConcurrencyLimit, RequestPolicy
 
+LOOPS = loops.WITH_ITS_OWN_TIME
 SECRET = "CANARY-7d1c"
 BIG = "x" * 60_000
 OUTAGE = HTTPError(503, "Away.", code="STORE_UNAVAILABLE", retryable=True)

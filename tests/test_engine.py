@@ -15,7 +15,7 @@ from resolvers.loaders import Loaders
 from resolvers.nexudus import NEXUDUS, client
 from resolvers.nexudus.record import NexudusRecord
 from schema.execution import build_engine
-from tests import loops
+from tests import logged, loops
 from tests.harness import Graph
 from tests.schemas import build_schema
 
@@ -161,7 +161,7 @@ async def test_a_fault_of_this_server_is_masked(
             "extensions": {"code": "INTERNAL_SERVER_ERROR", "retryable": False},
         }
     ]
-    assert [record.levelname for record in caplog.records] == ["ERROR"]
+    assert [record.levelname for record in logged.records(caplog)] == ["ERROR"]
     assert "RuntimeError" in caplog.text
 
 

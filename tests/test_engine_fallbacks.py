@@ -9,6 +9,7 @@ from engine.engine import Engine
 from engine.fallbacks import Reason
 from schema.access import READ_OPPORTUNITIES, SCOPES, Access
 from schema.execution import build_engine
+from tests import logged
 from tests.engines import EVERYTHING, body
 from tests.records import GLOBAL_IDS
 from tests.schemas import build_restricted_schema, build_schema
@@ -54,14 +55,14 @@ async def test_a_reason_is_counted_each_time_and_logged_once(
         await asked_for_again(engine, query, access)
     assert engine.fallbacks[reason] == (3 if reason is Reason.OPERATION else 2)
     assert engine.fallbacks[Reason.FIRST_REQUEST] == (0 if reason is Reason.OPERATION else 1)
-    assert [record.getMessage().rpartition(": ")[2] for record in caplog.records] == [reason.value]
+    assert [line.rpartition(": ")[2] for line in logged.lines(caplog)] == [reason.value]
 
 
 async def test_what_is_compiled_has_no_reason(engine: Engine, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         await asked_for_again(engine, '{ opportunity(id: "x") { id } }')
     assert dict(engine.fallbacks) == {Reason.FIRST_REQUEST: 1}
-    assert caplog.records == []
+    assert logged.records(caplog) == []
 
 
 @pytest.mark.parametrize(
@@ -84,7 +85,7 @@ async def test_an_exception_that_nobody_expects_is_logged_once_and_answered_by_g
         answers = await asked_for_again(engine, '{ opportunity(id: "x") { id } }')
     assert all("BAD_USER_INPUT" in str(answer) for answer in answers)
     assert engine.fallbacks[Reason.FAULT] == 2
-    (record,) = caplog.records
+    (record,) = logged.records(caplog)
     assert record.levelname == "ERROR"
     assert "AttributeError" in caplog.text
     assert "in broken" in caplog.text, "the traceback says where"

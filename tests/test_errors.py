@@ -6,6 +6,7 @@ from graphql import GraphQLError
 from resolvers import errors
 from resolvers.errors import BadUserInput, ResolverError, SourceNotConfigured, UpstreamError, UpstreamRateLimited
 from schema.errors import INTERNAL, field_errors
+from tests import logged
 from tests.harness import open_graph
 
 
@@ -76,7 +77,7 @@ def test_an_unexpected_error_is_masked_and_logged(caplog: pytest.LogCaptureFixtu
         "path": ["x"],
         "extensions": {"code": INTERNAL, "retryable": False},
     }
-    (record,) = caplog.records
+    (record,) = logged.records(caplog)
     assert record.levelname == "ERROR"
     assert "['x']" in record.getMessage()
 
@@ -86,7 +87,7 @@ def test_an_expected_error_is_not_logged_with_a_traceback(caplog: pytest.LogCapt
     cause = UpstreamRateLimited("nexudus")
     field_errors([GraphQLError(str(cause), path=["x"], original_error=cause)])
 
-    assert caplog.records == []
+    assert logged.records(caplog) == []
 
 
 @pytest.mark.parametrize(

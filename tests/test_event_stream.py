@@ -15,9 +15,10 @@ from httpserver.envelope import Envelope
 from httpserver.http_errors import HTTPError
 from httpserver.request import HttpRequest
 from httpserver.response import HttpResponse
-from tests import loops, sockets
+from tests import logged, loops, sockets
 from tests.event_streams import ACCEPT, Listener, listening, parsed, subscribing
-from tests.sockets import Served, asking, body_of, post, until
+from tests.sockets import Served, asking, body_of, post
+from tests.waiting import until
 from web.access_log import AccessLog
 from web.application import AtPath
 from web.auth.callers import Caller, unauthenticated
@@ -28,6 +29,7 @@ from web.policy import ConcurrencyLimit, RequestPolicy
 from web.streams import Streams
 
 LOOPS = loops.BOTH
+LOGGER = "opportunity_graph.access"
 SUBSCRIPTION = "subscription S { changes }"
 QUERY = "{ answer }"
 GET = b"GET /graphql?query=subscription%7Bchanges%7D HTTP/1.1\r\nHost: localhost\r\n" + ACCEPT + b"\r\n"
@@ -323,16 +325,16 @@ async def test_a_fault_after_the_head_is_an_event_without_its_text(caplog: pytes
 
 
 async def test_a_stream_has_one_line_of_the_log_when_it_ends(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, "opportunity_graph.access")
+    caplog.set_level(logging.INFO, LOGGER)
     async with opened() as (graph, _, client):
         for event in ({"data": 1}, {"errors": [{"message": "?", "extensions": {"code": "AWAY"}}]}):
             graph.events.put_nowait(event)
             await client.event()
-        assert caplog.messages == []
+        assert logged.lines(caplog, LOGGER) == []
         graph.events.put_nowait(None)
         await client.rest()
-        await until(lambda: caplog.messages)
-    (line,) = caplog.messages
+        await until(lambda: logged.lines(caplog, LOGGER))
+    (line,) = logged.lines(caplog, LOGGER)
     assert line.startswith("POST /graphql 200 ")
     assert line.endswith("caller=nobody operation=S code=AWAY stored=False events=2")
 

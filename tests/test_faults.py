@@ -15,7 +15,7 @@ import pytest
 import resolvers.resilience.circuit_breaker
 import resolvers.resilience.retry
 from simulator import FAULTS
-from tests import loops
+from tests import logged, loops
 from tests.harness import Graph, open_graph
 from tests.two_sources import ALWAYS, DATA, HASTY, MISSING, OTHER, SOURCES, ask, check, reads, signed_in
 
@@ -189,6 +189,6 @@ async def test_the_log_has_one_line_for_an_answer_that_cannot_be_used(
         getattr(graph.simulator, source).faults.add(FAULTS[fault], times=None, kinds={"get"})
         answer = await graph.ask(query)
     assert answer["errors"][0]["extensions"]["code"] == "UPSTREAM_BAD_RESPONSE"
-    (line,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    (line,) = [record.getMessage() for record in logged.records(caplog) if record.levelname == "WARNING"]
     assert line.startswith(source)
     assert "UPSTREAM_BAD_RESPONSE (" in line

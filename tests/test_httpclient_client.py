@@ -17,6 +17,7 @@ from httpclient.connection import ConnectionFailed, MalformedResponse, ReusedCon
 from httpclient.response import Response
 from simulator import FAULTS, Simulator
 from tests.fakes import ByteSource
+from tests.waiting import PATIENCE_SECONDS, until
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 
@@ -37,7 +38,7 @@ def nothing() -> None:
 async def make(
     client: HttpClient, request: Request, *, max_bytes: int = 1000, sent: Callable[[], None] = nothing
 ) -> Response:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         return await client.send(request, max_bytes=max_bytes, on_sent=sent)
 
 
@@ -135,9 +136,7 @@ async def test_it_is_told_when_a_request_is_on_its_way_and_not_before() -> None:
 async def test_a_cancelled_exchange_leaves_no_connection_that_another_could_take_its_reply_from() -> None:
     async with answering(b"", OK) as (source, client):
         cancelled = asyncio.create_task(make(client, Request(f"{source.url}/", "get")))
-        async with asyncio.timeout(5):
-            while not source.requests:  # noqa: ASYNC110 - the source is looked at
-                await asyncio.sleep(0.001)
+        await until(lambda: source.requests)
         cancelled.cancel()
         with pytest.raises(asyncio.CancelledError):
             await cancelled
@@ -200,5 +199,5 @@ async def test_who_is_cancelled_in_the_moment_of_its_reply_breaks_off_nobody_els
         other = asyncio.create_task(make(client, again := Request(request.url, "get")))
         await asyncio.wait([cancelled])
         assert cancelled.cancelled()
-        assert isinstance(await asyncio.wait_for(other, 1), Response)
+        assert isinstance(await asyncio.wait_for(other, PATIENCE_SECONDS), Response)
         assert again.connection is connection

@@ -10,6 +10,7 @@ from httpclient import client
 from httpclient.client import ConnectionPool, header_lines, open_session
 from httpclient.connection import Connection, Result
 from httpclient.response import Response
+from tests.waiting import PATIENCE_SECONDS
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 
@@ -78,7 +79,7 @@ async def test_one_that_the_source_has_closed_is_not_used(monkeypatch: pytest.Mo
         connection = await there.open()
         await answered(connection)
         ends[0].close()
-        await asyncio.wait_for(ended.wait(), 5)
+        await asyncio.wait_for(ended.wait(), PATIENCE_SECONDS)
         assert there.idle_connection() is None
         assert there._idle == []
 
@@ -97,7 +98,7 @@ async def test_one_that_nobody_wants_is_closed_all_the_same(monkeypatch: pytest.
     async with an_origin() as (there, _):
         ended = ending(there, monkeypatch)
         await answered(await there.open())
-        await asyncio.wait_for(ended.wait(), 5)
+        await asyncio.wait_for(ended.wait(), PATIENCE_SECONDS)
         assert there._idle == []
 
 

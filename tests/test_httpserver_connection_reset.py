@@ -7,6 +7,7 @@ import pytest
 
 from httpserver.connection import reset
 from tests import loops
+from tests.waiting import PATIENCE_SECONDS
 
 LOOPS = loops.BOTH
 
@@ -20,7 +21,7 @@ async def test_the_client_of_a_connection_that_is_reset_gets_an_error_and_no_end
 
     server = await asyncio.get_running_loop().create_server(Server, "127.0.0.1", 0)
     try:
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
             with pytest.raises(ConnectionResetError):
                 await reader.read()

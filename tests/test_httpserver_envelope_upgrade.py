@@ -15,6 +15,7 @@ import pytest_asyncio
 from benchmarks.running import running
 from tests.processes import ROOT
 from tests.sockets import asking
+from tests.waiting import PATIENCE_SECONDS
 
 BODY = b'{"query":"{ __typename }"}'
 SMUGGLED = b"POST /graphql HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Request-ID: smuggled\r\n" + (
@@ -57,7 +58,7 @@ async def sent(port: int, *pieces: bytes) -> bytes:
         for piece in pieces:
             writer.write(piece)
             await asyncio.sleep(0.05)  # the server reads each by itself; a process of its own has a clock of its own
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while piece := await reader.read(65_536):
                 found += piece
     except (ConnectionError, TimeoutError):

@@ -14,6 +14,7 @@ from httpserver.request import Headers, HttpRequest
 from httpserver.response import HttpResponse
 from tests import loops, sockets
 from tests.sockets import CHUNKED, DATE, LONG, Client, FastStub, Served, Stub, connections, post, same, serving
+from tests.waiting import PATIENCE_SECONDS
 
 LOOPS = loops.BOTH
 test_they_run_on_both_loops = sockets.they_run_on_both_loops
@@ -324,7 +325,7 @@ async def answers(kind: type[asyncio.Protocol], app: Any, pieces: Iterable[tuple
 
     A piece says whether it is read by itself.
     """
-    async with Served(kind, app, 2).listen() as served, served.client() as client:
+    async with Served(kind, app, PATIENCE_SECONDS).listen() as served, served.client() as client:
         for piece, is_apart in pieces:
             if not client.writer.is_closing():
                 client.writer.write(piece)

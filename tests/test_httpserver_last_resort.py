@@ -19,6 +19,7 @@ from security.parts import SecurityParts
 from simulator import faults
 from simulator.chartmogul_records import EXAMPLE
 from simulator.replies import encode_json
+from tests import logged
 from tests.harness import Graph, open_graph
 from tests.sockets import asking, body_of, both_ways, endpoint, post, real, serving
 from web.graphql_response import GraphQLResponse
@@ -107,7 +108,7 @@ def check_masked(found: list[bytes], caplog: pytest.LogCaptureFixture) -> None:
         assert b"x-content-type-options: nosniff" in head.lower()
         assert b"x-request-id: " in head.lower()
         assert body_of(answer) == MASKED
-    assert [record.levelname for record in caplog.records] == ["ERROR"] * len(found)
+    assert [record.levelname for record in logged.records(caplog)] == ["ERROR"] * len(found)
     assert SECRET not in caplog.text
 
 
@@ -138,7 +139,7 @@ async def test_a_fault_of_a_layer_is_status_500_without_its_text(caplog: pytest.
                 answer = await graph.request("GET", target, accept="application/json")
                 assert (answer.status, answer.body) == (500, MASKED)
                 assert answer.headers["x-request-id"]
-    assert len(caplog.records) == 3
+    assert len(logged.records(caplog)) == 3
     assert SECRET not in caplog.text
 
 
@@ -228,7 +229,7 @@ async def test_a_value_that_is_nested_too_deeply_costs_its_record_and_nothing_el
                 assert answer["data"]["c"] is None
                 (error,) = answer["errors"]
                 assert (error["path"], error["extensions"]["code"]) == (["c"], "UPSTREAM_BAD_RESPONSE")
-    assert caplog.records == []
+    assert logged.records(caplog) == []
 
 
 ENTITIES = "query($r: [_Any!]!, $i: ID) { _entities(representations: $r) { __typename } opportunity(id: $i) { id } }"
@@ -259,7 +260,7 @@ async def test_a_request_that_is_nested_however_deeply_has_an_answer(
                     answer = await client.ask(*pieces)
                     assert answer[9:12] in (b"200", b"400"), answer[:200]
                     assert b"INTERNAL" not in answer
-    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+    assert [record for record in logged.records(caplog) if record.levelno >= logging.WARNING] == []
 
 
 async def test_a_fault_after_a_wait_closes_no_connection_unanswered(caplog: pytest.LogCaptureFixture) -> None:

@@ -13,10 +13,11 @@ from types import SimpleNamespace
 import pytest
 
 from httpserver.protocol import HTTPConnection
-from tests import loops, sockets
+from tests import logged, loops, sockets
 from tests.credentials import line
 from tests.harness import open_graph
-from tests.sockets import CHUNKED, Client, Served, Stub, body_of, connections, echoed, post, real, serving, until
+from tests.sockets import CHUNKED, Client, Served, Stub, body_of, connections, echoed, post, real, serving
+from tests.waiting import PATIENCE_SECONDS, until
 
 stub, served, client = sockets.stub, sockets.served, sockets.client
 LOOPS = loops.BOTH
@@ -70,7 +71,7 @@ async def test_requests_behind_one_that_takes_its_time_stay_unread(stub: Stub, s
 async def test_work_for_a_client_that_closes_its_connection_ends_long_before_a_half_closed_one_would_be_given_up(
     stub: Stub, first: bytes
 ) -> None:
-    async with Served(sockets.connections(half_close_seconds=3_600), stub.app, 2).listen() as served:
+    async with Served(sockets.connections(half_close_seconds=3_600), stub.app, PATIENCE_SECONDS).listen() as served:
         async with served.client() as client:
             await client.send(first)
         await until(lambda: not served.state.tasks and not served.state.connections)
@@ -88,12 +89,12 @@ async def test_a_hang_up_with_requests_behind_ends_all_work(
     assert stub.cancelled == [b"wait"]
     assert stub.bodies == [b"wait"]
     assert not served.faults
-    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert not [record for record in logged.records(caplog) if record.levelno >= logging.WARNING]
 
 
 @pytest.mark.parametrize("first", [post(b"turn"), post(b"turn").replace(b"POST", b"PUT")], ids=["POST", "PUT"])
 async def test_a_client_that_ends_its_own_side_gets_its_answers(stub: Stub, first: bytes) -> None:
-    async with serving(stub, half_close_seconds=1) as served, served.client() as client:
+    async with serving(stub, half_close_seconds=PATIENCE_SECONDS) as served, served.client() as client:
         client.writer.write(first + post(b"second"))
         client.writer.write_eof()
         assert [echoed(await client.answer()) for _ in range(2)] == [b"turn", b"second"]
@@ -102,7 +103,7 @@ async def test_a_client_that_ends_its_own_side_gets_its_answers(stub: Stub, firs
 
 async def test_a_client_that_ends_its_own_side_before_it_has_read_anything_gets_all_of_its_answers(stub: Stub) -> None:
     bodies = [b"wait", *(b"big%03d" % number for number in range(20))]
-    async with serving(stub, half_close_seconds=2) as served, served.client() as client:
+    async with serving(stub, half_close_seconds=PATIENCE_SECONDS) as served, served.client() as client:
         client.writer.transport.pause_reading()  # type: ignore[attr-defined] # it can also read
         await client.send(b"".join(map(post, bodies)))
         client.writer.write_eof()
@@ -172,7 +173,7 @@ async def test_node_s_fetch_sees_the_refusal_of_a_large_upload() -> None:
 async def test_an_expectation_is_met_when_the_body_is_asked_for(stub: Stub, client: Client) -> None:
     head, _, body = post(b"abc", b"Expect: 100-continue").partition(b"\r\n\r\n")
     await client.send(head + b"\r\n\r\n")
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         assert await client._reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
     assert echoed(await client.ask(body)) == b"abc"
 

@@ -18,7 +18,8 @@ from httpserver.workers import Workers
 from tests import postgres
 from tests.credentials import line
 from tests.fleet import Fleet, a_fleet, until, until_ready
-from tests.processes import MINIMAL, PATIENCE_SECONDS, ROOT, SERVER
+from tests.processes import MINIMAL, ROOT, SERVER
+from tests.waiting import PATIENCE_SECONDS
 
 QUERY = '{ nexudusOpportunity(sourceId: "1427000501") { sourceId } }'
 KEY = {"CHARTMOGUL_API_KEY": "key-of-nobody"}

@@ -7,7 +7,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tomllib
@@ -15,7 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import MINIMAL, PATIENCE_SECONDS, ROOT, running
+from benchmarks.processes import free_port
+from tests.copying import copy_folder
+from tests.processes import MINIMAL, ROOT, running
+from tests.waiting import PATIENCE_SECONDS
 
 TEXT = re.sub(r"\\\n", " ", (ROOT / "Dockerfile").read_text("utf-8"))
 STEPS = [(found[1], found[2].strip()) for found in re.finditer(r"^([A-Z]+) (.+)$", TEXT, re.MULTILINE)]
@@ -51,15 +53,14 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for source, target in copies():
         (folder / target).parent.mkdir(parents=True, exist_ok=True)
         if (ROOT / source).is_dir():
-            shutil.copytree(ROOT / source, folder / target)
+            copy_folder(ROOT / source, folder / target)
         else:
             shutil.copy(ROOT / source, folder / target)
     return folder
 
 
 def test_the_demo_of_the_image_runs_and_its_health_check_follows_the_port(image: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = str(free.getsockname()[1])
+    port = str(free_port())
     # On this machine only; that the image's own address is accepted, the next test shows.
     environ = environment() | {"HOST": "127.0.0.1", "PORT": port, "PYTHONPATH": ""}
     # Whoever sets a proxy for what goes out has not set one for this.

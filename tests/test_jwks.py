@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from httpserver.http_errors import HTTPError
 from tests.issuer import jwk, key_set
+from tests.waiting import PATIENCE_SECONDS
 from web.auth.jwk import MAX_KEYS, read_jwks
 from web.auth.jwks import (
     LIFETIME_SECONDS,
@@ -187,7 +188,7 @@ async def test_while_the_issuer_is_down_requests_do_not_wait_for_it_each_minute(
     issuer.gate.clear()
     for minute in range(60):
         issuer.now += PAUSE_SECONDS
-        assert await asyncio.wait_for(keys.key("rsa-1"), 1)
+        assert await asyncio.wait_for(keys.key("rsa-1"), PATIENCE_SECONDS)
         await settle()
         issuer.gate.set()
         await settle()

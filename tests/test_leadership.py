@@ -8,6 +8,7 @@ from store.sync_status import statuses as told_statuses
 from sync.leadership import lead, stop
 from sync.status import Capability, State, Status, told_of
 from tests.sync_world import InlineDatabase
+from tests.waiting import PATIENCE_SECONDS
 
 STATUS = Status(
     source="nexudus",
@@ -60,7 +61,7 @@ class Entry:
         self._note("ended")
 
     async def until(self, text: str) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while self.log[-1:] != [text]:
                 self.changed.clear()
                 await self.changed.wait()

@@ -14,7 +14,7 @@ from resolvers.fetching.shared_fetch import SharedFetch, serve
 from resolvers.fetching.upstream_context import UpstreamContext
 from server_settings import kind_of
 from simulator import FAULTS, NEXUDUS_EXAMPLE_ID
-from tests import credentials
+from tests import credentials, logged
 from tests.harness import open_graph
 from tests.two_sources import ALWAYS
 
@@ -95,7 +95,7 @@ async def test_the_line_of_a_failed_batch_names_every_request_that_it_served(cap
             *[graph.post({"query": f"{{ {ONE} }}"}, x_request_id=f"asked-{number}") for number in range(2)]
         )
 
-    failed = [one for one in caplog.records if "failed: UPSTREAM_UNAVAILABLE" in one.getMessage()]
+    failed = [one for one in logged.records(caplog) if "failed: UPSTREAM_UNAVAILABLE" in one.getMessage()]
     assert failed
     assert {tuple(one.request_ids) for one in failed} == {("asked-0", "asked-1")}  # type: ignore[attr-defined]
 
@@ -105,7 +105,7 @@ async def test_start_and_stop_say_what_runs_without_a_secret(caplog: pytest.LogC
     async with open_graph(API_KEYS=credentials.line("reports", "right"), SYNC_ENABLED="true"):
         pass
 
-    lines = [record.getMessage() for record in caplog.records if record.name == "opportunity_graph.server"]
+    lines = logged.lines(caplog, "opportunity_graph.server")
     assert [line.partition(":")[0] for line in lines] == ["started", "stopped"]
     assert re.search(r"version \S+, sources nexudus chartmogul\b.*, authentication API keys, store memory$", lines[0])
     assert kind_of("postgresql+psycopg://user:CANARY@host/deals") == "postgresql"

@@ -15,8 +15,8 @@ from metrics.page import MetricsPage
 from simulator import CHARTMOGUL_EXAMPLE_ID, FAULTS, NEXUDUS_EXAMPLE_ID
 from tests import credentials
 from tests.harness import Graph, open_graph
-from tests.schedulers import until
 from tests.two_sources import ALWAYS
+from tests.waiting import until
 from web.auth.callers import Caller
 from web.policy import RequestPolicy
 

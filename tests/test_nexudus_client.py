@@ -15,7 +15,7 @@ from resolvers.global_id import encode
 from resolvers.nexudus.list_doubts import DOUBT_SECONDS
 from server import create_app
 from simulator import FAULTS, NEXUDUS_SPECIAL, Simulator, faults
-from tests import loops
+from tests import logged, loops
 from tests.harness import Graph, open_graph
 
 LOOPS = loops.WITH_ITS_OWN_TIME
@@ -137,7 +137,7 @@ async def test_an_ignored_filter_is_detected_and_not_tried_again_for_some_minute
     with caplog.at_level(logging.WARNING):
         assert found(await fetch(signed_in, wanted)) == [*IDS[150:155], None]
     assert kinds(signed_in) == ["list-by-ids", *["get"] * 6]
-    assert [record.message for record in caplog.records] == [
+    assert logged.lines(caplog) == [
         "nexudus: list-by-ids is switched off: it answered with records that were not asked for"
     ]
 
@@ -371,7 +371,7 @@ async def test_unknown_codes_are_served_and_reported_once(signed_in: Graph, capl
     assert answer["data"]["opportunitiesById"] == [
         {"status": None, "statusCode": 4, "leadSource": "GOOGLE_SEARCH", "leadSourceCode": 19}
     ]
-    assert [record.message for record in caplog.records] == ["nexudus sent an unknown Status: 4"]
+    assert logged.lines(caplog) == ["nexudus sent an unknown Status: 4"]
 
 
 async def test_an_id_beyond_32_bits_is_fetched_like_any_other(signed_in: Graph) -> None:

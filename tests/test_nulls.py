@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests import loops
+from tests import logged, loops
 from tests.harness import Graph
 
 LOOPS = loops.WITH_ITS_OWN_TIME
@@ -77,7 +77,7 @@ async def test_a_null_that_a_field_refuses_is_bad_input_at_that_field(
             for step in path:
                 value = value[step]
             assert value is None
-    assert [record for record in caplog.records if record.levelno > logging.INFO] == []
+    assert [record for record in logged.records(caplog) if record.levelno > logging.INFO] == []
 
 
 @pytest.mark.parametrize("query", ROOT)
@@ -86,7 +86,7 @@ async def test_a_null_that_the_root_refuses_is_the_same_error_of_the_request(
 ) -> None:
     for answer in await thrice(shared_graph, query):
         assert answer == {"errors": [error(query, None)]}
-    assert [record for record in caplog.records if record.levelno > logging.INFO] == []
+    assert [record for record in logged.records(caplog) if record.levelno > logging.INFO] == []
 
 
 async def test_a_null_inside_of_a_representation_is_bad_input_for_that_one(shared_graph: Graph) -> None:

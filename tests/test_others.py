@@ -13,6 +13,7 @@ from store.notices import CHANGED, REFRESH
 from sync import others as module
 from sync.others import Others
 from tests.stores import deal
+from tests.waiting import PATIENCE_SECONDS
 
 NOW = 100_000_000
 
@@ -48,7 +49,7 @@ async def following(database: Database, cache: Cache) -> AsyncIterator[Others]:
 
 async def test_what_another_process_changes_is_forgotten_with_its_age(tmp_path: Path) -> None:
     path, cache = str(tmp_path / "deals.db"), Cache()
-    async with open_database(path) as ours, open_database(path) as theirs, asyncio.timeout(10):
+    async with open_database(path) as ours, open_database(path) as theirs, asyncio.timeout(PATIENCE_SECONDS):
         await write(ours, 0)
         async with following(ours, cache) as others:
             await write(theirs, 1, 2)
@@ -63,7 +64,12 @@ async def test_without_a_word_of_it_changes_are_seen_after_a_while(
 ) -> None:
     monkeypatch.setattr(module, "POLL_SECONDS", 0.01)
     path, cache = str(tmp_path / "deals.db"), Cache()
-    async with open_database(path) as ours, open_database(path) as theirs, following(ours, cache), asyncio.timeout(10):
+    async with (
+        open_database(path, poll_seconds=0.01) as ours,
+        open_database(path) as theirs,
+        following(ours, cache),
+        asyncio.timeout(PATIENCE_SECONDS),
+    ):
         await write(theirs, 1)
         await cache.is_told.wait()
 
@@ -72,7 +78,11 @@ async def test_many_changes_are_read_to_their_end(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(module, "CHANGES_AT_ONCE", 2)
     monkeypatch.setattr("store.fetched.CHANGES_AT_ONCE", 2)
     cache = Cache()
-    async with open_database(str(tmp_path / "deals.db")) as ours, following(ours, cache) as others, asyncio.timeout(10):
+    async with (
+        open_database(str(tmp_path / "deals.db")) as ours,
+        following(ours, cache) as others,
+        asyncio.timeout(PATIENCE_SECONDS),
+    ):
         for number in range(5):
             await write(ours, number)
         others.hear(CHANGED)

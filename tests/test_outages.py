@@ -8,7 +8,7 @@ import pytest
 import resolvers.resilience.circuit_breaker
 import resolvers.resilience.retry
 from simulator import FAULTS, faults
-from tests import loops
+from tests import logged, loops
 from tests.harness import open_graph
 from tests.two_sources import ALWAYS, DATA, FIELD, HASTY, SOURCES, ask, check, reads, signed_in
 
@@ -182,5 +182,5 @@ async def test_a_refusal_that_an_operator_has_to_mend_is_warned_of(
         getattr(graph.simulator, sick).faults.add(FAULTS[fault], times=ALWAYS, kinds={"get"})
         caplog.clear()
         check(await ask(graph), sick, code)
-    warned = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    warned = [record.getMessage() for record in logged.records(caplog) if record.levelname == "WARNING"]
     assert warned[0].startswith(f"{sick} get failed: {code} (status {fault}, ")

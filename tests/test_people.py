@@ -14,6 +14,7 @@ from schema.deals.columns import columns
 from schema.people import PEOPLE, BadPeople, Person, read_people
 from store.database import open_database
 from store.deals import upsert
+from tests import logged
 from tests.deal_lists import deal, open_deals, simulated
 from tests.harness import CACHES, open_graph
 
@@ -146,6 +147,6 @@ async def test_a_hang_up_has_the_owners_read_anew_and_a_malformed_file_leaves_th
         file.write_bytes(b'[{"name": "Testy McAdminface"}]')
         await hang_up()
         assert await emails() == {"second@example.com"}
-        (refused,) = [one.getMessage() for one in caplog.records if one.name == "opportunity_graph.rotation"]
+        (refused,) = logged.lines(caplog, "opportunity_graph.rotation")
         assert refused.startswith("not read anew, what was set before stays in force: OWNERS_FILE: the file must be")
     PEOPLE.know([])

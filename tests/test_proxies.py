@@ -22,6 +22,7 @@ from benchmarks.running import running, running_server
 from simulator import Simulator
 from tests.harness import DEFAULTS
 from tests.proxies import NGINX_MAPS, PASSWORD, USER, Response, in_front, needs, read_response, send
+from tests.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -258,7 +259,7 @@ async def test_the_events_of_a_stream_come_through_as_they_are_sent(street: Stre
     body = json.dumps({"query": "subscription { opportunityChanges { cursor } }"}).encode()
     reader, writer = await asyncio.open_unix_connection(street.sockets[f"{proxy}-keys"])
     writer.write(post(body, b"Accept: text/event-stream", b"X-API-Key: ada"))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         assert b'{"data":{"opportunityChanges":{"cursor":' in await reader.readuntil(b"}}}\n\n")
     writer.close()
 

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from engine.errors import PARSE_FAILED, VALIDATION_FAILED
 from engine.validation_rules import rules_for
 from schema.errors import field_errors, request_errors, variable_errors
+from tests import logged
 from tests.fuzzing import EXAMPLES
 
 SECRET = "hunter2"
@@ -221,7 +222,7 @@ def test_a_null_inside_of_an_argument_is_the_callers(
     assert error["message"] == expected
     assert error["path"] == ["deal"]
     assert error["extensions"]["code"] == "BAD_USER_INPUT"
-    assert caplog.records == []
+    assert logged.records(caplog) == []
 
 
 def test_what_a_resolver_returns_is_not_the_callers(caplog: pytest.LogCaptureFixture) -> None:
@@ -230,5 +231,5 @@ def test_what_a_resolver_returns_is_not_the_callers(caplog: pytest.LogCaptureFix
     result: Any = execute(SCHEMA, document, {"required": [SECRET], "deal": None})
     (error,) = field_errors(result.errors)
     assert (error["message"], error["extensions"]["code"]) == ("Internal server error.", "INTERNAL_SERVER_ERROR")
-    assert len(caplog.records) == 1
+    assert len(logged.records(caplog)) == 1
     assert SECRET not in caplog.text

@@ -13,10 +13,11 @@ from httpserver.protocol import protocol
 from httpserver.request import Headers
 from logs import RequestIds
 from security.issuer import TokenIssuer
-from tests import credentials, loops
+from tests import credentials, logged, loops
 from tests.harness import open_graph
 from tests.issuer import AUDIENCE, ISSUER, key_set, token
 from tests.sockets import Served, Stub
+from tests.waiting import PATIENCE_SECONDS
 from web.auth.callers import unauthenticated
 from web.refusals import LINES_A_SECOND, Refusals
 
@@ -37,7 +38,7 @@ async def test_a_strangers_refusal_has_one_line(
         response = await graph.post({"query": "{ __typename }"}, **headers)
 
     assert response.status == 401
-    found = [record.getMessage() for record in caplog.records if record.name == LOGGER]
+    found = logged.lines(caplog, LOGGER)
     assert found == [f"refused with 401 UNAUTHENTICATED (credential: {kind}): A valid credential is required."]
     assert "CANARY" not in caplog.text
 
@@ -52,7 +53,7 @@ async def test_the_log_alone_says_what_is_wrong_with_a_token(caplog: pytest.LogC
             )
 
     assert response.status == 401
-    found = [record.getMessage() for record in caplog.records if record.name == LOGGER]
+    found = logged.lines(caplog, LOGGER)
     refused = "refused with 401 UNAUTHENTICATED (credential: bearer token): A valid credential is required."
     assert found == [f"{refused} The token is for another audience than JWT_AUDIENCE."]
     assert b"audience" not in response.body
@@ -65,7 +66,7 @@ async def test_a_body_that_is_too_large_has_a_line(caplog: pytest.LogCaptureFixt
         response = await graph.post({"query": "{ __typename }" + " " * 1000})
 
     assert response.status == 413
-    assert [record.getMessage()[:16] for record in caplog.records if record.name == LOGGER] == ["refused with 413"]
+    assert [line[:16] for line in logged.lines(caplog, LOGGER)] == ["refused with 413"]
 
 
 async def test_a_flood_has_some_lines_a_second_and_then_a_count(caplog: pytest.LogCaptureFixture) -> None:
@@ -74,16 +75,16 @@ async def test_a_flood_has_some_lines_a_second_and_then_a_count(caplog: pytest.L
     caplog.handler.addFilter(RequestIds())
     for _ in range(LINES_A_SECOND + 1_000):
         refusals.add(None, error)
-    assert len(caplog.records) == LINES_A_SECOND
+    assert len(logged.records(caplog, LOGGER)) == LINES_A_SECOND
     await asyncio.sleep(1.1)
     refusals.add(None, error)
 
-    assert [record.getMessage() for record in caplog.records[LINES_A_SECOND:]] == [
+    assert logged.lines(caplog, LOGGER)[LINES_A_SECOND:] == [
         "refused 1000 more requests in the same second",
         "refused with 401 UNAUTHENTICATED (credential: none): A valid credential is required.",
     ]
     assert refusals.counts == {(401, "UNAUTHENTICATED", "credential", "none"): LINES_A_SECOND + 1_001}
-    ids = [one.request_ids for one in caplog.records[LINES_A_SECOND - 1 :]]  # type: ignore[attr-defined]
+    ids = [one.request_ids for one in logged.records(caplog, LOGGER)[LINES_A_SECOND - 1 :]]  # type: ignore[attr-defined]
     assert ids == [["the-first"], [], ["the-first"]], "the count is of many requests"
 
 
@@ -97,7 +98,7 @@ async def test_what_a_connection_refuses_has_a_line_with_the_id_of_its_response(
         refusals.add_unseen(headers, error)
 
     kind = protocol(ConnectionLimits(), on_refusal)
-    async with Served(kind, Stub().app, 5).listen() as served:
+    async with Served(kind, Stub().app, PATIENCE_SECONDS).listen() as served:
         for head in (b"this is no request\r\n\r\n", b"GET / HTTP/1.1\r\nX: " + b"x" * 70_000):
             async with served.client() as client:
                 client.writer.write(head)
@@ -108,7 +109,7 @@ async def test_what_a_connection_refuses_has_a_line_with_the_id_of_its_response(
         (400, "BAD_USER_INPUT", "framing", "none"): 1,
         (431, "BAD_USER_INPUT", "size", "none"): 1,
     }
-    assert len(caplog.records) == 2
+    assert len(logged.records(caplog, LOGGER)) == 2
 
 
 async def test_a_clients_slip_has_none(caplog: pytest.LogCaptureFixture) -> None:
@@ -117,4 +118,4 @@ async def test_a_clients_slip_has_none(caplog: pytest.LogCaptureFixture) -> None
         response = await graph.post({"query": 1})
 
     assert response.status == 400
-    assert [record for record in caplog.records if record.name == LOGGER] == []
+    assert logged.records(caplog, LOGGER) == []

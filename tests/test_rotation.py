@@ -17,7 +17,7 @@ from rotation import CHECK_SECONDS, Rotation, rotating
 from schema.deals.exchange_rates import read_rates
 from server_settings import StoreSettings
 from simulator import FAULTS, Simulator
-from tests import loops
+from tests import logged, loops
 from tests.credentials import SCOPES, line
 from tests.harness import Graph, open_graph
 from tests.repeated import NAMES, asked
@@ -41,7 +41,7 @@ def kinds(graph: Graph) -> list[str]:
 
 
 def said(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [one.getMessage() for one in caplog.records if one.name == "opportunity_graph.rotation"]
+    return logged.lines(caplog, "opportunity_graph.rotation")
 
 
 @pytest.fixture(autouse=True)

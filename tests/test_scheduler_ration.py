@@ -10,7 +10,8 @@ from resolvers.fetching.upstream_context import UpstreamContext
 from resolvers.resilience.rate_limiter import Rate
 from simulator import faults
 from tests import loops
-from tests.schedulers import IDS, a_world, until
+from tests.schedulers import IDS, a_world
+from tests.waiting import until
 
 LOOPS = loops.WITH_ITS_OWN_TIME
 

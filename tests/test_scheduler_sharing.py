@@ -21,7 +21,8 @@ from resolvers.resilience.rate_limiter import Rate
 from simulator import FAULTS, Fault
 from simulator.wire import Exchange
 from tests import loops
-from tests.schedulers import IDS, a_world, until
+from tests.schedulers import IDS, a_world
+from tests.waiting import until
 
 LOOPS = loops.WITH_ITS_OWN_TIME
 

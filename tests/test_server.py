@@ -19,7 +19,8 @@ import server
 from resolvers.registry import SOURCES
 from resolvers.settings import read, variables
 from simulator import CHARTMOGUL_EXAMPLE_ID, NEXUDUS_EXAMPLE_ID
-from tests.processes import MINIMAL, PATIENCE_SECONDS, ROOT, SERVER, SIMULATOR, running
+from tests.processes import MINIMAL, ROOT, SERVER, SIMULATOR, running
+from tests.waiting import PATIENCE_SECONDS
 
 UVICORN = [sys.executable, "-m", "uvicorn", "--app-dir", str(ROOT), "--factory", "server:create_app"]
 

@@ -20,7 +20,7 @@ from resolvers.resilience.rate_limiter import Rate, RateLimiter
 from resolvers.resilience.shared_limits import REPORT_SECONDS, RETRY_SECONDS, SharedLimits
 from resolvers.resilience.transport import TransportSettings
 from store.leases import PATIENCE_SECONDS
-from tests import loops
+from tests import logged, loops
 
 LOOPS = loops.WITH_ITS_OWN_TIME
 RATES = (Rate(40, 1.0),)
@@ -158,7 +158,7 @@ async def test_without_a_lender_it_keeps_to_its_own_part_and_says_so(caplog: pyt
             await asyncio.sleep(2 * RETRY_SECONDS)
         assert not world.limits.is_alone
         assert sum(len(report.sent) for report in lender.reports) == 61
-        assert [record.message for record in caplog.records] == [
+        assert logged.lines(caplog, "opportunity_graph.upstream") == [
             "source: its ration is not shared just now, this process keeps to 50 % of it: no answer",
             "source: the processes share its ration again",
         ]

@@ -7,7 +7,7 @@ import asyncio
 import base64
 import json
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from simulator import CHARTMOGUL_DOCUMENTED_ID, CHARTMOGUL_EXAMPLE_ID, CHARTMOGU
 from simulator.chartmogul_records import DATA, chartmogul_customers, chartmogul_records
 from tests import simulated
 from tests.simulated import Clock
+from tests.waiting import until
 
 clock, simulator = simulated.clock, simulated.simulator
 
@@ -59,12 +60,6 @@ class Client:
 
     async def get(self, path: str, **params: Any) -> Answer:
         return await self.call("GET", path, params=params)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110 - what is waited for happens in the server, which tells no one
-            await asyncio.sleep(0.001)
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from benchmarks.processes import ending_with_us
 from simulator import CHARTMOGUL_EXAMPLE_ID, FAULTS, NEXUDUS_EXAMPLE_ID, Fault, Simulator, Urls, faults
 from simulator.fault_table import REQUIRED
 from simulator.wire import Exchange
-from tests.processes import PATIENCE_SECONDS
+from tests.waiting import PATIENCE_SECONDS, until
 
 ONE = f"/v1/opportunities/{CHARTMOGUL_EXAMPLE_ID}"
 CRM = "/api/crm/crmopportunities"
@@ -67,7 +67,7 @@ class World:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(f"GET /chartmogul{path} HTTP/1.1\r\nHost: x\r\nAuthorization: {KEY}\r\n\r\n".encode())
         try:
-            return await asyncio.wait_for(reader.read(-1), 5)
+            return await asyncio.wait_for(reader.read(-1), PATIENCE_SECONDS)
         finally:
             writer.close()
 
@@ -77,12 +77,6 @@ async def world() -> AsyncIterator[World]:
     simulator = Simulator()
     async with simulator.serve() as urls, aiohttp.ClientSession(auto_decompress=False) as session:
         yield World(simulator, urls, session)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110 - what is waited for happens in the server, which tells no one
-            await asyncio.sleep(0.001)
 
 
 async def statuses(ask: Callable[[], Awaitable[tuple[int, bytes]]], times: int) -> list[int]:
@@ -195,7 +189,7 @@ async def test_a_request_whose_client_has_gone_does_not_count_beside_those_that_
     assert (chartmogul.max_in_flight, chartmogul.in_flight) == (1, 0)
     assert (chartmogul.max_connections, chartmogul.connections) == (1, 1)
     leave.set()
-    await asyncio.wait_for(has_left.wait(), 1)  # it was cancelled
+    await asyncio.wait_for(has_left.wait(), PATIENCE_SECONDS)  # it was cancelled
 
 
 async def test_a_gzip_bomb_is_small_valid_gzip_of_valid_json(world: World) -> None:
@@ -415,7 +409,7 @@ async def test_stopping_while_connections_arrive_leaks_no_socket() -> None:
                 asking = [asyncio.create_task(world.get()) for _ in range(10)]
                 for _ in range(turns):
                     await asyncio.sleep(0)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 await asyncio.gather(*asking, return_exceptions=True)
 
 

@@ -27,6 +27,7 @@ from resolvers.settings import read
 from resolvers.telemetry import Event, UpstreamCall
 from simulator.nexudus_records import EXAMPLE
 from tests import loops
+from tests.waiting import PATIENCE_SECONDS, until
 
 LOOPS = loops.BOTH
 
@@ -52,7 +53,7 @@ class Source:
         number = self.kinds.count(kind)
         if self.held(kind, number):
             self.wait_all.set()
-            self.stands_still.wait(5)
+            self.stands_still.wait(PATIENCE_SECONDS)
         body: Any = {"access_token": "token", "expires_in": 1200, "refresh_token": "next"}
         if kind == "list":
             body = {"Records": [{"Id": int(one)} for one in IDS], "TotalItems": 2, "HasNextPage": False}
@@ -107,14 +108,12 @@ async def a_source() -> AsyncIterator[tuple[Source, Scheduler, list[Event]]]:
         server.server_close()
 
 
-async def stand_still(source: Source, until: float) -> None:
+async def stand_still(source: Source, deadline: float) -> None:
     """Block the loop when the held request has arrived, until it is answered and every time limit has passed."""
-    async with asyncio.timeout(5):
-        while not source.wait_all.is_set():  # noqa: ASYNC110 - it is set in a thread
-            await asyncio.sleep(0.001)
+    await until(source.wait_all.is_set)
     source.stands_still.set()
-    assert source.replied.wait(5)
-    while asyncio.get_running_loop().time() < until:
+    assert source.replied.wait(PATIENCE_SECONDS)
+    while asyncio.get_running_loop().time() < deadline:
         time.sleep(0.002)  # noqa: ASYNC251 - which is what is tested
 
 

@@ -21,6 +21,7 @@ from store.sweeps import forget_future
 from store.tables import CHANGE_LOG, CHANGES, DEALS
 from tests.fuzzing import beside_databases
 from tests.stores import begin_log, connected, copied, current, deal, deals_as_written, key, put_back
+from tests.waiting import PATIENCE_SECONDS
 
 ALL = ChangeFilter()
 Held = dict[str, Any]
@@ -464,6 +465,6 @@ async def test_several_processes_that_write_at_once_leave_no_gap_to_who_reads_al
                 seen.extend(entry.position for entry in page.changes)
                 position = page.end
 
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             await asyncio.gather(write_all(one, "x"), write_all(other, "y"), read_along())
     assert seen == list(range(1, 2 * 3 * count + 1))

@@ -17,6 +17,7 @@ from store.deals import count_alive, upsert
 from store.interruption import Interrupted, Interruption
 from tests import loops, processes
 from tests.stores import current, deal
+from tests.waiting import PATIENCE_SECONDS
 
 LOOPS = loops.ONE
 
@@ -68,11 +69,11 @@ async def test_a_reader_sees_one_state_while_another_writes(database: Database) 
     def twice(connection: Connection) -> tuple[int, int]:
         before = count(connection)
         begun.set()
-        assert written.wait(20)
+        assert written.wait(PATIENCE_SECONDS)
         return before, count(connection)
 
     reading = asyncio.ensure_future(database.read(twice))
-    await asyncio.to_thread(begun.wait, 20)
+    await asyncio.to_thread(begun.wait, PATIENCE_SECONDS)
     await database.write(lambda connection: put(connection, 1))
     written.set()
     assert (await reading, await database.read(count)) == ((0, 0), 1)
@@ -84,10 +85,10 @@ async def test_readers_are_not_held_up_while_a_page_is_written(database: Databas
     def slow(connection: Connection) -> None:
         put(connection, 1)
         begun.set()
-        assert go_on.wait(20)
+        assert go_on.wait(PATIENCE_SECONDS)
 
     writing = asyncio.ensure_future(database.write(slow))
-    await asyncio.to_thread(begun.wait, 20)
+    await asyncio.to_thread(begun.wait, PATIENCE_SECONDS)
     assert [await database.read(count) for _ in range(3)] == [0, 0, 0]
     assert not writing.done()
     go_on.set()
@@ -106,11 +107,11 @@ async def test_a_writer_does_not_begin_before_another_has_ended(database: Databa
 
     def first(_: Connection) -> bool:
         begun.set()
-        assert go_on.wait(20)
+        assert go_on.wait(PATIENCE_SECONDS)
         return second_begun.is_set()
 
     writing = asyncio.ensure_future(database.write(first))
-    await asyncio.to_thread(begun.wait, 20)
+    await asyncio.to_thread(begun.wait, PATIENCE_SECONDS)
     second = asyncio.ensure_future(database.write(lambda _: second_begun.set()))
     assert not await asyncio.to_thread(second_begun.wait, 0.02)
     go_on.set()
@@ -124,11 +125,11 @@ async def test_a_transaction_is_not_broken_when_its_caller_is_cancelled(database
     def slow(connection: Connection) -> None:
         put(connection, 1)
         begun.set()
-        assert go_on.wait(20)
+        assert go_on.wait(PATIENCE_SECONDS)
         put(connection, 2)
 
     writing = asyncio.ensure_future(database.write(slow))
-    await asyncio.to_thread(begun.wait, 20)
+    await asyncio.to_thread(begun.wait, PATIENCE_SECONDS)
     writing.cancel()
     with pytest.raises(asyncio.CancelledError):
         await writing
@@ -157,7 +158,7 @@ async def test_a_read_that_nobody_waits_for_is_broken_off_and_leaves_its_thread(
 
         if is_patient:
             reading = asyncio.ensure_future(database.read(endless))
-            await asyncio.to_thread(begun.wait, 20)
+            await asyncio.to_thread(begun.wait, PATIENCE_SECONDS)
             reading.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await reading
@@ -165,7 +166,7 @@ async def test_a_read_that_nobody_waits_for_is_broken_off_and_leaves_its_thread(
         while not begun.is_set():  # where connecting took longer, it has not begun
             with pytest.raises(StoreUnavailable):
                 await database.read(endless)
-        assert await asyncio.to_thread(ended.wait, 20)
+        assert await asyncio.to_thread(ended.wait, PATIENCE_SECONDS)
         database.patience_seconds = 20
         assert await database.read(count) == 0
 
@@ -186,7 +187,7 @@ async def test_a_read_that_was_interrupted_before_it_began_asks_nothing(database
 async def test_what_another_process_has_changed_is_learned(database: Database, store_url: str) -> None:
     async with open_database(store_url, poll_seconds=0) as other:
         await database.write(lambda connection: put(connection, 1))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while other.sequence != 1:  # noqa: ASYNC110 - it is polled for
                 await asyncio.sleep(0)
         assert await other.read(count) == 1
@@ -195,7 +196,7 @@ async def test_what_another_process_has_changed_is_learned(database: Database, s
 async def test_who_waits_for_changes_is_woken_by_the_next_one_whoever_makes_it(
     database: Database, store_url: str
 ) -> None:
-    async with open_database(store_url, poll_seconds=0) as other, asyncio.timeout(20):
+    async with open_database(store_url, poll_seconds=0) as other, asyncio.timeout(PATIENCE_SECONDS):
         waiting = [asyncio.ensure_future(one.wait_beyond(0)) for one in (database, other, other)]
         await database.write(lambda connection: put(connection))
         assert not any(one.done() for one in waiting), "nothing has changed"
@@ -208,7 +209,7 @@ async def test_what_takes_too_long_fails_and_does_not_hold_up_the_next(store_url
         go_on = threading.Event()
         database.patience_seconds = 0.01
         with pytest.raises(StoreUnavailable, match="the store does not answer"):
-            await database.read(lambda _: go_on.wait(20))
+            await database.read(lambda _: go_on.wait(PATIENCE_SECONDS))
         database.patience_seconds = 20
         assert await database.read(count) == 0
         go_on.set()
@@ -234,7 +235,7 @@ async def test_a_hung_database_does_not_hang_the_end_of_the_process() -> None:
     )
     with processes.running([sys.executable, "-c", program], processes.ROOT) as process:
         process.read_until("hung")
-        assert (process.popen.wait(10), process.stderr) == (0, "")
+        assert (process.popen.wait(PATIENCE_SECONDS), process.stderr) == (0, "")
 
 
 async def test_a_store_in_memory_is_gone_when_it_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -320,7 +321,7 @@ async def test_it_is_known_that_a_database_which_hangs_tells_no_changes(
 
         monkeypatch.setattr(database, "poll", poll)
         await begun.wait()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while database.is_current:  # noqa: ASYNC110 - an attribute
                 await asyncio.sleep(0)
             hangs.set()

@@ -18,6 +18,7 @@ from store.sequence import advance
 from store.tables import CUSTOMER_NAMED, CUSTOMER_NAMES, DEAL_GROUPS, DEALS, GROUPED, NAMED, NAMES, NUMBERED
 from tests.fuzzing import beside_databases
 from tests.stores import connected, current, deal, key
+from tests.waiting import PATIENCE_SECONDS
 
 ADA = {"customer_name": "Ada", "customer_name_folded": "ada"}
 
@@ -140,7 +141,7 @@ async def test_what_a_writer_under_way_has_named_is_not_forgotten(store_url: str
     def write(connection: Connection) -> None:
         upsert(connection, [deal(2, status="open")])
         begun.set()
-        assert goes_on.wait(10)
+        assert goes_on.wait(PATIENCE_SECONDS)
 
     def released(connection: Connection) -> int:
         goes_on.set()

@@ -18,10 +18,10 @@ from store.sweeps import SweepLost
 from store.tables import CHANGES
 from tests import stores
 from tests.stores import deal, key
+from tests.waiting import PATIENCE_SECONDS
 
 Work = Callable[[Connection], Any]
 
-PATIENCE_SECONDS = 20
 KEYS = [key(f"nexudus:{number}") for number in range(1, 9)]
 AT = 1_000
 """When what is stored was read."""

@@ -11,6 +11,7 @@ import pytest
 from store.errors import StoreUnavailable
 from store.memory import PREFIX, private_folder
 from tests import processes
+from tests.waiting import PATIENCE_SECONDS
 
 
 def test_only_its_owner_may_enter_and_it_goes_with_its_end(tmp_path: Path) -> None:
@@ -42,7 +43,7 @@ def test_what_a_process_that_was_killed_has_left_is_removed_and_what_lives_is_no
         with private_folder([tmp_path]):
             assert (left / "deals.db").exists()
         process.popen.send_signal(signal.SIGKILL)
-        process.popen.wait(20)
+        process.popen.wait(PATIENCE_SECONDS)
     with private_folder([tmp_path]) as folder:
         assert list(tmp_path.iterdir()) == [folder]
 

@@ -253,6 +253,7 @@ def test_other_tables_may_stand_beside_ours_on_a_server() -> None:
     engine.dispose()
 
 
+@pytest.mark.programs
 async def test_replicas_that_start_at_once_make_the_tables_once() -> None:
     url = postgres.server().create()
 

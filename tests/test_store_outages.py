@@ -17,8 +17,10 @@ from store.database import Database, StoreUnavailable, check_database, open_data
 from store.deals import count_alive, upsert
 from store.location import file
 from store.outages import Outages, Use
+from tests import logged
 from tests.stores import deal
 
+LOGGER = "opportunity_graph.store"
 NEVER = 1e6
 
 
@@ -41,7 +43,7 @@ def count(connection: Connection) -> int:
 @pytest.fixture
 def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
     """What is logged of the store."""
-    caplog.set_level(logging.INFO, logger="opportunity_graph.store")
+    caplog.set_level(logging.INFO, logger=LOGGER)
     return caplog
 
 
@@ -53,7 +55,7 @@ def test_an_outage_is_two_lines_however_many_ask(log: pytest.LogCaptureFixture) 
     outages.failed(Use.WRITTEN, "full")
     for use in (Use.READ, Use.READ, Use.WRITTEN):
         outages.worked(use)
-    assert log.messages == [
+    assert logged.lines(log, LOGGER) == [
         "the store cannot be written: away",
         "the store cannot be read: away",
         "the store cannot be written: full",
@@ -79,7 +81,7 @@ async def test_a_file_that_is_deleted_is_made_anew_and_no_number_comes_again(
         assert database.sequence == known + 2
     async with open_database(str(path)) as database:
         assert await database.read(count) == 1
-    assert log.messages == [
+    assert logged.lines(log, LOGGER) == [
         "the store cannot be written: its file was deleted, or another put in its place",
         "the store can be written again",
     ]
@@ -116,7 +118,7 @@ async def test_a_file_that_something_else_takes_the_place_of_is_not_used_until_t
         (tmp_path / "aside").replace(path)
         await database.poll()
         assert await database.read(count) == 1
-    assert [line.replace(str(path), "it") for line in log.messages] == [
+    assert [line.replace(str(path), "it") for line in logged.lines(log, LOGGER)] == [
         "the store cannot be written: its file was deleted, or another put in its place",
         "the store cannot be written: it is no store of this program, or is damaged",
         "the store cannot be read: it is no store of this program, or is damaged",
@@ -154,7 +156,7 @@ async def test_a_store_that_is_full_is_still_read_and_written_again_when_there_i
         await database.write(lambda connection: connection.execute(text("PRAGMA max_page_count = 1000000")))
         await database.write(put)
         assert await database.read(count) == 2
-    assert log.messages == [
+    assert logged.lines(log, LOGGER) == [
         "the store cannot be written: there is no room left for the store's file",
         "the store can be written again",
     ]

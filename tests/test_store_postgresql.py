@@ -17,7 +17,7 @@ from store.postgresql import READ_ONLY_NOW, in_words, make_engine
 from store.queries import Query
 from store.tables import DEALS, METADATA
 from store.text import fold
-from tests import postgres, stores
+from tests import logged, postgres, stores
 
 
 @pytest.fixture
@@ -137,7 +137,7 @@ async def test_a_standby_is_read_and_written_when_it_is_promoted(caplog: pytest.
             signal.unlink()
         assert await database.write(lambda connection: upsert(connection, [stores.deal()])) == 1
     server.close()
-    assert caplog.messages == [
+    assert logged.lines(caplog, "opportunity_graph.store") == [
         f"the store cannot be written: {in_words(make_url(url), READ_ONLY_NOW)}",
         "the store can be written again",
     ]

@@ -18,6 +18,7 @@ from store.queries import Query, Values, parameter
 from store.tables import DEALS
 from store.threads import Threads
 from tests import postgres, stores
+from tests.waiting import PATIENCE_SECONDS
 
 ALL = Query(select(DEALS.c.source_id).order_by(DEALS.c.source_id))
 NAMED = Query(select(DEALS.c.source_id).where(DEALS.c.name == parameter("name", DEALS.c.name.type)))
@@ -57,7 +58,7 @@ async def until_waiting(count: int = 1) -> None:
     """Return when so many queries wait for the lock."""
     waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name <> ''"
     with psycopg.connect(postgres.server().conninfo, autocommit=True) as connection:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while (connection.execute(waiting).fetchone() or (0,))[0] < count:  # noqa: ASYNC110 - another process
                 await asyncio.sleep(0.01)
 
@@ -113,7 +114,7 @@ async def test_a_database_that_hangs_is_waited_for_no_longer_than_a_call_may_tak
         for _ in range(2):
             reads(database)._look_for_stalled()
         with pytest.raises(StoreUnavailable):
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 await asked
 
 
@@ -134,7 +135,7 @@ async def test_who_waits_for_a_connection_that_cannot_be_opened_asks_the_usual_w
     def connect() -> None:
         nonlocal asked_for
         asked_for += 1
-        opening.wait(10)
+        opening.wait(PATIENCE_SECONDS)
         raise OSError
 
     threads = Threads(1, "opens")

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, create_engine
 from store.sequence import advance, taken
 from tests import stores
 from tests.stores import current
+from tests.waiting import PATIENCE_SECONDS
 
 
 def test_a_store_that_was_never_changed_is_at_zero(connection: Connection) -> None:
@@ -45,7 +46,7 @@ def test_numbers_are_committed_in_their_order() -> None:
         thread.join(0.05)
         assert (thread.is_alive(), found) == (True, [])
         first.commit()
-        thread.join(20)
+        thread.join(PATIENCE_SECONDS)
         assert found == [2]
         second.rollback()
     engine.dispose()

@@ -13,6 +13,7 @@ from store.deals import upsert
 from store.notices import CHANGED, REFRESH, notify
 from store.session import Session, open_session
 from tests import postgres, stores
+from tests.waiting import PATIENCE_SECONDS
 
 TAKEN_OVER_SECONDS = 10.0
 
@@ -41,7 +42,7 @@ async def first_of(*sessions: Session) -> None:
 
 
 async def test_what_one_process_changes_all_hear_of(database: Database) -> None:
-    async with open_session(stores.server_url(), may_lead=True) as session, asyncio.timeout(10):
+    async with open_session(stores.server_url(), may_lead=True) as session, asyncio.timeout(PATIENCE_SECONDS):
         changed, refreshed = await said(session, CHANGED), await said(session, REFRESH)
         await session.leading.wait()
         for number in range(3):
@@ -55,7 +56,7 @@ async def test_what_one_process_changes_all_hear_of(database: Database) -> None:
 
 async def test_one_of_several_leads_until_its_session_ends(database: Database) -> None:
     url = stores.server_url()
-    async with AsyncExitStack() as first, open_session(url, may_lead=False) as never, asyncio.timeout(20):
+    async with AsyncExitStack() as first, open_session(url, may_lead=False) as never, asyncio.timeout(PATIENCE_SECONDS):
         one = await first.enter_async_context(open_session(url, may_lead=True))
         await one.leading.wait()
         async with open_session(url, may_lead=True) as other:
@@ -70,7 +71,7 @@ async def test_another_leads_soon_after_a_session_was_lost_and_all_go_on_when_th
     database: Database,
 ) -> None:
     url = stores.server_url()
-    async with open_session(url, may_lead=True) as one, asyncio.timeout(30):
+    async with open_session(url, may_lead=True) as one, asyncio.timeout(PATIENCE_SECONDS):
         await one.leading.wait()
         async with open_session(url, may_lead=True) as other:
             started = time.monotonic()

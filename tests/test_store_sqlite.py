@@ -96,15 +96,6 @@ async def test_a_path_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -
                 pass
 
 
-async def test_what_is_no_regular_file_is_refused_and_keeps_its_mode(tmp_path: Path) -> None:
-    """As a device: `/dev/null` has nothing in it, as an empty file has, and others need it."""
-    os.mkfifo(tmp_path / "pipe", 0o644)
-    with pytest.raises(StoreUnavailable, match=r"pipe is no regular file$"):
-        async with open_database(str(tmp_path / "pipe")):
-            pass
-    assert modes(tmp_path) == {"pipe": 0o644}
-
-
 def test_a_folder_in_which_anybody_may_replace_the_file_is_refused(tmp_path: Path) -> None:
     tmp_path.chmod(0o777)
     with pytest.raises(StoreUnavailable, match="anybody may write into the folder"):
@@ -186,6 +177,15 @@ def test_a_folder_that_takes_no_file_says_why(
     monkeypatch.setattr("os.statvfs", lambda _: SimpleNamespace(f_flag=flag))
     with pytest.raises(StoreUnavailable, match=f"deals.db cannot be written: {reason}$"):
         sqlite.inspect(tmp_path / "deals.db")
+
+
+def test_what_is_no_file_stays_as_it_is(tmp_path: Path) -> None:
+    """`/dev/null` looks like an empty store, and belongs to all programs of the machine."""
+    os.mkfifo(tmp_path / "pipe", 0o644)
+    with pytest.raises(StoreUnavailable, match=r"pipe is no regular file$"):
+        protect(tmp_path / "pipe")
+    assert (tmp_path / "pipe").stat().st_mode & 0o777 == 0o644
+    assert os.listdir(tmp_path) == ["pipe"]
 
 
 def many(count: int, read_at: int = 1) -> list[Deal]:

@@ -9,6 +9,7 @@ import pytest
 
 from store.threads import Threads
 from tests import loops
+from tests.waiting import PATIENCE_SECONDS
 
 LOOPS = loops.BOTH
 
@@ -16,7 +17,7 @@ LOOPS = loops.BOTH
 async def test_work_runs_in_threads_beside_each_other() -> None:
     threads = Threads(2, "test")
     meeting = threading.Barrier(2)
-    found = await asyncio.gather(*(threads.run(lambda: meeting.wait(20)) for _ in range(2)))
+    found = await asyncio.gather(*(threads.run(lambda: meeting.wait(PATIENCE_SECONDS)) for _ in range(2)))
     assert sorted(found) == [0, 1]
     await threads.stop()
 
@@ -47,7 +48,7 @@ async def test_work_that_has_begun_goes_on_without_its_caller_and_other_work_nev
 
     def first() -> None:
         begun.set()
-        go_on.wait(20)
+        go_on.wait(PATIENCE_SECONDS)
         done.set()
 
     calls = [asyncio.ensure_future(threads.run(work)) for work in (first, lambda: pytest.fail("never begins"))]
@@ -66,7 +67,7 @@ async def test_a_thread_that_waits_keeps_no_result_alive() -> None:
 
     threads = Threads(1, "test")
     rows = weakref.ref(await threads.run(Rows))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while rows():  # noqa: ASYNC110 - until the thread has come round
             await asyncio.sleep(0)
     await threads.stop()

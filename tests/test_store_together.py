@@ -13,7 +13,7 @@ from store.deals import DEALS_AT_ONCE, find, upsert
 from store.tables import DEALS
 from store.together import IDS_AT_ONCE, ByValues, DriverStatement, fetch, together
 from store.turns import end_turns
-from tests import stores
+from tests import logged, stores
 from tests.stores import begin_log, deal, key
 
 IDS = ByValues(select(DEALS.c.id), DEALS.c.id)
@@ -107,7 +107,7 @@ def test_a_connection_that_is_lost_is_one_error_and_no_line_of_the_drivers(caplo
             fetch(connection, [ended, ("SELECT 1", {})])
         connection.invalidate()
     engine.dispose()
-    assert caplog.records == []
+    assert [logged.records(caplog, one) for one in ("psycopg", "sqlalchemy", logged.PROJECT)] == [[], [], []]
 
 
 def test_what_goes_wrong_together_is_an_error_of_the_database(connection: Connection) -> None:

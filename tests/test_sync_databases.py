@@ -23,9 +23,9 @@ from store.database import Database, open_database
 from store.tables import DEALS
 from sync.service import open_sync
 from sync.settings import SyncSettings
-from tests.processes import PATIENCE_SECONDS
 from tests.stores import deals_as_written
 from tests.sync_world import DAY_SECONDS, TODAY, columns
+from tests.waiting import PATIENCE_SECONDS
 
 HOUR = 3_600.0
 ENCODER = msgspec.json.Encoder(decimal_format="number")

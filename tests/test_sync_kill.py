@@ -17,8 +17,9 @@ from simulator import Simulator
 from store.changes import ChangeFilter, Field, Held, Kind, changes_after
 from store.tables import DEALS, SYNC_RUNS
 from tests import postgres
-from tests.processes import MINIMAL, PATIENCE_SECONDS, ROOT
+from tests.processes import MINIMAL, ROOT
 from tests.stores import url_of
+from tests.waiting import PATIENCE_SECONDS
 
 KILLS = 2
 

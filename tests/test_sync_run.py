@@ -5,6 +5,7 @@ import logging
 import pytest
 
 from sync.run import Counts, Problem, log_run
+from tests import logged
 
 
 @pytest.mark.parametrize(
@@ -21,6 +22,6 @@ def test_a_line_is_as_loud_as_what_happened(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     log_run("nexudus", "sweep", counts, 1.0, problem=problem, state="complete")
-    (line,) = caplog.records
+    (line,) = logged.records(caplog)
     assert line.levelno == level
     assert ("COUNT_DIFFERS" in line.getMessage()) is (problem is not None)

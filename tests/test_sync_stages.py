@@ -9,7 +9,7 @@ from simulator import FAULTS, PAGE_FAULTS
 from store.pipelines import pipelines
 from sync.run import Problem
 from sync.status import Capability, State
-from tests import loops
+from tests import logged, loops
 from tests.sync_world import World, open_world, world_sync
 
 LOOPS = loops.WITH_ITS_OWN_TIME
@@ -88,7 +88,7 @@ async def test_without_the_role_all_else_is_well_and_it_is_tried_again_in_an_hou
         assert len(world.calls("nexudus", "stages")) == asked
         await asyncio.sleep(1_000)
         assert len(world.calls("nexudus", "stages")) > asked
-        (told,) = (record for record in caplog.records if "stages" in record.getMessage())
+        (told,) = (record for record in logged.records(caplog) if "stages" in record.getMessage())
         assert told.levelno == logging.INFO
         assert told.getMessage() == "nexudus stages: may not be read by this account; what is known of them stays"
         world.simulator.nexudus.columns_role_missing = False

@@ -13,6 +13,7 @@ from resolvers.telemetry import (
     UpstreamCall,
     log_events,
 )
+from tests import logged
 
 
 @pytest.mark.parametrize(
@@ -40,16 +41,16 @@ from resolvers.telemetry import (
 )
 def test_what_an_operator_should_know_is_one_warning(event: Event, line: str, caplog: pytest.LogCaptureFixture) -> None:
     log_events(event)
-    assert [(record.levelno, record.message) for record in caplog.records] == [(logging.WARNING, line)]
+    assert [(record.levelno, record.message) for record in logged.records(caplog)] == [(logging.WARNING, line)]
 
 
 def test_a_request_that_went_well_is_logged_for_debugging_only(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     log_events(UpstreamCall("nexudus", "get", 1, 200, 12.4, None, ""))
-    assert [record.levelno for record in caplog.records] == [logging.DEBUG]
+    assert [record.levelno for record in logged.records(caplog)] == [logging.DEBUG]
 
 
 @pytest.mark.parametrize("value", ["Ada Lovelace", "ada@example.com", "x" * 41, "a\nb", "\u0663", ""])
 def test_a_code_that_does_not_look_like_one_is_not_repeated(value: str, caplog: pytest.LogCaptureFixture) -> None:
     log_events(UnknownCode("nexudus", "Status", value))
-    assert [record.message for record in caplog.records] == ["nexudus sent an unknown Status: (not a code)"]
+    assert logged.lines(caplog) == ["nexudus sent an unknown Status: (not a code)"]

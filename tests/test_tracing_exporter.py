@@ -13,6 +13,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 import server
 from simulator import NEXUDUS_EXAMPLE_ID
 from tests.harness import open_graph
+from tests.waiting import PATIENCE_SECONDS
 from tracing.settings import NOT_INSTALLED, are_traced, problems
 
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
@@ -63,7 +64,7 @@ async def test_a_collector_that_hangs_does_not_hold_up_the_end(monkeypatch: pyte
         given = {ENDPOINT: f"http://127.0.0.1:{hanging.getsockname()[1]}", "OTEL_EXPORTER_OTLP_TIMEOUT": "60"}
         for name in given:
             monkeypatch.setenv(name, given[name])
-        async with asyncio.timeout(30), open_graph(**given) as graph:
+        async with asyncio.timeout(PATIENCE_SECONDS), open_graph(**given) as graph:
             await graph.ask("{ __typename }")
 
 

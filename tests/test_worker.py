@@ -16,7 +16,7 @@ from sync.job import SECOND
 from sync.run import Problem
 from sync.schedule import LONGEST_STORE_BACKOFF_SECONDS
 from sync.status import State
-from tests import loops
+from tests import logged, loops
 from tests.sync_world import DAY_SECONDS, ROWS, InlineDatabase, World, open_world, world_sync
 
 LOOPS = loops.WITH_ITS_OWN_TIME
@@ -246,7 +246,7 @@ async def test_each_run_is_one_line_of_counts(caplog: pytest.LogCaptureFixture) 
     caplog.set_level(logging.DEBUG, logger="opportunity_graph.sync")
     async with open_world(sources=("nexudus",)):
         await asyncio.sleep(30)
-    lines = [record.getMessage() for record in caplog.records if record.name == "opportunity_graph.sync"]
+    lines = logged.lines(caplog, "opportunity_graph.sync")
     assert [line for line in lines if "sweep" in line] == [
         f"nexudus sweep: complete: {ROWS} rows, {ROWS} changed, 0 deleted, 1 requests, 0.0 s"
     ]
@@ -256,7 +256,7 @@ async def test_a_first_sweep_that_takes_long_says_how_far_it_is(caplog: pytest.L
     caplog.set_level(logging.INFO, logger="opportunity_graph.sync")
     async with open_world(sources=("nexudus",), deals=(200, 200), page_rows=2, rationed=True):
         await asyncio.sleep(190)
-    lines = [record.getMessage() for record in caplog.records if "so far" in record.getMessage()]
+    lines = [line for line in logged.lines(caplog) if "so far" in line]
     assert 2 <= len(lines) <= 12
     assert all(re.fullmatch(r"nexudus sweep: [0-9]+ rows of 200 so far", line) for line in lines)
 
