@@ -9,6 +9,7 @@ What groups and customers are called is read once for each of them, and not with
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any, Final, TypeAlias
 
 from sqlalchemy import Connection
@@ -17,6 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from store import tallies
 from store.conditions import Condition, columns, is_selective, shape
 from store.json_rows import packed
+from store.narrow import BY_GROUPS, narrow_index
 from store.queries import Values, fetched
 from store.summary_statements import CUSTOMERS, Of, groups_of, summed
 from store.summary_totals import Grouping, Row, Totals
@@ -67,10 +69,13 @@ class _Summary:
         self.of_deals = tuple(sorted([name for name in sql if name not in GROUPED], key=lambda one: one != CUSTOMER))
         keys = tuple([("customer_names_id" if name == CUSTOMER else name, sql[name]) for name in self.of_deals])
         shape_, self._values = shape(condition)
-        read = {*columns(condition), *(name for name, expression in keys if expression is None)}
-        self._is_narrow = not is_selective(condition) and read <= {*GROUPED, *SUMMED}
+        read = [(name,) if expression is None else SUMMED for name, expression in keys]  # a period is of one of them
+        also = {"value", *chain.from_iterable(read)}
+        self._index = narrow_index(connection, condition, also, finds_texts=True)
+        self._finds_first = not columns(condition) <= {*GROUPED, *SUMMED}
+        is_narrow = self._index is not None or not (self._finds_first or is_selective(condition))
         self._keys = keys
-        self._shape = (keys, shape_, self._is_narrow)
+        self._shape = (keys, shape_, is_narrow, self._index)
         numbers = {"customer_names_id", *tallies.CODES}
         self._is_of_one_number = len(keys) == 1 and (keys[0][1] is not None or keys[0][0] in numbers)
 
@@ -79,11 +84,11 @@ class _Summary:
         sets: dict[Row, list[int]] = {}
         for number, *alike in fetched(self._connection, groups_of(self.of_groups), {}):
             sets.setdefault(tuple(alike), []).append(number)
-        if self._is_narrow and self._keys and self._connection.dialect.name == "sqlite":
+        if self._index == BY_GROUPS and self._keys:
             if self._is_of_one_number and len(sets) <= tallies.MOST_SETS:
                 yield from self._tallied(sets)
                 return
-            if len(sets) <= MOST_SETS:
+            if len(sets) <= MOST_SETS and not self._finds_first:
                 yield from self._sorted(sets)
                 return
         yield self._at_once(sets)
@@ -104,13 +109,19 @@ class _Summary:
         return parts
 
     def _tallied(self, sets: dict[Row, list[int]]) -> Iterator[list[Part]]:
-        """Yield the parts as a table in memory adds them; those of a few groups first, which may be too many."""
+        """Yield the parts as a table in memory adds them; those of a few groups first, which may be too many.
+
+        All at once where each statement finds some deals first.
+        """
         groups = sorted((number, set_) for set_, numbers in enumerate(sets.values()) for number in numbers)
         alike = list(sets)
-        for some in (groups[:FIRST_GROUPS], groups[FIRST_GROUPS:]):
+        first = len(groups) if self._finds_first else FIRST_GROUPS
+        for some in filter(None, (groups[:first], groups[first:])):
             rows = tallies.tallied(self._connection, self._keys[0], self._shape[1], self._values, some)
             parts: dict[int, list[Any]] = {set_: [] for _, set_ in some}
-            if rows is None:
+            if rows is None and self._finds_first:
+                yield self._at_once(sets)
+            elif rows is None:
                 for number, set_ in some:
                     parts[set_].append(number)
                 yield from self._sorted({alike[set_]: numbers for set_, numbers in parts.items()})

@@ -81,7 +81,7 @@ def tallied(
 def _added_built(key: Key, shape_: Shape) -> Query:
     """Return what adds the deals of the groups that are given as numbers with their sets."""
     condition = shaped(shape_)
-    met = clause(condition)
+    met = clause(condition, is_of_all=True)
     value = func.json_each(parameter("groups", String())).table_valued("value").c.value
     groups = (
         select(value.op(">>")(_SET_BITS).label("id"), value.op("&")(_SETS).op("<<")(_HALF).label("set"))

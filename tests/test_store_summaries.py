@@ -20,7 +20,7 @@ from sqlalchemy import Connection, text, update
 from sqlalchemy.exc import DBAPIError
 
 from store import periods, summary_reads, tallies
-from store.conditions import And, Compare, Condition, Operator, Or, Search
+from store.conditions import And, Compare, CompareAttribute, Condition, Operator, Or, Search
 from store.database import open_database
 from store.summaries import Dimension, SummaryRow, TooManyPeriods, TooManyRows, summarize
 from store.tables import DEALS
@@ -304,26 +304,49 @@ def test_a_filter_of_what_groups_and_deals_have_reads_the_narrow_index_alone_in_
     assert NARROW in plans_of([Dimension.OWNER], And((mixed, Compare("lead_source", Operator.EQ, 3))))
 
 
-@pytest.mark.parametrize(
-    "condition", [Search("acme", is_personal=False), Compare("customer_email_folded", Operator.EQ, "a@b")]
-)
-def test_what_the_narrow_index_has_not_is_read_by_one_statement_in_sqlite(condition: Condition) -> None:
-    plan = plans_of([], condition)
-    assert NARROW not in plan
-    assert not any("deals_grouped" in step and "COVERING" in step for step in plan)
+def test_few_deals_are_looked_up_by_one_statement_in_sqlite() -> None:
+    plan = plans_of([], Compare("customer_email_folded", Operator.EQ, "a@b"))
+    assert [step for step in plan if " deals " in step] == [
+        "SEARCH deals USING INDEX deals_by_customer_email_folded (customer_email_folded=?)"
+    ]
+
+
+ACME = Search("acme", is_personal=False)
+SEATS = CompareAttribute("seats", "number", Operator.GT, 1)
+
+
+def test_totals_of_a_search_by_what_groups_have_read_the_index_of_texts_alone_in_sqlite() -> None:
+    for condition in (ACME, And((ACME, Compare("value", Operator.GT, 5), Compare("status", Operator.EQ, "open")))):
+        plan = plans_of([Dimension.OWNER], condition)
+        assert [step for step in plan if " deals " in step] == ["SCAN deals USING COVERING INDEX deals_searched"]
+
+
+@pytest.mark.parametrize("condition", [SEATS, And((ACME, SEATS)), Or((ACME, Compare("lead_source", Operator.EQ, 3)))])
+@pytest.mark.parametrize("dimension", [Dimension.OWNER, Dimension.CUSTOMER, Dimension.CAMPAIGN])
+def test_totals_of_what_other_indexes_have_find_it_once_in_sqlite(dimension: Dimension, condition: Condition) -> None:
+    statements = statements_of([dimension], condition)
+    assert sum("deal_attributes" in one or "deals_searched" in one for one in statements) == 1
+    plan = plans_of([dimension], condition)
+    assert all("COVERING INDEX deals_grouped" in step for step in plan if " deals " in step)
+    assert not any("CORRELATED" in step for step in plan)
 
 
 def plans_of(dimensions: list[Dimension], condition: Condition | None) -> list[str]:
-    statements: list[str] = []
+    sums = next(one for one in statements_of(dimensions, condition) if "sum(" in one or "INSERT" in one)
     with connected("sqlite") as connection:
+        return [row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sums}")]
+
+
+def statements_of(dimensions: list[Dimension], condition: Condition | None) -> list[str]:
+    statements: list[str] = []
+    with connected("sqlite") as connection, patch.object(summary_reads, "FIRST_GROUPS", 1):
         put(connection, [deal(1, currency="EUR"), deal(2, currency="USD")])
         raw = connection.connection.dbapi_connection
         assert raw is not None
         raw.set_trace_callback(statements.append)
         summarize(connection, condition, dimensions)
         raw.set_trace_callback(None)
-        sums = next(one for one in statements if "sum(" in one or "INSERT" in one)
-        return [row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sums}")]
+    return statements
 
 
 def test_more_sets_than_are_worth_a_statement_each_are_read_by_one(connection: Connection) -> None:
@@ -402,17 +425,23 @@ def test_there_is_no_row_without_a_deal(connection: Connection) -> None:
 
 def test_a_sum_that_64_bits_do_not_hold_on_the_way_is_exact(connection: Connection) -> None:
     largest = 2**63 - 1
-    put(connection, [deal(n, value=one, currency="EUR") for n, one in enumerate([largest, largest, -largest, None])])
-    for dimension in (Dimension.STATUS, Dimension.LEAD_SOURCE, Dimension.CUSTOMER):
-        [row] = summarize(connection, None, [dimension])
+    known: dict[str, Any] = {"currency": "EUR", "search_public": "acme", "attributes": {"seats": {"number": 5}}}
+    put(connection, [deal(n, value=one, **known) for n, one in enumerate([largest, largest, -largest, None])])
+    for dimension, condition in product(
+        (Dimension.STATUS, Dimension.LEAD_SOURCE, Dimension.CUSTOMER), (None, ACME, SEATS)
+    ):
+        [row] = summarize(connection, condition, [dimension])
         assert (row.amount, row.missing_amount_count) == (Decimal(f"{largest}E-6"), 1)
 
 
 def test_a_deal_that_is_gone_is_in_no_total(connection: Connection) -> None:
-    put(connection, [deal(n, status="open", lead_source=3, customer_name=str(n)) for n in range(3)])
+    known: dict[str, Any] = {"status": "open", "lead_source": 3, "search_public": "acme"}
+    known["attributes"] = {"seats": {"number": 5}}
+    put(connection, [deal(n, customer_name=str(n), **known) for n in range(3)])
     connection.execute(update(DEALS).where(DEALS.c.source_id == "1").values(deleted_at=1))
     for dimensions in ([], [Dimension.STATUS], [Dimension.LEAD_SOURCE], [Dimension.LEAD_SOURCE, Dimension.CAMPAIGN]):
-        for condition in (None, Compare("status", Operator.EQ, "open"), Compare("name", Operator.IS_NULL, True)):
+        conditions_ = (Compare("status", Operator.EQ, "open"), Compare("name", Operator.IS_NULL, True), ACME, SEATS)
+        for condition in (None, *conditions_):
             assert [row.count for row in summarize(connection, condition, dimensions)] == [2]
 
 
