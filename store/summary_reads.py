@@ -1,15 +1,15 @@
 """How deals are summed up: by one walk, in a table in memory, set by set, or by one statement for all.
 
 Groups of deals (`store.tables.DEAL_GROUPS`) that are alike in what a summary keeps apart are a set. By what groups have
-deals are added group by group, in the order of the index `deals_grouped`. By a whole number more SQLite adds them up
-without a sort (`store.tallies`); by more than that it sorts each set of its own, a few short ranges of the index. What
-the index has not is read by one statement, as everything is in PostgreSQL, which has tables of hashes.
+deals are added group by group, in the order of the index `deals_grouped`. By whole numbers more SQLite adds them up
+without a sort (`store.tallies`); by texts it sorts each set of its own, a few short ranges of the index. What the index
+has not is read by one statement, as everything is in PostgreSQL, which has tables of hashes.
 
 What groups and customers are called is read once for each of them, and not with each sum.
 """
 
 from collections.abc import Iterator, Sequence
-from itertools import chain
+from itertools import chain, pairwise
 from typing import Any, Final, TypeAlias
 
 from sqlalchemy import Connection
@@ -28,7 +28,8 @@ MOST_SETS: Final = 2_000
 """A statement for each of more would take longer than one for all."""
 
 FIRST_GROUPS: Final = 64
-"""So many groups are read first: of a hundred thousand customers these have too many for an answer already."""
+"""So many groups are read first: of a hundred thousand customers these have too many for an answer already. By two keys
+of deals a few more are read next, for the same reason."""
 
 LONGEST_ARRAY: Final = 2**16
 """Of sets by the number of each group; numbers go beyond when there were many groups that are forgotten now."""
@@ -76,8 +77,7 @@ class _Summary:
         is_narrow = self._index is not None or not (self._finds_first or is_selective(condition))
         self._keys = keys
         self._shape = (keys, shape_, is_narrow, self._index)
-        numbers = {"customer_names_id", *tallies.CODES}
-        self._is_of_one_number = len(keys) == 1 and (keys[0][1] is not None or keys[0][0] in numbers)
+        self._is_of_numbers = tallies.widths(keys) is not None
 
     def parts(self) -> Iterator[list[Part]]:
         """Yield the parts, some at a time."""
@@ -85,7 +85,7 @@ class _Summary:
         for number, *alike in fetched(self._connection, groups_of(self.of_groups), {}):
             sets.setdefault(tuple(alike), []).append(number)
         if self._index == BY_GROUPS and self._keys:
-            if self._is_of_one_number and len(sets) <= tallies.MOST_SETS:
+            if self._is_of_numbers and len(sets) <= tallies.MOST_SETS:
                 yield from self._tallied(sets)
                 return
             if len(sets) <= MOST_SETS and not self._finds_first:
@@ -115,9 +115,10 @@ class _Summary:
         """
         groups = sorted((number, set_) for set_, numbers in enumerate(sets.values()) for number in numbers)
         alike = list(sets)
-        first = len(groups) if self._finds_first else FIRST_GROUPS
-        for some in filter(None, (groups[:first], groups[first:])):
-            rows = tallies.tallied(self._connection, self._keys[0], self._shape[1], self._values, some)
+        ends = [] if self._finds_first else [FIRST_GROUPS, 8 * FIRST_GROUPS][: len(self._keys)]
+        for since, until in pairwise([0, *(end for end in ends if end < len(groups)), len(groups)]):
+            some = groups[since:until]
+            rows = tallies.tallied(self._connection, self._keys, self._shape[1], self._values, some)
             parts: dict[int, list[Any]] = {set_: [] for _, set_ in some}
             if rows is None and self._finds_first:
                 yield self._at_once(sets)
