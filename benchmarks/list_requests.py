@@ -19,16 +19,23 @@ from benchmarks.processes import post
 from benchmarks.workloads import Files, body, unlike_any_other, write_bodies
 
 PAGE, ANYWHERE, SEARCH = "page", "page from anywhere", "search"
-SUMMARIES: Final = {
-    "summary": "STATUS, PIPELINE, STAGE",
-    "summary by owner": "OWNER",
-    "summary by stage and owner": "STAGE, OWNER",
-    "summary by month": "CREATED_MONTH",
-    "summary by month of closing": "CLOSE_MONTH",
-    "summary by source of leads": "LEAD_SOURCE",
-    "summary by customer": "CUSTOMER",
+SUMMARIES: Final[dict[str, dict[str, Any]]] = {
+    "summary": {"by": ["STATUS", "PIPELINE", "STAGE"]},
+    "summary by owner": {"by": ["OWNER"]},
+    "summary by stage and owner": {"by": ["STAGE", "OWNER"]},
+    "summary by month": {"by": ["CREATED_MONTH"]},
+    "summary by month of closing": {"by": ["CLOSE_MONTH"]},
+    "summary by source of leads": {"by": ["LEAD_SOURCE"]},
+    "summary by customer": {"by": ["CUSTOMER"]},
+    "summary by owner and month of closing": {"by": ["OWNER", "CLOSE_MONTH"]},
+    "summary of a search by owner": {"by": ["OWNER"], "search": "negot"},
+    "summary of a search by month": {"by": ["CREATED_MONTH"], "search": "negot"},
+    "summary of a custom attribute by owner": {
+        "by": ["OWNER"],
+        "filter": {"custom": [{"key": "seats", "number": {"gt": "10"}}]},
+    },
 }
-"""Totals of all deals, and what they are by."""
+"""Totals: what they are by, and of which deals, all of them if nothing says so."""
 
 SIZE: Final = 50
 CURRENCY: Final = "USD"
@@ -78,7 +85,8 @@ SEARCHED: Final = (
     f"{{ {NODES['']} pageInfo {{ hasNextPage endCursor }} }} }}"
 )
 
-TOTALS: Final = """query Totals($by: [SummaryDimension!]!) { opportunitySummary(groupBy: $by) { rows {
+TOTALS: Final = """query Totals($by: [SummaryDimension!]!, $filter: OpportunityFilter, $search: String) {
+ opportunitySummary(groupBy: $by, filter: $filter, search: $search) { rows {
  keys { dimension value } currency kind count amount weightedAmount averageAmount missingAmountCount
  missingLikelihoodCount } } }"""
 
@@ -141,8 +149,8 @@ def write(files: Files) -> None:
         write_bodies(files.bodies(PAGE, dialect), pages)
         write_bodies(files.bodies(depth(1), dialect), [unlike_any_other(_page(dialect))])
     write_bodies(files.bodies(SEARCH), [unlike_any_other(body(SEARCHED, first=SIZE, search=one)) for one in SOUGHT])
-    for summary, dimensions in SUMMARIES.items():
-        write_bodies(files.bodies(summary), [unlike_any_other(body(TOTALS, by=dimensions.split(", ")))])
+    for summary, asked in SUMMARIES.items():
+        write_bodies(files.bodies(summary), [unlike_any_other(body(TOTALS, **asked))])
 
 
 def write_anywhere(files: Files, moments: Sequence[int]) -> None:

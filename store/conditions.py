@@ -10,7 +10,21 @@ from functools import partial
 from itertools import count
 from typing import Any, Final, TypeAlias
 
-from sqlalchemy import Boolean, ColumnElement, and_, exists, false, func, not_, or_, select, true
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    FromClause,
+    Integer,
+    and_,
+    exists,
+    false,
+    func,
+    literal_column,
+    not_,
+    or_,
+    select,
+    true,
+)
 
 from store.queries import parameter
 from store.tables import DEAL_ATTRIBUTES, DEALS, NAMES, NUMBERED
@@ -112,44 +126,51 @@ Condition: TypeAlias = Compare | CompareAttribute | Search | And | Or | Not
 
 
 def clause(
-    condition: Condition | None, *, walked: str | None = None, held: Collection[str] = (), is_along: bool = False
+    condition: Condition | None,
+    *,
+    walked: str | None = None,
+    held: Collection[str] = (),
+    is_along: bool = False,
+    is_of_all: bool = False,
 ) -> ColumnElement[bool]:
     """Return the clause that is true for the deals of a condition, and false, never null, for all others.
 
     Databases choose an index only for what all deals must meet about a selective column, or about `walked`, the first
     column of the order: for the rest they would fetch and sort half of all deals, where a walk finds a page at once.
     `held`: columns that the index of the order has, some by number; `is_along`: whether the database is known to walk
-    along it. Raises ValueError for a column or an operator that there is not.
+    along it. `is_of_all`: whether SQLite reads all deals by an index that has neither attributes nor what is searched:
+    the deals with these are found first, once for all. Raises ValueError for a column or an operator that there is not.
     """
     numbered = frozenset(held).intersection(NUMBERED) - {walked}
     match condition:
         case None:
             return true()
         case And(parts):
-            return and_(true(), *(clause(part, walked=walked, held=held, is_along=is_along) for part in parts))
+            of_parts = partial(clause, walked=walked, held=held, is_along=is_along, is_of_all=is_of_all)
+            return and_(true(), *map(of_parts, parts))
         case Compare(column, operator, value) if is_selective(condition) or (column == walked and operator in RANGES):
             return _compared(DEALS.c[column], operator, value)  # where all must be true, null is as good as false
         case Compare(column, operator, value) if is_along and column in held and operator in RANGES:
             if column in numbered:
                 return _compared_by_number(column, operator, value)
             return _compared(Unsought(DEALS.c[column]), operator, value)
-    return _two_valued(condition, numbered)
+    return _two_valued(condition, numbered, is_of_all)
 
 
-def _two_valued(condition: Condition, numbered: Collection[str]) -> ColumnElement[bool]:
+def _two_valued(condition: Condition, numbered: Collection[str], is_of_all: bool) -> ColumnElement[bool]:
     match condition:
         case And(parts):
-            return and_(true(), *(_two_valued(part, numbered) for part in parts))
+            return and_(true(), *(_two_valued(part, numbered, is_of_all) for part in parts))
         case Or(parts):
-            return or_(false(), *(_two_valued(part, numbered) for part in parts))
+            return or_(false(), *(_two_valued(part, numbered, is_of_all) for part in parts))
         case Not(part):
-            return not_(_two_valued(part, numbered))
-        case Search(text, is_personal):
-            return and_(true(), *(_has_word(word, is_personal) for word in searchable(storable(text)).split()))
+            return not_(_two_valued(part, numbered, is_of_all))
+        case Search():
+            return _is_searched(condition) if is_of_all else _has_words(condition, DEALS)
         case CompareAttribute(_, part, operator, value):
             if part not in ("text_folded", "number", "boolean"):
                 raise ValueError(f"attributes have no {part}")
-            return _of_column(operator, value, partial(_has_attribute, condition))
+            return _of_column(operator, value, partial(_is_with if is_of_all else _has_attribute, condition))
         case Compare(column, operator, value):
             if column not in DEALS.c:
                 raise ValueError(f"deals have no column {column}")
@@ -288,9 +309,12 @@ def _of_column(
 
 
 def _is_so(column: ColumnElement[Any], operator: Operator, value: Value) -> ColumnElement[bool]:
-    if operator is Operator.IS_NULL:
-        return column.is_not(None)
-    return func.coalesce(_compared(column, operator, value), false(), type_=Boolean())
+    met = _meets(column, operator, value)
+    return met if operator is Operator.IS_NULL else func.coalesce(met, false(), type_=Boolean())
+
+
+def _meets(column: ColumnElement[Any], operator: Operator, value: Value) -> ColumnElement[bool]:
+    return column.is_not(None) if operator is Operator.IS_NULL else _compared(column, operator, value)
 
 
 def _compared(column: ColumnElement[Any], operator: Operator, value: Value) -> ColumnElement[bool]:
@@ -361,8 +385,12 @@ def _is_like(column: ColumnElement[Any], text: str) -> ColumnElement[bool]:
     return column.like(f"%{escaped}%", escape=None if escaped == text else "\\")
 
 
-def _has_word(word: str, is_personal: bool) -> ColumnElement[bool]:
-    parts = (DEALS.c.search_public, DEALS.c.search_personal)[: 2 if is_personal else 1]
+def _has_words(search: Search, deals: FromClause) -> ColumnElement[bool]:
+    return and_(true(), *(_has_word(word, search, deals) for word in searchable(storable(search.text)).split()))
+
+
+def _has_word(word: str, search: Search, deals: FromClause) -> ColumnElement[bool]:
+    parts = (deals.c.search_public, deals.c.search_personal)[: 2 if search.is_personal else 1]
     # Both sides are casefolded, so that LIKE alone is exact.
     return or_(*(func.coalesce(_is_like(part, word), false(), type_=Boolean()) for part in parts))
 
@@ -373,3 +401,20 @@ def _has_attribute(condition: CompareAttribute, operator: Operator, value: Value
         DEAL_ATTRIBUTES.c.key == storable(condition.key),
         _is_so(DEAL_ATTRIBUTES.c[condition.part], operator, value),
     )
+
+
+def _is_with(condition: CompareAttribute, operator: Operator, value: Value) -> ColumnElement[bool]:
+    """Return what `_has_attribute` does, for all deals at once: by the index of keys, which has all of it."""
+    key, column = DEAL_ATTRIBUTES.c.key, DEAL_ATTRIBUTES.c[condition.part]
+    met = (key == storable(condition.key), _meets(column, operator, value))
+    return DEALS.c.id.in_(select(DEAL_ATTRIBUTES.c.deal_id).where(*met))
+
+
+def _is_searched(condition: Search) -> ColumnElement[bool]:
+    """Return what `_has_words` does, for all deals at once: by the index of what is searched."""
+    searched = DEALS.alias("searched")
+    rows = select(literal_column("searched.rowid", Integer())).with_hint(
+        searched, "INDEXED BY deals_searched", "sqlite"
+    )
+    rows = rows.where(searched.c.deleted_at.is_(None), _has_words(condition, searched))
+    return literal_column("deals.rowid", Integer()).in_(rows)

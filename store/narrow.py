@@ -1,6 +1,8 @@
 """What is asked of all deals is read, in SQLite, from a narrow index alone, and what they have in common from groups.
 
-`deals_grouped` has numbers, and the deals of each group together; `deals_searched` has the texts that are searched.
+`deals_grouped` has numbers, and the deals of each group together; `deals_searched` has the texts that are searched, and
+`deal_attributes_by_key` custom attributes. What a condition asks of several of them is read from the first, and the
+deals that another one knows of are found before, once for all.
 """
 
 from collections.abc import Iterable
@@ -20,9 +22,13 @@ BY_GROUPS: Final = "deals_grouped"
 BY_TEXTS: Final = "deals_searched"
 
 
-def narrow_index(connection: Connection, condition: Condition | None, also: Iterable[str] = ()) -> str | None:
+def narrow_index(
+    connection: Connection, condition: Condition | None, also: Iterable[str] = (), *, finds_texts: bool = False
+) -> str | None:
     """Return the index that has, with groups, all that a condition reads, and these columns; None where none has.
 
+    `deals_grouped` is enough for custom attributes too: deals with these are found first. So are those of a search with
+    `finds_texts`, which takes a little longer than to look up a few deals, and far less than to look up many.
     None, too, for what SQLite finds the best index of by itself, and on PostgreSQL, which reads rows.
     """
     if connection.dialect.name != "sqlite" or is_selective(condition):
@@ -33,22 +39,24 @@ def narrow_index(connection: Connection, condition: Condition | None, also: Iter
         return None
     if read <= {*GROUPED, *SUMMED}:
         return BY_GROUPS
-    return BY_TEXTS if read <= {*GROUPED, *SEARCHED} else None  # ids are read of those that are found
+    if read <= {*GROUPED, *SEARCHED}:
+        return BY_TEXTS  # ids are read of those that are found
+    return BY_GROUPS if finds_texts and read <= {*GROUPED, *SUMMED, *SEARCHED} else None
 
 
-def narrow_clause(condition: Condition | None) -> ColumnElement[bool]:
-    """Return the clause of a condition; what it says of groups is looked at once for each of them."""
+def narrow_clause(condition: Condition | None, index: str) -> ColumnElement[bool]:
+    """Return the clause of a condition by this index; what it says of groups is looked at once for each of them."""
     match condition:
         case And(parts) | Or(parts) if not _is_of_groups(condition):
             of_groups = tuple([part for part in parts if _is_of_groups(part)])
-            clauses = [narrow_clause(part) for part in parts if part not in of_groups]
+            clauses = [narrow_clause(part, index) for part in parts if part not in of_groups]
             if of_groups:
-                clauses.append(narrow_clause(type(condition)(of_groups)))  # the last: it takes twice as long as others
+                clauses.append(narrow_clause(type(condition)(of_groups), index))  # the last: it takes twice as long
             return and_(true(), *clauses) if isinstance(condition, And) else or_(false(), *clauses)
         case Not(part) if not _is_of_groups(condition):
-            return not_(narrow_clause(part))
+            return not_(narrow_clause(part, index))
     if condition is None or not _is_of_groups(condition):
-        return clause(condition)
+        return clause(condition, is_of_all=index == BY_GROUPS)
     return DEALS.c.group_id.in_(select(DEAL_GROUPS.c.id).where(through_groups(clause(condition))))
 
 

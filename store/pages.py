@@ -102,5 +102,5 @@ def _in_few_groups(connection: Connection, condition: Condition | None) -> Condi
 def _meeting(connection: Connection, condition: Condition | None, wanted: ColumnElement[Any]) -> Select[Any]:
     """Return the query for this of all deals that meet the condition."""
     index = narrow_index(connection, condition)
-    met = clause(condition) if index is None else narrow_clause(condition)
+    met = clause(condition) if index is None else narrow_clause(condition, index)
     return narrowed(select(wanted).select_from(DEALS).where(ALIVE, met), index)

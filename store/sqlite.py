@@ -71,7 +71,7 @@ WRITE_LOG_BACK: Final = "PRAGMA wal_checkpoint(PASSIVE)"
 _INDEXES: Final = (*DEALS.indexes, *DEAL_ATTRIBUTES.indexes)
 
 COMPACTING: Final = (
-    *sorted(f"REINDEX {index.name}" for index in _INDEXES if index.name != "deals_by_currency"),  # PostgreSQL's
+    *sorted({f"REINDEX {index.name}" for index in _INDEXES if index.name != "deals_by_currency"}),  # PostgreSQL's
     f"PRAGMA incremental_vacuum; {EMPTY_LOG}; PRAGMA shrink_memory",  # until then the file keeps its length
 )
 """What writes the indexes of deals anew, so that their pages are full, and gives back the pages that are then free."""

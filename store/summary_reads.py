@@ -1,14 +1,15 @@
 """How deals are summed up: by one walk, in a table in memory, set by set, or by one statement for all.
 
 Groups of deals (`store.tables.DEAL_GROUPS`) that are alike in what a summary keeps apart are a set. By what groups have
-deals are added group by group, in the order of the index `deals_grouped`. By a whole number more SQLite adds them up
-without a sort (`store.tallies`); by more than that it sorts each set of its own, a few short ranges of the index. What
-the index has not is read by one statement, as everything is in PostgreSQL, which has tables of hashes.
+deals are added group by group, in the order of the index `deals_grouped`. By whole numbers more SQLite adds them up
+without a sort (`store.tallies`); by texts it sorts each set of its own, a few short ranges of the index. What the index
+has not is read by one statement, as everything is in PostgreSQL, which has tables of hashes.
 
 What groups and customers are called is read once for each of them, and not with each sum.
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import chain, pairwise
 from typing import Any, Final, TypeAlias
 
 from sqlalchemy import Connection
@@ -17,6 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from store import tallies
 from store.conditions import Condition, columns, is_selective, shape
 from store.json_rows import packed
+from store.narrow import BY_GROUPS, narrow_index
 from store.queries import Values, fetched
 from store.summary_statements import CUSTOMERS, Of, groups_of, summed
 from store.summary_totals import Grouping, Row, Totals
@@ -26,7 +28,8 @@ MOST_SETS: Final = 2_000
 """A statement for each of more would take longer than one for all."""
 
 FIRST_GROUPS: Final = 64
-"""So many groups are read first: of a hundred thousand customers these have too many for an answer already."""
+"""So many groups are read first: of a hundred thousand customers these have too many for an answer already. By two keys
+of deals a few more are read next, for the same reason."""
 
 LONGEST_ARRAY: Final = 2**16
 """Of sets by the number of each group; numbers go beyond when there were many groups that are forgotten now."""
@@ -67,23 +70,25 @@ class _Summary:
         self.of_deals = tuple(sorted([name for name in sql if name not in GROUPED], key=lambda one: one != CUSTOMER))
         keys = tuple([("customer_names_id" if name == CUSTOMER else name, sql[name]) for name in self.of_deals])
         shape_, self._values = shape(condition)
-        read = {*columns(condition), *(name for name, expression in keys if expression is None)}
-        self._is_narrow = not is_selective(condition) and read <= {*GROUPED, *SUMMED}
+        read = [(name,) if expression is None else SUMMED for name, expression in keys]  # a period is of one of them
+        also = {"value", *chain.from_iterable(read)}
+        self._index = narrow_index(connection, condition, also, finds_texts=True)
+        self._finds_first = not columns(condition) <= {*GROUPED, *SUMMED}
+        is_narrow = self._index is not None or not (self._finds_first or is_selective(condition))
         self._keys = keys
-        self._shape = (keys, shape_, self._is_narrow)
-        numbers = {"customer_names_id", *tallies.CODES}
-        self._is_of_one_number = len(keys) == 1 and (keys[0][1] is not None or keys[0][0] in numbers)
+        self._shape = (keys, shape_, is_narrow, self._index)
+        self._is_of_numbers = tallies.widths(keys) is not None
 
     def parts(self) -> Iterator[list[Part]]:
         """Yield the parts, some at a time."""
         sets: dict[Row, list[int]] = {}
         for number, *alike in fetched(self._connection, groups_of(self.of_groups), {}):
             sets.setdefault(tuple(alike), []).append(number)
-        if self._is_narrow and self._keys and self._connection.dialect.name == "sqlite":
-            if self._is_of_one_number and len(sets) <= tallies.MOST_SETS:
+        if self._index == BY_GROUPS and self._keys:
+            if self._is_of_numbers and len(sets) <= tallies.MOST_SETS:
                 yield from self._tallied(sets)
                 return
-            if len(sets) <= MOST_SETS:
+            if len(sets) <= MOST_SETS and not self._finds_first:
                 yield from self._sorted(sets)
                 return
         yield self._at_once(sets)
@@ -104,13 +109,20 @@ class _Summary:
         return parts
 
     def _tallied(self, sets: dict[Row, list[int]]) -> Iterator[list[Part]]:
-        """Yield the parts as a table in memory adds them; those of a few groups first, which may be too many."""
+        """Yield the parts as a table in memory adds them; those of a few groups first, which may be too many.
+
+        All at once where each statement finds some deals first.
+        """
         groups = sorted((number, set_) for set_, numbers in enumerate(sets.values()) for number in numbers)
         alike = list(sets)
-        for some in (groups[:FIRST_GROUPS], groups[FIRST_GROUPS:]):
-            rows = tallies.tallied(self._connection, self._keys[0], self._shape[1], self._values, some)
+        ends = [] if self._finds_first else [FIRST_GROUPS, 8 * FIRST_GROUPS][: len(self._keys)]
+        for since, until in pairwise([0, *(end for end in ends if end < len(groups)), len(groups)]):
+            some = groups[since:until]
+            rows = tallies.tallied(self._connection, self._keys, self._shape[1], self._values, some)
             parts: dict[int, list[Any]] = {set_: [] for _, set_ in some}
-            if rows is None:
+            if rows is None and self._finds_first:
+                yield self._at_once(sets)
+            elif rows is None:
                 for number, set_ in some:
                     parts[set_].append(number)
                 yield from self._sorted({alike[set_]: numbers for set_, numbers in parts.items()})

@@ -10,7 +10,7 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from store.conditions import Shape, clause, columns, shaped
 from store.json_rows import json_rows
-from store.narrow import through_groups
+from store.narrow import BY_GROUPS, narrowed, through_groups
 from store.queries import BuiltOnce, Query, parameter
 from store.tables import ALIVE, CUSTOMER_NAMES, DEAL_GROUPS, DEALS, GROUPED
 from store.unsought import Unsought
@@ -31,14 +31,18 @@ def _built(
     of_deals: tuple[tuple[str, str | None], ...],
     shape_: Shape,
     is_narrow: bool,
+    index: str | None,
     of: Of | tuple[str, ...],
 ) -> Query:
-    """Return the statement of these deals; with columns that of all, with the number of a group alike in these."""
+    """Return the statement of these deals; with columns that of all, with the number of a group alike in these.
+
+    `is_narrow`: whether an index of sums or of texts has what is read; `index`: which one, in SQLite.
+    """
     keys: list[ColumnElement[Any]] = [
         (DEALS.c[name] if sql is None else literal_column(sql)).label(name) for name, sql in of_deals
     ]
     condition = shaped(shape_)
-    met = clause(condition)
+    met = clause(condition, is_of_all=index == BY_GROUPS)
     number = DEALS.c.group_id if is_narrow else Unsought(DEALS.c.group_id)  # rows come in no order of groups
     reads_groups = is_narrow and not columns(condition).isdisjoint(GROUPED)
     groups: FromClause = DEAL_GROUPS
@@ -57,7 +61,7 @@ def _built(
     if of is Of.IDS:
         ids = func.json_each(parameter("ids", String())).table_valued("value")
         found = found.where(groups.c.id.in_(select(ids.c.value)))
-    return Query(found)
+    return Query(narrowed(found, index))
 
 
 class _SetOf(FunctionElement[Any]):

@@ -187,8 +187,8 @@ Within a group those that are gone come behind, so that nobody looks at them, an
 UNSUMMED: Final = ("opportunity_type", "utm_campaign", "id")
 """What of it is no number, and PostgreSQL's index is without."""
 
-SEARCHED: Final = ("search_public", "search_personal", "group_id", "deleted_at")
-"""What a search reads, beside groups."""
+SEARCHED: Final = ("search_public", "search_personal", "group_id", "deleted_at", "value")
+"""What a search reads, and its totals, beside groups."""
 
 
 @compiles(CreateIndex, "postgresql")
@@ -254,7 +254,10 @@ DEAL_ATTRIBUTES: Final = Table(
 )
 """Custom attributes of deals, by key."""
 
-Index("deal_attributes_by_key", DEAL_ATTRIBUTES.c.key, DEAL_ATTRIBUTES.c.text_folded)
+_by_key = (DEAL_ATTRIBUTES.c.key, DEAL_ATTRIBUTES.c.text_folded)
+_other_parts = (DEAL_ATTRIBUTES.c.number, DEAL_ATTRIBUTES.c.boolean)  # so that all deals with one are found by it alone
+Index("deal_attributes_by_key", *_by_key, *_other_parts).ddl_if(dialect="sqlite")
+Index("deal_attributes_by_key", *_by_key).ddl_if(dialect="postgresql")
 
 CUSTOMERS: Final = Table(
     "customers",

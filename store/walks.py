@@ -112,7 +112,7 @@ def _built(
     """Return the statement of each segment; where all deals are sorted, `index` is the narrow one that has them all."""
     condition = shaped(shape_)
     is_looked_up, first = is_selective(condition), order[0].column
-    met = clause(condition, walked=first, held=held(first)) if index is None else narrow_clause(condition)
+    met = clause(condition, walked=first, held=held(first)) if index is None else narrow_clause(condition, index)
     meets = [ALIVE, met]
     if first == CUSTOMER_ID and not is_looked_up:
         meets += [column == given for column, given in zip(_ACCOUNT, _GIVEN_ACCOUNT, strict=True)]

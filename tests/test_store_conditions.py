@@ -19,7 +19,7 @@ from store.conditions import (
     shape,
     shaped,
 )
-from store.narrow import narrow_clause
+from store.narrow import BY_GROUPS, BY_TEXTS, narrow_clause
 from store.tables import ALIVE, DEALS, NUMBERED, held
 from tests.deal_rows import Deal, conditions, deal, deals, listed, put
 from tests.fuzzing import beside_databases
@@ -39,7 +39,9 @@ def test_any_filter_finds_what_a_plain_filter_finds(store_kind: str, rows: list[
         expected = {one["source_id"] for one in listed(rows, condition, ())}
         assert found(connection, condition) == found(connection, condition, "value") == expected
         if store_kind == "sqlite":
-            assert set(connection.scalars(select(DEALS.c.source_id).where(ALIVE, narrow_clause(condition)))) == expected
+            for index in (BY_GROUPS, BY_TEXTS):
+                by_index = select(DEALS.c.source_id).where(ALIVE, narrow_clause(condition, index))
+                assert set(connection.scalars(by_index)) == expected
         for is_along in (True, False):
             by_number = clause(condition, walked="value", held=held("value"), is_along=is_along)
             assert set(connection.scalars(select(DEALS.c.source_id).where(ALIVE, by_number))) == expected

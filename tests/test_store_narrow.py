@@ -20,8 +20,8 @@ ONE_OF_FEW = Compare("customer_email_folded", Operator.EQ, "a@b")
 
 INDEXES: list[tuple[Condition | None, str | None]] = [
     *((one, BY_GROUPS) for one in (OPEN, LARGE, SEATS, And((OPEN, LARGE, SEATS)), Or((OPEN, Not(LARGE))))),
-    *((one, BY_TEXTS) for one in (FOUND, And((FOUND, OPEN)), Or((FOUND, Not(OWNED))))),
-    *((one, None) for one in (None, ELSEWHERE, And((FOUND, LARGE)), And((OPEN, ELSEWHERE)), And((OPEN, ONE_OF_FEW)))),
+    *((one, BY_TEXTS) for one in (FOUND, And((FOUND, OPEN)), And((FOUND, LARGE)), Or((FOUND, Not(OWNED))))),
+    *((one, None) for one in (None, ELSEWHERE, And((FOUND, SEATS)), And((OPEN, ELSEWHERE)), And((OPEN, ONE_OF_FEW)))),
 ]
 
 
@@ -33,12 +33,29 @@ def test_a_condition_is_read_from_the_index_that_has_all_of_it_and_from_no_row(
         put(connection, [deal(1, status="open", value=9, search_personal="acme", owner_folded="ada"), deal(2)])
         assert narrow_index(connection, condition) == index
         if index is not None:
-            asked = narrowed(select(DEALS.c.deleted_at).where(ALIVE, narrow_clause(condition)), index)
+            asked = narrowed(select(DEALS.c.deleted_at).where(ALIVE, narrow_clause(condition, index)), index)
             text = asked.compile(connection, compile_kwargs={"literal_binds": True})
             plan = [row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}")]
             [step] = [step for step in plan if " deals " in step]
             assert f"USING COVERING INDEX {index}" in step
             assert "SCAN" not in step or condition not in (OPEN, And((OPEN, LARGE, SEATS)))
+
+
+def test_what_another_index_has_is_found_once_for_all_and_from_no_row() -> None:
+    condition = Or((And((FOUND, SEATS)), Not(CompareAttribute("region", "text_folded", Operator.EQ, "eu"))))
+    with connected("sqlite") as connection:
+        put(connection, [deal(1, search_personal="acme", attributes={"seats": {"number": 5}}), deal(2)])
+        assert narrow_index(connection, condition, finds_texts=True) == BY_GROUPS
+        asked = narrowed(select(DEALS.c.deleted_at).where(ALIVE, narrow_clause(condition, BY_GROUPS)), BY_GROUPS)
+        text = asked.compile(connection, compile_kwargs={"literal_binds": True})
+        plan = [row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}")]
+    assert not any("CORRELATED" in step for step in plan)
+    assert [step.partition(" USING ")[2] for step in plan if " USING " in step] == [
+        "COVERING INDEX deals_grouped",
+        "COVERING INDEX deals_searched",
+        "COVERING INDEX deal_attributes_by_key (key=?)",
+        "COVERING INDEX deal_attributes_by_key (key=? AND text_folded=?)",
+    ]
 
 
 def test_what_groups_have_is_counted_with_what_deals_have(connection: Connection) -> None:

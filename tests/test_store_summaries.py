@@ -3,7 +3,7 @@ without a sort: `store.tallies`, put together: `store.summary_totals`, and month
 """
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
@@ -20,10 +20,10 @@ from sqlalchemy import Connection, text, update
 from sqlalchemy.exc import DBAPIError
 
 from store import periods, summary_reads, tallies
-from store.conditions import And, Compare, Condition, Operator, Or, Search
+from store.conditions import And, Compare, CompareAttribute, Condition, Operator, Or, Search
 from store.database import open_database
 from store.summaries import Dimension, SummaryRow, TooManyPeriods, TooManyRows, summarize
-from store.tables import DEALS
+from store.tables import CUSTOMER_NAMES, DEALS
 from tests.deal_rows import Deal, conditions, deal, deals, listed, put
 from tests.fuzzing import beside_databases
 from tests.stores import connected, engine_of
@@ -293,10 +293,11 @@ def test_totals_by_what_groups_have_take_one_walk_along_the_narrow_index_in_sqli
     assert plans_of([Dimension.OWNER, Dimension.STAGE], None) == ["SCAN deals USING COVERING INDEX deals_grouped"]
 
 
-def test_two_keys_of_deals_are_sorted_set_by_set_in_sqlite() -> None:
-    plan = plans_of([Dimension.CREATED_MONTH, Dimension.LEAD_SOURCE], None)
+@pytest.mark.parametrize("other", [Dimension.LEAD_SOURCE, Dimension.CUSTOMER, Dimension.CAMPAIGN])
+def test_two_keys_of_deals_are_sorted_set_by_set_in_sqlite_if_one_is_a_text(other: Dimension) -> None:
+    plan = plans_of([Dimension.CREATED_MONTH, other], None)
     assert [step for step in plan if " deals " in step] == [NARROW]
-    assert "USE TEMP B-TREE FOR GROUP BY" in plan
+    assert ("USE TEMP B-TREE FOR GROUP BY" in plan) == (other in TEXTS)
 
 
 def test_a_filter_of_what_groups_and_deals_have_reads_the_narrow_index_alone_in_sqlite() -> None:
@@ -304,26 +305,49 @@ def test_a_filter_of_what_groups_and_deals_have_reads_the_narrow_index_alone_in_
     assert NARROW in plans_of([Dimension.OWNER], And((mixed, Compare("lead_source", Operator.EQ, 3))))
 
 
-@pytest.mark.parametrize(
-    "condition", [Search("acme", is_personal=False), Compare("customer_email_folded", Operator.EQ, "a@b")]
-)
-def test_what_the_narrow_index_has_not_is_read_by_one_statement_in_sqlite(condition: Condition) -> None:
-    plan = plans_of([], condition)
-    assert NARROW not in plan
-    assert not any("deals_grouped" in step and "COVERING" in step for step in plan)
+def test_few_deals_are_looked_up_by_one_statement_in_sqlite() -> None:
+    plan = plans_of([], Compare("customer_email_folded", Operator.EQ, "a@b"))
+    assert [step for step in plan if " deals " in step] == [
+        "SEARCH deals USING INDEX deals_by_customer_email_folded (customer_email_folded=?)"
+    ]
+
+
+ACME = Search("acme", is_personal=False)
+SEATS = CompareAttribute("seats", "number", Operator.GT, 1)
+
+
+def test_totals_of_a_search_by_what_groups_have_read_the_index_of_texts_alone_in_sqlite() -> None:
+    for condition in (ACME, And((ACME, Compare("value", Operator.GT, 5), Compare("status", Operator.EQ, "open")))):
+        plan = plans_of([Dimension.OWNER], condition)
+        assert [step for step in plan if " deals " in step] == ["SCAN deals USING COVERING INDEX deals_searched"]
+
+
+@pytest.mark.parametrize("condition", [SEATS, And((ACME, SEATS)), Or((ACME, Compare("lead_source", Operator.EQ, 3)))])
+@pytest.mark.parametrize("dimension", [Dimension.OWNER, Dimension.CUSTOMER, Dimension.CAMPAIGN])
+def test_totals_of_what_other_indexes_have_find_it_once_in_sqlite(dimension: Dimension, condition: Condition) -> None:
+    statements = statements_of([dimension], condition)
+    assert sum("deal_attributes" in one or "deals_searched" in one for one in statements) == 1
+    plan = plans_of([dimension], condition)
+    assert all("COVERING INDEX deals_grouped" in step for step in plan if " deals " in step)
+    assert not any("CORRELATED" in step for step in plan)
 
 
 def plans_of(dimensions: list[Dimension], condition: Condition | None) -> list[str]:
-    statements: list[str] = []
+    sums = next(one for one in statements_of(dimensions, condition) if "sum(" in one or "INSERT" in one)
     with connected("sqlite") as connection:
+        return [row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sums}")]
+
+
+def statements_of(dimensions: list[Dimension], condition: Condition | None) -> list[str]:
+    statements: list[str] = []
+    with connected("sqlite") as connection, patch.object(summary_reads, "FIRST_GROUPS", 1):
         put(connection, [deal(1, currency="EUR"), deal(2, currency="USD")])
         raw = connection.connection.dbapi_connection
         assert raw is not None
         raw.set_trace_callback(statements.append)
         summarize(connection, condition, dimensions)
         raw.set_trace_callback(None)
-        sums = next(one for one in statements if "sum(" in one or "INSERT" in one)
-        return [row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sums}")]
+    return statements
 
 
 def test_more_sets_than_are_worth_a_statement_each_are_read_by_one(connection: Connection) -> None:
@@ -342,6 +366,45 @@ def test_codes_of_any_size_are_told_apart(connection: Connection, other: int) ->
     found = {row.keys[0]: (row.count, row.amount) for row in summarize(connection, None, [Dimension.LEAD_SOURCE])}
     millionth = Decimal("0.000001")
     assert found == {0: (1, 0), 2**32 - 2: (1, millionth), None: (1, 2 * millionth), other: (2, 7 * millionth)}
+
+
+@pytest.mark.parametrize("customer", [1, 2**21 - 2, 2**21 - 1, 2**40])
+@pytest.mark.parametrize("code", [0, 2**21 - 3, 2**21 - 2, 2**21 - 1, 2**40, -1, None])
+def test_several_numbers_of_any_size_are_told_apart(connection: Connection, code: int | None, customer: int) -> None:
+    codes = [code, code, None, 1]
+    names = {"customer_name": "Ada", "customer_name_folded": "ada"}
+    put(connection, [deal(n, lead_source=one, currency="EUR", value=n, **names) for n, one in enumerate(codes)])
+    connection.execute(update(CUSTOMER_NAMES).values(id=customer))
+    connection.execute(update(DEALS).values(customer_names_id=customer))
+    found = summarize(connection, None, [Dimension.LEAD_SOURCE, Dimension.CUSTOMER])
+    assert {row.keys: row.count for row in found} == Counter((one, "Ada") for one in codes)
+
+
+@pytest.mark.parametrize("more", [[], [Dimension.LEAD_SOURCE], [Dimension.CREATED_MONTH, Dimension.UPDATED_QUARTER]])
+def test_several_periods_are_told_apart(connection: Connection, more: list[Dimension]) -> None:
+    months = [datetime(2024 + n % 3, 1 + n % 12, 1, tzinfo=UTC) for n in range(40)]
+    closed = [month if n % 5 else None for n, month in enumerate(months)]
+    won = [months[n // 2] if n % 7 else None for n in range(40)]
+    others = ("won_at", "created_at", "updated_at")
+    rows = [
+        deal(
+            n,
+            lead_source=n % 2,
+            close_on=closed[n] and (closed[n] - EPOCH).days,
+            **dict.fromkeys(others, won[n] and microseconds(won[n])),
+        )
+        for n in range(40)
+    ]
+    put(connection, rows)
+    dimensions = [Dimension.CLOSE_MONTH, Dimension.WON_QUARTER, *more]
+    moments = {Dimension.CLOSE_MONTH: closed, Dimension.LEAD_SOURCE: [n % 2 for n in range(40)]}
+
+    def keys(n: int) -> tuple[Any, ...]:
+        found = [(moments.get(dimension, won)[n], dimension) for dimension in dimensions]
+        return tuple([period(one, of) if isinstance(one, datetime) else one for one, of in found])
+
+    expected = Counter(keys(n) for n in range(40))
+    assert {row.keys: row.count for row in summarize(connection, None, dimensions)} == expected
 
 
 def test_a_summary_leaves_nothing_behind_for_the_next_one(connection: Connection) -> None:
@@ -402,17 +465,23 @@ def test_there_is_no_row_without_a_deal(connection: Connection) -> None:
 
 def test_a_sum_that_64_bits_do_not_hold_on_the_way_is_exact(connection: Connection) -> None:
     largest = 2**63 - 1
-    put(connection, [deal(n, value=one, currency="EUR") for n, one in enumerate([largest, largest, -largest, None])])
-    for dimension in (Dimension.STATUS, Dimension.LEAD_SOURCE, Dimension.CUSTOMER):
-        [row] = summarize(connection, None, [dimension])
+    known: dict[str, Any] = {"currency": "EUR", "search_public": "acme", "attributes": {"seats": {"number": 5}}}
+    put(connection, [deal(n, value=one, **known) for n, one in enumerate([largest, largest, -largest, None])])
+    for dimension, condition in product(
+        (Dimension.STATUS, Dimension.LEAD_SOURCE, Dimension.CUSTOMER), (None, ACME, SEATS)
+    ):
+        [row] = summarize(connection, condition, [dimension])
         assert (row.amount, row.missing_amount_count) == (Decimal(f"{largest}E-6"), 1)
 
 
 def test_a_deal_that_is_gone_is_in_no_total(connection: Connection) -> None:
-    put(connection, [deal(n, status="open", lead_source=3, customer_name=str(n)) for n in range(3)])
+    known: dict[str, Any] = {"status": "open", "lead_source": 3, "search_public": "acme"}
+    known["attributes"] = {"seats": {"number": 5}}
+    put(connection, [deal(n, customer_name=str(n), **known) for n in range(3)])
     connection.execute(update(DEALS).where(DEALS.c.source_id == "1").values(deleted_at=1))
     for dimensions in ([], [Dimension.STATUS], [Dimension.LEAD_SOURCE], [Dimension.LEAD_SOURCE, Dimension.CAMPAIGN]):
-        for condition in (None, Compare("status", Operator.EQ, "open"), Compare("name", Operator.IS_NULL, True)):
+        conditions_ = (Compare("status", Operator.EQ, "open"), Compare("name", Operator.IS_NULL, True), ACME, SEATS)
+        for condition in (None, *conditions_):
             assert [row.count for row in summarize(connection, condition, dimensions)] == [2]
 
 
