@@ -266,3 +266,26 @@ async def test_what_a_run_did_is_kept() -> None:
         await asyncio.sleep(30)
         (run,) = world.runs("nexudus", "sweep")
         assert (run.state, run.rows, run.changed, run.requests) == ("complete", ROWS, ROWS, 4)
+
+
+async def test_a_sweep_that_goes_on_after_a_restart_counts_each_deal_once_in_log_status_and_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[tuple[int, int]] = []
+
+    def info(text: str, *values: Any) -> None:
+        if "so far" in text:
+            told.append((values[2], world.state("nexudus").sweep_rows))
+
+    async with open_world(sources=("nexudus",), deals=(200, 200), page_rows=4, rationed=True, is_open=False) as world:
+        async with world_sync(world):
+            await asyncio.sleep(61)
+        before = world.state("nexudus").sweep_rows
+        assert before
+        async with world_sync(world):
+            monkeypatch.setattr("sync.worker.logger.info", info)
+            await world.sync.refresh()
+        assert told
+        assert all(before < said == known for said, known in told)
+        interrupted, run = world.runs("nexudus", "sweep")
+        assert (interrupted.state, run.state, run.rows) == ("interrupted", "complete", 200)
