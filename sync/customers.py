@@ -43,6 +43,10 @@ class Customers:
         """How many customers that deals mention were never read, when they were last counted; less those read since."""
         self._is_behind = False
 
+    def forget(self) -> None:
+        """Forget who is to be read: the store is another one."""
+        self._wanted, self.unread = [], None
+
     async def count(self) -> None:
         """Count those that were never read."""
         source, account = self._parts.account.key

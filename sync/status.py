@@ -142,6 +142,8 @@ def status_of(
     seconds = worker.reading_seconds() if worker else None
     if Capability.CUSTOMERS not in capabilities:
         unread: int | None = 0
+    elif state is None or state.last_sweep_at is None:
+        unread = None  # nor are all deals known that mention them
     else:
         unread = worker.unread_customers if worker else told.unread_customers if told else None
     renewable = worker.renewable_seconds() if worker else None

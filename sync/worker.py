@@ -6,6 +6,7 @@ Nothing but its cancellation ends it. A job that fails waits, and the others go 
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
@@ -218,7 +219,7 @@ class Worker:
         if is_another:
             self._has_swept = False
             if self._customers is not None:
-                self._customers.unread = None
+                self._customers.forget()
             self.parts.rows.derive_anew()
         return _Run(number, self._clock(), self._clock(), self.parts.rows.derivation)
 
@@ -244,8 +245,10 @@ class Worker:
             schedule.hasten(Kind.SWEEP)
         if kind is Kind.SWEEP and step.problem is None:
             schedule.hasten(Kind.STAGES)  # which the deals of now have the names of
-        if kind in READS_CHANGES and counts.changed:
+        if kind in READS_CHANGES and counts.changed and self._customers is not None:
             schedule.hasten(Kind.CUSTOMERS)  # whom new deals may mention
+            with suppress(StoreUnavailable):  # the run has ended all the same
+                await self._customers.count()
         if kind is Kind.INCREMENT:
             schedule.is_incremental = not step.is_impossible
             if step.is_impossible:
