@@ -124,5 +124,6 @@ def _copy(samples: Samples, name: str, state: str) -> dict[str, Any]:
         "deals": samples.sum("store_deals", source=name),
         "ageSeconds": samples.one("sync_age_seconds", source=name),
         "drift": samples.one("sync_drift", source=name),
+        "unreadCustomers": samples.sum("sync_unread_customers", source=name),
         "problem": problem,
     }

@@ -19,6 +19,7 @@ from schema.deals import customers
 from schema.deals.connections import LISTING, SIZE
 from schema.deals.stored_first import young_copies
 from schema.deals.summaries import find_summary
+from schema.deals.sync_runs import RUNS
 from schema.errors import field_errors, refusals, request_errors, variable_errors
 from schema.federation import FederatedSchema
 from schema.lookups import LOOKUPS
@@ -37,7 +38,7 @@ RECORDS = Records(
     listings={"opportunities": LISTING},
     nested_listings={"opportunities": customers.LISTING},
     page_sizes={"opportunityChanges": SIZE},
-    list_lengths={"fields": len(Field)},
+    list_lengths={"fields": len(Field), "runs": RUNS.most},
     item_fields=ITEM_FIELDS | {"changes"},
     objects={"opportunitySummary": find_summary},
     known_fields={"url": url_of},

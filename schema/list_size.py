@@ -43,6 +43,11 @@ def page_of(size: PageSize, arguments: Sequence[str], sized_fields: Sequence[str
     )
 
 
+def first_of(size: PageSize) -> ListSize:
+    """Return the directive of a list that has as many items as its argument `first` says."""
+    return ListSize(assumed_size=size.default, slicing_arguments=["first"], require_one_slicing_argument=False)
+
+
 def at_most(number: int) -> ListSize:
     """Return the directive of a list with an item for each id that it is given."""
     return ListSize(assumed_size=number, require_one_slicing_argument=False)

@@ -33,7 +33,11 @@ class RunState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run; times are microseconds, `rows` those read, `changed` and `deleted` those of the store."""
+    """A run; times are microseconds, `rows` those read, `changed` and `deleted` those of the store.
+
+    A sweep's `rows` are all that it has read, also in the runs before that it goes on from. Until a run ends all
+    counts are 0, and so they stay of one that was interrupted.
+    """
 
     number: int
     source: str

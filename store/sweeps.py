@@ -54,6 +54,11 @@ class SyncState:
         return max(self.last_sweep_started_at, self.changes_until or 0)
 
     @property
+    def expected_rows(self) -> int | None:
+        """How many rows the sweep under way has in all: as the vendor counts, else as the last one had."""
+        return self.sweep_total or self.last_sweep_rows
+
+    @property
     def is_complete(self) -> bool:
         """Whether the store has all deals that the vendor counts, as far as is known."""
         return self.last_sweep_at is not None and (self.drift is None or self.drift >= 0)

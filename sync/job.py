@@ -42,7 +42,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 class Step:
     """Whether a job is at its end, what is wrong, and whether the source turned out not to be able to do it.
 
-    `total` is how many rows there are in all, where the vendor tells.
+    `total` is how many rows there are in all, where that is known.
     """
 
     is_done: bool

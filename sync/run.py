@@ -23,7 +23,7 @@ class Problem(StrEnum):
 
 @dataclass(slots=True)
 class Counts:
-    """What a run has done so far."""
+    """What a run has done so far; of a sweep `rows` are those that it has read since it began, each of them once."""
 
     requests: int = 0
     rows: int = 0

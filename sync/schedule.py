@@ -47,8 +47,17 @@ class Kind(IntEnum):
     STAGES = 5
 
 
-HASTE_SECONDS: Final = {Kind.INCREMENT: 10.0, Kind.SWEEP: 60.0, Kind.STAGES: 3_600.0}
-"""Since the last run, before somebody who wants it fresher gets another one, or a sweep has stages read again."""
+READS_CHANGES: Final = (Kind.INCREMENT, Kind.DELETIONS, Kind.SWEEP)
+"""The jobs that read what has changed of deals, or which are gone."""
+
+HASTE_SECONDS: Final = {
+    Kind.INCREMENT: 10.0,
+    Kind.SWEEP: 60.0,
+    Kind.CUSTOMERS: CUSTOMERS_SECONDS,
+    Kind.STAGES: 3_600.0,
+}
+"""Since the last run, before somebody who wants it fresher gets another one, or a sweep has stages or customers read
+again."""
 
 
 @dataclass(slots=True)

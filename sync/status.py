@@ -35,6 +35,7 @@ class Told(msgspec.Struct, frozen=True):
     next_run_at: int | None
     last_error: str | None
     renewable_at: int | None = None
+    unread_customers: int | None = None
 
 
 class Capability(Enum):
@@ -60,9 +61,10 @@ class Progress:
 class Status:
     """One account. Times are microseconds since 1970; None: never.
 
-    `as_of`: everything that happened before was seen. `drift`: deals in the store less the vendor's total, after the
-    last sweep. `last_error` is a code. `renewable_at`: when what has changed is read if somebody waits for
-    it, None where that is not known, or under way.
+    `as_of`: everything that happened before was seen. `next_run_at`: when the source is asked next what has changed.
+    `drift`: deals in the store less the vendor's total, after the last sweep. `last_error` is a code. `renewable_at`:
+    when what has changed is read if somebody waits for it, None where that is not known, or under way.
+    `unread_customers`: whom deals mention by id and whose names were never read; None where that is not known.
     """
 
     source: str
@@ -79,13 +81,21 @@ class Status:
     last_error: str | None = None
     progress: Progress | None = None
     renewable_at: int | None = None
+    unread_customers: int | None = None
 
 
 def to_tell(status: Status) -> bytes:
     """Return what others are told of a status."""
     capabilities = sorted(one.name for one in status.capabilities)
     return msgspec.json.encode(
-        Told(status.state.name, capabilities, status.next_run_at, status.last_error, status.renewable_at)
+        Told(
+            status.state.name,
+            capabilities,
+            status.next_run_at,
+            status.last_error,
+            status.renewable_at,
+            status.unread_customers,
+        )
     )
 
 
@@ -129,7 +139,13 @@ def status_of(
         shown = State.FILLING
     else:
         shown = State.CURRENT if state.is_complete and Kind.SWEEP not in problems else State.INCOMPLETE
-    seconds = min((s for kind in Kind if worker and (s := worker.schedule.due_seconds(kind)) is not None), default=None)
+    seconds = worker.reading_seconds() if worker else None
+    if Capability.CUSTOMERS not in capabilities:
+        unread: int | None = 0
+    elif state is None or state.last_sweep_at is None:
+        unread = None  # nor are all deals known that mention them
+    else:
+        unread = worker.unread_customers if worker else told.unread_customers if told else None
     renewable = worker.renewable_seconds() if worker else None
     moment = state.as_of if state else None
     return Status(
@@ -145,8 +161,7 @@ def status_of(
         next_run_at=told.next_run_at if told else None if seconds is None else now + int(seconds * SECOND),
         drift=state.drift if state else None,
         last_error=told.last_error if told else problems[min(problems)] if problems else None,
-        progress=Progress(state.sweep_rows, state.sweep_total or state.last_sweep_rows)
-        if state and state.sweep is not None
-        else None,
+        progress=Progress(state.sweep_rows, state.expected_rows) if state and state.sweep is not None else None,
+        unread_customers=unread,
         renewable_at=told.renewable_at if told else None if renewable is None else now + int(renewable * SECOND),
     )

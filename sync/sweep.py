@@ -88,6 +88,7 @@ class Sweep:
         state = (await parts.database.read(sweeps.state, gives_way=True)).get((source, account))
         if state is None or state.sweep is None or self._is_hopeless(state):
             state = await self._begin()
+        counts.rows = state.sweep_rows
         doubt, _, position = (state.sweep_position or "").partition(_MARK)
         read_at, requests = parts.now(), Requests(source)
         try:
@@ -110,7 +111,7 @@ class Sweep:
         except sweeps.SweepLost:  # another process has begun one
             return Step(is_done=True)
         step, found = committed.step, committed.found
-        counts.rows += found.rows
+        counts.rows = found.rows
         counts.changed += found.changed
         counts.deleted += found.deleted
         if step.is_done and self._began_here == state.sweep:
@@ -152,7 +153,7 @@ class Sweep:
     ) -> _Committed:
         source, account = self._parts.account.key
         assert state.sweep is not None
-        found = Counts(rows=len(page.rows), changed=self._parts.write(connection, page, deals, Origin.SWEEP))
+        changed = self._parts.write(connection, page, deals, Origin.SWEEP)
         new = sweeps.continue_sweep(
             connection,
             source,
@@ -162,11 +163,13 @@ class Sweep:
             position=f"{problem or ''}{_MARK}{page.next}" if page.next is not None else None,
             total=page.total,
         )
+        found = Counts(rows=state.sweep_rows + new, changed=changed)
         self._repeated += len(page.rows) - new
-        if self._repeated > state.sweep_rows + new + MOST_REPEATED:
+        if self._repeated > found.rows + MOST_REPEATED:
             problem = Problem.MOVED_ORDER
         elif page.next is not None:
-            return _Committed(Step(is_done=False, problem=problem, total=page.total), found)
+            total = state.expected_rows if page.total is None else page.total
+            return _Committed(Step(is_done=False, problem=problem, total=total), found)
         return self._finish(connection, state.sweep, problem, found)
 
     def _finish(self, connection: Connection, sweep: int, problem: Problem | None, found: Counts) -> _Committed:

@@ -6,6 +6,7 @@ Nothing but its cancellation ends it. A job that fails waits, and the others go 
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
@@ -23,7 +24,7 @@ from sync.deletions import Deletions
 from sync.increment import Increment
 from sync.job import SECOND, Job, Parts, Step
 from sync.run import Counts, Problem, log_run
-from sync.schedule import Kind, Schedule
+from sync.schedule import READS_CHANGES, Kind, Schedule
 from sync.stages import Stages
 from sync.sweep import Sweep
 
@@ -60,8 +61,9 @@ class Worker:
         if parts.account.its_listing.has_changed_since:
             self._jobs[Kind.INCREMENT] = Increment(parts)
             self._jobs[Kind.DELETIONS] = Deletions(parts)
-        if parts.account.fetch_customer is not None:
-            self._jobs[Kind.CUSTOMERS] = Customers(parts)
+        self._customers = Customers(parts) if parts.account.fetch_customer is not None else None
+        if self._customers is not None:
+            self._jobs[Kind.CUSTOMERS] = self._customers
         if parts.account.list_stages is not None:
             self._jobs[Kind.STAGES] = Stages(parts)
         self.impossible: set[Kind] = set()
@@ -107,6 +109,16 @@ class Worker:
         """Return in how many seconds a run that somebody waits for begins; None while one is under way."""
         return None if self._renewal in self._runs else self.schedule.hastened_seconds(self._renewal)
 
+    def reading_seconds(self) -> float | None:
+        """Return in how many seconds the source is asked next what has changed; 0 while it is, None if never."""
+        due = map(self.schedule.due_seconds, READS_CHANGES)
+        return min((seconds for seconds in due if seconds is not None), default=None)
+
+    @property
+    def unread_customers(self) -> int | None:
+        """How many customers of deals were never read; None while that is not known."""
+        return None if self._customers is None else self._customers.unread
+
     async def refresh(self, max_age_seconds: float = 0.0) -> None:
         """Have what changed read soon; return when a run has ended, well or not, that began no longer ago than that.
 
@@ -140,6 +152,8 @@ class Worker:
 
         state = await self.parts.database.write(read)
         self._has_swept = state is not None and state.last_sweep_at is not None
+        if self._customers is not None and self._has_swept:
+            await self._customers.count()
         after = 0.0
         if state is not None and state.sweep is None and state.last_sweep_at is not None:
             page_rows = self.parts.account.its_listing.page_size
@@ -204,6 +218,8 @@ class Worker:
                 self.schedule.add(one)
         if is_another:
             self._has_swept = False
+            if self._customers is not None:
+                self._customers.forget()
             self.parts.rows.derive_anew()
         return _Run(number, self._clock(), self._clock(), self.parts.rows.derivation)
 
@@ -229,6 +245,10 @@ class Worker:
             schedule.hasten(Kind.SWEEP)
         if kind is Kind.SWEEP and step.problem is None:
             schedule.hasten(Kind.STAGES)  # which the deals of now have the names of
+        if kind in READS_CHANGES and counts.changed and self._customers is not None:
+            schedule.hasten(Kind.CUSTOMERS)  # whom new deals may mention
+            with suppress(StoreUnavailable):  # the run has ended all the same
+                await self._customers.count()
         if kind is Kind.INCREMENT:
             schedule.is_incremental = not step.is_impossible
             if step.is_impossible:

@@ -57,8 +57,8 @@ NOT_PERSONAL = {
     "OpportunityConnection": "edges nodes pageInfo totalCount summary sources",
     "OpportunityEdge": "cursor node",
     "PageInfo": "hasNextPage hasPreviousPage startCursor endCursor",
-    "ListedSource": "source asOf ageSeconds isComplete",
-    "OpportunitySummary": "rows asOf isComplete",
+    "ListedSource": "source asOf ageSeconds isComplete unreadCustomers",
+    "OpportunitySummary": "rows asOf isComplete unreadCustomers",
     "SummaryRow": "keys currency kind count amount weightedAmount averageAmount missingAmountCount "
     "missingLikelihoodCount converted",
     "SummaryKey": "dimension value",  # of a dimension that shows personal data, for those who may see it alone
@@ -70,7 +70,9 @@ NOT_PERSONAL = {
     "Pipeline": "name source stages",
     "PipelineStage": "name position count",
     "SourceInfo": "name account capabilities status",
-    "SourceStatus": "asOf ageSeconds isComplete state lastSweepAt nextRunAt rows drift lastError progress",
+    "SourceStatus": "asOf ageSeconds isComplete state lastSweepAt nextRunAt rows drift lastError progress "
+    "unreadCustomers runs",
+    "SyncRun": "kind startedAt endedAt state errorCode requests rows changed deleted",
     "SweepProgress": "rows total",
     "Subscription": "opportunityChanges",
     "OpportunityChangeEvent": "changes after cursor at",

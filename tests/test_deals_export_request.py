@@ -199,6 +199,9 @@ async def test_the_header_says_how_current_each_source_is() -> None:
         assert found.name == "opportunities-2026-02-25"
         only = await open_export(ExportArguments(schemas()[0]), {"sources": ["nexudus"]}, context(graph))
         assert only.headers == {"Opportunity-Sources": '"nexudus";as-of=@1771999940;complete'}
+        graph.sync.known = [status("nexudus", 60), status("chartmogul", 60, unread_customers=7)]
+        lacking = await open_export(ExportArguments(schemas()[0]), {"sources": ["chartmogul"]}, context(graph))
+        assert lacking.headers == {"Opportunity-Sources": '"chartmogul";as-of=@1771999940;complete;unread-customers=7'}
 
 
 async def test_a_caller_may_insist_on_a_fresh_copy() -> None:

@@ -271,7 +271,8 @@ async def test_a_source_of_its_own_ids_gives_several_records() -> None:
 # --- sources
 
 SOURCES = """{ sources { name account capabilities status {
-  asOf ageSeconds isComplete state lastSweepAt nextRunAt rows drift lastError progress { rows total } } } }"""
+  asOf ageSeconds isComplete state lastSweepAt nextRunAt rows drift lastError progress { rows total }
+  unreadCustomers } } }"""
 
 
 class State(Enum):
@@ -301,6 +302,7 @@ async def test_sources_tell_all_that_sync_knows() -> None:
                 next_run_at=int(NOW * 1e6),
                 last_error="UPSTREAM_TIMEOUT",
                 progress=Progress(7, 20),
+                unread_customers=3,
             ),
             status("chartmogul", 60.9, drift=-1, last_sweep_at=int((NOW - 61) * 1e6)),
         ]
@@ -320,6 +322,7 @@ async def test_sources_tell_all_that_sync_knows() -> None:
                 "drift": None,
                 "lastError": "UPSTREAM_TIMEOUT",
                 "progress": {"rows": 7, "total": 20},
+                "unreadCustomers": 3,
             },
         }
         assert (chartmogul["status"]["ageSeconds"], chartmogul["status"]["drift"]) == (60, -1)

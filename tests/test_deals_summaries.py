@@ -417,3 +417,14 @@ async def test_a_summary_that_is_asked_for_again_is_compiled() -> None:
         for _ in range(3):
             assert (await graph.data(query % NUMBERS, by=["STATUS", "CLOSE_MONTH"]))["opportunitySummary"]["rows"]
         assert graph.engine.compiled == 2
+
+
+@pytest.mark.parametrize(("count", "sum_"), [(3, 5), (0, 2), (None, None)])
+async def test_lists_and_totals_say_how_many_customers_names_they_lack(count: int | None, sum_: int | None) -> None:
+    async with open_deals(euros(1, 1)) as graph:
+        graph.sync.known = [status("nexudus", unread_customers=2), status("chartmogul", unread_customers=count)]
+        query = "{ opportunitySummary(groupBy: []) { unreadCustomers } opportunities { sources { unreadCustomers } } }"
+        assert await graph.data(query) == {
+            "opportunitySummary": {"unreadCustomers": sum_},
+            "opportunities": {"sources": [{"unreadCustomers": 2}, {"unreadCustomers": count}]},
+        }

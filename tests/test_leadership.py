@@ -18,6 +18,7 @@ STATUS = Status(
     rows=3,
     next_run_at=77,
     last_error="UPSTREAM_TIMEOUT",
+    unread_customers=5,
 )
 
 
@@ -87,7 +88,7 @@ async def test_a_process_syncs_while_its_session_leads() -> None:
     told = told_of(database.run(lambda connection: told_statuses(connection, since=0))[STATUS.source, ""])
     assert told is not None
     assert (told.state, told.capabilities, told.next_run_at) == ("CURRENT", ["LIST"], 77)
-    assert told.last_error == "UPSTREAM_TIMEOUT"
+    assert (told.last_error, told.unread_customers) == ("UPSTREAM_TIMEOUT", 5)
 
 
 def test_what_another_version_tells_is_not_believed() -> None:

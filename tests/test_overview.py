@@ -2,8 +2,14 @@
 
 from typing import Any
 
+import pytest
+
+from metrics.copies import copies
+from metrics.exposition import open_exposition
+from metrics.families import gauge
 from metrics.overview import overview
 from simulator import CHARTMOGUL_EXAMPLE_ID, FAULTS, NEXUDUS_EXAMPLE_ID
+from sync.status import State, Status
 from tests import credentials
 from tests.harness import Graph, open_graph
 from tests.two_sources import ALWAYS
@@ -76,3 +82,17 @@ async def test_nobodys_data_are_in_it() -> None:
 
     for value in (NEXUDUS_EXAMPLE_ID, answer["data"]["nexudusOpportunity"]["stageName"]):
         assert str(value) not in response.body.decode()
+
+
+@pytest.mark.parametrize(("count", "shown"), [(7, 7), (0, 0), (None, 0)])
+async def test_customers_whose_names_are_lacking_are_shown(count: int | None, shown: int) -> None:
+    state, source_ = State.CURRENT, "chartmogul"
+
+    async def statuses() -> list[Status]:
+        none: frozenset[Any] = frozenset()
+        return [Status(source=source_, account="", state=state, capabilities=none, rows=3, unread_customers=count)]
+
+    breaker = gauge("breaker_state", "", ("source", "state"), {(source_, "closed"): 1})
+    families = [breaker, *await copies(statuses)]
+    data = overview(open_exposition({}).metrics(families), {source_: "ChartMogul"}, now=0)
+    assert source(data, source_)["copy"]["unreadCustomers"] == shown

@@ -2,6 +2,7 @@
 
 import asyncio
 
+from sync.job import SECOND
 from sync.status import Capability, State
 from tests import loops
 from tests.sync_world import ROWS, open_world, world_sync
@@ -81,3 +82,34 @@ async def test_a_source_without_a_list_has_what_was_asked_for_by_id() -> None:
             status = await world.status("chartmogul")
             assert (status.state, status.rows, status.is_complete) == (State.UNLISTED, 1, False)
             assert world.stored("chartmogul") == {id_}
+
+
+async def test_the_next_run_is_the_next_that_reads_deals_and_not_names_of_customers() -> None:
+    async with open_world(sources=("chartmogul",), deals=(200, 200)) as world:
+        await asyncio.sleep(30)
+        status, last = await world.status("chartmogul"), world.state("chartmogul").last_sweep_at
+        assert status.unread_customers, "the next of these come within 20 seconds"
+        assert last is not None
+        assert status.next_run_at is not None
+        assert 270 <= (status.next_run_at - last) / SECOND <= 300
+
+
+async def test_customers_that_are_not_read_yet_are_counted_until_they_are() -> None:
+    async with open_world(sources=("chartmogul",), deals=(200, 200), customers_per_minute=30, is_open=False) as world:
+        ids = {record["customer_uuid"] for record in world.simulator.chartmogul.records.values()}
+        async with world_sync(world, customers_per_minute=30):
+            assert (await world.status("chartmogul")).unread_customers is None
+            await asyncio.sleep(15)
+            assert (await world.status("chartmogul")).unread_customers == len(ids) - 10
+        async with world_sync(world, customers_per_minute=30):
+            await asyncio.sleep(0.001)
+            assert (await world.status("chartmogul")).unread_customers == len(ids) - 20
+            await asyncio.sleep(len(ids) * 2.2 + 20)
+            assert (await world.status("chartmogul")).unread_customers == 0
+        async with world_sync(world, enabled=False):
+            assert (await world.status("chartmogul")).unread_customers is None
+
+
+async def test_deals_that_come_with_their_customers_lack_none() -> None:
+    async with open_world(sources=("nexudus",)) as world:
+        assert (await world.status("nexudus")).unread_customers == 0

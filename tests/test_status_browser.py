@@ -91,3 +91,18 @@ async def test_a_stranger_signs_in_for_this_tab_alone() -> None:
         stored = await page.evaluate("sessionStorage.getItem('opportunity-graph.credential')")
 
     assert json.loads(stored) == {"header": "X-API-Key", "value": "right"}
+
+
+async def test_it_says_that_names_of_customers_are_lacking() -> None:
+    async with open_graph(STATUS_PAGE="true", SYNC_ENABLED="true") as graph, browsing(graph) as (new_page, url):
+        data = (await graph.request("GET", "/status.json")).json
+        for one in data["sources"]:
+            one["copy"] |= {"state": "current", "drift": None, "unreadCustomers": 1270 * (one["name"] == "chartmogul")}
+        page = await new_page()
+        await page.route("**/status.json", lambda route: route.fulfill(json=data))
+        await page.goto(f"{url}/status")
+        await page.wait_for_selector("section")
+        assert await page.locator("h1").inner_text() == "The names of ChartMogul's customers are being read."
+        assert [
+            await one.inner_text() for one in await page.get_by_text("Customers not read yet").locator("..").all()
+        ] == ["Customers not read yet\n1,270\ndeals lack their names"]

@@ -6,6 +6,7 @@ from sqlalchemy import Connection, select
 
 from store.customers import (
     Customer,
+    count_unread,
     deals_without_customer,
     find_customers,
     purge_customers,
@@ -67,6 +68,9 @@ def test_customers_are_wanted_that_deals_mention_and_nobody_has_read(connection:
     assert deals_without_customer(connection, "chartmogul", limit=1) == ["cus_2"]
     assert deals_without_customer(connection, "chartmogul", read_before=5, limit=9) == ["cus_2", "cus_3"]
     assert deals_without_customer(connection, "chartmogul", read_before=6, limit=9) == ["cus_1", "cus_2", "cus_3"]
+    upsert(connection, [deal(7, source="chartmogul", customer_source_id="cus_2")])
+    assert count_unread(connection, "chartmogul") == 2
+    assert count_unread(connection, "chartmogul", "eu") == 0
 
 
 def test_a_customer_goes_with_its_last_deal(connection: Connection) -> None:

@@ -1,12 +1,17 @@
 """`sync.customers`: names of customers come into their deals, slowly and seldom."""
 
 import asyncio
+import logging
 from typing import Any
+from uuid import uuid4
 
+import pytest
 from sqlalchemy import select
 
 from simulator import faults
 from store.tables import CUSTOMERS
+from sync.customers import AT_ONCE, Customers
+from sync.run import Counts
 from tests import loops
 from tests.sync_world import DAY_SECONDS, ROWS, World, open_world, world_sync
 
@@ -129,3 +134,37 @@ async def test_customers_that_cannot_be_had_hold_up_no_sweep_and_what_was_had_is
         await asyncio.sleep(700)
         assert len(world.runs("chartmogul", "sweep")) >= 3
         assert any(world.deal("chartmogul", id_).customer_name for id_ in world.simulator.chartmogul.records)
+
+
+async def test_a_batch_is_asked_for_in_short_steps_so_that_pages_of_a_sweep_come_between() -> None:
+    async with open_world(sources=("chartmogul",), is_open=False) as world:
+        async with world_sync(world, customers_per_minute=3):
+            await asyncio.sleep(1)
+        async with world_sync(world, enabled=False, customers_per_minute=3 * (AT_ONCE + 1)) as sync:
+            job, counts = Customers(sync._entries[0].parts), Counts()
+            for is_done, count in ((False, AT_ONCE), (True, AT_ONCE + 1), (False, 2 * AT_ONCE + 1)):
+                assert (await job.step(counts)).is_done is is_done
+                assert (counts.requests, counts.rows) == (count, count)
+
+
+async def test_the_log_says_when_names_are_lacking_and_when_no_longer(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="opportunity_graph.sync")
+    async with open_world(sources=("chartmogul",), deals=(200, 200), customers_per_minute=30) as world:
+        ids = {record["customer_uuid"] for record in world.simulator.chartmogul.records.values()}
+        await asyncio.sleep(len(ids) * 2.2 + 30)
+        await asyncio.sleep(600)
+    assert [one for one in caplog.messages if "read" in one] == [
+        f"chartmogul customers: {len(ids)} are to be read, 30 a minute; until then their deals are without names",
+        "chartmogul customers: all are read",
+    ]
+
+
+async def test_customers_of_new_deals_are_read_soon_after_the_deals() -> None:
+    async with open_world(sources=("chartmogul",), customers_per_minute=600) as world:
+        await asyncio.sleep(200)
+        id_, whose = list(world.simulator.chartmogul.records)[-1], f"cus_{uuid4()}"
+        world.simulator.chartmogul.customers[whose] = {"uuid": whose, "name": "New", "company": "", "email": None}
+        world.simulator.chartmogul.records[id_]["customer_uuid"] = whose
+        await world.sync.refresh()
+        await asyncio.sleep(1)
+        assert world.deal("chartmogul", id_).customer_name == "New"

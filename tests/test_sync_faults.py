@@ -180,6 +180,7 @@ async def test_fault_2_rows_that_come_twice_are_counted_once(source: str) -> Non
             await asyncio.sleep(FILLED)
             assert world.stored(source) == all_of(world, source)
             assert (await world.status(source)).rows == ROWS
+            assert {run.rows for run in world.runs(source, "sweep")} == {ROWS}
 
 
 async def test_fault_2_a_row_that_a_moving_list_skips_is_not_taken_for_deleted() -> None:

@@ -83,6 +83,22 @@ async def test_a_run_goes_on_behind_an_outage_of_the_store() -> None:
         assert run.state == "complete"
 
 
+async def test_of_a_store_that_takes_the_place_of_another_nobody_claims_that_all_customers_are_read() -> None:
+    async with open_world(sources=("chartmogul",), page_rows=2, rationed=True, customers_per_minute=1_000) as world:
+        await world.sync.refresh()
+        await asyncio.sleep(30)
+        assert (await world.status("chartmogul")).unread_customers == 0
+        METADATA.drop_all(world.database.engine)
+        METADATA.create_all(world.database.engine)
+        seen: dict[State, set[int | None]] = {}
+        for _ in range(4_000):
+            await asyncio.sleep(0.1)
+            status = await world.status("chartmogul")
+            seen.setdefault(status.state, set()).add(status.unread_customers)
+        assert seen[State.FILLING] == {None}
+        assert max(one for one in seen[State.CURRENT] if one is not None) > 10
+
+
 async def test_a_store_that_takes_the_place_of_another_is_filled_too(caplog: pytest.LogCaptureFixture) -> None:
     async with open_world(sources=("nexudus",)) as world:
         await asyncio.sleep(30)
@@ -266,3 +282,26 @@ async def test_what_a_run_did_is_kept() -> None:
         await asyncio.sleep(30)
         (run,) = world.runs("nexudus", "sweep")
         assert (run.state, run.rows, run.changed, run.requests) == ("complete", ROWS, ROWS, 4)
+
+
+async def test_a_sweep_that_goes_on_after_a_restart_counts_each_deal_once_in_log_status_and_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[tuple[int, int]] = []
+
+    def info(text: str, *values: Any) -> None:
+        if "so far" in text:
+            told.append((values[2], world.state("nexudus").sweep_rows))
+
+    async with open_world(sources=("nexudus",), deals=(200, 200), page_rows=4, rationed=True, is_open=False) as world:
+        async with world_sync(world):
+            await asyncio.sleep(61)
+        before = world.state("nexudus").sweep_rows
+        assert before
+        async with world_sync(world):
+            monkeypatch.setattr("sync.worker.logger.info", info)
+            await world.sync.refresh()
+        assert told
+        assert all(before < said == known for said, known in told)
+        interrupted, run = world.runs("nexudus", "sweep")
+        assert (interrupted.state, run.state, run.rows) == ("interrupted", "complete", 200)

@@ -57,6 +57,9 @@ class ListedSource:
     )
     age_seconds: int | None = strawberry.field(description="How long ago that was.")
     is_complete: bool = strawberry.field(description="If not, deals of this source are missing from the list.")
+    unread_customers: int | None = strawberry.field(
+        description="As in `SourceStatus`: if above 0, filters, order and search by customers' names miss deals."
+    )
 
 
 @strawberry.type(description="A deal and its place in the list.")
@@ -160,6 +163,7 @@ class OpportunityConnection(OpportunityPage):
                 as_of=moment(one.as_of),
                 age_seconds=age_seconds(one, now),
                 is_complete=one.is_complete,
+                unread_customers=one.unread_customers,
             )
             for one in statuses
         ]

@@ -175,4 +175,5 @@ async def open_export(arguments: ExportArguments, given: Mapping[str, Any], cont
 
 def _structured(status: SourceStatus) -> str:
     as_of = "" if status.as_of is None else f";as-of=@{status.as_of // 1_000_000}"
-    return f'"{name_of(status)}"{as_of};complete{"" if status.is_complete else "=?0"}'
+    unread = f";unread-customers={status.unread_customers}" if status.unread_customers else ""
+    return f'"{name_of(status)}"{as_of};complete{"" if status.is_complete else "=?0"}{unread}'

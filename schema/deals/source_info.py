@@ -8,6 +8,8 @@ from resolvers.registry import SOURCES
 from schema.context import Info
 from schema.deals.service import StoreOutage
 from schema.deals.source_status import SourceCapability, SourceState, SourceStatus, age_seconds, moment, name_of
+from schema.deals.sync_runs import RUNS, First, LastRuns, SyncRun
+from schema.list_size import first_of
 
 
 @strawberry.type(description="How far a sweep is.")
@@ -29,7 +31,9 @@ class SourceStatusInfo:
     is_complete: bool = strawberry.field(description="Whether all deals of the source have been read once.")
     state: SourceState = strawberry.field(description="How it is doing.")
     last_sweep_at: datetime | None = strawberry.field(description="When all deals were last read through.")
-    next_run_at: datetime | None = strawberry.field(description="When the source is asked for changes next.")
+    next_run_at: datetime | None = strawberry.field(
+        description="When the source is asked next what has changed; now, while it is being asked."
+    )
     rows: int | None = strawberry.field(description="Deals in the copy.")
     drift: int | None = strawberry.field(
         description="Deals in the copy less the source's own count, after the last sweep; below 0, too, if some cannot "
@@ -37,13 +41,28 @@ class SourceStatusInfo:
     )
     last_error: str | None = strawberry.field(description="The code of the error that ended the last run, if any did.")
     progress: SweepProgress | None = strawberry.field(description="How far the sweep under way is, if one is.")
+    unread_customers: int | None = strawberry.field(
+        description="Customers of deals whose names were not read yet: these deals are without them, and no filter, "
+        "order, search or total finds them by these. 0 where deals come with them; null where that is not known."
+    )
+    last_runs: strawberry.Private[LastRuns]
+    account: strawberry.Private[tuple[str, str]]
+
+    @strawberry.field(
+        description="What was done of late to keep the copy current, the latest first; a few hundred runs are kept.",
+        directives=[first_of(RUNS)],
+    )
+    async def runs(self, first: First = None) -> list[SyncRun] | None:
+        """Return the last runs; raises `RefusedArgument` and `StoreOutage`."""
+        return await self.last_runs.of(self.account, first)
 
 
 @strawberry.type(description="A system that owns opportunities.")
 class SourceInfo:
-    """A source, and its account; `found` is its status, or why there is none."""
+    """A source, and its account; `found` is its status, or why there is none. `last_runs` are those of all sources."""
 
     found: strawberry.Private[SourceStatus | Exception]
+    last_runs: strawberry.Private[LastRuns]
     name: str = strawberry.field(description="Its name, with its account where it is not the first: `nexudus@eu`.")
     account: str | None = strawberry.field(description="The account's name; null for the first.")
 
@@ -69,6 +88,9 @@ class SourceInfo:
             drift=one.drift,
             last_error=one.last_error,
             progress=None if one.progress is None else SweepProgress(rows=one.progress.rows, total=one.progress.total),
+            unread_customers=one.unread_customers,
+            last_runs=self.last_runs,
+            account=(one.source, one.account),
         )
 
 
@@ -82,8 +104,12 @@ async def sources(info: Info) -> list[SourceInfo]:
             raise StoreOutage
         statuses = await context.deals.all_statuses(context.turns)
     except StoreOutage as error:
-        return [SourceInfo(found=error, name=source.name, account=None) for source in SOURCES]
-    return [SourceInfo(found=one, name=name_of(one), account=one.account or None) for one in statuses]
+        last_runs = LastRuns(context, ())
+        return [SourceInfo(found=error, last_runs=last_runs, name=one.name, account=None) for one in SOURCES]
+    last_runs = LastRuns(context, statuses)
+    return [
+        SourceInfo(found=one, last_runs=last_runs, name=name_of(one), account=one.account or None) for one in statuses
+    ]
 
 
 def _status(found: SourceStatus | Exception) -> SourceStatus:

@@ -61,6 +61,7 @@ class SourceStatus:
 
     `as_of`: the copy has everything that the source had then. `drift`: deals in the copy less the source's own count.
     `last_error` is a code of `docs/errors.md`. `renewable_at`: when it can be renewed next, where that is known.
+    `unread_customers`: whose names were never read, though deals mention them by id; None where that is not known.
     """
 
     source: str
@@ -76,6 +77,7 @@ class SourceStatus:
     last_error: str | None = None
     progress: Progress | None = None
     renewable_at: int | None = None
+    unread_customers: int | None = None
 
 
 class Sync(Protocol):

@@ -158,6 +158,16 @@ class OpportunitySummary:
         """Return whether all sources were read completely."""
         return all(one.is_complete for one in await self.selection.statuses())
 
+    @strawberry.field(
+        description="Customers, of all sources, whose names were not read yet: totals by customer have their deals "
+        "without a name, and filters and search by it miss them. Null where that is not known."
+    )
+    async def unread_customers(self) -> int | None:
+        """Return the sum over the sources."""
+        counts = [one.unread_customers for one in await self.selection.statuses()]
+        known = [count for count in counts if count is not None]
+        return sum(known) if len(known) == len(counts) else None
+
 
 @strawberry.field(
     description="Counts and sums of deals, exact. Amounts of two currencies, or of two kinds, are never added.",

@@ -77,13 +77,18 @@ function age(copy) {
   return figure("Age of the copy", copy.ageSeconds === null ? "–" : duration(copy.ageSeconds), COPY[copy.state][1]);
 }
 
+function unreadFigure({ unreadCustomers }) {
+  return unreadCustomers ? figure("Customers not read yet", number.format(unreadCustomers), "deals lack their names") : null;
+}
+
 function copyFigures(copy) {
   const lacking = copy.drift && copy.drift < 0 ? `${plural(-copy.drift, "deal")} fewer than the vendor counts` : null;
-  if (copy.drift === null) return [figure("Deals in the copy", number.format(copy.deals), "not counted by the vendor"), age(copy)];
+  if (copy.drift === null) return [figure("Deals in the copy", number.format(copy.deals), "not counted by the vendor"), age(copy), unreadFigure(copy)];
   const more = copy.drift > 0 ? `${plural(copy.drift, "deal")} more than the vendor counts` : null;
   return [
     figure("Deals in the copy", number.format(copy.deals), lacking ?? more ?? "as the vendor counts"),
     age(copy),
+    unreadFigure(copy),
   ];
 }
 
@@ -140,7 +145,9 @@ function sentence(data) {
   const lately = data.sources.find((source) => judge(source, data.now)[0] === "warn");
   if (lately) return `${lately.title} has failed lately.`;
   const filling = data.sources.find(({ copy }) => copy && copy.state === "filling");
-  return filling ? `${filling.title} is being read for the first time.` : "Everything is well.";
+  if (filling) return `${filling.title} is being read for the first time.`;
+  const unread = data.sources.find(({ copy }) => copy && copy.unreadCustomers);
+  return unread ? `The names of ${unread.title}'s customers are being read.` : "Everything is well.";
 }
 
 function show(data) {
