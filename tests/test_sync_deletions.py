@@ -10,7 +10,8 @@ from simulator import faults
 from store.deal_ids import deal_id
 from store.deals import Evidence, delete
 from store.sequence import hold
-from sync.job import BRAKE_SECONDS, SECOND
+from sync.brake import BRAKE_SECONDS
+from sync.job import SECOND
 from sync.status import State
 from tests import loops
 from tests.sync_world import ROWS, World, open_world
@@ -87,7 +88,7 @@ async def test_what_another_process_has_deleted_meanwhile_counts_once(monkeypatc
             keys = [deal_id("nexudus", "", str(id_)) for id_ in ids]
             delete(connection, keys, evidence=Evidence.AUDIT, at=int(world.now() * SECOND))
 
-        monkeypatch.setattr("sync.deletions.hold", wait_for_the_other)
+        monkeypatch.setattr("sync.brake.hold", wait_for_the_other)
         take_away(world, 15)
         await asyncio.sleep(75)
         assert len(world.stored("nexudus")) == ROWS - 15
