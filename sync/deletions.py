@@ -14,8 +14,8 @@ from resolvers.listing import Deletion, DeletionsPage
 from store import sweeps
 from store.deals import Evidence, deal_id, find_alive
 from sync.account import Requests
-from sync.brake import delete_believed, holds_back
-from sync.job import Parts, Reading, Step, moment, reading
+from sync.brake import BRAKE_SECONDS, delete_believed, holds_back
+from sync.job import SECOND, Parts, Reading, Step, moment, reading
 from sync.run import Counts, Problem
 
 MOST_HANDLED: Final = 10_000
@@ -37,7 +37,9 @@ class Deletions:
     async def step(self, counts: Counts) -> Step:
         """Read the next page; with the last one delete what the run was told of, and move the watermark."""
         parts = self._parts
-        run = self._reading = self._reading or await self._begin()
+        run = self._reading
+        if run is None or self._is_old(run):
+            run = self._reading = await self._begin()
         if run is None:
             return Step(is_done=True)
         asked_at, requests = parts.now(), Requests(parts.account.source)
@@ -77,6 +79,10 @@ class Deletions:
         if page.filter_ignored:
             return Step(is_done=True, problem=Problem.FILTER_IGNORED, is_impossible=True)
         return Step(is_done=True)
+
+    def _is_old(self, run: Reading) -> bool:
+        """Return whether a run has been kept back for so long that what it was told would not count in its hour."""
+        return self._parts.now() - run.started_at >= BRAKE_SECONDS * SECOND
 
     async def _begin(self) -> Reading | None:
         self._gone.clear()

@@ -69,6 +69,21 @@ async def test_runs_that_are_too_many_deletions_within_an_hour_are_held_back_unt
         assert (await other.status("nexudus")).state is State.CURRENT
 
 
+async def test_a_run_that_was_kept_back_for_an_hour_begins_anew_and_counts_in_its_hour() -> None:
+    async with open_world(page_rows=10, **RARE) as world:
+        await asyncio.sleep(60)
+        take_away(world, 15)
+        world.simulator.nexudus.faults.add(faults.status(503), times=None, kinds={"audit-trail"}, after=1)
+        await asyncio.sleep(BRAKE_SECONDS + 100)
+        assert len(world.stored("nexudus")) == ROWS
+        world.simulator.nexudus.faults.clear()
+        for is_held_back in (False, True):
+            await asyncio.sleep(400)
+            assert len(world.stored("nexudus")) == ROWS - 15
+            assert ((await world.status("nexudus")).state is State.BRAKED) is is_held_back
+            take_away(world, 15)
+
+
 async def test_an_operator_can_let_the_brake_go() -> None:
     async with open_world(page_rows=10, brake_share=1.0, **RARE) as world:
         await asyncio.sleep(60)
