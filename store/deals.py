@@ -131,6 +131,11 @@ def find(connection: Connection, ids: Collection[bytes]) -> dict[bytes, StoredDe
     return {row[0]: stored_deal(row) for row in _FOUND_BY_ID.rows(connection, ids)}
 
 
+def find_alive(connection: Connection, ids: Collection[bytes]) -> dict[bytes, int]:
+    """Return when those of these deals that are not gone were read, by id."""
+    return {row[0]: row[1] for row in _ALIVE_BY_ID.rows(connection, ids)}
+
+
 def find_by_customer(
     connection: Connection, source: str, account: str, customer_ids: Collection[str]
 ) -> list[StoredDeal]:
@@ -144,10 +149,10 @@ def count_alive(connection: Connection, source: str, account: str = "") -> int:
     return connection.scalar(_COUNT_ALIVE, {"source": source, "account": account}) or 0
 
 
-def count_deleted(connection: Connection, source: str, account: str = "", *, evidence: Evidence, since: int) -> int:
-    """Return how many deals of a source are gone by such evidence, if that was read since a time."""
-    its_own = (DEALS.c.source == source, DEALS.c.account == account, DEALS.c.evidence == evidence.value)
-    return connection.scalar(select(func.count()).where(*its_own, DEALS.c.deleted_at >= since)) or 0
+def deletions_since(connection: Connection, source: str, account: str = "", *, since: int) -> list[int]:
+    """Return how many deals of a source are gone by evidence of the same moment, for each moment since a time, the
+    first of them first."""
+    return list(connection.scalars(_DELETIONS, {"source": source, "account": account, "since": since}))
 
 
 def delete(connection: Connection, ids: Collection[bytes], *, evidence: Evidence, at: int) -> int:
@@ -207,14 +212,19 @@ STORED_DEAL = tuple(DEALS.c[one.name] for one in fields(StoredDeal))
 
 _FOUND = select(*STORED_DEAL)
 _FOUND_BY_ID = ByValues(_FOUND, DEALS.c.id)
+_ALIVE_BY_ID = ByValues(select(DEALS.c.id, DEALS.c.read_at).where(ALIVE), DEALS.c.id)
 _OF_ACCOUNT = (DEALS.c.source == parameter("source", Text()), DEALS.c.account == parameter("account", Text()))
 _FOUND_BY_CUSTOMER = ByValues(_FOUND.where(*_OF_ACCOUNT, ALIVE), DEALS.c.customer_source_id)
 _KEY = (DEALS.c.source, DEALS.c.account, DEALS.c.source_id)
 _ITS_GROUPS = select(DEAL_GROUPS.c.id).where(
     DEAL_GROUPS.c.source == bindparam("source"), DEAL_GROUPS.c.account == bindparam("account")
 )
-_COUNT_ALIVE = narrowed(select(func.count()).where(DEALS.c.group_id.in_(_ITS_GROUPS), ALIVE), BY_GROUPS)
+_COUNT = select(func.count()).where(DEALS.c.group_id.in_(_ITS_GROUPS))
 """By groups, in SQLite: by their sources all rows would be looked at, which takes four times as long."""
+
+_COUNT_ALIVE = narrowed(_COUNT.where(ALIVE), BY_GROUPS)
+_GONE_SINCE = _COUNT.where(DEALS.c.deleted_at >= bindparam("since"))
+_DELETIONS = narrowed(_GONE_SINCE.group_by(DEALS.c.deleted_at).order_by(DEALS.c.deleted_at), BY_GROUPS)
 
 _HELD = select(*_KEY, *map(column_of, LOGGED)).select_from(WRITTEN)
 

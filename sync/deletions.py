@@ -1,13 +1,10 @@
 """Deletions that a vendor tells of in its audit trail. Each entry is evidence for one deal.
 
-A run's entries are judged together, with what was deleted by such entries within the last hour, by whichever process:
-else a great deletion would pass the brake page by page, or run by run.
+A run's entries are judged together: else a great deletion would pass the brake (`sync/brake.py`) page by page.
 """
 
 from collections import deque
-from collections.abc import Iterable
 from functools import partial
-from itertools import groupby
 from typing import Final
 
 from sqlalchemy import Connection
@@ -15,10 +12,10 @@ from sqlalchemy import Connection
 from lru import LRU
 from resolvers.listing import Deletion, DeletionsPage
 from store import sweeps
-from store.deals import Evidence, deal_id, delete, find
-from store.sequence import hold
+from store.deals import Evidence, deal_id, find_alive
 from sync.account import Requests
-from sync.job import Parts, Reading, Step, moment, reading
+from sync.brake import BRAKE_SECONDS, delete_believed, holds_back
+from sync.job import SECOND, Parts, Reading, Step, moment, reading
 from sync.run import Counts, Problem
 
 MOST_HANDLED: Final = 10_000
@@ -40,7 +37,9 @@ class Deletions:
     async def step(self, counts: Counts) -> Step:
         """Read the next page; with the last one delete what the run was told of, and move the watermark."""
         parts = self._parts
-        run = self._reading = self._reading or await self._begin()
+        run = self._reading
+        if run is None or self._is_old(run):
+            run = self._reading = await self._begin()
         if run is None:
             return Step(is_done=True)
         asked_at, requests = parts.now(), Requests(parts.account.source)
@@ -54,7 +53,7 @@ class Deletions:
             self._reading = None
             return Step(is_done=True, is_impossible=True)
         told = [one for one in page.deletions if one not in self._handled]
-        alive = await parts.database.read(partial(self._alive, ids=[self._key(one) for one in told]))
+        alive = await parts.database.read(partial(find_alive, ids=[self._key(one) for one in told]))
         self._gone = dict.fromkeys(alive, asked_at) | self._gone  # one may be told twice, and be there again since
         self._told.extend(told)
         is_held_back = await parts.database.read(self._is_held_back)
@@ -81,6 +80,10 @@ class Deletions:
             return Step(is_done=True, problem=Problem.FILTER_IGNORED, is_impossible=True)
         return Step(is_done=True)
 
+    def _is_old(self, run: Reading) -> bool:
+        """Return whether a run has been kept back for so long that what it was told would not count in its hour."""
+        return self._parts.now() - run.started_at >= BRAKE_SECONDS * SECOND
+
     async def _begin(self) -> Reading | None:
         self._gone.clear()
         self._told.clear()
@@ -89,21 +92,12 @@ class Deletions:
     def _key(self, told: Deletion) -> bytes:
         return deal_id(*self._parts.account.key, told.source_id)
 
-    def _alive(self, connection: Connection, ids: Iterable[bytes]) -> list[bytes]:
-        return [key for key, deal in find(connection, list(ids)).items() if deal.deleted_at is None]
-
     def _is_held_back(self, connection: Connection) -> bool:
-        return self._parts.holds_back(connection, len(self._gone), evidence=Evidence.AUDIT)
+        return holds_back(self._parts, connection, len(self._gone))
 
     def _delete(self, connection: Connection, watermark: int | None) -> int | None:
         """Return how many deals were deleted; None if they are too many to be believed."""
-        hold(connection)  # what another process is about to delete counts, too, and once
-        self._gone = {key: self._gone[key] for key in self._alive(connection, self._gone)}
-        if self._is_held_back(connection):
-            return None
-        deleted = 0
-        for asked_at, keys in groupby(self._gone, self._gone.__getitem__):
-            deleted += delete(connection, list(keys), evidence=Evidence.AUDIT, at=asked_at)
-        if watermark is not None:
+        deleted = delete_believed(self._parts, connection, self._gone, evidence=Evidence.AUDIT)
+        if deleted is not None and watermark is not None:
             sweeps.note_watermarks(connection, *self._parts.account.key, deletions_until=watermark)
         return deleted

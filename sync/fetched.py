@@ -14,12 +14,12 @@ from resolvers.fetching.record_store import LOOKUP_TIMEOUT_SECONDS
 from resolvers.source import Record
 from resolvers.stored_record import decode
 from store import sweeps
-from store.deals import Deal, Evidence, StoredDeal, deal_id, delete, find
+from store.deals import Deal, Evidence, StoredDeal, deal_id, find, find_alive
 from store.errors import StoreUnavailable
 from store.fetched import find_fetched, mark_fetched
-from store.sequence import hold
 from store.sweeps import SyncState
-from sync.job import BRAKE_SECONDS, SECOND, Parts
+from sync.brake import BRAKE_SECONDS, delete_believed
+from sync.job import SECOND, Parts
 from sync.rows import Read
 from sync.shared_lookups import SharedLookups
 
@@ -152,24 +152,13 @@ class FetchedRecords:
         if not missing:
             return {}
         times = {deal_id(*self._parts.account.key, id_): read_at for id_, read_at in missing.items()}
-        stored = await self._parts.database.read(lambda connection: find(connection, list(times)))
-        return {key: times[key] for key, deal in stored.items() if deal.deleted_at is None}
+        alive = await self._parts.database.read(lambda connection: find_alive(connection, times))
+        return {key: times[key] for key in alive}
 
     def _commit(
         self, connection: Connection, deals: Sequence[Deal], gone: Mapping[bytes, int], fetched: Mapping[bytes, int]
     ) -> None:
         self._parts.upsert(connection, deals)
-        if gone:
-            self._delete(connection, gone)
+        if gone and delete_believed(self._parts, connection, gone, evidence=Evidence.NOT_FOUND) is None:
+            self._held_back_at = self._parts.wall_clock()
         mark_fetched(connection, fetched)  # last, as `store/README.md` has the order of locks
-
-    def _delete(self, connection: Connection, gone: Mapping[bytes, int]) -> None:
-        parts = self._parts
-        hold(connection)  # what another process is about to delete counts, too, and once
-        stored = find(connection, list(gone))
-        gone = {key: read_at for key, read_at in gone.items() if key in stored and stored[key].deleted_at is None}
-        if parts.holds_back(connection, len(gone), evidence=Evidence.NOT_FOUND):
-            self._held_back_at = parts.wall_clock()
-            return
-        for key, read_at in gone.items():
-            delete(connection, [key], evidence=Evidence.NOT_FOUND, at=read_at)

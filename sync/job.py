@@ -14,7 +14,7 @@ from store import sweeps
 from store.change_log import prune
 from store.changes import Origin
 from store.database import Database
-from store.deals import Deal, Evidence, count_alive, count_deleted, deal_id, doubt, upsert
+from store.deals import Deal, deal_id, doubt, upsert
 from store.sweeps import SyncState
 from store.turns import turns_of
 from sync.account import Account
@@ -31,9 +31,6 @@ DEALS_AT_ONCE = 100
 DEALS_AT_ONCE_BUSY = 20
 """The same while requests come, of a store in this process: the end of a transaction is one piece of its work, the
 longer the more was written."""
-
-BRAKE_SECONDS: Final = 3_600.0
-"""Deals that are gone by evidence for each of them count together for so long."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -80,18 +77,6 @@ class Parts:
     def now(self) -> int:
         """Return the time as the store keeps it: microseconds since 1970."""
         return int(self.wall_clock() * SECOND)
-
-    def holds_back(self, connection: Connection, deletions: int, *, evidence: Evidence | None = None) -> bool:
-        """Whether so many deletions at once are too many to be believed; with those of the last hour that the same
-        `evidence` has brought about, by whichever process, if it is evidence for one deal each."""
-        if not deletions:
-            return False
-        deals = count_alive(connection, *self.account.key)
-        if evidence is not None:
-            since = self.now() - int(BRAKE_SECONDS * SECOND)
-            deleted = count_deleted(connection, *self.account.key, evidence=evidence, since=since)
-            deletions, deals = deletions + deleted, deals + deleted
-        return self.settings.holds_back(deletions, deals)
 
     def forget_changes(self, connection: Connection) -> None:
         """Forget what changed too long ago, or too much."""

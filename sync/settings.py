@@ -1,4 +1,4 @@
-"""How often sources are asked what has changed, and how many deletions are believed at once."""
+"""How often sources are asked what has changed, and how many deletions are believed."""
 
 from collections.abc import Iterable
 from typing import Annotated, ClassVar
@@ -20,8 +20,8 @@ class SyncSettings(Settings, frozen=True, kw_only=True):
     changed since a moment; the interval grows to the longest after `quiet_seconds` without a change. `sweep_seconds`:
     between complete readings of such a source; `full_sweep_seconds`: of one that does not say what was changed, up to
     `full_sweep_deals` deals, and in proportion beyond. `overlap_seconds`: how far behind its last run an increment
-    begins. `brake_*`: more deletions at once than both the count and the share are held back. `customer_seconds`: how
-    old a customer's name may grow; `customers_per_minute`: how many are asked for.
+    begins. `brake_*`: more deletions within an hour than both the count and the share are held back.
+    `customer_seconds`: how old a customer's name may grow; `customers_per_minute`: how many are asked for.
     """
 
     prefix: ClassVar[str] = "sync_"
@@ -45,5 +45,5 @@ class SyncSettings(Settings, frozen=True, kw_only=True):
             yield "SYNC_INCREMENT_LONGEST_SECONDS: must not be shorter than SYNC_INCREMENT_SECONDS"
 
     def holds_back(self, deletions: int, deals: int) -> bool:
-        """Whether so many deletions at once, of so many deals, are too many to be believed."""
+        """Whether so many deletions within an hour, of so many deals, are too many to be believed."""
         return deletions > self.brake_count and deletions > self.brake_share * deals

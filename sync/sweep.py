@@ -18,10 +18,11 @@ from store import change_log, sweeps
 from store.changes import Origin
 from store.customers import purge_customers
 from store.database import StoreUnavailable
-from store.deals import Deal, Evidence, delete, purge
+from store.deals import Deal, Evidence, purge
 from store.fetched import forget_fetched
 from store.sweeps import SyncState
 from sync.account import Requests
+from sync.brake import BRAKE_SECONDS, delete_believed, holds_back
 from sync.heap import give_back
 from sync.job import SECOND, Parts, Step
 from sync.run import Counts, Problem
@@ -82,8 +83,8 @@ class Sweep:
     async def step(self, counts: Counts) -> Step:
         """Read and commit the next page. A sweep ends with the last one, or when what it has not seen is asked for."""
         if self._unseen.is_asking:
-            await self._unseen.step(counts)
-            return Step(is_done=not self._unseen.is_asking, problem=Problem.UNREADABLE_ROWS)
+            wrong = await self._unseen.step(counts)
+            return Step(is_done=not self._unseen.is_asking, problem=wrong)
         parts, (source, account) = self._parts, self._parts.account.key
         state = (await parts.database.read(sweeps.state, gives_way=True)).get((source, account))
         if state is None or state.sweep is None or self._is_hopeless(state):
@@ -185,14 +186,14 @@ class Sweep:
             unseen = sweeps.missing_after(connection, source, account)
         if is_complete:
             gone = sweeps.note_misses(connection, source, account, sweep=sweep)
-            if parts.holds_back(connection, len(gone)):
+            # No page has shown them since then. A sweep that was resumed began hours ago: they count within their hour.
+            since = max(state.sweep_started_at or now, now - int(BRAKE_SECONDS / 2 * SECOND))
+            deleted = delete_believed(parts, connection, dict.fromkeys(gone, since), evidence=Evidence.SWEEPS)
+            if deleted is None:
                 problem = Problem.DELETION_BRAKE
-            else:
-                # No page has shown them since the sweep began: who was asked later, and has one, knows better.
-                began = state.sweep_started_at or now
-                found.deleted = delete(connection, gone, evidence=Evidence.SWEEPS, at=began)
+            found.deleted = deleted or 0
         elif problem is Problem.UNREADABLE_ROWS:
-            if parts.holds_back(connection, len(unseen)):
+            if holds_back(parts, connection, len(unseen)):
                 problem = Problem.DELETION_BRAKE
             else:
                 asked_for = unseen
@@ -202,7 +203,8 @@ class Sweep:
         elif problem in BASIS:
             change_log.begin(connection, source, account, at=now)
         parts.forget_changes(connection)
-        purge(connection, deleted_before=now - int(parts.tombstone_seconds * SECOND))
+        # Not before the brake has let go of them: its count is of what the store has.
+        purge(connection, deleted_before=now - int(max(parts.tombstone_seconds, BRAKE_SECONDS) * SECOND))
         purge_customers(connection)
         forget_fetched(connection, before=now - FETCHED_SECONDS * SECOND)
         return _Committed(Step(is_done=True, problem=problem), found, unseen, asked_for)

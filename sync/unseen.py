@@ -13,11 +13,12 @@ from sqlalchemy import Connection
 from resolvers.errors import UpstreamBadResponse, UpstreamError, UpstreamRateLimited
 from resolvers.source import Outcome, Record
 from store.database import StoreUnavailable
-from store.deals import Evidence, deal_id, delete
+from store.deals import Evidence, deal_id
 from sync.account import Requests
+from sync.brake import delete_believed
 from sync.job import SECOND, Parts
 from sync.rows import Read
-from sync.run import Counts
+from sync.run import Counts, Problem
 
 logger: Final = logging.getLogger("opportunity_graph.sync")
 
@@ -58,8 +59,9 @@ class Unseen:
         self._left = [id_ for id_ in ids if id_ not in self._asked][:MOST_ASKED] if seen is not None else []
         self._unreadable, self._seen = 0, seen
 
-    async def step(self, counts: Counts) -> None:
-        """Ask for the next deal, and store what that shows: that it is gone, or how it is.
+    async def step(self, counts: Counts) -> Problem:
+        """Ask for the next deal, and store what that shows: that it is gone, or how it is. Return what is wrong with
+        the sweep: that it has not seen them all, or that the brake holds this one back, which ends it.
 
         Raises `UpstreamRateLimited`; any other failure that is not the record's own ends it until the next sweep.
         """
@@ -67,7 +69,8 @@ class Unseen:
         outcome = await self._fetch(source_id, counts)
         if outcome is None and self._seen is not None and not await self._finds(self._seen, counts):
             self._left.clear()
-            return
+            return Problem.UNREADABLE_ROWS
+        problem = Problem.UNREADABLE_ROWS
         if isinstance(outcome, UpstreamError):
             self._unreadable += 1
             is_its_own = isinstance(outcome, UpstreamBadResponse) or outcome.status in RECORDS_FAULTS
@@ -75,13 +78,16 @@ class Unseen:
                 del self._left[1:]
         else:
             try:
-                await self._store(source_id, outcome, asked_at, counts)
+                if not await self._store(source_id, outcome, asked_at, counts):
+                    problem = Problem.DELETION_BRAKE
+                    del self._left[1:]
             except StoreUnavailable:
                 raise
             except Exception:  # of this deal, which must not keep back the others, nor the next sweep
                 self._have_asked()
                 raise
         self._have_asked()
+        return problem
 
     def _have_asked(self) -> None:
         self._asked.add(self._left.pop(0))
@@ -109,17 +115,20 @@ class Unseen:
             self._seen = None
         return self._seen is None
 
-    async def _store(self, source_id: str, record: Record | None, asked_at: int, counts: Counts) -> None:
+    async def _store(self, source_id: str, record: Record | None, asked_at: int, counts: Counts) -> bool:
+        """Return whether that could be stored: the brake may hold it back that a deal is gone."""
         parts, account = self._parts, self._parts.account
         if record is None:
-            gone = [deal_id(*account.key, source_id)]
+            gone = {deal_id(*account.key, source_id): asked_at}
 
-            def write(connection: Connection) -> int:
-                return delete(connection, gone, evidence=Evidence.NOT_FOUND, at=asked_at)
+            def write(connection: Connection) -> int | None:
+                return delete_believed(parts, connection, gone, evidence=Evidence.NOT_FOUND)
 
-            counts.deleted += await parts.database.write(write)
-            return
+            deleted = await parts.database.write(write)
+            counts.deleted += deleted or 0
+            return deleted is not None
         deals = await parts.rows.deals([Read(source_id, record, asked_at)], now=parts.now())
         counts.changed += await parts.database.write(lambda connection: parts.upsert(connection, deals))
         if account.cache is not None:
             account.cache(source_id, record, age_seconds=(parts.now() - asked_at) / SECOND, adds=False)
+        return True

@@ -147,6 +147,7 @@ BOTH_STORES = frozenset(
     for name in (
         *("fetched", "fetched_customers", "service", "status", "worker"),
         *(
+            "sync_brake",
             "sync_changes",
             "sync_customers",
             "sync_deletions",

@@ -232,6 +232,7 @@ async def open_world(
 async def world_sync(
     world: World,
     *,
+    tombstone_seconds: float = 30 * DAY_SECONDS,
     changes_seconds: float = 30 * DAY_SECONDS,
     most_changes: int = 1_000,
     session: Any = None,
@@ -243,7 +244,7 @@ async def world_sync(
         world.schedulers,
         columns,
         SyncSettings(**settings),
-        tombstone_seconds=30 * DAY_SECONDS,
+        tombstone_seconds=tombstone_seconds,
         changes_seconds=changes_seconds,
         most_changes=most_changes,
         clock=loops.now,

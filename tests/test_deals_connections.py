@@ -132,6 +132,7 @@ BAD_FILTERS = {
     '{custom: [{key: "a", isNull: true}, {key: "b", number: {lt: "NaN"}}]}': f"`filter.custom[1].number.lt` {NUMBER}",
     '{custom: [{key: "seats"}]}': f"`filter.custom[0]`: {NO_COMPARISON}",
     '{custom: [{key: "seats", number: null}]}': f"`filter.custom[0]`: {NO_COMPARISON}",
+    '{custom: [{key: "a", isNull: true}, {key: "b", text: {}, number: {}}]}': f"`filter.custom[1]`: {NO_COMPARISON}",
     '{custom: [{key: "seats", text: {gt: "b", lte: "A"}}]}': (
         "`filter.custom[0].text`: The range is reversed: `gt` must not be above `lte`."
     ),

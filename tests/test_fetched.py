@@ -15,8 +15,9 @@ from simulator.replies import Reply
 from store.deals import Evidence, deal_id, delete, doubt, find
 from store.sequence import hold
 from store.tables import DEALS
+from sync.brake import BRAKE_SECONDS
 from sync.fetched import GATHERING_SECONDS
-from sync.job import BRAKE_SECONDS, SECOND
+from sync.job import SECOND
 from sync.status import State
 from tests import loops
 from tests.stores import key
@@ -270,7 +271,7 @@ async def test_what_two_processes_find_gone_at_once_counts_once(monkeypatch: pyt
             keys = [key(f"nexudus:{id_}") for id_ in ids]
             met.append(delete(connection, keys, evidence=Evidence.NOT_FOUND, at=int(world.now() * SECOND)))
 
-        monkeypatch.setattr("sync.fetched.hold", wait_for_the_other)
+        monkeypatch.setattr("sync.brake.hold", wait_for_the_other)
         del world.simulator.nexudus.records[ids[0]]
         await world.fetch("nexudus", ids[0])
         await asyncio.sleep(1)

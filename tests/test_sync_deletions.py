@@ -10,7 +10,8 @@ from simulator import faults
 from store.deal_ids import deal_id
 from store.deals import Evidence, delete
 from store.sequence import hold
-from sync.job import BRAKE_SECONDS, SECOND
+from sync.brake import BRAKE_SECONDS
+from sync.job import SECOND
 from sync.status import State
 from tests import loops
 from tests.sync_world import ROWS, World, open_world
@@ -68,6 +69,21 @@ async def test_runs_that_are_too_many_deletions_within_an_hour_are_held_back_unt
         assert (await other.status("nexudus")).state is State.CURRENT
 
 
+async def test_a_run_that_was_kept_back_for_an_hour_begins_anew_and_counts_in_its_hour() -> None:
+    async with open_world(page_rows=10, **RARE) as world:
+        await asyncio.sleep(60)
+        take_away(world, 15)
+        world.simulator.nexudus.faults.add(faults.status(503), times=None, kinds={"audit-trail"}, after=1)
+        await asyncio.sleep(BRAKE_SECONDS + 100)
+        assert len(world.stored("nexudus")) == ROWS
+        world.simulator.nexudus.faults.clear()
+        for is_held_back in (False, True):
+            await asyncio.sleep(400)
+            assert len(world.stored("nexudus")) == ROWS - 15
+            assert ((await world.status("nexudus")).state is State.BRAKED) is is_held_back
+            take_away(world, 15)
+
+
 async def test_an_operator_can_let_the_brake_go() -> None:
     async with open_world(page_rows=10, brake_share=1.0, **RARE) as world:
         await asyncio.sleep(60)
@@ -87,7 +103,7 @@ async def test_what_another_process_has_deleted_meanwhile_counts_once(monkeypatc
             keys = [deal_id("nexudus", "", str(id_)) for id_ in ids]
             delete(connection, keys, evidence=Evidence.AUDIT, at=int(world.now() * SECOND))
 
-        monkeypatch.setattr("sync.deletions.hold", wait_for_the_other)
+        monkeypatch.setattr("sync.brake.hold", wait_for_the_other)
         take_away(world, 15)
         await asyncio.sleep(75)
         assert len(world.stored("nexudus")) == ROWS - 15

@@ -210,12 +210,8 @@ class _Reading:
         return plain(given, make, _STORED[field.kind])
 
     def _attribute(self, given: CustomAttributeFilter) -> Iterator[Condition]:
-        if all(one is None for one in (given.text, given.number, given.boolean, given.is_null)):
-            raise RefusedArgument(
-                "Compare the attribute by `text`, `number` or `boolean`, or ask with `isNull: false` for deals that "
-                "have it."
-            )
         check_key(given.key)
+        before = self.conditions
         texts = partial(CompareAttribute, given.key, "text_folded")
         figures = partial(CompareAttribute, given.key, "number")
         booleans = partial(CompareAttribute, given.key, "boolean")
@@ -234,6 +230,11 @@ class _Reading:
             self._count(1, 0)
             has_none = And(tuple(make(Operator.IS_NULL, True) for make in (texts, figures, booleans)))
             yield has_none if given.is_null else Not(has_none)
+        if self.conditions == before:
+            raise RefusedArgument(
+                "Compare the attribute by `text`, `number` or `boolean`, or ask with `isNull: false` for deals that "
+                "have it."
+            )
 
     def _counted(self, comparator_: Any) -> dict[str, Any]:
         given = comparisons(comparator_)

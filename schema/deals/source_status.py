@@ -24,7 +24,9 @@ class SourceState(Enum):
     INCOMPLETE = strawberry.enum_value("incomplete", description="The last sweep may have missed deals.")
     FAILING = strawberry.enum_value("failing", description="The last run failed; it is tried again.")
     BRAKED = strawberry.enum_value(
-        "braked", description="So many deals were missing at once that none was deleted: an operator has to look."
+        "braked",
+        description="So many deals are gone at once, or within an hour, that no more are deleted: an operator has to "
+        "look, and allows it by `SYNC_BRAKE_SHARE`.",
     )
     OFF = strawberry.enum_value("off", description="Another process keeps the copy current, or none.")
 
