@@ -11,12 +11,26 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import Any, Final
 
-from sqlalchemy import Column, ColumnElement, Connection, Dialect, and_, bindparam, delete, insert, or_, select, update
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Dialect,
+    and_,
+    bindparam,
+    case,
+    delete,
+    insert,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 
 from store.change_log import LOGGED_ACCOUNTS, Seen
 from store.changes import LOGGED
 from store.sequence import hold_and_ask, insert_into
-from store.tables import CUSTOMER_NAMED, DEAL_ATTRIBUTES, DEAL_GROUPS, DEALS, GROUPED, NAMED, ROW
+from store.tables import ALIVE, CUSTOMER_NAMED, DEAL_ATTRIBUTES, DEAL_GROUPS, DEALS, GROUPED, NAMED, ROW
 from store.together import ByValues, DriverStatement, chunks, together
 
 Row = tuple[Any, ...]
@@ -27,6 +41,9 @@ ROWS_AT_ONCE: Final = 5
 
 ATTRIBUTES_AT_ONCE: Final = 25
 """After which it may pause, too."""
+
+FOUND_BY_ID: Final = -1
+"""The misses of a deal that sweeps have missed, and a request for it has found since: perhaps no list shows it."""
 
 MOST_STATEMENTS: Final = 256
 """Of a few kilobytes each; there is one for each set of indexed columns that have changed together."""
@@ -176,7 +193,19 @@ def is_replaced(was: Row, read_at: int, hash_: bytes, is_whole: bool) -> bool:
 def is_found_again(was: Row, read_at: int) -> bool:
     """Return whether what was read shows a deal that sweeps have missed."""
     known_at, *_ = _KNOWN_VERSION(was)
-    return bool(_KNOWN_MISSES(was) and read_at >= known_at)
+    return bool(_KNOWN_MISSES(was) and read_at > known_at)
+
+
+def misses_of(was: Row | None, read_at: int, *, is_listed: bool) -> int:
+    """Return the misses of a deal that is written: as a list has shown it, or a request for it."""
+    misses = 0 if was is None or is_listed else int(_KNOWN_MISSES(was))
+    return FOUND_BY_ID if was is not None and misses and read_at > _KNOWN_VERSION(was)[0] else misses
+
+
+def write_found(connection: Connection, found: Iterable[tuple[bytes, int, int]], *, is_listed: bool) -> None:
+    """Write when deals were found as they are, by id: each with the number of its last change, and the time."""
+    misses = 0 if is_listed else FOUND_BY_ID
+    _found(connection.dialect).run(connection, [(*one, misses) for one in found], ROWS_AT_ONCE)
 
 
 def _run(connection: Connection, shape: tuple[str, ...] | None, rows: Sequence[Row]) -> int:
@@ -198,6 +227,18 @@ def _statement(dialect: Dialect, shape: tuple[str, ...] | None) -> DriverStateme
     as_it_was = (DEALS.c.id == given["id"], DEALS.c.sequence == bindparam("was", type_=DEALS.c.sequence.type))
     values = {name: given[name] for name in given if name not in same}
     return DriverStatement(update(DEALS).where(*as_it_was, _replaces(given)).values(values), dialect, _PARAMETERS)
+
+
+@lru_cache(4)
+def _found(dialect: Dialect) -> DriverStatement:
+    """Return what moves the time at which a deal was read, and touches no index."""
+    columns = DEALS.c
+    none: ColumnElement[int] = literal_column("0")
+    names = {"one": columns.id, "was": columns.sequence, "at": columns.read_at, "found": columns.misses}
+    one, was, at, found = (bindparam(name, type_=column.type) for name, column in names.items())
+    misses = case((columns.misses == none, none), else_=found)
+    as_it_was = (columns.id == one, columns.sequence == was, ALIVE, columns.read_at < at)
+    return DriverStatement(update(DEALS).where(*as_it_was).values(read_at=at, misses=misses), dialect, tuple(names))
 
 
 def _replaces(new: Any) -> ColumnElement[bool]:

@@ -25,9 +25,11 @@ from store.deal_rows import (
     is_found_again,
     is_replaced,
     look,
+    misses_of,
     seen,
     write,
     write_attributes,
+    write_found,
 )
 from store.groups import forget_unused, numbered
 from store.narrow import BY_GROUPS, narrowed
@@ -93,7 +95,8 @@ class Deal:
 
 @dataclass(frozen=True, slots=True)
 class StoredDeal:
-    """A deal as it is stored; `deleted_at` where its source no longer has it, `misses` as in `store/tables.py`."""
+    """A deal as it is stored; `sequence` is the number of its last change, `deleted_at` where its source no longer has
+    it, `misses` as in `store/tables.py`."""
 
     id: bytes
     source: str
@@ -102,6 +105,7 @@ class StoredDeal:
     body: bytes
     read_at: int
     is_whole: bool
+    sequence: int
     deleted_at: int | None
     customer_name: str | None = None
     customer_company: str | None = None
@@ -177,6 +181,17 @@ def delete(connection: Connection, ids: Collection[bytes], *, evidence: Evidence
     return deleted
 
 
+def confirm(connection: Connection, found: Iterable[tuple[bytes, int, int]]) -> None:
+    """Note that requests have found deals in their source as they were stored: by id, each with the number of its last
+    change, and when its source was asked. What has changed since stays, and what was read later.
+
+    It is no change that anybody follows: it takes no number.
+    """
+    if rows := list(found):
+        hold(connection)
+        write_found(connection, rows, is_listed=False)
+
+
 def doubt(connection: Connection, ids: Collection[bytes]) -> None:
     """Note that these deals are not known to be as they are stored: not all that their source has could be read."""
     if ids:
@@ -205,7 +220,6 @@ def _run_for(connection: Connection, statement: Executable, ids: Iterable[bytes]
 
 
 _IN = DEALS.c.id.in_(bindparam("ids", expanding=True))
-_FOUND_AGAIN = update(DEALS).where(_IN).values(misses=0)
 _DOUBTED = update(DEALS).where(_IN, DEALS.c.is_whole == 1).values(is_whole=0)
 STORED_DEAL = tuple(DEALS.c[one.name] for one in fields(StoredDeal))
 """The columns of which `stored_deal` makes one."""
@@ -249,7 +263,7 @@ def _write(connection: Connection, deals: Sequence[Deal], origin: Origin) -> int
     turns = turns_of(connection)
     known = look(connection, [deal.id for deal in deals])
     changed: dict[bytes, tuple[Deal, bytes]] = {}
-    found_again: list[bytes] = []
+    found_again: list[tuple[bytes, int, int]] = []
     for deal in deals:
         turns.pause()
         key, digest = deal.id, _digest(deal)
@@ -259,9 +273,9 @@ def _write(connection: Connection, deals: Sequence[Deal], origin: Origin) -> int
         if was is None or is_replaced(was, deal.read_at, digest, deal.is_whole):
             changed[key] = deal, digest
         elif is_found_again(was, deal.read_at):
-            found_again.append(key)
+            found_again.append((key, was[1], deal.read_at))
     if found_again:
-        _run_for(connection, _FOUND_AGAIN, found_again)
+        write_found(connection, found_again, is_listed=origin is not Origin.READ)
     return _write_changed(connection, changed, known, origin) if changed else 0
 
 
@@ -273,7 +287,8 @@ def _write_changed(
     rows, attributes = [], {}
     for key, (deal, digest) in changed.items():
         turns.pause()
-        rows.append(_row(key, deal, digest, sequence))
+        misses = misses_of(known.rows.get(key), deal.read_at, is_listed=origin is not Origin.READ)
+        rows.append(_row(key, deal, digest, sequence, misses))
         attributes[key] = [_attribute(key, *item) for item in deal.attributes.items()]
     were = {key: (deal.was[0], _logged(deal.was[1])) for key, (deal, _) in changed.items() if deal.was is not None}
     logged = [row for row, (deal, _) in zip(rows, changed.values(), strict=True) if deal.account_key in known.logged]
@@ -284,10 +299,10 @@ def _write_changed(
     return written
 
 
-def _row(key: bytes, deal: Deal, digest: bytes, sequence: int) -> Row:
+def _row(key: bytes, deal: Deal, digest: bytes, sequence: int, misses: int) -> Row:
     """Return a row but for its numbers (`store.groups`), its values in the order of `store.tables.ROW`."""
     own = (key, deal.source, deal.account, deal.source_id, deal.body, digest, sequence, deal.read_at)
-    return (*own, int(deal.is_whole), 0, None, None, *map(_storable, _VALUES(deal.columns)))
+    return (*own, int(deal.is_whole), misses, None, None, *map(_storable, _VALUES(deal.columns)))
 
 
 def _logged(columns: DealColumns) -> Row:

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Dialect, and_, case, delete, exists, func, or_, select, update
 
 from store import change_log
+from store.deal_rows import FOUND_BY_ID
 from store.deals import StoredDeal, count_alive, deal_id
 from store.sequence import hold, insert_into
 from store.tables import ALIVE, CUSTOMERS, DEALS, SWEPT, SYNC_STATE
@@ -126,9 +127,13 @@ def note_misses(connection: Connection, source: str, account: str = "", *, sweep
     """
     _require(connection, source, account, sweep)
     unseen = _unseen(source, account)
-    connection.execute(update(DEALS).where(unseen).values(misses=DEALS.c.misses + 1))
-    connection.execute(update(DEALS).where(*_of(DEALS, source, account), DEALS.c.misses > 0, _SEEN).values(misses=0))
-    due = select(DEALS.c.id).where(unseen, DEALS.c.misses >= MISSES_OF_GONE)
+    misses = DEALS.c.misses
+    more = case((misses > 0, misses + 1), else_=1)  # what was found by its id is missed for the first time
+    connection.execute(update(DEALS).where(unseen).values(misses=more))
+    unlisted = (*_of(DEALS, source, account), ALIVE, misses == 0, ~_SEEN)  # what was read meanwhile, perhaps by its id
+    connection.execute(update(DEALS).where(*unlisted).values(misses=FOUND_BY_ID))
+    connection.execute(update(DEALS).where(*_of(DEALS, source, account), misses != 0, _SEEN).values(misses=0))
+    due = select(DEALS.c.id).where(unseen, misses >= MISSES_OF_GONE)
     return list(connection.scalars(due.order_by(DEALS.c.id)))
 
 
@@ -165,8 +170,8 @@ def abandon_sweep(connection: Connection, source: str, account: str = "") -> Non
 
 def newest_seen(connection: Connection, source: str, account: str = "") -> tuple[str, int] | None:
     """Return the source's id of the deal that was changed last before the last complete sweep began, of those that were
-    stored when it ended, and when its source says that was; None where no deal has such a time. One before 1970 is
-    none: a vendor writes the first year of all for it, and no time lies before that."""
+    stored when it ended and have not been read since, and when its source says that was; None where no deal has such a
+    time. One before 1970 is none: a vendor writes the first year of all for it, and no time lies before that."""
     began, ended = (
         select(column).where(*_of(SYNC_STATE, source, account)).scalar_subquery()
         for column in (SYNC_STATE.c.last_sweep_started_at, SYNC_STATE.c.last_sweep_at)
@@ -234,11 +239,13 @@ def confirmed_at(deal: StoredDeal, known: SyncState | None, *, now: int) -> int:
     """Return when a stored deal was last known to be as its source has it: unchanged ones are not written again. 0 if
     nobody knows when that was, since a clock that is ahead has read it.
 
-    By sweeps alone: among what has changed is no deal that is gone, nor one whose stage or customer was renamed.
+    That is the moment that lists tell of their source (`SyncState.as_of`), or later that of its own reading. This alone
+    counts for a deal that lists may leave out (`misses`), or from which they leave something out.
     """
     is_confirmed = known is not None and known.is_complete and deal.is_whole and not deal.misses
-    swept_at = (known.last_sweep_started_at or 0) if known is not None and is_confirmed else 0
-    return max(0 if is_ahead(deal, now) else deal.read_at, swept_at)
+    seen_at = (known.as_of or 0) if known is not None and is_confirmed else 0
+    is_known = seen_at <= now + SKEW_MICROSECONDS  # else a clock was ahead, which sync finds out soon
+    return max(0 if is_ahead(deal, now) else deal.read_at, seen_at if is_known else 0)
 
 
 def set_back(connection: Connection, source: str, account: str = "", *, later_than: int, at: int) -> None:

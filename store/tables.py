@@ -107,9 +107,10 @@ DEALS: Final = Table(
     Column("body", LargeBinary, nullable=False),  # the record as resolvers encode it
     Column("hash", LargeBinary, nullable=False),  # of body, columns, attributes; an upsert of the same writes nothing
     Column("sequence", BigInteger, nullable=False),  # of the transaction that last changed it
-    Column("read_at", BigInteger, nullable=False),  # when this body was read from its source
+    Column("read_at", BigInteger, nullable=False),  # when this body was read from its source, or found there by its id
     Column("is_whole", SmallInteger, nullable=False),  # 0: a list has left fields out, or what it has cannot be read
-    Column("misses", Integer, nullable=False, server_default="0"),  # complete sweeps in a row that did not have it
+    # Complete sweeps in a row that did not have it; -1 if requests for it have found it since (`FOUND_BY_ID`).
+    Column("misses", Integer, nullable=False, server_default="0"),
     Column("deleted_at", BigInteger),
     Column("evidence", Text),  # of its deletion: audit, not_found, sweeps
     *(_column(field.name, field.type) for field in fields(DealColumns) if field.name not in NAMED),

@@ -14,13 +14,13 @@ from resolvers.fetching.record_store import LOOKUP_TIMEOUT_SECONDS
 from resolvers.source import Record
 from resolvers.stored_record import decode
 from store import sweeps
-from store.deals import Deal, Evidence, StoredDeal, deal_id, find, find_alive
+from store.deals import Evidence, StoredDeal, deal_id, find, find_alive
 from store.errors import StoreUnavailable
 from store.fetched import find_fetched, mark_fetched
 from store.sweeps import SyncState
 from sync.brake import BRAKE_SECONDS, delete_believed
 from sync.job import SECOND, Parts
-from sync.rows import Read
+from sync.rows import Found, Read
 from sync.shared_lookups import SharedLookups
 
 logger: Final = logging.getLogger("opportunity_graph.sync")
@@ -139,13 +139,13 @@ class FetchedRecords:
         parts = self._parts
         reads = [Read(id_, record, read_at) for id_, (record, read_at) in waiting.items() if record is not None]
         missing = {id_: read_at for id_, (record, read_at) in waiting.items() if record is None}
-        deals = await parts.rows.deals(reads, now=parts.now(), derives_all=False)
+        found = await parts.rows.found(reads, now=parts.now(), derives_all=False)
         gone = await self._stored(missing)
         fetched = {}
         if parts.database.is_shared:
             fetched = {deal_id(*parts.account.key, read.source_id): read.read_at for read in reads}
-        if deals or gone or fetched:
-            await parts.database.write(lambda connection: self._commit(connection, deals, gone, fetched))
+        if found.deals or found.stored or gone or fetched:
+            await parts.database.write(lambda connection: self._commit(connection, found, gone, fetched))
 
     async def _stored(self, missing: Mapping[str, int]) -> dict[bytes, int]:
         """Return those that the store has, by key, with the time at which their source did not have them."""
@@ -156,9 +156,9 @@ class FetchedRecords:
         return {key: times[key] for key in alive}
 
     def _commit(
-        self, connection: Connection, deals: Sequence[Deal], gone: Mapping[bytes, int], fetched: Mapping[bytes, int]
+        self, connection: Connection, found: Found, gone: Mapping[bytes, int], fetched: Mapping[bytes, int]
     ) -> None:
-        self._parts.upsert(connection, deals)
+        self._parts.write_found(connection, found)
         if gone and delete_believed(self._parts, connection, gone, evidence=Evidence.NOT_FOUND) is None:
             self._held_back_at = self._parts.wall_clock()
         mark_fetched(connection, fetched)  # last, as `store/README.md` has the order of locks

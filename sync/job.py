@@ -14,11 +14,11 @@ from store import sweeps
 from store.change_log import prune
 from store.changes import Origin
 from store.database import Database
-from store.deals import Deal, deal_id, doubt, upsert
+from store.deals import Deal, confirm, deal_id, doubt, upsert
 from store.sweeps import SyncState
 from store.turns import turns_of
 from sync.account import Account
-from sync.rows import Rows
+from sync.rows import Found, Rows
 from sync.run import Counts, Problem
 from sync.settings import SyncSettings
 
@@ -106,6 +106,12 @@ class Parts:
     def upsert(self, connection: Connection, deals: Sequence[Deal], origin: Origin = Origin.READ) -> int:
         """Write deals, as `store.deals.upsert` does, with the names of their customers that are known by then."""
         return upsert(connection, deals=self.rows.named_as_known(connection, deals), origin=origin)
+
+    def write_found(self, connection: Connection, found: Found) -> int:
+        """Write what requests for single records say; return how many deals have changed."""
+        changed = self.upsert(connection, found.deals)
+        confirm(connection, found.stored)  # of those that have changed by now it says nothing
+        return changed
 
     def write(self, connection: Connection, page: ListedPage, deals: Sequence[Deal], origin: Origin) -> int:
         """Write the deals of a page, and which of its rows could not be read or left fields out; return how many have

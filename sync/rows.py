@@ -36,6 +36,9 @@ MOST_NAMES: Final = 10_000
 MOST_PASSED_OVER: Final = 1_000
 """Deals that are remembered one by one."""
 
+NOTED_AFTER: Final = 10_000_000
+"""Microseconds after a deal was read before it is worth a write that it was read again, and had not changed."""
+
 _NAMES = {source.name: source.names for source in SOURCES}
 
 
@@ -49,6 +52,15 @@ class Read:
     read_at: int
     lacks: frozenset[str] = frozenset()
     is_whole: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What requests for single records say: `deals` that differ from what is stored, or may; and for
+    `store.deals.confirm` those that are stored, of whose reading it is worth to take note."""
+
+    deals: Sequence[Deal]
+    stored: Sequence[tuple[bytes, int, int]]
 
 
 _Changed: TypeAlias = tuple[Read, Record, bytes, bool, tuple[bytes, DealColumns] | None, bytes | None]
@@ -101,6 +113,17 @@ class Rows:
         """Return the deals of the records that differ from what is stored, or may."""
         derives_all = self.derives_all if derives_all is None else derives_all
         return await self._differing(reads, await self._stored(reads, now), derives_all=derives_all)
+
+    async def found(self, reads: Sequence[Read], *, now: int, derives_all: bool | None = None) -> Found:
+        """Return what the records say, which were read by their ids."""
+        derives_all = self.derives_all if derives_all is None else derives_all
+        stored = await self._stored(reads, now)
+        deals = await self._differing(reads, stored, derives_all=derives_all)
+        known = [(read, stored[read.source_id]) for read in reads if read.source_id in stored]
+        return Found(
+            deals,
+            [(one.id, one.sequence, read.read_at) for read, one in known if read.read_at - one.read_at > NOTED_AFTER],
+        )
 
     async def _stored(self, reads: Sequence[Read], now: int) -> Mapping[str, StoredDeal]:
         key, database = self._account.key, self._database

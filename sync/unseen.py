@@ -127,8 +127,8 @@ class Unseen:
             deleted = await parts.database.write(write)
             counts.deleted += deleted or 0
             return deleted is not None
-        deals = await parts.rows.deals([Read(source_id, record, asked_at)], now=parts.now())
-        counts.changed += await parts.database.write(lambda connection: parts.upsert(connection, deals))
+        found = await parts.rows.found([Read(source_id, record, asked_at)], now=parts.now())
+        counts.changed += await parts.database.write(lambda connection: parts.write_found(connection, found))
         if account.cache is not None:
             account.cache(source_id, record, age_seconds=(parts.now() - asked_at) / SECOND, adds=False)
         return True

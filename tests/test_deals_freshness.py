@@ -14,8 +14,15 @@ from sqlalchemy import Connection
 
 from schema.deals import stored_first
 from schema.deals.source_status import SourceCapability, SourceState
-from store.deals import Evidence, delete
-from store.sweeps import begin_sweep, continue_sweep, finish_sweep, note_misses, note_watermarks
+from store.deals import Evidence, delete, doubt
+from store.sweeps import (
+    begin_sweep,
+    continue_sweep,
+    finish_sweep,
+    forget_changes_until,
+    note_misses,
+    note_watermarks,
+)
 from tests import loops
 from tests.deal_lists import ALL, NOTHING, NOW, DealGraph, Sync, deal, open_deals, simulated, status
 from tests.harness import open_graph
@@ -190,7 +197,7 @@ async def test_the_source_is_asked_where_the_store_hangs(monkeypatch: pytest.Mon
             assert await asks_the_source(graph)
 
 
-async def test_a_copy_that_a_sweep_found_unchanged_is_as_young_as_the_sweep() -> None:
+async def test_a_copy_is_as_young_as_the_last_reading_that_would_have_shown_another() -> None:
     copy = deal("nexudus", NEXUDUS[0], NOW - 9_000)
 
     async def sweep(graph: DealGraph, seconds_ago: int, *seen: str, total: int = 1) -> None:
@@ -208,14 +215,55 @@ async def test_a_copy_that_a_sweep_found_unchanged_is_as_young_as_the_sweep() ->
         shown = {"sourceId": copy.source_id, "asOf": "2026-02-25T06:12:30Z"}
         assert await graph.data(BY_ID, f=freshness(60)) == {"opportunity": shown}
         assert await asks_the_source(graph, 49)
-        await graph.database.write(
-            lambda connection: note_watermarks(connection, "nexudus", changes_until=int(NOW * 1e6))
-        )
-        assert await asks_the_source(graph, 49), "among what has changed is nothing that is gone or was renamed"
+        await changes_are_known(graph, 20)
+        shown = {"sourceId": copy.source_id, "asOf": "2026-02-25T06:13:00Z"}
+        assert await graph.data(BY_ID, f=freshness(20)) == {"opportunity": shown}
+        assert await asks_the_source(graph, 19)
+        await graph.database.write(lambda connection: forget_changes_until(connection, "nexudus"))
+        assert await asks_the_source(graph, 49), "what said so has left some out"
         await sweep(graph, 40, copy.source_id, total=2)
         assert await asks_the_source(graph), "there are deals that the store does not have"
         await sweep(graph, 30)
         assert await asks_the_source(graph), "the sweep did not see it"
+        await changes_are_known(graph, 10)
+        assert await asks_the_source(graph), "and so what has changed may not have it either"
+        await graph.fill([replace(copy, read_at=int((NOW - 25) * 1e6))])
+        assert not await asks_the_source(graph, 25), "a request has found it"
+        assert await asks_the_source(graph, 24)
+
+
+async def changes_are_known(graph: DealGraph, seconds_ago: int) -> None:
+    until = int((NOW - seconds_ago) * 1e6)
+    await graph.database.write(lambda connection: note_watermarks(connection, "nexudus", changes_until=until))
+
+
+@pytest.mark.parametrize(("ahead", "is_confirmed"), [(59, True), (61, False)])
+async def test_changes_that_a_clock_that_is_ahead_has_read_confirm_nothing(ahead: int, is_confirmed: bool) -> None:
+    copy = deal("nexudus", NEXUDUS[0], NOW - 9_000)
+
+    def sweep(connection: Connection) -> None:
+        number = begin_sweep(connection, "nexudus", at=copy.read_at)
+        finish_sweep(connection, "nexudus", sweep=number, at=copy.read_at)
+
+    async with open_deals(copy) as graph:
+        await graph.database.write(sweep)
+        await changes_are_known(graph, -ahead)
+        assert await asks_the_source(graph) is not is_confirmed
+
+
+async def test_a_deal_that_was_doubted_is_confirmed_by_no_list() -> None:
+    """As an increment does with a row that it cannot read, though it moves on."""
+    copy = deal("nexudus", NEXUDUS[0], NOW - 9_000)
+
+    def sweep_and_doubt(connection: Connection) -> None:
+        number = begin_sweep(connection, "nexudus", at=int((NOW - 50) * 1e6))
+        finish_sweep(connection, "nexudus", sweep=number, at=int(NOW * 1e6))
+        doubt(connection, [copy.id])
+
+    async with open_deals(copy) as graph:
+        await graph.database.write(sweep_and_doubt)
+        await changes_are_known(graph, 0)
+        assert await asks_the_source(graph)
 
 
 @pytest.mark.parametrize(("on_stale", "longest"), [("WARN", {}), ("WAIT", 60.0), ("ERROR", 60.0)])

@@ -12,6 +12,7 @@ from resolvers.resilience.transport import TransportSettings
 from simulator import faults
 from simulator.fault_rules import Exchange
 from simulator.replies import Reply
+from store.deal_rows import FOUND_BY_ID
 from store.deals import Evidence, deal_id, delete, doubt, find
 from store.sequence import hold
 from store.tables import DEALS
@@ -19,7 +20,7 @@ from sync.brake import BRAKE_SECONDS
 from sync.fetched import GATHERING_SECONDS
 from sync.job import SECOND
 from sync.status import State
-from tests import loops
+from tests import loops, stores
 from tests.stores import key
 from tests.sync_world import ROWS, World, open_world
 
@@ -43,6 +44,34 @@ async def test_a_record_that_is_fetched_by_id_is_stored_moments_later() -> None:
         await asyncio.sleep(0.5)
         deal = world.deal("nexudus", id_)
         assert (deal.name, deal.is_whole) == ("by id", 1)
+
+
+async def test_a_record_that_is_found_unchanged_moves_the_time_of_its_copy_and_nothing_else() -> None:
+    async with open_world(sources=("nexudus",), sweep_seconds=86_400.0) as world:
+        await asyncio.sleep(30)
+        id_ = min(world.simulator.nexudus.records)
+        before, number = world.deal("nexudus", id_)._asdict(), world.database.run(stores.current)
+        await asyncio.sleep(20)
+        asked_at = world.now()
+        await world.fetch("nexudus", id_)
+        await asyncio.sleep(1)
+        after = world.deal("nexudus", id_)._asdict()
+        assert after == before | {"read_at": after["read_at"]}
+        assert after["read_at"] / SECOND == pytest.approx(asked_at, abs=0.5)
+        assert world.database.run(stores.current) == number
+
+
+async def test_a_record_that_was_read_just_now_is_not_written_for_its_time() -> None:
+    async with open_world(sources=("nexudus",), sweep_seconds=86_400.0) as world:
+        await asyncio.sleep(30)
+        id_ = min(world.simulator.nexudus.records)
+        with world.database.engine.begin() as connection:
+            hold(connection)
+            connection.execute(update(DEALS).values(read_at=int((world.now() - 5) * SECOND)))
+        before = world.deal("nexudus", id_)
+        await world.fetch("nexudus", id_)
+        await asyncio.sleep(1)
+        assert world.deal("nexudus", id_) == before
 
 
 async def test_many_that_come_together_are_written_together() -> None:
@@ -94,11 +123,13 @@ async def test_a_clock_that_is_ahead_makes_no_copy_younger() -> None:
         assert (await world.fetch("chartmogul", other))[0].code == "UPSTREAM_UNAVAILABLE"
 
 
-async def test_an_age_counts_from_the_last_sweep_that_found_it_unchanged() -> None:
-    async with open_world(sources=("chartmogul",)) as world:
+@pytest.mark.parametrize("source", ["nexudus", "chartmogul"])
+async def test_an_age_counts_from_the_last_reading_that_would_have_shown_a_change(source: str) -> None:
+    """Of what has changed, or of all: ChartMogul lists nothing else."""
+    async with open_world(sources=(source,)) as world:
         await asyncio.sleep(1_000)
-        world.simulator.chartmogul.faults.add(faults.status(503), times=None)
-        _, operation = await world.fetch("chartmogul", next(iter(world.simulator.chartmogul.records)))
+        getattr(world.simulator, source).faults.add(faults.status(503), times=None)
+        _, operation = await world.fetch(source, next(iter(getattr(world.simulator, source).records)))
         assert operation.stale[0].age_seconds < 300
 
 
@@ -197,7 +228,7 @@ async def test_a_deal_that_lists_leave_out_stays_as_long_as_it_is_found_by_its_i
             assert world.deal("chartmogul", id_).misses == 1
             await world.fetch("chartmogul", id_)
             await asyncio.sleep(1)
-            assert world.deal("chartmogul", id_).misses == 0
+            assert world.deal("chartmogul", id_).misses == FOUND_BY_ID
         assert id_ in world.stored("chartmogul")
 
 

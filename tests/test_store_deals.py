@@ -13,6 +13,7 @@ from sqlalchemy import event as events
 from store.deals import (
     Deal,
     Evidence,
+    confirm,
     count_alive,
     deal_id,
     delete,
@@ -68,6 +69,29 @@ def test_what_is_unchanged_is_not_written(connection: Connection) -> None:
     with connection.begin_nested():
         assert upsert(connection, [deal(body=b"a", read_at=9)]) == 0
     assert (row(connection), moved()) == (before, 0)
+
+
+def test_what_is_found_as_it_was_moves_the_time_of_its_reading_alone(connection: Connection) -> None:
+    upsert(connection, [deal(body=b"a"), deal(2, body=b"a")])
+    before, moved = row(connection)._asdict(), later(connection)
+    with connection.begin_nested():
+        confirm(connection, [(ONE, before["sequence"], 9)])
+    assert (row(connection)._asdict(), moved()) == (before | {"read_at": 9}, 0)
+    assert row(connection, key("nexudus:2")).read_at == 1
+
+
+def test_what_has_changed_or_was_read_since_is_not_found_as_it_was(connection: Connection) -> None:
+    upsert(connection, [deal(body=b"a", read_at=5)])
+    first = row(connection).sequence
+    confirm(connection, [(ONE, first, 4)])
+    assert row(connection).read_at == 5
+    with connection.begin_nested():
+        upsert(connection, [deal(body=b"b", read_at=6)])
+    confirm(connection, [(ONE, first, 9)])
+    assert row(connection).read_at == 6
+    delete(connection, [ONE], evidence=Evidence.AUDIT, at=7)
+    confirm(connection, [(ONE, row(connection).sequence, 9)])
+    assert row(connection).read_at == 6
 
 
 @pytest.mark.parametrize("changed", [{"body": b"b"}, {"stage_name": "Won"}, {"attributes": {"plan": "b"}}])

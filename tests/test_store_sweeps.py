@@ -3,6 +3,8 @@
 import pytest
 from sqlalchemy import Connection, select
 
+from store.changes import Origin
+from store.deal_rows import FOUND_BY_ID
 from store.deals import Evidence, delete, upsert
 from store.sweeps import (
     SKEW_MICROSECONDS,
@@ -129,8 +131,37 @@ def test_a_deal_that_is_read_in_between_is_not_due(connection: Connection) -> No
     upsert(connection, [deal(1)])
     swept(connection, at=100)
     assert upsert(connection, [deal(1, read_at=150)]) == 0
-    assert connection.scalar(select(DEALS.c.misses)) == 0
+    assert connection.execute(select(DEALS.c.misses, DEALS.c.read_at)).one() == (FOUND_BY_ID, 150)
     assert swept(connection, at=200) == []
+    assert swept(connection, at=300) == [key("nexudus:1")]
+
+
+@pytest.mark.parametrize("status", ["open", "won"])
+def test_only_what_a_list_shows_is_missed_no_more(connection: Connection, status: str) -> None:
+    upsert(connection, [deal(1, status="open")])
+    swept(connection, at=100)
+    upsert(connection, [deal(1, read_at=150, status=status)])
+    assert connection.scalar(select(DEALS.c.misses)) == FOUND_BY_ID
+    upsert(connection, [deal(1, read_at=160, status=status)], origin=Origin.INCREMENT)
+    assert connection.execute(select(DEALS.c.misses, DEALS.c.read_at)).one() == (0, 160)
+
+
+def test_what_is_written_anew_without_a_reading_stays_missed(connection: Connection) -> None:
+    """As with another name of its customer."""
+    upsert(connection, [deal(1)])
+    swept(connection, at=100)
+    upsert(connection, [deal(1)])
+    assert upsert(connection, [deal(1, customer_name="Ada")]) == 1
+    assert connection.scalar(select(DEALS.c.misses)) == 1
+
+
+def test_what_was_read_while_a_sweep_did_not_see_it_is_known_by_that_alone(connection: Connection) -> None:
+    sweep = begin_sweep(connection, "nexudus", at=100)
+    upsert(connection, [deal(1, read_at=101), deal(2, read_at=101)])
+    continue_sweep(connection, "nexudus", sweep=sweep, seen=["2"], position=None)
+    assert note_misses(connection, "nexudus", sweep=sweep) == []
+    found = connection.execute(select(DEALS.c.source_id, DEALS.c.misses).order_by(DEALS.c.source_id)).all()
+    assert found == [("1", FOUND_BY_ID), ("2", 0)]
 
 
 def test_1_a_sweep_that_broke_off_counts_for_nothing(connection: Connection) -> None:
