@@ -158,10 +158,13 @@ class FetchedRecords:
     def _commit(
         self, connection: Connection, deals: Sequence[Deal], gone: Mapping[bytes, int], fetched: Mapping[bytes, int]
     ) -> None:
-        upsert(connection, deals)
+        is_written = self._parts.derives_alike(connection)
+        if is_written:
+            upsert(connection, deals)
         if gone:
             self._delete(connection, gone)
-        mark_fetched(connection, fetched)  # last, as `store/README.md` has the order of locks
+        if is_written:
+            mark_fetched(connection, fetched)  # last, as `store/README.md` has the order of locks
 
     def _delete(self, connection: Connection, gone: Mapping[bytes, int]) -> None:
         parts = self._parts

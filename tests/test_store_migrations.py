@@ -8,7 +8,8 @@
 addresses, `store.migrations.versions.version_9` another order of sums, `store.migrations.versions.version_10` the
 log of changes, `store.migrations.versions.version_11` numbers for what deals have in common,
 `store.migrations.versions.version_12` narrower rows and indexes, `store.migrations.versions.version_13` the index of
-sums with deals that are gone apart from others.
+sums with deals that are gone apart from others, `store.migrations.versions.version_14` and
+`store.migrations.versions.version_15` nothing, `store.migrations.versions.version_16` by what columns were made.
 """
 
 import asyncio
