@@ -22,6 +22,7 @@ from resolvers.source_settings import SourceSettings
 from resolvers.telemetry import Event, log_events, logs_all
 from rotation import Reaction, Rotation, Tables, rotating
 from schema.deals.columns import columns
+from schema.deals.derivation import derivation
 from schema.deals.listed_fields import closed_fields
 from schema.deals.service import Deals
 from schema.people import PEOPLE
@@ -171,6 +172,7 @@ class Services:
                 schedulers,
                 columns,
                 settings.sync,
+                derivation=lambda source: derivation(sources[source]),
                 tombstone_seconds=settings.store.store_tombstone_days * DAY_SECONDS,
                 changes_seconds=settings.store.store_changes_days * DAY_SECONDS,
                 most_changes=MOST if settings.store.address else MOST_IN_MEMORY,

@@ -31,6 +31,11 @@ class SourceSettings(CacheSettings, frozen=True, kw_only=True):
             yield f"{self.prefix.upper()}RECORD_URL: {fault}"
 
     @property
+    def interpretation(self) -> str:
+        """What of these settings the records say something else by, and with them what is stored; empty for nothing."""
+        return ""
+
+    @property
     def is_configured(self) -> bool:
         """Whether there are credentials to ask the source with."""
         raise NotImplementedError  # each source says what it needs

@@ -6,6 +6,7 @@ An owner whose name or address is one of a person's, without case, is that perso
 """
 
 from collections.abc import Callable, Sequence
+from hashlib import blake2b
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final
@@ -28,11 +29,16 @@ class Person(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class People:
-    """Persons by all that they are called; `version` tells apart who is known from one time to another."""
+    """Persons by all that they are called.
+
+    `version` tells apart who is known from one time to another; `digest` does so in all processes, and is empty where
+    nobody is known.
+    """
 
     def __init__(self) -> None:
         self._known: dict[str, Person] = {}
         self.version = 0
+        self.digest = ""
 
     def know(self, persons: Sequence[Person]) -> None:
         """Take these persons in place of those that were known; raises `BadPeople` if two are called the same."""
@@ -46,6 +52,8 @@ class People:
                 known[called] = person
         if known != self._known:
             self._known, self.version = known, self.version + 1
+            shown = [(called, person.name, person.email) for called, person in sorted(known.items())]
+            self.digest = blake2b(msgspec.json.encode(shown), digest_size=8).hexdigest() if known else ""
 
     def read_anew(self, path: Path) -> bool:
         """Know whom a file has by now; return whether it has changed. Raises `BadPeople`, and is then what it was."""

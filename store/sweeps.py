@@ -4,7 +4,7 @@ The ids seen on a page and the position of the next one are one transaction, wit
 them. Only a sweep that has read all pages says anything of deals that it has not seen.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import Any
@@ -21,6 +21,9 @@ from store.together import IDS_AT_ONCE, DriverStatement
 SKEW_MICROSECONDS = 60_000_000
 """By which the clocks of two processes that sync one after the other may differ."""
 
+SEVERAL = ""
+"""The derivation of an account's deals whose columns were not all made by the same."""
+
 MISSES_OF_GONE = 2
 """Complete sweeps in a row that must have missed a deal before that is evidence."""
 
@@ -31,7 +34,11 @@ class SweepLost(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SyncState:
-    """What is known of an account's deals; times are microseconds, `store/tables.py` says more of each."""
+    """What is known of an account's deals; times are microseconds, `store/tables.py` says more of each.
+
+    `derivation`: by what their columns were made, None where that is not known; `sweep_derivation` is that of those
+    which the sweep under way has read.
+    """
 
     source: str
     account: str
@@ -46,6 +53,8 @@ class SyncState:
     drift: int | None
     changes_until: int | None
     deletions_until: int | None
+    derivation: str | None
+    sweep_derivation: str | None
 
     @property
     def as_of(self) -> int | None:
@@ -74,13 +83,15 @@ def state(connection: Connection) -> dict[tuple[str, str], SyncState]:
     return {(row[0], row[1]): SyncState(*row) for row in rows}
 
 
-def begin_sweep(connection: Connection, source: str, account: str = "", *, at: int) -> int:
-    """Begin a sweep, in place of any that is under way; return its number."""
+def begin_sweep(
+    connection: Connection, source: str, account: str = "", *, at: int, derivation: str | None = None
+) -> int:
+    """Begin a sweep, in place of any that is under way; return its number. `derivation` makes its columns."""
     hold(connection)
     number = (connection.scalar(select(SYNC_STATE.c.sweep).where(*_of(SYNC_STATE, source, account))) or 0) + 1
     number = max(number, at)  # never one that was there before
-    values = {"sweep": number, "sweep_position": None, "sweep_started_at": at, "sweep_rows": 0, "sweep_total": None}
-    _set(connection, source, account, values)
+    values = {"sweep": number, "sweep_started_at": at, "sweep_derivation": derivation}
+    _set(connection, source, account, {**_NO_SWEEP, **values})
     connection.execute(delete(SWEPT).where(*_of(SWEPT, source, account)))
     return number
 
@@ -94,15 +105,17 @@ def continue_sweep(
     seen: Iterable[str],
     position: str | None,
     total: int | None = None,
+    derivation: str | None = None,
 ) -> int:
     """Remember a page: the source's own ids on it and where the next one is; return how many were not seen before.
 
-    Raises SweepLost.
+    `derivation` made the columns of all pages so far. Raises SweepLost.
     """
     _require(connection, source, account, sweep)
     rows = [(source, account, deal_id(source, account, one)) for one in dict.fromkeys(seen)]
     new = _swept(connection.dialect).run(connection, rows, IDS_AT_ONCE)
     values: dict[str, Any] = {"sweep_position": position, "sweep_rows": SYNC_STATE.c.sweep_rows + new}
+    values["sweep_derivation"] = derivation
     if total is not None:
         values["sweep_total"] = total
     connection.execute(update(SYNC_STATE).where(*_of(SYNC_STATE, source, account)).values(values))
@@ -138,13 +151,20 @@ def note_misses(connection: Connection, source: str, account: str = "", *, sweep
 
 
 def finish_sweep(
-    connection: Connection, source: str, account: str = "", *, sweep: int, at: int, is_complete: bool = True
+    connection: Connection,
+    source: str,
+    account: str = "",
+    *,
+    sweep: int,
+    at: int,
+    is_complete: bool = True,
+    has_read_all: bool = True,
 ) -> SyncState:
     """End a sweep that has read all pages, after what is missing was deleted; return what is known then.
 
     One that is not complete may have missed deals: it leaves behind its drift, and is not the last complete one.
     What it has seen and the store has not, since it could not be read, is drift in any case: nothing makes up for it.
-    Raises SweepLost.
+    With `has_read_all` the columns of all deals are known to be of its derivation. Raises SweepLost.
     """
     _require(connection, source, account, sweep)
     columns = SYNC_STATE.c
@@ -153,6 +173,8 @@ def finish_sweep(
     # Null where no total is told.
     drift = count_alive(connection, source, account) - columns.sweep_total
     values: dict[str, Any] = {"drift": case((drift < unread, drift), else_=unread) if unread else drift}
+    if has_read_all:
+        values["derivation"] = columns.sweep_derivation
     if is_complete:
         values |= {"last_sweep_started_at": columns.sweep_started_at, "last_sweep_at": at}
         values |= {"last_sweep_rows": columns.sweep_rows}
@@ -163,9 +185,13 @@ def finish_sweep(
 
 def abandon_sweep(connection: Connection, source: str, account: str = "") -> None:
     """Forget the sweep under way, and what it has seen."""
-    values = {"sweep": None, "sweep_position": None, "sweep_started_at": None, "sweep_rows": 0, "sweep_total": None}
-    _set(connection, source, account, values)
+    _set(connection, source, account, _NO_SWEEP)
     connection.execute(delete(SWEPT).where(*_of(SWEPT, source, account)))
+
+
+def mix_derivations(connection: Connection, source: str, account: str = "") -> None:
+    """Note that from now on the columns of some deals are made otherwise than those of the others."""
+    _set(connection, source, account, {"derivation": SEVERAL})
 
 
 def newest_seen(connection: Connection, source: str, account: str = "") -> tuple[str, int] | None:
@@ -266,6 +292,14 @@ def _swept(dialect: Dialect) -> DriverStatement:
     return DriverStatement(insert_into(dialect.name, SWEPT).on_conflict_do_nothing(), dialect, names)
 
 
+_NO_SWEEP: Mapping[str, Any] = {
+    "sweep": None,
+    "sweep_position": None,
+    "sweep_started_at": None,
+    "sweep_rows": 0,
+    "sweep_total": None,
+    "sweep_derivation": None,
+}
 _TIMES = ("sweep_started_at", "last_sweep_started_at", "last_sweep_at", "changes_until", "deletions_until")
 
 
@@ -289,7 +323,7 @@ def _require(connection: Connection, source: str, account: str, sweep: int) -> N
         raise SweepLost
 
 
-def _set(connection: Connection, source: str, account: str, values: dict[str, Any]) -> None:
+def _set(connection: Connection, source: str, account: str, values: Mapping[str, Any]) -> None:
     hold(connection)
     statement = insert_into(connection.dialect.name, SYNC_STATE).values(source=source, account=account, **values)
     connection.execute(statement.on_conflict_do_update(index_elements=["source", "account"], set_=values))

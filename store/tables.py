@@ -312,6 +312,8 @@ SYNC_STATE: Final = Table(
     Column("changes_until", BigInteger),  # watermark of increments: the start of the last good one
     Column("deletions_until", BigInteger),
     Column("logged_since", BigInteger),  # when its first sweep was complete: from then on changes are logged
+    Column("derivation", Text),  # what made the columns of its deals (`schema/deals/derivation.py`), empty: several
+    Column("sweep_derivation", Text),  # the same of those that the sweep under way has read
 )
 
 SWEPT: Final = Table(

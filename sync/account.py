@@ -18,6 +18,9 @@ LONGEST_REQUEST_SECONDS: Final = 600.0
 Columns = Callable[[str, Record], tuple[DealColumns, Mapping[str, Any]]]
 """Gives what lists filter and order by: the columns of a source's record, and its custom attributes."""
 
+Derivation = Callable[[str], str]
+"""Gives by what these are made of a source's records: another text whenever they may differ, and never an empty one."""
+
 
 class Cache(Protocol):
     """Takes whole records that lists had (`resolvers.fetching.scheduler.Scheduler.take_listed`)."""

@@ -158,7 +158,10 @@ class FetchedRecords:
     def _commit(
         self, connection: Connection, found: Found, gone: Mapping[bytes, int], fetched: Mapping[bytes, int]
     ) -> None:
-        self._parts.write_found(connection, found)
+        is_written = self._parts.derives_alike(connection)
+        if is_written:
+            self._parts.write_found(connection, found)
         if gone and delete_believed(self._parts, connection, gone, evidence=Evidence.NOT_FOUND) is None:
             self._held_back_at = self._parts.wall_clock()
-        mark_fetched(connection, fetched)  # last, as `store/README.md` has the order of locks
+        if is_written:
+            mark_fetched(connection, fetched)  # last, as `store/README.md` has the order of locks

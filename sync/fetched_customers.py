@@ -57,7 +57,7 @@ class FetchedCustomers:
         self._has_come.clear()
         waiting, self._waiting = self._waiting, {}
         try:
-            if waiting:
+            if waiting and await self._derives_alike():
                 await self._customers.write(
                     [self._customers.customer(id_, record, read_at) for id_, (record, read_at) in waiting.items()]
                 )
@@ -70,3 +70,6 @@ class FetchedCustomers:
                 len(waiting),
                 type(error).__name__,
             )
+
+    async def _derives_alike(self) -> bool:
+        return await self._parts.database.read(self._parts.derives_alike)

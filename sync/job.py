@@ -39,13 +39,15 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 class Step:
     """Whether a job is at its end, what is wrong, and whether the source turned out not to be able to do it.
 
-    `total` is how many rows there are in all, where that is known.
+    `total` is how many rows there are in all, where that is known. `is_outdated`: columns are made otherwise by now than
+    those of what the job has read, so that it is to be done again.
     """
 
     is_done: bool
     problem: Problem | None = None
     is_impossible: bool = False
     total: int | None = None
+    is_outdated: bool = False
 
 
 class Job(Protocol):
@@ -77,6 +79,16 @@ class Parts:
     def now(self) -> int:
         """Return the time as the store keeps it: microseconds since 1970."""
         return int(self.wall_clock() * SECOND)
+
+    def derives_alike(self, connection: Connection) -> bool:
+        """Whether what one asks for by id may be written: its columns are made as those of all other deals, or of what
+        the sweep under way has read. Only in a store that others share would nobody derive them anew."""
+        if not self.database.is_shared:
+            return True
+        state = sweeps.state(connection).get(self.account.key)
+        if state is None or state.last_sweep_at is None:
+            return True
+        return self.rows.derivation in (state.derivation, state.sweep_derivation)
 
     def forget_changes(self, connection: Connection) -> None:
         """Forget what changed too long ago, or too much."""

@@ -28,7 +28,7 @@ from store.deals import Deal, StoredDeal, deal_id, find
 from store.sequence import hold
 from store.tables import DealColumns
 from store.text import fold, searchable
-from sync.account import Account, Columns
+from sync.account import Account, Columns, Derivation
 
 logger: Final = logging.getLogger("opportunity_graph.sync")
 
@@ -69,35 +69,38 @@ _Changed: TypeAlias = tuple[Read, Record, bytes, bool, tuple[bytes, DealColumns]
 class Rows:
     """Makes deals of what one account's list and single records say."""
 
-    def __init__(self, account: Account, database: Database, columns: Columns) -> None:
+    def __init__(self, account: Account, database: Database, columns: Columns, derivation: Derivation) -> None:
         self._account = account
         self._database = database
         self._columns = columns
+        self._derivation = derivation
         self._named = _NAMES[account.source]
         self._names: LRU[tuple[str, Any], str] = LRU(max_entries=MOST_NAMES)
         self.derives_all = True
         """Whether columns are derived of unchanged records too: another version of the program may have stored them."""
         self._passed_over: frozenset[str] = frozenset()
         """Of these alone, once a sweep has read all others; by the source's own ids."""
-        self.derivation = 0
-        """A number for each way in which they are derived, one after the other."""
+
+    @property
+    def derivation(self) -> str:
+        """By what columns are made just now."""
+        return self._derivation(self._account.source)
 
     def derive_anew(self) -> None:
-        """Derive columns of unchanged records too, until sweeps that begin from now on have read them."""
-        self.derives_all, self.derivation = True, self.derivation + 1
+        """Derive columns of unchanged records too, until a sweep has read them that begins from now on."""
+        self.derives_all = True
 
     @property
     def is_deriving(self) -> bool:
         """Whether columns are derived of some unchanged records."""
         return self.derives_all or bool(self._passed_over)
 
-    def have_derived(self, derivation: int, passed_over: Collection[str]) -> None:
-        """Take note that a sweep, which began with this derivation, has read all stored deals but these: they keep
-        what another version of the program may have made of them, however the sweep has ended."""
-        if derivation == self.derivation:
-            left = frozenset(passed_over if self.derives_all else self._passed_over.intersection(passed_over))
-            self.derives_all = len(left) > MOST_PASSED_OVER
-            self._passed_over = frozenset() if self.derives_all else left
+    def have_derived(self, passed_over: Collection[str]) -> None:
+        """Take note that a sweep, which was of today's derivation all along, has read all stored deals but these: they
+        keep what another version of the program may have made of them, however the sweep has ended."""
+        left = frozenset(passed_over if self.derives_all else self._passed_over.intersection(passed_over))
+        self.derives_all = len(left) > MOST_PASSED_OVER
+        self._passed_over = frozenset() if self.derives_all else left
 
     async def listed(self, rows: Sequence[ListedRow], read_at: int, *, now: int) -> list[Deal]:
         """Return the deals of the rows that can be read and say something new, of a page that was asked for at

@@ -16,7 +16,7 @@ from store import sweeps, sync_status
 from store.change_log import MOST
 from store.database import Database
 from store.notices import REFRESH, notify
-from sync.account import Account, Columns
+from sync.account import Account, Columns, Derivation
 from sync.fetched import FetchedRecords
 from sync.fetched_customers import FetchedCustomers
 from sync.job import SECOND, Parts
@@ -87,6 +87,7 @@ class Sync:
                 capabilities=_capabilities(entry),
                 now=entry.parts.now(),
                 worker=entry.worker,
+                derivation=entry.parts.rows.derivation,
                 is_braked=entry.fetched.is_braked,
                 told=None if entry.worker else told_of(told.get(entry.parts.account.key)),
             )
@@ -154,6 +155,7 @@ async def open_sync(
     columns: Columns,
     settings: SyncSettings,
     *,
+    derivation: Derivation,
     tombstone_seconds: float,
     changes_seconds: float,
     most_changes: int = MOST,
@@ -165,9 +167,9 @@ async def open_sync(
     """Keep the store current until the block ends.
 
     `schedulers` by source name: their lists are read, and they get the store behind their caches. `columns` makes the
-    columns of a record. `tombstone_seconds`: for how long a deleted deal is kept; `changes_seconds`: for how
-    long what changed is, 0 for not at all, and at most `most_changes` of it. `clock` only goes forward; both are
-    in seconds. `session`: of a store that other processes share, so that one of them syncs.
+    columns of a record, and `derivation` says by what. `tombstone_seconds`: for how long a deleted deal is kept;
+    `changes_seconds`: for how long what changed is, 0 for not at all, and at most `most_changes` of it. `clock` only
+    goes forward; both are in seconds. `session`: of a store that other processes share, so that one of them syncs.
     """
     entries: list[_Entry] = []
     for source, scheduler in schedulers.items():
@@ -183,7 +185,7 @@ async def open_sync(
         parts = Parts(
             account=account,
             database=database,
-            rows=Rows(account, database, columns),
+            rows=Rows(account, database, columns, derivation),
             settings=settings,
             wall_clock=wall_clock,
             tombstone_seconds=tombstone_seconds,

@@ -21,7 +21,7 @@ class State(Enum):
     WAITING = "nothing was read yet"
     FILLING = "the first sweep is under way"
     CURRENT = "kept current"
-    INCOMPLETE = "the last sweep may have missed deals"
+    INCOMPLETE = "the last sweep may have missed deals, or derived columns otherwise"
     FAILING = "the last run failed"
     BRAKED = "more deals are said to be gone than can be believed; none was deleted"
     OFF = "another process keeps it current"
@@ -116,20 +116,26 @@ def status_of(
     capabilities: frozenset[Capability],
     now: int,
     worker: Worker | None,
+    derivation: str,
     is_braked: bool = False,
     told: Told | None = None,
 ) -> Status:
     """Return how an account stands. `worker` is None where this process does not sync it; the one that does may have
-    `told` more. That stages cannot be read is an error, but the deals are as current as ever."""
+    `told` more. That stages cannot be read is an error, but the deals are as current as ever. Where columns are made
+    by another `derivation` than those of all deals, lists may miss some of them."""
     source, account = key
     state, rows = sweeps.state(connection).get(key), count_alive(connection, source, account)
     problems = dict(worker.problems) if worker else {}
+    is_swept = state is not None and state.last_sweep_at is not None
+    is_complete = state is not None and state.is_complete and state.derivation == derivation
     if is_braked or Problem.DELETION_BRAKE in problems.values():
         shown = State.BRAKED
     elif Capability.LIST not in capabilities:
         shown = State.UNLISTED
     elif worker is None:
         shown = State[told.state] if told else State.OFF
+        if shown is State.CURRENT and not is_complete:
+            shown = State.INCOMPLETE
     elif failing := [kind for kind in problems if worker.schedule.failures(kind) and kind is not Kind.STAGES]:
         shown = State.FAILING
         problems = {kind: problems[kind] for kind in failing}
@@ -138,7 +144,10 @@ def status_of(
     elif state.last_sweep_at is None and state.sweep is not None:
         shown = State.FILLING
     else:
-        shown = State.CURRENT if state.is_complete and Kind.SWEEP not in problems else State.INCOMPLETE
+        shown = State.CURRENT if is_complete and Kind.SWEEP not in problems else State.INCOMPLETE
+    error = told.last_error if told else problems[min(problems)] if problems else None
+    if error is None and is_swept and state is not None and state.derivation != derivation:
+        error = Problem.DERIVATION_DIFFERS
     seconds = worker.reading_seconds() if worker else None
     if Capability.CUSTOMERS not in capabilities:
         unread: int | None = 0
@@ -156,11 +165,11 @@ def status_of(
         rows=rows,
         as_of=moment,
         age_seconds=None if moment is None else max(0, now - moment) / SECOND,
-        is_complete=state is not None and state.is_complete,
+        is_complete=is_complete,
         last_sweep_at=state.last_sweep_at if state else None,
         next_run_at=told.next_run_at if told else None if seconds is None else now + int(seconds * SECOND),
         drift=state.drift if state else None,
-        last_error=told.last_error if told else problems[min(problems)] if problems else None,
+        last_error=error,
         progress=Progress(state.sweep_rows, state.expected_rows) if state and state.sweep is not None else None,
         unread_customers=unread,
         renewable_at=told.renewable_at if told else None if renewable is None else now + int(renewable * SECOND),

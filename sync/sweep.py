@@ -71,7 +71,8 @@ class Sweep:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._began_here: int | None = None
-        self._derivation = 0
+        self._derivation = sweeps.SEVERAL
+        """Of what the sweep under way, or the last one, has read."""
         self._refusals = 0
         self._repeated = 0
         self._seen: str | None = None
@@ -83,8 +84,7 @@ class Sweep:
     async def step(self, counts: Counts) -> Step:
         """Read and commit the next page. A sweep ends with the last one, or when what it has not seen is asked for."""
         if self._unseen.is_asking:
-            wrong = await self._unseen.step(counts)
-            return Step(is_done=not self._unseen.is_asking, problem=wrong)
+            return self._last(Step(is_done=True, problem=await self._unseen.step(counts)))
         parts, (source, account) = self._parts, self._parts.account.key
         state = (await parts.database.read(sweeps.state, gives_way=True)).get((source, account))
         if state is None or state.sweep is None or self._is_hopeless(state):
@@ -105,6 +105,8 @@ class Sweep:
         problem = max(Problem(doubt) if doubt else None, _doubt(page, state), key=DOUBTS.index)
         await parts.offer(page, read_at, adds=False)  # all of them would push out what people ask for
         last = await parts.write_ahead(page, read_at, counts, Origin.SWEEP)
+        is_alike = state.sweep_derivation == parts.rows.derivation
+        self._derivation = parts.rows.derivation if is_alike else sweeps.SEVERAL
         try:
             committed = await parts.database.write(
                 lambda connection: self._commit(connection, state, page, last, problem)
@@ -115,15 +117,20 @@ class Sweep:
         counts.rows = found.rows
         counts.changed += found.changed
         counts.deleted += found.deleted
-        if step.is_done and self._began_here == state.sweep:
-            parts.rows.have_derived(self._derivation, {*committed.unseen, *self._unread})
+        if step.is_done and self._began_here == state.sweep and self._derivation == parts.rows.derivation:
+            parts.rows.have_derived({*committed.unseen, *self._unread})
         if step.is_done:
             with suppress(StoreUnavailable):  # what was read is committed
                 if counts.changed * COMPACT_ABOVE_ONE_IN > counts.rows:
                     await parts.database.compact()
                 await parts.database.read(lambda _: give_back())  # in a thread, where it holds up no event loop
             self._unseen.begin(committed.asked_for, self._seen)
-        return replace(step, is_done=step.is_done and not self._unseen.is_asking)
+        return self._last(step)
+
+    def _last(self, step: Step) -> Step:
+        """Return a step, which is the last one if it says so and nothing is left to be asked for."""
+        is_outdated = self._derivation != self._parts.rows.derivation
+        return replace(step, is_done=step.is_done and not self._unseen.is_asking, is_outdated=is_outdated)
 
     async def _begin(self) -> SyncState:
         parts, (source, account) = self._parts, self._parts.account.key
@@ -137,12 +144,12 @@ class Sweep:
             if is_ahead:
                 latest = now + sweeps.SKEW_MICROSECONDS
                 sweeps.set_back(connection, source, account, later_than=latest, at=now)
-            sweeps.begin_sweep(connection, source, account, at=now)
+            sweeps.begin_sweep(connection, source, account, at=now, derivation=parts.rows.derivation)
             return sweeps.state(connection)[source, account]
 
         state = await parts.database.write(begin)
         self._began_here, self._refusals, self._repeated, self._seen = state.sweep, 0, 0, None
-        self._unread, self._derivation = set(), parts.rows.derivation
+        self._unread = set()
         return state
 
     def _is_hopeless(self, state: SyncState) -> bool:
@@ -163,6 +170,7 @@ class Sweep:
             seen=[row.source_id for row in page.rows],
             position=f"{problem or ''}{_MARK}{page.next}" if page.next is not None else None,
             total=page.total,
+            derivation=self._derivation,
         )
         found = Counts(rows=state.sweep_rows + new, changed=changed)
         self._repeated += len(page.rows) - new
@@ -197,10 +205,13 @@ class Sweep:
                 problem = Problem.DELETION_BRAKE
             else:
                 asked_for = unseen
-        sweeps.finish_sweep(connection, source, account, sweep=sweep, at=now, is_complete=is_complete)
+        has_read_all = problem in BASIS
+        sweeps.finish_sweep(
+            connection, source, account, sweep=sweep, at=now, is_complete=is_complete, has_read_all=has_read_all
+        )
         if parts.changes_seconds == 0:
             change_log.end(connection)
-        elif problem in BASIS:
+        elif has_read_all:
             change_log.begin(connection, source, account, at=now)
         parts.forget_changes(connection)
         # Not before the brake has let go of them: its count is of what the store has.

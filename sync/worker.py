@@ -44,7 +44,6 @@ class _Run:
     number: int
     began_at: float
     told_at: float
-    derivation: int
     counts: Counts = field(default_factory=Counts)
 
 
@@ -141,7 +140,10 @@ class Worker:
         self._is_hastened.set()
 
     async def _plan(self) -> None:
-        """Set out from what the store knows: a sweep that broke off goes on, and one that is not due waits."""
+        """Set out from what the store knows: a sweep that broke off goes on, and one that is not due waits.
+
+        It is due if the columns of all deals are not known to be made as they are now.
+        """
         self.schedule.is_incremental = Kind.INCREMENT in self._jobs
         self.schedule.add(Kind.SWEEP)
         source, account = self.parts.account.key
@@ -155,7 +157,8 @@ class Worker:
         if self._customers is not None and self._has_swept:
             await self._customers.count()
         after = 0.0
-        if state is not None and state.sweep is None and state.last_sweep_at is not None:
+        is_alike = state is not None and state.derivation == self.parts.rows.derivation
+        if state is not None and state.sweep is None and state.last_sweep_at is not None and is_alike:
             page_rows = self.parts.account.its_listing.page_size
             interval = self.schedule.sweep_seconds(state.last_sweep_rows or 0, page_rows)
             after = max(0.0, state.last_sweep_at / SECOND + interval - self.parts.wall_clock())
@@ -203,13 +206,18 @@ class Worker:
         source, account = self.parts.account.key
         at = self.parts.now()
 
-        def begin(connection: Connection) -> tuple[int, bool, bool]:
+        def begin(connection: Connection) -> tuple[int, bool, bool, bool]:
             was_ahead = sweeps.forget_future(connection, source, account, at=at)
             state = sweeps.state(connection).get((source, account))
             number = runs.begin_run(connection, source, account, kind=RunKind[kind.name], at=at)
-            return number, was_ahead, state is not None and state.last_sweep_at is not None
+            is_swept = state is not None and state.last_sweep_at is not None
+            ours = (self.parts.rows.derivation, sweeps.SEVERAL)
+            is_otherwise = is_swept and state is not None and state.derivation not in ours
+            if is_otherwise:
+                sweeps.mix_derivations(connection, source, account)
+            return number, was_ahead, is_swept, is_otherwise
 
-        number, was_ahead, is_swept = await self.parts.database.write(begin)
+        number, was_ahead, is_swept, is_otherwise = await self.parts.database.write(begin)
         is_another = self._has_swept and not is_swept and not was_ahead
         if was_ahead or is_another:
             why = "the clock was ahead" if was_ahead else "the store is another one"
@@ -221,7 +229,12 @@ class Worker:
             if self._customers is not None:
                 self._customers.forget()
             self.parts.rows.derive_anew()
-        return _Run(number, self._clock(), self._clock(), self.parts.rows.derivation)
+        if is_otherwise:
+            why = "its columns were made by another version or other settings"
+            logger.warning("%s: %s: all deals are read anew", self.parts.account.label, why)
+            self.parts.rows.derive_anew()
+            self.schedule.hasten(Kind.SWEEP)
+        return _Run(number, self._clock(), self._clock())
 
     async def _end(self, kind: Kind, run: _Run, step: Step) -> None:
         counts, schedule = run.counts, self.schedule
@@ -241,8 +254,8 @@ class Worker:
                 page_rows=self.parts.account.its_listing.page_size,
                 is_doubtful=step.problem in (Problem.COUNT_DIFFERS, Problem.MOVED_ORDER),
             )
-        if kind is Kind.SWEEP and run.derivation != self.parts.rows.derivation:
-            schedule.hasten(Kind.SWEEP)
+        if step.is_outdated:
+            schedule.hasten(kind)
         if kind is Kind.SWEEP and step.problem is None:
             schedule.hasten(Kind.STAGES)  # which the deals of now have the names of
         if kind in READS_CHANGES and counts.changed and self._customers is not None:

@@ -15,7 +15,7 @@ from resolvers.telemetry import log_events
 from store.database import StoreUnavailable, open_database
 from sync.service import Sync, open_sync
 from sync.settings import SyncSettings
-from tests.sync_world import columns
+from tests.sync_world import columns, derivation
 
 CREDENTIALS = {
     "NEXUDUS_ACCESS_TOKEN": "",
@@ -48,7 +48,13 @@ async def main(path: str, environ: dict[str, str]) -> None:
             )
             settings = SyncSettings(**often)
         async with open_sync(
-            database, schedulers, columns, settings, tombstone_seconds=86_400.0, changes_seconds=86_400.0
+            database,
+            schedulers,
+            columns,
+            settings,
+            derivation=derivation,
+            tombstone_seconds=86_400.0,
+            changes_seconds=86_400.0,
         ) as sync:
             print("started", flush=True)
             while not await is_complete(sync):  # noqa: ASYNC110

@@ -1,14 +1,19 @@
 """`services`: what is there while the application runs, and who is told of what happens upstream."""
 
+import asyncio
 import logging
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import services
 from resolvers.telemetry import Event, UpstreamCall
+from schema.people import PEOPLE
 from services import _report, open_counts
+from simulator import Simulator
 from store.database import open_database
 from store.deals import upsert
 from tests.deal_lists import deal, simulated
@@ -46,6 +51,41 @@ async def test_deals_of_a_source_that_this_version_lacks_are_not_shown(tmp_path:
         "pipelines": [{"stages": [{"count": 1}]}],
         "opportunitySummary": {"rows": [{"count": 1, "keys": [{"value": "NEXUDUS"}]}]},
     }
+
+
+async def test_a_start_with_other_settings_is_soon_followed_by_lists_that_go_by_them(tmp_path: Path) -> None:
+    owners = tmp_path / "owners.json"
+    owners.write_text('[{"name": "Testy McAdminface", "email": "testy@example.com"}]')
+    store, simulator = str(tmp_path / "deals.db"), Simulator()
+    query = """{ sources { status { isComplete lastError } }
+      owned: opportunities(filter: {owner: {eq: "testy@example.com"}}) { totalCount }
+      yen: opportunitySummary(filter: {currencyCode: {eq: "JPY"}, source: {eq: CHARTMOGUL}}, groupBy: [SOURCE]) {
+        rows { kind amount } } }"""
+
+    async def current(**settings: str) -> tuple[Any, Any]:
+        """Return what is known just after the start, and once both sources are complete."""
+        async with (
+            open_graph(simulator, STORE_URL=store, SYNC_ENABLED="true", **settings) as graph,
+            asyncio.timeout(60),
+        ):
+            first = last = (await graph.ask(query))["data"]
+            while not all(one["status"]["isComplete"] for one in last["sources"]):
+                await asyncio.sleep(0.02)
+                last = (await graph.ask(query))["data"]
+            return first, last
+
+    try:
+        _, before = await current()
+        first, after = await current(OWNERS_FILE=str(owners), CHARTMOGUL_MINOR_UNITS="iso4217")
+    finally:
+        PEOPLE.know([])
+    assert [one["status"] for one in first["sources"]] == [
+        {"isComplete": False, "lastError": "DERIVATION_DIFFERS"} for _ in range(2)
+    ]
+    assert before["owned"]["totalCount"] == 0 < after["owned"]["totalCount"]
+    amounts = [[Decimal(row["amount"]) for row in data["yen"]["rows"] if row["amount"]] for data in (before, after)]
+    assert amounts[0]
+    assert amounts[1] == [amount * 100 for amount in amounts[0]]
 
 
 @pytest.mark.parametrize(

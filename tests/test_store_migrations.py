@@ -9,7 +9,7 @@ addresses, `store.migrations.versions.version_9` another order of sums, `store.m
 log of changes, `store.migrations.versions.version_11` numbers for what deals have in common,
 `store.migrations.versions.version_12` narrower rows and indexes, `store.migrations.versions.version_13` the index of
 sums with deals that are gone apart from others, `store.migrations.versions.version_14` indexes of searches and custom
-attributes that have all that totals read.
+attributes that have all that totals read, `store.migrations.versions.version_15` by what columns were made.
 """
 
 import asyncio

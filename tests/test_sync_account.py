@@ -19,7 +19,7 @@ from sync.schedule import Schedule
 from sync.settings import SyncSettings
 from sync.worker import Worker
 from tests import loops
-from tests.sync_world import DAY_SECONDS, ROWS, TODAY, World, columns, open_world
+from tests.sync_world import DAY_SECONDS, ROWS, TODAY, World, columns, derivation, open_world
 
 LOOPS = loops.WITH_ITS_OWN_TIME
 SWEEPS = {"sweep_seconds": 600.0, "customers_per_minute": 600}
@@ -51,7 +51,7 @@ async def second_account(world: World, source: str) -> AsyncIterator[World]:
         parts = Parts(
             account=account,
             database=world.database,
-            rows=Rows(account, world.database, columns),
+            rows=Rows(account, world.database, columns, derivation),
             settings=settings,
             wall_clock=world.now,
             tombstone_seconds=30 * DAY_SECONDS,

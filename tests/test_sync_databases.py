@@ -24,7 +24,7 @@ from store.tables import DEALS
 from sync.service import open_sync
 from sync.settings import SyncSettings
 from tests.stores import deals_as_written
-from tests.sync_world import DAY_SECONDS, TODAY, columns
+from tests.sync_world import DAY_SECONDS, TODAY, columns, derivation
 from tests.waiting import PATIENCE_SECONDS
 
 HOUR = 3_600.0
@@ -80,6 +80,7 @@ async def test_rows_equal_the_vendors_on_each_database(store_url: str) -> None:
                 schedulers,
                 columns,
                 SETTINGS,
+                derivation=derivation,
                 tombstone_seconds=DAY_SECONDS,
                 changes_seconds=DAY_SECONDS,
                 wall_clock=lambda: TODAY.timestamp() + hours * HOUR,

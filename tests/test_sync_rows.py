@@ -33,7 +33,7 @@ class World:
     def __init__(self) -> None:
         self.database = InlineDatabase()
         self.derived = 0
-        self.rows = Rows(Account(source="nexudus", listing=None), self.database, self.columns)
+        self.rows = Rows(Account(source="nexudus", listing=None), self.database, self.columns, str)
 
     def columns(self, source: str, record: Record) -> tuple[DealColumns, dict[str, Any]]:
         self.derived += 1

@@ -226,6 +226,7 @@ async def test_columns_are_soon_derived_anew_of_all_deals_also_if_a_sweep_is_und
         return DealColumns(name=derived[-1]), {}
 
     monkeypatch.setattr("tests.sync_world.columns", columns)
+    monkeypatch.setattr("tests.sync_world.derivation", lambda _: derived[-1])
     async with open_world(sources=("nexudus",), page_rows=1) as world:
         await world.sync.refresh()
         await asyncio.sleep(120)

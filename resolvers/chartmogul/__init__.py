@@ -37,6 +37,11 @@ class ChartMogulSettings(SourceSettings, frozen=True, kw_only=True):
     minor_units: MinorUnits = "hundred"
 
     @property
+    def interpretation(self) -> str:
+        """How amounts count."""
+        return self.minor_units
+
+    @property
     def is_configured(self) -> bool:
         """Whether there is a key."""
         return self.api_key is not None

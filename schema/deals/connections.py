@@ -56,7 +56,7 @@ class ListedSource:
         description="The list has everything that the source had then; null before its first complete sweep."
     )
     age_seconds: int | None = strawberry.field(description="How long ago that was.")
-    is_complete: bool = strawberry.field(description="If not, deals of this source are missing from the list.")
+    is_complete: bool = strawberry.field(description="If not, deals of this source may be missing from the list.")
     unread_customers: int | None = strawberry.field(
         description="As in `SourceStatus`: if above 0, filters, order and search by customers' names miss deals."
     )

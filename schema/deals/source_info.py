@@ -28,7 +28,9 @@ class SourceStatusInfo:
         description="The copy has everything that the source had then; null before the first complete sweep."
     )
     age_seconds: int | None = strawberry.field(description="How long ago that was.")
-    is_complete: bool = strawberry.field(description="Whether all deals of the source have been read once.")
+    is_complete: bool = strawberry.field(
+        description="Whether all deals of the source have been read once, as this server reads them now."
+    )
     state: SourceState = strawberry.field(description="How it is doing.")
     last_sweep_at: datetime | None = strawberry.field(description="When all deals were last read through.")
     next_run_at: datetime | None = strawberry.field(

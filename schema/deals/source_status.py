@@ -21,7 +21,9 @@ class SourceState(Enum):
     WAITING = strawberry.enum_value("waiting", description="Nothing was read yet.")
     FILLING = strawberry.enum_value("filling", description="Its deals are read for the first time.")
     CURRENT = strawberry.enum_value("current", description="The copy is complete, and kept current.")
-    INCOMPLETE = strawberry.enum_value("incomplete", description="The last sweep may have missed deals.")
+    INCOMPLETE = strawberry.enum_value(
+        "incomplete", description="The last sweep may have missed deals, or was of another version or other settings."
+    )
     FAILING = strawberry.enum_value("failing", description="The last run failed; it is tried again.")
     BRAKED = strawberry.enum_value(
         "braked",

@@ -153,7 +153,7 @@ class OpportunitySummary:
         known = [moment_of(one) for one in times if one is not None]
         return min(known) if known and len(known) == len(times) else None
 
-    @strawberry.field(description="If not, deals are missing; `sources` says of which source.")
+    @strawberry.field(description="If not, deals may be missing; `sources` says of which source.")
     async def is_complete(self) -> bool | None:
         """Return whether all sources were read completely."""
         return all(one.is_complete for one in await self.selection.statuses())

@@ -8,7 +8,7 @@ from sqlalchemy import Column, Connection, MetaData, String, Table, insert, insp
 import store.shared_tables  # noqa: F401 - METADATA has its tables too, once it is loaded
 from store.tables import METADATA
 
-VERSION: Final = 14
+VERSION: Final = 15
 """Of `store/tables.py` and `store/shared_tables.py`; the highest number of a file in `versions/`."""
 
 # As alembic would make it, by a name that no other program's migrations have.
