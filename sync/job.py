@@ -39,8 +39,8 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 class Step:
     """Whether a job is at its end, what is wrong, and whether the source turned out not to be able to do it.
 
-    `total` is how many rows there are in all, where that is known. `is_outdated`: columns are made otherwise by now than
-    those of what the job has read, so that it is to be done again.
+    `total` is how many rows there are in all, where that is known. `is_outdated`: columns are made otherwise by now
+    than those of what the job has read, so that it is to be done again.
     """
 
     is_done: bool
