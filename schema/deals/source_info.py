@@ -6,7 +6,7 @@ import strawberry
 
 from resolvers.registry import SOURCES
 from schema.context import Info
-from schema.deals.service import StoreOutage
+from schema.deals.service import NoStore, StoreOutage
 from schema.deals.source_status import SourceCapability, SourceState, SourceStatus, age_seconds, moment, name_of
 
 
@@ -79,7 +79,7 @@ async def sources(info: Info) -> list[SourceInfo]:
     context.dependence.on_time = True
     try:
         if context.deals is None:
-            raise StoreOutage
+            raise NoStore
         statuses = await context.deals.all_statuses(context.turns)
     except StoreOutage as error:
         return [SourceInfo(found=error, name=source.name, account=None) for source in SOURCES]
