@@ -21,7 +21,7 @@ FROM ${BASE}
 COPY --from=build /venv /venv
 ENV PATH=/venv/bin:/usr/local/bin:/usr/bin:/bin
 WORKDIR /app
-COPY server.py services.py pages.py operations.py configuration.py server_settings.py rotation.py lru.py background.py loans.py logs.py LICENSE ./
+COPY server.py services.py pages.py operations.py configuration.py server_settings.py rotation.py lru.py json_names.py background.py loans.py logs.py LICENSE ./
 COPY engine engine
 COPY httpclient httpclient
 COPY httpserver httpserver
@@ -38,7 +38,7 @@ COPY simulator simulator
 COPY examples/queries examples/queries
 COPY docs/errors.md docs/errors.md
 # Nothing can be written later, so each start would compile them again.
-RUN python -m compileall -q server.py services.py pages.py operations.py configuration.py server_settings.py rotation.py lru.py background.py loans.py logs.py engine httpclient httpserver metrics resolvers schema security startup store sync tracing web simulator
+RUN python -m compileall -q server.py services.py pages.py operations.py configuration.py server_settings.py rotation.py lru.py json_names.py background.py loans.py logs.py engine httpclient httpserver metrics resolvers schema security startup store sync tracing web simulator
 
 USER 65534
 # Who can reach the container is said by the ports that are published, so the demo may listen there.

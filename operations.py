@@ -204,7 +204,8 @@ def _refusals() -> Iterator[None]:
     try:
         yield
     except ResolverError as error:
-        status = {"BAD_USER_INPUT": 400, "FORBIDDEN": 403}.get(error.code, 503 if error.retryable else 500)
+        known = {"BAD_USER_INPUT": 400, "FORBIDDEN": 403, "STORE_UNAVAILABLE": 503}
+        status = known.get(error.code, 503 if error.retryable else 500)
         seconds = error.retry_after_seconds
         raise HTTPError(
             status,

@@ -13,7 +13,7 @@ from resolvers.loaders import Loaders
 from resolvers.source import Source
 from resolvers.source_settings import ID_IN_URL
 from schema.access import Access
-from schema.deals.service import Deals, ReadTurns, StoreOutage
+from schema.deals.service import Deals, NoStore, ReadTurns
 from schema.deals.validity import Dependence, Validator
 from schema.errors import Refused
 from schema.opportunity import Opportunity
@@ -78,10 +78,10 @@ class Context:
         return self._turns
 
     def lists(self) -> Deals:
-        """Return the deals of the store; raises `Forbidden`, or `StoreOutage` where there is no store."""
+        """Return the deals of the store; raises `Forbidden`, or `NoStore` where there is no store."""
         self.access.check_opportunities()
         if self.deals is None:
-            raise StoreOutage
+            raise NoStore
         self.dependence.note(self.deals.database, self.deals.exchange_rates)
         return self.deals
 

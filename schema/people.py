@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
+from json_names import DoubledName, check_names
 from store.text import fold
 
 
@@ -106,9 +107,13 @@ PEOPLE: Final = People()
 def read_people(path: Path) -> Sequence[Person]:
     """Return the persons of a file; raises `BadPeople`."""
     try:
-        found = msgspec.json.decode(path.read_bytes(), type=list[Person])
+        text = path.read_bytes()
+        found = msgspec.json.decode(text, type=list[Person])
+        check_names(text)
     except OSError:
         raise BadPeople("the file cannot be read") from None
+    except DoubledName:
+        raise BadPeople("an object in the file has a name twice") from None
     except (msgspec.MsgspecError, ValueError):  # whose text may repeat a name
         raise BadPeople('the file must be a list of objects like {"name": "…", "email": "…", "also": ["…"]}') from None
     People().know(found)

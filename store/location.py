@@ -127,7 +127,7 @@ class Location:
     def outage(self, error: exc.DBAPIError) -> StoreUnavailable:
         """Return what an error of the driver means that is no mistake of ours."""
         if self.path is not None:
-            return StoreUnavailable(sqlite.reason(error))
+            return StoreUnavailable(sqlite.reason(self.path, error))
         return StoreUnavailable(postgresql.reason(self.engine.url, error), may_pass=postgresql.may_pass(error))
 
     def _refuse_damage(self, connection: Connection) -> None:

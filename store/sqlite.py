@@ -77,14 +77,14 @@ COMPACTING: Final = (
 """What writes the indexes of deals anew, so that their pages are full, and gives back the pages that are then free."""
 
 REASONS: Final = {
-    "not a database": "the store's file is no database",
-    "malformed": "the store's file is damaged",
-    "full": "there is no room left for the store's file",
-    "locked": "another process keeps the store's file to itself",
-    "readonly": "the store's file cannot be written",
-    "unable to open": "the store's file is not there, or cannot be opened",
+    "not a database": "{path} is no database",
+    "malformed": "{path} is damaged",
+    "full": "there is no room left for {path}",
+    "locked": "another process keeps {path} to itself",
+    "readonly": "{path} cannot be written",
+    "unable to open": "{path} is not there, or cannot be opened",
 }
-"""By what SQLite says."""
+"""Of a file, by what SQLite says."""
 
 
 def connect(
@@ -271,10 +271,10 @@ def is_mistake(error: exc.DBAPIError) -> bool:
     return isinstance(error, MISTAKES) or code == sqlite3.SQLITE_ERROR
 
 
-def reason(error: exc.DBAPIError) -> str:
+def reason(path: Path, error: exc.DBAPIError) -> str:
     """Return in one line why a file cannot be used."""
     said = str(error.orig)
     for part, meaning in REASONS.items():
         if part in said:
-            return meaning
-    return "the store's file cannot be used"
+            return meaning.format(path=path)
+    return f"{path} cannot be used"

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
+from store.spellings import Spellings
 from store.tables import LIKELIHOOD
 
 Row: TypeAlias = tuple[Any, ...]
@@ -20,8 +21,8 @@ class TooManyRows(Exception):
 class Grouping:
     """What deals have in common: a column, or an expression of this name, and columns with what is shown for it.
 
-    Of those columns the first one with a value is shown, of all deals the least of its values; without such columns
-    what `name` makes of the key.
+    Of those columns the text is shown that `store.spellings` chooses, of the deals that are summed up; without such
+    columns what `name` makes of the key.
     """
 
     key: str
@@ -55,7 +56,7 @@ class Totals:
         self._most = most
         self._count = 0
         self._parts: dict[Row, dict[Row, list[int]]] = {}
-        self._texts: dict[str, dict[Any, Row]] = {key: {} for key in keys}
+        self._spellings = {key: Spellings() for key in keys}
 
     def add(self, alike: Row, rows: Sequence[Row]) -> None:
         """Add a part: what its deals have in common; and rows of keys, deals, deals with an amount, and amounts.
@@ -87,13 +88,8 @@ class Totals:
             self.show(name, alike[key_at], tuple([alike[at] for at in places]))
 
     def show(self, grouping: str, key: Any, texts: Row) -> None:
-        """Learn what there is to show for a key of the grouping of this name; the least of each text is kept."""
-        all_ = self._texts[grouping]
-        known = all_.get(key)
-        if known is None:
-            all_[key] = texts
-        elif known != texts:
-            all_[key] = tuple([min((t for t in pair if t), default=None) for pair in zip(known, texts, strict=True)])
+        """Learn what deals have to show for a key of the grouping of this name."""
+        self._spellings[grouping].learn(key, texts)
 
     def sums(self) -> Iterable[tuple[Row, list[int]]]:
         """Yield identities and sums: deals, with amount, with likelihood, with both, amount, weighted."""
@@ -107,4 +103,4 @@ class Totals:
         grouping = self._groupings[number]
         if grouping.name is not None and key is not None:
             return grouping.name(key)
-        return next((text for text in self._texts[grouping.key].get(key, ()) if text), key)
+        return self._spellings[grouping.key].shown(key)

@@ -231,16 +231,17 @@ def _worker(parts: Parts, clock: Callable[[], float], random: Callable[[], float
 
 def _capabilities(entry: _Entry) -> frozenset[Capability]:
     account, worker = entry.parts.account, entry.worker
-    impossible = worker.impossible if worker else set()
+    impossible = worker.impossible | worker.denied if worker else set()
     found = {Capability.BY_ID}
     if account.listing is not None:
-        found.add(Capability.LIST)
+        if Kind.SWEEP not in impossible:
+            found.add(Capability.LIST)
         if account.listing.has_changed_since:
             if Kind.INCREMENT not in impossible:
                 found.add(Capability.CHANGED_SINCE)
             if Kind.DELETIONS not in impossible:
                 found.add(Capability.DELETIONS)
-    if account.fetch_customer is not None:
+    if account.fetch_customer is not None and Kind.CUSTOMERS not in impossible:
         found.add(Capability.CUSTOMERS)
     if account.list_stages is not None and Kind.STAGES not in impossible:
         found.add(Capability.STAGES)

@@ -130,7 +130,7 @@ def status_of(
     is_complete = state is not None and state.is_complete and state.derivation == derivation
     if is_braked or Problem.DELETION_BRAKE in problems.values():
         shown = State.BRAKED
-    elif Capability.LIST not in capabilities:
+    elif worker is None and Capability.LIST not in capabilities:  # which who syncs lacks while it is denied, too
         shown = State.UNLISTED
     elif worker is None:
         shown = State[told.state] if told else State.OFF

@@ -15,7 +15,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from resolvers.errors import UpstreamError, UpstreamRateLimited
+from resolvers.errors import UpstreamError, UpstreamForbidden, UpstreamRateLimited, UpstreamUnauthorized
 from store import runs, sweeps
 from store.database import StoreUnavailable
 from store.runs import RunKind, RunState
@@ -37,6 +37,11 @@ SHORTEST_WAIT_SECONDS: Final = 0.001
 
 PROGRESS_SECONDS: Final = 15.0
 """Between two lines about a run that takes long, such as the first sweep of a large account."""
+
+_OF_LIST: Final = frozenset({Kind.SWEEP, Kind.INCREMENT})
+_DENIED: Final = frozenset(
+    {UpstreamForbidden.code, UpstreamUnauthorized.code}
+)  # for a missing role Nexudus says either
 
 
 @dataclass(slots=True)
@@ -99,6 +104,12 @@ class Worker:
     def _renewal(self) -> Kind:
         """The job that reads what has changed."""
         return Kind.INCREMENT if self.schedule.is_incremental and self._has_swept else Kind.SWEEP
+
+    @property
+    def denied(self) -> set[Kind]:
+        """Jobs that the source does not allow this account. Both readings of its list need the same permission."""
+        found = {kind for kind, problem in self.problems.items() if problem in _DENIED}
+        return found if found.isdisjoint(_OF_LIST) else found | _OF_LIST
 
     def hasten(self) -> None:
         """Have what changed read soon."""

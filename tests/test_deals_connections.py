@@ -92,6 +92,7 @@ BAD_PAGES = {
     ),
 }
 NO_ID = "This is not the id of an opportunity. Pass back an `id` that this graph gave out, unchanged."
+NO_DAY = "Compare beside `timeZone`, for example by `relative`: it says which day is meant there."
 NO_COMPARISON = (
     "Compare the attribute by `text`, `number` or `boolean`, or ask with `isNull: false` for deals that have it."
 )
@@ -139,6 +140,12 @@ BAD_FILTERS = {
     '{custom: [{key: "seats", boolean: {eq: null}}]}': (
         "`filter.custom[0].boolean.eq` must not be null: leave it out."
     ),
+    "{stageName: {isNull: null}}": "`filter.stageName.isNull` must not be null: leave it out, or give true or false.",
+    "{value: {currency: null, isNull: true}}": (
+        "`filter.value.currency` must not be null: leave it out, or give an ISO 4217 code."
+    ),
+    '{createdAt: {timeZone: "Europe/London"}}': f"`filter.createdAt`: {NO_DAY}",
+    '{not: {wonOn: {timeZone: "Mars"}}}': f"`filter.not.wonOn`: {NO_DAY}",
     "{id: {in: null}}": "`filter.id.in` must not be null: leave it out.",
     "{stageName: {eq: null}}": "`filter.stageName.eq` must not be null: leave it out, or ask with `isNull: true`.",
     "{not: {not: {not: {not: {}}}}}": (
@@ -257,6 +264,22 @@ async def test_a_cursor_of_another_list_is_refused(other: str) -> None:
         code, message, _ = await graph.refusal(f'{{ opportunities(after: "{cursor}", {other}) {{ totalCount }} }}')
         assert code == "BAD_USER_INPUT"
         assert message.startswith("`after` is a cursor of another list")
+
+
+@pytest.mark.parametrize("order", ["", ", nulls: LAST}, {field: ID, direction: DESC"])
+async def test_a_cursor_is_good_for_the_same_order_written_out(order: str) -> None:
+    written = f"orderBy: [{{field: UPDATED_AT, direction: DESC{order}}}]"
+    pages = """{ opportunities(first: 1%s) { pageInfo { endCursor } nodes { customer {
+      opportunities(first: 1%s) { pageInfo { endCursor } } } } } }"""
+    async with open_deals(*FEW) as graph:
+        assert await graph.data(pages % ("", "")) == await graph.data(pages % (f", {written}", f", {written}"))
+
+
+async def test_a_time_zone_that_is_null_is_as_if_it_were_not_given() -> None:
+    query = """query($tz: String) {
+      opportunities(filter: {createdAt: {relative: {unit: YEAR, from: -5, to: 0}, timeZone: $tz}}) { totalCount } }"""
+    async with open_deals(*FEW) as graph:
+        assert await graph.data(query, tz=None) == await graph.data(query) == await graph.data(query, tz="UTC")
 
 
 def forged(*values: Any) -> str:

@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -266,7 +267,7 @@ async def test_sums_are_converted_at_the_rates_of_the_operators_table() -> None:
         assert (await graph.data(CONVERTED % "eur"))["opportunitySummary"]["rows"] == rows
         assert {row["currency"]: row["converted"] for row in rows} == {
             "EUR": {"currency": "EUR", "amount": "10", "weightedAmount": "5", "rateDate": "2026-02-01"},
-            "USD": {"currency": "EUR", "amount": "8.000000", "weightedAmount": None, "rateDate": "2026-02-01"},
+            "USD": {"currency": "EUR", "amount": "8", "weightedAmount": None, "rateDate": "2026-02-01"},
             "XAU": None,
             "JPY": {"currency": "EUR", "amount": None, "weightedAmount": None, "rateDate": "2026-02-01"},
         }
@@ -301,6 +302,19 @@ def test_rates_are_exact_and_rounded_once() -> None:
     assert RATES.convert(Decimal(3), "JPY", "USD") == Decimal("0.023438")
     assert RATES.convert(Decimal("12345678901234567890.000001"), "EUR", "EUR") == Decimal("12345678901234567890.000001")
     assert RATES.convert(Decimal(1), "EUR", "XXX") is None
+    assert str(RATES.convert(Decimal("-0.000001"), "JPY", "USD")) == "0"
+
+
+def test_whatever_a_table_of_rates_may_have_is_computed_with(tmp_path: Path) -> None:
+    file = tmp_path / "rates.json"
+    least, most = "1.00000000000000000000000000001e-12", "999999999999.999999999999999999"
+    file.write_text(f'{{"date": "2026-11-02", "base": "EUR", "rates": {{"USD": "{least}", "GBP": {most}, "EUR": 1}}}}')
+    rates, sum_ = read_rates(file), Decimal("12345678901234567890.12345678")
+    for currency, to in (("USD", "GBP"), ("GBP", "USD")):
+        exact = Fraction(sum_) * Fraction(rates.rates[to]) / Fraction(rates.rates[currency])
+        found = rates.convert(sum_, currency, to)
+        assert found is not None
+        assert abs(Fraction(found) - exact) <= Fraction(1, 2_000_000)
 
 
 async def test_an_answer_is_another_one_with_other_rates(tmp_path: Path) -> None:
@@ -333,6 +347,16 @@ def test_a_table_of_rates_is_read_with_its_digits(tmp_path: Path) -> None:
         ('{"date": "yesterday", "base": "EUR", "rates": {}}', "no table of rates"),
         ('{"date": "2026-11-02", "base": "EUR", "rates": {"USD": "0"}}', "the rate of USD must be above 0"),
         ('{"date": "2026-11-02", "base": "EUR", "rates": {"USD": "NaN"}}', "the rate of USD must be above 0"),
+        *(
+            (
+                f'{{"date": "2026-11-02", "base": "EUR", "rates": {{"USD": {rate}}}}}',
+                "the rate of USD must be from 1E-12 to",
+            )
+            for rate in ('"1e-400"', "1e400", '"1.0000000000000000000000000000001"', "1" * 1_000)
+        ),
+        ('{"date": "2026-11-02", "base": "EUR", "rates": {"EUR": "2"}}', "the rate of the base, EUR, must be 1"),
+        ('{"date": "2026-11-02", "base": "EUR", "rates": {"USD": 1, "USD": 2}}', "'USD' is given twice"),
+        ('{"date": "2026-11-02", "base": "EUR", "base": "USD", "rates": {}}', "'base' is given twice"),
         ('{"date": "2026-11-02", "base": "EUR", "rates": {"usd": "1.08"}}', "'usd' must be an ISO 4217 code"),
         ('{"date": "2026-11-02", "base": "Euro", "rates": {}}', "'Euro' must be an ISO 4217 code"),
         ('{"date": "2026-11-02", "base": "EUR", "rates": {}, "more": 1}', "more"),

@@ -200,6 +200,7 @@ async def test_no_more_is_read_than_a_client_takes() -> None:
         (b"a=1&secret=1", r"^Parameter 2 of this address must be one of a, b\.$"),
         (b"a=1&b=&a=1", r"^The parameter `a` is given twice\.$"),
         (b"a=%7B", r"^The parameter `a` must be JSON, such as \[1\]$"),
+        (b"a=[{%22c%22:1,%22c%22:2}]", r"^The parameter `a` has a name twice in one object\.$"),
         (b"a=", r"^The parameter `a` must be JSON, such as \[1\]$"),
         (b"b=%FF", "UTF-8"),
         (b"a=" + b"[" * 5_000, r"^The parameter `a` must be JSON, such as \[1\]$"),

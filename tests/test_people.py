@@ -85,6 +85,13 @@ def test_without_a_list_each_source_tells_what_it_knows() -> None:
     assert columns("chartmogul", CHARTMOGUL)[0].owner_name is None
 
 
+def test_an_object_with_a_name_twice_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "owners.json"
+    file.write_text('[{"name": "Ada", "email": "a@x", "email": "b@x"}]')
+    with pytest.raises(BadPeople, match=r"^an object in the file has a name twice$"):
+        read_people(file)
+
+
 def test_the_file_of_an_operator(tmp_path: Path) -> None:
     file = tmp_path / "owners.json"
     file.write_bytes(msgspec.json.encode([TESTY]))

@@ -31,6 +31,11 @@ def test_anything_else_is_refused(text: str) -> None:
         read_manifest(text)
 
 
+def test_a_name_that_is_given_twice_is_the_same_id_twice() -> None:
+    with pytest.raises(ValueError, match="the same id twice"):
+        read_manifest('{"a": "query A { __typename }", "a": "query B { __typename }"}')
+
+
 HASH = "AB" * 32
 
 

@@ -29,10 +29,14 @@ async def test_without_a_credential_a_source_is_not_there() -> None:
 async def test_without_a_store_there_are_no_lists_and_records_all_the_same() -> None:
     async with open_graph(SYNC_ENABLED="false") as graph:
         answer = await graph.ask(
-            '{ nexudusOpportunity(sourceId: "1427000501") { sourceId } opportunities { totalCount } }'
+            """{ nexudusOpportunity(sourceId: "1427000501") { sourceId } opportunities { totalCount }
+              sources { status { rows } } }"""
         )
-    assert answer["data"] == {"nexudusOpportunity": {"sourceId": "1427000501"}, "opportunities": None}
-    assert [error["extensions"]["code"] for error in answer["errors"]] == ["STORE_UNAVAILABLE"]
+    nothing = [{"status": None}] * len(answer["data"]["sources"])
+    expected = {"nexudusOpportunity": {"sourceId": "1427000501"}, "opportunities": None, "sources": nothing}
+    assert answer["data"] == expected
+    told = {(error["extensions"]["code"], error["extensions"]["retryable"]) for error in answer["errors"]}
+    assert told == {("STORE_UNAVAILABLE", False)}, "nothing will change by trying again"
 
 
 async def test_deals_of_a_source_that_this_version_lacks_are_not_shown(tmp_path: Path) -> None:

@@ -60,6 +60,20 @@ async def test_capabilities_are_told() -> None:
         }
 
 
+async def test_what_is_denied_is_no_capability_and_is_one_again_when_it_is_allowed() -> None:
+    of_lists = {Capability.LIST, Capability.CHANGED_SINCE}
+    async with open_world(sources=("nexudus",)) as world:
+        await asyncio.sleep(30)
+        world.simulator.nexudus.list_role_missing = True
+        await asyncio.sleep(300)
+        status = await world.status("nexudus")
+        assert (status.state, status.last_error) == (State.FAILING, "UPSTREAM_UNAUTHORIZED")
+        assert status.capabilities == set(Capability) - {Capability.CUSTOMERS} - of_lists
+        world.simulator.nexudus.list_role_missing = False
+        await asyncio.sleep(4_000)
+        assert (await world.status("nexudus")).capabilities >= of_lists
+
+
 async def test_a_process_that_does_not_sync_says_so_and_still_shows_the_stores_age() -> None:
     async with open_world(sources=("chartmogul",), is_open=False) as world:
         async with world_sync(world):

@@ -4,8 +4,10 @@ import pytest
 from sqlalchemy import Connection
 
 from store import stages
+from store.conditions import Compare, Operator
 from store.pipelines import Pipeline, Stage, pipelines
 from store.stages import ListedStage, listed_stages, write_stages
+from store.summaries import Dimension, summarize
 from tests.deal_rows import deal, put
 from tests.stores import current
 
@@ -47,8 +49,41 @@ def test_pipelines_have_their_stages_with_counts_of_what_is_not_deleted(connecti
     assert pipelines(connection) == [
         Pipeline("nexudus", "", None, [Stage(None, 1)], 1),
         Pipeline("nexudus", "", "SALES", [Stage("LEAD", 2), Stage("Won", 1)], 3),
-        Pipeline("nexudus", "eu", "Sales", [Stage(None, 1)], 1),
+        Pipeline("nexudus", "eu", "SALES", [Stage(None, 1)], 1),
     ]
+
+
+def test_a_name_without_a_character_is_not_the_lack_of_one(connection: Connection) -> None:
+    """`isNull` and `eq: ""` find them apart, and totals count them so."""
+    stage = {"stage_name": "", "stage_folded": ""}
+    both = {"pipeline_name": "", "pipeline_folded": "", **stage}
+    put(connection, [deal(1), deal(2, **both), deal(3, **both), deal(4, **SALES, **LEAD), deal(5, **SALES, **stage)])
+    assert pipelines(connection) == [
+        Pipeline("nexudus", "", None, [Stage(None, 1)], 1),
+        Pipeline("nexudus", "", "", [Stage("", 2)], 2),
+        Pipeline("nexudus", "", "Sales", [Stage("", 1), Stage("Lead", 1)], 2),
+    ]
+
+
+def test_names_are_written_as_totals_of_the_same_sources_write_them(connection: Connection) -> None:
+    """So a client can join the two by name. Neither a pipeline nor an account has a way to write them of its own."""
+    put(
+        connection,
+        [
+            deal(1, **SALES, **LEAD),
+            deal(2, **SALES | {"pipeline_name": "SALES"}, **LEAD, account="eu"),
+            deal(3, **SALES, stage_name="LEAD", stage_folded="lead", source="chartmogul"),
+            deal(4, pipeline_name="A", pipeline_folded="a", stage_name="lead", stage_folded="lead"),
+        ],
+    )
+    write(connection, listed(1, "LEAd", 0, "SALEs"), listed(2, "WON", 1), listed(3, "Won", 2, "B"))
+    dimensions = [Dimension.PIPELINE, Dimension.STAGE]
+    for sources, names in ((None, {"LEAD", "WON"}), ({"nexudus"}, {"Lead", "WON"})):
+        condition = sources and Compare("source", Operator.IN, tuple(sources))
+        of_totals = {row.keys for row in summarize(connection, condition, dimensions)}
+        shown = [(one.name, stage) for one in pipelines(connection, sources) for stage in one.stages]
+        assert {(name, stage.name) for name, stage in shown if stage.count} == of_totals
+        assert {stage.name for _, stage in shown} == names
 
 
 def test_an_empty_store_has_no_pipelines(connection: Connection) -> None:

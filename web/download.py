@@ -21,10 +21,11 @@ from starlette.types import Receive, Scope, Send
 from httpserver.disconnect import ClientDisconnected, while_connected
 from httpserver.http_errors import HTTPError, internal_error
 from httpserver.request import HttpRequest
+from json_names import DoubledName, check_names
 from web.auth.callers import Caller
 from web.file_formats import FileFormat, Rows
 from web.media_types import check_accepted
-from web.parameters import decode_json
+from web.parameters import BYTE_ORDER_MARK, decode_json
 from web.policy import ConcurrencyLimit, RequestPolicy
 
 logger = logging.getLogger("opportunity_graph.http")
@@ -178,7 +179,11 @@ def read_parameters(query_string: bytes, known: Mapping[str, str | None]) -> dic
     for name, example in known.items():
         if example is not None and name in found:
             try:
-                found[name] = decode_json(found[name].encode(), name)
-            except HTTPError:
+                text = found[name].encode()
+                found[name] = decode_json(text, name)
+                check_names(text.removeprefix(BYTE_ORDER_MARK))
+            except DoubledName:  # which is not repeated: it is whatever somebody wrote
+                raise HTTPError(400, f"The parameter `{name}` has a name twice in one object.") from None
+            except (HTTPError, ValueError, RecursionError):
                 raise HTTPError(400, f"The parameter `{name}` must be JSON, such as {example}") from None
     return found

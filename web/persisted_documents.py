@@ -24,6 +24,7 @@ from hashlib import sha256
 from typing import Any, Literal
 
 from httpserver.http_errors import HTTPError
+from json_names import DoubledName, check_names
 from lru import LRU
 from web.parameters import GraphQLParams
 
@@ -133,6 +134,9 @@ def read_manifest(text: str) -> dict[str, str]:
     """Return the documents by `document_name`; raises `ValueError`, saying what is wrong."""
     try:
         found: Any = json.loads(text)
+        check_names(text.encode())
+    except DoubledName:
+        raise ValueError("has the same id twice") from None
     except (ValueError, RecursionError):
         raise ValueError(SHAPE) from None
     if not isinstance(found, dict):

@@ -150,6 +150,13 @@ def enum_filter(enum: type[Enum], name: str) -> Any:
 
 EQUALITIES: Final = frozenset({"eq", "in_", "not_in"})
 
+_ZONE: Final = "time_zone"
+_INSTEAD_OF_NULL: Final = {
+    "is_null": "leave it out, or give true or false",
+    "currency": "leave it out, or give an ISO 4217 code",
+}
+"""What is right in place of null, where it is no comparison with a value."""
+
 _OPERATORS: Final = {
     "eq": Operator.EQ,
     "in_": Operator.IN,
@@ -165,18 +172,25 @@ _OPERATORS: Final = {
 
 def comparisons(given: Any) -> dict[str, Any]:
     """Return what is given of a comparator, by the names in Python; raises `RefusedArgument` for a null, for text that
-    is no value of its scalar, and for text that is too long."""
+    is no value of its scalar, for text that is too long, and for a time zone without a comparison.
+
+    A time zone that is null is none: it compares nothing.
+    """
     found = {name: value for name, value in vars(given).items() if value is not strawberry.UNSET}
+    if found.get(_ZONE, "") is None:
+        del found[_ZONE]
     for name, value in found.items():
         if value is None:
-            instead = ", or ask with `isNull: true`" if hasattr(given, "is_null") else ""
-            raise RefusedArgument(f"must not be null: leave it out{instead}.", in_graph(name))
+            nulls = "leave it out, or ask with `isNull: true`" if hasattr(given, "is_null") else "leave it out"
+            raise RefusedArgument(f"must not be null: {_INSTEAD_OF_NULL.get(name, nulls)}.", in_graph(name))
         if isinstance(value, Malformed):
             raise RefusedArgument(f"must be {value.instead}.", in_graph(name))
         for index, one in enumerate(value) if isinstance(value, list) else ((None, value),):
             if isinstance(one, str) and len(one) > LONGEST_TEXT:
                 place = (in_graph(name),) if index is None else (in_graph(name), index)
                 raise RefusedArgument(f"may have at most {LONGEST_TEXT:,} characters, not {len(one):,}.", *place)
+    if found.keys() == {_ZONE}:
+        raise RefusedArgument("Compare beside `timeZone`, for example by `relative`: it says which day is meant there.")
     return found
 
 
@@ -243,7 +257,7 @@ def money(given: dict[str, Any], make: Make) -> Iterator[Condition]:
 
 def dates(given: dict[str, Any], make: Make, now: Callable[[], datetime], *, is_day: bool) -> Iterator[Condition]:
     """Yield the conditions of comparisons with points in time, or with days."""
-    zone = time_zone(given.pop("time_zone", "UTC"))
+    zone = time_zone(given.pop(_ZONE, "UTC"))
     relative = given.pop("relative", None)
     yield from plain(given, make, days if is_day else microseconds)
     if relative is not None:

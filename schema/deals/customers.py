@@ -23,6 +23,7 @@ from schema.context import Context, Info
 from schema.deals.connections import PARTS, OpportunityPage
 from schema.deals.cursors import list_hash
 from schema.deals.listed_fields import CUSTOM
+from schema.deals.orders import asked_order
 from schema.deals.page_arguments import PageArguments
 from schema.deals.selection import select
 from schema.deals.service import Deals, ReadTurns
@@ -109,7 +110,8 @@ async def opportunities_of(
     """Return a page of a customer's deals; raises a `ResolverError`."""
     part = PageArguments.of(DEALS_OF_CUSTOMER, first, after, last, before)
     selection = await select(context, filter=filter, order_by=order_by, search=search)
-    selection = replace(selection, hash=list_hash("customer", filter, order_by or None, search))
+    hash_ = list_hash("customer", filter, asked_order(order_by, selection.order), search)
+    selection = replace(selection, hash=hash_)
     key = await _key(context, customer)
     pages = partial(pages_of, request=part.request(selection), links=_links(context))
     found = await _customer_deals(context).ask(key, f"page {selection.hash} {part}", pages)

@@ -14,9 +14,14 @@ from pathlib import Path
 
 import msgspec
 
+from json_names import DoubledName, check_names
+from store.amounts import unscaled
+
 _PRECISE = Context(prec=60, rounding=ROUND_HALF_EVEN)
 _CODE = re.compile("[A-Z]{3}")
-_MILLIONTH = Decimal("0.000001")
+# So a product of any sum with a rate is exact in as many digits as are computed with, and so is its millionth.
+_LEAST, _MOST = Decimal("1e-12"), Decimal("1e12")
+_DIGITS = 30
 
 
 class BadRates(ValueError):
@@ -46,26 +51,37 @@ class ExchangeRates:
         return True
 
     def convert(self, amount: Decimal, currency: str, to: str) -> Decimal | None:
-        """Return an amount in another currency, rounded half to even to its millionth; None without a rate for both."""
+        """Return an amount in another currency, rounded half to even to its millionth, without zeros at its end; None
+        without a rate for both."""
         rate, wanted = self.rates.get(currency), self.rates.get(to)
         if rate is None or wanted is None:
             return None
         if currency == to:
             return amount
-        return _PRECISE.divide(_PRECISE.multiply(amount, wanted), rate).quantize(_MILLIONTH, context=_PRECISE)
+        converted = _PRECISE.divide(_PRECISE.multiply(amount, wanted), rate)
+        return unscaled(int(converted.scaleb(6, _PRECISE).to_integral_value(ROUND_HALF_EVEN)))
 
 
 def read_rates(path: Path) -> ExchangeRates:
     """Return the table of a file; raises `BadRates`."""
     try:
-        found = msgspec.json.decode(path.read_bytes(), type=_File)
+        text = path.read_bytes()
+        found = msgspec.json.decode(text, type=_File)
+        check_names(text)
     except OSError:
         raise BadRates("the file cannot be read") from None
+    except DoubledName as error:
+        raise BadRates(f"{str(error)[:20]!r} is given twice") from None
     except (msgspec.MsgspecError, ValueError) as error:
         raise BadRates(f"the file is no table of rates: {error}") from None
-    if bad := [code for code, rate in found.rates.items() if not rate.is_finite() or rate <= 0]:
-        raise BadRates(f"the rate of {bad[0]} must be above 0")
-    rates = {**found.rates, found.base: Decimal(1)}
+    rates = {found.base: Decimal(1), **found.rates}
     if bad := [code for code in rates if not _CODE.fullmatch(code)]:
         raise BadRates(f"{bad[0][:20]!r} must be an ISO 4217 code, such as USD")
+    for code, rate in rates.items():
+        if not rate.is_finite() or rate <= 0:
+            raise BadRates(f"the rate of {code} must be above 0")
+        if not _LEAST <= rate <= _MOST or len(rate.as_tuple().digits) > _DIGITS:
+            raise BadRates(f"the rate of {code} must be from {_LEAST} to {_MOST}, with at most {_DIGITS} digits")
+    if rates[found.base] != 1:
+        raise BadRates(f"the rate of the base, {found.base}, must be 1, or left out")
     return ExchangeRates(found.date, rates)

@@ -11,11 +11,13 @@ from schema.deals.filters import check_key, check_open
 from schema.deals.listed_enums import enum_of
 from schema.deals.listed_fields import CUSTOM, LISTED
 from schema.refused_argument import RefusedArgument, within
-from store.paging import OrderKey, by_attribute
+from store.paging import OrderKey, by_attribute, full_order
 
 MOST_KEYS: Final = 5
 MOST_ATTRIBUTES: Final = 2
 """Custom attributes among them: each is looked up for every deal."""
+
+DEFAULT: Final = (OrderKey("updated_at", is_descending=True),)
 
 _FIELDS: Final = {field.name: field for field in LISTED if field.is_ordered}
 
@@ -25,7 +27,8 @@ else:
     OpportunityOrderField = enum_of(
         "OpportunityOrderField",
         {name.upper(): field for name, field in _FIELDS.items()},
-        "What a list can be ordered by.",
+        "What a list can be ordered by. Enumerations go by the names of their values, but `LEAD_SOURCE` and "
+        "`LOSS_REASON` by the source's codes.",
         custom="A custom attribute, by its `key`. Booleans come before numbers, and numbers before texts: false before "
         "true, numbers by their value, texts without case, dates as the texts that they are. A deal without the "
         "attribute, or whose attribute is a list or an object, has no value.",
@@ -70,7 +73,7 @@ def order_keys(given: Sequence[OpportunityOrder] | None, closed: frozenset[str])
     Raises `Forbidden` for a field that is closed to the caller, and `RefusedArgument`.
     """
     if not given:
-        return (OrderKey("updated_at", is_descending=True),)
+        return DEFAULT
     asked = [(one.field.value, one.key) for one in given]
     attributes = [key for name, key in asked if name == CUSTOM]
     if len(asked) > MOST_KEYS:
@@ -86,6 +89,13 @@ def order_keys(given: Sequence[OpportunityOrder] | None, closed: frozenset[str])
     except RefusedArgument as error:
         raise within(error, "orderBy", len(found)) from None
     return tuple(chain.from_iterable(found))
+
+
+def asked_order(
+    given: Sequence[OpportunityOrder] | None, order: tuple[OrderKey, ...]
+) -> Sequence[OpportunityOrder] | None:
+    """Return what an `order` was asked for by, to tell lists apart: None for the default one, also written out."""
+    return None if full_order(order) == full_order(DEFAULT) else given
 
 
 def _keys(one: OpportunityOrder, closed: frozenset[str]) -> tuple[OrderKey, ...]:

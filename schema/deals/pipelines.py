@@ -35,7 +35,8 @@ class Pipeline:
 async def pipelines(info: Info) -> list[Pipeline] | None:
     """Return all pipelines."""
     deals = info.context.lists()
-    found = await deals.read(stored_pipelines, info.context.turns)
+    sources = MAPPINGS.keys() - deals.unconfigured
+    found = await deals.read(lambda connection: stored_pipelines(connection, sources), info.context.turns)
     return [
         Pipeline(
             name=one.name,
@@ -43,5 +44,4 @@ async def pipelines(info: Info) -> list[Pipeline] | None:
             stages=[PipelineStage(name=stage.name, position=stage.position, count=stage.count) for stage in one.stages],
         )
         for one in found
-        if one.source in MAPPINGS and one.source not in deals.unconfigured
     ]

@@ -12,7 +12,7 @@ from schema.deals.cursors import list_hash
 from schema.deals.filters import conditions
 from schema.deals.freshness import FreshnessInput, check_freshness
 from schema.deals.listed_fields import LISTED, Kind
-from schema.deals.orders import OpportunityOrder, order_keys
+from schema.deals.orders import OpportunityOrder, asked_order, order_keys
 from schema.deals.service import Deals, ReadTurns, of_sources
 from schema.deals.source_status import SourceStatus
 from schema.deals.validity import Dependence
@@ -85,7 +85,7 @@ async def select(
     if freshness is not None:
         context.dependence.on_time = True
         await check_freshness(deals, context.turns, freshness, sources, context.operation.deadline)
-    hash_ = list_hash(filter, order_by or None, search, sources)
+    hash_ = list_hash(filter, asked_order(order_by, order), search, sources)
     return Selection(deals, And(found) if found else None, order, sources, hash_, context.dependence, context.turns)
 
 

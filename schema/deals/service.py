@@ -50,6 +50,15 @@ class StoreOutage(ResolverError):
         super().__init__("Lists of deals are not available right now; records by id are.")
 
 
+class NoStore(StoreOutage):
+    """This server has none."""
+
+    retryable = False
+
+    def __init__(self) -> None:
+        ResolverError.__init__(self, "This server has no store of deals: lists are not available; records by id are.")
+
+
 class StoreTooSlow(StoreOutage):
     """The operation's time is over."""
 

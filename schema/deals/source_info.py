@@ -6,7 +6,7 @@ import strawberry
 
 from resolvers.registry import SOURCES
 from schema.context import Info
-from schema.deals.service import StoreOutage
+from schema.deals.service import NoStore, StoreOutage
 from schema.deals.source_status import SourceCapability, SourceState, SourceStatus, age_seconds, moment, name_of
 from schema.deals.sync_runs import RUNS, First, LastRuns, SyncRun
 from schema.list_size import first_of
@@ -103,7 +103,7 @@ async def sources(info: Info) -> list[SourceInfo]:
     context.dependence.on_time = True
     try:
         if context.deals is None:
-            raise StoreOutage
+            raise NoStore
         statuses = await context.deals.all_statuses(context.turns)
     except StoreOutage as error:
         last_runs = LastRuns(context, ())
