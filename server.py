@@ -205,13 +205,13 @@ def _run(arguments: Sequence[str] | None, kept: ExitStack) -> int:
             check_store(settings, opens=False)
             print(summary(settings))
             return 0
+        set_up_logging(settings.server)  # from here on there may be something to tell
         keep_store(settings, kept)
         check_store(settings)
         listener = listen(settings.server)
     except BadSettings as error:
         print_problems(error)
         return error.exit_status
-    set_up_logging(settings.server)
     print(greeting(settings, listener, PATH), flush=True)
     if settings.server.workers == 1:
         return _serve(settings, listener, flags.fault, read_variables=read_variables)
