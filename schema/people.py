@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
+from resolvers.settings import read_text
 from store.text import fold
 
 
@@ -98,9 +99,11 @@ PEOPLE: Final = People()
 def read_people(path: Path) -> Sequence[Person]:
     """Return the persons of a file; raises `BadPeople`."""
     try:
-        found = msgspec.json.decode(path.read_bytes(), type=list[Person])
-    except OSError:
-        raise BadPeople("the file cannot be read") from None
+        text = read_text(str(path))
+    except ValueError as error:
+        raise BadPeople(f"the file {error}") from None
+    try:
+        found = msgspec.json.decode(text, type=list[Person])
     except (msgspec.MsgspecError, ValueError):  # whose text may repeat a name
         raise BadPeople('the file must be a list of objects like {"name": "…", "email": "…", "also": ["…"]}') from None
     People().know(found)

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import msgspec
 
+from resolvers.settings import read_text
+
 _PRECISE = Context(prec=60, rounding=ROUND_HALF_EVEN)
 _CODE = re.compile("[A-Z]{3}")
 _MILLIONTH = Decimal("0.000001")
@@ -58,9 +60,11 @@ class ExchangeRates:
 def read_rates(path: Path) -> ExchangeRates:
     """Return the table of a file; raises `BadRates`."""
     try:
-        found = msgspec.json.decode(path.read_bytes(), type=_File)
-    except OSError:
-        raise BadRates("the file cannot be read") from None
+        text = read_text(str(path))
+    except ValueError as error:
+        raise BadRates(f"the file {error}") from None
+    try:
+        found = msgspec.json.decode(text, type=_File)
     except (msgspec.MsgspecError, ValueError) as error:
         raise BadRates(f"the file is no table of rates: {error}") from None
     if bad := [code for code, rate in found.rates.items() if not rate.is_finite() or rate <= 0]:
