@@ -16,6 +16,8 @@ from resolvers.fetching.shared_fetch import served_request_ids
 Format = Literal["text", "json"]
 
 TEXT = "%(asctime)s %(levelname)s %(name)s [%(shown_ids)s] %(message)s"
+TEXT_OF_SEVERAL = TEXT.replace(" ", " %(process)d ", 1)
+"""With the id of the process, where several write."""
 
 MAX_IDS: Final = 10
 """So many ids are in a line; then how many more there are."""
@@ -40,8 +42,13 @@ class JsonFormatter(logging.Formatter):
     """One JSON object a line: `time` (RFC 3339, UTC), `level`, `logger`, `request_id`, `message`, `traceback`.
 
     `request_id` is null outside of requests. Where several caused the line it is the first, and `request_ids` has them.
+    With `shows_process`, `process` is the id of the process.
     `traceback` is there only for faults. A line about a request (`ACCESS_LOG`) has its parts as members, too.
     """
+
+    def __init__(self, *, shows_process: bool = False) -> None:
+        super().__init__()
+        self._shows_process = shows_process
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line, without its end."""
@@ -53,6 +60,8 @@ class JsonFormatter(logging.Formatter):
             "request_id": ids[0] if ids else None,
             "message": record.getMessage(),
         }
+        if self._shows_process:
+            found["process"] = record.process
         if len(ids) > 1:
             found["request_ids"] = ids
         found |= getattr(record, "fields", {})
@@ -61,9 +70,12 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(found)
 
 
-def open_handler(format_: Format) -> logging.Handler:
-    """Return the handler that writes to standard error."""
+def open_handler(format_: Format, *, shows_process: bool = False) -> logging.Handler:
+    """Return the handler that writes to standard error; `shows_process`: several processes write there."""
     handler = logging.StreamHandler()
     handler.addFilter(RequestIds())
-    handler.setFormatter(JsonFormatter() if format_ == "json" else logging.Formatter(TEXT))
+    if format_ == "json":
+        handler.setFormatter(JsonFormatter(shows_process=shows_process))
+    else:
+        handler.setFormatter(logging.Formatter(TEXT_OF_SEVERAL if shows_process else TEXT))
     return handler

@@ -17,6 +17,7 @@ from msgspec import structs
 
 from httpserver.hangup import Terminal
 from resolvers.secret_files import SecretFiles
+from resolvers.setting_names import misspelt
 from resolvers.settings import BadSettings, Secret, Settings, file_of, is_secret, read_secret, variables
 
 CHECK_SECONDS: Final = 1.0
@@ -49,6 +50,7 @@ class Rotation:
             for name, field in variables(type(settings_)).items()
             if is_secret(field)
         }
+        self._structs = [type(one) for one in settings]
         self._others = sorted({name for one in settings for name in variables(type(one))} - self._secrets.keys())
         self._given: Mapping[str, str] = {}
         self.files = SecretFiles(())
@@ -78,6 +80,8 @@ class Rotation:
             logger.info("secrets were read anew: none has changed")
         if others := [name for name in self._others if (before.get(name) or "") != (self._given.get(name) or "")]:
             logger.warning("changed, but read at the start alone: %s", " ".join(others))
+        for fault in sorted({*misspelt(self._structs, self._given)} - {*misspelt(self._structs, before)}):
+            logger.warning("the next start would be refused: %s", fault)
 
     def _read_variables(self) -> bool:
         try:

@@ -22,7 +22,7 @@ import logging
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from functools import partial
 from time import monotonic, time
 
@@ -43,7 +43,7 @@ from schema.execution import build_engine
 from schema.people import PEOPLE
 from security.checks import Security
 from services import Services, open_counts, open_metrics
-from startup.checks import check_store, print_problems, try_credentials
+from startup.checks import check_store, keep_store, print_problems, try_credentials
 from startup.command_line import parse
 from startup.demo import check_faults, samples, simulated_sources
 from startup.greeting import greeting, summary
@@ -85,8 +85,9 @@ def create_app(
     In the demo the sources are the simulator's, which starts and stops with the application. `clock` is
     that of rations, caches and pauses, `wall_clock` that of tokens, both in seconds; a test may have its own.
     """
+    kept = ExitStack()
     if settings is None:
-        settings, read_variables = _settings_or_exit(), variables
+        settings, read_variables = _settings_or_exit(kept), variables
     PEOPLE.know(settings.people)
     schedulers: dict[str, Scheduler] = {}
     counts = open_counts() if settings.is_measured else None
@@ -111,12 +112,13 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_: object) -> AsyncIterator[None]:
-        async with services.open(simulated_sources(faults) if settings.demo else None, read_variables):
-            give_back()  # what it took to load and open all this
-            health.has_started = health.is_ready = True
-            logger.info("started: %s", settings.in_short)
-            yield
-            health.is_ready = False
+        with kept:
+            async with services.open(simulated_sources(faults) if settings.demo else None, read_variables):
+                give_back()  # what it took to load and open all this
+                health.has_started = health.is_ready = True
+                logger.info("started: %s", settings.in_short)
+                yield
+                health.is_ready = False
         logger.info("stopped: %s", settings.in_short)
 
     graphiql = None
@@ -159,12 +161,13 @@ def create_app(
     return app
 
 
-def _settings_or_exit() -> AllSettings:
-    """Return the environment's settings. For uvicorn's own command, which would show a traceback."""
+def _settings_or_exit(kept: ExitStack) -> AllSettings:
+    """Return the environment's settings, whose store is `kept`. Under uvicorn's own command an error is a traceback."""
     try:
         settings = AllSettings(variables())
         if problems := [*settings.several_processes(workers_of_uvicorn(), 1, "uvicorn --workers")]:
             raise BadSettings(problems)
+        keep_store(settings, kept)
         check_store(settings)
         return settings
     except BadSettings as error:
@@ -178,6 +181,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     With `--online` it is 1 where a credential was refused or something could not be reached.
     """
+    with ExitStack() as kept:
+        return _run(arguments, kept)
+
+
+def _run(arguments: Sequence[str] | None, kept: ExitStack) -> int:
+    """Do what `main` does; `kept` is closed after it."""
     flags = parse(arguments)
     given = {"HOST": flags.host, "PORT": flags.port, "WORKERS": flags.workers}
 
@@ -196,12 +205,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             check_store(settings, opens=False)
             print(summary(settings))
             return 0
+        set_up_logging(settings.server)  # from here on there may be something to tell
+        keep_store(settings, kept)
         check_store(settings)
         listener = listen(settings.server)
     except BadSettings as error:
         print_problems(error)
         return error.exit_status
-    set_up_logging(settings.server)
     print(greeting(settings, listener, PATH), flush=True)
     if settings.server.workers == 1:
         return _serve(settings, listener, flags.fault, read_variables=read_variables)

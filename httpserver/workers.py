@@ -1,18 +1,20 @@
 """Several processes that serve one listener: started together, started again where one dies, stopped together."""
 
+import logging
 import os
 import signal
 import socket
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
 from typing import Final
 
 from httpserver.hangup import Terminal
+
+logger: Final = logging.getLogger("opportunity_graph.workers")
 
 POLL_SECONDS: Final = 0.1
 """Between two looks at how the workers are."""
@@ -89,7 +91,7 @@ class Workers:
                 continue  # no worker of ours
             if not self._is_ending:
                 self._put_off(is_in_vain=time.monotonic() - started_at < SHORT_LIFE_SECONDS)
-                print(f"Worker {process_id} has ended, another one takes its place.", file=sys.stderr)
+                logger.warning("worker %d has ended, another one takes its place", process_id)
 
     def _put_off(self, *, is_in_vain: bool) -> None:
         """Start the next worker after a pause if the last start was in vain, else at once."""
@@ -99,7 +101,7 @@ class Workers:
     def _kill(self) -> None:
         self._end_by = float("inf")
         for process_id in list(self._started_at):
-            print(f"Worker {process_id} has not ended in time, and is killed.", file=sys.stderr)
+            logger.warning("worker %d has not ended in time, and is killed", process_id)
             os.kill(process_id, signal.SIGKILL)
 
     def _start(self) -> None:
@@ -113,7 +115,7 @@ class Workers:
         except OSError as error:  # too little memory, or too many processes: those that there are go on
             signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
             self._put_off(is_in_vain=True)
-            print(f"No worker can be started now: {error.strerror}.", file=sys.stderr)
+            logger.warning("no worker can be started now: %s", error.strerror)
             return
         if process_id:
             self._started_at[process_id] = time.monotonic()
@@ -134,7 +136,7 @@ class Workers:
         except SystemExit as error:
             status = error.code if isinstance(error.code, int) else 1
         except Exception:
-            traceback.print_exc()  # else nobody would: what is above ends nowhere
+            logger.exception("this worker ends by a fault")  # else nobody would say it: what is above ends nowhere
         finally:
             sys.stdout.flush()
             sys.stderr.flush()

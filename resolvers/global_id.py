@@ -16,6 +16,7 @@ _REMEMBERED = 4096
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 _MALFORMED = "This is not the id of an opportunity. Pass back an `id` that this graph gave out, unchanged."
+_SPACES = "This is not the id of an opportunity: there are spaces around it."
 
 
 def encode(source: str, source_id: str) -> str:
@@ -29,7 +30,12 @@ def decode(global_id: str) -> tuple[Source, str]:
     text = global_id.rstrip("=")
     if len(text) > _LONGEST:
         raise BadUserInput(_MALFORMED)
-    return _decoded(text)
+    try:
+        return _decoded(text)
+    except BadUserInput:
+        if (bare := text.strip()) != text and is_global_id(bare):
+            raise BadUserInput(_SPACES) from None
+        raise
 
 
 @lru_cache(_REMEMBERED)
@@ -50,9 +56,9 @@ def canonical_id(source: Source, source_id: str) -> str:
     """Return the one spelling of a source's own id; raises `BadUserInput`."""
     canonical = _canonical(source.name, source_id) if len(source_id) <= _LONGEST else source.canonical_id(source_id)
     if canonical is None:
-        raise BadUserInput(
-            f"This is not the id of a {source.title} opportunity: {source.id_shape}.", source=source.name
-        )
+        has_spaces = source.canonical_id(source_id.strip()) is not None  # pasted with the blank behind it
+        why = "there are spaces around it" if has_spaces else source.id_shape
+        raise BadUserInput(f"This is not the id of a {source.title} opportunity: {why}.", source=source.name)
     return canonical
 
 

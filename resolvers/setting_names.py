@@ -10,6 +10,9 @@ from resolvers.settings import Settings, is_secret, variables
 _SHORTEST_NAME, _CLOSE = 7, 0.86
 """Of a name that counts as a misspelt setting: CHARTMOGUL_PORT is none, orchestrators set such variables."""
 
+_SHORTEST_SINGLE = 5
+"""Of a setting of one word that a letter may be wrong of: PORTS and HOSTS are other programs'."""
+
 _SHORTEST_WORD = 3
 """Of a word that counts as the beginning of another: NEXUDUS_USER for NEXUDUS_USERNAME."""
 
@@ -24,13 +27,20 @@ def misspelt(structs: Iterable[type[Settings]], environ: Mapping[str, str]) -> l
     for name in environ.keys() - known:
         if name.removesuffix("_FILE") in known:
             lines.append(f"{name}: no such setting: only secrets come from files")
-        elif len(name) >= _SHORTEST_NAME and (meant := _similar(name.upper().replace("-", "_"), known)):
+        elif meant := _similar(name.upper().replace("-", "_"), known):
             lines.append(f"{name}: no such setting; did you mean {' or '.join(meant)}?")
     return sorted(lines)
 
 
 def _similar(name: str, known: Collection[str]) -> list[str]:
     """Return the names that one may stand for: with words cut short, with a few other letters, with another word."""
+    singles = [other for other in known if "_" not in other and len(other) >= _SHORTEST_SINGLE]
+    if near := [other for other in singles if _is_one_slip_off(name, other)]:
+        return near
+    if f"{name}_URL" in known:
+        return [f"{name}_URL"]
+    if len(name) < _SHORTEST_NAME:
+        return []
     if name in known:
         return [name]
     words = name.split("_")
@@ -51,6 +61,15 @@ def _of_its_kind(words: Sequence[str], known: Collection[str]) -> list[str]:
     if len(kind) < 2 or not are_of_one or {"HOST", "PORT", "SERVICE"} & set(words):
         return []
     return difflib.get_close_matches("_".join(words), kind, n=2, cutoff=0)
+
+
+def _is_one_slip_off(word: str, other: str) -> bool:
+    """Return whether a letter is missing, too many or another one, two are swapped, or only the case is wrong."""
+    length = min(len(word), len(other))
+    common = next((at for at in range(length) if word[at] != other[at]), length)
+    rest, others = word[common:], other[common:]
+    is_swapped = rest[:2] == others[1::-1] and rest[2:] == others[2:]
+    return is_swapped or rest[1:] == others[1:] or rest == others[1:] or rest[1:] == others
 
 
 def _is_cut_short(words: Sequence[str], others: Sequence[str]) -> bool:

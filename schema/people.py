@@ -14,6 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from json_names import DoubledName, check_names
+from resolvers.settings import read_text
 from store.text import fold
 
 
@@ -107,11 +108,12 @@ PEOPLE: Final = People()
 def read_people(path: Path) -> Sequence[Person]:
     """Return the persons of a file; raises `BadPeople`."""
     try:
-        text = path.read_bytes()
+        text = read_text(str(path))
+    except ValueError as error:
+        raise BadPeople(f"the file {error}") from None
+    try:
         found = msgspec.json.decode(text, type=list[Person])
-        check_names(text)
-    except OSError:
-        raise BadPeople("the file cannot be read") from None
+        check_names(text.encode())
     except DoubledName:
         raise BadPeople("an object in the file has a name twice") from None
     except (msgspec.MsgspecError, ValueError):  # whose text may repeat a name

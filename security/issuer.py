@@ -74,7 +74,7 @@ class TokenIssuer:
         except (OSError, aiohttp.ClientError) as error:
             reason = f" ({error})" if type(error) is ConnectionError else ""
             return f"JWT_JWKS_URL: cannot be reached, or does not answer{reason}", False
-        found = f"JWT_JWKS_URL: {count} keys that can be used with JWT_ALGORITHMS"
+        found = f"JWT_JWKS_URL: {count} {'key' if count == 1 else 'keys'} that can be used with JWT_ALGORITHMS"
         return found, count > 0
 
     async def _fetch(self, url: str) -> bytes:

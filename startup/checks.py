@@ -3,18 +3,35 @@
 import asyncio
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
 
 from uvicorn.config import STARTUP_FAILURE
 
 from configuration import AllSettings
 from resolvers.settings import BadSettings
 from store.database import StoreUnavailable, check_database, open_database
+from store.sole_use import sole_use
 
 
 class StoreAway(BadSettings):
     """The store cannot be used, but may be in a moment: whoever starts the process again may have better luck."""
 
     exit_status = STARTUP_FAILURE
+
+
+def keep_store(settings: AllSettings, kept: ExitStack) -> None:
+    """Keep a store in a file to this process until `kept` is closed; raises `BadSettings` where another one has it.
+
+    A server of PostgreSQL is for several, and each process has a store in memory of its own.
+    """
+    address = settings.store.address
+    if address is None or settings.shares_store:
+        return
+    try:
+        kept.enter_context(sole_use(Path(address)))
+    except StoreUnavailable as error:
+        raise BadSettings([f"STORE_URL: {error}"]) from None
 
 
 def check_store(settings: AllSettings, *, opens: bool = True) -> None:

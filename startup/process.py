@@ -30,8 +30,9 @@ def listen(settings: ServerSettings) -> socket.socket:
 
 def set_up_logging(settings: ServerSettings) -> None:
     """Log as the settings say; libraries only what is a warning."""
-    logging.basicConfig(level=settings.log_level.upper(), handlers=[open_handler(settings.log_format)])
-    for library in ("uvicorn.error", "asyncio"):
+    handler = open_handler(settings.log_format, shows_process=settings.workers > 1)
+    logging.basicConfig(level=settings.log_level.upper(), handlers=[handler])
+    for library in ("uvicorn.error", "asyncio", "alembic"):
         logging.getLogger(library).setLevel(max(logging.WARNING, logging.root.level))
 
 

@@ -125,7 +125,7 @@ class Database:
         """Learn of what other processes have changed, and take up a store that has come in this one's place."""
         if self._lost is None and self._location.has_moved():
             self._lost = GONE
-            self._failed(Use.WRITTEN, GONE)
+            self._failed(Use.WRITTEN, StoreUnavailable(GONE))
         if self._lost is not None:
             await self._run("write", self._writer.run(self._reopen), Use.WRITTEN)
         known = self.sequence
@@ -163,6 +163,7 @@ class Database:
             self.on_work(kind, perf_counter() - started, has_failed)
 
     async def _work(self, work: Coroutine[Any, Any, T], use: Use, seconds: float) -> T:
+        known = self.sequence
         try:
             async with asyncio.timeout(seconds):
                 result = await work
@@ -178,14 +179,14 @@ class Database:
             outage = error
         else:
             if self.outages is not None:
-                self.outages.worked(use)
+                self.outages.worked(use, has_changed=self.sequence > known)
             return result
-        self._failed(use, str(outage))
+        self._failed(use, outage)
         raise outage
 
-    def _failed(self, use: Use, reason: str) -> None:
+    def _failed(self, use: Use, outage: StoreUnavailable) -> None:
         if self.outages is not None:
-            self.outages.failed(use, reason)
+            self.outages.failed(use, str(outage), is_full=outage.is_full)
 
     def _reopen(self) -> None:
         self._direct.close()  # nobody reads by it until this is over

@@ -127,8 +127,12 @@ class Location:
     def outage(self, error: exc.DBAPIError) -> StoreUnavailable:
         """Return what an error of the driver means that is no mistake of ours."""
         if self.path is not None:
-            return StoreUnavailable(sqlite.reason(self.path, error))
-        return StoreUnavailable(postgresql.reason(self.engine.url, error), may_pass=postgresql.may_pass(error))
+            return StoreUnavailable(sqlite.reason(self.path, error), is_full=sqlite.is_full(error))
+        return StoreUnavailable(
+            postgresql.reason(self.engine.url, error),
+            may_pass=postgresql.may_pass(error),
+            is_full=postgresql.is_full(error),
+        )
 
     def _refuse_damage(self, connection: Connection) -> None:
         check = postgresql.check if self.path is None else sqlite.check

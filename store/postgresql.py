@@ -37,10 +37,12 @@ DENIED: Final = "42501"
 READ_ONLY_NOW: Final = "25006"
 """SQLSTATE of a change in a transaction that may only read: on a standby, or where the operator has it so."""
 
+FULL: Final = "53100"
+
 REASONS: Final = {
     READ_ONLY_NOW: "takes no changes now: it is a standby, or set to read only",
     DENIED: "does not let this user write",
-    "53100": "has no room left on its disk",
+    FULL: "has no room left on its disk",
     "53200": "is out of memory",
     "53300": "has no connection left for this user",
     "57014": "did not answer in time",
@@ -181,6 +183,11 @@ def reason(url: URL, error: exc.DBAPIError) -> str:
     if (refusal := _refusal(said)) is not None:
         return f"{_where(url)} {refusal}"
     return f"{_where(url)} {'did not answer in time' if 'timeout' in said else 'cannot be reached'}"
+
+
+def is_full(error: exc.DBAPIError) -> bool:
+    """Return whether the server has no room left."""
+    return getattr(error.orig, "sqlstate", None) == FULL
 
 
 def may_pass(error: exc.DBAPIError) -> bool:

@@ -271,6 +271,11 @@ def is_mistake(error: exc.DBAPIError) -> bool:
     return isinstance(error, MISTAKES) or code == sqlite3.SQLITE_ERROR
 
 
+def is_full(error: exc.DBAPIError) -> bool:
+    """Return whether there is no room left."""
+    return getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+
+
 def reason(path: Path, error: exc.DBAPIError) -> str:
     """Return in one line why a file cannot be used."""
     said = str(error.orig)

@@ -33,17 +33,23 @@ class Counts:
 
 
 def log_run(label: str, job: str, counts: Counts, seconds: float, *, problem: str | None, state: str) -> None:
-    """Write one line: at debug level where nothing changed, as a warning where something is wrong."""
+    """Write one line: at debug level where nothing changed, as a warning where something is wrong.
+
+    Of customers it is deals that change: each has the names of its customer.
+    """
+    read, changed = ("customers", "deals changed") if job == "customers" else ("rows", "changed")
     level = logging.WARNING if problem else logging.INFO if counts.changed or counts.deleted else logging.DEBUG
     logger.log(
         level,
-        "%s %s: %s%s: %d rows, %d changed, %d deleted, %d requests, %.1f s",
+        "%s %s: %s%s: %d %s, %d %s, %d deleted, %d requests, %.1f s",
         label,
         job,
         state,
         f" ({problem})" if problem else "",
         counts.rows,
+        read,
         counts.changed,
+        changed,
         counts.deleted,
         counts.requests,
         seconds,

@@ -368,7 +368,7 @@ def test_a_file_that_is_no_table_of_rates_is_told_in_one_line(tmp_path: Path, te
     with pytest.raises(BadRates, match=message) as raised:
         read_rates(file)
     assert "\n" not in str(raised.value)
-    with pytest.raises(BadRates, match="cannot be read"):
+    with pytest.raises(BadRates, match=r"^the file cannot be read: No such file or directory$"):
         read_rates(tmp_path / "missing.json")
 
 

@@ -18,6 +18,7 @@ import server
 from resolvers.errors import ResolverError
 from resolvers.settings import Secret, Settings, variables
 from simulator import FAULTS, Simulator, __main__
+from store.migrations.upgrade import VERSION
 from sync.settings import SyncSettings
 from tests.harness import Graph, open_graph
 from tests.questions import QUESTIONS, TODAY
@@ -387,3 +388,7 @@ def test_no_page_names_a_path_of_somebodys_machine_or_a_package_index(name: str)
 def test_json_examples_are_json(name: str) -> None:
     for block in _fences(_text(name), "json"):
         json.loads(block)
+
+
+def test_the_store_of_the_sample_is_of_todays_version() -> None:
+    assert re.findall(r"tables of version (\d+)", _text("docs/maintenance.md")) == [str(VERSION)]

@@ -52,6 +52,18 @@ def test_padding_is_tolerated(source_id: str, padding: int) -> None:
     assert decode(encode("nexudus", source_id) + "=" * padding) == (NEXUDUS, source_id)
 
 
+def test_an_id_that_was_pasted_with_spaces_is_refused_for_these() -> None:
+    for refuse in (
+        lambda: canonical_id(NEXUDUS, "1427010004 "),
+        lambda: canonical_id(CHARTMOGUL, "\t4ee13ca4-e7fe-11ee-fa7f-f303abf41acc"),
+        lambda: decode(" bmV4dWR1czoxNDI3MDAwNTAx\n"),
+    ):
+        with pytest.raises(BadUserInput, match=r"there are spaces around it\.$"):
+            refuse()
+    with pytest.raises(BadUserInput, match="it is a whole number like"):
+        canonical_id(NEXUDUS, "14270 10004 ")
+
+
 @given(st.text() | st.text(st.characters(), min_size=1) | st.binary().map(lambda raw: base64.b64encode(raw).decode()))
 def test_garbage_raises_nothing_but_bad_user_input(text: str) -> None:
     with suppress(BadUserInput):

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import json
 import os
 import signal
 import socket
@@ -63,7 +64,7 @@ def folders(where: Path) -> list[Path]:
 
 async def test_workers_serve_together_are_replaced_and_stop_without_losing_a_request(tmp_path: Path) -> None:
     async with a_fleet(tmp_path, 0) as fleet:
-        server = await fleet.start("--workers", "2", METRICS="true", TMPDIR=str(tmp_path))
+        server = await fleet.start("--workers", "2", METRICS="true", TMPDIR=str(tmp_path), LOG_FORMAT="json")
         first = server.pids()
         assert len(first) == 2
         await answers(fleet, 20)
@@ -83,9 +84,11 @@ async def test_workers_serve_together_are_replaced_and_stop_without_losing_a_req
         assert await server.process.wait() == 0
         await until_gone(*second)
         assert folder not in folders(tmp_path)
-        log = fleet.log.read_text()
-        assert f"Worker {first[0]} has ended, another one takes its place." in log
-        assert "Traceback" not in log
+        log = [json.loads(line) for line in fleet.log.read_text().splitlines() if line[0] == "{"]
+        assert {one["process"] for one in log if one["message"].startswith("started: ")} >= {*first}
+        (ended,) = [one for one in log if one["message"].startswith(f"worker {first[0]} has ended, another one")]
+        assert (ended["level"], ended["process"]) == ("warning", server.process.pid)
+        assert "Traceback" not in fleet.log.read_text()
 
 
 async def test_every_worker_reads_secrets_anew_when_the_parent_is_told_to(tmp_path: Path) -> None:
@@ -200,7 +203,7 @@ class Clock:
 
 
 def test_a_worker_that_cannot_be_started_now_is_started_later(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     clock, nobody = Clock(), os.getpid() + 100_000_000
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -222,7 +225,7 @@ def test_a_worker_that_cannot_be_started_now_is_started_later(
         monkeypatch.setattr(os, "kill", lambda *_: None)
         assert workers.run() == 0
     assert tried == [0.0, pytest.approx(0.5, abs=0.11), pytest.approx(1.5, abs=0.21)]
-    assert capsys.readouterr().err == "No worker can be started now: Resource temporarily unavailable.\n" * 2
+    assert caplog.messages == ["no worker can be started now: Resource temporarily unavailable"] * 2
 
 
 FAILING = """

@@ -47,6 +47,22 @@ def test_a_line_is_one_json_object_with_the_requests_id() -> None:
     }
 
 
+def test_where_several_processes_write_a_line_says_which() -> None:
+    for shows_process in (False, True):
+        line = record("It works")
+        line.process = 14806
+        shown = []
+        for format_ in ("text", "json"):
+            handler = open_handler(format_, shows_process=shows_process)
+            handler.filter(line)
+            shown.append(handler.format(line))
+        assert shown[0].endswith(f" {'14806 ' * shows_process}WARNING a.b [-] It works")
+        assert ("14806 14806" in shown[0], json.loads(shown[1]).get("process")) == (
+            False,
+            14806 if shows_process else None,
+        )
+
+
 def test_outside_of_requests_there_is_no_id_and_a_fault_has_its_traceback() -> None:
     line = record("It failed")
     try:

@@ -116,7 +116,7 @@ async def test_listed_only_refuses_everything_else(manifest: str) -> None:
             {"query": other, "extensions": apq(sha256(other.encode()).hexdigest())},
             {"query": other, "documentId": "q1"},
             {"documentId": "q2"},
-            {"extensions": apq()},
+            {"extensions": apq(sha256(other.encode()).hexdigest())},
         ]
         for body in bodies:
             refused(await graph.post(body), 400, "PERSISTED_QUERY_NOT_LISTED")
@@ -166,6 +166,7 @@ MANIFESTS: dict[str, Any] = {
     },
     "graphql-codegen and Relay": {HASH: QUERY},
     "graphql-codegen and Relay, with a prefix": {f"sha256:{HASH}": QUERY},
+    "by name": {"Q": QUERY},
     "upper case": {HASH.upper(): QUERY},
     "upper case, with a prefix": {f"SHA256:{HASH.upper()}": QUERY},
 }

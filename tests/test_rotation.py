@@ -198,13 +198,14 @@ async def test_sighup_says_what_takes_a_restart_and_that_nothing_has_changed(cap
     changes: dict[str, str] = {}
     async with open_graph(changes=changes):
         await hang_up()
-        changes.update(PORT="1", LOG_LEVEL="debug", API_KEYS=OLD, CHARTMOGUL_API_KEY="")
+        changes.update(PORT="1", LOG_LEVEL="debug", API_KEYS=OLD, CHARTMOGUL_API_KEY="", METRCS="true")
         await hang_up()
     assert said(caplog) == [
         "secrets were read anew: none has changed",
         "not read anew, what was set before stays in force: API_KEYS: was added, which takes a restart",
         "not read anew, what was set before stays in force: CHARTMOGUL_API_KEY: was removed, which takes a restart",
         "changed, but read at the start alone: LOG_LEVEL PORT",
+        "the next start would be refused: METRCS: no such setting; did you mean METRICS?",
     ]
 
 

@@ -19,6 +19,8 @@ import server
 from resolvers.registry import SOURCES
 from resolvers.settings import read, variables
 from simulator import CHARTMOGUL_EXAMPLE_ID, NEXUDUS_EXAMPLE_ID
+from store.errors import StoreUnavailable
+from store.sole_use import sole_use
 from tests.processes import MINIMAL, ROOT, SERVER, SIMULATOR, running
 from tests.waiting import PATIENCE_SECONDS
 
@@ -216,6 +218,35 @@ def test_check_config_says_what_is_configured_and_shows_no_secret(
     assert (status, err) == (0, "")
     assert all(text in out for text in told)
     assert "hunter2" not in out
+
+
+def test_a_file_that_another_process_serves_from_is_refused_and_can_be_looked_at(
+    no_settings: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    no_settings.setattr(configuration, "environ", {"CHARTMOGUL_API_KEY": "key", "STORE_URL": "deals.db"})
+    with sole_use(tmp_path / "deals.db"):
+        status, out, err = run(capsys)
+        assert (status, out) == (2, "")
+        assert err.startswith("STORE_URL: another process serves from deals.db: ")
+        assert len(err.splitlines()) == 1
+        with pytest.raises(SystemExit) as ended:
+            server.create_app()
+        assert ended.value.code == 2
+        assert not (tmp_path / "deals.db").exists()
+        assert run(capsys, "--check-config")[0] == 0
+
+
+async def test_the_application_of_uvicorns_own_command_keeps_its_store_until_it_ends(
+    no_settings: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    environ = {"CHARTMOGUL_API_KEY": "key", "STORE_URL": "deals.db", "SYNC_ENABLED": "false"}
+    no_settings.setattr(configuration, "environ", environ)
+    app = server.create_app()
+    async with app.router.lifespan_context(app):
+        with pytest.raises(StoreUnavailable), sole_use(tmp_path / "deals.db"):
+            pass
+    with sole_use(tmp_path / "deals.db"):
+        pass
 
 
 @pytest.mark.usefixtures("no_settings")

@@ -324,6 +324,15 @@ def test_only_secrets_are_read_from_files(tmp_path: Path) -> None:
         ("CHARTMOGUL_API_KEY_FLIE", "CHARTMOGUL_API_KEY_FILE"),
         ("OPERATION_DEADLINE_SECOND", "OPERATION_DEADLINE_SECONDS"),
         ("PRODUCTON", "PRODUCTION"),
+        ("METRIC", "METRICS"),
+        ("METRCS", "METRICS"),
+        ("METRISC", "METRICS"),
+        ("WORKER", "WORKERS"),
+        ("EXPORT", "EXPORTS"),
+        ("BOARDS", "BOARD"),
+        ("BOERD", "BOARD"),
+        ("board", "BOARD"),
+        ("STORE", "STORE_URL"),
         ("API_KEY", "API_KEYS or CHARTMOGUL_API_KEY"),
         ("APIKEYS", "API_KEYS"),
         ("api_keys", "API_KEYS"),
@@ -349,7 +358,8 @@ def test_a_misspelt_name_is_told_from_a_setting(name: str, meant: str) -> None:
 
 def test_variables_of_others_are_nobodys_business() -> None:
     names = """
-        PATH PORTS HOME PYTHONPATH QUERY_STRING NEXUDUS_THEME HOSTNAME LOGNAME USERNAME PASSWORD URL ISSUER host port
+        PATH PORTS HOSTS POST ORT HOME BORDER BROAD WORK WORKERS_PID STORED EXPORTER_PORT
+        PYTHONPATH QUERY_STRING NEXUDUS_THEME HOSTNAME LOGNAME USERNAME PASSWORD URL ISSUER host port
         OTHER_API_KEYS OTHER_JWKS_URL PYTHON_VERSION PYTHONUNBUFFERED GPG_KEY API_URL API_HOST HTTP_PROXY no_proxy
     """.split()
     # What Kubernetes and Docker set for services of these names.

@@ -154,6 +154,7 @@ async def test_a_source_that_says_nothing_of_its_credentials_has_its_list_tried(
     ("came", "told"),
     [
         (key_set("rsa-1", "ec-1"), "ok JWT_JWKS_URL: 2 keys that can be used with JWT_ALGORITHMS"),
+        (key_set("rsa-1"), "ok JWT_JWKS_URL: 1 key that can be used with JWT_ALGORITHMS"),
         (b'{"keys": []}', "NO JWT_JWKS_URL: 0 keys that can be used with JWT_ALGORITHMS"),
         (b"hunter2", "NO JWT_JWKS_URL: something else came than a key set"),
         (aiohttp.ClientError("hunter2"), "NO JWT_JWKS_URL: cannot be reached, or does not answer"),

@@ -136,7 +136,10 @@ def test_a_store_of_a_later_version_is_refused(empty: Engine, version: str) -> N
         upgrade(connection)
 
 
-def test_a_store_of_an_earlier_version_is_migrated(empty: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_of_an_earlier_version_is_migrated_and_the_log_says_so(
+    empty: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="opportunity_graph.store")
     with_version(empty, str(VERSION))
     monkeypatch.setattr(upgrading, "VERSION", VERSION + 1)
     migrated: list[Connection] = []
@@ -144,6 +147,9 @@ def test_a_store_of_an_earlier_version_is_migrated(empty: Engine, monkeypatch: p
     with empty.begin() as connection:
         upgrade(connection)
         assert migrated == [connection]
+    began, ended = caplog.messages
+    assert began == f"the store is brought from version {VERSION} to {VERSION + 1}, which may take minutes"
+    assert ended.startswith(f"the store is of version {VERSION + 1}, after ")
 
 
 def old_deal(number: int | str, **values: Any) -> dict[str, Any]:

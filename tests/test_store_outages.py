@@ -64,6 +64,25 @@ def test_an_outage_is_two_lines_however_many_ask(log: pytest.LogCaptureFixture) 
     ]
 
 
+def test_a_full_disk_that_takes_a_little_is_full_until_something_is_changed_in_the_store(
+    log: pytest.LogCaptureFixture,
+) -> None:
+    """Sync marks in the store that it begins a run, which has room left where the deals have none."""
+    outages = Outages()
+    for _ in range(3):
+        outages.worked(Use.WRITTEN, has_changed=False)
+        outages.failed(Use.WRITTEN, "full", is_full=True)
+    outages.worked(Use.WRITTEN, has_changed=True)
+    outages.failed(Use.WRITTEN, "away")
+    outages.worked(Use.WRITTEN, has_changed=False)
+    assert log.messages == [
+        "the store cannot be written: full",
+        "the store can be written again",
+        "the store cannot be written: away",
+        "the store can be written again",
+    ]
+
+
 @pytest.mark.parametrize("is_file_alone", [True, False])
 async def test_a_file_that_is_deleted_is_made_anew_and_no_number_comes_again(
     tmp_path: Path, log: pytest.LogCaptureFixture, is_file_alone: bool
@@ -154,6 +173,7 @@ async def test_a_store_that_is_full_is_still_read_and_written_again_when_there_i
                 await database.write(fill)
         assert await database.read(count) == 1
         await database.write(lambda connection: connection.execute(text("PRAGMA max_page_count = 1000000")))
+        assert len(log.messages) == 1
         await database.write(put)
         assert await database.read(count) == 2
     assert logged.lines(log, LOGGER) == [

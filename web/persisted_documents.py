@@ -12,8 +12,9 @@ Manifests are read as the frontend world writes them:
 - graphql-codegen's `persisted-documents.json` (client preset, `persistedDocuments`): `{hash: document}`
 - Relay's `persistConfig.file`: `{id: document}`
 
-Some write a document's SHA-256 hash as hexadecimal digits, others with `sha256:` before them, as the GraphQL-over-HTTP
-specification's appendix on persisted documents has it for `documentId`.
+A document of a manifest is found by its SHA-256 hash, too, whatever its name there is. Some write the hash as
+hexadecimal digits, others with `sha256:` before them, as the GraphQL-over-HTTP specification's appendix on persisted
+documents has it for `documentId`.
 """
 
 import json
@@ -61,8 +62,9 @@ class PersistedDocuments:
         self._mode = mode
         self.are_listed = mode == "listed-only"
         """Whether also a document that comes as a text alone has to be allowed by `find`."""
-        self._listed = dict(listed or {})
-        self._listed_texts = frozenset(self._listed.values())
+        self._listed_texts = frozenset((listed or {}).values())
+        # Whatever a manifest calls a document, its hash finds it, too.
+        self._listed = {_hash_of(text): text for text in self._listed_texts} | dict(listed or {})
         self._registered: LRU[str, str] = LRU(
             max_entries=max_documents, max_size=max_bytes, size_of=lambda _, text: len(text)
         )
@@ -105,11 +107,15 @@ class PersistedDocuments:
         raise HTTPError(200 if params.document_id is None else 400, "PersistedQueryNotFound", code=NOT_FOUND)
 
     def _is_of(self, name: str, text: str) -> bool:
-        return self._listed.get(name) == text or sha256(text.encode("utf-8", "surrogatepass")).hexdigest() == name
+        return self._listed.get(name) == text or _hash_of(text) == name
 
 
 def _not_listed() -> HTTPError:
     return HTTPError(400, "This server executes only documents on its list.", code=NOT_LISTED)
+
+
+def _hash_of(text: str) -> str:
+    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _hash(params: GraphQLParams) -> str | None:

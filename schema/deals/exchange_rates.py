@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from json_names import DoubledName, check_names
+from resolvers.settings import read_text
 from store.amounts import unscaled
 
 _PRECISE = Context(prec=60, rounding=ROUND_HALF_EVEN)
@@ -65,11 +66,12 @@ class ExchangeRates:
 def read_rates(path: Path) -> ExchangeRates:
     """Return the table of a file; raises `BadRates`."""
     try:
-        text = path.read_bytes()
+        text = read_text(str(path))
+    except ValueError as error:
+        raise BadRates(f"the file {error}") from None
+    try:
         found = msgspec.json.decode(text, type=_File)
-        check_names(text)
-    except OSError:
-        raise BadRates("the file cannot be read") from None
+        check_names(text.encode())
     except DoubledName as error:
         raise BadRates(f"{str(error)[:20]!r} is given twice") from None
     except (msgspec.MsgspecError, ValueError) as error:

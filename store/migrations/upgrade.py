@@ -1,12 +1,16 @@
 """Bring a database to today's tables: a new one gets them at once, an earlier one step by step."""
 
+import logging
 from pathlib import Path
+from time import perf_counter
 from typing import Final
 
 from sqlalchemy import Column, Connection, MetaData, String, Table, insert, inspect, select, text
 
 import store.shared_tables  # noqa: F401 - METADATA has its tables too, once it is loaded
 from store.tables import METADATA
+
+logger: Final = logging.getLogger("opportunity_graph.store")
 
 VERSION: Final = 15
 """Of `store/tables.py` and `store/shared_tables.py`; the highest number of a file in `versions/`."""
@@ -52,7 +56,10 @@ def upgrade(connection: Connection) -> None:
         VERSION_TABLE.create(connection)
         connection.execute(insert(VERSION_TABLE).values(version_num=str(VERSION)))
     elif version < VERSION:
+        logger.info("the store is brought from version %d to %d, which may take minutes", version, VERSION)
+        started = perf_counter()
         migrate(connection)
+        logger.info("the store is of version %d, after %.1f s", VERSION, perf_counter() - started)
 
 
 def migrate(connection: Connection, to: str = "head") -> None:
