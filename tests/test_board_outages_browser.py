@@ -155,8 +155,19 @@ def test_whoever_has_a_key_signs_in_for_this_tab_alone(browser: Any, guarded: st
         page = board.page
         board.open("#/table", ".sign-in")
         assert board.axe() == []
-        sign_in(board, "not-a-key")
+        kinds = page.get_by_role("group", name="Kind of credential")
+        assert kinds.get_by_role("radio").evaluate_all("all => all.map(one => one.labels[0].innerText)") == [
+            "API key",
+            "Token",
+        ]
+        expect(kinds.get_by_role("radio", name="API key")).to_be_checked()
+        page.get_by_text("Token", exact=True).first.click()
+        page.get_by_label("Token", exact=True).last.fill("no.such.token")
+        page.keyboard.press("Enter")
         expect(page.get_by_role("alert")).to_contain_text("does not accept this credential")
+        expect(kinds.get_by_role("radio", name="Token")).to_be_checked()  # so the right one is not sent as a key
+        sign_in(board, "not-a-key")
+        expect(kinds.get_by_role("radio", name="API key")).to_be_checked()
         sign_in(board, "all-key")
         expect(page.locator(".table .owner").first).to_be_visible()
         owner = board.ask(

@@ -1,5 +1,6 @@
 """The ten questions that sales asks each week: what the pages show of them, and what the demo's records say."""
 
+import re
 from collections.abc import AsyncIterator
 from datetime import date, datetime
 from decimal import Decimal
@@ -79,6 +80,26 @@ async def test_the_answer_costs_no_request(demo: Graph, name: str) -> None:
     assert [call for call in demo.simulator.calls if call.kind in ("get", "list-by-ids")] == []
 
 
+AFTER = re.compile(r"(\w+)(?:: opportunities)?\(\s*first: \d+,?\s+after: \$(\w+)")
+"""What a list is called in the answer, and the variable that takes its cursor."""
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_each_list_goes_on_to_its_end(demo: Graph, name: str) -> None:
+    question = QUESTIONS[NAMES.index(name)]
+    answer = await answer_to(demo, name)
+    lists = {field: found for field, found in answer.items() if isinstance(found, dict) and "nodes" in found}
+    variables = dict(AFTER.findall(question.query))
+    assert variables.keys() == lists.keys()
+    for field, page in lists.items():
+        listed = ids(page["nodes"])
+        while page["pageInfo"]["hasNextPage"]:
+            given = {**(question.variables or {}), variables[field]: page["pageInfo"]["endCursor"]}
+            page = (await demo.ask(question.query, given))["data"][field]
+            listed += ids(page["nodes"])
+        assert len(set(listed)) == len(listed) == page["totalCount"]
+
+
 async def test_open_deals(demo: Graph) -> None:
     nexudus, chartmogul = records(demo)
     found = (await answer_to(demo, "01-open-deals"))["opportunities"]
@@ -91,6 +112,9 @@ async def test_open_deals(demo: Graph) -> None:
     assert [(row["count"], Decimal(row["amount"])) for row in euros] == [(len(cents), Decimal(sum(cents)) / 100)]
     assert len(found["nodes"]) == 25
     assert {node["source"] for node in found["nodes"]} == {"NEXUDUS", "CHARTMOGUL"}
+    customers = [node["customer"] for node in found["nodes"]]
+    assert all(one["name"] for one in customers)
+    assert any(one["companyName"] is None for one in customers), "docs/questions.md says who these are"
 
 
 async def test_what_changed(demo: Graph) -> None:

@@ -85,7 +85,17 @@ async def test_a_stranger_signs_in_for_this_tab_alone() -> None:
     async with open_graph(STATUS_PAGE="true", API_KEYS=keys) as graph, browsing(graph) as (new_page, url):
         page = await new_page()
         await page.goto(f"{url}/status")
-        await page.get_by_label("Credential", exact=True).fill("right")
+        kind, secret = page.get_by_label("Kind of credential"), page.get_by_label("Credential", exact=True)
+        assert await kind.locator("option").all_inner_texts() == ["API key", "Token"]
+        assert await page.get_by_role("alert").count() == 0
+        await kind.select_option("Token")
+        await secret.fill("no.such.token")
+        await page.keyboard.press("Enter")
+        told = await page.get_by_role("alert").inner_text()
+        assert told == "The server does not accept this token. It may have expired."
+        assert await kind.input_value() == "Authorization"
+        await kind.select_option("API key")
+        await secret.fill("right")
         await page.get_by_role("button").click()
         await page.wait_for_selector("section")
         stored = await page.evaluate("sessionStorage.getItem('opportunity-graph.credential')")

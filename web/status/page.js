@@ -3,6 +3,8 @@ const PAUSE = 5000;
 const CREDENTIAL = "opportunity-graph.credential"; // shared with the other pages of this server
 const LATELY = 120;
 const SHAPES = { good: "M5 0a5 5 0 1 0 .01 0z", warn: "M5 0l5 9.5H0z", bad: "M0 0h10v10H0z", none: "M0 4h10v2H0z" };
+// The headers of credentials and how people call what they carry, in the order of all pages of this server.
+const KINDS = { "X-API-Key": "API key", Authorization: "token" };
 const COPY = {
   unlisted: ["none", "has no list"],
   waiting: ["none", "not read yet"],
@@ -158,12 +160,15 @@ function show(data) {
   main.replaceChildren(...data.sources.map((source) => sourceCard(source, data.now)), serverCard(data));
 }
 
-function showSignIn(text) {
+function showSignIn(text, tried) {
   if (main.querySelector("form")) return;
-  const header = el("select", "", new Option("API key", "X-API-Key"), new Option("Bearer token", "Authorization"));
+  const header = el("select", "", ...Object.entries(KINDS).map(([name, kind]) => new Option(kind[0].toUpperCase() + kind.slice(1), name)));
+  if (tried) header.value = tried;
   const value = el("input");
   Object.assign(value, { type: "password", required: true, autocomplete: "off" });
-  const form = el("form", "", el("p", "", text), el("label", "", "Kind of credential", header), el("label", "", "Credential", value), el("button", "", "Show the status"));
+  const told = el("p", tried ? "refusal" : "", text);
+  told.role = tried ? "alert" : null;
+  const form = el("form", "", told, el("label", "", "Kind of credential", header), el("label", "", "Credential", value), el("button", "", "Show the status"));
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     const text = value.value.trim();
@@ -181,19 +186,21 @@ function showSignIn(text) {
 function credential() {
   try {
     const { header, value } = JSON.parse(sessionStorage.getItem(CREDENTIAL)) ?? {};
-    return header && value ? { [header]: value } : {};
+    return header in KINDS && value ? { header, value } : null;
   } catch {
-    return {};
+    return null;
   }
 }
 
 async function ask() {
   try {
-    const headers = { "GraphQL-Require-Preflight": "true", ...credential() };
+    const tried = credential();
+    const headers = { "GraphQL-Require-Preflight": "true", ...(tried && { [tried.header]: tried.value }) };
     const response = await fetch("status.json", { headers, cache: "no-store", credentials: "same-origin" });
     if (response.ok) return show(await response.json());
     const { errors } = await response.json();
-    if (response.status === 401 || response.status === 403) return showSignIn(errors[0].message);
+    const refusal = tried && response.status === 401 && `The server does not accept this ${KINDS[tried.header]}. It may have expired.`;
+    if (response.status === 401 || response.status === 403) return showSignIn(refusal || errors[0].message, tried?.header);
     throw new Error(errors[0].message);
   } catch {
     document.body.classList.add("is-old");

@@ -1,17 +1,26 @@
 // The credential that somebody has signed in with: for this tab alone, and for GraphiQL in it.
 const NAME = 'opportunity-graph.credential';
 
-/** A header and its value, as the graph takes them: `docs/security.md`. */
-export type Credential = { header: 'Authorization' | 'X-API-Key'; value: string };
+/** The headers of credentials, as the graph takes them (`docs/security.md`): in the order of all pages of the server. */
+export const HEADERS = ['X-API-Key', 'Authorization'] as const;
+type Header = (typeof HEADERS)[number];
 
-export const bearer = (token: string): Credential => ({ header: 'Authorization', value: `Bearer ${token}` });
-export const apiKey = (key: string): Credential => ({ header: 'X-API-Key', value: key });
+/** A header and its value. */
+export type Credential = { header: Header; value: string };
+
+/** Returns how people call what a header carries. */
+export const kindOf = (header: Header) => (header === 'Authorization' ? 'Token' : 'API key');
+
+/** Returns the credential of a secret as it was typed. */
+export function credentialFrom(header: Header, secret: string): Credential {
+  const text = secret.trim();
+  return { header, value: header === 'Authorization' ? `Bearer ${text.replace(/^bearer\s+/i, '')}` : text };
+}
 
 export function readCredential(): Credential | undefined {
   try {
     const found = JSON.parse(sessionStorage.getItem(NAME) ?? 'null') as Partial<Credential> | null;
-    const isHeader = found?.header === 'Authorization' || found?.header === 'X-API-Key';
-    return isHeader && typeof found.value === 'string' ? (found as Credential) : undefined;
+    return HEADERS.some((one) => one === found?.header) && typeof found?.value === 'string' ? (found as Credential) : undefined;
   } catch {
     return undefined;
   }

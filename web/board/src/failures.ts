@@ -1,11 +1,21 @@
 import type { CombinedError } from '@urql/core';
 
-/** What went wrong: decide by the code, never by the message. */
-export type Failure = { code: string; source?: string; retryAfterSeconds?: number; path: readonly (string | number)[] };
+/** What went wrong: decide by the code, never by the message, which is for people. */
+export type Failure = {
+  code: string;
+  message?: string;
+  source?: string;
+  retryAfterSeconds?: number;
+  path: readonly (string | number)[];
+};
+type Told = Omit<Failure, 'path'>;
+
+/** What is asked for has to be another thing: the same again is refused again. */
+const REFUSED = ['BAD_USER_INPUT', 'FORBIDDEN', 'PERSISTED_QUERY_NOT_LISTED'];
 
 const SENTENCES: Record<string, string> = {
   NO_ANSWER: 'The server does not answer.',
-  BAD_USER_INPUT: 'This address asks for something that does not exist, or the search has more than ten words.',
+  BAD_USER_INPUT: 'This address asks for something that does not exist.',
   FORBIDDEN: 'Your credential does not allow you to see this.',
   UNAUTHENTICATED: 'Please sign in.',
   SERVER_BUSY: 'The server is busy.',
@@ -30,14 +40,18 @@ export function sourceName(source: string): string {
   return account ? `${known} (${account})` : known;
 }
 
-/** Returns a sentence for people. */
-export function sentence({ code, source, retryAfterSeconds }: Pick<Failure, 'code' | 'source' | 'retryAfterSeconds'>) {
+/** Returns a sentence for people. What is wrong with an argument of a field, the graph says best. */
+export function sentence({ code, message, source, retryAfterSeconds }: Told) {
+  if (code === 'BAD_USER_INPUT' && message) return message;
   const text = (SENTENCES[code] ?? `Something went wrong (${code}).`).replace(
     '{source}',
     source ? sourceName(source) : 'The source',
   );
   return retryAfterSeconds ? `${text} Try again in ${Math.ceil(retryAfterSeconds)} seconds.` : text;
 }
+
+/** Returns whether it may be otherwise when the same is asked for again. */
+export const mayPass = ({ code }: Told) => !REFUSED.includes(code);
 
 /** Returns why a record is one that the server had, if its source did not answer: `extensions.stale`. */
 export function staleCode(extensions: Record<string, unknown> | undefined, id: string): string | undefined {
@@ -49,8 +63,9 @@ export function staleCode(extensions: Record<string, unknown> | undefined, id: s
 export function failures(error: CombinedError | undefined): Failure[] {
   if (!error) return [];
   const status = (error.response as Response | undefined)?.status;
-  const coded = error.graphQLErrors.map(({ extensions, path }) => ({
+  const coded = error.graphQLErrors.map(({ message, extensions, path }) => ({
     code: String(extensions?.['code'] ?? 'UNKNOWN'),
+    message: path && message, // without a path it is about this page's own document and its variables
     source: extensions?.['source'] as string | undefined,
     retryAfterSeconds: extensions?.['retryAfterSeconds'] as number | undefined,
     path: path ?? [],

@@ -2,9 +2,9 @@ import type { CombinedError } from '@urql/core';
 import type { ComponentChildren } from 'preact';
 import { createContext } from 'preact';
 import { useCallback, useContext, useEffect, useRef, useState } from 'preact/hooks';
-import { failures, sentence } from '../failures';
+import { failures, mayPass, sentence } from '../failures';
 
-type Report = { sentences: string[]; retry: () => void };
+type Report = { sentences: string[]; mayPass: boolean; retry: () => void };
 type Tell = (part: object, report: Report | undefined) => void;
 
 const Context = createContext<Tell>(() => {});
@@ -12,7 +12,7 @@ const NONE: string[] = [];
 
 /**
  * Says above its children what went wrong with them: each failure once, however many of them it hit, and one button asks
- * for all of them again. What is `told` elsewhere is left out.
+ * for all of them again, where that can help. What is `told` elsewhere is left out.
  */
 export function NoticeScope({ told = NONE, children }: { told?: string[]; children: ComponentChildren }) {
   const [reports, setReports] = useState<ReadonlyMap<object, Report>>(new Map());
@@ -30,9 +30,11 @@ export function NoticeScope({ told = NONE, children }: { told?: string[]; childr
       {sentences.length > 0 && (
         <div class="notice" role="alert">
           <p>{sentences.join(' ')}</p>
-          <button type="button" onClick={() => reports.forEach(({ retry }) => retry())}>
-            Try again
-          </button>
+          {[...reports.values()].some((one) => one.mayPass) && (
+            <button type="button" onClick={() => reports.forEach(({ retry }) => retry())}>
+              Try again
+            </button>
+          )}
         </div>
       )}
       {children}
@@ -46,10 +48,12 @@ export function useNotice(error: CombinedError | undefined, retry: () => void): 
   const part = useRef({}).current;
   const latest = useRef(retry);
   latest.current = retry;
-  const said = [...new Set(failures(error).map(sentence))].join('\n');
+  const found = failures(error);
+  const said = [...new Set(found.map(sentence))].join('\n');
+  const isPassing = found.some(mayPass);
   useEffect(() => {
     if (!said) return;
-    tell(part, { sentences: said.split('\n'), retry: () => latest.current() });
+    tell(part, { sentences: said.split('\n'), mayPass: isPassing, retry: () => latest.current() });
     return () => tell(part, undefined);
-  }, [tell, part, said]);
+  }, [tell, part, said, isPassing]);
 }

@@ -1,22 +1,21 @@
 import { useState } from 'preact/hooks';
-import { apiKey, bearer } from '../credential';
+import { credentialFrom, HEADERS, kindOf } from '../credential';
 import type { Failure } from '../failures';
 import { useSession } from '../session';
 
 /** What to do for whom the graph answers nothing. */
 export function SignIn({ failure, wasTried }: { failure: Failure; wasTried: boolean }) {
-  const { signIn } = useSession();
-  const [kind, setKind] = useState<'token' | 'key'>('token');
+  const { credential, signIn } = useSession();
+  // Who is refused tries the same kind again: the secret was mistyped, or has expired.
+  const [header, setHeader] = useState(credential?.header ?? HEADERS[0]);
   const [secret, setSecret] = useState('');
-  const label = kind === 'token' ? 'Token' : 'API key';
   const mayNotRead = failure.code === 'FORBIDDEN';
   return (
     <main class="sign-in">
       <form
         onSubmit={(event) => {
           event.preventDefault();
-          const text = secret.trim().replace(/^bearer\s+/i, '');
-          if (text) signIn(kind === 'token' ? bearer(text) : apiKey(text));
+          if (secret.trim()) signIn(credentialFrom(header, secret));
         }}
       >
         <h1>Sign in to the pipeline</h1>
@@ -28,19 +27,19 @@ export function SignIn({ failure, wasTried }: { failure: Failure; wasTried: bool
           )}
           {mayNotRead && !wasTried && 'The server does not answer callers like you without a credential.'}
           {!mayNotRead && wasTried && 'The server does not accept this credential. It may have expired.'}
-          {!mayNotRead && !wasTried && 'The server asks for a token or an API key before it shows deals.'}
+          {!mayNotRead && !wasTried && 'The server asks for an API key or a token before it shows deals.'}
         </p>
         <fieldset class="segments">
           <legend class="hidden">Kind of credential</legend>
-          {(['token', 'key'] as const).map((one) => (
+          {HEADERS.map((one) => (
             <label key={one}>
-              <input type="radio" name="kind" checked={kind === one} onChange={() => setKind(one)} />
-              <span>{one === 'token' ? 'Token' : 'API key'}</span>
+              <input type="radio" name="kind" checked={header === one} onChange={() => setHeader(one)} />
+              <span>{kindOf(one)}</span>
             </label>
           ))}
         </fieldset>
         <label class="field">
-          <span>{label}</span>
+          <span>{kindOf(header)}</span>
           <input
             type="password"
             autocomplete="off"

@@ -2,7 +2,7 @@ import type { CombinedError } from '@urql/core';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import { DEAL_DETAILS, OF_ANY_AGE } from '../documents';
 import type { DealDetails } from '../documents';
-import { failures, sentence, sourceName, staleCode } from '../failures';
+import { failures, mayPass, sentence, sourceName, staleCode } from '../failures';
 import { useNavigation } from '../navigation';
 import { SourceBadge, StatusBadge } from '../parts/Badges';
 import { NoticeScope, useNotice } from '../parts/Notices';
@@ -72,9 +72,11 @@ export function DealDialog({ id }: { id: string }) {
               {trouble.map(sentence).join(' ')}
               {deal && ' What you see is the copy that the server keeps.'}
             </p>
-            <button type="button" onClick={live.again}>
-              Try again
-            </button>
+            {trouble.some(mayPass) && (
+              <button type="button" onClick={live.again}>
+                Try again
+              </button>
+            )}
           </div>
         )}
         {isGone && (
