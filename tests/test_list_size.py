@@ -21,6 +21,7 @@ from graphql import (
 )
 
 from engine.cost import LimitExceeded, QueryLimits
+from schema.deals.sync_runs import RUNS
 from schema.execution import RECORDS, build_engine
 from schema.list_size import Cost, ListSize
 from schema.lookups import LONGEST_LIST
@@ -54,7 +55,8 @@ def test_pages_are_as_long_as_the_limits_count_them() -> None:
         assert directive.assumed_size == size.default
         assert {*(directive.slicing_arguments or ())} <= {"first", "last"}
         assert directive.require_one_slicing_argument is False
-    assert {found.pop(f"OpportunityChange.{name}").assumed_size for name in RECORDS.list_lengths} == {len(Field)}
+    assert found.pop("SourceStatus.runs").assumed_size == RUNS.default
+    assert found.pop("OpportunityChange.fields").assumed_size == len(Field)
     assert {one.assumed_size for one in found.values()} == {LONGEST_LIST}
 
 
@@ -130,9 +132,11 @@ def test_a_page_has_its_records_in_the_fields_that_the_limits_take_for_them() ->
 
 def test_a_list_that_is_counted_by_its_name_is_the_only_one_of_that_name() -> None:
     types: Any = build_schema()._schema.type_map
-    for name in RECORDS.list_lengths:
-        having = {one for one, type_ in types.items() if name in getattr(type_, "fields", ())}
-        assert having - {"__Type"} == {"OpportunityChange"}
+    having = {
+        name: {one for one, type_ in types.items() if name in getattr(type_, "fields", ())} - {"__Type"}
+        for name in RECORDS.list_lengths
+    }
+    assert having == {"fields": {"OpportunityChange"}, "runs": {"SourceStatus"}}
 
 
 def test_a_page_is_sized_by_every_argument_that_the_limits_read() -> None:
