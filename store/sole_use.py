@@ -20,12 +20,11 @@ def sole_use(path: Path) -> Iterator[None]:
     sqlite.inspect(path)
     # A file of its own, beside the one that is meant whatever leads there: it stays when that is replaced, and SQLite
     # would lose its own locks of a file with the first descriptor that somebody else closes.
-    beside = path.resolve()
-    beside = beside.with_name(f"{beside.name}-lock")
+    lock = sqlite.beside(path, "-lock")
     try:
-        descriptor = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     except OSError as error:
-        raise StoreUnavailable(f"{beside} cannot be written: {error.strerror}") from None
+        raise StoreUnavailable(f"{lock} cannot be written: {error.strerror}") from None
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -34,7 +33,7 @@ def sole_use(path: Path) -> Iterator[None]:
                 f"another process serves from {path}: end that one first, or use PostgreSQL, which is for several"
             ) from None
         except OSError as error:
-            raise StoreUnavailable(f"{beside} cannot be locked: {error.strerror}") from None
+            raise StoreUnavailable(f"{lock} cannot be locked: {error.strerror}") from None
         yield
     finally:
         os.close(descriptor)

@@ -158,15 +158,23 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql(f"BEGIN {connection.get_execution_options().get('begin', '')}")
 
 
+def beside(path: Path, ending: str) -> Path:
+    """Return the path of what lies beside a file, with an ending of its own: where SQLite has it, behind all links."""
+    return Path(f"{os.path.realpath(path)}{ending}")
+
+
 def inspect(path: Path) -> bool:
     """Return whether there is a store in the file, which is not changed; raises StoreUnavailable as `protect` does."""
     try:
-        folder = path.parent.stat()
-        if folder.st_mode & stat.S_IWOTH and not folder.st_mode & stat.S_ISVTX:
-            raise StoreUnavailable(f"anybody may write into the folder of {path}")
-        if not path.exists():
-            if not os.access(path.parent, os.W_OK | os.X_OK):
-                is_read_only = os.statvfs(path.parent).f_flag & os.ST_RDONLY
+        is_there = _is_there(path)
+        within = beside(path, "").parent
+        for folder in (path.parent, within):
+            mode = folder.stat().st_mode
+            if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+                raise StoreUnavailable(f"anybody may write into the folder of {path}")
+        if not is_there:
+            if not os.access(within, os.W_OK | os.X_OK):
+                is_read_only = os.statvfs(within).f_flag & os.ST_RDONLY
                 raise PermissionError(0, os.strerror(errno.EROFS if is_read_only else errno.EACCES))
             return False
         if not path.is_file() and not path.is_dir():  # a device that all use, or a pipe that is never written to
@@ -180,13 +188,22 @@ def inspect(path: Path) -> bool:
     return bool(header)
 
 
+def _is_there(path: Path) -> bool:
+    """Return whether there is anything; raises OSError for what never can be, which `Path.exists` takes for nothing."""
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return False
+    return True
+
+
 Identity = tuple[int, int] | None
 """What tells a file from another one that takes its place; None where there is none."""
 
 
 def identities(path: Path) -> tuple[Identity, Identity]:
     """Return the identities of a file and of the log beside it."""
-    return _identity(path), _identity(path.with_name(f"{path.name}-wal"))
+    return _identity(path), _identity(beside(path, "-wal"))
 
 
 def _identity(path: Path) -> Identity:
@@ -201,7 +218,7 @@ def remove_log(path: Path) -> None:
     """Remove the log beside a file that is not its own: what is in it would be written over the file."""
     for ending in ("-wal", "-shm"):
         with suppress(OSError):
-            path.with_name(f"{path.name}{ending}").unlink()
+            beside(path, ending).unlink()
 
 
 def protect(path: Path) -> None:
@@ -213,8 +230,8 @@ def protect(path: Path) -> None:
     has_store = inspect(path)
     try:
         with suppress(FileExistsError):
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-        for file_ in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
+            os.close(os.open(beside(path, ""), os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        for file_ in (path, beside(path, "-wal"), beside(path, "-shm")):
             if file_.exists() and stat.S_IMODE(file_.stat().st_mode) != 0o600:
                 file_.chmod(0o600)
         if not has_store:
@@ -235,7 +252,7 @@ def empty_log(connection: Connection, path: Path) -> None:
     """
     maintain(connection, WRITE_LOG_BACK)
     with suppress(OSError):  # of a file that is gone
-        if path.with_name(f"{path.name}-wal").stat().st_size > LONGEST_LOG:
+        if beside(path, "-wal").stat().st_size > LONGEST_LOG:
             maintain(connection, EMPTY_LOG)
 
 

@@ -14,9 +14,10 @@ import pytest
 from sqlalchemy import Connection, event
 
 from store import sqlite
-from store.database import StoreUnavailable, open_database
+from store.database import StoreUnavailable, check_database, open_database
 from store.deals import Deal, count_alive, upsert
 from store.memory import SHARED_MEMORY, private_folder
+from store.sole_use import sole_use
 from store.sqlite import BUSY_SECONDS, LONGEST_LOG, MOST_STATEMENTS_OF_THREADS, connect, make_engine, protect
 from tests.stores import begin_log, connected, deal
 
@@ -95,6 +96,38 @@ async def test_a_path_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -
         with pytest.raises(StoreUnavailable, match=r"cannot be written: (Is a directory|No such file or directory)$"):
             async with open_database(str(path)):
                 pass
+
+
+@pytest.mark.parametrize(
+    ("link", "target", "reason"),
+    [
+        ("deals.db", "deals.db", "Too many levels of symbolic links"),
+        ("deals.db", "missing/deals.db", "No such file or directory"),
+        ("unused", "unused", "File name too long"),
+    ],
+)
+def test_a_path_that_leads_nowhere_is_refused_before_anything_is_made(
+    tmp_path: Path, link: str, target: str, reason: str
+) -> None:
+    (tmp_path / link).symlink_to(tmp_path / target)
+    path = tmp_path / ("deals.db" if link == "deals.db" else "d" * 256)
+    for use in (check_database, lambda url: sole_use(Path(url)).__enter__()):
+        with pytest.raises(StoreUnavailable, match=f"cannot be written: {reason}$"):
+            use(str(path))
+
+
+def test_what_a_link_leads_to_is_for_its_owner_alone_and_keeps_its_own_log(tmp_path: Path) -> None:
+    path, target = tmp_path / "link.db", tmp_path / "volume" / "deals.db"
+    target.parent.mkdir()
+    path.symlink_to(target)
+    protect(path)
+    with closing(connect(path)) as raw:
+        raw.execute("CREATE TABLE numbers (n INTEGER)")
+        assert modes(target.parent) == dict.fromkeys(["deals.db", "deals.db-shm", "deals.db-wal"], 0o600)
+        assert None not in sqlite.identities(path)
+    target.parent.chmod(0o777)
+    with pytest.raises(StoreUnavailable, match="anybody may write into the folder"):
+        sqlite.inspect(path)
 
 
 def test_a_folder_in_which_anybody_may_replace_the_file_is_refused(tmp_path: Path) -> None:
