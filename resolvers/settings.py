@@ -118,6 +118,8 @@ def read_text(path: str) -> str:
             text = file.read(_MAX_FILE_BYTES + 1)
     except OSError as error:
         raise ValueError(f"cannot be read: {os.strerror(error.errno or 0)}") from None
+    except ValueError:
+        raise ValueError("cannot be read: its path has a NUL character in it") from None
     if len(text) > _MAX_FILE_BYTES:
         raise ValueError("is too large")
     try:
@@ -172,6 +174,8 @@ def read_secret(name: str, environ: Mapping[str, str]) -> str | None:
         raise ValueError(f"the file named by {name}_FILE {error}") from None
     if not found:
         raise ValueError(f"the file named by {name}_FILE is empty")
+    if "\0" in found:
+        raise ValueError(f"the file named by {name}_FILE has a NUL character in it")
     return found
 
 
@@ -179,6 +183,8 @@ def _variable(name: str, environ: Mapping[str, str]) -> str | None:
     text = environ.get(name) or None
     if text is not None and text.isspace():
         raise ValueError("is blank: give a value, or nothing at all")
+    if text is not None and "\0" in text:  # of `.env`: no path or header can have it, and none says so
+        raise ValueError("has a NUL character in it")
     if text is not None and len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
         # Refused with a password, or not noticed at all: nobody would look for it here.
         raise ValueError("stands in quotation marks, which docker's --env-file leaves there: take them away")

@@ -251,6 +251,7 @@ def problem_with(url: str | None) -> str | None:
     if not url or "://" not in url:
         return _problem_with_path(url or "")
     try:
+        url.encode()  # bytes of the environment that are no UTF-8 are no URL either
         parsed = make_url(url)
     except (exc.ArgumentError, ValueError):
         return f"must be {FORMS}"

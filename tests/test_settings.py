@@ -208,6 +208,12 @@ def test_a_variable_in_quotation_marks_is_refused_by_its_name(given: str) -> Non
     }
 
 
+@pytest.mark.parametrize("name", ["STORE_URL", "OWNERS_FILE", "LOG_LEVEL", "CHARTMOGUL_API_KEY"])
+def test_a_variable_that_no_path_can_be_is_refused_by_its_name(name: str) -> None:
+    """`.env` may hold what no environment can."""
+    assert problems(**{name: "deals\0.db"}) == (f"{name}: has a NUL character in it",)
+
+
 def test_an_empty_variable_counts_as_not_set() -> None:
     unset = dict.fromkeys((name for struct in STRUCTS for name in variables(struct)), "")
     settings = AllSettings(unset | NEXUDUS)
@@ -256,9 +262,10 @@ def test_a_secret_may_come_from_a_file(tmp_path: Path) -> None:
         (b" \n", "is empty"),
         (b"\xef\xbb\xbf\n", "is empty"),
         (b"\xff\xfek\x00", "is not UTF-8 text"),
+        (b"k\0", "has a NUL character in it"),
         (b"x" * 1_000_001, "is too large"),
     ],
-    ids=["none", "empty", "white space", "a byte order mark", "UTF-16", "huge"],
+    ids=["none", "empty", "white space", "a byte order mark", "UTF-16", "NUL", "huge"],
 )
 def test_a_secret_file_that_holds_no_secret_is_named_with_the_reason(
     tmp_path: Path, content: bytes | None, reason: str
@@ -271,11 +278,13 @@ def test_a_secret_file_that_holds_no_secret_is_named_with_the_reason(
     assert line == f"CHARTMOGUL_API_KEY: the file named by CHARTMOGUL_API_KEY_FILE {reason}"
 
 
-@pytest.mark.parametrize("where", [".", "hunter2/below", "x" * 5_000])
+@pytest.mark.parametrize("where", [".", "hunter2/below", "x" * 5_000, "hunter2\0"])
 def test_a_path_of_a_secret_that_is_no_file_is_named_with_the_reason(tmp_path: Path, where: str) -> None:
     (tmp_path / "hunter2").write_text("key")
     (line,) = problems(CHARTMOGUL_API_KEY="", CHARTMOGUL_API_KEY_FILE=str(tmp_path / where))
-    assert re.search(r"cannot be read: (Is a directory|Not a directory|File name too long)$", line)
+    assert re.search(
+        r"cannot be read: (Is a directory|Not a directory|File name too long|its path has a NUL .*)$", line
+    )
     assert "hunter2" not in line
 
 

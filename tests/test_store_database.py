@@ -275,6 +275,7 @@ def test_nothing_a_path_and_a_server_are_stores(url: str | None) -> None:
         "postgresql+psycopg//u:SECRET@host/deals",
         "postgresql:u:SECRET@host/deals",
         "host=db password=SECRET",
+        "postgresql+psycopg://u:SECRET\udcff@host/deals",
         "sqlite:///SECRET.db",
         "://SECRET",
     ],

@@ -80,7 +80,7 @@ def problems(variables: Mapping[str, str]) -> Iterable[str]:
             yield f"{name}: must be none, gzip or deflate"
     for name in TIMEOUTS:
         if not _is_number(given.get(name, "1")):
-            yield f"{name}: must be a number"
+            yield f"{name}: must be a number >= 0"
     wrong = [name for name, least in COUNTS.items() if not _is_count(given.get(name, "1"), least)]
     yield from (f"{name}: must be a whole number >= {COUNTS[name]}" for name in wrong)
     for name in LIMITS:
