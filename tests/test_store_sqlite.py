@@ -99,18 +99,12 @@ async def test_a_path_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("link", "target", "reason"),
-    [
-        ("deals.db", "deals.db", "Too many levels of symbolic links"),
-        ("deals.db", "missing/deals.db", "No such file or directory"),
-        ("unused", "unused", "File name too long"),
-    ],
+    ("target", "reason"),
+    [("deals.db", "Too many levels of symbolic links"), ("missing/deals.db", "No such file or directory")],
 )
-def test_a_path_that_leads_nowhere_is_refused_before_anything_is_made(
-    tmp_path: Path, link: str, target: str, reason: str
-) -> None:
-    (tmp_path / link).symlink_to(tmp_path / target)
-    path = tmp_path / ("deals.db" if link == "deals.db" else "d" * 256)
+def test_a_link_that_leads_nowhere_is_refused_before_anything_is_made(tmp_path: Path, target: str, reason: str) -> None:
+    path = tmp_path / "deals.db"
+    path.symlink_to(tmp_path / target)
     for use in (check_database, lambda url: sole_use(Path(url)).__enter__()):
         with pytest.raises(StoreUnavailable, match=f"cannot be written: {reason}$"):
             use(str(path))
