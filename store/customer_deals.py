@@ -18,6 +18,7 @@ from sqlalchemy import (
     Select,
     String,
     and_,
+    case,
     cast,
     func,
     literal,
@@ -221,7 +222,9 @@ def _linked(given: FromClause, links: Links) -> FromClause:
         key = storable(link.attribute)
         # Not by the index of keys: a customer has few deals, and many deals have the key.
         is_it = and_(attribute.deal_id == DEALS.c.id, func.coalesce(attribute.key, null()) == key)
-        text = func.coalesce(attribute.text, cast(attribute.number // literal(MONEY_SCALE), String))
+        # What is no whole number is nobody's id.
+        whole = case((attribute.number % literal(MONEY_SCALE) == 0, attribute.number // literal(MONEY_SCALE)))
+        text = func.coalesce(attribute.text, cast(whole, String))
         for same in (attribute.text_folded == given.c.folded_id, attribute.number == given.c.scaled_id):
             there = and_(attribute.key == key, same, given.c.source == link.of)
             # Attributes first, for the same reason.

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, FromClause, and_, func, null
+from sqlalchemy import Column, ColumnElement, FromClause, SmallInteger, and_, func, null
 
+from store.conditions import LARGEST
 from store.paging import OrderKey
 from store.queries import parameter
 from store.tables import DEAL_ATTRIBUTES, DEALS
@@ -16,6 +17,11 @@ from store.unsought import Unsought
 def stored(key: OrderKey) -> Column[Any]:
     """Return the column of the tables that has a key's values."""
     return (DEALS if key.attribute is None else DEAL_ATTRIBUTES).c[key.column]
+
+
+def largest(key: OrderKey) -> int:
+    """Return the largest number that a key's column holds on both databases: PostgreSQL refuses to look for others."""
+    return 2**15 - 1 if isinstance(stored(key).type, SmallInteger) else LARGEST
 
 
 def of_deals(key: OrderKey) -> ColumnElement[Any]:

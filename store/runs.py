@@ -91,10 +91,11 @@ def interrupt_runs(connection: Connection, source: str, account: str = "", *, at
 
 
 def last_runs(connection: Connection, source: str, account: str = "", *, count: int = 10) -> list[Run]:
-    """Return the last runs of an account, the newest first."""
+    """Return the last runs of an account, the newest first; none of a kind that only another version has."""
     its_own = (SYNC_RUNS.c.source == source, SYNC_RUNS.c.account == account)
+    known = (SYNC_RUNS.c.kind.in_(list(RunKind)), SYNC_RUNS.c.state.in_(list(RunState)))
     columns = [SYNC_RUNS.c[one.name] for one in fields(Run)]
-    rows = connection.execute(select(*columns).where(*its_own).order_by(SYNC_RUNS.c.number.desc()).limit(count))
+    rows = connection.execute(select(*columns).where(*its_own, *known).order_by(SYNC_RUNS.c.number.desc()).limit(count))
     return [_run(*row) for row in rows]
 
 

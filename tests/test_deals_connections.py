@@ -18,10 +18,12 @@ from graphql import get_named_type, is_leaf_type
 from resolvers import global_id
 from schema.deals import cursors
 from schema.deals.service import StoreOutage
+from schema.refused_argument import RefusedArgument
 from store.database import Database
 from store.deals import Evidence, delete
 from store.errors import StoreUnavailable
 from store.pages import OrderKey
+from store.paging import by_attribute, full_order
 from tests.deal_lists import ALL, NOTHING, NOW, WITHOUT_CONTACTS, deal, deals_of, open_deals, schemas, simulated, status
 from tests.stores import key
 
@@ -307,6 +309,19 @@ async def test_a_cursor_that_somebody_made_up_reaches_no_database(position: list
         query = '{ opportunities(after: "%s") { totalCount } }'
         assert (await graph.refusal(query % forged(cursors.VERSION, hash_, *position)))[0] == "BAD_USER_INPUT"
         await graph.data(query % forged(cursors.VERSION, hash_, 1, "bgEB"))
+
+
+def test_a_made_up_cursor_has_no_number_that_its_column_does_not_hold() -> None:
+    order = full_order(by_attribute("seats"))
+    place = [key.column for key in order].index("boolean")
+    for number, is_held in ((1, True), (2**15, False), (2**62, False)):
+        position = (*(number if at == place else None for at in range(len(order) - 1)), b"n")
+        cursor = cursors.encode("h", position)
+        if is_held:
+            assert cursors.decode(cursor, "after", "h", order) == position
+        else:
+            with pytest.raises(RefusedArgument, match="is no cursor of this graph"):
+                cursors.decode(cursor, "after", "h", order)
 
 
 def test_a_cursor_is_read_as_it_was_written() -> None:

@@ -301,6 +301,7 @@ def test_rates_are_exact_and_rounded_once() -> None:
     assert RATES.convert(Decimal(1), "JPY", "USD") == Decimal("0.007812")  # 0.0078125, halves to the even one
     assert RATES.convert(Decimal(3), "JPY", "USD") == Decimal("0.023438")
     assert RATES.convert(Decimal("12345678901234567890.000001"), "EUR", "EUR") == Decimal("12345678901234567890.000001")
+    assert str(RATES.convert(Decimal("0.00000150"), "USD", "USD")) == "0.000002", "a weighted sum has eight places"
     assert RATES.convert(Decimal(1), "EUR", "XXX") is None
     assert str(RATES.convert(Decimal("-0.000001"), "JPY", "USD")) == "0"
 

@@ -84,6 +84,14 @@ def test_an_attribute_links_customers_both_ways(connection: Connection, value: A
     assert linked(connection, asked, []) == [False] * 4
 
 
+@pytest.mark.parametrize("value", [Decimal("7.5"), Decimal("-7.5")])
+def test_an_attribute_that_is_no_whole_number_is_nobodys_id(connection: Connection, value: Decimal) -> None:
+    put(connection, nexudus(1, "7"), nexudus(2, "-7"), chartmogul(1, "c", attributes={"coworker": value}))
+    asked = [of("chartmogul", "c"), of("nexudus", "7"), of("nexudus", "-7")]
+    own = [[key("chartmogul:u1")], [key("nexudus:1")], [key("nexudus:2")]]
+    assert ids(connection, *asked, links=[ATTRIBUTE]) == own
+
+
 def test_an_attribute_links_a_customer_whose_id_can_be_no_number(connection: Connection) -> None:
     """PostgreSQL takes a column without any value for text, unless it is told otherwise."""
     put(connection, nexudus(1, "7"), chartmogul(1, "c", attributes={"coworker": "7"}), chartmogul(2, "c"))

@@ -1,9 +1,10 @@
 """What each run did: `store.runs`."""
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, update
 
 from store.runs import Run, RunKind, RunState, begin_run, end_run, interrupt_runs, last_runs
+from store.tables import SYNC_RUNS
 
 
 def test_a_run_is_kept_with_what_it_did(connection: Connection) -> None:
@@ -35,3 +36,10 @@ def test_the_last_runs_of_each_account_are_kept(connection: Connection, monkeypa
         begin_run(connection, "nexudus", kind=RunKind.SWEEP, at=at)
     assert [run.started_at for run in last_runs(connection, "nexudus")] == [4, 3, 2]
     assert len(last_runs(connection, "chartmogul")) == 1
+
+
+def test_runs_that_only_another_version_knows_are_left_out(connection: Connection) -> None:
+    known, *others = [begin_run(connection, "nexudus", kind=RunKind.SWEEP, at=at) for at in range(3)]
+    for number, other in zip(others, ({"kind": "comments"}, {"state": "paused"}), strict=True):
+        connection.execute(update(SYNC_RUNS).where(SYNC_RUNS.c.number == number).values(other))
+    assert [run.number for run in last_runs(connection, "nexudus", count=1)] == [known]

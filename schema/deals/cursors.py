@@ -17,8 +17,7 @@ import msgspec
 from strawberry import UNSET
 
 from schema.refused_argument import RefusedArgument
-from store.conditions import LARGEST
-from store.order_columns import stored
+from store.order_columns import largest, stored
 from store.paging import ID, OrderKey, Position, full_order
 from store.text import storable
 
@@ -93,6 +92,6 @@ def _value(value: Any, key: OrderKey) -> str | int | bytes | None:
     type_ = stored(key).type.python_type
     if type_ is bytes:
         return base64.b64decode(value, validate=True)  # which `encode` writes for bytes
-    if type(value) is not type_ or (type_ is int and abs(value) > LARGEST):
+    if type(value) is not type_ or (type_ is int and abs(value) > largest(key)):
         raise ValueError
     return storable(value) if isinstance(value, str) else int(value)

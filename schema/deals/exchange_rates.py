@@ -57,8 +57,6 @@ class ExchangeRates:
         rate, wanted = self.rates.get(currency), self.rates.get(to)
         if rate is None or wanted is None:
             return None
-        if currency == to:
-            return amount
         converted = _PRECISE.divide(_PRECISE.multiply(amount, wanted), rate)
         return unscaled(int(converted.scaleb(6, _PRECISE).to_integral_value(ROUND_HALF_EVEN)))
 
