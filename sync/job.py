@@ -122,8 +122,15 @@ class Parts:
     def write_found(self, connection: Connection, found: Found) -> int:
         """Write what requests for single records say; return how many deals have changed."""
         changed = self.upsert(connection, found.deals)
-        confirm(connection, found.stored)  # of those that have changed by now it says nothing
+        if not self._is_deriving(connection):
+            confirm(connection, found.stored)  # of those that have changed by now it says nothing
         return changed
+
+    def _is_deriving(self, connection: Connection) -> bool:
+        """Whether a sweep is under way that derives columns anew: of a copy that was confirmed since its page was asked
+        for it would write none."""
+        state = sweeps.state(connection).get(self.account.key)
+        return state is not None and state.sweep is not None and state.derivation != self.rows.derivation
 
     def write(self, connection: Connection, page: ListedPage, deals: Sequence[Deal], origin: Origin) -> int:
         """Write the deals of a page, and which of its rows could not be read or left fields out; return how many have

@@ -280,3 +280,25 @@ async def test_who_does_not_sync_writes_nothing_of_another_derivation_into_a_sto
             await asyncio.sleep(5)
             assert (world.deal("nexudus", changed).hash != before) is is_written
             assert set(names(world)) == {"theirs"}
+
+
+@pytest.mark.parametrize("is_shared", [False, True], ids=["one process", "a store that others share"])
+async def test_a_deal_that_is_found_by_its_id_while_its_page_is_read_is_derived_anew_all_the_same(
+    derivation: Callable[[str], None], is_shared: bool
+) -> None:
+    """The page was asked for before, and what is older than the stored copy is not taken."""
+    derivation("before")
+    async with open_world(sources=("nexudus",), **SELDOM) as world:
+        await asyncio.sleep(60)
+        kept = {"database": world.database, "simulator": world.simulator}
+    world.database.is_shared = is_shared
+    derivation("after")
+    found = next(iter(world.simulator.nexudus.records))
+    world.simulator.nexudus.faults.add(faults.delay(3.0), times=None, kinds={"list"})
+    async with open_world(sources=("nexudus",), **kept, **SELDOM) as world:  # type: ignore[arg-type]
+        await asyncio.sleep(5)
+        assert world.state("nexudus").sweep is not None
+        await world.fetch("nexudus", found)
+        await asyncio.sleep(60)
+        assert (await world.status("nexudus")).is_complete
+        assert names(world) == {"after": ROWS}
