@@ -15,8 +15,8 @@ from typing import Final, TypeVar
 
 T = TypeVar("T")
 
-SLICE_SECONDS: Final = 0.0002
-"""Of work while requests come, half of what a page takes; then others have a turn."""
+SLICE_SECONDS: Final = 0.0001
+"""Of work while requests come, a quarter of what a page takes; then others have a turn."""
 
 IDLE_SLICE_SECONDS: Final = 0.0005
 """The same while nobody asks: each slice has its price."""
@@ -28,7 +28,7 @@ BUSY_SECONDS: Final = 0.010
 """For so long after a request has come or was answered it is under way, or another one may come. One that takes longer
 waits for a source, mostly, or for its client."""
 
-INTERVAL_SECONDS: Final = 0.0075
+INTERVAL_SECONDS: Final = 0.005
 """From the end of a slice to the next one, while requests come: few of them meet one."""
 
 YIELD_SECONDS: Final = 0.00005
