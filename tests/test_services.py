@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import services
+from resolvers.registry import SOURCES
 from resolvers.telemetry import Event, UpstreamCall
 from schema.people import PEOPLE
 from services import _report, open_counts
@@ -83,9 +84,8 @@ async def test_a_start_with_other_settings_is_soon_followed_by_lists_that_go_by_
         first, after = await current(OWNERS_FILE=str(owners), CHARTMOGUL_MINOR_UNITS="iso4217")
     finally:
         PEOPLE.know([])
-    assert [one["status"] for one in first["sources"]] == [
-        {"isComplete": False, "lastError": "DERIVATION_DIFFERS"} for _ in range(2)
-    ]
+    differs = {"isComplete": False, "lastError": "DERIVATION_DIFFERS"}
+    assert [one["status"] for one in first["sources"]] == [differs] * len(SOURCES)
     assert before["owned"]["totalCount"] == 0 < after["owned"]["totalCount"]
     amounts = [[Decimal(row["amount"]) for row in data["yen"]["rows"] if row["amount"]] for data in (before, after)]
     assert amounts[0]
